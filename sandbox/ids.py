@@ -1,0 +1,33 @@
+"""Opaque ids: how they are made and how one with the wrong shape is refused."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+
+from sandbox.errors import invalid_id
+
+_ALPHABET = string.ascii_letters + string.digits
+_TAIL = re.compile(r"[A-Za-z0-9_-]{1,120}")
+
+EXECUTION = ("vg_exec_", "vg_tool_")
+FILE = ("vg_file_",)
+VOICE = ("vg_voic_",)
+PRESENTER = ("vg_pres_",)
+ENTITY = ("vg_enti_",)
+WORKFLOW = ("vg_work_",)
+IMPORT = ("vg_fimp_",)
+ENDPOINT = ("ep_", "wh_endpoint_")
+
+
+def new_id(prefix: str) -> str:
+    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(22))
+
+
+def check_id(value: str, prefixes: tuple[str, ...], thing: str) -> str:
+    """The id itself; 400 ``invalid_id`` when its prefix or shape is wrong (A9)."""
+    for prefix in prefixes:
+        if value.startswith(prefix) and _TAIL.fullmatch(value[len(prefix) :]):
+            return value
+    raise invalid_id(value, thing)

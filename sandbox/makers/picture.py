@@ -1,0 +1,74 @@
+"""generate-image: a landscape of light composed from the words of the prompt."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from sandbox.art import caption, pictures
+from sandbox.art.scene import Scene
+from sandbox.makers.base import Made, Order, title
+
+LONG_SIDE = {"LOW": 1024, "STANDARD": 1280, "HIGH": 1600, "MAX": 1920}
+REFERENCE_SHARE = 0.45
+"""How much of the first reference image shows through when there is one."""
+
+_PLACES = {
+    "sea": "the sea",
+    "forest": "a forest",
+    "city": "a city skyline",
+    "desert": "desert dunes",
+    "space": "outer space",
+    "ribbons": "flowing bands of colour",
+    "deep": "the world under water",
+    "mountains": "mountain ridges",
+}
+_LIGHTS = {
+    "day": "in daylight",
+    "sunset": "at sunset",
+    "dawn": "at dawn",
+    "night": "at night",
+    "storm": "under a stormy sky",
+    "winter": "in winter light",
+    "autumn": "in autumn light",
+    "spring": "in spring light",
+    "desert": "in hot sunlight",
+    "neon": "in neon light",
+    "space": "among the stars",
+    "deep": "in dim blue light",
+}
+
+
+def make(order: Order) -> Made:
+    prompt = order.request["prompt"]
+    width, height = pictures.pixels(order.request["aspectRatio"], LONG_SIDE[order.request["quality"]])
+    scene = Scene(prompt, order.seed(prompt), width, height)
+    order.report(0.4)
+    picture = Image.fromarray(scene.frame())
+    references = order.input_list("imageFileIds")
+    if references:
+        picture = _guided(picture, references[order.index % len(references)].path)
+    picture = caption.stamp(picture)
+    order.report(0.6)
+    return Made(
+        type="IMAGE",
+        display_name=title(prompt),
+        download=pictures.save_download(picture, order.folder),
+        preview=pictures.save_preview(picture, order.folder),
+        thumbnail=pictures.save_thumbnail(picture, order.folder),
+        description=f"{title(prompt, 200)}. A picture of {_PLACES[scene.mood.scene]} {_LIGHTS[scene.mood.light]}.",
+    )
+
+
+def _guided(picture: Image.Image, path: object) -> Image.Image:
+    """The new picture with a reference shining through it."""
+    with Image.open(str(path)) as source:
+        reference = source.convert("RGB")
+    scale = max(picture.width / reference.width, picture.height / reference.height)
+    size = (
+        max(picture.width, round(reference.width * scale)),
+        max(picture.height, round(reference.height * scale)),
+    )
+    enlarged = reference.resize(size, Image.Resampling.LANCZOS)
+    left, top = (size[0] - picture.width) // 2, (size[1] - picture.height) // 2
+    cut = enlarged.crop((left, top, left + picture.width, top + picture.height))
+    return Image.blend(picture, cut, REFERENCE_SHARE)

@@ -1,0 +1,218 @@
+"""The things the sandbox remembers: executions, files, webhook endpoints, webhook messages."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+FINAL = frozenset({"succeeded", "failed", "cancelled"})
+"""Statuses that never change again (CONTRACT section 3)."""
+
+HIDDEN, LISTED, EXPORTED = 0, 1, 2
+"""Whether listings show a record: never, always, or when exports are asked for."""
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Record:
+    """Something with an id that the store keeps as JSON and lists by rank, highest first."""
+
+    table: ClassVar[str]
+
+    id: str
+    owner: str = ""
+    created_at: float = field(default_factory=time.time)
+
+    @property
+    def rank(self) -> float:
+        return self.created_at
+
+    @property
+    def listed(self) -> int:
+        return LISTED
+
+    @property
+    def state(self) -> str:
+        return ""
+
+    def as_json(self) -> Json:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        return cls(**data)
+
+
+@dataclass
+class Execution(Record):
+    """One job. ``request`` is what was accepted, ``results`` the ids and types of what was made."""
+
+    table: ClassVar[str] = "executions"
+
+    tool: str = ""
+    tool_type: str = ""
+    request: Json = field(default_factory=dict)
+    status: str = "pending"
+    attempt: int = 0
+    progress: float = 0.0
+    ended_at: float | None = None
+    cancel_asked_at: float | None = None
+    results: list[Json] = field(default_factory=list)
+    error: Json | None = None
+    signed_until: float | None = None
+
+    @property
+    def state(self) -> str:
+        return self.status
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+
+@dataclass
+class Rendition:
+    """One form of a file. ``name`` is its file name inside the file's media folder."""
+
+    status: str
+    name: str | None = None
+    content_type: str | None = None
+    width: int | None = None
+    height: int | None = None
+    bytes: int | None = None
+
+
+INCOMING = "incoming"
+"""The name under which uploaded bytes lie in the file's folder until they are examined."""
+RENDITIONS = ("thumbnail", "preview", "download", "hls")
+
+
+@dataclass
+class File(Record):
+    """Media. ``hydrated_until`` is the expiry of the URLs that hydrate signed last, None before the first time."""
+
+    table: ClassVar[str] = "files"
+
+    type: str | None = None
+    scope: str = "GLOBAL"
+    display_name: str = ""
+    description: str | None = None
+    duration: float | None = None
+    transcript: str | None = None
+    language: str | None = None
+    updated_at: float = field(default_factory=time.time)
+    renditions: dict[str, Rendition | None] = field(default_factory=dict)
+    hydrated_until: float | None = None
+    source_tool: str | None = None
+    source_execution: str | None = None
+    findings: str | None = None
+    """What analysis will write into ``description`` once it is through."""
+    heard: str | None = None
+    """What it will write into ``transcript``, of uploads only."""
+    analysis: str = "UNATTEMPTED"
+    analysis_attempt: int = 0
+    archived: bool = False
+    public_since: float | None = None
+    upload: str | None = None
+    """Of an API upload only: ``waiting`` for bytes, ``received``, ``completed`` or ``failed``."""
+
+    @property
+    def rank(self) -> float:
+        return self.updated_at
+
+    @property
+    def listed(self) -> int:
+        if self.archived or self.upload == "waiting":
+            return HIDDEN
+        return EXPORTED if self.scope == "EXPORT" else LISTED
+
+    @property
+    def state(self) -> str:
+        return "RECEIVED" if self.upload == "received" else self.analysis
+
+    @property
+    def is_ready(self) -> bool:
+        return self.upload in (None, "completed")
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        renditions = {
+            name: None if value is None else Rendition(**value) for name, value in data["renditions"].items()
+        }
+        return cls(**{**data, "renditions": renditions})
+
+    def rendition(self, name: str) -> Rendition | None:
+        return self.renditions.get(name)
+
+
+@dataclass
+class Workflow(Record):
+    """One run of a workflow. ``export`` and ``export_file`` are set once its film has been rendered."""
+
+    table: ClassVar[str] = "workflows"
+
+    kind: str = ""
+    request: Json = field(default_factory=dict)
+    status: str = "pending"
+    attempt: int = 0
+    progress: float = 0.0
+    ended_at: float | None = None
+    error: Json | None = None
+    project: str = ""
+    remix_actions: list[str] = field(default_factory=list)
+    export: str | None = None
+    export_file: str | None = None
+
+    @property
+    def state(self) -> str:
+        return self.status
+
+
+@dataclass
+class Import(Record):
+    """One import from a URL; from ``file`` on the file's own state counts."""
+
+    table: ClassVar[str] = "imports"
+
+    request: Json = field(default_factory=dict)
+    status: str = "pending"
+    file: str | None = None
+    error: Json | None = None
+
+    @property
+    def state(self) -> str:
+        return self.status
+
+
+@dataclass
+class Endpoint(Record):
+    """A webhook target. Its secret is shown once, when it is created."""
+
+    table: ClassVar[str] = "endpoints"
+
+    url: str = ""
+    events: list[str] = field(default_factory=list)
+    description: str | None = None
+    secret: str = ""
+
+
+@dataclass
+class Message(Record):
+    """One event on its way to one endpoint. ``status``: waiting, held, delivered, dropped or gone."""
+
+    table: ClassVar[str] = "messages"
+
+    endpoint: str = ""
+    url: str = ""
+    event: str = ""
+    body: str = ""
+    status: str = "waiting"
+    attempts: list[Json] = field(default_factory=list)
+    due_at: float = 0.0
+
+    @property
+    def state(self) -> str:
+        return self.status
