@@ -1,0 +1,112 @@
+"""What is done now and then, by whoever does the background work: sealing the record, closing days, letting go of what is old."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from executions import closing, deliveries, runtime
+from executions.ledger import anchors, pruning, sealing, verifying
+from executions.ledger.links import Head
+from executions.models import CallBudget, RateWindow, Rejection
+from executions.rolling import advance
+
+logger = logging.getLogger(__name__)
+
+EVERY = 3600.0  # seconds
+COUNT_EVERY = 5.0  # seconds
+# How often the whole record is walked through.
+VERIFIED_EVERY = timedelta(days=1)
+BREATH = 0.02  # seconds
+
+
+async def run() -> None:
+    """Work until cancelled."""
+    await asyncio.gather(sealing.run(), keep_counting(), _tidy())
+
+
+async def keep_counting() -> None:
+    """Keep the counts behind Insights up to date, until cancelled."""
+    while True:
+        try:
+            await count()
+        except Exception:
+            logger.exception("Counting the events stumbled, and is tried again")
+        await asyncio.sleep(COUNT_EVERY)
+
+
+async def count() -> None:
+    """Count the events that are new, unless another worker is at it."""
+    if not await runtime.in_reader(advance.is_behind) or not await runtime.in_db(advance.claim):
+        return
+    try:
+        # Reading takes longer than writing, and keeps nobody from writing.
+        while True:
+            step = await runtime.in_reader(advance.read)
+            if step is None or not await runtime.in_db(advance.write, step):
+                break
+    finally:
+        await runtime.in_db(advance.release)
+
+
+async def _tidy() -> None:
+    while True:
+        try:
+            while await runtime.in_db(deliveries.prune):
+                pass
+            await runtime.in_db(forget_old_rejections)
+            await runtime.in_db(forget_old_keys)
+            await look_after_the_record()
+            await closing.close_due()
+        except Exception:
+            logger.exception("Housekeeping stumbled, and is tried again in an hour")
+        await asyncio.sleep(EVERY)
+
+
+def forget_old_rejections() -> None:
+    old = timezone.now() - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
+    Rejection.objects.filter(hour__lt=old).delete()
+
+
+def forget_old_keys() -> None:
+    """What was known of keys that are not used any more."""
+    old = timezone.now() - timedelta(days=7)
+    RateWindow.objects.filter(heard_at__lt=old).delete()
+    CallBudget.objects.filter(counted_at__lt=old).delete()
+
+
+async def look_after_the_record() -> None:
+    """Prune what the rule says, tell the head, and now and then walk the chain."""
+    await _walk(pruning.prune)
+    while await runtime.in_db(pruning.sweep):
+        pass
+    await runtime.in_reader(anchors.tell)
+    last = await runtime.in_reader(verifying.last)
+    if last is None or last.at < timezone.now() - VERIFIED_EVERY:
+        finding = await _walk(verifying.verify_and_keep)
+        if finding.problem:
+            logger.error("The record does not hold: %s", finding.problem)
+
+
+class Interrupted(Exception):
+    """The process ends: what was walked through is not of interest any more."""
+
+
+async def _walk[T](work: Callable[..., T]) -> T:
+    """Run what goes through the whole record, with a breath for others after each part, until this is cancelled."""
+    stopping = threading.Event()
+
+    def breathe(_: Head) -> None:
+        if stopping.wait(BREATH):
+            raise Interrupted
+
+    try:
+        return await runtime.apart(work, on_chunk=breathe)
+    finally:
+        stopping.set()

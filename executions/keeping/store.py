@@ -1,0 +1,158 @@
+"""Where copies lie: a folder, or a bucket of an S3-compatible service (settings.STORAGES["kept"]).
+
+A copy grows as a part on our disk, and goes to its place as a whole: nothing half is ever there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import mimetypes
+import os
+import re
+import shutil
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.files import File as Content
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from executions.models import File
+
+# Bytes of the disk that copies leave free: the database needs room to go on.
+RESERVE = 256 * 1024 * 1024
+# Bytes of a copy that are read at once; a server asks for no more while its client takes none.
+PIECE = 256 * 1024
+# Seconds that a signed address of a copy in a bucket is good for.
+SIGNED_FOR = 3600
+FULL = "There is no room left on the disk of Rushes. An admin has to make some; it is tried again by itself."
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Where the standard library knows none, or an unusual one.
+ENDINGS = {"image/jpeg": ".jpg", "audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/x-wav": ".wav"}
+ENDINGS |= {"audio/mp4": ".m4a", "audio/ogg": ".ogg", "audio/flac": ".flac", "image/avif": ".avif"}
+
+
+class NoRoom(Exception):
+    """The disk is full, or nearly."""
+
+
+class StoreFailed(Exception):
+    """The storage did not take the copy; `str()` says why, in words."""
+
+
+def storage() -> Storage:
+    return storages["kept"]
+
+
+def is_folder() -> bool:
+    return isinstance(storage(), FileSystemStorage)
+
+
+def part_of(file: File) -> Path:
+    """Where a copy of this file grows. In a folder it is on the same disk, so that moving it is one step."""
+    folder = Path(settings.KEEP_PARTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{file.pk}.part"
+
+
+def parts() -> list[Path]:
+    """The parts that lie here, of whichever files."""
+    found = Path(settings.KEEP_PARTS).glob("*.part")
+    return [path for path in found if re.fullmatch(r"[0-9a-f-]{36}", path.stem)]
+
+
+def drop_part(file: File) -> None:
+    part_of(file).unlink(missing_ok=True)
+
+
+def name_of(file: File, mime: str, addition: str = "") -> str:
+    """The same at every try: a copy that was made twice is one."""
+    return f"{file.pk.hex[:4]}/{file.pk}{addition}{ending(mime)}"
+
+
+def ending(mime: str) -> str:
+    return ENDINGS.get(mime) or mimetypes.guess_extension(mime) or ".bin"
+
+
+def room() -> int:
+    """Bytes of the disk that copies may still take."""
+    Path(settings.KEEP_PARTS).mkdir(parents=True, exist_ok=True)
+    return max(0, shutil.disk_usage(settings.KEEP_PARTS).free - RESERVE)
+
+
+def check_room(more: int) -> None:
+    """Raises NoRoom where `more` bytes would leave too little."""
+    if room() < more:
+        raise NoRoom(FULL)
+
+
+def no_room(error: OSError) -> bool:
+    return error.errno in _NO_ROOM
+
+
+class _Part(Content):
+    """A complete part: a folder takes it by moving it, a bucket by reading it piece by piece."""
+
+    def __init__(self, path: Path, handle: Any, mime: str) -> None:
+        super().__init__(handle, name=path.name)
+        self.content_type = mime
+        if is_folder():
+            self.temporary_file_path = lambda: str(path)
+
+
+def take_in(part: Path, name: str, mime: str) -> str:
+    """Move a complete part to its place: the name under which it can be had. Raises NoRoom or StoreFailed."""
+    try:
+        with part.open("rb") as handle:
+            os.fsync(handle.fileno())
+            kept = storage().save(name, _Part(part, handle, mime))
+    except OSError as error:
+        raise (
+            NoRoom(FULL)
+            if no_room(error)
+            else StoreFailed(f"The copy could not be stored: {error.strerror}.")
+        ) from None
+    except Exception as error:
+        # Whatever library serves the bucket; its words may hold addresses, so only their kind is told.
+        raise StoreFailed(f"The storage for copies did not take it ({type(error).__name__}).") from None
+    part.unlink(missing_ok=True)
+    return kept
+
+
+def put(name: str, content: bytes) -> str:
+    """Store something small: the name under which it can be had. Raises NoRoom or StoreFailed."""
+    try:
+        check_room(len(content))
+        return storage().save(name, ContentFile(content))
+    except NoRoom:
+        raise
+    except Exception as error:
+        raise StoreFailed(f"The storage for copies did not take it ({type(error).__name__}).") from None
+
+
+def path(name: str) -> Path:
+    """Where something kept lies, in a folder. It may have been removed by hand."""
+    return Path(storage().path(name))
+
+
+async def pieces(path: Path, first: int, last: int) -> AsyncGenerator[bytes]:
+    """The bytes of a copy from `first` to `last`, both included. Raises OSError."""
+    handle: IO[bytes] = await asyncio.to_thread(path.open, "rb")
+    try:
+        await asyncio.to_thread(handle.seek, first)
+        left = last - first + 1
+        while left and (piece := await asyncio.to_thread(handle.read, min(PIECE, left))):
+            left -= len(piece)
+            yield piece
+    finally:
+        handle.close()
+
+
+def url(name: str, mime: str, disposition: str) -> str:
+    """A signed address of something kept, in a bucket, good for SIGNED_FOR seconds."""
+    parameters = {"ResponseContentDisposition": disposition, "ResponseContentType": mime}
+    signed: str = storage().url(name, parameters=parameters, expire=SIGNED_FOR)  # type: ignore[call-arg]
+    return signed

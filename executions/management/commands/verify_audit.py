@@ -1,0 +1,47 @@
+"""`manage.py verify_audit`: is the record as it was written?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from executions.ledger import anchors, links, sealing, verifying
+from executions.models import Event
+
+
+class Command(BaseCommand):
+    help = "Walk the record's chain and name the first event where it is broken (exit code 1)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--head", action="store_true", help="Only print the head, without walking.")
+        parser.add_argument(
+            "--write-anchor", type=Path, metavar="FILE", help="Add the verified head to FILE."
+        )
+        parser.add_argument("--against", type=Path, metavar="FILE", help="Check against the anchors in FILE.")
+
+    def handle(self, *, head: bool, write_anchor: Path | None, against: Path | None, **options: Any) -> None:
+        sealing.seal_all()
+        if head:
+            self.stdout.write(anchors.line(links.head()))
+            return
+        try:
+            known = anchors.read(against) if against else []
+        except anchors.Unreadable as error:
+            raise CommandError(str(error)) from None
+        finding = verifying.verify_and_keep(known)
+        at = finding.head
+        if finding.problem:
+            raise CommandError(
+                f"{finding.problem} Everything up to position {at.position} holds.", returncode=1
+            )
+        if write_anchor:
+            try:
+                anchors.write(write_anchor, at)
+            except OSError as error:
+                raise CommandError(f"{write_anchor} cannot be written: {error.strerror or error}.") from None
+        checked = f", and {len(known)} anchors" if known else ""
+        left = Event.objects.unsealed().count()
+        waiting = f" {left} newer events wait to be sealed." if left else ""
+        self.stdout.write(f"The record holds: {at.position} events{checked}. Head {at.hash}.{waiting}")

@@ -1,0 +1,219 @@
+"""The append-only story of every job, of files, and of what people and the system do. Timeline, audit and metrics are read from it; nothing else keeps history."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+from django.db.models.expressions import RawSQL
+from django.utils import timezone
+
+from executions import acting
+from executions.models.delivery import WebhookDelivery
+from executions.models.execution import Execution
+from executions.models.file import File
+
+
+class Source(models.TextChoices):
+    """Who brought the news."""
+
+    PERSON = "person"
+    WEBHOOK = "webhook"
+    POLL = "poll"
+    ANSWER = "answer", "VideoGen's answer"
+    SYSTEM = "system"
+
+
+class Kind(models.TextChoices):
+    """What changed."""
+
+    STARTED = "started"
+    SENT = "sent"
+    POSTPONED = "postponed"
+    STATUS = "status"
+    ATTEMPT = "attempt"
+    CANCEL_REQUESTED = "cancel requested"
+    CANCEL_NOTED = "cancel noted"
+    CANCEL_REFUSED = "cancel refused"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    HASTENED = "moved to the front"
+    EDITED = "edited"
+    COMMENTED = "commented"
+
+
+class FileKind(models.TextChoices):
+    """What was done with a file."""
+
+    UPLOADED = "file uploaded"
+    ARCHIVED = "file archived"
+    RESTORED = "file restored"
+    PUBLISHED = "file published"
+    WITHDRAWN = "file withdrawn"
+    KEPT = "file kept"
+    DOWNLOADED = "file downloaded"
+    LINK_COPIED = "public link copied"
+
+
+class ActKind(models.TextChoices):
+    """What was done with anything else: people, webhook endpoints, batches, settings, the record itself."""
+
+    SIGNED_IN = "signed in"
+    SIGN_IN_FAILED = "sign-in failed"
+    SIGNED_OUT = "signed out"
+    INVITED = "invited"
+    INVITATION_WITHDRAWN = "invitation withdrawn"
+    JOINED = "joined"
+    ROLE_CHANGED = "role changed"
+    SHUT_OUT = "shut out"
+    LET_IN = "let in"
+    ENDPOINT_MADE = "endpoint made"
+    ENDPOINT_ROTATED = "endpoint rotated"
+    ENDPOINT_DELETED = "endpoint deleted"
+    REPLAYED = "deliveries replayed"
+    BATCH_STARTED = "batch started"
+    BATCH_UNDONE = "batch undone"
+    BATCH_CANCELLED = "batch cancelled"
+    QUEUE_PAUSED = "queue paused"
+    QUEUE_RESUMED = "queue resumed"
+    EXPORTED = "exported"
+    EVIDENCE_TAKEN = "evidence taken"
+    SETTING_CHANGED = "setting changed"
+    DAY_CLOSED = "day closed"
+    PRUNED = "record pruned"
+
+
+# A literal: SQLite does not use a partial index where the query's own condition has a parameter.
+NOTHING = RawSQL("''", ())
+
+KINDS = [*Kind.choices, *FileKind.choices, *ActKind.choices]
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def unsealed(self) -> EventQuerySet:
+        """What has no place in the chain yet."""
+        return self.filter(position=None)
+
+    def sealed(self) -> EventQuerySet:
+        return self.filter(position__isnull=False)
+
+    def from_address(self, address: str) -> EventQuerySet:
+        return self.filter(address=address, address__gt=NOTHING)
+
+    def named(self, part: str) -> EventQuerySet:
+        """What is about something in whose name, as it was then, this part stands."""
+        return self.filter(subject_name__icontains=part, subject_name__gt=NOTHING)
+
+    def about(self, subject_type: str, subject_id: str) -> EventQuerySet:
+        """Of one thing. Without a type: of the job, the file or the batch that has this id."""
+        if subject_type:
+            return self.filter(subject_type=subject_type, subject_id=subject_id, subject_type__gt=NOTHING)
+        named = models.Q(
+            subject_type__in=["batch", "execution"], subject_id=subject_id, subject_type__gt=NOTHING
+        )
+        try:
+            known = uuid.UUID(subject_id)
+        except ValueError:
+            return self.filter(named)
+        return self.filter(models.Q(execution=known) | models.Q(file=known) | named)
+
+    def first_since(self, at: datetime) -> int | None:
+        """The id of the first event that was written down from then on."""
+        return self.filter(recorded_at__gte=at).order_by("recorded_at").values_list("pk", flat=True).first()
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise TypeError("Events are append-only.")
+
+    def delete(self) -> NoReturn:
+        raise TypeError("Events are append-only.")
+
+
+class Event(models.Model):
+    # What it is about: a job, a file, or something else that is named (a person, an endpoint, a batch).
+    execution = models.ForeignKey(
+        Execution, null=True, on_delete=models.PROTECT, related_name="events", db_index=False
+    )
+    file = models.ForeignKey(File, null=True, on_delete=models.PROTECT, related_name="events", db_index=False)
+    # Columns of later days have a default in the database: what was deployed before goes on writing.
+    subject_type = models.CharField(max_length=32, blank=True, db_default="", default="")
+    subject_id = models.CharField(max_length=128, blank=True, db_default="", default="")
+    subject_name = models.CharField(
+        max_length=200, blank=True, db_default="", default="", help_text="As it was called then."
+    )
+    kind = models.CharField(max_length=32, choices=KINDS)
+    from_status = models.CharField(max_length=64, blank=True)
+    to_status = models.CharField(max_length=64, blank=True)
+    source = models.CharField(max_length=16, choices=Source)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    address = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        default=acting.address,
+        help_text="Where the actor's request came from.",
+    )
+    delivery = models.ForeignKey(WebhookDelivery, null=True, on_delete=models.PROTECT, related_name="events")
+    # When it was so, by the clock of whoever said it, and when we wrote it down.
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(default=timezone.now)
+    detail = models.JSONField(default=dict)
+
+    # The chain: set once, by executions/ledger/sealing.py, shortly after the event was written.
+    position = models.BigIntegerField(null=True, unique=True, editable=False)
+    previous_hash = models.CharField(max_length=64, blank=True, db_default="", default="", editable=False)
+    hash = models.CharField(max_length=64, blank=True, db_default="", default="", editable=False)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=[value for value, _ in KINDS]), name="event_kind_known"
+            ),
+            models.CheckConstraint(condition=models.Q(source__in=Source.values), name="event_source_known"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["execution", "id"],
+                name="event_of_execution",
+                condition=models.Q(execution__isnull=False),
+            ),
+            models.Index(fields=["file", "id"], name="event_of_file", condition=models.Q(file__isnull=False)),
+            models.Index(fields=["id"], name="event_unsealed", condition=models.Q(position=None)),
+            models.Index(fields=["recorded_at"], name="event_by_time"),
+            models.Index(fields=["kind", "id"], name="event_by_kind"),
+            # The audit asks for each kind by itself: with two filters, too, an index leads to the newest that match.
+            models.Index(fields=["source", "kind", "id"], name="event_by_source"),
+            models.Index(
+                fields=["actor", "kind", "id"], name="event_by_actor", condition=models.Q(actor__isnull=False)
+            ),
+            models.Index(
+                fields=["address", "kind", "id"], name="event_by_address", condition=models.Q(address__gt="")
+            ),
+            models.Index(
+                fields=["subject_type", "subject_id", "id"],
+                name="event_by_subject",
+                condition=models.Q(subject_type__gt=""),
+            ),
+            # Few events name something: a search in the names reads this index and no row.
+            models.Index(
+                fields=["id", "subject_name"], name="event_named", condition=models.Q(subject_name__gt="")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.from_status}→{self.to_status} by {self.source}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("Events are append-only.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Events are append-only.")

@@ -1,0 +1,48 @@
+"""What all processes must know alike about sending and asking: a pause, VideoGen's hourly limits, our own budget of calls."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class Queue(models.Model):
+    """One row: whether anything is sent at all."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    paused_at = models.DateTimeField(null=True)
+    paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return "paused" if self.paused_at else "open"
+
+
+class RateWindow(models.Model):
+    """What an answer said last about one of VideoGen's hourly limits. `account` marks the key that it holds for."""
+
+    account = models.CharField(max_length=16)
+    group = models.CharField(max_length=64)
+    limit = models.PositiveIntegerField(null=True)
+    remaining = models.PositiveIntegerField(null=True)
+    reset_at = models.DateTimeField(null=True, help_text="By our clock.")
+    heard_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "group"], name="rate_window_once")]
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.remaining} of {self.limit}"
+
+
+class CallBudget(models.Model):
+    """Calls that may still be made with a key, refilled evenly: one row for all processes together."""
+
+    account = models.CharField(max_length=16, primary_key=True)
+    left = models.FloatField()
+    counted_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.left:.0f} left"

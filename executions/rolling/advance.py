@@ -1,0 +1,145 @@
+"""Moves the counts on from one event to a later one: each event is counted once, whoever does it, whenever it crashes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import batched
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Count, Max, Min, Q, Sum
+from django.utils import timezone
+
+from executions.models import Event, Rollup, RollupState
+from executions.models.event import Kind
+from executions.models.rollup import ANY_TOOL, ANYBODY, Measure, Period
+from executions.rolling import facts
+from executions.statuses import TERMINAL
+
+# Events in one step: the counts of a step are one transaction.
+STEP, LONG_STEP = 4000, 200_000
+ROWS = 500  # in one statement
+LEASE = timedelta(seconds=60)
+# PostgreSQL commits in another order than it gives out ids. While ids are missing in a stretch, a transaction may
+# be about to bring them: then only what was written so long ago is counted. Most stretches have no gap.
+PATIENCE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What has been read, to be written if nobody has moved on meanwhile."""
+
+    after: int
+    until: int
+    counts: Counter[facts.Key]
+
+
+def state() -> RollupState:
+    """How far they are; at the beginning, as long as nobody has begun."""
+    return RollupState.objects.first() or RollupState()
+
+
+def is_behind() -> bool:
+    last = Event.objects.aggregate(last=Max("id"))["last"] or 0
+    return bool(last > state().event_id)
+
+
+def claim() -> bool:
+    """One worker at a time; a claim ends by itself, should its worker die."""
+    now = timezone.now()
+    RollupState.objects.get_or_create(pk=1)
+    free = RollupState.objects.filter(Q(leased_until=None) | Q(leased_until__lte=now))
+    return bool(free.update(leased_until=now + LEASE))
+
+
+def release() -> None:
+    RollupState.objects.update(leased_until=None)
+
+
+def read(size: int = STEP) -> Step | None:
+    """The next step, read and not written; None when there is nothing that can be counted yet."""
+    after = state().event_id
+    until = settled(after, size, timezone.now())
+    return Step(after, until, facts.read(after, until)) if until > after else None
+
+
+def settled(after: int, size: int, now: datetime) -> int:
+    """The last event of the next stretch before which no other can appear any more."""
+    first = Event.objects.filter(id__gt=after).order_by("id").values_list("id", flat=True).first()
+    if first is None:
+        return after
+    stretch = Event.objects.filter(id__gt=after, id__lt=first + size)
+    found = stretch.aggregate(count=Count("id"), last=Max("id"))
+    last: int = found["last"]
+    if connection.vendor == "sqlite" or last - after == found["count"]:
+        return last
+    young = stretch.filter(recorded_at__gt=now - PATIENCE).aggregate(first=Min("id"))["first"]
+    return last if young is None else young - 1
+
+
+def write(step: Step) -> bool:
+    """Add what was read. False, and nothing is added, when somebody else counted the same events before."""
+    with transaction.atomic():
+        now = timezone.now()
+        RollupState.objects.get_or_create(pk=1)
+        moved = RollupState.objects.filter(pk=1, event_id=step.after).update(
+            event_id=step.until, counted_until=now, leased_until=now + LEASE
+        )
+        if moved:
+            _add(step.counts)
+    return bool(moved)
+
+
+def advance(size: int = STEP) -> bool:
+    """One step, read and written; False when nothing was left to do."""
+    step = read(size)
+    return step is not None and write(step)
+
+
+def clear() -> None:
+    """Forget all counts: they begin again with the first event."""
+    with transaction.atomic():
+        RollupState.objects.update(event_id=0, counted_until=None, leased_until=None)
+        Rollup.objects.all().delete()
+
+
+def _add(counts: Counter[facts.Key]) -> None:
+    table, quoted = Rollup._meta.db_table, connection.ops.quote_name
+    columns = ", ".join(map(quoted, ("period", "start", "tool", "person", "measure", "value", "count")))
+    with connection.cursor() as cursor:
+        # In one order, so that two writers could not wait for each other.
+        for some in batched(sorted(counts.items()), ROWS, strict=False):
+            rows = ", ".join(["(%s, %s, %s, %s, %s, %s, %s)"] * len(some))
+            values: list[Any] = [
+                value
+                for (period, start, *rest), count in some
+                for value in (period, connection.ops.adapt_datefield_value(start), *rest, count)
+            ]
+            cursor.execute(
+                f"INSERT INTO {table} ({columns}) VALUES {rows} "
+                "ON CONFLICT (period, measure, person, tool, start, value) "
+                f"DO UPDATE SET count = {table}.count + excluded.count",
+                values,
+            )
+
+
+def differences() -> list[str]:
+    """Where the counts and the events that they were counted from disagree, in sentences; none when all is well."""
+    until = state().event_id
+    events = Event.objects.filter(id__lte=until, execution__isnull=False)
+    told = events.aggregate(
+        started=Count("id", filter=Q(kind=Kind.STARTED)),
+        ended=Count("id", filter=Q(kind=Kind.STATUS, to_status__in=TERMINAL)),
+    )
+    wrong = []
+    for measure in (Measure.STARTED, Measure.ENDED):
+        whole = Rollup.objects.filter(measure=measure, person=ANYBODY, tool=ANY_TOOL)
+        for period in Period:
+            counted = whole.filter(period=period).aggregate(sum=Sum("count"))["sum"] or 0
+            if counted != told[measure.value]:
+                wrong.append(
+                    f"{told[measure.value]:,} jobs {measure.value} up to event {until}; by {period.label} {counted:,} are counted."
+                )
+    return wrong

@@ -1,0 +1,94 @@
+"""One act on several jobs that a person chose: frozen when they are shown, done once, told one by one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+
+from django.db import transaction
+from django.utils import timezone
+
+from executions import cancel as canceling
+from executions import library, statuses, submit, tools
+from executions.models import Execution, Selection
+from executions.models.selection import Act
+
+MOST = 500
+# Jobs that are changed in one transaction: others get to write in between.
+CHUNK = 25
+
+# What became of one: words of the report.
+STOPPED, ASKED, ENDED, ASKED_BEFORE, UNSURE = "stopped", "asked", "ended", "asked before", "unsure"
+STARTED, CANNOT_START, ARCHIVED, NOTHING = "started", "cannot start", "archived", "nothing"
+NOT_YOURS, GONE = "not yours", "gone"
+
+type May = Callable[[Execution], bool]
+
+
+def choose(ids: Sequence[uuid.UUID], act: Act, *, user_id: int) -> Selection | None:
+    """Freeze these jobs, in this order; None when none of them is there. At most MOST are taken."""
+    known = set(Execution.objects.filter(pk__in=ids[:MOST]).values_list("pk", flat=True))
+    kept = [str(pk) for pk in dict.fromkeys(ids) if pk in known]
+    return Selection.objects.create(act=act, created_by_id=user_id, ids=kept) if kept else None
+
+
+def carry_out(selection: Selection, *, user_id: int, may: May, reason: str = "") -> Selection:
+    """Do it, once, to those jobs of which `may` says yes. The report is kept with the selection."""
+    now = timezone.now()
+    open_ones = Selection.objects.filter(pk=selection.pk, done_at=None)
+    if open_ones.update(done_at=now, reason=reason[:200]):
+        act = ACTS[Act(selection.act)]
+        # The youngest first: what waits for another job ends before that one.
+        ids = sorted((uuid.UUID(each) for each in selection.ids), reverse=True)
+        for first in range(0, len(ids), CHUNK):
+            chunk = ids[first : first + CHUNK]
+            with transaction.atomic():
+                jobs = Execution.objects.in_bulk(chunk)
+                for pk in chunk:
+                    selection.report[str(pk)] = (
+                        act(jobs[pk], selection, user_id, may, reason) if pk in jobs else GONE
+                    )
+        selection.save(update_fields=["report"])
+    selection.refresh_from_db()
+    return selection
+
+
+def _cancel(job: Execution, selection: Selection, user_id: int, may: May, reason: str) -> str:
+    if job.is_terminal:
+        return ENDED
+    if not may(job):
+        return NOT_YOURS
+    if canceling.request(job, user_id=user_id, reason=reason):
+        job.refresh_from_db()
+        return STOPPED if job.is_terminal else ASKED
+    job.refresh_from_db()
+    if job.is_terminal:
+        return ENDED
+    return UNSURE if job.status == statuses.UNCONFIRMED else ASKED_BEFORE
+
+
+def _again(job: Execution, selection: Selection, user_id: int, may: May, reason: str) -> str:
+    if not may(job):
+        return CANNOT_START
+    submit.start(
+        tool=tools.find(job.tool),
+        body=job.request_body,
+        user_id=user_id,
+        title=job.prompt,
+        key=f"again.{job.pk}.{selection.pk}",
+    )
+    return STARTED
+
+
+def _archive(job: Execution, selection: Selection, user_id: int, may: May, reason: str) -> str:
+    files = [result.file for result in job.results.select_related("file") if result.file.archived_at is None]
+    if not files:
+        return NOTHING
+    if not may(job):
+        return NOT_YOURS
+    for file in files:
+        library.archive(file, user_id, reason=reason)
+    return ARCHIVED
+
+
+ACTS = {Act.CANCEL: _cancel, Act.AGAIN: _again, Act.ARCHIVE: _archive}

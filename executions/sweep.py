@@ -1,0 +1,167 @@
+"""Asks after all jobs at once: one page of the account's list answers for 200 of them.
+
+Era 0.0 of the API has no such list; then every job is asked after by itself, within the same budget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from executions import account, elsewhere, leases, lifecycle, runtime
+from executions.models import Execution
+from executions.statuses import TERMINAL, UNCONFIRMED
+from executions.videogen import NotFound, Page, RateLimited, ToolExecution, VideoGenError
+
+logger = logging.getLogger(__name__)
+
+# So many due at once are asked after together; fewer are cheaper, and fresher, one by one.
+MANY = 4
+# Pages of 200 in one sweep: 12,000 jobs.
+MOST_PAGES = 60
+# How long the list is not asked for again where the API turned out not to have it.
+ABSENT = 3600.0  # seconds
+# How often somebody looks for jobs that were started elsewhere; more often while an answer is lost.
+IDLE_LOOK, LOST_LOOK = 300.0, 20.0  # seconds
+
+
+@dataclass(frozen=True)
+class Known:
+    """What our row says of a job in flight."""
+
+    pk: uuid.UUID
+    status: str
+    progress: float | None
+    attempt: int | None
+    accepted_at: datetime | None
+    note: str
+
+    def learns_from(self, answer: ToolExecution) -> bool:
+        """Whether the answer says anything else. Most of a large sweep says nothing new, and writes nothing."""
+        told = (answer.status, answer.progress, answer.attempt)
+        return bool(self.note) or told != (self.status, self.progress, self.attempt)
+
+
+class Sweeper:
+    """`take` hands out calls from the account's budget; `pace` tells when a job of an age is asked after again."""
+
+    def __init__(self, take: Callable[[], Awaitable[bool]], pace: Callable[[float, int], timedelta]) -> None:
+        self._take = take
+        self._pace = pace
+        self._absent_until = 0.0  # monotonic
+        self._looked_at: float | None = None  # monotonic
+
+    async def run_if_due(self) -> None:
+        """Sweep when many jobs are due, or when it is time to look for jobs that were started elsewhere."""
+        is_time = await self._is_time()
+        if time.monotonic() >= self._absent_until and (is_time or await runtime.in_db(many_due)):
+            await self.run()
+        elif is_time:
+            # Without a list there are still webhooks of jobs that nobody here knows.
+            await self._settle()
+
+    async def _is_time(self) -> bool:
+        if self._looked_at is None:
+            return True
+        quiet = time.monotonic() - self._looked_at
+        return quiet >= IDLE_LOOK or (quiet >= LOST_LOOK and await runtime.in_db(any_lost))
+
+    async def run(self) -> int:
+        """Ask for the list until it has answered for every job in flight. Returns the number of calls."""
+        known = await runtime.in_db(in_flight)
+        is_first = not await runtime.in_db(elsewhere.has_begun)
+        calls, cursor, is_past = 0, None, False
+        while calls < MOST_PAGES and await self._take():
+            asked_at = timezone.now()
+            page = await self._page(cursor)
+            calls += 1
+            if page is None:
+                break
+            if is_first and calls == 1:
+                await runtime.in_db(elsewhere.begin, page.items, at=asked_at)
+            noted = await runtime.in_db(take_in, page.items, known, asked_at, self._pace, is_past)
+            is_past, cursor = noted.reached_past, page.next_cursor
+            # Behind a page without anything new there are only older ones.
+            if not cursor or not (known or (noted.fresh and not is_past)):
+                break
+        await self._settle()
+        return calls
+
+    async def _settle(self) -> None:
+        self._looked_at = time.monotonic()
+        await runtime.in_db(elsewhere.settle, timezone.now())
+
+    async def _page(self, cursor: str | None) -> Page[ToolExecution] | None:
+        try:
+            async with asyncio.timeout(leases.CALL_LIMIT):
+                page = await runtime.client().list_executions(cursor=cursor)
+        except NotFound:
+            logger.info(
+                "This version of the API has no list of executions; each job is asked after by itself"
+            )
+            self._absent_until = time.monotonic() + ABSENT
+            return None
+        except VideoGenError as error:
+            await account.heard_error(error)
+            wait = (error.retry_after or 60.0) if isinstance(error, RateLimited) else 30.0
+            self._absent_until = time.monotonic() + min(wait, ABSENT)
+            return None
+        except TimeoutError:
+            self._absent_until = time.monotonic() + 30.0
+            return None
+        await account.heard_well()
+        return page
+
+
+def many_due() -> bool:
+    """At least MANY jobs are to be asked after now."""
+    asked = Execution.objects.due(timezone.now()).filter(remote_id__isnull=False)
+    return len(asked.values_list("pk")[:MANY]) == MANY
+
+
+def any_lost() -> bool:
+    recent = timezone.now() - timedelta(minutes=10)
+    return Execution.objects.filter(status=UNCONFIRMED, ended_at=None, sent_at__gte=recent).exists()
+
+
+def in_flight() -> dict[str, Known]:
+    rows = Execution.objects.filter(ended_at=None, remote_id__isnull=False).values_list(
+        "remote_id", "pk", "status", "progress", "attempt", "accepted_at", "note"
+    )
+    return {str(row[0]): Known(*row[1:]) for row in rows}
+
+
+def take_in(
+    found: Sequence[ToolExecution],
+    known: dict[str, Known],
+    asked_at: datetime,
+    pace: Callable[[float, int], timedelta],
+    is_past: bool,
+) -> elsewhere.Noted:
+    """Apply one page. What it answered for is taken out of `known`."""
+    count = len(known)
+    quiet: dict[timedelta, list[uuid.UUID]] = {}
+    for answer in found:
+        row = known.pop(answer.execution_id, None)
+        if row is None:
+            continue
+        if row.learns_from(answer):
+            lifecycle.apply(row.pk, elsewhere.report_of(answer))
+        if answer.status not in TERMINAL:
+            age = (asked_at - (row.accepted_at or asked_at)).total_seconds()
+            quiet.setdefault(pace(age, count), []).append(row.pk)
+    now = timezone.now()
+    for wait, ids in quiet.items():
+        # A wish to cancel keeps its own time: it is told at once, and repeated with backoff.
+        waiting = Execution.objects.filter(pk__in=ids, ended_at=None).exclude(
+            cancel_requested_at__isnull=False, cancel_noted_at=None
+        )
+        waiting.update(leased_until=None, next_attempt_at=now + wait, last_heard_at=now, attempts=0, note="")
+    return elsewhere.note(found, at=asked_at, is_past=is_past)

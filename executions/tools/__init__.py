@@ -1,0 +1,83 @@
+"""What VideoGen can make: a declarative entry per tool, from which forms, filters and pages are derived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+from django.conf import settings
+
+from executions.tools.catalogue import ALL
+from executions.tools.tool import AUDIO, IMAGE, VIDEO, Tool
+
+TOOLS: dict[str, Tool] = {tool.slug: tool for tool in ALL}
+BY_TYPE: dict[str, Tool] = {tool.tool_type: tool for tool in ALL}
+
+
+def offered() -> Mapping[str, Tool]:
+    """The tools that the configured era of the API has, as it has them."""
+    return _in_era(settings.VIDEOGEN_API_ERA)
+
+
+@cache
+def _in_era(era: str) -> Mapping[str, Tool]:
+    # Every card asks what its results can be used in: the catalogue does not change meanwhile.
+    return MappingProxyType({slug: tool.in_era(era) for slug, tool in TOOLS.items() if tool.is_in(era)})
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The tools that make one kind of media."""
+
+    media: str
+    label: str
+    icon: str
+    tools: tuple[Tool, ...]
+
+
+SHELVES = ((IMAGE, "Image", "image"), (VIDEO, "Video", "film"), (AUDIO, "Audio", "audio-lines"))
+
+
+def shelves() -> list[Shelf]:
+    """The offered tools by what they make."""
+    here = offered().values()
+    return [
+        Shelf(media, label, icon, tuple(tool for tool in here if tool.media == media))
+        for media, label, icon in SHELVES
+    ]
+
+
+def taking(media: str) -> list[Tool]:
+    """The tools that can work from a file of this type."""
+    return [tool for tool in offered().values() if tool.takes(media)]
+
+
+def find(slug: str) -> Tool:
+    """The tool of that slug; one that the catalogue does not know is shown neutrally, under its own name."""
+    return TOOLS.get(slug) or Tool(
+        slug=slug,
+        tool_type=slug.upper().replace("-", "_"),
+        label=slug.replace("-", " ").capitalize(),
+        noun=slug.replace("-", " "),
+        icon="circle-question-mark",
+        media="",
+        fields=(),
+        subject="prompt",
+    )
+
+
+__all__ = [
+    "AUDIO",
+    "BY_TYPE",
+    "IMAGE",
+    "TOOLS",
+    "VIDEO",
+    "Shelf",
+    "Tool",
+    "find",
+    "offered",
+    "shelves",
+    "taking",
+]

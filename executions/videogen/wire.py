@@ -1,0 +1,310 @@
+"""The things that answers and events are made of: frozen, read leniently, with the whole answer kept in `raw`.
+
+`from_wire` raises MalformedAnswer when something is missing without which the thing is nothing; everything else
+may be absent or of the wrong type, in every era's shape (CONTRACT section 12). Neither `raw` nor signed URLs are
+in a thing's repr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from executions.videogen import reading
+from executions.videogen.errors import MalformedAnswer
+
+FINAL_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
+
+
+def object_of(data: Any, what: str) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise MalformedAnswer(f"VideoGen's answer is not {what}.")
+    return data
+
+
+def required_id(data: dict[str, Any], what: str, *names: str) -> str:
+    found = reading.ident(*(data.get(name) for name in names))
+    if found is None:
+        raise MalformedAnswer(f"VideoGen's answer lacks the id of {what}.", raw=data)
+    return found
+
+
+@dataclass(frozen=True)
+class ApiError:
+    """Why an execution failed, in VideoGen's words (CONTRACT section 9)."""
+
+    message: str
+    code: str | None = None
+    requirement: dict[str, Any] | None = None
+    internal_error_code: str | None = None
+
+    @classmethod
+    def from_wire(cls, data: Any) -> Self | None:
+        """None when there is no error. Never raises."""
+        if isinstance(data, str) and data.strip():
+            data = {"message": data}
+        if not isinstance(data, dict) or not data:
+            return None
+        return cls(
+            message=(reading.text(data.get("message")) or "").strip() or "VideoGen gave no reason.",
+            code=reading.text(data.get("code")),
+            requirement=reading.table(data.get("requirement")) or None,
+            internal_error_code=reading.text(data.get("internalErrorCode")),
+        )
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """One rendition of a file (CONTRACT section 7). `expires_at` None means that the URL does not expire."""
+
+    status: str
+    url: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+    width: int | None = None
+    height: int | None = None
+    file_bytes: int | None = None
+
+    @classmethod
+    def from_wire(cls, data: Any, *, flat_url: Any = None, flat_expires_at: Any = None) -> Self | None:
+        """None when there is no such rendition. Era 2 also sends the URL flat, beside or instead of the object."""
+        found = reading.table(data)
+        address, expires_at = reading.url(found.get("url")), found.get("expiresAt")
+        status = reading.word(found.get("status"))
+        if address is None and (address := reading.url(flat_url)) is not None:
+            status, expires_at = "ready", flat_expires_at
+        if not found and address is None:
+            return None
+        return cls(
+            status=status,
+            url=address,
+            expires_at=reading.expiry(expires_at),
+            width=reading.whole(found.get("width"), low=1),
+            height=reading.whole(found.get("height"), low=1),
+            file_bytes=reading.size(found.get("fileBytes")),
+        )
+
+    def usable_url(self, now: datetime, margin: float = 60) -> str | None:
+        """The URL, if it will still work in `margin` seconds; otherwise the file has to be hydrated."""
+        if self.status != "ready" or self.url is None:
+            return None
+        lives = self.expires_at is None or self.expires_at - now > timedelta(seconds=margin)
+        return self.url if lives else None
+
+
+@dataclass(frozen=True)
+class File:
+    file_id: str
+    type: str = ""
+    """IMAGE, VIDEO, AUDIO or a later one; empty while VideoGen has not found out."""
+    scope: str = ""
+    display_name: str = ""
+    description: str = ""
+    duration: float | None = None
+    """Seconds."""
+    transcript: str = ""
+    thumbnail: FileSource | None = None
+    preview: FileSource | None = None
+    download: FileSource | None = None
+    hls: FileSource | None = None
+    is_public_preview_enabled: bool = False
+    public_preview: FileSource | None = None
+    public_hls_url: str | None = None
+    public_playback_id: str | None = None
+    source_tool_type: str = ""
+    source_execution_id: str | None = None
+    analysis_state: str = ""
+    analysis_progress: float | None = None
+    """Percent."""
+    raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_wire(cls, data: Any) -> Self:
+        data = object_of(data, "a file")
+        analysis = reading.table(data.get("fileAnalysisMetadata"))
+        return cls(
+            file_id=required_id(data, "the file", "fileId", "storageFileId"),
+            type=reading.word(data.get("type")),
+            scope=reading.word(data.get("scope")),
+            display_name=reading.text(data.get("displayName")) or "",
+            description=reading.text(data.get("description")) or "",
+            duration=reading.number(data.get("durationSeconds")),
+            transcript=_transcript(data),
+            thumbnail=FileSource.from_wire(
+                data.get("thumbnailSource"),
+                flat_url=data.get("thumbnailUrl"),
+                flat_expires_at=data.get("thumbnailUrlExpiresAt"),
+            ),
+            preview=FileSource.from_wire(data.get("previewSource")),
+            download=FileSource.from_wire(
+                data.get("downloadSource"),
+                flat_url=data.get("downloadUrl"),
+                flat_expires_at=data.get("downloadUrlExpiresAt"),
+            ),
+            hls=FileSource.from_wire(data.get("hlsSource")),
+            is_public_preview_enabled=reading.flag(data.get("isPublicPreviewEnabled")),
+            public_preview=FileSource.from_wire(data.get("staticPublicPreviewSource")),
+            public_hls_url=reading.url(data.get("publicHlsUrl")),
+            public_playback_id=reading.ident(data.get("publicPlaybackId")),
+            source_tool_type=reading.word(data.get("sourceToolType"), reading.LONGEST_NAME),
+            source_execution_id=reading.ident(data.get("sourceToolExecutionId")),
+            analysis_state=reading.word(analysis.get("analysisLoadingState")),
+            analysis_progress=reading.number(analysis.get("analysisProgressPercentage"), high=100),
+            raw=data,
+        )
+
+    @property
+    def sources(self) -> tuple[FileSource, ...]:
+        return tuple(source for source in (self.thumbnail, self.preview, self.download, self.hls) if source)
+
+    @property
+    def is_ready(self) -> bool:
+        """Something of it can be shown or used (CONTRACT section 7)."""
+        return any(source.status == "ready" for source in self.sources)
+
+    @property
+    def is_failed(self) -> bool:
+        return not self.is_ready and any(source.status == "failed" for source in self.sources)
+
+
+def _transcript(data: dict[str, Any]) -> str:
+    """Text in `transcriptText`, or as `transcript` was until era 1.1, or joined from era 2's timed words."""
+    plain = reading.text(data.get("transcriptText")) or reading.text(data.get("transcript"))
+    if plain is not None:
+        return plain
+    timed = reading.tables(reading.table(data.get("transcript")).get("words"))
+    return " ".join(word for entry in timed if (word := reading.text(entry.get("word"))))
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """One alternative that a tool made. `download` and `thumbnail` are there in era 2 even without `file`."""
+
+    file_id: str
+    type: str = ""
+    file: File | None = None
+    download: FileSource | None = None
+    thumbnail: FileSource | None = None
+    raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_wire(cls, data: Any) -> Self:
+        data = object_of(data, "a result")
+        file = optional(File.from_wire, data.get("file"))
+        file_id = reading.ident(data.get("fileId"), data.get("storageFileId"), file and file.file_id)
+        if file_id is None:
+            raise MalformedAnswer("VideoGen's answer lacks the id of a result's file.", raw=data)
+        nested = reading.table(data.get("file"))
+        return cls(
+            file_id=file_id,
+            type=reading.word(data.get("type")) or (file.type if file else ""),
+            file=file,
+            download=FileSource.from_wire(
+                data.get("downloadSource") or nested.get("downloadSource"),
+                flat_url=data.get("downloadUrl") or nested.get("downloadUrl"),
+                flat_expires_at=data.get("downloadUrlExpiresAt") or nested.get("downloadUrlExpiresAt"),
+            ),
+            thumbnail=FileSource.from_wire(
+                data.get("thumbnailSource") or nested.get("thumbnailSource"),
+                flat_url=data.get("thumbnailUrl") or nested.get("thumbnailUrl"),
+                flat_expires_at=data.get("thumbnailUrlExpiresAt") or nested.get("thumbnailUrlExpiresAt"),
+            ),
+            raw=data,
+        )
+
+
+def optional[T](parse: Callable[[Any], T], data: Any) -> T | None:
+    try:
+        return parse(data)
+    except MalformedAnswer:
+        return None
+
+
+def all_of[T](parse: Callable[[Any], T], data: Any) -> tuple[T, ...]:
+    """The entries of a list that can be understood; `raw` of whatever holds the list has the others."""
+    found = (optional(parse, item) for item in reading.tables(data))
+    return tuple(item for item in found if item is not None)
+
+
+@dataclass(frozen=True)
+class ToolAccepted:
+    """The service has taken the job, or noted the wish to cancel it."""
+
+    execution_id: str
+    raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    request_id: str | None = None
+
+    @classmethod
+    def from_wire(cls, data: Any, request_id: str | None = None) -> Self:
+        data = object_of(data, "an accepted job")
+        return cls(required_id(data, "the job", "toolExecutionId"), data, request_id)
+
+
+@dataclass(frozen=True)
+class ToolExecution:
+    """A job as VideoGen sees it. `status` may be one that we do not know: then it is not final."""
+
+    execution_id: str
+    status: str
+    tool_type: str = ""
+    progress: float | None = None
+    """Percent of the current attempt; it may drop when the attempt rises. None where it is not told."""
+    attempt: int | None = None
+    results: tuple[ToolResult, ...] = ()
+    error: ApiError | None = None
+    raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_wire(cls, data: Any) -> Self:
+        data = object_of(data, "an execution")
+        status = reading.word(data.get("status"), reading.LONGEST_NAME)
+        if not status:
+            raise MalformedAnswer("VideoGen's answer lacks the execution's status.", raw=data)
+        return cls(
+            execution_id=required_id(data, "the execution", "toolExecutionId"),
+            status=status,
+            tool_type=reading.word(data.get("toolType"), reading.LONGEST_NAME),
+            progress=reading.number(data.get("progressPercentage"), high=100),
+            attempt=reading.whole(data.get("attemptIndex")),
+            results=all_of(ToolResult.from_wire, data.get("results")),
+            error=ApiError.from_wire(data.get("error")),
+            raw=data,
+        )
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL_STATUSES
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """A file that fits a question; `similarity` 0 to 1, above 0.7 is usually good (CONTRACT section 7)."""
+
+    similarity: float
+    file: File
+
+    @classmethod
+    def from_wire(cls, data: Any) -> Self:
+        data = object_of(data, "a hit")
+        return cls(reading.number(data.get("similarity"), high=1) or 0.0, File.from_wire(data.get("file")))
+
+    @classmethod
+    def all_from_wire(cls, data: Any) -> list[Self]:
+        return list(all_of(cls.from_wire, object_of(data, "a list of hits").get("results")))
+
+
+@dataclass(frozen=True)
+class FileUpload:
+    """Where one file's bytes go: one PUT, without our key, soon."""
+
+    file_id: str
+    upload_url: str = field(repr=False)
+
+    @classmethod
+    def from_wire(cls, data: Any) -> Self:
+        data = object_of(data, "an upload")
+        url = reading.url(data.get("uploadUrl"))
+        if url is None:
+            raise MalformedAnswer("VideoGen's answer lacks the address to upload to.")
+        return cls(required_id(data, "the file", "fileId", "storageFileId"), url)
