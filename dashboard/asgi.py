@@ -1,0 +1,63 @@
+"""The ASGI application: pages and deliveries over HTTP, live updates over websockets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+
+import django
+
+django.setup(set_prefix=False)
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
+from django.urls import path
+
+from dashboard.consumers import REFUSED, LiveConsumer
+from dashboard.large_bodies import Pages
+from dashboard.paths import LIVE_PATH, RECEIVER_PATH
+from dashboard.shortway import ShortWay
+from dashboard.views import receiver
+from executions import runtime
+
+
+class InLoop:
+    """Tells the domain which loop this process serves from, whatever server runs it."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        runtime.attach(asyncio.get_running_loop())
+        await self.app(scope, receive, send)
+
+
+class SameOrigin:
+    """Lets a socket in only from our own pages. Cookies do not tell ports apart, so the port is compared too."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        headers = dict(scope["headers"])
+        origin = urlsplit(headers.get(b"origin", b"").decode("latin-1")).netloc
+        ours = {headers.get(b"host", b"").decode("latin-1"), urlsplit(settings.PUBLIC_URL).netloc} - {""}
+        if origin in ours:
+            await self.app(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": REFUSED})
+
+
+application = ProtocolTypeRouter(
+    {
+        "http": InLoop(ShortWay(Pages(), f"/{RECEIVER_PATH}", receiver.receive, receiver.LARGEST)),
+        "websocket": InLoop(
+            SameOrigin(AuthMiddlewareStack(URLRouter([path(LIVE_PATH, LiveConsumer.as_asgi(), name="live")])))
+        ),
+    }
+)

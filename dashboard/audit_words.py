@@ -1,0 +1,241 @@
+"""Every event of the record in words that a person understands, with the thing that it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
+
+from executions import statuses, tools
+from executions.models import Event
+from executions.models.event import ActKind, FileKind, Kind, Source
+
+GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "sign-ins": ("sign-ins", (ActKind.SIGNED_IN, ActKind.SIGN_IN_FAILED, ActKind.SIGNED_OUT)),
+    "people": (
+        "people and roles",
+        (
+            *(ActKind.INVITED, ActKind.INVITATION_WITHDRAWN, ActKind.JOINED),
+            *(ActKind.ROLE_CHANGED, ActKind.SHUT_OUT, ActKind.LET_IN),
+        ),
+    ),
+    "looking": (
+        "downloads and exports",
+        (FileKind.DOWNLOADED, FileKind.LINK_COPIED, ActKind.EXPORTED, ActKind.EVIDENCE_TAKEN),
+    ),
+    "files": (
+        "files",
+        (
+            *(FileKind.UPLOADED, FileKind.ARCHIVED, FileKind.RESTORED),
+            *(FileKind.PUBLISHED, FileKind.WITHDRAWN, FileKind.KEPT),
+        ),
+    ),
+    "batches": ("batches", (ActKind.BATCH_STARTED, ActKind.BATCH_UNDONE, ActKind.BATCH_CANCELLED)),
+    "webhooks": (
+        "webhooks",
+        (ActKind.ENDPOINT_MADE, ActKind.ENDPOINT_ROTATED, ActKind.ENDPOINT_DELETED, ActKind.REPLAYED),
+    ),
+    "settings": (
+        "settings and the record",
+        (
+            *(ActKind.SETTING_CHANGED, ActKind.QUEUE_PAUSED, ActKind.QUEUE_RESUMED),
+            *(ActKind.DAY_CLOSED, ActKind.PRUNED),
+        ),
+    ),
+    "jobs": ("jobs", tuple(Kind)),
+}
+SOURCES = {
+    Source.PERSON: "person",
+    Source.WEBHOOK: "webhook",
+    Source.POLL: "asked",
+    Source.ANSWER: "answer",
+    Source.SYSTEM: "Rushes",
+}
+# What deserves a second look.
+ALARMING = {ActKind.SIGN_IN_FAILED, ActKind.SHUT_OUT, Kind.CANCEL_REFUSED, ActKind.PRUNED}
+ACTS = {
+    FileKind.UPLOADED: "uploaded a file",
+    FileKind.ARCHIVED: "archived a file",
+    FileKind.RESTORED: "brought a file back",
+    FileKind.PUBLISHED: "made a file public",
+    FileKind.WITHDRAWN: "withdrew a public preview",
+    FileKind.KEPT: "kept a copy of a file",
+    FileKind.DOWNLOADED: "downloaded a file",
+    FileKind.LINK_COPIED: "copied a public link",
+    ActKind.SIGNED_IN: "signed in",
+    ActKind.SIGN_IN_FAILED: "A sign-in failed",
+    ActKind.SIGNED_OUT: "signed out",
+    ActKind.INVITED: "invited somebody",
+    ActKind.INVITATION_WITHDRAWN: "withdrew an invitation",
+    ActKind.JOINED: "joined",
+    ActKind.ROLE_CHANGED: "changed a role",
+    ActKind.SHUT_OUT: "shut somebody out",
+    ActKind.LET_IN: "let somebody in again",
+    ActKind.ENDPOINT_MADE: "registered a webhook endpoint",
+    ActKind.ENDPOINT_ROTATED: "gave a webhook endpoint a new secret",
+    ActKind.ENDPOINT_DELETED: "deleted a webhook endpoint",
+    ActKind.REPLAYED: "replayed deliveries",
+    ActKind.BATCH_STARTED: "started a batch",
+    ActKind.BATCH_UNDONE: "undid a batch",
+    ActKind.BATCH_CANCELLED: "cancelled a batch",
+    ActKind.QUEUE_PAUSED: "paused the queue",
+    ActKind.QUEUE_RESUMED: "resumed the queue",
+    ActKind.EXPORTED: "exported",
+    ActKind.EVIDENCE_TAKEN: "took the evidence of a job",
+    ActKind.SETTING_CHANGED: "changed a setting",
+    ActKind.DAY_CLOSED: "closed a day",
+    ActKind.PRUNED: "pruned the record",
+    Kind.SENT: "sent a job to VideoGen",
+    Kind.POSTPONED: "put a job off",
+    Kind.ATTEMPT: "began another attempt",
+    Kind.CANCEL_REQUESTED: "asked to cancel a job",
+    Kind.CANCEL_NOTED: "took the wish to cancel a job",
+    Kind.CANCEL_REFUSED: "wanted to cancel a job of somebody else, and was refused",
+    Kind.PAUSED: "paused a job",
+    Kind.RESUMED: "resumed a job",
+    Kind.HASTENED: "moved a job to the front",
+    Kind.EDITED: "edited a job",
+    Kind.COMMENTED: "commented on a job",
+}
+URLS = {
+    "batch": "batch",
+    "execution": "execution",
+    "user": "people",
+    "invitation": "people",
+    "webhookendpoint": "webhooks",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One event as the page and the exports show it."""
+
+    event: Event
+
+    @property
+    def at(self) -> datetime:
+        return self.event.recorded_at
+
+    @property
+    def was_told_late(self) -> bool:
+        """It happened at another time than it was written down."""
+        return abs(self.event.recorded_at - self.event.occurred_at) > timedelta(seconds=1)
+
+    @property
+    def who(self) -> str:
+        """The person; else whoever did it or told it."""
+        if self.event.actor is not None:
+            return self.event.actor.get_username()
+        if self.event.kind == ActKind.SIGN_IN_FAILED:
+            return ""
+        return "Rushes" if self.event.source in (Source.SYSTEM, Source.PERSON) else "VideoGen"
+
+    @property
+    def what(self) -> str:
+        event = self.event
+        if event.kind == Kind.STARTED:
+            return self._started()
+        if event.kind == Kind.STATUS:
+            return self._status()
+        return ACTS.get(event.kind, event.kind)
+
+    def _started(self) -> str:
+        detail = self.event.detail
+        if detail.get("knowingly"):
+            return "started an unconfirmed job again, knowing that it may run twice"
+        if detail.get("origin") == "elsewhere":
+            return "met a job that was started elsewhere"
+        return "ran a job again" if detail.get("again") else "started a job"
+
+    def _status(self) -> str:
+        event = self.event
+        if event.from_status == statuses.UNCONFIRMED and event.detail.get("remote_id"):
+            did = "said which" if event.source == Source.PERSON else "found out which"
+            return f"{did} job at VideoGen an unconfirmed one is"
+        if event.source == Source.PERSON and event.to_status == statuses.CANCELLED:
+            return "cancelled a job before it was sent"
+        return f"told that a job is {statuses.look(event.to_status).word}"
+
+    @property
+    def group(self) -> str:
+        return next((name for name, (_, kinds) in GROUPS.items() if self.event.kind in kinds), "")
+
+    @property
+    def is_alarming(self) -> bool:
+        return self.event.kind in ALARMING
+
+    @property
+    def source(self) -> str:
+        return SOURCES.get(Source(self.event.source), self.event.source)
+
+    @property
+    def object_name(self) -> str:
+        event = self.event
+        if event.execution is not None:
+            return event.execution.prompt or tools.find(event.execution.tool).label
+        if event.file is not None:
+            return event.file.display_name or "a file without a name"
+        return event.subject_name
+
+    @property
+    def object_kind(self) -> str:
+        if self.event.execution_id is not None or self.event.subject_type == "execution":
+            return "job"
+        return "file" if self.event.file_id is not None else self.event.subject_type
+
+    @property
+    def object_id(self) -> str:
+        return str(self.event.execution_id or self.event.file_id or self.event.subject_id)
+
+    @property
+    def object_key(self) -> str:
+        """What the filter for everything about it takes."""
+        if self.object_kind in ("job", "file", "batch", "execution"):
+            return self.object_id
+        return f"{self.object_kind}:{self.object_id}" if self.object_id else ""
+
+    @property
+    def object_url(self) -> str:
+        event = self.event
+        if event.execution_id is not None:
+            return reverse("execution", args=[event.execution_id])
+        if event.file_id is not None:
+            return reverse("file", args=[event.file_id])
+        name = URLS.get(event.subject_type, "")
+        return (
+            reverse(name, args=[event.subject_id] if name in ("batch", "execution") else []) if name else ""
+        )
+
+    @property
+    def change(self) -> tuple[str, str] | None:
+        """Before and after, in words."""
+        event = self.event
+        if "before" in event.detail or "after" in event.detail:
+            return plain(event.detail.get("before")), plain(event.detail.get("after"))
+        if event.from_status != event.to_status and event.from_status:
+            return statuses.look(event.from_status).word, statuses.look(event.to_status).word
+        return None
+
+    @property
+    def more(self) -> list[tuple[str, str]]:
+        """What else the event says."""
+        told = {name: value for name, value in self.event.detail.items() if name not in ("before", "after")}
+        return [
+            (name.replace("_", " "), plain(value)) for name, value in told.items() if value not in (None, "")
+        ]
+
+
+def plain(value: Any) -> str:
+    """A JSON value in words."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return ", ".join(f"{name}: {plain(each)}" for name, each in value.items()) or "none"
+        case list():
+            return ", ".join(plain(each) for each in value) or "none"
+    return str(value)

@@ -1,0 +1,42 @@
+"""Holds back an answer that is streamed faster than its client takes it, so that it does not pile up in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+
+@implementer(IPushProducer)
+class Brake:
+    """Told by the connection when its buffer is full and when it is empty again."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+        self._may_go = asyncio.Event()
+        self._may_go.set()
+        self._engaged = request.channel is not None
+        if self._engaged:
+            request.registerProducer(self, True)
+
+    async def wait(self) -> None:
+        """Return when there is room for more, or nobody to take it any longer."""
+        await self._may_go.wait()
+
+    def release(self) -> None:
+        """The answer is complete: what is still under way leaves by itself."""
+        if self._engaged and self._request.channel is not None:
+            self._request.unregisterProducer()
+        self._engaged = False
+        self._may_go.set()
+
+    def pauseProducing(self) -> None:
+        self._may_go.clear()
+
+    def resumeProducing(self) -> None:
+        self._may_go.set()
+
+    def stopProducing(self) -> None:
+        self._may_go.set()

@@ -1,0 +1,135 @@
+"""What the page's address asks for: days from and to, tools, people. Whatever is no answer to that is left out, and said."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from executions import tools
+
+DAY = timedelta(days=1)
+# How many days are drawn day by day; more are drawn by months.
+MOST_DAYS = 92
+EARLIEST = date(2020, 1, 1)  # VideoGen's API is younger
+PRESETS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "12 months"), ("all", "All"))
+USUAL = "30"
+
+
+@dataclass(frozen=True)
+class Span:
+    """Whole days, the last one included."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+    @property
+    def by_month(self) -> bool:
+        return self.days > MOST_DAYS
+
+    @property
+    def before(self) -> Span:
+        """As many days, just before."""
+        return Span(self.first - DAY * self.days, self.first - DAY)
+
+    def columns(self) -> Iterator[Span]:
+        """The days, or the months as far as they lie within."""
+        first = self.first
+        while first <= self.last:
+            last = min(end_of_month(first), self.last) if self.by_month else first
+            yield Span(first, last)
+            first = last + DAY
+
+    def parts(self) -> tuple[list[Span], list[Span]]:
+        """The same days as whole months, and as what is left over at both ends: few rows for many days."""
+        months, rest = [], []
+        first = self.first
+        while first <= self.last:
+            end = end_of_month(first)
+            if first.day == 1 and end <= self.last:
+                months.append(Span(first, end))
+            else:
+                rest.append(Span(first, min(end, self.last)))
+            first = end + DAY
+        return months, rest
+
+    def __str__(self) -> str:
+        if self.first == self.last:
+            return f"{self.first:%-d %B %Y}"
+        year = "" if self.first.year == self.last.year else f" {self.first.year}"
+        return f"{self.first:%-d %B}{year} to {self.last:%-d %B %Y}"
+
+
+def end_of_month(day: date) -> date:
+    return day.replace(day=monthrange(day.year, day.month)[1])
+
+
+class Asked:
+    """`?range=` is one of PRESETS, `since` and `until` are days; `tool` and `person` may repeat."""
+
+    def __init__(self, query: QueryDict, today: date, first_day: date | None) -> None:
+        self.problems: list[str] = []
+        self.today = today
+        self.tools = [slug for slug in dict.fromkeys(query.getlist("tool")) if slug in tools.TOOLS]
+        self.people = list(dict.fromkeys(filter(None, map(_person, query.getlist("person")))))[:50]
+        since, until = self._day(query, "since"), self._day(query, "until")
+        self.is_free = since is not None or until is not None
+        preset = query.get("range", USUAL)
+        self.preset = "" if self.is_free else preset if preset in dict(PRESETS) else USUAL
+        if self.is_free:
+            last = min(until or today, today)
+            first = min(since or last - DAY * 29, last)
+            if since and until and since > until:
+                self.problems.append("The first day is after the last one: only the last one is shown.")
+        elif self.preset == "all":
+            first, last = max(first_day or today, EARLIEST), today
+        else:
+            first, last = today - DAY * (int(self.preset) - 1), today
+        self.span = Span(first, last)
+
+    def _day(self, query: QueryDict, name: str) -> date | None:
+        text = query.get(name, "").strip()
+        if not text:
+            return None
+        try:
+            return max(date.fromisoformat(text), EARLIEST)
+        except ValueError:
+            self.problems.append(f"“{text[:40]}” is no day. Write it as 2026-03-31.")
+            return None
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The filters other than the days."""
+        return {"tool": self.tools, "person": [str(each) for each in self.people]}
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.tools or self.people)
+
+    @property
+    def presets(self) -> list[tuple[str, str, bool]]:
+        """(words, address, whether it is this one)."""
+        return [(words, self._url(range=name), name == self.preset) for name, words in PRESETS]
+
+    @property
+    def clear_url(self) -> str:
+        days = {"since": self.span.first, "until": self.span.last} if self.is_free else {"range": self.preset}
+        return f"{reverse('insights')}?{urlencode(days)}"
+
+    def _url(self, **days: Any) -> str:
+        return f"{reverse('insights')}?{urlencode(days | self.own, doseq=True)}"
+
+
+def _person(text: str) -> int | None:
+    """A person's id. What cannot be one is nobody's."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

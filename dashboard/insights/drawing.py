@@ -1,0 +1,100 @@
+"""Where the marks of a chart stand. Across in percent, so that a drawing fits every width; down in pixels, so that words stay words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+HEIGHT, TOP, BOTTOM = 216, 12, 26  # of a chart with columns, in px
+PLOT = HEIGHT - TOP - BOTTOM
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One thing that can be pointed at, and what it leads to."""
+
+    x: str
+    y: str
+    width: str
+    height: str
+    hue: str
+    label: str
+    url: str
+    level: int = 0
+
+
+@dataclass(frozen=True)
+class Tick:
+    at: str
+    text: str
+    anchor: str = "middle"
+    minor: bool = False
+    """Left out where there is little room."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a chart shows, for whoever reads rather than looks. `urls` are those of the rows, where they lead anywhere."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, Sequence[str]]]  # (url or "", cells)
+
+
+@dataclass(frozen=True)
+class Chart:
+    name: str
+    title: str
+    about: str
+    """The drawing in one sentence, for whoever cannot see it."""
+    marks: Sequence[Mark]
+    table: Table
+    lines: Sequence[Tick] = ()
+    """Across the plot, with their values."""
+    labels: Sequence[Tick] = ()
+    """Along the bottom."""
+    path: str = ""
+    height: int = HEIGHT
+    rows: Sequence[Tick] = ()
+
+    @property
+    def foot(self) -> int:
+        """Where the plot ends above its labels, in px."""
+        return self.height - 24
+
+
+def percent(value: float) -> str:
+    return f"{value:.3f}%"
+
+
+def px(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def scale(most: float, steps: int = 4) -> tuple[float, list[float]]:
+    """A round number that `most` stays within, and the round values up to it."""
+    rough = max(most, 1) / steps
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= rough)
+    if step < 1:
+        step = 1.0
+    if step != int(step) and most >= 2:
+        step = math.ceil(step)
+    count = max(1, math.ceil(max(most, 1) / step))
+    return step * count, [step * number for number in range(count + 1)]
+
+
+def height_of(count: float, top: float) -> float:
+    return PLOT * count / top
+
+
+def level(count: int, most: int) -> int:
+    """0 to 5: how dark a cell of the week is."""
+    return 0 if not count else min(5, 1 + int(5 * (count / most) ** 0.7 - 1e-9))
+
+
+def some(count: int, most: int = 7) -> list[int]:
+    """Evenly spread places of `count`, that labels do not run into each other; the last one is always among them."""
+    step = max(1, math.ceil(count / most))
+    return sorted({count - 1 - number for number in range(0, count, step)})

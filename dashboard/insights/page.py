@@ -1,0 +1,163 @@
+"""Everything that the page of figures shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.contrib.auth import get_user_model
+from django.http import QueryDict
+from django.utils import timezone
+
+from dashboard.insights import charts, more_charts
+from dashboard.insights.asked import Asked
+from dashboard.insights.figures import Figures, first_day, middle, slow
+from dashboard.insights.more_charts import exact
+from executions import tools
+from executions.models.event import Source
+from executions.models.rollup import Measure
+from executions.rolling import advance
+from executions.statuses import SUCCEEDED
+
+MOST_PEOPLE = 500  # in the filter
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number at the top, with what it is compared to. `good`: the change is for the better; None: neither."""
+
+    value: str
+    words: str
+    url: str = ""
+    change: str = ""
+    good: bool | None = None
+
+
+class InsightsPage:
+    def __init__(self, query: QueryDict) -> None:
+        self.asked = Asked(query, timezone.now().date(), first_day())
+        self.figures = Figures(self.asked)
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        people = get_user_model().objects.order_by("username").values_list("pk", "username")
+        return dict(people[:MOST_PEOPLE])
+
+    @property
+    def counted_until(self) -> datetime | None:
+        return self._state.counted_until
+
+    @cached_property
+    def _state(self) -> advance.RollupState:
+        return advance.state()
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was ever counted, whatever the filters."""
+        return self._state.event_id == 0
+
+    @property
+    def has_jobs(self) -> bool:
+        return self.figures.whole.started > 0
+
+    # --- the filters --------------------------------------------------------------------------------------------
+
+    @property
+    def tool_options(self) -> list[tuple[str, str, bool]]:
+        return [(tool.slug, tool.label, tool.slug in self.asked.tools) for tool in tools.TOOLS.values()]
+
+    @property
+    def person_options(self) -> list[tuple[int, str, bool]]:
+        return [(pk, name, pk in self.asked.people) for pk, name in self.names.items()]
+
+    # --- the figures --------------------------------------------------------------------------------------------
+
+    @property
+    def top(self) -> list[Figure]:
+        figures, asked = self.figures, self.asked
+        whole, before = figures.whole, figures.before
+        told = figures.totals[Measure.HEARD]
+        webhook = 100 * told[Source.WEBHOOK.value] / told.total() if told else None
+        return [
+            Figure(
+                f"{whole.started:,}",
+                "jobs",
+                charts.jobs_url(asked),
+                _growth(whole.started, before.started),
+            ),
+            Figure(
+                f"{whole.rate:.1f} %" if whole.rate is not None else "—",
+                "succeeded",
+                charts.jobs_url(asked, end=SUCCEEDED),
+                _points(whole.rate, before.rate),
+                None if whole.rate is None or before.rate is None else whole.rate >= before.rate,
+            ),
+            Figure(
+                exact(middle(figures.running)),
+                f"ran, in the middle; {exact(slow(figures.running))} for the slowest 5 %",
+                "",
+                _longer(middle(figures.running), middle(figures.times_before.running)),
+            ),
+            Figure(exact(middle(figures.delay)), "until a webhook told us"),
+            Figure(f"{webhook:.1f} %" if webhook is not None else "—", "of updates came by webhook"),
+        ]
+
+    # --- the charts ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def ends(self) -> charts.Chart:
+        return charts.by_end(self.figures)
+
+    @cached_property
+    def rate(self) -> charts.Chart:
+        return charts.rate(self.figures)
+
+    @cached_property
+    def tools(self) -> list[charts.ToolRow]:
+        return charts.by_tool(self.figures)
+
+    @cached_property
+    def times(self) -> charts.Chart:
+        return more_charts.times(self.figures)
+
+    @cached_property
+    def failures(self) -> list[more_charts.BarRow]:
+        return more_charts.failures(self.figures)
+
+    @cached_property
+    def people(self) -> list[more_charts.BarRow]:
+        return more_charts.people(self.figures, self.names)
+
+    @cached_property
+    def week(self) -> charts.Chart:
+        return more_charts.week(self.figures)
+
+    @cached_property
+    def delay(self) -> charts.Chart:
+        return more_charts.delay(self.figures)
+
+    @cached_property
+    def heard(self) -> charts.Chart:
+        return more_charts.heard(self.figures)
+
+
+def _growth(now: int, before: int) -> str:
+    if not before:
+        return ""
+    change = 100 * (now - before) / before
+    return f"{'+' if change >= 0 else '−'}{abs(change):,.0f} %"
+
+
+def _points(now: float | None, before: float | None) -> str:
+    if now is None or before is None:
+        return ""
+    change = now - before
+    return f"{'+' if change >= 0 else '−'}{abs(change):.1f} points"
+
+
+def _longer(now: float | None, before: float | None) -> str:
+    if not now or not before:
+        return ""
+    change = 100 * (now - before) / before
+    return f"{'+' if change >= 0 else '−'}{abs(change):.0f} %"

@@ -1,0 +1,59 @@
+"""Bodies that are too large for memory: who may send one, and how it reaches a view as the file that it is on disk."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import IO, Any
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, parse_cookie
+
+from executions import uploads
+
+# Bytes: the largest file, and room for the form around it where there is no script.
+LARGEST = uploads.LARGEST + 1024 * 1024
+IN_SCOPE = "rushes.body"
+
+
+def is_signed_in(cookies: str) -> bool:
+    """Whether a Cookie header belongs to a session of somebody who may still come in."""
+    key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)
+    if not key:
+        return False
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    user = get_user(request)
+    return bool(user.is_authenticated and user.is_active)
+
+
+class _Whole:
+    """A request's messages, with the file that its body lies in."""
+
+    def __init__(self, receive: Any, body: IO[bytes]) -> None:
+        self.receive = receive
+        self.body = body
+
+    async def __call__(self) -> Any:
+        return await self.receive()
+
+
+class Pages(ASGIHandler):
+    """Django's own, which would copy a large body once more."""
+
+    async def handle(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        body = scope.get(IN_SCOPE)
+        await super().handle(scope, receive if body is None else _Whole(receive, body), send)
+
+    async def read_body(self, receive: Any) -> IO[bytes]:
+        if not isinstance(receive, _Whole):
+            return await super().read_body(receive)
+        # The empty body that daphne told of instead.
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            receive.body.close()
+            raise RequestAborted()
+        receive.body.seek(0)
+        return receive.body

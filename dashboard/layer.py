@@ -1,0 +1,53 @@
+"""The channel layer on Redis, which notices when its connection breaks.
+
+The layer reconnects by itself and says nothing of it, but what was published meanwhile is lost: a page whose socket
+stays open would show what is old, and believe that it is live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from redis.asyncio import Connection, SSLConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+_listeners: list[Callable[[], None]] = []
+
+
+def on_break(listener: Callable[[], None]) -> None:
+    """Call `listener` in the loop whenever a connection to Redis breaks."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+class _Noticed:
+    """Mixed into redis-py's connections."""
+
+    async def disconnect(self, *args: Any, **options: Any) -> None:
+        was_connected = self.is_connected  # type: ignore[attr-defined]
+        try:
+            await super().disconnect(*args, **options)  # type: ignore[misc]
+        finally:
+            if was_connected:
+                for listener in _listeners:
+                    listener()
+
+
+class NoticedConnection(_Noticed, Connection):
+    pass
+
+
+class NoticedSSLConnection(_Noticed, SSLConnection):
+    pass
+
+
+def host(url: str) -> dict[str, Any]:
+    """How the layer reaches Redis. Nobody waits for one that is away: pages ask instead, and come back."""
+    return {
+        "address": url,
+        "connection_class": NoticedSSLConnection if url.startswith("rediss") else NoticedConnection,
+        "retry": Retry(NoBackoff(), 0),
+        "socket_connect_timeout": 2,
+    }

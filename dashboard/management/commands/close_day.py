@@ -1,0 +1,54 @@
+"""`manage.py close_day`: our jobs of a day against the account's list, for operators."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from executions import closing, runtime
+from executions.models import DayClosing
+
+
+class Command(BaseCommand):
+    help = "Compare our jobs of a day (UTC) with the account's list, keep the outcome and print every difference."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--day", default="", help="YYYY-MM-DD. Default: yesterday.")
+
+    def handle(self, *, day: str, **options: Any) -> None:
+        if settings.USES_SANDBOX:
+            raise CommandError("VIDEOGEN_API_KEY must be set: the sandbox belongs to `manage.py serve`.")
+        try:
+            wanted = date.fromisoformat(day) if day else datetime.now(UTC).date() - timedelta(days=1)
+        except ValueError:
+            raise CommandError(f"--day must be a date such as 2026-11-24, not {day!r}.") from None
+        try:
+            row = asyncio.run(self.run(wanted))
+        except closing.CannotClose as error:
+            raise CommandError(str(error)) from None
+        finally:
+            runtime.close_database_threads()
+        if row.closed_at is None:
+            raise CommandError(row.problem)
+        self.tell(row)
+
+    async def run(self, day: date) -> DayClosing:
+        runtime.attach(asyncio.get_running_loop())
+        try:
+            return await closing.close(day)
+        finally:
+            await runtime.close_client()
+            runtime.detach()
+
+    def tell(self, row: DayClosing) -> None:
+        self.stdout.write(f"{row}: {closing.told(row)}")
+        for each in closing.differences_of(row):
+            name = each.remote_id or each.job
+            states = " / ".join(
+                filter(None, (each.here and f"here {each.here}", each.there and f"there {each.there}"))
+            )
+            self.stdout.write(f"  {each.kind}: {name} ({each.tool}; {states}). {each.advice}")

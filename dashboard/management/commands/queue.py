@@ -1,0 +1,29 @@
+"""`manage.py queue`: pause and resume everything that waits to be sent, for operators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from executions import holding
+from executions.models import Execution
+
+
+class Command(BaseCommand):
+    help = "Pause or resume the whole queue, or tell how it stands. What was sent goes on in any case."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("act", choices=["status", "pause", "resume"])
+
+    def handle(self, *, act: str, **options: Any) -> None:
+        if act == "pause":
+            done = holding.pause_all(user_id=None)
+            self.stdout.write("Paused: nothing is sent." if done else "It was paused already.")
+        elif act == "resume":
+            done = holding.resume_all(user_id=None)
+            self.stdout.write("Resumed." if done else "It was not paused.")
+        else:
+            state = holding.state()
+            said = f"paused since {state.paused_at:%Y-%m-%d %H:%M} UTC" if state.paused_at else "open"
+            self.stdout.write(f"The queue is {said}; {Execution.objects.in_line().count():,} jobs wait.")

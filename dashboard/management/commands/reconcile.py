@@ -1,0 +1,56 @@
+"""`manage.py reconcile`: the reconciler as a process of its own, any number of them, on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+
+from executions import housekeeping, leases, runtime
+from executions.keeper import Keeper
+from executions.reconcile import Reconciler
+
+# Seconds that calls under way get after SIGTERM or Ctrl-C.
+DRAIN = 8.0
+
+
+class Command(BaseCommand):
+    help = "Send what waits, ask after what runs and look after files and the record, until stopped. Several may run on one PostgreSQL database."
+
+    def handle(self, **options: Any) -> None:
+        if connection.vendor == "sqlite":
+            raise CommandError(
+                "On SQLite `manage.py serve` reconciles by itself; a second reconciler needs PostgreSQL."
+            )
+        if settings.USES_SANDBOX:
+            raise CommandError("VIDEOGEN_API_KEY must be set: the sandbox belongs to `manage.py serve`.")
+        asyncio.run(self.work())
+        runtime.close_database_threads()
+        self.stdout.write("Stopped.")
+
+    async def work(self) -> None:
+        loop = asyncio.get_running_loop()
+        runtime.attach(loop)
+        reconciler = Reconciler()
+        working = loop.create_task(self.run(reconciler))
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, working.cancel)
+        self.stdout.write("Reconciling. Ctrl-C stops it.")
+        self.stdout.flush()
+        try:
+            await working
+        except asyncio.CancelledError:
+            await reconciler.drain(DRAIN)
+            with suppress(DatabaseError):  # then they end by themselves
+                await runtime.in_db(leases.release_held)
+        finally:
+            await runtime.close_client()
+
+    async def run(self, reconciler: Reconciler) -> None:
+        with reconciler.listening():
+            await asyncio.gather(reconciler.run(), Keeper().run(), housekeeping.run())

@@ -1,0 +1,42 @@
+"""`manage.py rollup`: bring the counts behind Insights up to date, count everything anew, or check them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from executions.models import Event
+from executions.models.event import ActKind
+from executions.rolling import advance
+
+
+class Command(BaseCommand):
+    help = "Bring the counts behind Insights up to date. `serve` and `reconcile` do so by themselves."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--rebuild", action="store_true", help="forget all counts and count every event")
+        parser.add_argument("--force", action="store_true", help="rebuild even what can no longer be counted")
+        parser.add_argument("--check", action="store_true", help="compare the counts with the events")
+
+    def handle(self, *, rebuild: bool, check: bool, force: bool = False, **options: Any) -> None:
+        if check:
+            wrong = advance.differences()
+            if wrong:
+                raise CommandError(" ".join([*wrong, "`manage.py rollup --rebuild` puts it right."]))
+            self.stdout.write("The counts agree with the events.")
+            return
+        began = time.monotonic()
+        if rebuild:
+            if not force and Event.objects.filter(kind=ActKind.PRUNED).exists():
+                raise CommandError(
+                    "Old events were pruned, and what they told is in the counts alone: counting anew would lose it. --force does so."
+                )
+            advance.clear()
+        before = advance.state().event_id
+        while advance.advance(advance.LONG_STEP):
+            pass
+        after = advance.state().event_id
+        events = Event.objects.filter(id__gt=before, id__lte=after).count()
+        self.stdout.write(f"{events:,} events counted in {time.monotonic() - began:.1f} s.")

@@ -1,0 +1,298 @@
+"""Django's settings. What an operator may set comes from the environment; the README has the table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.utils.csp import CSP
+
+from dashboard import cache, layer
+from dashboard.buckets import bucket
+from dashboard.environment import Environment, SettingsError, kept_secret, writable_folder
+from executions.tools.eras import ERAS
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environment = Environment()
+
+# --- who we are -------------------------------------------------------------------------------------------
+
+TESTING = "pytest" in sys.modules
+DATA_DIR = writable_folder(
+    "DATA_DIR",
+    Path(environment.text("DATA_DIR", str(BASE_DIR / "data" / ("tests" if TESTING else "")))).absolute(),
+)
+DEBUG = environment.flag("DEBUG")
+PORT = environment.number("PORT", 8000, low=0, high=65535)
+PUBLIC_URL = environment.url("PUBLIC_URL")
+DATABASE_URL = environment.url("DATABASE_URL", schemes=("postgres", "postgresql", "sqlite"))
+REDIS_URL = environment.url("REDIS_URL", schemes=("redis", "rediss"))
+SCALED = DATABASE_URL.startswith("postgres")
+
+SECRET_KEY = environment.text("SECRET_KEY")
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
+if SCALED and not TESTING:
+    # Several processes share one database: what one of them would make up, the others would not know.
+    if DEBUG:
+        raise SettingsError("DEBUG must be off where DATABASE_URL names a PostgreSQL server.")
+    for name, value in (
+        ("SECRET_KEY", SECRET_KEY),
+        ("ALLOWED_HOSTS", ALLOWED_HOSTS),
+        ("PUBLIC_URL", PUBLIC_URL),
+        # Without a key there would be the stand-in, and demo people with a known password.
+        ("VIDEOGEN_API_KEY", environment.text("VIDEOGEN_API_KEY")),
+    ):
+        if not value:
+            raise SettingsError(f"{name} must be set where DATABASE_URL names a PostgreSQL server.")
+if SECRET_KEY and len(SECRET_KEY) < 32:
+    raise SettingsError("SECRET_KEY is too short to be safe: use at least 32 random characters.")
+SECRET_KEY = SECRET_KEY or kept_secret(DATA_DIR / "secret.key")
+# The key that encrypts what is secret in the database. Several may be given: the first one encrypts.
+ENCRYPTION_KEYS = environment.words("ENCRYPTION_KEYS") or [SECRET_KEY]
+ALLOWED_HOSTS = ALLOWED_HOSTS or ["127.0.0.1", "localhost", "[::1]"]
+if PUBLIC_URL:
+    public = urlsplit(PUBLIC_URL)
+    ALLOWED_HOSTS = [*ALLOWED_HOSTS, public.hostname or ""]
+    CSRF_TRUSTED_ORIGINS = [f"{public.scheme}://{public.netloc}"]
+SECURE_COOKIES = PUBLIC_URL.startswith("https://")
+# Whose word about where a request came from is taken (X-Forwarded-For).
+TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
+
+# --- VideoGen ---------------------------------------------------------------------------------------------
+
+VIDEOGEN_API_KEY = environment.text("VIDEOGEN_API_KEY")
+VIDEOGEN_BASE_URL = environment.url("VIDEOGEN_BASE_URL", "https://api.videogen.io")
+# The era of the API that we write for; reading is lenient in every one.
+VIDEOGEN_API_ERA = environment.text("VIDEOGEN_API_ERA", "0.0")
+if VIDEOGEN_API_ERA not in ERAS:
+    raise SettingsError(f"VIDEOGEN_API_ERA must be one of {', '.join(ERAS)}, not {VIDEOGEN_API_ERA!r}.")
+DELIVERY_RETENTION_DAYS = environment.number("DELIVERY_RETENTION_DAYS", 90, low=1, high=3650)
+# Days after which events may go, leaving a signed summary; 0: never.
+AUDIT_RETENTION_DAYS = environment.number("AUDIT_RETENTION_DAYS", 0, low=0, high=36500)
+# The file that the head of the record is added to each hour; without one it goes to the log.
+AUDIT_ANCHOR_FILE = environment.text("AUDIT_ANCHOR_FILE")
+if AUDIT_ANCHOR_FILE:
+    writable_folder("AUDIT_ANCHOR_FILE", Path(AUDIT_ANCHOR_FILE).absolute().parent)
+# Jobs of the account that were started elsewhere stand in the history too.
+IMPORT_ELSEWHERE = environment.flag("IMPORT_ELSEWHERE", default=True)
+# Several secrets at once are allowed, for the days of a rotation.
+VIDEOGEN_WEBHOOK_SECRETS = environment.words("VIDEOGEN_WEBHOOK_SECRET")
+# Without a key the stand-in is the whole service: `serve` starts it and makes the demo people.
+USES_SANDBOX = not VIDEOGEN_API_KEY
+DEMO_PASSWORD = environment.text("DEMO_PASSWORD")
+SANDBOX_SPEED = environment.factor("SANDBOX_SPEED", 1.0, low=0.01, high=1000)
+if USES_SANDBOX and environment.text("VIDEOGEN_BASE_URL"):
+    raise SettingsError("VIDEOGEN_BASE_URL is set, but VIDEOGEN_API_KEY is not: set both, or neither.")
+if not VIDEOGEN_API_KEY.isascii() or any(character.isspace() for character in VIDEOGEN_API_KEY):
+    raise SettingsError("VIDEOGEN_API_KEY must be one word of plain characters, as VideoGen shows it.")
+for secret in VIDEOGEN_WEBHOOK_SECRETS:
+    if not secret.startswith("whsec_"):
+        raise SettingsError("VIDEOGEN_WEBHOOK_SECRET must begin with whsec_, as VideoGen shows it.")
+
+# --- the application --------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "django_htmx",
+    "lucide",
+    "executions",
+    "dashboard",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "dashboard.middleware.StaticFiles",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "dashboard.middleware.where_from",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "dashboard.middleware.seen",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "dashboard.urls"
+ASGI_APPLICATION = "dashboard.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,  # the admin site brings its own
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "dashboard.context.shell",
+            ],
+            "libraries": {"lucide": "lucide.templatetags.lucide"},
+            "builtins": ["dashboard.templatetags.rushes"],
+        },
+    },
+]
+
+# --- data -------------------------------------------------------------------------------------------------
+
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA mmap_size=134217728;"
+    "PRAGMA journal_size_limit=27103364;PRAGMA cache_size=2000;"
+)
+if SCALED:
+    # A pool keeps connections of a server that has restarted since: each is checked before it is used.
+    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_health_checks=True))}
+    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 20, "timeout": 10}}
+    if TESTING:
+        # Tests open and drop databases; a pool would hold on to them.
+        DATABASES["default"]["OPTIONS"] = {}
+else:
+    sqlite_path = (
+        DATABASE_URL.removeprefix("sqlite:///") if DATABASE_URL else str(DATA_DIR / "rushes.sqlite3")
+    )
+    writable_folder("DATABASE_URL" if DATABASE_URL else "DATA_DIR", Path(sqlite_path).absolute().parent)
+    DATABASES = {
+        "default": {
+            "ENGINE": "dashboard.sqlite",
+            "NAME": sqlite_path,
+            "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": SQLITE_PRAGMAS},
+            # Threads of a test meet in a file; an in-memory database would be one connection for all.
+            "TEST": {
+                "NAME": str(DATA_DIR / f"test-{environment.text('PYTEST_XDIST_WORKER', 'main')}.sqlite3")
+            },
+        }
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+IN_MEMORY_LAYER = {
+    "BACKEND": "channels.layers.InMemoryChannelLayer",
+    # By its own default the layer forgets who listens after a day: a page left open would go silent.
+    "CONFIG": {"capacity": 1000, "group_expiry": 20 * 365 * 24 * 3600},
+}
+if REDIS_URL:
+    # The pub/sub layer: the default one loses idle sockets with redis-py 8.
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            # What is published is heard in every database of a Redis: the prefix keeps ours apart.
+            "CONFIG": {
+                "hosts": [layer.host(REDIS_URL)],
+                "prefix": f"rushes{urlsplit(REDIS_URL).path.replace('/', ':')}",
+            },
+        }
+    }
+    CACHES = {
+        "default": {"BACKEND": "dashboard.cache.Cache", "LOCATION": REDIS_URL, "OPTIONS": cache.OPTIONS}
+    }
+else:
+    CHANNEL_LAYERS = {"default": IN_MEMORY_LAYER}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# --- people -----------------------------------------------------------------------------------------------
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "studio"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+if TESTING:
+    # Real hashes take half a second each, by intent; hundreds of tests sign somebody in.
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+
+# --- what a browser may load ------------------------------------------------------------------------------
+
+# The hosts of VideoGen's signed URLs have changed before and are never pinned (CONTRACT section 7), so
+# media may come from any https host; the stand-in serves it on loopback. Nothing else may come from outside.
+MEDIA_SOURCES = ["http://127.0.0.1:*"] if USES_SANDBOX else ["https:"]
+# Copies in a bucket are shown from its own address, which a service of one's own may have without https.
+S3_BUCKET = environment.text("S3_BUCKET")
+S3_ENDPOINT = environment.url("S3_ENDPOINT")
+if S3_ENDPOINT and not S3_BUCKET:
+    raise SettingsError("S3_ENDPOINT is set, but S3_BUCKET is not: set both, or neither.")
+if S3_BUCKET:
+    MEDIA_SOURCES = [*MEDIA_SOURCES, S3_ENDPOINT or "https:"]
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "img-src": [CSP.SELF, *MEDIA_SOURCES],
+    "media-src": [CSP.SELF, *MEDIA_SOURCES],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_COOKIES else None
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG or TESTING
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": DATA_DIR / "media"},
+    },
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG or TESTING
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- copies of files --------------------------------------------------------------------------------------
+
+KEEP_FOLDER = Path(environment.text("KEEP_FOLDER", str(DATA_DIR / "kept"))).absolute()
+# A copy grows here until it is complete: beside the folder, so that putting it there is one step.
+KEEP_PARTS = (DATA_DIR if S3_BUCKET else KEEP_FOLDER) / ".parts"
+if S3_BUCKET:
+    STORAGES["kept"] = bucket(S3_BUCKET, S3_ENDPOINT, environment.text("S3_REGION"))
+else:
+    writable_folder("KEEP_FOLDER", KEEP_FOLDER)
+    STORAGES["kept"] = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": KEEP_FOLDER, "allow_overwrite": True},
+    }
+
+# --- words and time ---------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"  # a script shows every time in the reader's own zone
+
+METRICS_TOKEN = environment.text("METRICS_TOKEN")
+LOG_LEVEL = environment.text("LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+    raise SettingsError("LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"()": "dashboard.logs.Formatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        **{name: {"level": LOG_LEVEL} for name in ("executions", "dashboard")},
+        # A refused form is an ordinary answer, not a warning.
+        "django.request": {"level": "ERROR"},
+    },
+}
+DEFAULT_EXCEPTION_REPORTER_FILTER = "dashboard.logs.ReporterFilter"
+TEST_RUNNER = "django.test.runner.DiscoverRunner"

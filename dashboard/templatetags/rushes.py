@@ -1,0 +1,161 @@
+"""Template tags of our own: icons, times, and words for values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import lucide
+from django import template
+from django.conf.locale import LANG_INFO
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from dashboard.advice import advice
+from dashboard.remarks import words
+from executions import searching
+from executions.searching import Term
+
+register = template.Library()
+register.filter("advice", advice)
+register.filter("words", words)
+
+
+@register.simple_tag
+@cache
+def icon(name: str, size: int = 18, label: str = "") -> SafeString:
+    """A Lucide icon as inline SVG. Without a `label` it is decoration, and hidden from assistive technology."""
+    attributes: dict[str, object] = {"class": "icon"}
+    if label:
+        attributes |= {"role": "img", "aria-label": label}
+    else:
+        attributes["aria_hidden"] = "true"
+    return mark_safe(lucide._render_icon(str(name), size, **attributes))
+
+
+@register.simple_tag
+@cache
+def proportion(shape: str) -> SafeString:
+    """A small drawing of a proportion such as "16:9": every shape has the same area, as pictures do."""
+    width, height = (float(part) for part in shape.split(":"))
+    scale = (420 / (width * height)) ** 0.5
+    width, height = min(width * scale, 30), min(height * scale, 30)
+    return format_html(
+        '<svg class="proportion" viewBox="0 0 32 32" width="32" height="32" aria-hidden="true">'
+        '<rect x="{}" y="{}" width="{}" height="{}" rx="2.5"/></svg>',
+        *(f"{value:.1f}" for value in (16 - width / 2, 16 - height / 2, width, height)),
+    )
+
+
+@register.filter
+def moment(value: datetime | None) -> str:
+    """A time, complete in the attribute; static/js/times.js shows it in the reader's own zone and words."""
+    if value is None:
+        return ""
+    return format_html(
+        '<time datetime="{}" data-moment>{}</time>',
+        value.isoformat(timespec="milliseconds"),
+        value.strftime("%-d %b %H:%M"),
+    )
+
+
+@register.filter
+def clock(value: datetime | None) -> str:
+    """A time of day to the tenth of a second, in the reader's own zone once the script has run."""
+    if value is None:
+        return ""
+    return format_html(
+        '<time datetime="{}" data-moment="clock">{}.{}</time>',
+        value.isoformat(timespec="milliseconds"),
+        value.strftime("%H:%M:%S"),
+        value.microsecond // 100_000,
+    )
+
+
+@register.filter
+def elapsed(value: datetime | None) -> str:
+    """How long ago that was; static/js/times.js counts on from there, second by second."""
+    if value is None:
+        return ""
+    seconds = max(0, int((timezone.now() - value).total_seconds()))
+    return format_html(
+        '<time datetime="{}" data-since>{}</time>',
+        value.isoformat(timespec="milliseconds"),
+        stopwatch(seconds),
+    )
+
+
+@register.filter
+def took(seconds: float | None) -> str:
+    """A duration in words: 0.4 s, 21 s, 1:52, 1:02:03."""
+    if seconds is None:
+        return "—"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    return stopwatch(round(seconds))
+
+
+@register.filter
+def grouped(number: int | None) -> str:
+    """4,000: thousands are set apart."""
+    return "—" if number is None else f"{number:,}"
+
+
+@register.filter
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 11th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
+def stopwatch(seconds: int) -> str:
+    """0:07, 1:52, 1:02:03."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@register.filter
+def language_name(code: str) -> str:
+    """A language code such as en-GB in words; one that nobody named stays as it is."""
+    code = str(code)
+    language, _, region = code.partition("-")
+    if code.lower() in LANG_INFO and "name" in LANG_INFO[code.lower()]:
+        return str(LANG_INFO[code.lower()]["name"])
+    if language in LANG_INFO and "name" in LANG_INFO[language]:
+        return f"{LANG_INFO[language]['name']} ({region})" if region else str(LANG_INFO[language]["name"])
+    return code or "Any language"
+
+
+@register.filter
+def pairs_and_one_more(pairs: Sequence[tuple[str, str]] | None) -> list[tuple[str, str]]:
+    """The rows of a field that repeats, and an empty one to go on with."""
+    return [*(tuple(pair) for pair in pairs or () if any(pair)), ("", "")]
+
+
+@register.filter
+def lookup(table: dict[str, object], name: str) -> object:
+    """`table[name]`, which the template language cannot say for a name that it has in a variable."""
+    return table.get(name)
+
+
+@register.simple_tag
+def marked(text: str, terms: Sequence[Term] | None, length: int) -> SafeString:
+    """The text with what was searched for marked, cut to an excerpt in which it can be seen."""
+    pieces = searching.marked(text, terms or (), length=length)
+    return format_html_join("", "{}", ((_mark(words) if is_hit else words,) for words, is_hit in pieces))
+
+
+def _mark(words: str) -> str:
+    return format_html("<mark>{}</mark>", words)
+
+
+@register.simple_tag
+def query_with(asked: Any, **more: str) -> str:
+    """The history's address after the ?, with another order or view."""
+    return asked.string(**more)

@@ -1,0 +1,85 @@
+"""Copies of files in our own storage: the wish for one, and all of them together."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from dashboard import reconciling
+from dashboard.admins import admins_only
+from dashboard.copies import CopiesPage
+from dashboard.tiles import Tile
+from executions import choices
+from executions.keeping import queue
+from executions.models import File
+
+MOST = 200  # files at once
+# (hue, icon, words) for what becomes of each wish.
+_OTHER = {
+    queue.Outcome.ON_ITS_WAY: ("running", "clock", "is on its way already"),
+    queue.Outcome.KEPT: ("succeeded", "hard-drive", "is kept already"),
+    queue.Outcome.GONE: ("failed", "cloud-off", "VideoGen no longer has it"),
+    queue.Outcome.NOT_READY: ("failed", "circle-alert", "is not ready"),
+}
+TO_DO = {queue.Outcome.ASKED: ("queued", "hard-drive-download", "will be copied"), **_OTHER}
+DONE = {queue.Outcome.ASKED: ("running", "clock", "is on its way"), **_OTHER}
+
+
+@require_POST
+def keep(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Whoever sees a file may keep it: it harms nobody, and later it may be too late."""
+    file = get_object_or_404(File, pk=pk)
+    if file.gone_at is not None and file.kept_at is None:
+        messages.error(request, "VideoGen no longer has this file: there is nothing to copy.")
+    elif queue.ask(file, request.user.pk):
+        reconciling.look_at_files()
+    elif file.kept_at is None:
+        messages.error(request, "Only a file that is ready can be kept.")
+    return HttpResponseRedirect(f"{reverse('file', args=[pk])}#copy", status=303)
+
+
+@require_http_methods(["GET", "POST"])
+def keep_many(request: HttpRequest) -> HttpResponse:
+    """Names the chosen files and what asking for their copies leads to; POST asks for exactly these, and reports."""
+    is_done = request.method == "POST"
+    given = (request.POST if is_done else request.GET).getlist("file")
+    names = [name for name in dict.fromkeys(given) if "\x00" not in name][:MOST]
+    known = {
+        file.remote_id: file for file in File.objects.filter(remote_id__in=names).select_related("created_by")
+    }
+    files = [known[name] for name in names if name in known]
+    if not files:
+        messages.info(request, "Tick the files in the library that are to be kept.")
+        return HttpResponseRedirect(reverse("files"), status=303)
+    outcomes = queue.ask_for(files, request.user.pk) if is_done else queue.outlook(files)
+    if is_done:
+        reconciling.look_at_files()
+    words = DONE if is_done else TO_DO
+    lines = [(Tile(file, request.user), *words[outcomes[file.pk]]) for file in files]
+    count = sum(outcome is queue.Outcome.ASKED for outcome in outcomes.values())
+    return render(request, "files/keep.html", {"lines": lines, "count": count, "is_done": is_done})
+
+
+@require_GET
+def copies(request: HttpRequest) -> HttpResponse:
+    return render(request, "files/copies.html", {"page": CopiesPage(request.user)})
+
+
+@admins_only
+@require_POST
+def choose(request: HttpRequest) -> HttpResponse:
+    """Whether every file is kept; or another try for all that could not be."""
+    if "again" in request.POST:
+        tried = queue.ask_again()
+        messages.success(
+            request, "One copy is tried again." if tried == 1 else f"{tried} copies are tried again."
+        )
+    elif choices.choose(choices.KEEP_ALL, "all" in request.POST, actor_id=request.user.pk):
+        messages.success(request, "Saved.")
+    reconciling.look_at_files()
+    return HttpResponseRedirect(reverse("copies"), status=303)

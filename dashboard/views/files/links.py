@@ -1,0 +1,86 @@
+"""Links to media that never expire: each leads to a freshly signed address, or to our own copy where VideoGen has none."""
+
+from __future__ import annotations
+
+import uuid
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import aget_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from dashboard import media_answers
+from executions import files, library
+from executions.models import File
+from executions.models.event import FileKind
+
+# Seconds that a browser may reuse a redirect; the address behind it is good for much longer then.
+REUSE = 30
+
+
+@require_safe
+async def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    return await _shown(request, pk, "preview", "download")
+
+
+@require_safe
+async def thumbnail(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    return await _shown(request, pk, "thumbnail", "preview", "download")
+
+
+@require_safe
+async def download(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """The bytes themselves, as a download: our copy, else through us from VideoGen.
+
+    Who took it is written down, but not who only asked whether it is there, or looks at it within a page.
+    """
+    file = await aget_object_or_404(File, pk=pk)
+    try:
+        response = await media_answers.kept(request, file, as_download=True)
+    except media_answers.Missing:
+        try:
+            response = await media_answers.passed_on(request, file)
+        except (files.Gone, files.NotReady) as error:
+            return _said(request, error)
+    if response.status_code < 400 and _is_taken(request):
+        await sync_to_async(_note_download)(pk, (await request.auser()).pk)
+    return response
+
+
+def _is_taken(request: HttpRequest) -> bool:
+    """A picture of a page and the later parts of a download are no download of their own."""
+    is_first = request.headers.get("Range", "bytes=0-").startswith("bytes=0-")
+    is_of_a_page = request.headers.get("Sec-Fetch-Dest", "") in ("image", "video", "audio")
+    return request.method == "GET" and is_first and not is_of_a_page
+
+
+def _note_download(pk: uuid.UUID, user_id: int) -> None:
+    library.note(File.objects.get(pk=pk), FileKind.DOWNLOADED, user_id)
+
+
+async def _shown(request: HttpRequest, pk: uuid.UUID, *renditions: str) -> HttpResponseBase:
+    file = await aget_object_or_404(File, pk=pk)
+    if file.gone_at is not None and (copy := await _copy(request, file, renditions[0])):
+        return copy
+    try:
+        url, seconds = await files.signed_url(file, renditions)
+    except (files.Gone, files.NotReady) as error:
+        return await _copy(request, file, renditions[0]) or _said(request, error)
+    reuse = REUSE if seconds > 2 * REUSE else 0
+    return HttpResponseRedirect(url, headers={"Cache-Control": f"private, max-age={reuse}"})
+
+
+async def _copy(request: HttpRequest, file: File, rendition: str) -> HttpResponseBase | None:
+    """What our copy has of it, if there is one."""
+    try:
+        if rendition == "thumbnail":
+            return await media_answers.kept_picture(request, file)
+        return await media_answers.kept(request, file, as_download=False)
+    except media_answers.Missing:
+        return None
+
+
+def _said(request: HttpRequest, error: files.Gone | files.NotReady) -> HttpResponse:
+    if isinstance(error, files.Gone):
+        return render(request, "404.html", {"reason": str(error)}, status=404)
+    return render(request, "503.html", {"reason": str(error)}, status=503)

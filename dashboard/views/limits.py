@@ -1,0 +1,32 @@
+"""VideoGen's hourly limits as its answers tell them, and our own budget beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from dashboard.admins import admins_only
+from dashboard.gauge import Gauge
+from executions import budget, holding
+from executions import limits as hourly
+
+
+@admins_only
+@require_GET
+def limits(request: HttpRequest) -> HttpResponse:
+    known = [Gauge(each) for each in hourly.overview()]
+    starts = known[0]
+    context: dict[str, Any] = {
+        "starts": starts,
+        "reserve": hourly.reserve(starts.known.limit or 0),
+        "told": [each for each in known if each.known.was_told],
+        "documented": [each for each in known if not each.known.was_told],
+        "budget_left": budget.left_now(),
+        "budget_reserve": budget.RESERVE,
+        "budget_hourly": budget.HOURLY_BUDGET,
+        "queue": holding.state(),
+    }
+    return render(request, "settings/limits.html", context)
