@@ -1,0 +1,25 @@
+// Choosing many files of the library: how many are chosen, and a row of them with the Shift key.
+
+const form = document.getElementById('chosen')
+const boxes = () => [...document.querySelectorAll('.tile .pick input')]
+let last = null // the box that was ticked before
+
+function count() {
+  const number = boxes().filter((box) => box.checked).length
+  form.querySelector('[data-count]').textContent = number || ''
+}
+
+document.addEventListener('click', (event) => {
+  const box = event.target
+  if (!box.matches?.('.tile .pick input')) return
+  if (event.shiftKey && last?.isConnected) {
+    const all = boxes()
+    const [from, to] = [all.indexOf(last), all.indexOf(box)].sort((a, b) => a - b)
+    all.slice(from, to + 1).forEach((each) => { each.checked = box.checked })
+  }
+  last = box
+  count()
+})
+
+form.addEventListener('reset', () => setTimeout(count))
+window.addEventListener('pageshow', count)

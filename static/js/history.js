@@ -1,0 +1,144 @@
+// The history with the keyboard, many jobs chosen at once, and word of what is new. Without it all of this works by
+// plain requests: boxes are ticked, forms are sent, pages are reloaded.
+
+const list = () => document.querySelector('[data-items]')
+const items = () => [...(list()?.children ?? [])]
+const boxOf = (item) => item.querySelector('.box input')
+const boxes = () => items().map(boxOf)
+const chosen = document.getElementById('chosen')
+const keys = document.getElementById('keys')
+let last = null // the box that was ticked before
+
+// --- choosing
+
+function count() {
+  const all = boxes()
+  const number = all.filter((box) => box.checked).length
+  chosen.querySelector('[data-count]').textContent = number || ''
+  const every = document.getElementById('pick-all')
+  if (!every) return
+  every.closest('.box').hidden = false
+  every.checked = number > 0 && number === all.length
+  every.indeterminate = number > 0 && number < all.length
+}
+
+function choose(box, isOn, withThose) {
+  if (withThose && last?.isConnected) {
+    const all = boxes()
+    const [from, to] = [all.indexOf(last), all.indexOf(box)].sort((a, b) => a - b)
+    all.slice(from, to + 1).forEach((each) => { each.checked = isOn })
+  }
+  box.checked = isOn
+  last = box
+  count()
+}
+
+function chooseAll(isOn) {
+  boxes().forEach((box) => { box.checked = isOn })
+  count()
+}
+
+document.addEventListener('click', (event) => {
+  const box = event.target
+  if (box.id === 'pick-all') chooseAll(box.checked)
+  else if (box.matches?.('[data-items] .box input')) choose(box, box.checked, event.shiftKey)
+})
+chosen.addEventListener('reset', () => setTimeout(count))
+addEventListener('pageshow', count)
+
+// --- the keyboard
+
+const current = () => items().indexOf(document.activeElement.closest?.('[data-items] > *'))
+
+function go(step) {
+  const all = items()
+  const at = current()
+  const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step))]
+  next?.querySelector('.prompt a, .what a')?.focus()
+  next?.scrollIntoView({ block: 'nearest' })
+}
+
+function toggle(withThose) {
+  const item = items()[current()]
+  if (item) choose(boxOf(item), withThose || !boxOf(item).checked, withThose)
+}
+
+const ACTS = {
+  j: () => go(1),
+  k: () => go(-1),
+  x: () => toggle(false),
+  X: () => toggle(true),
+  a: () => chooseAll(true),
+  '/': () => document.getElementById('words').focus(),
+  n: () => document.querySelector('#fresh a')?.click(),
+  '[': () => document.querySelector('[rel=prev]')?.click(),
+  ']': () => document.querySelector('[rel=next]')?.click(),
+  '?': () => keys.togglePopover(),
+  Escape: () => chooseAll(false),
+}
+
+const isTyping = (element) => element.matches('input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]')
+
+document.addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
+  if (event.key === 'Escape' && document.querySelector('details.pull[open], [popover]:popover-open')) return
+  const act = ACTS[event.key]
+  if (!act) return
+  event.preventDefault()
+  act()
+})
+
+// --- filters that open
+
+document.addEventListener('click', (event) => {
+  for (const open of document.querySelectorAll('details.pull[open]')) if (!open.contains(event.target)) open.open = false
+})
+document.addEventListener('keydown', (event) => {
+  const open = event.key === 'Escape' && document.querySelector('details.pull[open]')
+  if (!open) return
+  open.open = false
+  open.querySelector('summary').focus()
+})
+
+// A menu that is closed with other values than it was opened with applies them.
+const form = document.querySelector('form.filters')
+form.dataset.scripted = ''
+const values = () => new URLSearchParams(new FormData(form)).toString()
+const opened = new WeakMap()
+for (const menu of document.querySelectorAll('details.pull')) {
+  menu.addEventListener('toggle', () => {
+    if (menu.open) opened.set(menu, values())
+    else if (opened.has(menu) && opened.get(menu) !== values()) form.requestSubmit()
+  })
+}
+
+// A value is asked for or left out, never both.
+document.addEventListener('change', ({ target }) => {
+  const value = target.closest?.('.value')
+  if (value && target.checked) value.querySelectorAll('input').forEach((each) => { if (each !== target) each.checked = false })
+  if (target.matches?.('[name=from], [name=to]')) target.form.querySelector('[name=when][value=between]').checked = true
+})
+
+for (const sift of document.querySelectorAll('.sift')) {
+  sift.hidden = false
+  sift.addEventListener('input', () => {
+    const words = sift.value.toLowerCase()
+    for (const value of sift.parentElement.querySelectorAll('.value')) value.hidden = !value.textContent.toLowerCase().includes(words)
+  })
+  sift.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault() })
+}
+
+// --- what is new
+
+// Word of a new job comes through the socket; whether it fits the filters, the server says.
+const news = document.getElementById('news')
+let asked = null
+if (news) {
+  new MutationObserver((changes) => {
+    if (!changes.some(({ addedNodes }) => [...addedNodes].some((node) => node.id === 'arrived'))) return
+    asked ??= setTimeout(() => { asked = null; htmx.trigger(news, 'rushes:fresh') }, 150)
+  }).observe(news, { childList: true })
+}
+
+// A region that was fetched anew has its rows anew.
+document.body.addEventListener('htmx:afterSettle', count)
