@@ -1,0 +1,7 @@
+"""The audit's tests have people's browsers, as those of the dashboard have."""
+
+from __future__ import annotations
+
+from tests.security.conftest import _known_secrets, _no_open_connections, ada, ann, ben
+
+__all__ = ["_known_secrets", "_no_open_connections", "ada", "ann", "ben"]

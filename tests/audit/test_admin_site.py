@@ -1,0 +1,77 @@
+"""Django's admin site: every table of ours to look at, nothing to change, no secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.utils import timezone
+
+from dashboard.admin_site import SECRET, site
+from executions import people as team
+from executions.models import Event, WebhookDelivery, WebhookEndpoint
+from tests.dashboard.browsers import Browser
+from tests.dashboard.work import job
+
+
+def address(thing: Any) -> str:
+    return f"/admin/{thing._meta.app_label}/{thing._meta.model_name}/"
+
+
+def test_every_table_of_ours_is_there(ada: Browser) -> None:
+    page = ada.get("/admin/").content.decode()
+    for model in apps.get_app_config("executions").get_models():
+        assert f'href="{address(model)}"' in page
+        assert ada.get(address(model)).status_code == 200
+
+
+def test_a_row_is_shown_and_cannot_be_changed(ada: Browser, ann: Browser) -> None:
+    made = job(ann.user, "running", "a lighthouse")
+    delivery = WebhookDelivery.objects.create(webhook_id="w", outcome="applied", body=b"{}", execution=made)
+    for thing in (made, Event.objects.latest("pk"), delivery, ann.user):
+        url = f"{address(thing)}{thing.pk}/change/"
+        page = ada.get(url)
+        assert page.status_code == 200, url
+        assert 'name="_save"' not in page.content.decode()
+        assert "deletelink" not in page.content.decode()
+        assert ada.post(url, {"status": "succeeded", "kind": "exported", "username": "x"}).status_code == 403
+        assert ada.get(f"{address(thing)}{thing.pk}/delete/").status_code == 404
+        assert ada.get(f"{address(thing)}add/").status_code == 404
+        action = {"action": "delete_selected", "_selected_action": [thing.pk]}
+        ada.post(address(thing), action)
+        assert type(thing).objects.filter(pk=thing.pk).exists()
+
+
+def test_no_secret_is_shown(ada: Browser, ann: Browser) -> None:
+    endpoint = WebhookEndpoint(remote_id="vg_endpoint_1", url="https://rushes.example.org/")
+    endpoint.secret = "whsec_never_to_be_seen"
+    endpoint.save()
+    invitation, _ = team.invite("Kim", "member", 7, actor_id=ada.user.pk)
+    for thing, kept in ((endpoint, endpoint.encrypted_secret), (invitation, invitation.token_hash), (ann.user, ann.user.password)):  # fmt: skip
+        page = ada.get(f"{address(thing)}{thing.pk}/change/").content.decode()
+        assert str(thing) in page or "vg_endpoint_1" in page
+        assert kept not in page
+        assert kept not in ada.get(address(thing)).content.decode()
+
+
+def test_columns_that_hold_secrets_have_names_that_say_so() -> None:
+    """What a later table brings is left out by its name."""
+    kept = {"encrypted_secret", "secret_last4", "token_hash", "password"}
+    left_out = {
+        field.name
+        for model in site._registry
+        for field in model._meta.fields
+        if any(word in field.name for word in SECRET)
+    }
+    assert left_out == kept
+
+
+@pytest.mark.parametrize("path", ["/admin/login/", "/admin/logout/", "/admin/password_change/"])
+def test_people_sign_in_where_everybody_does(path: str, ada: Browser) -> None:
+    assert ada.get(path).status_code == 404
+
+
+def test_times_of_a_row_are_there(ada: Browser) -> None:
+    Event.objects.create(kind="exported", source="system", occurred_at=timezone.now())
+    assert ada.get("/admin/executions/event/").context["cl"].result_count == 1

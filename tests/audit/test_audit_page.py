@@ -1,0 +1,204 @@
+"""The audit's page: who may see it, what it shows, how its filters combine, and its exports."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from dashboard.audit import COLUMNS, SIZE
+from dashboard.audit_words import ACTS, GROUPS
+from executions import acting, acts
+from executions.ledger import sealing, verifying
+from executions.models import Event, Verification
+from executions.models.event import KINDS, ActKind, FileKind, Kind
+from tests.dashboard.browsers import Browser, text
+from tests.dashboard.work import file, job
+
+URL = "/audit/"
+
+
+def rows(answer: Any) -> list[int]:
+    return [row.event.pk for row in answer.context["page"].rows]
+
+
+def did(kind: ActKind, who: Any = None, address: str = "", **told: Any) -> Event:
+    with acting.from_address(address):
+        return acts.record(kind, actor_id=who.pk if who else None, **told)
+
+
+def test_every_kind_has_words_and_a_group() -> None:
+    kinds = {value for value, _ in KINDS}
+    assert kinds - set(ACTS) == {Kind.STARTED, Kind.STATUS}, "and these two have a function each"
+    grouped = [kind for _, some in GROUPS.values() for kind in some]
+    assert len(grouped) == len(kinds)
+    assert set(grouped) == kinds
+
+
+def test_the_newest_is_first_with_who_did_what_to_what(ada: Browser, ann: Browser) -> None:
+    made = job(ann.user, prompt="a lighthouse at dusk")
+    did(
+        ActKind.ROLE_CHANGED,
+        ada.user,
+        "192.0.2.7",
+        subject=ann.user,
+        name="ann",
+        before="member",
+        after="admin",
+    )
+    page = ada.get(URL)
+    words = text(page)
+    assert "ada changed a role member admin" in words.replace("became", "").replace("  ", " ")
+    assert "192.0.2.7" in words
+    assert "ann started a job" in words
+    assert f'href="/executions/{made.pk}/"' in page.content.decode()
+    assert rows(page) == sorted(Event.objects.values_list("pk", flat=True), reverse=True)
+
+
+def test_what_a_person_typed_stays_text(ada: Browser) -> None:
+    did(ActKind.SIGN_IN_FAILED, name="<script>alert(1)</script>", x="<img src=x onerror=alert(1)>")
+    page = ada.get(URL).content.decode()
+    assert "<script>alert(1)" not in page
+    assert "<img src=x" not in page
+
+
+def test_filters_combine(ada: Browser, ann: Browser, ben: Browser) -> None:
+    first = did(ActKind.SIGNED_IN, ann.user, "192.0.2.1", name="ann")
+    second = did(ActKind.SIGNED_IN, ben.user, "192.0.2.1", name="ben")
+    third = did(ActKind.EXPORTED, ann.user, "192.0.2.2", name="the audit")
+    of = lambda **query: rows(ada.get(URL, query))  # noqa: E731
+    assert of(actor=ann.user.pk) == [third.pk, first.pk]
+    assert of(group="sign-ins") == [second.pk, first.pk]
+    assert of(group="sign-ins", actor=ann.user.pk) == [first.pk]
+    assert of(kind="exported") == [third.pk]
+    assert of(address="192.0.2.1") == [second.pk, first.pk]
+    assert of(address="192.0.2.1", actor=ben.user.pk, source="person") == [second.pk]
+    assert of(q="udi") == [third.pk]
+    assert of(q="AN", group="sign-ins") == [first.pk]
+    assert of(source="webhook") == []
+    assert of(kind="signed in", group="settings") == [second.pk, first.pk], "the kind is the closer word"
+
+
+def test_everything_about_one_thing(ada: Browser, ann: Browser) -> None:
+    made, other = job(ann.user, "succeeded"), job(ann.user)
+    taken = did(ActKind.EVIDENCE_TAKEN, ada.user, subject=made)
+    about = [*Event.objects.filter(execution=made).values_list("pk", flat=True), taken.pk]
+    for typed in (made.pk, f"http://testserver/executions/{made.pk}/", str(made.pk).upper()):
+        assert rows(ada.get(URL, {"object": typed})) == sorted(about, reverse=True)
+    assert rows(ada.get(URL, {"object": other.pk})) == [Event.objects.get(execution=other).pk]
+    kept = file()
+    looked = Event.objects.create(
+        file=kept, kind=FileKind.DOWNLOADED, source="person", actor=ann.user, occurred_at=timezone.now()
+    )
+    assert rows(ada.get(URL, {"object": kept.pk})) == [looked.pk]
+    role = did(ActKind.ROLE_CHANGED, ada.user, subject=ann.user, name="ann")
+    assert rows(ada.get(URL, {"object": f"user:{ann.user.pk}"})) == [role.pk]
+
+
+def test_days_begin_and_end_by_utc(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = did(ActKind.EXPORTED)
+    today = event.recorded_at.date()
+    day = timedelta(days=1)
+    of = lambda **query: rows(ada.get(URL, query))  # noqa: E731
+    assert of(since=today) == of(until=today) == of(since=today, until=today) == [event.pk]
+    assert of(since=today + day) == of(until=today - day) == []
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_pages_go_back_and_forth_without_losing_one(before: int, ada: Browser) -> None:
+    for group in ("", "settings"):
+        made = [did(ActKind.SETTING_CHANGED, name=f"{n}").pk for n in range(2 * SIZE + 1 + before)][::-1]
+        everything = rows(first := ada.get(URL, {"group": group})) + rows(
+            second := ada.get(first.context["page"].next_url)
+        )
+        third = ada.get(second.context["page"].next_url)
+        everything += rows(third)
+        assert everything[: len(made)] == made
+        assert rows(ada.get(second.context["page"].previous_url)) == rows(first)
+        assert first.context["page"].previous_url == ""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "actor=x", "actor=99999999999999999999", "actor=²", "group=nothing", "kind=%00", "source=x", "since=2026-13-45",
+        "since=0001-01-01&until=9999-12-31", "object=%00", "object=" + "x" * 500, "object=:", "object=user:", "address=%00x",
+        "q=%00", "q=%25%25", "after=99999999999999999999999", "after=-1", "before=x", "after=1&before=1", "q=%ff%fe",
+    ],
+)  # fmt: skip
+def test_nonsense_in_the_address_is_no_error(query: str, ada: Browser) -> None:
+    did(ActKind.EXPORTED, name="something")
+    assert ada.get(f"{URL}?{query}").status_code == 200
+
+
+def test_how_the_chain_stands_is_said_at_the_top(ada: Browser) -> None:
+    did(ActKind.EXPORTED)
+    assert "Waiting to be sealed 1 Last verified not yet" in text(ada.get(URL))
+    sealing.seal()
+    verifying.verify_and_keep()
+    sealed = Event.objects.get()
+    words = text(ada.get(URL))
+    assert f"Head of the chain {sealed.hash[:12]} Waiting to be sealed 0 Last verified it holds" in words
+    Verification.objects.create(position=0, hash="0" * 64, problem="Event 7 was changed.")
+    words = text(ada.get(URL))
+    assert "broken" in words
+    assert "Event 7 was changed." in words
+
+
+def test_the_page_makes_as_many_queries_for_many_rows_as_for_few(ada: Browser, ann: Browser) -> None:
+    def fill() -> None:
+        job(ann.user, "succeeded")
+        did(ActKind.SIGNED_IN, ann.user, subject=ann.user)
+        Event.objects.create(file=file(), kind=FileKind.KEPT, source="system", occurred_at=timezone.now())
+
+    def count(url: str) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert ada.get(url).status_code == 200
+        return len(captured)
+
+    fill()
+    ada.get(URL)
+    urls = (URL, f"{URL}?group=jobs", f"{URL}?source=person")
+    few = [count(url) for url in urls]
+    for _ in range(8):
+        fill()
+    assert [count(url) for url in urls] == few
+    assert max(few) <= 28
+
+
+# --- exports ----------------------------------------------------------------------------------------------
+
+
+async def body(answer: Any) -> str:
+    return b"".join([piece async for piece in answer.streaming_content]).decode()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_what_is_filtered_is_exported_and_that_is_on_record(ada: Browser, ann: Browser) -> None:
+    from executions import runtime
+
+    await runtime.in_db(did, ActKind.SIGN_IN_FAILED, name='=HYPERLINK("https://evil.example")')
+    await runtime.in_db(did, ActKind.SIGNED_IN, ann.user, "192.0.2.1", name="ann", before=1, after=2)
+    answer = await ada.aget(f"{URL}export.csv?group=sign-ins")
+    assert answer["Content-Disposition"].startswith('attachment; filename="audit-')
+    found = list(csv.DictReader(io.StringIO((await body(answer)).removeprefix("\ufeff"))))
+    assert list(found[0]) == list(COLUMNS)
+    assert [row["kind"] for row in found] == ["signed in", "sign-in failed"]
+    assert found[1]["object_name"] == '\'=HYPERLINK("https://evil.example")'
+    assert found[0]["recorded_at"].endswith("+00:00")
+    lines = (await body(await ada.aget(f"{URL}export.jsonl?actor={ann.user.pk}"))).splitlines()
+    assert [json.loads(line)["detail"] for line in lines] == [{"before": 1, "after": 2}]
+    exports = await runtime.in_db(
+        lambda: list(Event.objects.filter(kind="exported").values_list("detail", "actor"))
+    )
+    assert exports == [
+        ({"format": "csv", "filters": {"group": "sign-ins"}}, ada.user.pk),
+        ({"format": "jsonl", "filters": {"actor": str(ann.user.pk)}}, ada.user.pk),
+    ]

@@ -1,0 +1,112 @@
+"""The evidence of a job: everything is in it, the hashes are right, and who took it is on record."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from executions import elsewhere, evidence, lifecycle, runtime, submit, tools
+from executions.ledger import links
+from executions.models import Event, Execution, WebhookDelivery
+from tests.dashboard.browsers import Browser
+from tests.dashboard.work import job
+from tests.executions.service import ended_there
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def pack(browser: Browser, pk: Any) -> zipfile.ZipFile:
+    answer = await browser.aget(f"/executions/{pk}/evidence.zip")
+    assert answer.status_code == 200
+    content = b"".join([piece async for piece in answer.streaming_content])
+    found = zipfile.ZipFile(io.BytesIO(content))
+    assert found.testzip() is None
+    return found
+
+
+def told(found: zipfile.ZipFile, name: str) -> Any:
+    return json.loads(found.read(name))
+
+
+async def test_a_job_that_succeeded(account: Any, ann: Browser) -> None:
+    made = await made_picture(account, ann)
+    await runtime.in_db(
+        WebhookDelivery.objects.create, webhook_id="w", outcome="applied", execution=made, body=b'{"a":  1}'
+    )
+    found = await pack(ann, made.pk)
+    manifest = told(found, "manifest.json")
+    assert manifest["missing"] == []
+    assert {each["name"] for each in manifest["files"]} == {*found.namelist()} - {"manifest.json"}
+    for each in manifest["files"]:
+        content = found.read(each["name"])
+        assert (each["bytes"], each["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+    media = [name for name in found.namelist() if name.startswith("media/")]
+    assert len(media) == 1
+    assert found.read(media[0])[:4] in (b"\x89PNG", b"\xff\xd8\xff\xe0", b"RIFF")
+    assert told(found, "job.json")["started_by"] == "ann"
+    assert told(found, "request.json")["request"]["prompt"] == "a lighthouse"
+    assert told(found, "answers.json")["to_the_start"] is not None
+    [body] = [name for name in found.namelist() if name.endswith(".body")]
+    assert found.read(body) == b'{"a":  1}', "byte for byte, as it was signed"
+
+
+async def test_the_proof_can_be_computed_by_anybody(ann: Browser) -> None:
+    made = await runtime.in_db(job, ann.user, "refused")
+    found = await pack(ann, made.pk)
+    events = [json.loads(line) for line in found.read("events.jsonl").splitlines()]
+    assert [event["kind"] for event in events] == ["started", "sent", "status", "evidence taken"]
+    assert events[-1]["actor"] == "ann", "that it was taken is in it"
+    for event in events:
+        assert hashlib.sha256(event["text"].encode()).hexdigest() == event["hash"]
+        said = json.loads(event["text"])
+        assert said[:3] == [links.FORMAT, event["position"], event["previous_hash"]]
+        assert said[3 + links.COLUMNS.index("kind")] == event["kind"]
+    head = told(found, "chain.json")["head"]
+    assert head == {"position": events[-1]["position"], "hash": events[-1]["hash"]}
+
+
+async def test_what_cannot_be_had_is_named(ann: Browser) -> None:
+    made = await runtime.in_db(job, ann.user, "succeeded")
+    found = await pack(ann, made.pk)
+    [missing] = told(found, "manifest.json")["missing"]
+    assert missing.startswith("media/01")
+
+
+async def test_members_do_not_take_the_evidence_of_others(ann: Browser, ben: Browser, ada: Browser) -> None:
+    made = await runtime.in_db(job, ann.user, "refused")
+    assert (await ben.aget(f"/executions/{made.pk}/evidence.zip")).status_code == 403
+    await pack(ada, made.pk)
+    taken = await runtime.in_db(lambda: list(Event.objects.filter(kind="evidence taken").values_list("actor", "subject_id")))  # fmt: skip
+    assert taken == [(ada.user.pk, str(made.pk))]
+
+
+async def test_no_secret_is_in_it(ann: Browser, settings: Any) -> None:
+    made = await runtime.in_db(job, ann.user, "refused")
+    found = await pack(ann, made.pk)
+    everything = b"".join(found.read(name) for name in found.namelist())
+    for secret in (settings.VIDEOGEN_API_KEY, settings.SECRET_KEY, *settings.VIDEOGEN_WEBHOOK_SECRETS):
+        assert secret.encode() not in everything
+
+
+async def made_picture(account: Any, browser: Browser) -> Execution:
+    """A job that the sandbox has done."""
+    body = {"prompt": "a lighthouse", "numResults": 1}
+    tool = tools.find("generate-image")
+    fresh, _ = await runtime.in_db(submit.start, tool=tool, body=body, user_id=browser.user.pk)
+    await submit.send(fresh.pk)
+    sent = await runtime.in_db(Execution.objects.get, pk=fresh.pk)
+    await asyncio.to_thread(ended_there, account, sent.remote_id)
+    answer = await runtime.client().get_execution(sent.remote_id)
+    await runtime.in_db(lifecycle.apply, sent.pk, elsewhere.report_of(answer))
+    return sent
+
+
+async def test_it_is_refused_for_a_job_that_is_not_there() -> None:
+    with pytest.raises(Execution.DoesNotExist):
+        await runtime.in_db(evidence.collect, "00000000-0000-0000-0000-000000000000")

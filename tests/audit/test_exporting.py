@@ -1,0 +1,89 @@
+"""Exports: whole, safe to open, and never held as a whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from dashboard import exporting
+from executions import acts
+from executions.models import Event
+from executions.models.event import ActKind
+
+AT = datetime(2026, 3, 29, 1, 30, tzinfo=timezone(timedelta(hours=2)))
+
+
+async def whole(columns: list[str], rows: Any, kind: str) -> str:
+    return b"".join([piece async for piece in exporting.pieces(columns, rows, kind)]).decode()
+
+
+async def test_csv_is_read_back_as_it_was() -> None:
+    rows = [("a;b,c", 'with "quotes"', "two\nlines", 3, 1.5, None, "é\u202e🎬"), ("", "", "", 0, 0, None, "")]
+    text = await whole([*"abcdefg"], rows, "csv")
+    assert text.startswith("\ufeff")
+    found = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+    assert found == [[*"abcdefg"], ["a;b,c", 'with "quotes"', "two\nlines", "3", "1.5", "", "é\u202e🎬"], ["", "", "", "0", "0", "", ""]]  # fmt: skip
+
+
+@pytest.mark.parametrize("start", [*"=+-@", "\t=", "\r", "\n", "＝"])
+async def test_nothing_is_a_formula_in_a_spreadsheet(start: str) -> None:
+    text = await whole(["prompt"], [(f'{start}HYPERLINK("https://evil.example")',)], "csv")
+    cell = list(csv.reader(io.StringIO(text, newline="")))[1][0]
+    assert cell.startswith("'")
+
+
+async def test_a_negative_number_is_a_number() -> None:
+    assert (await whole(["n"], [(-5,)], "csv")).endswith("\r\n-5\r\n")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+async def test_times_are_told_with_their_zone(kind: str) -> None:
+    assert "2026-03-28T23:30:00.000+00:00" in await whole(["at"], [(AT,)], kind)
+
+
+async def test_json_lines_keep_values_as_they_are() -> None:
+    rows = [("=1+1", {"a": [1]}, None, True), ("line\u2028break\nand more", {}, 7, False)]
+    text = await whole(["text", "detail", "n", "yes"], rows, "jsonl")
+    assert [json.loads(line) for line in text.split("\n")[:-1]] == [
+        {"text": "=1+1", "detail": {"a": [1]}, "n": None, "yes": True},
+        {"text": "line\u2028break\nand more", "detail": {}, "n": 7, "yes": False},
+    ]
+
+
+async def test_rows_are_read_as_they_are_sent() -> None:
+    read = []
+
+    def rows() -> Iterator[tuple[int]]:
+        for number in range(10 * exporting.ROWS):
+            read.append(number)
+            yield (number,)
+
+    pieces = exporting.pieces(["n"], rows(), "jsonl")
+    await anext(pieces)
+    assert len(read) == exporting.ROWS
+    await pieces.aclose()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("count", [0, 6, 7])
+def test_chunks_of_a_table_are_all_of_it_in_order(count: int, django_assert_num_queries: Any) -> None:
+    made = [acts.record(ActKind.EXPORTED, actor_id=None).pk for _ in range(count)]
+    with django_assert_num_queries(count // 3 + 1):
+        found = [event.pk for event in exporting.in_chunks(Event.objects.all(), size=3)]
+    assert found == made[::-1]
+    assert [event.pk for event in exporting.in_chunks(Event.objects.all(), size=3, by="pk")] == made
+
+
+def test_another_format_is_none() -> None:
+    with pytest.raises(KeyError):
+        exporting.stream("x", [], [], "xml")
+
+
+def test_the_zone_of_exports_is_that_of_the_settings() -> None:
+    assert exporting._plain(datetime(2026, 1, 1, tzinfo=UTC)) == "2026-01-01T00:00:00.000+00:00"

@@ -1,0 +1,7 @@
+"""What tests of batches share with those of the dashboard: people's browsers."""
+
+from __future__ import annotations
+
+from tests.dashboard.conftest import _no_open_connections, ada, ann, ben
+
+__all__ = ["_no_open_connections", "ada", "ann", "ben"]

@@ -1,0 +1,84 @@
+"""Batches in every state, for tests."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from executions import batches, lifecycle, submit, tools
+from executions import observation as seen
+from executions.batching.rows import Row
+from executions.models import Batch, BatchCancel, BatchPlan, Execution, File
+from executions.models.event import Source
+
+NEW = "/batches/new/"
+
+
+def rows(count: int, *, prompt: str = "a lighthouse") -> list[Row]:
+    return [Row(n, {"prompt": f"{prompt} {n}", "numResults": 1}) for n in range(1, count + 1)]
+
+
+def plan(user: Any, count: int = 3, **options: Any) -> BatchPlan:
+    return batches.plan(
+        tools.find("generate-image"), rows(count, **options), name="Lighthouses", user_id=user.pk
+    )
+
+
+def batch(user: Any, count: int = 3, *, held: bool = False) -> Batch:
+    """A batch as it is after the yes; unless `held`, the seconds in which it can be undone are over."""
+    started, _ = batches.confirm(plan(user, count).pk)
+    if not held:
+        past = timezone.now() - timedelta(seconds=1)
+        Batch.objects.filter(pk=started.pk).update(sends_at=past)
+        started.executions.update(next_attempt_at=past)
+        started.refresh_from_db()
+    return started
+
+
+def jobs(started: Batch) -> list[Execution]:
+    return list(started.executions.order_by("id"))
+
+
+def take(job: Execution, remote_id: str = "") -> Execution:
+    """VideoGen has taken the job."""
+    lifecycle.apply(job.pk, seen.Sending())
+    lifecycle.apply(job.pk, seen.Accepted(remote_id=remote_id or f"vg_exec_{job.pk}"))
+    return Execution.objects.get(pk=job.pk)
+
+
+def end(job: Execution, status: str = "failed", **told: Any) -> Execution:
+    """VideoGen has taken the job and told how it ended."""
+    take(job)
+    lifecycle.apply(job.pk, seen.Reported(source=Source.POLL, status=status, **told))
+    return Execution.objects.get(pk=job.pk)
+
+
+def bring(job: Execution, status: str) -> None:
+    """Bring a waiting job to this status, in the ordinary way."""
+    if status == "pending":
+        take(job)
+    elif status == "unconfirmed":
+        lifecycle.apply(job.pk, seen.Sending())
+        lifecycle.apply(job.pk, seen.AnswerLost(reason="cut"))
+    elif status != "queued":
+        end(job, status)
+
+
+def wish(started: Batch, *, user_id: int) -> BatchCancel:
+    """The wish to cancel what has not ended."""
+    found = batches.plan_cancel(started, user_id=user_id)
+    assert found is not None
+    return found
+
+
+def file(name: str = "harbour", *, media: str = "IMAGE", remote_id: str = "") -> File:
+    return File.objects.create(
+        remote_id=remote_id or f"vg_file_{name}", type=media, display_name=name, state="ready"
+    )
+
+
+def made_before(user: Any, row: Row) -> Execution:
+    job, _ = submit.start(tool=tools.find("generate-image"), body=row.body, user_id=user.pk)
+    return end(job, "succeeded")

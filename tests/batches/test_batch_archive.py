@@ -1,0 +1,168 @@
+"""The ZIP's edges: hostile titles, connections that break, servers that answer otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from executions import files, runtime
+from executions.batching import archive
+from tests.batches import planning
+
+CONTENT = bytes(range(256)) * 40
+type Handler = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("A lighthouse, at dusk!", " A-lighthouse-at-dusk"),
+        ("../../etc/passwd", " etc-passwd"),
+        ("C:\\con\x00.txt", " C-con-txt"),
+        ("‮gnp.exe", " gnp-exe"),
+        ("Ein Café am Hafen", " Ein-Café-am-Hafen"),
+        ("港の灯台", " 港の灯台"),
+        ("🌊🌊", ""),
+        ("", ""),
+        ("é" * 300, " " + "é" * 40),
+    ],
+)
+def test_a_title_becomes_a_name_that_every_system_keeps(title: str, name: str) -> None:
+    assert archive.safe_name(title) == name
+
+
+def test_names_differ_when_titles_do_not(db: None, people: Any) -> None:
+    batch = planning.batch(people.ann, 2)
+    from executions.videogen import ToolResult
+
+    for job in planning.jobs(batch):
+        results = tuple(ToolResult(file_id=f"{job.pk}.{n}", type="IMAGE") for n in range(2))
+        planning.end(job, "succeeded", results=results)
+    type(planning.jobs(batch)[0]).objects.update(prompt="same")
+
+    stems = [each.stem for each in archive.wanted(batch)]
+
+    assert stems == ["001-1 same", "001-2 same", "002-1 same", "002-2 same"]
+
+
+@asynccontextmanager
+async def server(handle: Handler) -> AsyncIterator[str]:
+    """A server of media on a real socket; `handle` gets each request's head."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        await handle(head, writer)
+        writer.close()
+        await writer.wait_closed()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+
+
+def range_of(head: str) -> int:
+    found = [line for line in head.lower().splitlines() if line.startswith("range: bytes=")]
+    return int(found[0].removeprefix("range: bytes=").rstrip("-")) if found else 0
+
+
+async def zipped(url: str, monkeypatch: Any) -> dict[str, bytes]:
+    """The archive of one file at `url`."""
+
+    async def signed(file: Any, renditions: Any) -> tuple[str, float]:
+        return url, 60.0
+
+    monkeypatch.setattr(files, "signed_url", signed)
+    file = await runtime.in_db(planning.file)
+    pieces = [piece async for piece in archive.stream([archive.Wanted(file.pk, "001 harbour")])]
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
+        assert archived.testzip() is None
+        return {name: archived.read(name) for name in archived.namelist()}
+
+
+async def test_a_file_that_breaks_off_goes_on_where_it_stopped(
+    transactional_db: None, monkeypatch: Any
+) -> None:
+    heads: list[int] = []
+
+    async def handle(head: str, writer: asyncio.StreamWriter) -> None:
+        begin = range_of(head)
+        heads.append(begin)
+        status = "206 Partial Content" if begin else "200 OK"
+        left = CONTENT[begin:]
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(left)}\r\n\r\n".encode() + left[:4096])
+        await writer.drain()
+
+    async with server(handle) as url:
+        found = await zipped(f"{url}/media/abc.png?signature=1", monkeypatch)
+
+    assert found == {"001 harbour.png": CONTENT}
+    assert heads == [0, 4096, 8192]
+
+
+async def test_a_file_that_breaks_off_for_good_is_named(transactional_db: None, monkeypatch: Any) -> None:
+    async def handle(head: str, writer: asyncio.StreamWriter) -> None:
+        if "range:" in head.lower():
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        else:
+            writer.write(
+                f"HTTP/1.1 200 OK\r\nContent-Length: {len(CONTENT)}\r\n\r\n".encode() + CONTENT[:100]
+            )
+
+    async with server(handle) as url:
+        found = await zipped(f"{url}/abc.mp4", monkeypatch)
+
+    assert found["001 harbour.mp4"] == CONTENT[:100]
+    assert "001 harbour.mp4 is not complete: its server answered 404" in found["_missing.txt"].decode()
+
+
+async def test_a_server_that_begins_again_is_not_mixed_up(transactional_db: None, monkeypatch: Any) -> None:
+    async def handle(head: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(CONTENT)}\r\n\r\n".encode() + CONTENT[:100])
+
+    async with server(handle) as url:
+        found = await zipped(f"{url}/abc", monkeypatch)
+
+    assert found["001 harbour.bin"] == CONTENT[:100]
+    assert "broke off after 100 bytes" in found["_missing.txt"].decode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "its server answered 403"),
+        (b"", "its server cannot be reached"),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n",
+            "its server cannot be reached",
+        ),
+    ],
+)
+async def test_a_file_that_is_not_handed_out_is_named(
+    transactional_db: None, monkeypatch: Any, answer: bytes, said: str
+) -> None:
+    async def handle(head: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+
+    async with server(handle) as url:
+        found = await zipped(f"{url}/abc.png", monkeypatch)
+
+    assert list(found) == ["_missing.txt"]
+    assert f"001 harbour: {said}" in found["_missing.txt"].decode()
+
+
+async def test_the_ending_is_the_media_types_where_the_address_has_none(
+    transactional_db: None, monkeypatch: Any
+) -> None:
+    async def handle(head: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg; q=1\r\nConnection: close\r\n\r\npicture")
+
+    async with server(handle) as url:
+        found = await zipped(f"{url}/object", monkeypatch)
+
+    assert found == {"001 harbour.jpg": b"picture"}

@@ -1,0 +1,118 @@
+"""What pages hear of a batch: its own page, the list and the studio, each for its kind of viewer."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+from channels.testing import WebsocketCommunicator
+
+from dashboard import live
+from dashboard.consumers import LiveConsumer
+from executions import batches, runtime
+from executions.models import Batch, Execution
+from tests.batches import planning
+from tests.executions import jobs
+
+PARTS = ("state", "stop", "zip", "far", "hold", "promise")
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def change(job: Execution, **told: Any) -> live.Change:
+    batch_id = str(job.batch_id) if job.batch_id else None
+    return live.Change(
+        str(job.pk), job.created_by_id, told.pop("created", False), "queued", job.status, batch_id
+    )
+
+
+async def heard(user: Any, topic: str, *changes: live.Change) -> str:
+    rendering = live.Rendering(list(changes))
+    keys = rendering.keys(topic, user)
+    left = keys
+    while left:
+        left = await rendering.make(left)
+    return "".join(rendering.frames(keys))
+
+
+async def started(user: Any, count: int = 3, **options: Any) -> tuple[Batch, list[Execution]]:
+    batch = await runtime.in_db(planning.batch, user, count, **options)
+    return batch, await runtime.in_db(planning.jobs, batch)
+
+
+def targets(frames: str) -> set[str]:
+    return set(re.findall(r'<(?:tr|div|article) id="([^"]+)"', frames))
+
+
+async def test_a_batchs_page_hears_of_its_jobs_and_how_far_it_is(people: Any) -> None:
+    batch, (first, *_) = await started(people.ann)
+    _, (foreign, *_) = await started(people.ben)
+    single = await runtime.in_db(jobs.queued)
+    first = await runtime.in_db(planning.end, first, "succeeded")
+
+    frames = await heard(people.ann, f"batch:{batch.pk}", change(first), change(foreign), change(single))
+
+    assert targets(frames) == {f"row-{first.pk}", *(f"{part}-{batch.pk}" for part in PARTS)}
+    assert "1 of 3 ended" in frames
+    assert "Cancel what is left" in frames
+    assert "Cancel what is left" not in await heard(people.ben, f"batch:{batch.pk}", change(first))
+    assert "Cancel what is left" in await heard(people.ada, f"batch:{batch.pk}", change(first))
+
+
+async def test_the_studio_shows_a_batch_as_one_line(people: Any) -> None:
+    batch, all_jobs = await started(people.ann, held=True)
+
+    frames = await heard(people.ben, "studio", *(change(job, created=True) for job in all_jobs))
+
+    assert targets(frames) == {f"batch-{batch.pk}"}
+    assert 'hx-swap-oob="afterbegin:#flight"' in frames
+    assert "starts in a moment" in frames
+
+
+async def test_the_studio_lets_go_of_a_batch_that_has_ended_and_shows_what_came_of_it(people: Any) -> None:
+    batch, (only,) = await started(people.ann, 1)
+    only = await runtime.in_db(planning.end, only, "succeeded")
+
+    frames = await heard(people.ann, "studio", change(only))
+
+    assert f'hx-swap-oob="delete:#batch-{batch.pk}"' in frames
+    assert targets(frames) == {f"take-{only.pk}"}
+
+
+async def test_the_list_moves_while_a_batch_runs(people: Any) -> None:
+    batch, (first, *_) = await started(people.ann)
+    first = await runtime.in_db(planning.end, first, "failed")
+
+    frames = await heard(people.ben, "batches", change(first))
+
+    assert targets(frames) == {f"batch-{batch.pk}"}
+    assert "1 of 3 ended" in frames
+    assert 'hx-swap-oob="true"' in frames
+
+
+async def test_starting_a_batch_tells_its_id_with_every_job(people: Any) -> None:
+    plan = await runtime.in_db(planning.plan, people.ann, 2)
+    told: list[dict[str, Any]] = []
+
+    def listen(**kwargs: Any) -> None:
+        told.append(kwargs)
+
+    live.execution_changed.connect(listen)
+    try:
+        batch, _ = await runtime.in_db(batches.confirm, plan.pk)
+    finally:
+        live.execution_changed.disconnect(listen)
+
+    assert [(each["batch_id"], each["created"]) for each in told] == [(batch.pk, True)] * 2
+
+
+@pytest.mark.parametrize(("there", "taken"), [(True, True), (False, False)])
+async def test_only_a_batch_that_is_there_can_be_listened_to(people: Any, there: bool, taken: bool) -> None:
+    batch = await runtime.in_db(planning.batch, people.ann, 1)
+    topic = f"batch:{batch.pk if there else uuid.uuid4()}"
+    page = WebsocketCommunicator(LiveConsumer.as_asgi(), f"/ws/live/?topic={topic}")
+    page.scope["user"] = people.ben
+
+    assert (await page.connect())[0] is taken
+    await page.disconnect()

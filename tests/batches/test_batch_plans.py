@@ -1,0 +1,339 @@
+"""From a plan to jobs and back: exactly what was shown, once, quickly, and taken back or stopped job by job."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from executions import batches, leases, lifecycle, submit, tools
+from executions import observation as seen
+from executions.batching.rows import Row
+from executions.chain import Speech
+from executions.models import Batch, BatchPlan, Event, Execution, Input
+from executions.models.event import Kind
+from tests.batches import planning
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_plan_becomes_exactly_its_rows(people: Any) -> None:
+    plan = planning.plan(people.ann, 3)
+
+    batch, is_new = batches.confirm(plan.pk)
+
+    jobs = planning.jobs(batch)
+    assert is_new
+    assert [job.request_body["prompt"] for job in jobs] == [
+        "a lighthouse 1",
+        "a lighthouse 2",
+        "a lighthouse 3",
+    ]
+    assert [job.prompt for job in jobs] == ["a lighthouse 1", "a lighthouse 2", "a lighthouse 3"]
+    assert {(job.status, job.created_by, job.tool) for job in jobs} == {
+        ("queued", people.ann, "generate-image")
+    }
+    assert jobs[0].fingerprint == submit.fingerprint(tools.find("generate-image"), jobs[0].request_body)
+    events = Event.objects.filter(execution__batch=batch)
+    assert [(event.kind, event.to_status, event.actor) for event in events] == [
+        (Kind.STARTED, "queued", people.ann)
+    ] * 3
+    assert (batch.size, batch.name, batch.created_by) == (3, "Lighthouses", people.ann)
+
+
+def test_a_yes_said_twice_starts_once(people: Any) -> None:
+    plan = planning.plan(people.ann)
+
+    first, _ = batches.confirm(plan.pk)
+    second, is_new = batches.confirm(plan.pk)
+
+    assert (second, is_new) == (first, False)
+    assert Execution.objects.count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_yes_said_at_the_same_time_starts_once(people: Any) -> None:
+    plan = planning.plan(people.ann)
+    barrier = threading.Barrier(4)
+
+    def say_yes() -> None:
+        try:
+            barrier.wait(10)
+            batches.confirm(plan.pk)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=say_yes) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert Batch.objects.count() == 1
+    assert Execution.objects.count() == 3
+
+
+def test_many_rows_are_written_in_as_few_statements_as_three(people: Any) -> None:
+    few, many = planning.plan(people.ann, 3), planning.plan(people.ann, 300)
+
+    with CaptureQueriesContext(
+        connection,
+    ) as small:
+        batches.confirm(few.pk)
+    with CaptureQueriesContext(connection) as large:
+        batch, _ = batches.confirm(many.pk)
+
+    assert len(large) == len(small)
+    assert batch.executions.count() == 300
+
+
+def test_nothing_of_it_is_due_before_the_wait_is_over_and_then_in_order(people: Any) -> None:
+    batch, _ = batches.confirm(planning.plan(people.ann, 12).pk)
+
+    assert leases.claim_due(10) == []
+    assert batch.sends_at - batch.created_at == batches.HOLD
+    later = batch.sends_at + timedelta(seconds=1)
+    due = Execution.objects.due(later).order_by("next_attempt_at").values_list("pk", flat=True)
+    assert list(due) == [job.pk for job in planning.jobs(batch)]
+    assert not Execution.objects.due(batch.sends_at - timedelta(milliseconds=1)).exists()
+
+
+def test_single_jobs_pass_a_batch(people: Any) -> None:
+    planning.batch(people.ann, 20)
+    body = {"prompt": "one", "numResults": 1}
+    single, _ = submit.start(tool=tools.find("generate-image"), body=body, user_id=people.ben.pk)
+
+    claimed = leases.claim_due(10)
+
+    assert claimed[0] == single.pk
+    assert len(claimed) == 10 - leases.KEPT_FREE, "the batch leaves places for what comes next"
+    assert len(leases.claim_due(leases.KEPT_FREE)) == 0
+    body = {"prompt": "another", "numResults": 1}
+    next_single, _ = submit.start(tool=tools.find("generate-image"), body=body, user_id=people.ben.pk)
+    assert leases.claim_due(leases.KEPT_FREE) == [next_single.pk]
+
+
+def test_a_row_that_speaks_first_becomes_two_jobs_in_a_chain(people: Any) -> None:
+    avatar = tools.find("generate-avatar")
+    row = Row(1, {"avatarPresenterId": "p1", "numResults": 1}, speech=Speech("Good evening", "v1"))
+    plan = batches.plan(avatar, [row], name="News", user_id=people.ann.pk)
+
+    batch, _ = batches.confirm(plan.pk)
+
+    speech, film = planning.jobs(batch)
+    assert batch.size == 2
+    assert (speech.tool, speech.request_body["ttsText"], speech.request_body["voiceId"]) == (
+        "text-to-speech",
+        "Good evening",
+        "v1",
+    )
+    assert (film.tool, film.after, film.after_field, film.fingerprint) == (
+        "generate-avatar",
+        speech,
+        "audioFileId",
+        "",
+    )
+    assert film.prompt == "Avatar: “Good evening”"
+
+
+def test_files_that_rows_work_from_are_kept_as_their_inputs(people: Any) -> None:
+    files = [planning.file(name) for name in ("one", "two")]
+    rows = [Row(n, {"imageFileId": file.remote_id, "numResults": 1}) for n, file in enumerate(files, 1)]
+
+    batch, _ = batches.confirm(
+        batches.plan(tools.find("upscale-image"), rows, name="", user_id=people.ann.pk).pk
+    )
+
+    inputs = Input.objects.filter(execution__batch=batch).order_by("execution_id")
+    assert [(each.field, each.position, each.file) for each in inputs] == [
+        ("imageFileId", 0, files[0]),
+        ("imageFileId", 0, files[1]),
+    ]
+    assert [job.prompt for job in planning.jobs(batch)] == ["Upscale “one”", "Upscale “two”"]
+
+
+def test_what_was_made_before_is_marked_and_can_be_left_out(people: Any) -> None:
+    before = planning.made_before(people.ben, planning.rows(2)[1])
+
+    plan = planning.plan(people.ann, 3)
+    batch, _ = batches.confirm(plan.pk, only_new=True)
+
+    assert [row["made"] for row in plan.rows] == ["", str(before.pk), ""]
+    assert [job.prompt for job in planning.jobs(batch)] == ["a lighthouse 1", "a lighthouse 3"]
+
+
+def test_when_all_was_made_before_only_the_new_is_nothing(people: Any) -> None:
+    planning.made_before(people.ben, planning.rows(1)[0])
+    plan = planning.plan(people.ann, 1)
+
+    with pytest.raises(ValueError, match="nothing is left"):
+        batches.confirm(plan.pk, only_new=True)
+    assert not Batch.objects.exists()
+
+
+@pytest.mark.parametrize("count", [0, batches.MOST_ROWS + 1])
+def test_a_plan_has_bounds(people: Any, count: int) -> None:
+    with pytest.raises(ValueError, match="between 1 and 500"):
+        planning.plan(people.ann, count)
+
+
+def test_old_plans_that_led_to_nothing_are_forgotten(people: Any) -> None:
+    old, used, others = planning.plan(people.ann), planning.plan(people.ann), planning.plan(people.ben)
+    batches.confirm(used.pk)
+    BatchPlan.objects.update(created_at=timezone.now() - batches.KEPT - timedelta(minutes=1))
+
+    planning.plan(people.ann)
+
+    left = set(BatchPlan.objects.values_list("pk", flat=True))
+    assert old.pk not in left
+    assert {used.pk, others.pk} <= left
+
+
+# --- undo -------------------------------------------------------------------------------------------------
+
+
+def test_undo_stops_everything_before_anything_is_sent(people: Any) -> None:
+    batch = planning.batch(people.ann, held=True)
+
+    stopped = batches.undo(batch, user_id=people.ann.pk)
+
+    jobs = planning.jobs(batch)
+    assert stopped == 3
+    assert {(job.status, job.sent_at, job.cancel_requested_by) for job in jobs} == {
+        ("cancelled", None, people.ann)
+    }
+    batch.refresh_from_db()
+    assert batch.undone_at is not None
+    assert not batch.can_be_undone
+
+
+def test_undo_comes_too_late_once_requests_may_have_left(people: Any) -> None:
+    batch = planning.batch(people.ann)
+
+    with pytest.raises(batches.TooLate, match="have gone out"):
+        batches.undo(batch, user_id=people.ann.pk)
+    assert {job.status for job in planning.jobs(batch)} == {"queued"}
+
+
+def test_an_undo_that_was_cut_off_sends_nothing_and_is_finished_by_the_next(
+    people: Any, monkeypatch: Any
+) -> None:
+    batch = planning.batch(people.ann, held=True)
+    with monkeypatch.context() as cut:
+        cut.setattr(batches, "_cancel_each", lambda ids, user_id: {})
+        batches.undo(batch, user_id=people.ann.pk)
+    assert not Execution.objects.due(timezone.now() + timedelta(hours=1)).exists()
+
+    assert batches.undo(Batch.objects.get(pk=batch.pk), user_id=people.ann.pk) == 3
+
+    assert {job.status for job in planning.jobs(batch)} == {"cancelled"}
+
+
+# --- cancel -----------------------------------------------------------------------------------------------
+
+
+def test_a_cancel_acts_on_the_named_jobs_and_tells_each_ones_fate(people: Any) -> None:
+    batch = planning.batch(people.ann, 6)
+    unsent, taken, ended, lost, asked, late = planning.jobs(batch)
+    planning.take(taken)
+    lifecycle.apply(lost.pk, seen.Sending())
+    lifecycle.apply(lost.pk, seen.AnswerLost(reason="cut"))
+    planning.take(asked)
+    lifecycle.apply(asked.pk, seen.CancelWished(actor_id=people.ann.pk))
+    planning.end(late, "succeeded")
+    wish = planning.wish(batch, user_id=people.ada.pk)
+    planning.end(ended, "succeeded")  # between the list and the yes
+
+    done = batches.cancel(wish, user_id=people.ada.pk)
+
+    assert done.report == {
+        str(unsent.pk): batches.STOPPED,
+        str(taken.pk): batches.ASKED,
+        str(ended.pk): batches.ENDED,
+        str(lost.pk): batches.UNSURE,
+        str(asked.pk): batches.ASKED_BEFORE,
+    }
+    assert [job.status for job in planning.jobs(batch)] == [
+        "cancelled",
+        "pending",
+        "succeeded",
+        "unconfirmed",
+        "pending",
+        "succeeded",
+    ]
+
+
+def test_a_cancel_done_twice_acts_once(people: Any) -> None:
+    batch = planning.batch(people.ann)
+    wish = planning.wish(batch, user_id=people.ann.pk)
+    first = batches.cancel(wish, user_id=people.ann.pk).report
+
+    again = batches.cancel(wish, user_id=people.ben.pk).report
+
+    assert again == first == {str(job.pk): batches.STOPPED for job in planning.jobs(batch)}
+    assert Event.objects.filter(execution__batch=batch, to_status="cancelled").count() == 3
+
+
+def test_what_waits_for_speech_is_cancelled_and_does_not_fail(people: Any) -> None:
+    rows = [
+        Row(n, {"avatarPresenterId": "p1", "numResults": 1}, speech=Speech("Good evening")) for n in range(8)
+    ]
+    plan = batches.plan(tools.find("generate-avatar"), rows, name="", user_id=people.ann.pk)
+    batch, _ = batches.confirm(plan.pk)
+
+    batches.cancel(planning.wish(batch, user_id=people.ann.pk), user_id=people.ann.pk)
+
+    assert {job.status for job in planning.jobs(batch)} == {"cancelled"}
+    ends = Event.objects.filter(execution__batch=batch, to_status="cancelled").order_by("id")
+    assert [event.execution.tool for event in ends] == ["generate-avatar", "text-to-speech"] * 8
+
+
+# --- again ------------------------------------------------------------------------------------------------
+
+
+def test_what_failed_is_planned_again_and_nothing_else(people: Any) -> None:
+    batch = planning.batch(people.ann)
+    failed, fine, running = planning.jobs(batch)
+    planning.end(failed, "failed", error={"message": "no"})
+    planning.end(fine, "succeeded")
+    planning.take(running)
+
+    plan = batches.plan_again(batch, "failed", user_id=people.ben.pk)
+
+    assert plan is not None
+    assert [row["body"]["prompt"] for row in plan.rows] == ["a lighthouse 1"]
+    assert (plan.name, plan.created_by) == ("Lighthouses (again)", people.ben)
+    assert batches.plan_again(batch, "cancelled", user_id=people.ben.pk) is None
+
+
+def test_a_film_whose_speech_failed_is_spoken_again(people: Any) -> None:
+    row = Row(1, {"avatarPresenterId": "p1", "numResults": 1}, speech=Speech("Good evening", "v1"))
+    plan = batches.plan(tools.find("generate-avatar"), [row], name="", user_id=people.ann.pk)
+    batch, _ = batches.confirm(plan.pk)
+    speech, film = planning.jobs(batch)
+    planning.end(speech, "failed")
+    lifecycle.apply(film.pk, seen.Refused(error={"message": "The speech before it failed."}))
+
+    again = batches.plan_again(batch, "failed", user_id=people.ann.pk)
+
+    assert again is not None
+    assert [(row["speech"], row["body"]) for row in again.rows] == [
+        ({"words": "Good evening", "voice_id": "v1"}, film.request_body)
+    ]
+
+
+def test_counts_come_for_many_batches_in_one_query(people: Any, django_assert_num_queries: Any) -> None:
+    first, second = planning.batch(people.ann, 2), planning.batch(people.ben, 3)
+    planning.end(planning.jobs(second)[0], "succeeded")
+
+    with django_assert_num_queries(1):
+        counts = batches.counts([first.pk, second.pk])
+
+    assert counts[first.pk] == {"queued": 2}
+    assert counts[second.pk] == {"queued": 2, "succeeded": 1}
+    assert batches.in_flight(5) == [second, first]

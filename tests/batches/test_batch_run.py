@@ -1,0 +1,228 @@
+"""A batch against the sandbox: it runs behind single jobs, ends with its results, and comes home as one ZIP."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from django.utils import timezone
+
+from executions import batches, leases, runtime, tools
+from executions.batching import archive
+from executions.batching.rows import Row
+from executions.chain import Speech
+from executions.models import Batch, Execution, File, Result
+from executions.reconcile import AT_ONCE, Reconciler
+from tests.batches import planning
+from tests.dashboard.browsers import Browser
+from tests.faults import scenes
+
+# One of the sandbox's presenters.
+NOOR = "vg_pres_" + "Noor".ljust(22, "0")
+
+
+@pytest.fixture
+async def worker(account: Any) -> AsyncIterator[Reconciler]:
+    reconciler = Reconciler()
+    with reconciler.listening():
+        running = asyncio.create_task(reconciler.run())
+        yield reconciler
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await reconciler.drain(5)
+
+
+async def ended(batch: Batch, seconds: float = 60) -> list[Execution]:
+    """The batch's jobs, once all have ended."""
+
+    async def look() -> list[Execution]:
+        jobs = await runtime.in_db(planning.jobs, batch)
+        return jobs if all(job.is_terminal for job in jobs) else []
+
+    return await scenes.until(look, seconds)
+
+
+def entries(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archived:
+        assert archived.testzip() is None
+        return {name: archived.read(name) for name in archived.namelist()}
+
+
+async def zipped(batch: Batch) -> dict[str, bytes]:
+    pieces = [piece async for piece in archive.stream(await runtime.in_db(archive.wanted, batch))]
+    return entries(b"".join(pieces))
+
+
+async def test_a_batch_runs_by_itself_and_a_wrong_one_does_not_stop_it(
+    account: Any, worker: Reconciler, people: Any
+) -> None:
+    await scenes.order(account, {"kind": "job", "match": "*", "fail": "The moon was in the way.", "count": 1})
+    batch = await runtime.in_db(planning.batch, people.ann, 4)
+    worker.wake()
+
+    jobs = await ended(batch)
+
+    assert sorted(job.status for job in jobs) == ["failed", "succeeded", "succeeded", "succeeded"]
+    assert len({job.remote_id for job in jobs}) == 4
+
+
+async def test_a_single_job_passes_a_batch_that_is_being_sent(
+    account: Any, worker: Reconciler, people: Any
+) -> None:
+    await scenes.order(account, {"kind": "slow", "match": scenes.STARTS, "seconds": 0.4})
+    batch = await runtime.in_db(planning.batch, people.ann, 60)
+    worker.wake()
+
+    async def under_way() -> bool:
+        return await runtime.in_db(batch.executions.filter(sent_at__isnull=False).exists)
+
+    await scenes.until(under_way)
+    single = await scenes.queued(scenes.words())
+
+    async def single_was_sent() -> bool:
+        return (await scenes.row(single)).was_sent
+
+    await scenes.until(single_was_sent)
+    waiting = await runtime.in_db(batch.executions.filter(sent_at=None).count)
+    under_way_now = await runtime.in_db(batch.executions.filter(sent_at__isnull=False, remote_id=None).count)
+    assert waiting > 30, "it did not wait for the batch"
+    assert under_way_now <= AT_ONCE - leases.KEPT_FREE
+    await runtime.in_db(
+        batches.cancel,
+        await runtime.in_db(planning.wish, batch, user_id=people.ann.pk),
+        user_id=people.ann.pk,
+    )
+
+
+async def test_nothing_is_sent_while_it_can_be_undone(
+    account: Any, worker: Reconciler, people: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(batches, "HOLD", timedelta(minutes=5))
+    prompt = scenes.words()
+    plan = await runtime.in_db(planning.plan, people.ann, 3, prompt=prompt)
+    batch, _ = await runtime.in_db(batches.confirm, plan.pk)
+    await scenes.ended(await scenes.queued(scenes.words()), 60)  # what is due is worked on meanwhile
+
+    assert {job.sent_at for job in await runtime.in_db(planning.jobs, batch)} == {None}
+    assert await runtime.in_db(batches.undo, batch, user_id=people.ann.pk) == 3
+
+    await runtime.in_db(Batch.objects.filter(pk=batch.pk).update, sends_at=timezone.now())
+    await scenes.ended(await scenes.queued(scenes.words()), 60)
+    assert prompt not in str(await scenes.control(account, "GET", "truth"))
+
+
+async def test_rows_that_speak_first_run_as_chains(account: Any, worker: Reconciler, people: Any) -> None:
+    row = Row(
+        1,
+        {"avatarPresenterId": NOOR, "numResults": 1},
+        speech=Speech("Hello there"),
+    )
+    plan = await runtime.in_db(
+        batches.plan, tools.find("generate-avatar"), [row], name="News", user_id=people.ann.pk
+    )
+    batch, _ = await runtime.in_db(batches.confirm, plan.pk)
+    await runtime.in_db(batch.executions.update, next_attempt_at=timezone.now())
+    worker.wake()
+
+    speech, film = await ended(batch)
+
+    assert (speech.status, film.status) == ("succeeded", "succeeded")
+    names = sorted(await zipped(batch))
+    assert [name.rpartition(".")[0] for name in names] == ["001 Hello-there", "002 Avatar-Hello-there"]
+
+
+# --- the ZIP ----------------------------------------------------------------------------------------------
+
+
+async def made(people: Any, account: Any, worker: Reconciler, count: int = 2) -> Batch:
+    batch = await runtime.in_db(planning.batch, people.ann, count)
+    worker.wake()
+    await ended(batch)
+    return batch
+
+
+async def content_of(name: str, batch: Batch) -> bytes:
+    """A result as VideoGen hands it out."""
+    place = int(name[:3]) - 1
+    job = (await runtime.in_db(planning.jobs, batch))[place]
+    result = await runtime.in_db(Result.objects.select_related("file").get, execution=job)
+    wire = await runtime.client().hydrate_file(result.file.remote_id)
+    assert wire.download is not None
+    async with httpx.AsyncClient() as client:
+        return (await client.get(str(wire.download.url))).content
+
+
+async def test_all_results_come_as_one_zip(account: Any, worker: Reconciler, people: Any) -> None:
+    batch = await made(people, account, worker, 2)
+    ann = await asyncio.to_thread(_signed_in, people.ann)
+
+    answer = await ann.aget(f"/batches/{batch.pk}/results.zip")
+    found = entries(b"".join([piece async for piece in answer.streaming_content]))
+
+    assert answer.streaming
+    assert answer["Content-Type"] == "application/zip"
+    assert answer["Content-Disposition"] == 'attachment; filename="lighthouses.zip"'
+    assert [name.rpartition(".")[0] for name in found] == ["001 a-lighthouse-1", "002 a-lighthouse-2"]
+    for name, content in found.items():
+        assert content == await content_of(name, batch)
+
+
+async def test_what_cannot_be_had_is_named_and_the_rest_is_delivered(
+    account: Any, worker: Reconciler, people: Any
+) -> None:
+    batch = await made(people, account, worker, 2)
+    first = (await runtime.in_db(planning.jobs, batch))[0]
+    file = (await runtime.in_db(Result.objects.select_related("file").get, execution=first)).file
+    await runtime.in_db(File.objects.filter(pk=file.pk).update, remote_id="vg_file_gone", snapshot={})
+
+    found = await zipped(batch)
+
+    assert [name.rpartition(".")[0] for name in found] == ["002 a-lighthouse-2", "_missing"]
+    assert "001 a-lighthouse-1: VideoGen no longer has this file." in found["_missing.txt"].decode()
+
+
+async def test_only_a_piece_at_a_time_is_asked_for_and_a_reader_who_leaves_ends_it(
+    account: Any, worker: Reconciler, people: Any, monkeypatch: Any
+) -> None:
+    batch = await made(people, account, worker, 2)
+    closed: list[int] = []
+    aclose = archive.Source.aclose
+
+    async def noted(self: Any) -> None:
+        closed.append(self.received)
+        await aclose(self)
+
+    monkeypatch.setattr(archive.Source, "aclose", noted)
+
+    async with aclosing(archive.stream(await runtime.in_db(archive.wanted, batch))) as pieces:
+        first = await anext(pieces)
+        second = await anext(pieces)
+
+    assert 0 < len(first) < 70_000
+    assert 0 < len(second) < 70_000
+    assert len(closed) == 1, "the second file was never asked for"
+
+
+async def test_a_batch_without_results_has_no_zip(account: Any, people: Any) -> None:
+    batch = await runtime.in_db(planning.batch, people.ann, 1)
+    ann = await asyncio.to_thread(_signed_in, people.ann)
+
+    assert (await ann.aget(f"/batches/{batch.pk}/results.zip")).status_code == 404
+
+
+def _signed_in(user: Any) -> Browser:
+    from django.db import connections
+
+    from tests.dashboard.browsers import signed_in
+
+    try:
+        return signed_in(user)
+    finally:
+        connections.close_all()

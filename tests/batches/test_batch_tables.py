@@ -1,0 +1,257 @@
+"""Tables of jobs: what spreadsheets of all kinds write is read, and what is wrong is named by its row."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from dashboard.forms import batch_table as tables
+from dashboard.forms.batch import Checked, check
+from executions import batches, tools
+from tests.batches import planning
+
+pytestmark = pytest.mark.django_db
+
+VOICES = [
+    {"voiceId": "v-anna", "displayName": "Anna", "languageCode": "en", "supportsDirectToolExecution": True},
+    {"voiceId": "v-otto", "displayName": "Otto", "languageCode": "de", "supportsDirectToolExecution": True},
+    {"voiceId": "v-otto2", "displayName": "otto", "languageCode": "en", "supportsDirectToolExecution": True},
+]
+
+
+@pytest.fixture(autouse=True)
+def _voices() -> None:
+    cache.set("videogen:voices", VOICES)
+    cache.set("videogen:presenters", [{"avatarPresenterId": "p-ines"}])
+
+
+def checked(slug: str, text: str) -> Checked:
+    tool = tools.offered()[slug]
+    return check(tool, *tables.read(tool, text))
+
+
+def bodies(slug: str, text: str) -> list[dict[str, Any]]:
+    found = checked(slug, text)
+    assert found.problems == []
+    return [row.body for row in found.rows]
+
+
+def problems(slug: str, text: str) -> list[tuple[int, str]]:
+    found = checked(slug, text)
+    return [(problem.number, problem.words) for problem in found.problems]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "prompt,numResults\nA cliff,2\nA pier,1\n",
+        "prompt;numResults\nA cliff;2\nA pier;1\n",
+        "prompt,numResults\r\nA cliff,2\r\nA pier,1\r\n",
+        "\ufeffprompt,numResults\nA cliff,2\nA pier,1",
+        '"prompt","numResults"\n"A cliff","2"\n"A pier","1"\n',
+        "Prompt,Takes\nA cliff,2\nA pier,\n",
+        "PROMPT , takes,,\nA cliff,2,,\nA pier,1,,\n",
+    ],
+)
+def test_the_same_table_as_different_programs_write_it(content: str) -> None:
+    text = tables.decoded(content.encode())
+
+    assert [(body["prompt"], body["numResults"]) for body in bodies("generate-image", text)] == [
+        ("A cliff", 2),
+        ("A pier", 1),
+    ]
+
+
+def test_every_kind_of_cell_becomes_what_the_form_would_send() -> None:
+    text = (
+        "ttsText;voiceId;voiceSpeed;speechLanguageCode;pronunciationReplacements;isOutputTemporary;numResults\n"
+        '"Hello; you";anna;1,25;en;"nginx = engine x\nSQL = sequel";YES;3\n'
+        "Plain;;;;;;\n"
+    )
+
+    spoken, plain = bodies("text-to-speech", text)
+
+    assert spoken == {
+        "ttsText": "Hello; you",
+        "voiceId": "v-anna",
+        "voiceSpeed": 1.25,
+        "speechLanguageCode": "en",
+        "pronunciationReplacements": [
+            {"original": "nginx", "replacement": "engine x"},
+            {"original": "SQL", "replacement": "sequel"},
+        ],
+        "isOutputTemporary": True,
+        "numResults": 3,
+    }
+    assert plain == {"ttsText": "Plain", "numResults": 1}
+
+
+def test_choices_are_taken_by_value_or_by_word() -> None:
+    text = "prompt,watermarkMode,aspectRatio\na,none,9:16\nb,Always,\n"
+
+    first, second = bodies("generate-image", text)
+
+    assert (first["watermarkMode"], first["aspectRatio"]) == ("NONE", {"width": 9, "height": 16})
+    assert (second["watermarkMode"], second["aspectRatio"]) == ("VIDEO_GEN", {"width": 16, "height": 9})
+
+
+def test_files_are_named_by_either_id() -> None:
+    one, two = planning.file("one"), planning.file("two")
+    text = f"prompt,imageFileIds\nboth,{one.remote_id} {two.pk}\n"
+
+    assert bodies("generate-image", text)[0]["imageFileIds"] == [one.remote_id, two.remote_id]
+
+
+def test_words_to_be_spoken_first_make_a_chain() -> None:
+    found = checked("generate-avatar", "avatarPresenterId,speech,speechVoice\np-ines,Good evening,anna\n")
+
+    assert found.problems == []
+    speech = found.rows[0].speech
+    assert speech is not None
+    assert (speech.words, speech.voice_id) == ("Good evening", "v-anna")
+
+
+def test_wrong_rows_are_named_as_the_spreadsheet_numbers_them() -> None:
+    song = planning.file("song", media="AUDIO")
+    text = (
+        "prompt,numResults,aspectRatio,isOutputTemporary,imageFileIds\n"
+        "fine,1,16:9,no,\n"
+        "\n"
+        '"two\nlines",200,,,\n'
+        ",1,,maybe,\n"
+        f"a,1,3:17,,{song.remote_id}\n"
+        "b,x,,,nowhere\n"
+        "c,1,,,,too much\n"
+    )
+
+    assert problems("generate-image", text) == [
+        (4, "Takes: Ensure this value is less than or equal to 100."),
+        (5, "Temporary: write yes or no, not “maybe”."),
+        (5, "Prompt: please fill this in."),
+        (6, "Reference images: “song” is a recording; this needs an image."),
+        (6, "Shape: Select a valid choice. 3:17 is not one of the available choices."),
+        (7, "Reference images: A file that was chosen is not in the library any more. Choose another."),
+        (7, "Takes: Enter a whole number."),
+        (8, "There are more cells than headings. Text with commas goes between quotation marks."),
+    ]
+
+
+def test_a_voice_whose_name_two_have_is_not_guessed() -> None:
+    assert problems("text-to-speech", "ttsText,voiceId\nhello,Otto\n") == [
+        (2, "Voice: Select a valid choice. Otto is not one of the available choices.")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "The table is empty"),
+        ("\n \n,,\n", "The table is empty"),
+        ("prompt\n\n", "There is no row below the headings"),
+        ("prompt,colour\na,b\n", "There is no column “colour” in this tool. It has: prompt, imageFileIds"),
+        ("prompt,Prompt\na,b\n", "The column “Prompt” is there twice"),
+        ("numResults\n1\n", "The column “prompt” is missing"),
+        ('prompt\n"never closed\n', "Row 2 cannot be read"),
+        ('prompt\nfine\n"a" b\n', "Row 3 cannot be read"),
+        ("prompt\n" + "x" * 140_000 + "\n", "Row 2 cannot be read: a cell is too long"),
+        ("prompt\na\x00b\n", "characters that no text has"),
+        ("prompt\n" + "a\n" * (batches.MOST_ROWS + 1), "At most 500 rows, please; there are 501"),
+        ("prompt\n" + ("é" * 1000 + "\n") * 525, "larger than 1 MiB"),
+    ],
+)
+def test_a_table_that_cannot_be_read_says_why(text: str, said: str) -> None:
+    with pytest.raises(tables.Unreadable) as refused:
+        tables.read(tools.offered()["generate-image"], text)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("prompt\nÉté\n".encode("latin-1"), "not in UTF-8"),
+        ("prompt\na\n".encode("utf-16"), "not in UTF-8"),
+        ("prompt\na\n".encode("utf-16-le"), "characters that no text has"),
+        (b"x" * (tables.LARGEST + 1), "larger than 1 MiB"),
+    ],
+)
+def test_a_file_that_is_no_utf8_table_says_why(content: bytes, said: str) -> None:
+    with pytest.raises(tables.Unreadable) as refused:
+        tables.decoded(content)
+    assert said in str(refused.value)
+
+
+def test_as_many_rows_as_there_may_be_are_read_with_one_query(django_assert_num_queries: Any) -> None:
+    file = planning.file()
+    text = "prompt,imageFileIds\n" + f"a,{file.remote_id}\n" * batches.MOST_ROWS
+    tool = tools.offered()["generate-image"]
+
+    with django_assert_num_queries(1):
+        found = check(tool, *tables.read(tool, text))
+
+    assert len(found.rows) == batches.MOST_ROWS
+
+
+# --- templates --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slug", list(tools.TOOLS))
+@pytest.mark.parametrize("era", ["0.0", "1.1", "2"])
+def test_each_tools_template_names_its_columns_and_its_example_is_not_started(
+    settings: Any, slug: str, era: str
+) -> None:
+    settings.VIDEOGEN_API_ERA = era
+    tool = tools.offered().get(slug)
+    if tool is None:
+        assert not tools.TOOLS[slug].is_in(era)
+        return
+    text = tables.template(tool)
+
+    headings = next(csv.reader(io.StringIO(text.removeprefix(tables.BOM))))
+    raws, library = tables.read(tool, tables.decoded(text.encode()))
+
+    assert text.startswith(tables.BOM)
+    assert headings[: len(tool.fields)] == [field.name for field in tool.fields]
+    assert check(tool, raws, library).problems, "an example that nobody changed is not started"
+
+
+def test_a_filled_in_template_is_read_back() -> None:
+    tool = tools.offered()["generate-image"]
+    rows = list(csv.reader(io.StringIO(tables.template(tool).removeprefix(tables.BOM))))
+    rows[1][0] = "My own words"
+    text = io.StringIO()
+    csv.writer(text, delimiter=";").writerows(rows)
+
+    assert bodies("generate-image", text.getvalue()) == [
+        {"prompt": "My own words", "aspectRatio": {"width": 16, "height": 9}, "numResults": 1}
+    ]
+
+
+def test_a_template_for_files_has_a_row_for_each() -> None:
+    files = [planning.file("one"), planning.file("two")]
+    tool = tools.offered()["upscale-image"]
+
+    found = bodies("upscale-image", tables.template(tool, files))
+
+    assert [body["imageFileId"] for body in found] == [file.remote_id for file in files]
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+49 30", "-5 degrees", "@home", "\ttab", '=HYPERLINK("http://x")'])
+def test_no_cell_of_a_template_is_a_formula_and_each_means_what_it_did(cell: str) -> None:
+    hostile = planning.file("bad", remote_id=cell)
+    tool = tools.offered()["upscale-image"]
+
+    rows = list(csv.reader(io.StringIO(tables.template(tool, [hostile]).removeprefix(tables.BOM))))
+
+    assert all(not each.startswith(tables.FORMULA) for row in rows for each in row)
+    assert tables.meant(tables.harmless(cell)) == cell
+
+
+def test_a_prompt_may_begin_like_a_formula() -> None:
+    assert [body["prompt"] for body in bodies("generate-image", "prompt\n- a list\n'=quoted\n")] == [
+        "- a list",
+        "=quoted",
+    ]

@@ -1,0 +1,115 @@
+"""The real server and a client that reads slowly: a streamed answer waits for it, and ends when it leaves."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.dashboard.serving import ROOT, environment, eventually
+
+# An application that streams 200 MB, and says after each megabyte how far it was let.
+STREAMING = """
+import daphne.server
+import sys
+import django
+django.setup()
+from dashboard.server import Server
+
+async def application(scope, receive, send):
+    if scope["path"] == "/small":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"small"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    try:
+        for number in range(200):
+            await send({"type": "http.response.body", "body": bytes(1_000_000), "more_body": True})
+            print(number + 1, file=sys.stderr, flush=True)
+        await send({"type": "http.response.body", "body": b"end"})
+    finally:
+        print("over", file=sys.stderr, flush=True)
+
+class Told(Server):
+    def listen_success(self, port):
+        super().listen_success(port)
+        print(port.getHost().port, flush=True)
+
+server = Told(application, endpoints=["tcp:0:interface=127.0.0.1"])
+server.run()
+"""
+
+
+class Streaming:
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", STREAMING],
+                cwd=ROOT,
+                env=environment(folder, DJANGO_SETTINGS_MODULE="dashboard.settings"),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.strip(), self.log.read_text()
+        self.port = int(line)
+
+    def ask(self, path: str = "/") -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        return client
+
+    @property
+    def megabytes(self) -> int:
+        return max((int(line) for line in self.log.read_text().split() if line.isdecimal()), default=0)
+
+
+@pytest.fixture
+def streaming(tmp_path: Path) -> Iterator[Streaming]:
+    server = Streaming(tmp_path)
+    yield server
+    server.process.kill()
+    server.process.wait(10)
+    assert server.process.stdout is not None
+    server.process.stdout.close()
+
+
+def read(client: socket.socket, count: int) -> int:
+    received = 0
+    while received < count and (piece := client.recv(65536)):
+        received += len(piece)
+    return received
+
+
+def test_a_slow_reader_slows_the_stream_down_and_gets_all_of_it(streaming: Streaming) -> None:
+    with streaming.ask() as client:
+        received = read(client, 5_000_000)
+        # Meanwhile others are served, so the server had its time to run ahead.
+        for _ in range(20):
+            with streaming.ask("/small") as other:
+                assert read(other, 1) > 0
+        assert 5 <= streaming.megabytes <= 25, "what nobody takes is not produced"
+        tail = b""
+        while not tail.endswith(b"end\r\n0\r\n\r\n"):
+            piece = client.recv(65536)
+            assert piece, "it ended too early"
+            tail = (tail + piece)[-20:]
+            received += len(piece)
+        assert received > 200_000_000
+
+
+def test_nobody_waits_for_a_reader_who_has_left(streaming: Streaming) -> None:
+    client = streaming.ask()
+    read(client, 2_000_000)
+    assert streaming.megabytes < 200
+    client.close()
+
+    eventually(lambda: "over" in streaming.log.read_text())

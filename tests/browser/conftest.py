@@ -1,0 +1,144 @@
+"""A real Chromium in front of the real processes. Nothing here needs Django's test database.
+
+A page reports what the browser complains of: errors in the console, violations of the content security policy,
+exceptions. Each test ends with none, other than those that it said to expect.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
+
+from tests.browser.gate import Gate
+from tests.browser.site import Site
+from tests.conftest import SandboxProcess
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+expect.set_options(timeout=30_000)  # a busy machine is slow; nothing here is about speed
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = Site(tmp_path_factory.mktemp("site") / "data")
+    try:
+        yield site
+        site.stop()
+    finally:
+        site.end()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def sandbox(site: Site) -> Iterator[SandboxProcess]:
+    """The sandbox that the product talks to, without faults; what a test sets is gone after it."""
+    site.sandbox.control("DELETE", "faults")
+    yield site.sandbox
+    site.sandbox.control("DELETE", "faults")
+
+
+@pytest.fixture
+def gate(site: Site) -> Iterator[Gate]:
+    gate = Gate(site.port)
+    yield gate
+    gate.close()
+
+
+@dataclass
+class Complaints:
+    """What a test's pages complained of, and what it expects of them (regular expressions)."""
+
+    heard: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+
+    def listen(self, context: BrowserContext) -> None:
+        context.on("console", self._said)
+        context.on("weberror", lambda error: self.heard.append(f"exception: {error.error}"))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.heard.append(f"{message.type}: {message.text} ({message.location['url']})")
+
+    def unexpected(self) -> list[str]:
+        return [heard for heard in self.heard if not any(re.search(each, heard) for each in self.expected)]
+
+
+@pytest.fixture
+def complaints() -> Complaints:
+    return Complaints()
+
+
+type Opener = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def sessions(site: Site, chromium: Browser) -> dict[str, Any]:
+    """The cookies of each demo person, who signed in once."""
+    cookies = {}
+    for name in site.people:
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(f"{site.url}/sign-in/")
+        page.get_by_label("Username").fill(name)
+        page.get_by_label("Password").fill(site.password)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="In flight")).to_be_visible()
+        cookies[name] = context.storage_state()
+        context.close()
+    return cookies
+
+
+@pytest.fixture
+def browse(
+    site: Site, chromium: Browser, sessions: dict[str, Any], complaints: Complaints, sandbox: SandboxProcess
+) -> Iterator[Opener]:
+    """Opens a page in a browser context of its own, signed in as `name` (nobody: None), at `path`."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(
+        path: str = "/",
+        name: str | None = "admin",
+        base: str = "",
+        viewport: ViewportSize = WIDE,
+        **options: Any,
+    ) -> Page:
+        context = chromium.new_context(
+            base_url=base or site.url,
+            storage_state=sessions[name] if name else None,
+            viewport=viewport,
+            **options,
+        )
+        context.set_default_timeout(45_000)
+        contexts.append(context)
+        complaints.listen(context)
+        page = context.new_page()
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints.unexpected() == []

@@ -1,0 +1,99 @@
+"""The product as people run it: `manage.py serve` with its sandbox, at an address that a restart keeps."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.conftest import SandboxProcess
+from tests.dashboard.serving import ROOT, Serving, environment, token
+
+# What the sandbox's faults can strike: calls, as "METHOD /path".
+STARTS, CANCELS = "POST /v1/tools/*", "POST /v1/tools/executions/*/cancel"
+FORM_KEY = re.compile(r'name="key" value="([^"]+)"')
+
+
+class Site:
+    """One `serve` at a time in one data folder. Every end is by SIGTERM, and has to be a clean one."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self._open = ExitStack()
+        self._clients: dict[str, httpx.Client] = {}
+        self._serving = Serving(data_dir, SANDBOX_SPEED="4")
+        self.url = self._serving.url
+        told = re.search(r"Sign in as (\w+) or (\w+), password (.+)", self._serving.said)
+        assert told, self._serving.said
+        self.people, self.password = told.groups()[:2], told[3]
+
+    @property
+    def port(self) -> int:
+        return self._serving.port
+
+    @property
+    def sandbox(self) -> SandboxProcess:
+        """Its control interface; nobody but `serve` knows the key."""
+        return SandboxProcess(f"http://127.0.0.1:{(self.data_dir / 'sandbox.port').read_text()}", "")
+
+    def stop(self) -> None:
+        code = self._serving.stop(signal.SIGTERM)
+        assert code == 0, f"it ended with {code}: {self._serving.errors}"
+        assert "Stopped." in self._serving.said
+
+    def start_again(self) -> None:
+        self._serving = Serving(self.data_dir, "--port", str(self.port), SANDBOX_SPEED="4")
+
+    def end(self) -> None:
+        self._open.close()
+        self._serving.end()
+
+    # --- what others do meanwhile ---------------------------------------------------------------------------
+
+    def start(
+        self, *prompts: str, name: str = "member", tool: str = "generate-image", **fields: Any
+    ) -> list[str]:
+        """Somebody starts jobs from another machine, without a browser."""
+        field = {"text-to-speech": "ttsText"}.get(tool, "prompt")
+        client = self._client(name)
+        for prompt in prompts:
+            page = client.get(f"/tools/{tool}/").text
+            key = FORM_KEY.search(page)
+            assert key, page
+            form = {"key": key[1], "numResults": 1, field: prompt, **fields, **token(client)}
+            answer = client.post(f"/tools/{tool}/", data=form)
+            assert answer.status_code == 303, answer.text
+        return list(prompts)
+
+    def _client(self, name: str) -> httpx.Client:
+        """Signed in once; the session outlives a restart."""
+        if name not in self._clients:
+            self._clients[name] = self._open.enter_context(self._serving.signed_in(name))
+        return self._clients[name]
+
+    def truth(self, prompt: str) -> list[dict[str, Any]]:
+        """What VideoGen knows of jobs with this prompt."""
+        executions = self.sandbox.control("GET", "truth")["executions"]
+        return [each for each in executions if prompt in json.dumps(each["request"], ensure_ascii=False)]
+
+    def manage(self, code: str) -> None:
+        """Run Python with our models, as `manage.py shell` does, beside the running server."""
+        subprocess.run(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+            cwd=ROOT,
+            env=environment(self.data_dir),
+            check=True,
+            timeout=60,
+        )
+
+
+def order(sandbox: SandboxProcess, *faults: dict[str, object]) -> None:
+    """From now on these faults, and no others."""
+    sandbox.control("PUT", "faults", {"faults": list(faults)})

@@ -1,0 +1,79 @@
+"""A batch in a real browser: twenty rows of which one is wrong, put right, undone, started after all, and watched."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.acts import live, words
+from tests.browser.conftest import PHONE, Complaints, Opener
+
+pytestmark = pytest.mark.browser
+
+
+def table(prompt: str, takes: str = "1") -> str:
+    rows = [f"{prompt} {number},{takes if number == 7 else 1}" for number in range(1, 21)]
+    return "prompt,numResults\n" + "\n".join(rows)
+
+
+def test_twenty_rows_with_a_wrong_one_put_right_undone_and_run_to_a_zip(
+    browse: Opener, complaints: Complaints
+) -> None:
+    complaints.expected.append("status of 422")
+    prompt = words()
+    page = browse("/batches/new/?way=table&tool=generate-image", name="member")
+    page.get_by_label("CSV file").set_input_files(
+        {"name": "coast.csv", "mimeType": "text/csv", "buffer": table(prompt, "900").encode()}
+    )
+    page.get_by_role("button", name="Check every row").click()
+
+    expect(page.locator("#problems")).to_contain_text("Row 8")
+    expect(page.locator("#problems")).to_be_focused()
+    typed = page.get_by_label("Or write it here")
+    expect(typed).to_have_value(re.compile("900"))
+    typed.fill(table(prompt))
+    page.locator("#start").click()
+
+    expect(page.get_by_text("20 rows, all checked.")).to_be_visible()
+    page.get_by_role("button", name="Start 20 jobs").click()
+    live(page)
+    expect(page.locator("time[data-until]")).to_have_text(re.compile(r"in \d s"))
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("nothing of it ran")).to_be_visible()
+
+    page.get_by_role("button", name="Start it after all").click()
+    page.get_by_role("button", name="Start 20 jobs").click()
+    live(page)
+    expect(page.get_by_role("button", name="Undo")).to_be_hidden(timeout=15_000)
+    expect(page.locator(".batch-head .facts")).to_contain_text("20 of 20 ended", timeout=120_000)
+    expect(page.locator("#rows tr[data-status=succeeded]")).to_have_count(20)
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download all 20 as ZIP").click()
+    with zipfile.ZipFile(waiting.value.path()) as archived:
+        assert archived.testzip() is None
+        assert len(archived.namelist()) == 20
+
+
+def test_the_studio_shows_somebodys_batch_as_one_line_until_it_is_cancelled(browse: Opener) -> None:
+    prompt = words("a pier")
+    studio = live(browse("/", name="admin"))
+    page = browse("/batches/new/", name="member", viewport=PHONE)
+    page.get_by_label("One prompt a line").fill("\n".join(f"{prompt} {number}" for number in range(1, 31)))
+    page.get_by_label("Name of the batch").fill(prompt)
+    page.locator("#start").click()
+    page.get_by_role("button", name="Start 30 jobs").click()
+
+    line = studio.locator("#flight .batch-line", has_text=prompt)
+    expect(line).to_contain_text("0 of 30 ended")
+    expect(studio.locator("#flight .job:not(.batch-line)", has_text=prompt)).to_have_count(0)
+    line.get_by_role("link").click()
+    studio.get_by_role("button", name="Cancel what is left…").click(timeout=20_000)
+    studio.get_by_role("button", name=re.compile("Cancel th")).click()
+    expect(studio.get_by_role("heading", name="What became of the cancel")).to_be_visible()
+    expect(page.locator(".batch-head .facts")).to_contain_text("30 of 30 ended", timeout=60_000)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+        "nothing sticks out on a phone"
+    )

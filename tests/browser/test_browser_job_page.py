@@ -1,0 +1,185 @@
+"""A job's page: the result, what was asked for, how it went; live while it runs, and honest when it failed."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import urljoin
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import acts
+from tests.browser.conftest import Complaints, Opener
+from tests.browser.site import STARTS, Site, order
+from tests.conftest import SandboxProcess
+
+HYDRATES = "POST /v1/files/*/hydrate"
+
+
+def open_job(page: Page, prompt: str) -> None:
+    """From the history, where everything is."""
+    page.goto("/executions/")
+    page.get_by_role("link", name=prompt, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(prompt)
+
+
+def raw(page: Page, label: str) -> dict[str, object]:
+    """What stands behind one of the folds for the curious."""
+    fold = page.locator("details.raw", has_text=label)
+    expect(fold.locator("pre")).to_be_hidden()
+    fold.locator("summary").click()
+    expect(fold.locator("pre")).to_be_visible()
+    return json.loads(fold.locator("pre").inner_text())
+
+
+def test_the_page_moves_by_itself_and_then_shows_everything(
+    browse: Opener, site: Site, sandbox: SandboxProcess
+) -> None:
+    order(sandbox, {"kind": "job", "seconds": 5})
+    page = acts.live(browse("/", name="member"))
+    [prompt] = site.start(acts.words(), name="member", aspectRatio="16:9", numResults=2)
+    acts.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
+    acts.live(page)
+    acts.stays(page)
+    head = page.locator(".head")
+    expect(head).to_have_attribute("data-status", "running")
+    expect(head.get_by_role("progressbar")).to_be_visible()
+    expect(head).to_have_attribute("data-status", "succeeded")
+    expect(page.locator("figure.result")).to_have_count(2)
+    assert acts.stayed(page)
+
+    image = page.get_by_role("img", name=f"Take 1: {prompt}")
+    width, height = acts.picture_size(image)
+    assert round(width / height, 2) == round(16 / 9, 2)
+    shown = image.bounding_box()
+    assert shown is not None
+    assert shown["width"] > 450
+    expect(head).to_contain_text("you")
+    expect(head).to_contain_text("took")
+    asked = page.locator(".parameters")
+    for words in (prompt, "16:9", "2"):
+        expect(asked).to_contain_text(words)
+    [truth] = site.truth(prompt)
+    request = raw(page, "The request, as it was sent")
+    assert (request["prompt"], request["aspectRatio"], request["numResults"]) == (
+        prompt,
+        {"width": 16, "height": 9},
+        2,
+    )
+    assert truth["toolExecutionId"] in raw(page, "Answer to the start").values()
+    assert "succeeded" in json.dumps(raw(page, "Last told"))
+
+
+def test_the_timeline_says_what_happened_when_and_who_told(browse: Opener, site: Site) -> None:
+    [prompt] = site.start(acts.words(), name="member")
+    page = browse("/")
+    open_job(page, prompt)
+    expect(page.locator(".head")).to_have_attribute("data-status", "succeeded")
+    events = page.get_by_role("region", name="How it went").get_by_role("listitem")
+    first, last = events.first, events.last
+    expect(first).to_contain_text("member started it")
+    expect(last).to_have_attribute("data-hue", "succeeded")
+    expect(last.locator(".source")).to_contain_text("webhook")
+    times = events.locator("time").evaluate_all("(times) => times.map((time) => time.dateTime)")
+    assert len(times) == events.count() >= 4
+    assert times == sorted(times)
+    for label in ("Download", "Run again", "Edit and run"):
+        expect(page.get_by_text(label, exact=True)).to_be_visible()
+    link = page.get_by_role("link", name="Download").get_attribute("href") or ""
+    file = page.request.get(urljoin(page.url, link))
+    assert file.headers["content-type"] == "image/png"
+    assert len(file.body()) > 10_000
+
+
+def test_a_failed_job_shows_code_and_message(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
+    order(sandbox, {"kind": "job", "seconds": 1.5, "fail": "moderation_refused"})
+    [prompt] = site.start(acts.words())
+    page = browse("/")
+    open_job(acts.live(page), prompt)
+    outcome = page.locator(".outcome")
+    expect(outcome.get_by_role("heading", name="It failed")).to_be_visible()
+    for words in ("The sandbox was asked to let this job fail.", "moderation_refused", "SBX-0001"):
+        expect(outcome).to_contain_text(words)
+    expect(page.locator(".head .status")).to_contain_text("failed")
+
+
+def test_a_lost_answer_is_not_sent_again_by_itself(
+    browse: Opener, site: Site, sandbox: SandboxProcess
+) -> None:
+    """The person decides, knowing that it may be billed twice."""
+    order(sandbox, {"kind": "lost_before", "match": STARTS, "count": 1})
+    page = acts.live(browse("/"))
+    prompt = acts.words()
+    acts.start(page, prompt)
+    acts.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
+    expect(page.locator(".head")).to_have_attribute("data-status", "unconfirmed")
+    expect(page.get_by_text("This starts a second job, which may be billed as well.")).to_be_visible()
+    before = page.url
+    page.get_by_role("button", name="Start it again").click()
+    expect(page).not_to_have_url(before)
+    expect(page.locator(".head")).to_have_attribute("data-status", "succeeded")
+    assert len(site.truth(prompt)) == 1
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "<img src=x onerror=alert(1)><script>alert(2)</script><b>bold</b>",
+        "{{ 7|add:7 }} {% now 'Y' %} ${7*7} &lt;i&gt;",
+        "\u202etxet desrever\u202c then 🎬 and שלום",
+    ],
+    ids=["markup", "template syntax", "other directions"],
+)
+def test_a_prompt_is_shown_as_text(browse: Opener, site: Site, prompt: str) -> None:
+    prompt = acts.words(prompt)
+    page = browse("/")
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    acts.start(acts.live(page), prompt)
+    expect(acts.ended(page, prompt).locator(".what")).to_have_text(prompt)
+    open_job(page, prompt)
+    expect(page.locator(".parameters")).to_contain_text(prompt)
+    assert raw(page, "The request, as it was sent")["prompt"] == prompt
+    assert len(site.truth(prompt)) == 1
+
+
+def test_a_picture_whose_address_has_run_out_is_asked_for_again(
+    browse: Opener, site: Site, sandbox: SandboxProcess
+) -> None:
+    page = acts.live(browse("/"))
+    page.wait_for_load_state("networkidle")
+    refuses = {"kind": "status", "match": "GET /media/*", "status": 403, "count": 1}
+    order(sandbox, {"kind": "job", "seconds": 4}, refuses)
+    [prompt] = site.start(acts.words())
+    acts.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
+    acts.live(page)
+    # An answer that is no picture fails as a request: the browser does not even hand its status out.
+    failed: list[str] = []
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    with page.expect_response(lambda response: response.ok and response.url in failed):
+        expect(page.locator(".head")).to_have_attribute("data-status", "succeeded")
+    acts.picture_size(page.get_by_role("img", name=f"Take 1: {prompt}"))
+    expect(page.locator("[data-broken]")).to_have_count(0)
+
+
+def test_a_picture_that_videogen_does_not_give_out_is_said(
+    browse: Opener, site: Site, sandbox: SandboxProcess, complaints: Complaints
+) -> None:
+    complaints.expected.append("status of 503")
+    # No address lives long enough to be handed out, and there are no others.
+    refuses = {"kind": "status", "match": HYDRATES, "status": 500}
+    sandbox.control("PUT", "faults", {"faults": [refuses], "urlLifetimeSeconds": 2})
+    [prompt] = site.start(acts.words())
+    page = browse("/")
+    acts.ended(page, prompt)
+    page.clock.install()
+    open_job(page, prompt)
+    image = page.get_by_role("img", name=f"Take 1: {prompt}")
+    for tries, pause in ((1, 1500), (2, 4000), (3, 10_000)):
+        # The page's own time goes on as well, so a slow machine may be at the next one.
+        expect(image).to_have_attribute("data-tries", re.compile(f"[{tries}-3]"))
+        page.clock.run_for(pause)
+    frame = page.locator("figure.result .frame")
+    expect(frame).to_have_attribute("data-broken", "The picture could not be loaded.")
+    page.goto(page.locator("figure.result").get_by_role("link", name="Download").get_attribute("href") or "")
+    expect(page.get_by_role("heading", name="Not ready yet")).to_be_visible()

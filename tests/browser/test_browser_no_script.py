@@ -1,0 +1,91 @@
+"""The whole of it without JavaScript: plain forms, plain pages."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urljoin
+
+from playwright.sync_api import Page, expect
+
+from tests.browser import acts
+from tests.browser.conftest import PHONE, Complaints, Opener
+from tests.browser.site import Site, order
+from tests.conftest import SandboxProcess
+
+
+def reload_until(page: Page, prompt: str, status: str) -> None:
+    """As a person does: press reload until it is there."""
+    tile = acts.take(page, prompt)
+    deadline = time.monotonic() + 20
+    while tile.get_attribute("data-status") != status if tile.count() else True:
+        assert time.monotonic() < deadline, f"{prompt} is not {status}"
+        page.reload()
+
+
+def test_the_main_journey(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
+    order(sandbox, {"kind": "job", "seconds": 1})
+    page = browse("/", name=None, java_script_enabled=False, viewport=PHONE)
+    page.get_by_label("Username").fill("member")
+    page.get_by_label("Password").fill(site.password)
+    page.get_by_role("button", name="Sign in").click()
+    # Chromium does not draw this element when it is told over its debugging protocol to run no scripts.
+    assert "Without JavaScript this page does not update by itself" in page.content()
+
+    first, second = acts.words(), acts.words()
+    acts.start(page, first, shape="1:1")
+    expect(page).to_have_url(f"{site.url}/tools/generate-image/")
+    expect(acts.job(page, first)).to_be_visible()
+    reload_until(page, first, "succeeded")
+    image = acts.take(page, first).locator("img")
+    picture = page.request.get(urljoin(page.url, image.get_attribute("src")))
+    assert picture.headers["content-type"].startswith("image/")
+    shown = image.bounding_box()
+    assert shown is not None
+    assert shown["height"] > 200
+
+    order(sandbox, {"kind": "job", "seconds": 60})
+    acts.start(page, second)
+    acts.job(page, second).get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(second)
+    page.get_by_role("link", name="Studio").click()
+    reload_until(page, second, "cancelled")
+
+    page.get_by_role("link", name="History", exact=True).click()
+    page.locator("summary", has_text="Status").click()
+    page.get_by_label("cancelled", exact=True).check()
+    page.locator("details[open]").get_by_role("button", name="Show").click()
+    expect(acts.row(page, second)).to_be_visible()
+    expect(acts.row(page, first)).to_have_count(0)
+    page.get_by_role("link", name="Clear").click()
+    acts.row(page, first).get_by_role("link").click()
+    expect(page.locator("figure.result img")).to_be_visible()
+    page.locator("details.raw summary").first.click()
+    expect(page.locator("details.raw pre").first).to_contain_text(first)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_title("Sign in · Rushes")
+
+
+def test_another_tool_and_a_wrong_form(browse: Opener, complaints: Complaints) -> None:
+    complaints.expected.append("status of 422")
+    page = browse("/", java_script_enabled=False)
+    page.get_by_role("link", name="Audio").click()
+    expect(page.get_by_label("Words to speak")).to_be_visible()
+    page.get_by_label("Takes").fill("0")
+    page.locator("#start").click()
+    expect(page.get_by_label("Words to speak")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Takes")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Takes")).to_have_value("0")
+
+
+def test_the_form_sent_again_with_the_back_button_starts_one_job(
+    browse: Opener, site: Site, sandbox: SandboxProcess
+) -> None:
+    page = browse("/", java_script_enabled=False)
+    prompt = acts.words()
+    acts.start(page, prompt)
+    expect(acts.job(page, prompt).or_(acts.take(page, prompt))).to_be_visible()
+    page.go_back()
+    expect(page.get_by_label("Prompt")).to_have_value(prompt)
+    page.locator("#start").click()
+    reload_until(page, prompt, "succeeded")
+    assert len(site.truth(prompt)) == 1

@@ -1,0 +1,146 @@
+"""Each tool from its form to a visible result, and what the forms do to make choosing easy."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.acts import live, picture_size, play, start, words
+from tests.browser.conftest import Opener
+from tests.browser.site import Site
+
+pytestmark = pytest.mark.browser
+
+# Makes a file in the page and drops it on an element, as a hand does.
+DROP = """(field, { name, bytes }) => {
+  const data = new DataTransfer()
+  data.items.add(new File([new Uint8Array(bytes)], name, { type: 'image/png' }))
+  for (const type of ['dragover', 'drop']) {
+    field.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }))
+  }
+}"""
+
+
+def ended(page: Page, title: str) -> Locator:
+    """The tile of the job with these words, once it has succeeded."""
+    tile = page.locator(".take", has_text=title).first
+    expect(tile).to_have_attribute("data-status", "succeeded", timeout=150_000)
+    return tile
+
+
+def use_in(page: Page, tile: Locator, tool: str) -> None:
+    """Open the form of another tool from a result: the file is filled in."""
+    tile.hover()
+    tile.get_by_role("button", name="Use it in another tool").click()
+    page.locator(".menu:popover-open").get_by_role("link", name=tool, exact=True).click()
+    expect(page.locator("#composer .choices input:checked")).to_have_count(1)
+
+
+def test_what_can_be_made_of_a_picture(browse: Opener) -> None:
+    page, prompt = live(browse("/")), words("a pier")
+    start(page, prompt)
+    tile = ended(page, prompt)
+    assert picture_size(tile.locator("img"))[0] > 0
+    for tool, title in (("Upscale", "Upscale"), ("Vectorize", "Vectorize"), ("Cut out", "Cut out")):
+        use_in(page, page.locator(".take", has=page.get_by_role("link", name=prompt, exact=True)), tool)
+        page.locator("#start").click()
+        made, _ = picture_size(ended(page, f"{title} “{prompt}”").locator("img"))
+        assert made > 0
+
+
+def test_what_can_be_made_of_a_clip(browse: Opener) -> None:
+    page, prompt = live(browse("/tools/generate-video-clip/")), words("waves")
+    page.get_by_label("Prompt").fill(prompt)
+    page.locator("#start").click()
+    assert play(ended(page, prompt).locator("video")) > 1
+    for tool, title in (("Upscale video", "Upscale"), ("Cut out video", "Cut out")):
+        use_in(page, page.locator(".take", has=page.get_by_role("link", name=prompt, exact=True)), tool)
+        page.locator("#start").click()
+        assert play(ended(page, f"{title} “{prompt}”").locator("video")) > 1
+
+
+def test_a_sound_effect_is_heard(browse: Opener) -> None:
+    page, prompt = live(browse("/tools/generate-sound-effect/")), words("a fog horn")
+    page.get_by_label("Prompt", exact=True).fill(prompt)
+    page.get_by_label("Length").fill("2")
+    page.locator("#start").click()
+    assert play(ended(page, prompt).locator("audio")) == pytest.approx(2, abs=0.3)
+
+
+def test_an_avatar_speaks_words_that_are_spoken_first(browse: Opener) -> None:
+    page, said = live(browse("/tools/generate-avatar/")), words("Good evening")
+    page.locator(".face-choice input").first.check()
+    page.get_by_label("Or speak this first").fill(said)
+    page.locator("#start").click()
+    expect(page.locator(".job, .take", has_text=said)).to_have_count(2)
+    assert play(ended(page, f"Avatar: “{said}").locator("video")) > 0.5
+    assert play(page.locator(".take[data-media=audio]", has_text=said).locator("audio")) > 0.5
+
+
+def test_a_voice_is_searched_heard_and_spoken_with(browse: Opener) -> None:
+    page, said = live(browse("/tools/text-to-speech/")), words("The tide leaves")
+    page.locator(".voices > summary").click()
+    all_of_them = page.locator(".voice:visible").count()
+    page.get_by_label("Search voices").fill("british")
+    expect(page.locator(".voice:visible")).not_to_have_count(all_of_them)
+    first = page.locator(".voice:visible").first
+    first.get_by_role("button").click()
+    expect(first.locator("[data-state=playing]")).to_be_visible(timeout=30_000)
+    first.get_by_role("radio").check()
+    name = first.locator(".name").inner_text()
+    expect(page.locator("[data-chosen]")).to_have_text(name)
+    page.get_by_label("Words to speak").fill(said)
+    page.locator("#more > summary").click()
+    page.get_by_label("Written").first.fill("tide")
+    page.get_by_label("Spoken").first.fill("tyde")
+    page.locator("#start").click()
+    tile = ended(page, said)
+    tile.locator(".what a").click()
+    expect(page.locator(".parameters")).to_contain_text("tide = tyde")
+
+
+def test_a_picture_dropped_on_a_form_is_uploaded_on_the_way(browse: Opener) -> None:
+    page, name = live(browse("/tools/vectorize-image/")), f"{words('dropped').replace(' ', '-')}.png"
+    made = io.BytesIO()
+    Image.effect_mandelbrot((320, 200), (-2, -1.2, 0.7, 1.2), 60).save(made, "PNG")
+    field = page.locator("#composer [data-files]")
+    field.evaluate(DROP, {"name": name, "bytes": list(made.getvalue())})
+    chosen = field.locator(".choice:has(:checked)")
+    expect(chosen).to_contain_text(name, timeout=20_000)
+    page.locator("#start").click()
+    assert picture_size(ended(page, f"Vectorize “{name}”").locator("img"))[0] > 0
+
+
+def test_the_library_is_searched_from_the_form(browse: Opener, site: Site) -> None:
+    page, prompt = live(browse("/")), words("a red coat")
+    start(page, prompt)
+    ended(page, prompt)
+    page.goto(f"{site.url}/tools/upscale-image/")
+    page.get_by_role("button", name="Library").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Search by name").fill(prompt)
+    expect(dialog.locator(".choice")).to_have_count(1)
+    dialog.locator(".choice input").check()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#composer .choice:has(:checked)")).to_contain_text(re.compile(prompt, re.IGNORECASE))
+
+
+def test_what_was_made_before_is_said_and_may_be_made_again(browse: Opener) -> None:
+    page, prompt = live(browse("/")), words("dunes")
+    start(page, prompt)
+    ended(page, prompt)
+    page.get_by_label("Prompt").fill(f"{prompt} ")
+    page.get_by_label("Prompt").fill(prompt)
+    expect(page.locator("#before")).to_contain_text("Made before by you", timeout=15_000)
+    page.locator("#start").click()
+    expect(page.locator(".take", has_text=prompt)).to_have_count(2, timeout=30_000)
+    page.locator(".take", has_text=prompt).first.locator(".what a").click()
+    before = page.url
+    page.get_by_role("button", name="Run again").click()
+    page.wait_for_url(re.compile(r"/executions/(?!" + before.rstrip("/").rsplit("/", 1)[1] + ")"))
+    page.get_by_role("link", name="Edit and run").click(timeout=30_000)
+    expect(page.get_by_label("Prompt")).to_have_value(prompt)

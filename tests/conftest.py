@@ -1,0 +1,138 @@
+"""What tests of several rooms share: a small cast of people, a real sandbox, and the seams to the runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+READY = "sandbox ready at "
+
+
+@dataclass(frozen=True)
+class SandboxProcess:
+    """The stand-in for VideoGen, over HTTP, as everybody meets it."""
+
+    url: str
+    api_key: str
+
+    def control(self, method: str, path: str, json: Any = None) -> Any:
+        """Talk to its control interface: faults, truth, deliveries."""
+        answer = httpx.request(method, f"{self.url}/sandbox/{path}", json=json, timeout=10)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def call(self, method: str, path: str, json: Any = None) -> httpx.Response:
+        """Talk to it as an API client that is not ours would."""
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        return httpx.request(method, f"{self.url}{path}", json=json, headers=headers, timeout=10)
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    """One sandbox for the session, twenty times as fast as life."""
+    key = "tests-only-key"
+    folder = tmp_path_factory.mktemp("sandbox")
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--api-key", key, "--speed", "20"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VIDEOGEN")}
+    process = subprocess.Popen(
+        [*command, "--with-parent", "--data-dir", str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith(READY), line
+    yield SandboxProcess(line.removeprefix(READY).strip(), key)
+    process.terminate()
+    process.wait(10)
+    process.stdout.close()
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxProcess) -> Iterator[SandboxProcess]:
+    """The sandbox without faults; what a test sets is gone after it."""
+    sandbox_process.control("DELETE", "faults")
+    yield sandbox_process
+    sandbox_process.control("DELETE", "faults")
+
+
+@dataclass(frozen=True)
+class People:
+    """Always the same: two members of one team, and an admin."""
+
+    ann: Any
+    ben: Any
+    ada: Any
+
+
+@pytest.fixture
+def people(db: None, django_user_model: Any) -> People:
+    create = django_user_model.objects.create_user
+    return People(
+        ann=create("ann", password="ann's own password"),
+        ben=create("ben", password="ben's own password"),
+        ada=create("ada", password="ada's own password", is_staff=True),
+    )
+
+
+@pytest.fixture
+async def account(sandbox: SandboxProcess, transactional_db: None) -> AsyncIterator[SandboxProcess]:
+    """The domain talks to the sandbox, from the test's own loop, through its own database threads."""
+    from executions import runtime
+
+    runtime.attach(asyncio.get_running_loop())
+    runtime.use_account(sandbox.api_key, sandbox.url)
+    yield sandbox
+    await runtime.close_client()
+    runtime.detach()
+
+
+@pytest.fixture(autouse=True)
+def _no_leftovers() -> Iterator[None]:
+    """Nothing that one test made the process remember reaches the next."""
+    yield
+    if "executions.runtime" in sys.modules:
+        from django.core.cache import cache
+
+        from executions import budget, choices, limits, runtime, secrets
+
+        budget.shared.left = 0.0
+        limits.forget()
+        runtime.detach()
+        runtime.close_database_threads()
+        secrets.forget()
+        choices.forget()
+        cache.clear()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tests_may_empty_the_record() -> Iterator[None]:
+    """A test that commits is tidied up after by emptying every table, which the database refuses for events."""
+    from django.db.backends.base.operations import BaseDatabaseOperations
+
+    from executions.ledger import triggers
+
+    flush = BaseDatabaseOperations.execute_sql_flush
+
+    def without_triggers(self: Any, statements: list[str]) -> None:
+        triggers.drop(self.connection)
+        try:
+            flush(self, statements)
+        finally:
+            triggers.install(self.connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", without_triggers)
+        yield

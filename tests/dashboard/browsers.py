@@ -1,0 +1,57 @@
+"""People's browsers for tests: signed in, with or without htmx, and what they read off a page."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from asgiref.sync import SyncToAsync
+from django.db import connections
+from django.http import HttpResponse
+from django.test import AsyncClient, Client
+
+HTMX = {"HX-Request": "true"}
+
+
+class Browser:
+    """One person's session, for sync tests (`get`, `post`) and async ones (`aget`, `apost`)."""
+
+    def __init__(self, user: Any, client: Client, async_client: AsyncClient) -> None:
+        self.user = user
+        self.client = client
+        self.async_client = async_client
+
+    def get(self, path: str, data: Any = None, **options: Any) -> HttpResponse:
+        return self.client.get(path, data, **options)
+
+    def post(self, path: str, data: Any = None, **options: Any) -> HttpResponse:
+        return self.client.post(path, data, **options)
+
+    async def aget(self, path: str, data: Any = None, **options: Any) -> HttpResponse:
+        return await self.async_client.get(path, data, **options)
+
+    async def apost(self, path: str, data: Any = None, **options: Any) -> HttpResponse:
+        return await self.async_client.post(path, data, **options)
+
+    @property
+    def cookie_header(self) -> bytes:
+        """The session's cookie, for a socket."""
+        return f"sessionid={self.client.cookies['sessionid'].value}".encode()
+
+
+def signed_in(user: Any, **options: Any) -> Browser:
+    client, async_client = Client(**options), AsyncClient(**options)
+    client.force_login(user)
+    async_client.cookies = client.cookies
+    return Browser(user, client, async_client)
+
+
+def text(response: HttpResponse) -> str:
+    """A page's words, without its tags."""
+    return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split()))
+
+
+def hang_up() -> None:
+    """Close the connection of the thread that async tests run sync code in."""
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()

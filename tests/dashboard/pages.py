@@ -1,0 +1,54 @@
+"""A page's socket, spoken to through the whole ASGI application, as a browser does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from channels.testing import WebsocketCommunicator
+
+from tests.dashboard.browsers import Browser
+
+HOST = b"testserver"
+OURS = b"http://testserver"
+
+
+def socket(browser: Browser | None, topic: str, origin: bytes | None = OURS) -> WebsocketCommunicator:
+    """A socket that is not connected yet; without `browser` nobody is signed in."""
+    from dashboard.asgi import application
+
+    headers = [(b"host", HOST)]
+    if origin is not None:
+        headers.append((b"origin", origin))
+    if browser is not None:
+        headers.append((b"cookie", browser.cookie_header))
+    return WebsocketCommunicator(application, f"/ws/live/?topic={topic}", headers=headers)
+
+
+async def opened(browser: Browser, topic: str) -> WebsocketCommunicator:
+    """A connected socket."""
+    page = socket(browser, topic)
+    connected, code = await page.connect(timeout=5)
+    assert connected, f"refused with {code}"
+    return page
+
+
+async def refusal(page: WebsocketCommunicator) -> int:
+    """The code with which a socket is refused; fails where it is accepted."""
+    connected, code = await page.connect(timeout=5)
+    assert not connected
+    return int(code or 0)
+
+
+async def received_until(page: WebsocketCommunicator, words: str, seconds: float = 5) -> str:
+    """The first frame that holds `words`; what comes before it is passed over."""
+    while True:
+        frame: str = await page.receive_from(timeout=seconds)
+        if words in frame:
+            return frame
+
+
+async def nothing_more(page: WebsocketCommunicator) -> None:
+    """Nothing that shows a job follows; the count in flight may."""
+    while not await page.receive_nothing(timeout=0.1):
+        frame: Any = await page.receive_from()
+        assert 'id="nav-in-flight"' in frame, frame

@@ -1,0 +1,177 @@
+"""`manage.py` as a real subprocess, and a running `serve` with people who sign in and listen, for tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "tests only, never typed"
+OURS = (
+    *("DATA_DIR", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "DEBUG", "ALLOWED_HOSTS"),
+    *(
+        "PUBLIC_URL",
+        "PORT",
+        "DEMO_PASSWORD",
+        "LOG_LEVEL",
+        "SANDBOX_SPEED",
+        "METRICS_TOKEN",
+        "DJANGO_SETTINGS_MODULE",
+    ),
+)
+
+
+def environment(data_dir: Path, **variables: str) -> dict[str, str]:
+    """This process's environment without anything of ours, and with `variables`."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in OURS and not name.startswith(("VIDEOGEN", "PYTEST"))
+    }
+    return {**inherited, "DATA_DIR": str(data_dir), **variables}
+
+
+def manage(data_dir: Path, *arguments: str, seconds: float = 30, **variables: str) -> tuple[int, str]:
+    """Run a command to its end: its exit code, and everything that it said."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment(data_dir, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def eventually[T](look: Callable[[], T], seconds: float = 10) -> T:
+    """Look again and again until what is seen is true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
+        time.sleep(0.02)
+
+
+class Serving:
+    """One `manage.py serve` in a data folder of its own; what it printed is in `said`."""
+
+    program: tuple[str, ...] = ("manage.py",)
+
+    def __init__(self, data_dir: Path, *arguments: str, **variables: str) -> None:
+        variables = {"DEMO_PASSWORD": PASSWORD, "SANDBOX_SPEED": "20", **variables}
+        self.data_dir = data_dir
+        self.errors_path = data_dir.parent / f"{data_dir.name}.stderr"
+        with self.errors_path.open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, *self.program, "serve", "--port", "0", *arguments],
+                cwd=ROOT,
+                env=environment(data_dir, **variables),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        self.said = ""
+        try:
+            self.url = self._wait_for(r"Rushes runs at (http://\S+)")
+            self._wait_for(r"(Ctrl-C) stops it")
+        except BaseException:
+            self.end()
+            raise
+        self.host, _, port = self.url.removeprefix("http://").rpartition(":")
+        self.port = int(port)
+
+    def _wait_for(self, pattern: str, seconds: float = 90) -> str:
+        deadline = time.monotonic() + seconds
+        assert self.process.stdout is not None
+        while not (found := re.search(pattern, self.said)):
+            left = max(0.0, deadline - time.monotonic())
+            assert select.select([self.process.stdout], [], [], left)[0], f"not in time: {self.said}"
+            # Past the file object's own buffer, which `select` does not see.
+            heard = os.read(self.process.stdout.fileno(), 4096)
+            assert heard, f"it ended: {self.said} {self.errors}"
+            self.said += heard.decode()
+        return found[1]
+
+    @property
+    def errors(self) -> str:
+        """What it wrote to stderr so far: its log."""
+        return self.errors_path.read_text()
+
+    @property
+    def memory(self) -> float:
+        """Resident memory in MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+    def children(self) -> list[int]:
+        """The processes that it started."""
+        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(word) for word in task.read_text().split()]
+
+    def client(self, **options: Any) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=20, trust_env=False, **options)
+
+    @contextmanager
+    def signed_in(self, name: str = "member") -> Iterator[httpx.Client]:
+        """A browser without JavaScript, signed in as one of the demo people."""
+        with self.client() as client:
+            client.get("/sign-in/").raise_for_status()
+            answer = client.post("/sign-in/", data={"username": name, "password": PASSWORD, **token(client)})
+            assert answer.status_code == 302, answer.text
+            yield client
+
+    def stop(self, signal: int, seconds: float = 15) -> int:
+        """Send the signal and wait for the end: the exit code."""
+        self.process.send_signal(signal)
+        return self.wait(seconds)
+
+    def wait(self, seconds: float = 15) -> int:
+        assert self.process.stdout is not None
+        rest, _ = self.process.communicate(timeout=seconds)
+        self.said += rest or ""
+        return self.process.returncode
+
+    def end(self) -> None:
+        """Whatever a test left of it."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.wait()
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def token(client: httpx.Client) -> dict[str, str]:
+    """The form field that proves that a POST comes from one of our own pages."""
+    return {"csrfmiddlewaretoken": client.cookies["csrftoken"]}
+
+
+def cookies(client: httpx.Client) -> str:
+    """The client's cookies as a header, for a socket."""
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,170 @@
+"""Every field of every tool in every era: what is typed wrong is named at its field, kept, and starts nothing."""
+
+from __future__ import annotations
+
+import html
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from executions import presenters, runtime, tools, voices
+from executions.models import Execution
+from executions.tools import eras
+from executions.tools import fields as spec
+from tests.dashboard.browsers import HTMX, Browser
+from tests.dashboard.work import file
+
+HOSTILE = "<script>alert(1)</script> {{ settings }} \u202etxet\u202c \N{CLAPPER BOARD} Ærø \"quoted\" 'too'"
+OTHER_MEDIA = {"IMAGE": "AUDIO", "VIDEO": "IMAGE", "AUDIO": "VIDEO"}
+
+CASES = [
+    pytest.param(era, tool.slug, id=f"{era}-{tool.slug}")
+    for era in eras.ERAS
+    for tool in tools.TOOLS.values()
+    if tool.is_in(era)
+]
+
+
+def make_files() -> dict[str, str]:
+    """One file of each type in the library, by VideoGen's id."""
+    return {media: file(type=media, display_name=f"a {media.lower()}").remote_id for media in OTHER_MEDIA}
+
+
+def good(field: spec.Field, files: dict[str, str]) -> Any:
+    """Something that this field takes."""
+    match field:
+        case spec.Text():
+            return "en" if field.max_length == 2 else "a pier in the rain"
+        case spec.Number():
+            return str(field.low)
+        case spec.Choice():
+            return field.options[-1][0]
+        case spec.Shape():
+            return field.options[0]
+        case spec.Switch():
+            return "on"
+        case spec.Voice():
+            return voices.usable()[0][0].voice_id
+        case spec.Presenter():
+            return presenters.usable()[0][0].presenter_id
+        case spec.Replacements():
+            return "nginx = engine x"
+        case spec.Ids():
+            return "vg_enti_1"
+        case spec.Files():
+            return [files[field.media[0] if field.media else "IMAGE"]]
+    raise AssertionError(f"a kind of field that this test does not know: {field}")
+
+
+def bad(field: spec.Field, files: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    """(what is wrong, what is sent), for each way in which this field can be wrong."""
+    if field.required:
+        yield "missing", None
+        yield "empty", [] if isinstance(field, spec.Files) else "  "
+    match field:
+        case spec.Text():
+            yield "too long", "a" * (field.max_length + 1)
+            yield "a character that cannot be sent", "a\x00b"
+        case spec.Number():
+            yield "not a number", "several"
+            yield "too small", str(field.low - 1)
+            yield "too large", str(field.high + 1)
+            yield "not finite", "NaN"
+            yield "hostile", HOSTILE
+            if field.whole:
+                yield "broken", str(field.low + 0.5)
+        case spec.Choice() | spec.Shape() | spec.Voice() | spec.Presenter():
+            yield "not offered", "something-else"
+            yield "hostile", HOSTILE
+        case spec.Replacements():
+            yield "half a pair", "nginx"
+            yield "half a pair", "= engine x"
+            yield "too many", "\n".join(f"word{n} = words" for n in range(field.most + 1))
+            yield "too long", f"nginx = {'x' * 500}"
+            yield "a character that cannot be sent", "ng\x00inx = engine x"
+        case spec.Ids():
+            yield "no id", "Ærø"
+            yield "too long", "v" * 500
+            yield "too many", " ".join(f"vg_enti_{n}" for n in range(200 if field.is_list else 2))
+            yield "a character that cannot be sent", "vg\x00"
+        case spec.Files():
+            yield "unknown", ["vg_file_unknown"]
+            yield "hostile", [HOSTILE]
+            yield "a character that cannot be sent", ["a\x00b"]
+            yield "too many", [f"vg_file_{n}" for n in range(field.most + 1)]
+            if field.media:
+                yield "another type of media", [files[OTHER_MEDIA[field.media[0]]]]
+
+
+def form_of(tool: tools.Tool, files: dict[str, str]) -> dict[str, Any]:
+    return {"key": uuid.uuid4().hex, **{field.name: good(field, files) for field in tool.fields}}
+
+
+def started() -> int:
+    return Execution.objects.count()
+
+
+def shows(page: str, value: Any) -> bool:
+    """Whether what was typed stands in the form again."""
+    for each in value if isinstance(value, list) else [value]:
+        for part in re.split(r"[=\s]+", str(each)):
+            if html.escape(part.replace("\x00", "")) not in page.replace("\x00", ""):
+                return False
+    return True
+
+
+@pytest.mark.parametrize(("era", "slug"), CASES)
+async def test_a_wrong_field_is_named_and_nothing_starts(
+    account: Any, ann: Browser, settings: Any, era: str, slug: str
+) -> None:
+    settings.VIDEOGEN_API_ERA = era
+    tool = tools.offered()[slug]
+    files = await runtime.in_db(make_files)
+    right = await runtime.in_db(form_of, tool, files)
+    url = f"/tools/{slug}/"
+    tried = 0
+    for field in tool.fields:
+        for wrong, value in bad(field, files):
+            sent = {name: each for name, each in {**right, field.name: value}.items() if each is not None}
+            answer = await ann.apost(url, sent, headers=HTMX)
+            page = answer.content.decode()
+            what = f"{field.name}: {wrong}"
+            assert answer.status_code == 422, what
+            problem = re.search(rf'id="composer-{field.name}-error">(.*?)</p>', page, re.DOTALL)
+            assert problem, f"{what} is not said at the field"
+            words = html.unescape(re.sub(r"<[^>]+>", " ", problem[1])).strip()
+            assert len(words) > 10, what
+            assert words.endswith((".", "?")), f"{what}: {words!r} is no sentence"
+            assert "<script>alert" not in page, what
+            typed = next(
+                (each for each in tool.fields if isinstance(each, spec.Text) and each.name in sent), None
+            )
+            if typed is not None:
+                assert shows(page, sent[typed.name]), f"{what}: what was typed is lost"
+            tried += 1
+    assert tried >= len(tool.fields) - 12
+    assert await runtime.in_db(started) == 0
+
+
+@pytest.mark.parametrize(("era", "slug"), CASES)
+async def test_hostile_words_are_kept_whole(
+    account: Any, ann: Browser, settings: Any, monkeypatch: pytest.MonkeyPatch, era: str, slug: str
+) -> None:
+    settings.VIDEOGEN_API_ERA = era
+    tool = tools.offered()[slug]
+    texts = [each.name for each in tool.fields if isinstance(each, spec.Text) and each.max_length > 200]
+    if not texts:
+        return
+    monkeypatch.setattr("dashboard.views.studio._send", lambda execution: None)
+    files = await runtime.in_db(make_files)
+    sent = await runtime.in_db(form_of, tool, files) | dict.fromkeys(texts, HOSTILE)
+    answer = await ann.apost(f"/tools/{slug}/", sent, headers=HTMX)
+    assert answer.status_code == 200, answer.content.decode()
+    execution = await runtime.in_db(Execution.objects.get)
+    assert [execution.request_body[name] for name in texts] == [HOSTILE] * len(texts)
+    page = (await ann.aget(f"/executions/{execution.pk}/")).content.decode()
+    assert "<script>alert" not in page
+    assert html.escape("<script>alert(1)</script> {{ settings }}") in page

@@ -1,0 +1,99 @@
+"""Whether the process lives, and whether what it depends on answers: for load balancers, without signing in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.test import Client
+
+from dashboard.cache import OPTIONS as cache_options
+from executions import account as standing
+from executions import runtime
+from executions.models import Execution
+from tests.dashboard.browsers import Browser
+from tests.dashboard.work import form
+
+pytestmark = pytest.mark.django_db
+
+
+def readiness(client: Client) -> tuple[int, dict[str, Any]]:
+    answer = client.get("/readyz")
+    return answer.status_code, answer.json()
+
+
+def test_a_living_process_says_so_and_asks_nothing(client: Client, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        answer = client.get("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"ok\n")
+    assert answer["Content-Type"] == "text/plain"
+
+
+def test_a_ready_process_names_what_it_depends_on(client: Client) -> None:
+    code, state = readiness(client)
+    assert code == 200
+    assert (state["database"], state["cache"], state["videogen_key"]) == ("ok", "ok", "ok")
+
+
+def test_without_its_database_it_is_not_ready(client: Client) -> None:
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise DatabaseError("the database is away")
+
+    with connection.execute_wrapper(away):
+        code, state = readiness(client)
+        assert client.get("/healthz").status_code == 200, "it lives all the same"
+    assert (code, state["database"]) == (503, "away")
+
+
+@pytest.fixture
+def _no_redis(settings: Any) -> None:
+    """The cache is a Redis that nobody answers for."""
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "dashboard.cache.Cache",
+            "LOCATION": "redis://127.0.0.1:9/0",
+            "OPTIONS": cache_options,
+        }
+    }
+
+
+@pytest.mark.usefixtures("_no_redis")
+def test_without_its_cache_it_is_not_ready(client: Client) -> None:
+    code, state = readiness(client)
+    assert (code, state["cache"]) == (503, "away")
+    assert (state["database"], state["videogen_key"]) == ("ok", "ok")
+
+
+@pytest.mark.usefixtures("_no_redis")
+def test_pages_work_without_the_cache(ann: Browser, client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    for url in ("/", "/tools/text-to-speech/", "/executions/"):
+        assert ann.get(url).status_code == 200
+    wrong = client.post("/sign-in/", {"username": "ann", "password": "a guess"})
+    assert wrong.status_code == 422
+    assert [record.getMessage().count("The cache is away") for record in caplog.records].count(1) == 1, (
+        "said once"
+    )
+
+
+@pytest.mark.usefixtures("_no_redis")
+async def test_a_start_is_not_lost_without_the_cache(account: Any, ann: Browser) -> None:
+    await ann.apost("/tools/generate-image/", form())
+    execution = await runtime.in_db(Execution.objects.get)
+    assert execution.remote_id is not None
+
+
+def test_a_refused_key_is_said_and_is_no_reason_to_be_taken_out(client: Client, ann: Browser) -> None:
+    cache.set(standing.KEY_REFUSED, "The key was revoked.", None)
+    code, state = readiness(client)
+    assert (code, state["videogen_key"]) == (200, "refused")
+    page = ann.get("/").content.decode()
+    assert "VideoGen refuses our key: The key was revoked." in page
+
+
+def test_it_tells_nothing_that_is_secret(client: Client, settings: Any) -> None:
+    settings.VIDEOGEN_API_KEY = "a-key-that-nobody-may-see"
+    said = client.get("/readyz").content.decode()
+    assert "a-key-that-nobody-may-see" not in said
+    assert settings.SECRET_KEY not in said

@@ -1,0 +1,164 @@
+"""One listener for all pages of a process: everybody hears, each kind of viewer is rendered for once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from channels.layers import get_channel_layer
+from channels.testing import WebsocketCommunicator
+
+from dashboard import live
+from dashboard.consumers import LiveConsumer
+from dashboard.fanout import COME_BACK, fanout
+from dashboard.settings import IN_MEMORY_LAYER
+from executions import runtime
+from tests.conftest import People
+from tests.executions import jobs
+from tests.faults.scenes import until
+
+type Open = Callable[[Any, str], Awaitable[WebsocketCommunicator]]
+
+
+@pytest.fixture
+async def open_page(transactional_db: None) -> AsyncIterator[Open]:
+    """Opens pages, and closes what is still open in the end."""
+    pages: list[WebsocketCommunicator] = []
+
+    async def opened(user: Any, topic: str) -> WebsocketCommunicator:
+        page = WebsocketCommunicator(LiveConsumer.as_asgi(), f"/ws/live/?topic={topic}")
+        page.scope["user"] = user
+        pages.append(page)
+        assert (await page.connect())[0]
+        return page
+
+    yield opened
+    for page in pages:
+        await page.disconnect()
+
+
+async def a_change() -> live.Change:
+    execution = await runtime.in_db(jobs.queued)
+    return live.Change(str(execution.pk), None, True, "", execution.status)
+
+
+async def test_every_page_hears_and_each_kind_of_viewer_is_rendered_for_once(
+    people: People, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[tuple[str, str]] = []
+    fragment = live.fragment
+
+    def noted(kind: str, card: Any, change: live.Change) -> str:
+        rendered.append((kind, card.audience))
+        return fragment(kind, card, change)
+
+    monkeypatch.setattr(live, "fragment", noted)
+    viewers = [
+        (who, topic) for who in (people.ann, people.ben, people.ada) for topic in ("studio", "history")
+    ]
+    pages = [await open_page(*viewer) for viewer in viewers]
+    change = await a_change()
+    await live.publish([change])
+    for page in pages:
+        assert change.id in await page.receive_from()
+    assert sorted(rendered) == [
+        ("history", "admin"),
+        ("history", "team"),
+        ("studio", "admin"),
+        ("studio", "team"),
+    ]
+
+
+async def test_pages_that_cannot_be_told_come_back(
+    people: People, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = [await open_page(people.ann, "studio"), await open_page(people.ben, "history")]
+    change = await a_change()
+    with monkeypatch.context() as broken:
+
+        def fails(*_: Any) -> str:
+            raise ValueError("the template is broken")
+
+        broken.setattr(live, "fragment", fails)
+        await live.publish([change])
+        for page in pages:
+            assert await page.receive_output() == {"type": "websocket.close", "code": COME_BACK}
+    back = await open_page(people.ann, "studio")
+    await live.publish([change])
+    assert change.id in await back.receive_from()
+
+
+@pytest.fixture
+def in_memory(settings: Any) -> None:
+    """The channel layer of the embedded mode, whose groups can be looked at."""
+    settings.CHANNEL_LAYERS = {"default": IN_MEMORY_LAYER}
+
+
+@pytest.mark.usefixtures("in_memory")
+async def test_nothing_listens_once_the_last_page_has_left(people: People, open_page: Open) -> None:
+    first, second = await open_page(people.ann, "studio"), await open_page(people.ben, "studio")
+    groups = get_channel_layer().groups
+    assert len(groups[live.GROUP]) == 1
+    await first.disconnect()
+    assert len(groups[live.GROUP]) == 1
+    await second.disconnect()
+    assert live.GROUP not in groups
+
+
+@pytest.mark.usefixtures("in_memory")
+async def test_a_page_that_is_open_for_weeks_still_hears(people: People, open_page: Open) -> None:
+    page = await open_page(people.ann, "studio")
+    groups = get_channel_layer().groups
+    for channels in groups.values():
+        for channel in channels:
+            channels[channel] -= 30 * 24 * 3600
+    change = await a_change()
+    await live.publish([change])
+    assert change.id in await page.receive_from()
+    assert len(groups) == 2  # the changes, and the news that this person has signed out
+
+
+async def test_what_changes_while_pages_are_told_goes_together_and_ends_with_the_last_word(
+    people: People, open_page: Open, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.REDIS_URL = ""  # only what this test publishes is heard
+    told: list[list[tuple[str, str, str]]] = []
+    begun, may_go = asyncio.Event(), asyncio.Event()
+
+    class Slow(live.Rendering):
+        def __init__(self, changes: list[live.Change]) -> None:
+            super().__init__(changes)
+            told.append([(each.id, each.from_status, each.to_status) for each in changes])
+
+        async def make(self, keys: Any) -> Any:
+            begun.set()
+            await may_go.wait()
+            return await super().make(keys)
+
+    monkeypatch.setattr(live, "Rendering", Slow)
+    await open_page(people.ann, "studio")
+    first, second = await a_change(), await a_change()
+    await live.publish([first])
+    await begun.wait()
+    for before, after in (("queued", "pending"), ("pending", "running"), ("running", "succeeded")):
+        await live.publish([live.Change(second.id, None, False, before, after)])
+    await live.publish([live.Change(first.id, None, False, "queued", "pending")])
+
+    async def all_have_come() -> bool:
+        return first.id in fanout()._waiting
+
+    await until(all_have_come)
+    assert len(told) == 1
+    may_go.set()
+
+    async def all_were_told() -> bool:
+        return len([each for changes in told for each in changes]) >= 3
+
+    await until(all_were_told)
+    assert told[0] == [(first.id, "", "queued")]
+    assert [change for each in told[1:] for change in each] == [
+        (second.id, "queued", "succeeded"),
+        (first.id, "queued", "pending"),
+    ]

@@ -1,0 +1,122 @@
+"""Who may open a socket, what ends it, and that a page which left is forgotten."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from channels.layers import get_channel_layer
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from dashboard.consumers import REFUSED, SIGNED_OUT
+from dashboard.fanout import fanout
+from executions import runtime
+from tests.dashboard.browsers import Browser, signed_in
+from tests.dashboard.pages import opened, refusal, socket
+from tests.dashboard.work import job
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("topic", ["studio", "history", "rows"])
+async def test_whoever_is_signed_in_may_listen(topic: str, ann: Browser) -> None:
+    page = await opened(ann, topic)
+    await page.disconnect()
+
+
+async def test_nobody_listens_without_a_session() -> None:
+    assert await refusal(socket(None, "studio")) == REFUSED
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        b"",
+        b"null",
+        b"http://evil.example",
+        b"http://testserver.evil.example",
+        b"http://testserver:8001",
+        b"http://evil.example/http://testserver",
+        b"testserver",
+    ],
+)
+async def test_only_our_own_pages_may_listen(origin: bytes | None, ann: Browser) -> None:
+    assert await refusal(socket(ann, "studio", origin)) == REFUSED
+
+
+async def test_pages_of_the_public_address_may_listen(ann: Browser, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://rushes.example.org"
+    page = socket(ann, "studio", b"https://rushes.example.org")
+    assert (await page.connect())[0]
+    await page.disconnect()
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["", "everything", "STUDIO", "job:", "job:x", "job", "studio:x", "person.1", "live", "%00", "%ff"],
+)
+async def test_there_is_nothing_else_to_listen_to(topic: str, ann: Browser) -> None:
+    assert await refusal(socket(ann, topic)) == REFUSED
+
+
+async def test_a_job_that_is_not_there_cannot_be_listened_to(ann: Browser) -> None:
+    assert await refusal(socket(ann, f"job:{uuid.uuid4()}")) == REFUSED
+
+
+async def test_a_job_is_found_by_any_spelling_of_its_id(ann: Browser) -> None:
+    execution = await runtime.in_db(job, ann.user, "running", "a pier")
+    page = await opened(ann, f"job:{str(execution.pk).upper()}")
+    await page.disconnect()
+
+
+async def test_an_expired_session_is_none(ann: Browser) -> None:
+    def expire() -> None:
+        Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+
+    await runtime.in_db(expire)
+    assert await refusal(socket(ann, "studio")) == REFUSED
+
+
+async def test_a_person_who_was_shut_out_a_second_ago_is_refused(
+    ann: Browser, django_user_model: Any
+) -> None:
+    def shut_out() -> None:
+        django_user_model.objects.filter(pk=ann.user.pk).update(is_active=False)
+
+    await runtime.in_db(shut_out)
+    assert await refusal(socket(ann, "studio")) == REFUSED
+
+
+async def test_signing_out_closes_that_sessions_sockets_alone(ann: Browser, ben: Browser) -> None:
+    elsewhere = await runtime.in_db(signed_in, ann.user)
+    pages = [await opened(ann, "studio"), await opened(ann, "history")]
+    others = [await opened(elsewhere, "studio"), await opened(ben, "studio")]
+    assert (await ann.apost("/sign-out/")).status_code == 303
+    for page in pages:
+        ended = await page.receive_output(5)
+        assert (ended["type"], ended["code"]) == ("websocket.close", SIGNED_OUT)
+    for page in others:
+        assert await page.receive_nothing(0.2)
+        await page.disconnect()
+    for page in pages:
+        await page.wait()
+
+
+async def test_a_page_that_left_is_forgotten(ann: Browser) -> None:
+    page = await opened(ann, "studio")
+    assert len(fanout()._pages) == 1
+    await page.disconnect()
+    assert len(fanout()._pages) == 0
+    await get_channel_layer().group_send("live", {"type": "live.changes", "changes": []})
+
+
+async def test_what_a_page_sends_is_ignored(ann: Browser) -> None:
+    page = await opened(ann, "studio")
+    await page.send_to(text_data='{"HEADERS": {}, "type": "live.changes"}')
+    await page.send_to(bytes_data=b"\x00\xff")
+    assert await page.receive_nothing(0.1)
+    await page.disconnect()

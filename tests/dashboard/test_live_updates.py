@@ -1,0 +1,239 @@
+"""Live updates: what is collected, rendered once for each kind of viewer, and handed to every page in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from dashboard import live
+from executions import lifecycle, runtime
+from executions import observation as seen
+from tests.dashboard.browsers import Browser, text
+from tests.dashboard.pages import nothing_more, opened, received_until
+from tests.dashboard.work import job, report
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def change(execution: Any, before: str = "pending", created: bool = False) -> live.Change:
+    return live.Change(str(execution.pk), execution.created_by_id, created, before, execution.status)
+
+
+# --- collecting -------------------------------------------------------------------------------------------
+
+
+def test_changes_of_one_job_become_one_from_the_first_status_to_the_last() -> None:
+    first = live.Change("a", 1, True, "", "queued")
+    joined = first.joined(live.Change("a", 1, False, "queued", "pending")).joined(
+        live.Change("a", 1, False, "pending", "succeeded")
+    )
+    assert joined == live.Change("a", 1, True, "", "succeeded")
+    assert joined.ended
+    assert not live.Change("a", 1, False, "succeeded", "succeeded").ended
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[list[live.Change]]:
+    messages: list[list[live.Change]] = []
+
+    async def publish(changes: Any) -> None:
+        messages.append(list(changes))
+
+    monkeypatch.setattr(live, "publish", publish)
+    return messages
+
+
+async def until(good: Any, seconds: float = 5) -> None:
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not good():
+        assert asyncio.get_running_loop().time() < deadline, "not in time"
+        await asyncio.sleep(0.005)
+
+
+async def test_the_first_change_goes_at_once_and_what_follows_travels_together(
+    published: list[list[live.Change]],
+) -> None:
+    broadcaster = live.Broadcaster()
+    broadcaster.note(live.Change("a", 1, True, "", "queued"))
+    await until(lambda: len(published) == 1)
+    for number in range(20):
+        broadcaster.note(live.Change("a", 1, False, "queued", f"status {number}"))
+        broadcaster.note(live.Change("b", 1, number == 0, "", f"status {number}"))
+    await until(lambda: len(published) == 2)
+    assert [(each.id, each.to_status) for each in published[1]] == [("a", "status 19"), ("b", "status 19")]
+    assert published[1][1].created
+
+
+async def test_a_layer_that_fails_does_not_end_the_work(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = []
+
+    async def publish(changes: Any) -> None:
+        if not sent:
+            sent.append("failed")
+            raise ConnectionError("the layer is away")
+        sent.extend(each.id for each in changes)
+
+    monkeypatch.setattr(live, "publish", publish)
+    broadcaster = live.Broadcaster()
+    with caplog.at_level(logging.WARNING):
+        broadcaster.note(live.Change("a", 1, True, "", "queued"))
+        await until(lambda: sent == ["failed"])
+        broadcaster.note(live.Change("b", 1, True, "", "queued"))
+        await until(lambda: sent == ["failed", "b"])
+    assert "Live updates could not be sent: the layer is away" in caplog.text
+
+
+# --- rendering --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
+    """How often each fragment was really rendered, by kind of page and of viewer."""
+    counted: Counter[tuple[str, str]] = Counter()
+    render = live.fragment
+
+    def counting(kind: str, card: Any, change: live.Change) -> str:
+        counted[kind, card.audience] += 1
+        return render(kind, card, change)
+
+    monkeypatch.setattr(live, "fragment", counting)
+    return counted
+
+
+async def test_each_kind_of_viewer_is_rendered_once(
+    rendered: Counter[tuple[str, str]], ann: Browser, ben: Browser, ada: Browser
+) -> None:
+    execution = await runtime.in_db(job, ann.user, "queued", "a shared pier")
+    pages = [await opened(each, "studio") for each in (ann, ann, ben, ben, ada)]
+    await live.publish([change(execution, "", created=True)])
+    for page in pages:
+        assert "a shared pier" in await received_until(page, "a shared pier")
+    assert rendered == {("studio", "owner"): 1, ("studio", "team"): 1, ("studio", "admin"): 1}
+    for page in pages:
+        await page.disconnect()
+
+
+async def test_only_who_may_cancel_sees_the_button(ann: Browser, ben: Browser, ada: Browser) -> None:
+    execution = await runtime.in_db(job, ann.user, "running", "a shared pier")
+    pages = {each: await opened(each, "studio") for each in (ann, ben, ada)}
+    await live.publish([change(execution)])
+    buttons = {
+        each: "/cancel/" in await received_until(page, "a shared pier") for each, page in pages.items()
+    }
+    assert buttons == {ann: True, ben: False, ada: True}
+    for page in pages.values():
+        await page.disconnect()
+
+
+async def test_a_page_hears_what_it_shows_alone(ann: Browser) -> None:
+    mine = await runtime.in_db(job, ann.user, "running", "my pier")
+    other = await runtime.in_db(job, ann.user, "running", "another pier")
+    pages = {topic: await opened(ann, topic) for topic in ("studio", "history", "rows", f"job:{mine.pk}")}
+    await live.publish([change(other), change(mine)])
+    heard = {topic: await received_until(page, "my pier") for topic, page in pages.items()}
+    assert f'id="job-{mine.pk}"' in heard["studio"]
+    assert f'id="row-{mine.pk}"' in heard["history"]
+    assert f'id="row-{mine.pk}"' in heard["rows"]
+    assert f'id="head-{mine.pk}"' in heard[f"job:{mine.pk}"]
+    assert "another pier" not in heard[f"job:{mine.pk}"]
+    assert "another pier" in heard["studio"]
+    for page in pages.values():
+        await nothing_more(page)
+        await page.disconnect()
+
+
+async def test_of_a_new_job_the_first_page_of_the_history_alone_is_told(ann: Browser) -> None:
+    execution = await runtime.in_db(job, ann.user, "queued", "a new pier")
+    history, rows = await opened(ann, "history"), await opened(ann, "rows")
+    await live.publish([change(execution, "", created=True)])
+    told = await received_until(history, 'id="arrived"')
+    assert "a new pier" not in told, "nothing that is being read may move"
+    assert "nav-in-flight" in await rows.receive_from()
+    await nothing_more(rows)
+    await history.disconnect()
+    await rows.disconnect()
+
+
+async def test_the_count_in_flight_has_a_frame_of_its_own(ann: Browser) -> None:
+    execution = await runtime.in_db(job, ann.user, "succeeded", "a done pier")
+    page = await opened(ann, "history")
+    await live.publish([change(execution)])
+    row, count = await page.receive_from(), await page.receive_from()
+    assert "a done pier" in row
+    assert re.match(r'<span class="number" id="nav-in-flight" hx-swap-oob="true"></span>', count)
+    await page.disconnect()
+
+
+async def test_changes_arrive_in_their_order_from_the_change_itself(account: Any, ann: Browser) -> None:
+    execution = await runtime.in_db(job, ann.user, "queued", "an ordered pier")
+    page = await opened(ann, f"job:{execution.pk}")
+    steps = [
+        ("queued", seen.Sending()),
+        ("pending", seen.Accepted(remote_id=f"vg_exec_{execution.pk.hex}")),
+        ("running", None),
+        ("succeeded", None),
+    ]
+    for status, observation in steps:
+        if observation is not None:
+            await runtime.in_db(lifecycle.apply, execution.pk, observation)
+        else:
+            await runtime.in_db(report, execution, status)
+        heard = await received_until(page, f'data-status="{status}"')
+        assert f'<header id="head-{execution.pk}"' in heard
+    await page.disconnect()
+
+
+async def test_a_change_of_which_the_message_is_lost_is_there_when_the_page_asks(
+    ann: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = await runtime.in_db(job, ann.user, "running", "a lost pier")
+    shown = (await ann.aget("/")).content.decode()
+    assert 'hx-trigger="htmx:wsOpen from:body, rushes:ask from:body"' in shown, "what makes the page ask"
+    assert 'hx-get="/board/"' in shown
+    page = await opened(ann, "studio")
+    await page.disconnect()
+
+    async def lost(*args: Any) -> None:
+        raise ConnectionError("lost")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(live, "publish", lost)
+        await runtime.in_db(report, execution, "succeeded")
+    page = await opened(ann, "studio")
+    board = await ann.aget("/board/")
+    flight, finished = board.content.decode().split('id="finished"')
+    assert "a lost pier" not in flight
+    assert "a lost pier" in finished
+    await page.disconnect()
+
+
+async def test_what_one_did_oneself_does_not_wait_for_the_socket(ann: Browser) -> None:
+    execution = await runtime.in_db(job, ann.user, "running", "my own pier")
+    answer = await ann.apost(f"/executions/{execution.pk}/cancel/", headers={"HX-Request": "true"})
+    assert "my own pier" in text(answer)
+    assert "cancelling" in text(answer)
+
+
+async def test_a_message_about_a_job_that_is_gone_harms_no_page(ann: Browser) -> None:
+    execution = await runtime.in_db(job, ann.user, "running", "a pier that stays")
+    page = await opened(ann, "studio")
+    gone = live.Change("00000000-0000-7000-8000-000000000000", None, False, "pending", "running")
+    await live.publish([gone, change(execution)])
+    assert "a pier that stays" in await received_until(page, "a pier that stays")
+    await page.disconnect()
+
+
+def test_many_changes_travel_in_frames_that_the_server_takes(people: Any) -> None:
+    rendering = live.Rendering([])
+    keys = [("rows", str(number), "team") for number in range(950)]
+    rendering._made = dict.fromkeys(keys, "x" * 5_000)
+    frames = rendering.frames(keys)
+    assert max(len(frame) for frame in frames) < 1024 * 1024
+    assert sum(len(frame) for frame in frames) == 950 * 5_000

@@ -1,0 +1,43 @@
+"""/metrics: what it tells, and to whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.test import Client
+
+from tests.dashboard.browsers import Browser
+from tests.dashboard.work import job
+
+TOKEN = {"authorization": "Bearer a-token-of-the-operators"}
+
+
+def test_it_is_for_admins_and_for_the_token(
+    client: Client, ann: Browser, ada: Browser, settings: Any
+) -> None:
+    assert client.get("/metrics", headers={"authorization": "Bearer "}).status_code == 403, "no token is set"
+    settings.METRICS_TOKEN = "a-token-of-the-operators"
+    assert ada.get("/metrics").status_code == 200
+    assert ann.get("/metrics").status_code == 403
+    assert client.get("/metrics").status_code == 403
+    assert client.get("/metrics", headers={"authorization": "Bearer another"}).status_code == 403
+    assert client.get("/metrics", headers=TOKEN).status_code == 200
+
+
+def test_it_counts_what_happens(ada: Browser, people: Any) -> None:
+    def told() -> dict[str, float]:
+        lines = ada.get("/metrics").content.decode().splitlines()
+        return {
+            name: float(value)
+            for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")
+        }
+
+    before = told()
+    job(people.ann, "running")
+    job(people.ann, "queued")
+    ada.post("/webhooks/videogen/", b"{}", content_type="application/json")
+    after = told()
+    assert after['rushes_jobs_in_flight{status="running"}'] == 1
+    assert after['rushes_jobs_in_flight{status="queued"}'] == 1
+    refused = 'rushes_webhook_deliveries_total{outcome="refused 401"}'
+    assert after[refused] == before.get(refused, 0) + 1

@@ -1,0 +1,66 @@
+"""How many queries a page makes: the same for few rows as for many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from executions.models import Input, LastLook
+from tests.dashboard.browsers import Browser
+from tests.dashboard.work import file, job
+
+# Both are more than a page shows, so that what depends on there being more is the same.
+FEW, MANY = 9, 12
+
+
+def queries(act: Callable[[], Any]) -> list[str]:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        answer = act()
+    assert answer.status_code == 200
+    return [query["sql"] for query in captured.captured_queries]
+
+
+def fill(owners: list[Any], count: int) -> None:
+    for number in range(count):
+        owner = owners[number % len(owners)]
+        for status in ("queued", "running", "succeeded", "failed", "unconfirmed", "cancelled before"):
+            execution = job(owner, status, f"pier {number}", results=3)
+            if number % 2:
+                Input.objects.create(execution=execution, file=file(type="IMAGE"), field="imageFileIds")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["/", "/board/", "/tools/upscale-image/", "/executions/", "/executions/?status=succeeded", "/executions/?view=gallery&q=pier", "/executions/?sort=longest&tool=generate-image&status=-failed", "/files/pick/?tool=upscale-image&field=imageFileId"],
+)  # fmt: skip
+def test_a_page_makes_as_many_queries_for_few_rows_as_for_many(url: str, ann: Browser, ben: Browser) -> None:
+    owners = [ann.user, ben.user]
+    long_ago = timezone.now() - timedelta(days=1)
+    # What ended since then stands on the studio, for few as for many.
+    LastLook.objects.create(person=ann.user, looked_at=long_ago, before_at=long_ago)
+    fill(owners, FEW)
+    ann.get(url)
+    few = queries(lambda: ann.get(url))
+    fill(owners, MANY - FEW)
+    many = queries(lambda: ann.get(url))
+    assert len(few) == len(many), "\n".join(many)
+    assert len(many) <= 20, "\n".join(many)
+
+
+def test_a_jobs_page_makes_as_many_queries_for_one_result_as_for_many(ann: Browser, ben: Browser) -> None:
+    small, large = job(ben.user, "succeeded", results=1), job(ben.user, "succeeded", results=40)
+    for number in range(10):
+        Input.objects.create(execution=large, file=file(type="IMAGE"), field="imageFileIds", position=number)
+    ann.get(f"/executions/{small.pk}/")
+    few = queries(lambda: ann.get(f"/executions/{small.pk}/"))
+    many = queries(lambda: ann.get(f"/executions/{large.pk}/"))
+    assert len(few) == len(many), "\n".join(many)
+    assert len(many) <= 14, "\n".join(many)

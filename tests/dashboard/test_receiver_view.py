@@ -1,0 +1,127 @@
+"""The receiver as VideoGen uses it: what a good delivery does, and what is answered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import AsyncClient
+
+from executions import runtime
+from executions.models import Event, Execution, WebhookDelivery
+from executions.models import File as LibraryFile
+from tests.dashboard.browsers import Browser
+from tests.dashboard.deliveries import SECRET, URL, deliver, event, signed
+from tests.dashboard.pages import opened, received_until
+from tests.dashboard.work import file, job
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _secret(settings: Any) -> None:
+    settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
+
+
+def outcome(answer: Any) -> str:
+    assert answer.status_code == 200, answer.content
+    return json.loads(answer.content)["outcome"]
+
+
+async def fresh(execution: Execution) -> Execution:
+    return await runtime.in_db(Execution.objects.get, pk=execution.pk)
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])
+async def test_an_end_is_applied_and_kept_as_it_came(status: str) -> None:
+    execution = await runtime.in_db(job, None, "running")
+    body = event(execution.remote_id, f"tool_execution.{status}", error={"message": "It rained."})
+    headers = signed(body, "msg_1")
+    assert outcome(await deliver(body, headers)) == "applied"
+    assert (await fresh(execution)).status == status
+    delivery = await runtime.in_db(WebhookDelivery.objects.get)
+    assert (delivery.webhook_id, bytes(delivery.body), delivery.headers) == ("msg_1", body, headers)
+    assert delivery.execution_id == execution.pk
+    told = await runtime.in_db(lambda: Event.objects.get(execution=execution, to_status=status))
+    assert (told.source, told.delivery_id) == ("webhook", delivery.pk)
+
+
+async def test_an_end_reaches_the_page_that_waits_for_it(ann: Browser) -> None:
+    execution = await runtime.in_db(job, ann.user, "running", "a pier that is awaited")
+    page = await opened(ann, "studio")
+    await deliver(event(execution.remote_id))
+    frame = await received_until(page, "a pier that is awaited")
+    assert f'hx-swap-oob="delete:#job-{execution.pk}"' in frame
+    assert 'hx-swap-oob="afterbegin:#finished"' in frame
+    await page.disconnect()
+
+
+async def test_a_repeat_is_acknowledged_and_changes_nothing() -> None:
+    execution = await runtime.in_db(job, None, "running")
+    body = event(execution.remote_id)
+    headers = signed(body)
+    assert [outcome(await deliver(body, headers)) for _ in range(3)] == ["applied", "repeat", "repeat"]
+    assert await runtime.in_db(WebhookDelivery.objects.count) == 1
+
+
+async def test_another_message_about_an_end_that_is_known_comes_too_late() -> None:
+    execution = await runtime.in_db(job, None, "succeeded")
+    assert outcome(await deliver(event(execution.remote_id, "tool_execution.failed"))) == "too late"
+    assert (await fresh(execution)).status == "succeeded"
+
+
+async def test_what_is_not_known_here_is_kept_and_acknowledged() -> None:
+    assert outcome(await deliver(event("vg_exec_of_somebody_else"))) == "unknown job"
+    assert outcome(await deliver(event("x", "tool_execution.paused_for_lunch"))) == "unknown event"
+    assert (
+        outcome(await deliver(b'{"event": "account.renamed", "more": {"deep": [1, 2]}}')) == "unknown event"
+    )
+    assert await runtime.in_db(WebhookDelivery.objects.count) == 3
+
+
+async def test_news_of_a_file_of_ours_is_kept() -> None:
+    picture = await runtime.in_db(file, "vg_file_ours", type="IMAGE")
+    told = {"fileId": "vg_file_ours", "type": "IMAGE", "displayName": "Pier at noon"}
+    body = json.dumps({"event": "file.playback_ready", "fileId": "vg_file_ours", "file": told}).encode()
+    assert outcome(await deliver(body)) == "file"
+    assert (await runtime.in_db(LibraryFile.objects.get, pk=picture.pk)).display_name == "Pier at noon"
+    others = json.dumps(
+        {"event": "file.playback_ready", "file": {**told, "fileId": "vg_file_theirs"}}
+    ).encode()
+    assert outcome(await deliver(others)) == "file"
+    assert not await runtime.in_db(LibraryFile.objects.filter(remote_id="vg_file_theirs").exists)
+
+
+async def test_the_answer_is_plain_json_without_a_session() -> None:
+    answer = await deliver(event("vg_exec_1"))
+    assert answer["Content-Type"] == "application/json"
+    assert not answer.cookies
+    assert "Location" not in answer
+
+
+@pytest.mark.parametrize("method", ["get", "head", "put", "patch", "delete", "options"])
+async def test_webhooks_come_by_post_alone(method: str) -> None:
+    answer = await getattr(AsyncClient(), method)(URL)
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+
+
+async def test_a_secret_of_an_endpoint_of_ours_verifies_as_well(settings: Any) -> None:
+    from executions import secrets
+    from executions.models import WebhookEndpoint
+
+    settings.VIDEOGEN_WEBHOOK_SECRETS = []
+    secrets.forget()
+    body = event("vg_exec_1")
+    assert (await deliver(body)).status_code == 401
+
+    def register() -> None:
+        endpoint = WebhookEndpoint(
+            remote_id="vg_endpoint_1", url="https://rushes.example.org/webhooks/videogen/"
+        )
+        endpoint.secret = SECRET
+        endpoint.save()
+        secrets.forget()
+
+    await runtime.in_db(register)
+    assert outcome(await deliver(body)) == "unknown job"

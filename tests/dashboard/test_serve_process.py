@@ -1,0 +1,160 @@
+"""`manage.py serve` as a real process: how it starts, what it refuses, and that its stop loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from dashboard import sandboxed
+from tests.dashboard.serving import Serving, cookies, eventually, is_alive, manage, token
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    server = Serving(tmp_path / "data")
+    yield server
+    server.end()
+
+
+def test_it_says_where_it_runs_and_how_to_sign_in(serving: Serving) -> None:
+    assert re.search(r"^  Rushes runs at http://127\.0\.0\.1:\d+$", serving.said, re.MULTILINE)
+    assert "  Sign in as admin or member, password tests only, never typed\n" in serving.said
+    with serving.signed_in("admin") as admin:
+        assert admin.get("/").status_code == 200
+    with serving.client() as anybody:
+        assert anybody.get("/healthz").text == "ok\n"
+        ready = anybody.get("/readyz")
+    assert ready.status_code == 200
+    assert {name: ready.json()[name] for name in ("database", "cache")} == {"database": "ok", "cache": "ok"}
+
+    # A second one in the same data folder is refused, and the first is not disturbed by that.
+    code, said = manage(serving.data_dir, "serve", "--port", "0")
+    assert code != 0
+    assert said == (
+        f"CommandError: Another Rushes already runs in {serving.data_dir}. Set DATA_DIR to another folder.\n"
+    )
+    with serving.client() as anybody:
+        assert anybody.get("/healthz").status_code == 200
+
+    assert serving.stop(signal.SIGINT) == 0
+    assert serving.said.endswith("Stopped.\n")
+    assert "Traceback" not in serving.errors
+
+
+def test_its_stop_finishes_requests_closes_sockets_and_ends_the_sandbox(serving: Serving) -> None:
+    children = serving.children()
+    assert len(children) == 1, "the sandbox"
+    with serving.signed_in() as member:
+        slow = slow_start(serving, member)
+        code, took, closed_with = asyncio.run(stop_with_a_socket_open(serving, cookies(member)))
+        answer = slow()
+    assert code == 0
+    assert took < 5
+    assert closed_with == 1012, "pages come back by themselves after this code only"
+    assert answer.status_code == 303, "a running request is finished"
+    assert not any(is_alive(pid) for pid in children)
+    with closing(socket.socket()) as probe:
+        assert probe.connect_ex((serving.host, serving.port)) != 0
+    assert "Stopping: running requests are finished first." in serving.said
+    assert " ERROR " not in serving.errors
+
+
+def slow_start(serving: Serving, member: httpx.Client) -> Callable[[], httpx.Response]:
+    """Begin a start that VideoGen answers after a second and a half; call what is returned for its answer."""
+    fault = {"kind": "slow", "seconds": 1.5, "match": "POST /v1/tools/*", "count": 1}
+    port = (serving.data_dir / "sandbox.port").read_text()
+    httpx.post(f"http://127.0.0.1:{port}/sandbox/faults", json={"faults": [fault]}).raise_for_status()
+    answers: list[httpx.Response] = []
+    form = {"prompt": "a slow lighthouse", "numResults": "1", "aspectRatio": "1:1", "watermarkMode": "AUTO"}
+
+    def start() -> None:
+        answers.append(member.post("/tools/generate-image/", data={**form, **token(member)}))
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    with serving.signed_in("admin") as admin:
+        eventually(lambda: "a slow lighthouse" in admin.get("/board/").text)
+
+    def answer() -> httpx.Response:
+        thread.join(10)
+        return answers[0]
+
+    return answer
+
+
+async def stop_with_a_socket_open(serving: Serving, cookie: str) -> tuple[int, float, int]:
+    """SIGTERM while a page listens: (exit code, seconds until the end, the code the socket was closed with)."""
+    url = f"ws://{serving.host}:{serving.port}/ws/live/?topic=studio"
+    async with connect(url, origin=serving.url, additional_headers={"Cookie": cookie}) as page:
+        begun = time.monotonic()
+        serving.process.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                await asyncio.wait_for(page.recv(), 5)
+    code = await asyncio.to_thread(serving.wait)
+    return code, time.monotonic() - begun, closed.value.rcvd.code if closed.value.rcvd else 1006
+
+
+# --- what it refuses --------------------------------------------------------------------------------------
+
+
+def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        port = other.getsockname()[1]
+        code, said = manage(tmp_path, "serve", "--port", str(port))
+    assert code != 0
+    assert said == (
+        f"CommandError: Rushes cannot listen on 127.0.0.1:{port}: it is in use. Set PORT to another one.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--port", "70000"), "PORT must be between 0 and 65535, not 70000."),
+        (("--host", "192.0.2.1", "--port", "0"), "Rushes cannot listen on 192.0.2.1:0: "),
+        (
+            ("--host", "no-such-host.invalid", "--port", "0"),
+            "Rushes cannot listen on no-such-host.invalid:0: ",
+        ),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_one_sentence(
+    arguments: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    code, said = manage(tmp_path, "serve", *arguments)
+    assert code != 0
+    assert said.startswith(f"CommandError: {sentence}"), said
+    assert said.count("\n") == 1
+    assert "Traceback" not in said
+
+
+def test_a_sandbox_that_does_not_start_is_said(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(sandboxed.Sandbox, "_port", lambda self: 70000)
+    failing = pytest.raises(sandboxed.SandboxFailed, match="ended with code 2 instead of starting")
+    with failing, sandboxed.Sandbox() as sandbox:
+        sandbox.wait()
+
+
+def test_the_reconciler_alone_is_refused_on_sqlite(tmp_path: Path) -> None:
+    code, said = manage(tmp_path, "reconcile")
+    assert code != 0
+    assert said == (
+        "CommandError: On SQLite `manage.py serve` reconciles by itself; a second reconciler needs PostgreSQL.\n"
+    )

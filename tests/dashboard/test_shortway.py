@@ -1,0 +1,83 @@
+"""Deliveries go past Django's handler: only theirs, whole, and an accident is never an acknowledgement."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from dashboard.shortway import ShortWay
+
+PATH = "/deliveries/"
+
+
+async def pages(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def echo(request: HttpRequest) -> HttpResponse:
+    if request.headers.get("X-Break"):
+        raise ValueError("an accident")
+    return JsonResponse({"bytes": len(request.body), "method": request.method})
+
+
+def exchange(path: str, *headers: tuple[bytes, bytes]) -> ApplicationCommunicator:
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": [*headers]}
+    talk = ApplicationCommunicator(ShortWay(pages, PATH, echo, largest=10), scope)
+    talk.scope = scope
+    return talk
+
+
+async def answer(
+    path: str, *parts: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> tuple[int, dict[bytes, bytes], bytes]:
+    talk = exchange(path, *headers)
+    for number, part in enumerate(parts, start=1):
+        await talk.send_input({"type": "http.request", "body": part, "more_body": number < len(parts)})
+    start, body = await talk.receive_output(), await talk.receive_output()
+    return start["status"], dict(start["headers"]), body["body"]
+
+
+async def test_a_delivery_reaches_the_view_in_one_piece() -> None:
+    status, headers, body = await answer(PATH, b"12", b"345")
+    assert (status, body) == (200, b'{"bytes": 5, "method": "POST"}')
+    assert headers[b"content-length"] == b"30"
+
+
+async def test_everything_else_goes_to_the_pages() -> None:
+    assert (await answer("/", b""))[0] == 204
+    assert (await answer(f"{PATH}more", b""))[0] == 204
+
+
+async def test_of_a_body_that_is_too_large_only_the_beginning_is_kept() -> None:
+    _, _, body = await answer(PATH, b"12345678", b"12345678", b"12345678", b"12345678")
+    assert body == b'{"bytes": 16, "method": "POST"}'
+
+
+async def test_an_address_with_bytes_that_are_no_text_is_no_accident() -> None:
+    talk = exchange(PATH)
+    talk.scope["query_string"] = b"\x80\xff"
+    await talk.send_input({"type": "http.request", "body": b"1"})
+    assert (await talk.receive_output())["status"] == 200
+
+
+async def test_a_header_that_cannot_be_read_is_the_senders_mistake() -> None:
+    status, _, body = await answer(PATH, b"1", headers=((b"content-type", b"a;" * 6000),))
+    assert (status, body) == (400, b"")
+
+
+async def test_an_accident_is_no_acknowledgement(caplog: pytest.LogCaptureFixture) -> None:
+    status, _, body = await answer(PATH, b"1", headers=((b"x-break", b"1"),))
+    assert (status, body) == (500, b"")
+    assert "A delivery could not be taken in" in caplog.text
+
+
+async def test_nothing_is_taken_from_a_sender_who_leaves_in_the_middle() -> None:
+    talk = exchange(PATH)
+    await talk.send_input({"type": "http.request", "body": b"12", "more_body": True})
+    await talk.send_input({"type": "http.disconnect"})
+    await talk.wait()
+    assert await talk.receive_nothing()

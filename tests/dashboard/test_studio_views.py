@@ -1,0 +1,293 @@
+"""The studio: what a start does, with and without JavaScript, and what its form says when something is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from typing import Any
+
+import pytest
+
+from executions import runtime
+from executions.models import Execution
+from tests.dashboard.browsers import HTMX, Browser, text
+from tests.dashboard.work import file, form, job
+
+URL = "/tools/generate-image/"
+
+
+def all_jobs() -> list[Execution]:
+    return list(Execution.objects.order_by("id"))
+
+
+def started_there(sandbox: Any, prompt: str) -> int:
+    """How many jobs with this prompt VideoGen really has."""
+    return sum(
+        each["request"].get("prompt") == prompt for each in sandbox.control("GET", "truth")["executions"]
+    )
+
+
+def unique(words: str) -> str:
+    return f"{words} {uuid.uuid4().hex}"
+
+
+def key_on(page: str) -> str:
+    return re.search(r'name="key" value="([0-9a-f]+)"', page)[1]  # type: ignore[index]
+
+
+# --- a start ----------------------------------------------------------------------------------------------
+
+
+async def test_a_start_without_javascript_sends_the_job_and_leads_back(account: Any, ann: Browser) -> None:
+    prompt = unique("a pier")
+    answer = await ann.apost(URL, form(prompt=prompt))
+    assert (answer.status_code, answer["Location"]) == (303, URL)
+    [execution] = await runtime.in_db(all_jobs)
+    assert execution.created_by_id == ann.user.pk
+    assert execution.status in ("pending", "running", "succeeded")
+    assert execution.request_body["prompt"] == prompt
+    assert started_there(account, prompt) == 1
+    page = text(await ann.aget(URL))
+    assert prompt in page
+
+
+async def test_a_start_with_htmx_answers_with_a_fresh_form(account: Any, ann: Browser) -> None:
+    sent = form(prompt=unique("a pier"), aspectRatio="1:1")
+    answer = await ann.apost(URL, sent, headers=HTMX)
+    page = answer.content.decode()
+    [execution] = await runtime.in_db(all_jobs)
+    assert answer.status_code == 200
+    assert page.lstrip().startswith("<form"), "the form alone, not a page"
+    assert "Started. <a" in page
+    assert f'href="/executions/{execution.pk}/"' in page
+    assert key_on(page) != sent["key"], "the same words may be started again, on purpose"
+    assert f">{sent['prompt']}</textarea>" in page
+    assert re.search(r'value="1:1" checked', page)
+
+
+async def test_a_double_click_starts_one_job(account: Any, ann: Browser) -> None:
+    sent = form(prompt=unique("a pier"))
+    answers = await asyncio.gather(*(ann.apost(URL, sent) for _ in range(4)))
+    assert {answer.status_code for answer in answers} == {303}
+    assert len(await runtime.in_db(all_jobs)) == 1
+    assert started_there(account, sent["prompt"]) == 1
+
+
+async def test_a_form_sent_again_says_so(account: Any, ann: Browser) -> None:
+    sent = form(prompt=unique("a pier"))
+    await ann.apost(URL, sent, headers=HTMX)
+    again = await ann.apost(URL, sent, headers=HTMX)
+    assert again.status_code == 200
+    assert "This was started before, and not again." in text(again)
+    assert started_there(account, sent["prompt"]) == 1
+
+
+async def test_an_edited_form_with_the_same_key_is_a_new_job(account: Any, ann: Browser) -> None:
+    sent = form(prompt=unique("a pier"))
+    await ann.apost(URL, sent)
+    await ann.apost(URL, {**sent, "prompt": unique("another pier")})
+    assert len(await runtime.in_db(all_jobs)) == 2
+
+
+async def test_the_same_key_of_another_person_is_another_job(
+    account: Any, ann: Browser, ben: Browser
+) -> None:
+    sent = form(prompt=unique("a pier"))
+    await ann.apost(URL, sent)
+    await ben.apost(URL, sent)
+    jobs = await runtime.in_db(all_jobs)
+    assert [execution.created_by_id for execution in jobs] == [ann.user.pk, ben.user.pk]
+    assert started_there(account, sent["prompt"]) == 2
+
+
+def test_a_process_without_a_loop_leaves_the_job_to_the_reconciler(ann: Browser) -> None:
+    assert ann.post(URL, form()).status_code == 303
+    [execution] = all_jobs()
+    assert (execution.status, execution.sent_at, execution.leased_until) == ("queued", None, None)
+    assert execution.next_attempt_at is not None
+
+
+async def test_words_that_are_spoken_first_start_a_chain(account: Any, ann: Browser) -> None:
+    page = (await ann.aget("/tools/generate-avatar/")).content.decode()
+    presenter = re.search(r'name="avatarPresenterId" value="([^"]+)"', page)
+    assert presenter is not None
+    sent = form(speech="Welcome back.", avatarPresenterId=presenter[1])
+    answer = await ann.apost("/tools/generate-avatar/", sent, headers=HTMX)
+    assert answer.status_code == 200, text(answer)
+    speech, avatar = await runtime.in_db(all_jobs)
+    assert (speech.tool, speech.request_body["ttsText"]) == ("text-to-speech", "Welcome back.")
+    assert (avatar.tool, avatar.after_id, avatar.status) == ("generate-avatar", speech.pk, "queued")
+    assert avatar.sent_at is None, "it waits for the recording"
+    assert f"/executions/{speech.pk}/" in answer.content.decode()
+
+
+# --- what is wrong ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["a page", "htmx"])
+def test_a_wrong_field_says_so_and_keeps_what_was_typed(headers: dict[str, str], ann: Browser) -> None:
+    answer = ann.post(
+        URL, form(numResults="101", prompt="a <b>bold</b> pier", aspectRatio="9:16"), headers=headers
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'value="101"' in page, "the wrong value as well"
+    field = page[page.index('name="numResults"') :]
+    assert field.index('aria-invalid="true"') < field.index(">")
+    assert 'aria-describedby="composer-numResults-error' in field[: field.index(">")]
+    assert "less than or equal to 100" in page[page.index('id="composer-numResults-error"') :][:600]
+    assert ">a &lt;b&gt;bold&lt;/b&gt; pier</textarea>" in page
+    assert re.search(r'value="9:16" checked', page)
+    assert ("<html" in page) == (not headers)
+    assert all_jobs() == []
+
+
+def test_an_empty_prompt_is_named(ann: Browser) -> None:
+    answer = ann.post(URL, form(prompt=" "), headers=HTMX)
+    assert answer.status_code == 422
+    assert "Prompt: please fill this in." in text(answer)
+
+
+def test_an_empty_form_is_refused_field_by_field(ann: Browser) -> None:
+    answer = ann.post(URL, {})
+    assert answer.status_code == 422
+    assert "Prompt: please fill this in." in text(answer)
+    assert "Takes: please fill this in." in text(answer)
+
+
+def test_one_of_several_starting_points_is_needed(ann: Browser) -> None:
+    answer = ann.post("/tools/generate-video-clip/", form(prompt=""), headers=HTMX)
+    assert answer.status_code == 422
+    assert "Give it something to start from: Prompt, Reference images or Source video." in text(answer)
+    assert all_jobs() == []
+
+
+def test_a_file_of_the_wrong_kind_is_named(ann: Browser) -> None:
+    song = file(type="AUDIO", display_name="Fog horn")
+    answer = ann.post("/tools/upscale-image/", form(imageFileId=song.remote_id), headers=HTMX)
+    assert answer.status_code == 422
+    assert "“Fog horn” is a recording; this needs an image." in text(answer)
+
+
+async def test_a_refusal_of_videogen_is_said_at_the_form(account: Any, ann: Browser) -> None:
+    refused = {"message": "The prompt names a person.", "code": "content_policy"}
+    fault = {"kind": "status", "status": 400, "body": refused, "match": "POST /v1/tools/*"}
+    account.control("PUT", "faults", {"faults": [fault]})
+    sent = form(prompt=unique("a pier"), aspectRatio="4:3")
+    answer = await ann.apost(URL, sent, headers=HTMX)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "VideoGen refused this." in page
+    assert "The prompt names a person." in page
+    assert "content_policy" in page
+    assert f">{sent['prompt']}</textarea>" in page
+    assert re.search(r'value="4:3" checked', page)
+    [execution] = await runtime.in_db(all_jobs)
+    assert (execution.status, execution.remote_id) == ("failed", None)
+
+    account.control("DELETE", "faults")
+    again = await ann.apost(URL, {**sent, "key": key_on(page)}, headers=HTMX)
+    assert again.status_code == 200, "the form that came back may be sent again"
+    assert started_there(account, sent["prompt"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "advice"),
+    [
+        (403, {"message": "Not on this plan.", "requirement": {"type": "upgrade_plan", "details": {"plan": "PRO_PLUS"}}},
+         "This needs another plan: PRO PLUS."),
+        (429, {"message": "No credits.", "code": "insufficient_credits"}, "The account has no credits left."),
+        (401, {"message": "Unknown key.", "code": "invalid_api_key"}, "An admin has to put it right."),
+    ],
+)  # fmt: skip
+async def test_a_refusal_comes_with_what_to_do(
+    status: int, body: dict[str, Any], advice: str, account: Any, ann: Browser
+) -> None:
+    fault = {"kind": "status", "status": status, "body": body, "match": "POST /v1/tools/*"}
+    account.control("PUT", "faults", {"faults": [fault]})
+    answer = await ann.apost(URL, form(), headers=HTMX)
+    assert answer.status_code == 422
+    assert body["message"] in text(answer)
+    assert advice in text(answer)
+
+
+async def test_an_outage_is_no_error_of_the_form(account: Any, ann: Browser) -> None:
+    account.control("PUT", "faults", {"faults": [{"kind": "rate_limited", "match": "POST /v1/tools/*"}]})
+    answer = await ann.apost(URL, form(), headers=HTMX)
+    [execution] = await runtime.in_db(all_jobs)
+    assert answer.status_code == 200
+    assert execution.status == "queued"
+    assert "The hourly limit is used up" in text(await ann.aget("/board/"))
+
+
+# --- the pages --------------------------------------------------------------------------------------------
+
+
+def test_a_tool_is_a_page_of_its_own_and_a_fragment_for_htmx(ann: Browser) -> None:
+    page = ann.get("/tools/text-to-speech/").content.decode()
+    assert "<html" in page
+    assert 'action="/tools/text-to-speech/"' in page
+    fragment = ann.get("/tools/text-to-speech/", headers=HTMX).content.decode()
+    assert fragment.lstrip().startswith("<form")
+    boosted = ann.get("/tools/text-to-speech/", headers={**HTMX, "HX-Boosted": "true"}).content.decode()
+    assert "<html" in boosted
+
+
+def test_a_tool_that_is_not_there_is_not_found(ann: Browser, settings: Any) -> None:
+    assert ann.get("/tools/make-coffee/").status_code == 404
+    assert ann.post("/tools/make-coffee/", form()).status_code == 404
+    settings.VIDEOGEN_API_ERA = "0.0"
+    assert ann.get("/tools/generate-music/").status_code == 404
+    settings.VIDEOGEN_API_ERA = "1.1"
+    assert ann.get("/tools/generate-music/").status_code == 200
+
+
+def test_the_form_begins_with_the_settings_of_a_job(ann: Browser) -> None:
+    earlier = job(ann.user, "succeeded", "a quiet harbour")
+    page = ann.get(URL, {"from": earlier.pk}).content.decode()
+    assert ">a quiet harbour</textarea>" in page
+    other_tool = ann.get("/tools/generate-sound-effect/", {"from": earlier.pk}).content.decode()
+    assert "</textarea>" in other_tool
+    assert ">a quiet harbour</textarea>" not in other_tool
+
+
+def test_the_form_begins_with_a_file(ann: Browser) -> None:
+    picture = file(type="IMAGE", display_name="Pier")
+    page = ann.get("/tools/upscale-image/", {"file": picture.remote_id}).content.decode()
+    assert f'value="{picture.remote_id}" checked' in page
+
+
+@pytest.mark.parametrize(
+    "query", [{"from": "x"}, {"from": uuid.uuid4()}, {"file": "\x00"}, {"file": ["a", ""]}]
+)
+def test_what_the_form_cannot_begin_with_is_passed_over(query: dict[str, Any], ann: Browser) -> None:
+    assert ann.get(URL, query).status_code == 200
+
+
+def test_the_board_shows_what_runs_and_what_just_ended(ann: Browser, ben: Browser) -> None:
+    job(ann.user, "running", "a running pier")
+    job(ben.user, "succeeded", "a finished pier")
+    job(ben.user, "failed", "a failed pier", error={"message": "It rained."})
+    page = ann.get("/board/").content.decode()
+    flight, finished = page.split('id="finished"')
+    assert "a running pier" in flight
+    assert "a finished pier" in finished
+    assert "It rained." in finished
+    assert "<html" not in page
+    assert page.count("Cancel<") == 1, "one's own alone"
+
+
+def test_the_board_says_how_many_more_there_are(ann: Browser) -> None:
+    for number in range(22):
+        job(ann.user, "running", f"pier {number}")
+    page = text(ann.get("/board/"))
+    assert "and 2 more" in page
+    assert "pier 21" in page
+    assert "pier 0 " not in page
+
+
+def test_the_pages_take_only_the_methods_they_know(ann: Browser) -> None:
+    assert ann.post("/").status_code == 405
+    assert ann.post("/board/").status_code == 405
+    assert ann.client.put(URL).status_code == 405

@@ -1,0 +1,225 @@
+"""Webhooks for admins: the endpoints of the account, the deliveries that came, replays, and what was refused."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.utils import timezone
+from standardwebhooks.webhooks import Webhook
+
+from executions import deliveries, inbox, rejections, runtime, secrets, webhook_endpoints
+from executions.models import Execution, Rejection, WebhookDelivery, WebhookEndpoint
+from executions.videogen import parse_event
+from tests.dashboard.browsers import Browser, text
+from tests.dashboard.work import job
+
+OWN = "https://rushes.example.org/webhooks/videogen/"
+SECRET = "whsec_" + "c2VjcmV0LW9mLXRoZS10ZXN0cy0zMi1ieXRlcy1sb25n"
+
+
+def delivered(
+    remote_id: str, event: str = "tool_execution.succeeded", secret: str = SECRET
+) -> WebhookDelivery:
+    """A signed delivery, taken in as the receiver does."""
+    body = json.dumps(
+        {
+            "event": event,
+            "toolExecutionId": remote_id,
+            "toolType": "GENERATE_IMAGE",
+            "occurredAt": int(time.time()),
+        }
+    )
+    webhook_id, now = f"msg_{uuid.uuid4().hex}", timezone.now()
+    headers = {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(secret).sign(webhook_id, now, body),
+    }
+    inbox.receive(webhook_id, parse_event(body.encode()), headers, body.encode())
+    return WebhookDelivery.objects.get(webhook_id=webhook_id)
+
+
+def known() -> list[WebhookEndpoint]:
+    return list(WebhookEndpoint.objects.order_by("created_at"))
+
+
+async def registered(account: Any) -> list[dict[str, Any]]:
+    return account.call("GET", "/v1/webhooks/endpoints").json()["endpoints"]
+
+
+async def clean(account: Any) -> None:
+    for each in await registered(account):
+        account.call("DELETE", f"/v1/webhooks/endpoints/{each['endpointId']}")
+
+
+async def test_an_endpoint_is_registered_rotated_and_deleted(
+    account: Any, ada: Browser, settings: Any
+) -> None:
+    settings.PUBLIC_URL = "https://rushes.example.org"
+    await clean(account)
+    assert "No endpoint of ours is registered" in text(await ada.aget("/settings/webhooks/"))
+    form = {"url": OWN, "events": ["tool_execution.succeeded"], "description": "tests"}
+    assert (await ada.apost("/settings/webhooks/", form)).status_code == 303
+    [there], [ours] = await registered(account), await runtime.in_db(known)
+    assert (there["url"], there["events"]) == (OWN, ["tool_execution.succeeded"])
+    page = await ada.aget("/settings/webhooks/")
+    assert f"…{ours.secret_last4}" in text(page)
+    assert "verified here" in text(page)
+    assert ours.secret not in page.content.decode(), "a secret is never shown again"
+    assert "No endpoint of ours" not in text(page)
+
+    await ada.apost(f"/settings/webhooks/{there['endpointId']}/rotate/")
+    [fresh], (old, new) = await registered(account), await runtime.in_db(known)
+    assert fresh["endpointId"] == new.remote_id != old.remote_id
+    assert fresh["events"] == ["tool_execution.succeeded"]
+    assert old.verifies_until > timezone.now() + timedelta(hours=1)
+    secrets.forget()
+    assert {old.secret, new.secret} <= set(await runtime.in_db(secrets.all_secrets)), "both verify meanwhile"
+
+    await ada.apost(f"/settings/webhooks/{new.remote_id}/delete/")
+    assert await registered(account) == []
+    assert "deleted; verifies until" in text(await ada.aget("/settings/webhooks/"))
+
+
+async def test_the_real_service_wants_https(account: Any, ada: Browser, settings: Any) -> None:
+    settings.USES_SANDBOX = False
+    form = {"url": OWN.replace("https", "http"), "events": ["tool_execution.succeeded"]}
+    answer = await ada.apost("/settings/webhooks/", form)
+    assert answer.status_code == 422
+    assert "VideoGen sends to https addresses only." in text(answer)
+
+
+async def test_what_is_wrong_with_the_form_is_said_at_the_field(account: Any, ada: Browser) -> None:
+    answer = await ada.apost("/settings/webhooks/", {"url": "nonsense at all", "events": []})
+    assert answer.status_code == 422
+    assert "Enter a valid URL" in text(answer)
+    assert "nonsense at all" in answer.content.decode()
+
+
+async def test_an_endpoint_that_points_elsewhere_is_named(account: Any, ada: Browser, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://rushes.example.org"
+    await clean(account)
+    await webhook_endpoints.register("http://127.0.0.1:9/elsewhere")
+    assert f"Our endpoint points elsewhere, not to {OWN}" in text(await ada.aget("/settings/webhooks/"))
+
+
+def test_without_videogen_the_page_says_so(ada: Browser) -> None:
+    assert "The endpoints could not be read" in text(ada.get("/settings/webhooks/"))
+
+
+# --- deliveries -------------------------------------------------------------------------------------------
+
+
+def test_the_log_shows_filters_and_pages(ada: Browser, people: Any) -> None:
+    execution = job(people.ann, "running")
+    applied = delivered(execution.remote_id)
+    for _ in range(51):
+        delivered(f"vg_exec_{uuid.uuid4().hex}")
+    page = text(ada.get("/settings/deliveries/"))
+    assert page.count("unknown job") >= 50
+    assert "Older" in page
+    only = ada.get("/settings/deliveries/", {"outcome": "applied"})
+    assert f"/settings/deliveries/{applied.pk}/" in only.content.decode()
+    assert text(only).count("tool_execution.succeeded") == 2, "one row, and the filter's word"
+
+
+def test_the_logs_queries_do_not_grow(ada: Browser, people: Any, django_assert_max_num_queries: Any) -> None:
+    for _ in range(12):
+        delivered(job(people.ann, "running").remote_id)
+    ada.get("/settings/deliveries/")  # that she was here is written once a minute
+    with django_assert_max_num_queries(6):
+        ada.get("/settings/deliveries/")
+
+
+def test_a_replay_applies_what_waited_and_a_second_one_changes_nothing(
+    ada: Browser, people: Any, settings: Any
+) -> None:
+    settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
+    execution = job(people.ann, "running")
+    kept = delivered("vg_exec_unknown_yet")
+    # Its job is named only now, and by a way that does not look for what waited.
+    body = bytes(kept.body).replace(b"vg_exec_unknown_yet", execution.remote_id.encode())
+    now = kept.received_at
+    signature = Webhook(SECRET).sign(kept.webhook_id, now, body.decode())
+    headers = {**kept.headers, "webhook-signature": signature, "webhook-timestamp": str(int(now.timestamp()))}
+    WebhookDelivery.objects.filter(pk=kept.pk).update(body=body, headers=headers)
+    page = text(ada.get(f"/settings/deliveries/{kept.pk}/"))
+    assert "running → succeeded" in page
+    assert "The signature is good." in page
+    ada.post("/settings/deliveries/replay/", {"delivery": kept.pk})
+    assert Execution.objects.get(pk=execution.pk).status == "succeeded"
+    assert WebhookDelivery.objects.get(pk=kept.pk).outcome == "applied"
+    answer = ada.client.post("/settings/deliveries/replay/", {"delivery": kept.pk}, follow=True)
+    assert "It changed nothing" in text(answer)
+
+
+def test_a_delivery_whose_secret_is_gone_is_not_replayed(ada: Browser, people: Any, settings: Any) -> None:
+    settings.VIDEOGEN_WEBHOOK_SECRETS = ["whsec_" + "YW5vdGhlci1zZWNyZXQtb2YtMzItYnl0ZXMtbGVuZ3Ro"]
+    kept = delivered("vg_exec_unknown_yet")
+    assert not deliveries.check(kept).may_replay
+    assert "cannot be checked again" in deliveries.replay(kept)
+
+
+def test_many_are_replayed_exactly_as_chosen_and_reported_one_by_one(
+    ada: Browser, people: Any, settings: Any
+) -> None:
+    settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
+    kept = [delivered(f"vg_exec_{number}") for number in range(3)]
+    answer = ada.post("/settings/deliveries/replay/", {"delivery": [kept[0].pk, kept[2].pk]})
+    assert text(answer).count("Its job is still not known here.") == 2
+
+
+def test_a_repeat_is_counted_on_the_delivery(db: None) -> None:
+    kept = delivered("vg_exec_1")
+    event = parse_event(bytes(kept.body))
+    assert inbox.receive(kept.webhook_id, event, kept.headers, bytes(kept.body)) == inbox.REPEAT
+    kept.refresh_from_db()
+    assert kept.repeats == 1
+
+
+def test_pruning_takes_bodies_and_leaves_rows_and_events(db: None, people: Any, settings: Any) -> None:
+    settings.DELIVERY_RETENTION_DAYS = 30
+    execution = job(people.ann, "running")
+    old, young, waiting = (
+        delivered(execution.remote_id),
+        delivered("vg_exec_y", "x.unknown"),
+        delivered("vg_exec_w"),
+    )
+    long_ago = timezone.now() - timedelta(days=31)
+    WebhookDelivery.objects.filter(pk__in=[old.pk, waiting.pk]).update(received_at=long_ago)
+    events = execution.events.count()
+    assert deliveries.prune() == 1
+    assert [bool(WebhookDelivery.objects.get(pk=each.pk).body) for each in (old, young, waiting)] == [
+        False,
+        True,
+        True,
+    ]
+    assert execution.events.count() == events
+
+
+def test_refused_requests_are_counted_with_one_sample(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        rejections, "is_due", lambda: False
+    )  # each request of this client has a loop of its own
+    rejections.flush()
+    Rejection.objects.all().delete()
+    for number in range(3):
+        ada.post("/webhooks/videogen/", f"forged {number}", content_type="application/json")
+    rejections.flush()
+    [row] = Rejection.objects.all()
+    assert (row.reason, row.count) == ("signature", 3)
+    assert row.sample["begins"] == "forged 2"
+    assert "signature" in text(ada.get("/settings/webhooks/"))
+
+
+def test_operators_are_told_to_set_a_key(db: None, settings: Any) -> None:
+    settings.USES_SANDBOX = True
+    with pytest.raises(CommandError, match="VIDEOGEN_API_KEY"):
+        call_command("webhooks", "list")

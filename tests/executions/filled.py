@@ -1,0 +1,48 @@
+"""Every input of a tool filled in with something that is not its default, as a form would have cleaned it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from executions.tools.fields import (
+    Choice,
+    Field,
+    Files,
+    Ids,
+    Number,
+    Presenter,
+    Replacements,
+    Shape,
+    Switch,
+    Text,
+    Voice,
+)
+from executions.tools.tool import Tool
+
+
+def value_for(field: Field) -> Any:
+    match field:
+        case Text():
+            return f"words for {field.name}"[: field.max_length]
+        case Number():
+            return int(field.high) if field.whole else field.high
+        case Choice():
+            return next(word for word, _ in field.options if word and word != field.initial)
+        case Shape():
+            return "9:16"
+        case Switch():
+            return not field.initial
+        case Voice() | Presenter():
+            return f"vg_{field.kind[:4]}_1"
+        case Replacements():
+            return [{"original": "Rd", "replacement": "road"}]
+        case Files():
+            return [f"vg_file_{number}" for number in range(field.most)]
+        case Ids():
+            return ["vg_enti_1", "vg_enti_2"] if field.is_list else ["vg_enti_1"]
+    raise AssertionError(f"{field.name} is of a kind that these tests do not know")
+
+
+def everything(tool: Tool) -> dict[str, Any]:
+    """A value for each input of the tool."""
+    return {field.name: value_for(field) for field in tool.fields}

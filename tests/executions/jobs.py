@@ -1,0 +1,78 @@
+"""Jobs in every state, and what their rows and events say, for tests of the domain."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from executions import lifecycle, submit, tools
+from executions import observation as seen
+from executions.models import Event, Execution
+from executions.models.event import Kind, Source
+from executions.videogen import ToolResult
+
+Step = tuple[str, str, str, str]
+
+
+def queued(prompt: str = "a lighthouse", **options: Any) -> Execution:
+    """A job as the studio writes it, not sent yet."""
+    body = {"prompt": prompt, "numResults": 1}
+    execution, _ = submit.start(tool=tools.find("generate-image"), body=body, user_id=None, **options)
+    return execution
+
+
+def sending() -> Execution:
+    """A job whose request is under way."""
+    execution = queued()
+    lifecycle.apply(execution.pk, seen.Sending())
+    return fresh(execution)
+
+
+def accepted(remote_id: str = "vg_exec_1", age: timedelta = timedelta(0)) -> Execution:
+    """A job that VideoGen took, so long ago."""
+    execution = sending()
+    lifecycle.apply(execution.pk, seen.Accepted(remote_id=remote_id, at=timezone.now() - age))
+    return fresh(execution)
+
+
+def running(remote_id: str = "vg_exec_1") -> Execution:
+    execution = accepted(remote_id)
+    report(execution, "running", attempt=0, progress=10.0)
+    return fresh(execution)
+
+
+def report(execution: Execution, status: str, source: Source = Source.POLL, **told: Any) -> bool:
+    """Let the job know what VideoGen told; whether that changed it."""
+    return lifecycle.apply(execution.pk, seen.Reported(source=source, status=status, **told))
+
+
+def results(*file_ids: str) -> tuple[ToolResult, ...]:
+    return tuple(ToolResult(file_id=file_id, type="IMAGE") for file_id in file_ids)
+
+
+def fresh(execution: Execution) -> Execution:
+    return Execution.objects.get(pk=execution.pk)
+
+
+def story(execution: Execution) -> list[Step]:
+    """The job's events: what changed, from, to, and who brought the news."""
+    events = Event.objects.filter(execution=execution)
+    return [(event.kind, event.from_status, event.to_status, event.source) for event in events]
+
+
+def endings(execution: Execution) -> list[str]:
+    """The terminal statuses that the events tell of. One at most, whatever happens."""
+    events = Event.objects.filter(execution=execution, to_status__in=["succeeded", "failed", "cancelled"])
+    return [event.to_status for event in events if event.from_status != event.to_status]
+
+
+def replayed(execution: Execution) -> str:
+    """The status that the events alone lead to; fails where one does not begin where the last one ended."""
+    status = ""
+    for event in Event.objects.filter(execution=execution):
+        assert event.from_status == status, f"{event} does not follow {status!r}"
+        assert (event.kind == Kind.STATUS) == (event.from_status != event.to_status and status != "")
+        status = event.to_status
+    return status

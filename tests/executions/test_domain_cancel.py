@@ -1,0 +1,179 @@
+"""The wish to stop a job is written first, then told; what VideoGen says afterwards decides."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from executions import cancel, lifecycle, runtime, submit
+from executions import observation as seen
+from executions.models import Event, Execution
+from executions.reconcile import Reconciler
+from tests.conftest import SandboxProcess
+from tests.executions import jobs, service
+
+
+def wish(job: Execution, user_id: int) -> bool:
+    return cancel.request(job, user_id=user_id)
+
+
+# --- the wish -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_not_sent_ends_at_once_and_names_who_wanted_it(ann: Any) -> None:
+    job = jobs.queued()
+
+    assert wish(job, ann.pk)
+
+    now = jobs.fresh(job)
+    assert (now.status, now.cancel_requested_by) == ("cancelled", ann)
+    assert jobs.story(job)[-1] == ("status", "queued", "cancelled", "person")
+    last = Event.objects.filter(execution=job).last()
+    assert last is not None
+    assert last.actor == ann
+
+
+def test_a_running_job_keeps_its_status_and_is_looked_at_next(ann: Any) -> None:
+    job = jobs.running()
+
+    assert wish(job, ann.pk)
+
+    now = jobs.fresh(job)
+    assert now.status == "running"
+    assert now.cancel_requested_at is not None
+    assert now.next_attempt_at == now.cancel_requested_at
+    assert jobs.story(job)[-1] == ("cancel requested", "running", "running", "person")
+
+
+def test_a_second_wish_is_none(ann: Any, django_user_model: Any) -> None:
+    ben = django_user_model.objects.create(username="ben")
+    job = jobs.running()
+
+    assert wish(job, ann.pk)
+    assert not wish(job, ben.pk)
+
+    assert jobs.fresh(job).cancel_requested_by == ann
+    assert [step[0] for step in jobs.story(job)].count("cancel requested") == 1
+
+
+def test_what_has_ended_or_may_not_exist_cannot_be_stopped(ann: Any) -> None:
+    ended, unsure = jobs.running(), jobs.sending()
+    jobs.report(ended, "succeeded")
+    lifecycle.apply(unsure.pk, seen.AnswerLost(reason="cut"))
+
+    assert not wish(ended, ann.pk)
+    assert not wish(unsure, ann.pk)
+    assert jobs.fresh(ended).cancel_requested_at is None
+
+
+# --- telling VideoGen ---------------------------------------------------------------------------------------
+
+
+async def look(job: Execution) -> None:
+    """What the reconciler does when the job is due."""
+    await service.due_now(job)
+    await Reconciler().hurry(job.pk)
+
+
+async def test_a_wish_is_told_once_and_the_job_ends_as_videogen_says(
+    account: SandboxProcess, running: Execution, ann: Any
+) -> None:
+    assert running.remote_id is not None
+    assert await runtime.in_db(wish, running, ann.pk)
+
+    await look(running)
+    await service.in_thread(service.ended_there, account, running.remote_id)
+    await look(running)
+
+    now = await service.fresh(running)
+    assert now.status == "cancelled"
+    assert now.cancel_noted_at is not None
+    assert await service.kinds(running) == [
+        "started",
+        "sent",
+        "status",
+        *(["status"] if now.running_at else []),
+        "cancel requested",
+        "cancel noted",
+        "status",
+    ]
+
+
+async def test_a_success_that_is_faster_than_the_wish_is_a_success(account: SandboxProcess, ann: Any) -> None:
+    service.order(account, "job", "generate-image", seconds=0.2, ignore_cancel=True)
+    job = await service.started()
+    assert job.remote_id is not None
+    assert await runtime.in_db(wish, job, ann.pk)
+    await look(job)
+
+    await service.in_thread(service.ended_there, account, job.remote_id)
+    await look(job)
+
+    now = await service.fresh(job)
+    assert now.status == "succeeded"
+    assert now.cancel_requested_at is not None
+    assert await runtime.in_db(now.results.count) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 409, "body": {"message": "Not now."}},
+        {"kind": "status", "status": 500},
+        {"kind": "lost_before"},
+        {"kind": "not_found"},
+        {"kind": "rate_limited"},
+    ],
+    ids=str,
+)
+async def test_a_wish_that_was_not_taken_is_told_again_while_the_job_runs(
+    account: SandboxProcess, running: Execution, ann: Any, fault: dict[str, Any]
+) -> None:
+    service.order(account, match="POST */cancel", **fault)
+    assert await runtime.in_db(wish, running, ann.pk)
+
+    await look(running)
+    before = await service.fresh(running)
+    assert before.cancel_noted_at is None
+    assert not before.is_terminal
+    assert before.next_attempt_at is not None
+
+    await look(running)
+    assert (await service.fresh(running)).cancel_noted_at is not None
+
+
+async def test_a_cancel_answer_that_is_lost_does_not_lose_the_wish(
+    account: SandboxProcess, running: Execution, ann: Any
+) -> None:
+    assert running.remote_id is not None
+    service.order(account, "lost_after", "POST */cancel")
+    assert await runtime.in_db(wish, running, ann.pk)
+
+    await look(running)
+    await service.in_thread(service.ended_there, account, running.remote_id)
+    await look(running)
+
+    assert (await service.fresh(running)).status == "cancelled"
+
+
+async def test_a_job_that_is_cancelled_while_it_is_sent_is_stopped_once_its_id_is_known(
+    account: SandboxProcess, ann: Any
+) -> None:
+    service.order(account, "job", "generate-image", seconds=600)
+    service.order(account, "slow", seconds=0.5)
+    job = await service.queued(service.words())
+    sending = asyncio.create_task(submit.send(job.pk))
+    await runtime.in_reader(service.until, lambda: jobs.fresh(job).sent_at)
+
+    assert await runtime.in_db(wish, job, ann.pk)
+    await sending
+    assert (await service.fresh(job)).status == "pending"
+    await Reconciler().hurry(job.pk)
+
+    now = await service.fresh(job)
+    assert now.remote_id is not None
+    assert now.cancel_noted_at is not None
+    there = await service.in_thread(service.ended_there, account, now.remote_id)
+    assert there["status"] == "cancelled"

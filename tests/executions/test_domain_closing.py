@@ -1,0 +1,210 @@
+"""The closing of a day: our jobs against the account's list, and every difference by name."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from executions import closing, elsewhere, runtime
+from executions.closing import EDGE, MISSING, STATUS, UNKNOWN, UNSURE
+from executions.models import DayClosing, Event, Execution, Stranger
+from executions.models.event import ActKind
+from executions.runtime import in_db
+from executions.statuses import TERMINAL
+from executions.videogen import ToolExecution
+from tests.conftest import SandboxProcess
+from tests.executions import jobs, service
+from tests.faults import scenes
+
+DAY = date(2026, 5, 20)
+NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
+
+
+def ours(remote_id: str, at: datetime, status: str = "succeeded") -> None:
+    """A job of ours that VideoGen took at that time."""
+    ended = at if status in TERMINAL else None
+    Execution.objects.bulk_create(
+        [
+            Execution(
+                tool="generate-image",
+                status=status,
+                remote_id=remote_id,
+                created_at=at,
+                sent_at=at,
+                accepted_at=at,
+                ended_at=ended,
+                next_attempt_at=None,
+            )
+        ]
+    )
+
+
+def listed(*told: str) -> list[ToolExecution]:
+    """The account's list, the newest first: "id" or "id:status"."""
+    found = []
+    for each in told:
+        remote_id, _, status = each.partition(":")
+        wire = {"toolExecutionId": remote_id, "status": status or "succeeded", "toolType": "GENERATE_IMAGE"}
+        found.append(ToolExecution.from_wire(wire))
+    return found
+
+
+def compare(*told: str) -> tuple[int, int | None, list[tuple[str, str]]]:
+    here, there, differences = closing.compare(DAY, listed(*told))
+    return here, there, [(each.kind, each.remote_id) for each in differences]
+
+
+@pytest.fixture
+def three(db: None) -> None:
+    """One job of the day before, two of the day, one of the day after."""
+    ours("before", NOON - timedelta(days=1))
+    ours("one", NOON)
+    ours("two", NOON + timedelta(hours=1))
+    ours("after", NOON + timedelta(days=1))
+
+
+def test_a_day_that_agrees_has_no_differences(three: None) -> None:
+    assert compare("after", "two", "one", "before") == (2, 2, [])
+
+
+def test_each_difference_is_named(three: None) -> None:
+    ours("gone", NOON + timedelta(minutes=30))
+    ours("other", NOON + timedelta(minutes=40), status="failed")
+
+    here, there, differences = compare("after", "two", "other:cancelled", "stranger:failed", "one", "before")
+
+    assert (here, there) == (4, 4)
+    assert differences == [(MISSING, "gone"), (STATUS, "other"), (UNKNOWN, "stranger")]
+    assert all(closing.ADVICE[kind] for kind, _ in differences)
+
+
+def test_what_stands_between_two_days_may_belong_to_either(three: None) -> None:
+    assert compare("after", "late", "two", "one", "early", "before") == (
+        2,
+        2,
+        [(EDGE, "late"), (EDGE, "early")],
+    )
+    # Somebody saw it in the list, or in a webhook, while the day went on: that confines it.
+    Stranger.objects.create(
+        remote_id="late",
+        tool="generate-image",
+        status="succeeded",
+        started_after=NOON + timedelta(hours=1),
+        started_before=NOON + timedelta(hours=2),
+    )
+    assert compare("after", "late", "two", "one", "before") == (2, 3, [(UNKNOWN, "late")])
+
+
+def test_the_past_of_the_account_is_not_counted(three: None) -> None:
+    Stranger.objects.create(
+        remote_id="old", tool="generate-image", status="failed", started_before=NOON, is_past=True
+    )
+
+    assert compare("after", "two", "one", "old", "older") == (2, 2, [])
+
+
+def test_a_lost_answer_of_that_day_is_a_difference(three: None) -> None:
+    job = jobs.sending()
+    Execution.objects.filter(pk=job.pk).update(sent_at=NOON, status="unconfirmed")
+
+    _, _, differences = closing.compare(DAY, listed("after", "two", "one", "before"))
+
+    assert [(each.kind, each.job) for each in differences] == [(UNSURE, str(job.pk))]
+
+
+def test_the_last_week_is_made_up_for_and_no_day_is_closed_twice(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 5, 22, 0, 29, tzinfo=UTC)
+    monkeypatch.setattr(closing.timezone, "now", lambda: now)
+    assert closing.due_days() == [], "there has been no job"
+    ours("one", NOON)
+    assert closing.due_days() == [DAY], "the 21st has just ended"
+    now += timedelta(minutes=1)
+    assert closing.due_days() == [DAY, DAY + timedelta(days=1)]
+
+    row = closing._claim(DAY)
+    assert row is not None
+    assert closing._claim(DAY) is None, "somebody is at it"
+    now += timedelta(minutes=31)
+    assert closing._claim(DAY) is not None, "who did not come to the end"
+    DayClosing.objects.filter(pk=row.pk).update(closed_at=now)
+    assert closing.due_days() == [DAY + timedelta(days=1)]
+
+
+# --- with the account -------------------------------------------------------------------------------------
+
+
+async def yesterdays(count: int) -> date:
+    """So many jobs that ended, dated to yesterday's noon; everything else in the account is its past."""
+    page = await runtime.client().list_executions()
+    await in_db(elsewhere.begin, page.items, at=timezone.now())
+    day = (timezone.now() - timedelta(days=1)).date()
+    noon = datetime.combine(day, NOON.timetz())
+    for number in range(count):
+        job = await service.started()
+        at = noon + timedelta(minutes=number)
+        await in_db(Execution.objects.filter(pk=job.pk).update, accepted_at=at, sent_at=at)
+    return day
+
+
+async def test_a_day_is_closed_against_the_list_and_kept(account: SandboxProcess, people: Any) -> None:
+    day = await yesterdays(3)
+
+    row = await closing.close(day, actor_id=people.ada.pk)
+
+    assert (row.here, row.there, row.differences) == (3, 3, [])
+    assert closing.told(row) == "3 there, 3 here."
+    kept = await in_db(lambda: Event.objects.get(kind=ActKind.DAY_CLOSED))
+    assert (kept.actor_id, kept.subject_id, kept.detail["here"]) == (people.ada.pk, str(row.pk), 3)
+
+    again = await closing.close(day)
+    assert again.pk == row.pk, "one row for a day"
+
+
+async def test_an_end_that_nobody_told_us_is_taken_over(account: SandboxProcess) -> None:
+    service.order(account, "job", "generate-image", seconds=0.1, count=None)
+    day = await yesterdays(1)
+    job = await in_db(Execution.objects.get)
+    assert job.remote_id is not None
+    await scenes.in_thread(service.ended_there, account, job.remote_id)
+
+    row = await closing.close(day)
+
+    assert row.agrees
+    assert (await in_db(jobs.fresh, job)).status == "succeeded"
+
+
+async def test_without_a_list_only_our_own_side_is_told(account: SandboxProcess) -> None:
+    day = await yesterdays(2)
+    service.order(account, "status", "GET /v1/tools/executions", status=404, count=None)
+
+    row = await closing.close(day)
+
+    assert (row.here, row.there, row.agrees) == (2, None, False)
+    assert "no list" in closing.told(row)
+
+
+async def test_a_list_that_cannot_be_read_is_tried_again(account: SandboxProcess) -> None:
+    day = await yesterdays(1)
+    service.order(account, "status", "GET /v1/tools/executions", status=403, count=None)
+
+    row = await closing.close(day)
+
+    assert row.closed_at is None
+    assert row.problem.startswith("The list could not be read")
+    assert day in await in_db(closing.due_days)
+    account.control("DELETE", "faults")
+    await in_db(partial(DayClosing.objects.update, began_at=timezone.now() - closing.AGAIN))
+    await closing.close_due()
+    assert (await in_db(DayClosing.objects.get)).agrees
+
+
+async def test_a_day_that_is_not_over_cannot_be_closed(transactional_db: None) -> None:
+    with pytest.raises(closing.CannotClose, match="not over yet"):
+        await closing.close(timezone.now().date())
+    assert await in_db(DayClosing.objects.count) == 0

@@ -1,0 +1,186 @@
+"""A request has the names of the configured era, and nothing that came with a later one (CONTRACT section 12)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from executions import tools
+from executions.tools import TOOLS
+from executions.tools.eras import ERAS, to_wire, within
+from tests.conftest import READY, ROOT, SandboxProcess
+from tests.executions.filled import everything
+
+EVER = {"numResults", "isOutputTemporary"}
+SEEN = {"watermarkMode"}
+SPEECH = {"ttsText", "voiceId", "speechLanguageCode", "voiceSpeed", "pronunciationReplacements"}
+CLIP = {"prompt", "imageFileIds", "generateAudio", "aspectRatio"}
+LATER_CLIP = {"videoFileIds", "audioFileIds", "durationSeconds", "quality"}
+NEWEST_CLIP = {"startFrameFileId", "spokenDialogue", "voiceDescription", "suppressBackgroundMusic"}
+IMAGE_SOURCES = ("vectorize-image", "remove-image-background", "upscale-image")
+VIDEO_SOURCES = ("remove-video-background", "upscale-video")
+
+# era -> tool -> what it knows besides what every tool knows; written from the contract, not from the catalogue.
+KNOWN: dict[str, dict[str, set[str]]] = {
+    "0.0": {
+        "generate-image": {"prompt", "imageFileIds", "aspectRatio"} | SEEN,
+        "generate-video-clip": CLIP | {"videoFileId"} | SEEN,
+        "text-to-speech": SPEECH | {"autoExpandPronunciationReplacements"},
+        "generate-sound-effect": {"prompt", "durationSeconds", "promptInfluence"},
+        "generate-avatar": {"avatarPresenterId", "audioStorageFileId"} | SEEN,
+        **{slug: {"imageStorageFileId"} | SEEN for slug in IMAGE_SOURCES},
+        **{slug: {"videoStorageFileId"} | SEEN for slug in VIDEO_SOURCES},
+    }
+}
+KNOWN["1.1"] = KNOWN["0.0"] | {
+    "generate-image": KNOWN["0.0"]["generate-image"] | {"quality"},
+    "generate-video-clip": CLIP | LATER_CLIP | SEEN,
+    "generate-music": {"prompt"},
+    "image-3d-effect": {"imageStorageFileId"} | SEEN,
+}
+KNOWN["2"] = KNOWN["1.1"] | {
+    "generate-image": KNOWN["1.1"]["generate-image"] | {"contentPolicyConfig", "entityIds"},
+    "generate-video-clip": CLIP | LATER_CLIP | NEWEST_CLIP | {"contentPolicyConfig"} | SEEN,
+    "generate-avatar": {"actorEntityId", "audioFileId", "avatarQuality"} | SEEN,
+    **{slug: {"imageFileId"} | SEEN for slug in (*IMAGE_SOURCES, "image-3d-effect")},
+    **{slug: {"videoFileId"} | SEEN for slug in VIDEO_SOURCES},
+    "generate-motion-graphic": {"prompt", "fileIds", "durationSeconds", "aspectRatio", "entityIds"}
+    | {"transparentBackground", "subToolModes"},
+}
+CASES = [(slug, era) for era in ERAS for slug in KNOWN[era]]
+
+
+def known(slug: str, era: str) -> set[str]:
+    return KNOWN[era][slug] | EVER | ({"hideFromUi"} if era == "2" else set())
+
+
+def test_each_era_has_the_contracts_tools() -> None:
+    for era in ERAS:
+        assert {slug for slug, tool in TOOLS.items() if tool.is_in(era)} == set(KNOWN[era])
+
+
+@pytest.mark.parametrize(("slug", "era"), CASES)
+def test_a_full_form_is_sent_in_the_eras_names(slug: str, era: str) -> None:
+    here = TOOLS[slug].in_era(era)
+
+    wire = to_wire(slug, here.body(everything(here)), era)
+
+    assert set(wire) == known(slug, era)
+
+
+@pytest.mark.parametrize(("slug", "era"), CASES)
+def test_a_body_that_was_written_for_another_era_loses_what_this_one_lacks(slug: str, era: str) -> None:
+    """A job that waited while the configured era was changed, or a request that is edited and run again."""
+    tool = TOOLS[slug]
+    for other in ERAS:
+        if tool.is_in(other):
+            there = tool.in_era(other)
+            wire = tool.request(there.body(everything(there)), era)
+            assert set(wire) <= known(slug, era)
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_what_is_renamed_keeps_its_value(era: str) -> None:
+    old = era != "2"
+    expected = {"imageStorageFileId" if old else "imageFileId": "vg_file_1"}
+    assert to_wire("upscale-image", {"imageFileId": "vg_file_1"}, era) == expected
+    expected = {"videoStorageFileId" if old else "videoFileId": "vg_file_1"}
+    assert to_wire("upscale-video", {"videoFileId": "vg_file_1"}, era) == expected
+    expected = {"audioStorageFileId" if old else "audioFileId": "vg_file_1"}
+    assert to_wire("generate-avatar", {"audioFileId": "vg_file_1"}, era) == expected
+
+
+def test_the_one_video_of_a_clip_is_no_list_in_the_first_era() -> None:
+    body = {"videoFileIds": ["vg_file_1"], "imageFileIds": ["vg_file_2"]}
+
+    assert to_wire("generate-video-clip", body, "0.0") == {
+        "videoFileId": "vg_file_1",
+        "imageFileIds": ["vg_file_2"],
+    }
+    assert to_wire("generate-video-clip", body, "1.1") == body
+
+
+def test_the_body_itself_stays_as_it_is() -> None:
+    body = {"imageFileId": "vg_file_1"}
+
+    to_wire("upscale-image", body, "0.0")
+
+    assert body == {"imageFileId": "vg_file_1"}
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "eras"),
+    [
+        ("", "", ["0.0", "1.1", "2"]),
+        ("1.1", "", ["1.1", "2"]),
+        ("", "1.1", ["0.0", "1.1"]),
+        ("1.1", "1.1", ["1.1"]),
+    ],
+)
+def test_what_came_and_went_is_there_between(since: str, until: str, eras: list[str]) -> None:
+    assert [era for era in ERAS if within(era, since, until)] == eras
+
+
+def test_era_1_1_demands_a_quality_and_a_voice() -> None:
+    image = TOOLS["generate-image"].in_era("1.1")
+    speech = TOOLS["text-to-speech"].in_era("1.1")
+
+    assert image.body({"quality": "STANDARD"}) == {"quality": "STANDARD"}
+    assert next(field for field in speech.fields if field.name == "voiceId").required
+    assert not next(f for f in TOOLS["text-to-speech"].in_era("0.0").fields if f.name == "voiceId").required
+
+
+def test_the_configured_era_decides_what_is_offered(settings: Any) -> None:
+    for era in ERAS:
+        settings.VIDEOGEN_API_ERA = era
+        assert set(tools.offered()) == set(KNOWN[era])
+
+
+# --- a service that knows one era and refuses the rest --------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=ERAS)
+def strict(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, SandboxProcess]]:
+    key, era = "tests-only-key", request.param
+    folder = tmp_path_factory.mktemp("strict")
+    options = ["--era", era, "--strict-era", "--with-parent", "--data-dir", str(folder)]
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--api-key", key, *options]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VIDEOGEN")}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
+    assert process.stdout is not None
+    yield era, SandboxProcess(process.stdout.readline().removeprefix(READY).strip(), key)
+    process.terminate()
+    process.wait(10)
+    process.stdout.close()
+
+
+def test_a_service_of_one_era_takes_what_is_written_for_it(strict: tuple[str, SandboxProcess]) -> None:
+    era, service = strict
+    for slug in KNOWN[era]:
+        here = TOOLS[slug].in_era(era)
+        body = here.request(here.body(everything(here) | {"numResults": 2}), era)
+
+        answer = service.call("POST", f"/v1/tools/{slug}", body)
+
+        # The files and voices are invented: they may be refused, the names of the inputs may not.
+        assert answer.status_code in (202, 400, 403, 404), answer.text
+        assert "is not a parameter of era" not in answer.text
+        assert "is required" not in answer.text
+
+
+def test_a_service_of_one_era_would_have_noticed(strict: tuple[str, SandboxProcess]) -> None:
+    era, service = strict
+    wrong = {"0.0": {"quality": "HIGH"}, "1.1": {"quality": "HIGH", "hideFromUi": True}, "2": {}}[era]
+
+    answer: httpx.Response = service.call("POST", "/v1/tools/generate-image", {"prompt": "x", **wrong})
+
+    assert (answer.status_code == 400) == bool(wrong)
+    assert ("is not a parameter of era" in answer.text) == bool(wrong)

@@ -1,0 +1,182 @@
+"""A delivery is kept once, exactly as it came, and what it says counts in the same transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from executions import inbox, lifecycle
+from executions import observation as seen
+from executions.models import Event, File, WebhookDelivery
+from executions.models.event import Source
+from tests.executions import deliveries, jobs
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
+def test_an_end_is_applied_and_its_event_names_the_delivery(end: str) -> None:
+    job = jobs.running("vg_exec_1")
+
+    assert deliveries.end("msg_1", "vg_exec_1", end, error={"message": "broke"}) == "applied"
+
+    now, delivery = jobs.fresh(job), WebhookDelivery.objects.get()
+    assert now.status == end
+    assert (delivery.execution, delivery.outcome, delivery.event) == (now, "applied", f"tool_execution.{end}")
+    event = Event.objects.filter(execution=job).last()
+    assert event is not None
+    assert (event.source, event.delivery, event.to_status) == (Source.WEBHOOK, delivery, end)
+    assert (now.error or {}).get("message") == ("broke" if end == "failed" else None)
+
+
+def test_a_delivery_is_kept_as_it_came() -> None:
+    body = b'{ "event":"tool_execution.failed",  "toolExecutionId":"vg_exec_9", "extra":[1.50] }'
+
+    deliveries.deliver("msg_1", body)
+
+    delivery = WebhookDelivery.objects.get()
+    assert bytes(delivery.body) == body
+    assert delivery.headers == {"webhook-id": "msg_1", "webhook-timestamp": "1779962412"}
+    assert delivery.remote_execution_id == "vg_exec_9"
+    assert delivery.occurred_at is None
+
+
+def test_the_same_message_again_is_a_repeat_whatever_it_says_now() -> None:
+    job = jobs.running("vg_exec_1")
+    deliveries.end("msg_1", "vg_exec_1", "failed")
+
+    assert deliveries.end("msg_1", "vg_exec_1", "succeeded") == inbox.REPEAT
+
+    assert WebhookDelivery.objects.count() == 1
+    assert jobs.fresh(job).status == "failed"
+
+
+def test_another_message_about_the_same_end_changes_nothing() -> None:
+    job = jobs.running("vg_exec_1")
+    deliveries.end("msg_1", "vg_exec_1", "succeeded")
+
+    assert deliveries.end("msg_2", "vg_exec_1", "succeeded") == "too late"
+    assert deliveries.end("msg_3", "vg_exec_1", "failed") == "too late"
+
+    assert jobs.endings(job) == ["succeeded"]
+    assert WebhookDelivery.objects.filter(execution=job).count() == 3
+
+
+def test_what_the_delivery_does_and_the_delivery_itself_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = jobs.running("vg_exec_1")
+
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(lifecycle, "keep_results", fails)
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        deliveries.end("msg_1", "vg_exec_1", "succeeded")
+    monkeypatch.undo()
+
+    assert WebhookDelivery.objects.count() == 0
+    assert jobs.fresh(job).status == "running"
+    assert deliveries.end("msg_1", "vg_exec_1", "succeeded") == "applied"
+
+
+def test_a_delivery_that_is_faster_than_the_answer_waits_for_its_job() -> None:
+    job = jobs.sending()
+    assert deliveries.end("msg_1", "vg_exec_1", "succeeded") == "unknown job"
+    assert deliveries.end("msg_2", "vg_exec_2", "failed") == "unknown job"
+
+    lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_1"))
+    inbox.apply_waiting("vg_exec_1")
+
+    assert jobs.fresh(job).status == "succeeded"
+    assert jobs.replayed(job) == "succeeded"
+    outcomes = dict(WebhookDelivery.objects.values_list("webhook_id", "outcome"))
+    assert outcomes == {"msg_1": "applied", "msg_2": "unknown job"}
+    last = Event.objects.filter(execution=job).last()
+    assert last is not None
+    assert last.delivery == WebhookDelivery.objects.get(webhook_id="msg_1")
+
+
+def test_of_several_that_waited_the_first_decides() -> None:
+    job = jobs.sending()
+    deliveries.end("msg_1", "vg_exec_1", "failed")
+    deliveries.end("msg_2", "vg_exec_1", "succeeded")
+    lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_1"))
+
+    inbox.apply_waiting("vg_exec_1")
+    inbox.apply_waiting("vg_exec_1")
+
+    assert jobs.fresh(job).status == "failed"
+    assert list(WebhookDelivery.objects.order_by("id").values_list("outcome", flat=True)) == [
+        "applied",
+        "too late",
+    ]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"event": "assistant_message.created", "id": "x"},
+        {"event": "tool_execution.succeeded"},
+        {"event": "tool_execution.paused", "toolExecutionId": "vg_exec_1"},
+        {"event": "file.playback_ready"},
+        {
+            "event": "workflow_run.succeeded",
+            "workflowRunId": "vg_work_1",
+            "occurredAt": "2026-11-23T10:00:00Z",
+        },
+    ],
+    ids=str,
+)
+def test_what_we_do_not_know_is_kept_and_changes_nothing(told: dict[str, Any]) -> None:
+    job = jobs.running("vg_exec_1")
+
+    assert deliveries.deliver("msg_1", json.dumps(told).encode()) == "unknown event"
+
+    assert WebhookDelivery.objects.get().event == told["event"]
+    assert jobs.fresh(job).status == "running"
+
+
+def test_news_of_a_file_that_we_keep_refresh_it_and_others_are_let_go() -> None:
+    File.objects.create(remote_id="vg_file_1", type="IMAGE", display_name="before")
+    expires = timezone.now().timestamp() + 3600
+
+    def told(file_id: str) -> bytes:
+        source = {"status": "ready", "url": "https://media.example/1.png", "expiresAt": expires, "width": 64}
+        file = {"fileId": file_id, "type": "IMAGE", "displayName": "after", "downloadSource": source}
+        return json.dumps({"event": "file.download_ready", "fileId": file_id, "file": file}).encode()
+
+    assert deliveries.deliver("msg_1", told("vg_file_1")) == "file"
+    assert deliveries.deliver("msg_2", told("vg_file_of_others")) == "file"
+
+    file = File.objects.get()
+    assert (file.remote_id, file.display_name, file.width) == ("vg_file_1", "after", 64)
+    assert file.snapshot["downloadSource"]["url"] == "https://media.example/1.png"
+
+
+def test_an_end_without_a_time_is_told_by_our_own_clock() -> None:
+    job = jobs.running("vg_exec_1")
+    before = timezone.now()
+
+    deliveries.end("msg_1", "vg_exec_1", "failed", occurredAt="yesterday")
+
+    now = jobs.fresh(job)
+    assert now.ended_at is not None
+    assert before <= now.ended_at <= timezone.now()
+
+
+def test_results_come_in_order_and_with_what_was_told_of_their_files() -> None:
+    job = jobs.running("vg_exec_1")
+    results = [
+        {"fileId": "vg_file_b", "type": "IMAGE", "file": {"fileId": "vg_file_b", "displayName": "b.png"}},
+        {"storageFileId": "vg_file_a", "type": "IMAGE"},
+        {"type": "IMAGE"},
+    ]
+
+    deliveries.end("msg_1", "vg_exec_1", "succeeded", results=results)
+
+    found = job.results.values_list("position", "file__remote_id", "file__type", "file__display_name")
+    assert list(found) == [(0, "vg_file_b", "IMAGE", "b.png"), (1, "vg_file_a", "IMAGE", "")]
+    assert set(File.objects.values_list("source_tool", "origin")) == {("generate-image", "result")}

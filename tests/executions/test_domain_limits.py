@@ -1,0 +1,208 @@
+"""VideoGen's hourly limits: learned from its answers, kept for all, and obeyed before anything is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from executions import account as standing
+from executions import budget, limits, runtime, submit
+from executions.budget import SharedBudget
+from executions.models import CallBudget, Execution, RateWindow
+from executions.reconcile import Reconciler
+from executions.runtime import in_db
+from executions.videogen import Group, RateLimit
+from executions.videogen.limits import rate_limit
+from tests.batches import planning
+from tests.conftest import SandboxProcess
+from tests.executions import jobs, service
+from tests.executions.threads import together
+from tests.faults import scenes
+
+STARTS = "POST /v1/tools/*"
+HOUR = timedelta(hours=1)
+
+
+def told(remaining: int, *, limit: int = 500, after: timedelta = HOUR) -> RateLimit:
+    return RateLimit(limit, remaining, timezone.now() + after)
+
+
+def keep(*news: RateLimit) -> limits.Known:
+    for each in news:
+        limits.keep(runtime.account_mark(), {Group.TOOLS: each})
+    return limits.starts()
+
+
+# --- learning ---------------------------------------------------------------------------------------------
+
+
+def test_answers_that_overtake_each_other_leave_the_lowest_count(db: None) -> None:
+    assert keep(told(40), told(38), told(39)).remaining == 38
+    assert keep(told(499, after=2 * HOUR)).remaining == 499, "a new hour"
+    assert keep(told(12, after=HOUR)).remaining == 499, "an answer of the hour before"
+    assert keep(told(90, limit=100, after=2 * HOUR)).limit == 100, "another plan"
+
+
+def test_an_hour_that_is_over_tells_nothing_any_more(db: None) -> None:
+    known = keep(told(0, after=timedelta(seconds=-1)))
+
+    assert (known.remaining, known.reset_at, known.was_told) == (500, None, True)
+    assert known.opens_at(timezone.now()) is None
+
+
+def test_another_key_has_limits_of_its_own(db: None) -> None:
+    keep(told(0))
+    runtime.use_account("another key", "http://127.0.0.1:1")
+
+    assert limits.starts().remaining is None
+
+
+def test_the_reset_is_told_by_our_clock() -> None:
+    headers = {"X-RateLimit-Limit": "500", "X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "1779966000"}
+    ahead = headers | {"Date": "Thu, 28 May 2026 10:00:12 GMT"}  # 1779962412: ten minutes ahead of us
+
+    same, skewed = rate_limit(headers, 1779961812.0), rate_limit(ahead, 1779961812.0)
+
+    assert same is not None
+    assert skewed is not None
+    assert same.reset_at is not None
+    assert skewed.reset_at is not None
+    assert same.reset_at - skewed.reset_at == timedelta(minutes=10)
+
+
+async def test_what_an_answer_says_is_kept_for_every_process(account: SandboxProcess) -> None:
+    account.control("POST", "faults", {"limits": {STARTS: {"limit": 30, "seconds": 3600}}})
+    await submit.send((await service.queued(service.words())).pk)
+
+    known = await in_db(limits.starts)
+
+    assert (known.limit, known.remaining) == (30, 29)
+    assert known.reset_at is not None
+    groups = {each.group for each in await in_db(limits.overview)}
+    assert set(limits.DOCUMENTED) <= groups
+
+
+# --- what follows for starts --------------------------------------------------------------------------------
+
+
+def test_what_would_be_refused_waits_for_the_new_hour(people: Any) -> None:
+    single = jobs.queued()
+    batch = planning.jobs(planning.batch(people.ann, 2))
+    known = keep(told(0))
+
+    limits.hold_starts(timezone.now())
+
+    assert {jobs.fresh(job).next_attempt_at for job in (single, *batch)} == {known.reset_at}
+
+
+def test_the_last_tenth_of_an_hour_is_for_single_jobs(people: Any) -> None:
+    single = jobs.queued()
+    batch = planning.jobs(planning.batch(people.ann, 2))
+    known = keep(told(50))
+
+    limits.hold_starts(timezone.now())
+
+    assert {jobs.fresh(job).next_attempt_at for job in batch} == {known.reset_at}
+    assert jobs.fresh(single).next_attempt_at < timezone.now()
+    assert keep(told(51, after=3 * HOUR)).opens_at(timezone.now(), in_batch=True) is None
+
+
+async def test_a_batch_flows_as_far_as_it_may_and_a_single_job_passes_it(
+    account: SandboxProcess, people: Any
+) -> None:
+    account.control("POST", "faults", {"limits": {STARTS: {"limit": 20, "seconds": 3600}}})
+    batch = await in_db(planning.batch, people.ann, 24)
+    reconciler = Reconciler()
+    with reconciler.listening():
+        working = asyncio.create_task(reconciler.run())
+        await _until(lambda: _sent(batch.executions) >= 12 and _not_due(batch.executions))
+        single = await service.queued(service.words())
+        reconciler.wake()
+        await _until(lambda: jobs.fresh(single).remote_id is not None)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        await reconciler.drain(10)
+
+    rows = await in_db(lambda: list(batch.executions.values_list("sent_at", "attempts")))
+    assert {attempts for _, attempts in rows} == {0}, "nothing was sent that was refused"
+    # Those that were under way when the reserve was reached were still taken from it.
+    assert 12 <= sum(sent_at is not None for sent_at, _ in rows) <= 19
+
+
+def _sent(rows: Any) -> int:
+    return int(rows.filter(sent_at__isnull=False).count())
+
+
+def _not_due(rows: Any) -> bool:
+    waiting = rows.filter(sent_at=None, leased_until=None)
+    return not waiting.filter(next_attempt_at__lte=timezone.now()).exists()
+
+
+async def _until(look: Callable[[], Any]) -> None:
+    await scenes.until(lambda: in_db(look), 60)
+
+
+async def test_a_start_that_would_be_refused_is_not_sent(account: SandboxProcess) -> None:
+    account.control("POST", "faults", {"limits": {STARTS: {"limit": 1, "seconds": 3600}}})
+    await submit.send((await service.queued(service.words())).pk)
+    prompt = service.words()
+    job = await service.queued(prompt)
+
+    await submit.send(job.pk)
+
+    now = await service.fresh(job)
+    known = await in_db(limits.starts)
+    assert (now.status, now.sent_at, now.attempts) == ("queued", None, 0)
+    assert now.next_attempt_at == known.reset_at
+    assert await service.kinds(job) == ["started"]
+
+
+# --- the budget -------------------------------------------------------------------------------------------
+
+
+async def test_two_processes_have_one_budget(transactional_db: None) -> None:
+    await in_db(lambda: None)
+    one, other = SharedBudget(hourly=0, reserve=60), SharedBudget(hourly=0, reserve=60)
+
+    spent = [await each.spend() for _ in range(50) for each in (one, other)]
+
+    assert sum(spent) == 60
+    assert await in_db(partial(budget.left_now, 0, 60)) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_that_draw_at_once_never_get_more_than_there_is() -> None:
+    drawn = together([partial(budget.draw, 25, 0, 100)] * 8)
+
+    assert sum(drawn) == 100
+
+
+def test_the_budget_flows_in_with_time_and_a_clock_that_steps_back_stops_it_for_a_moment_only(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    monkeypatch.setattr(budget.timezone, "now", lambda: now)
+    assert budget.draw(500, 3600, 100) == 100
+    now += timedelta(seconds=30)
+    assert budget.draw(500, 3600, 100) == 30
+    now -= timedelta(hours=2)
+    assert budget.draw(500, 3600, 100) == 0
+    now += timedelta(seconds=10)
+    assert budget.draw(500, 3600, 100) == 10
+    assert CallBudget.objects.count() == 1
+
+
+async def test_a_refused_call_tells_its_limit_too(account: SandboxProcess) -> None:
+    account.control("POST", "faults", {"limits": {STARTS: {"limit": 0, "seconds": 3600}}})
+    await submit.send((await service.queued(service.words())).pk)
+
+    assert (await in_db(limits.starts)).remaining == 0
+    assert await in_db(standing.key_refused) == ""
+    assert await in_db(RateWindow.objects.count) >= 1
+    assert await in_db(Execution.objects.filter(attempts=1).count) == 1

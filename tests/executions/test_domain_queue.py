@@ -1,0 +1,217 @@
+"""What waits to be sent: paused, moved to the front, edited; against a worker that is about to send it, one of the two wins."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from executions import holding, leases, lifecycle, queueing, reconcile, submit, tools
+from executions import observation as seen
+from executions.models import Event, Execution
+from executions.models.event import ActKind, Kind
+from executions.runtime import in_db
+from executions.waiting import Waits
+from tests.batches import planning
+from tests.conftest import SandboxProcess
+from tests.executions import jobs, service
+from tests.executions.threads import together
+
+IMAGE = tools.find("generate-image")
+
+
+def events(job: Execution) -> list[tuple[str, int | None]]:
+    return list(Event.objects.filter(execution=job).values_list("kind", "actor_id"))
+
+
+def body(prompt: str) -> dict[str, Any]:
+    return {"prompt": prompt, "numResults": 1}
+
+
+def edit(job: Execution, prompt: str, user: Any) -> bool:
+    return queueing.edit(job, IMAGE, body(prompt), before=job.request_body, user_id=user.pk)
+
+
+# --- pause ------------------------------------------------------------------------------------------------
+
+
+def test_a_paused_job_is_left_until_it_is_resumed(ann: Any) -> None:
+    job = jobs.queued()
+
+    assert queueing.pause(job, user_id=ann.pk)
+    assert not queueing.pause(job, user_id=ann.pk)
+    assert leases.claim_due(5) == []
+    assert not leases.claim(job.pk)
+    assert reconcile.seconds_until_due() == reconcile.LONGEST_REST, (
+        "and nobody turns round and round about it"
+    )
+
+    assert queueing.resume(job, user_id=ann.pk)
+    assert leases.claim_due(5) == [job.pk]
+    assert events(job) == [(Kind.STARTED, None), (Kind.PAUSED, ann.pk), (Kind.RESUMED, ann.pk)]
+
+
+def test_what_was_sent_can_be_neither_paused_nor_edited_nor_moved(ann: Any) -> None:
+    for job in (jobs.sending(), jobs.running("vg_exec_2")):
+        before = events(job)
+        assert not queueing.pause(job, user_id=ann.pk)
+        assert not queueing.to_the_front(job, user_id=ann.pk)
+        assert not edit(job, "something else", ann)
+        assert events(job) == before
+
+
+async def test_a_pause_between_the_claim_and_the_request_keeps_it_here(
+    account: SandboxProcess, people: Any
+) -> None:
+    prompt = service.words()
+    job = await service.queued(prompt)
+    assert await in_db(leases.claim, job.pk)
+
+    assert await in_db(partial(queueing.pause, job, user_id=people.ann.pk))
+    await submit.send_claimed(job.pk)
+
+    assert service.known_there(account, prompt) == []
+    now = await service.fresh(job)
+    assert (now.status, now.sent_at, now.leased_until) == ("queued", None, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(django_user_model: Any) -> None:
+    user = django_user_model.objects.create(username="ann")
+    for _ in range(15):
+        job = jobs.queued()
+
+        paused, sent = together(
+            [
+                partial(queueing.pause, job, user_id=user.pk),
+                partial(lifecycle.apply, job.pk, seen.Sending(body=job.request_body)),
+            ]
+        )
+
+        now = jobs.fresh(job)
+        assert paused != sent
+        assert (now.paused_at is not None, now.was_sent) == (paused, sent)
+
+
+# --- edit -------------------------------------------------------------------------------------------------
+
+
+def test_an_edit_tells_what_was_before_and_what_is_after(ann: Any) -> None:
+    old = planning.file("harbour")
+    new = planning.file("pier")
+    job, _ = submit.start(
+        tool=IMAGE, body=body("a harbour") | {"imageFileIds": [old.remote_id]}, user_id=ann.pk
+    )
+    before = job.request_body
+    after = body("a pier") | {"imageFileIds": [new.remote_id]}
+
+    assert queueing.edit(job, IMAGE, after, before=before, user_id=ann.pk)
+
+    now = jobs.fresh(job)
+    assert (now.request_body, now.prompt) == (after, "a pier")
+    assert now.fingerprint == submit.fingerprint(IMAGE, after)
+    assert [each.file for each in now.inputs.all()] == [new]
+    event = Event.objects.get(execution=job, kind=Kind.EDITED)
+    assert (event.actor_id, event.detail) == (ann.pk, {"before": before, "after": after})
+    assert not queueing.edit(job, IMAGE, body("again"), before=before, user_id=ann.pk), (
+        "it was changed meanwhile"
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_an_edit_and_a_sending_at_the_same_moment_what_is_sent_is_what_the_row_says(
+    django_user_model: Any,
+) -> None:
+    user = django_user_model.objects.create(username="ann")
+    for number in range(15):
+        job = jobs.queued("before")
+        leases.claim(job.pk)
+
+        edited, request = together(
+            [partial(edit, job, f"after {number}", user), partial(submit._begin, job.pk)]
+        )
+
+        now = jobs.fresh(job)
+        if request is None:
+            assert edited
+            assert not now.was_sent, "it is made ready again, from what is asked for now"
+        else:
+            assert request[1] == now.request_body, "no edit is lost, and none comes after the request"
+            assert now.was_sent
+        assert (now.request_body["prompt"] == f"after {number}") == edited
+
+
+async def test_an_edited_job_asks_for_what_it_was_changed_to(account: SandboxProcess, people: Any) -> None:
+    first, second = service.words(), service.words()
+    job = await service.queued(first)
+
+    assert await in_db(edit, job, second, people.ann)
+    await submit.send(job.pk)
+
+    assert service.known_there(account, first) == []
+    assert len(service.known_there(account, second)) == 1
+
+
+# --- order ------------------------------------------------------------------------------------------------
+
+
+def test_the_front_passes_everything_and_a_batch_passes_nothing(people: Any) -> None:
+    batch = planning.jobs(planning.batch(people.ann, 3))
+    first, second, third = (jobs.queued() for _ in range(3))
+    for late, job in enumerate((first, second, third)):
+        at = timezone.now() - timedelta(seconds=10 - late)
+        Execution.objects.filter(pk=job.pk).update(next_attempt_at=at)
+
+    queueing.to_the_front(third, user_id=people.ann.pk)
+    queueing.to_the_front(batch[2], user_id=people.ann.pk)
+
+    turn = [batch[2].pk, third.pk, first.pk, second.pk, batch[0].pk, batch[1].pk]
+    waits = Waits()
+    assert waits.line == turn
+    assert [waits.place(job) for job in (batch[2], first, batch[1])] == [1, 3, 6]
+    assert set(leases.claim_due(4)) == set(turn[:4])
+    assert Waits().place(first) is None, "what is worked on stands in no line"
+
+
+def test_what_is_paused_or_waits_for_another_job_stands_in_no_line(people: Any) -> None:
+    job, paused = jobs.queued(), jobs.queued()
+    follower = jobs.queued(after=job, after_field="imageFileIds")
+    queueing.pause(paused, user_id=people.ann.pk)
+
+    assert Waits().line == [job.pk]
+    assert Waits().place(follower) is None
+
+
+# --- all of it --------------------------------------------------------------------------------------------
+
+
+def test_while_the_queue_is_paused_nothing_is_sent_and_the_rest_goes_on(people: Any) -> None:
+    waiting, running = jobs.queued(), jobs.running()
+    crashed = jobs.sending()
+    Execution.objects.filter(pk__in=[running.pk, crashed.pk]).update(
+        next_attempt_at=timezone.now(), leased_until=None
+    )
+
+    assert holding.pause_all(user_id=people.ada.pk)
+    assert not holding.pause_all(user_id=people.ada.pk)
+    assert set(leases.claim_due(9)) == {running.pk, crashed.pk}
+    leases.claim(waiting.pk)
+    assert submit._begin(waiting.pk) is None
+
+    assert holding.resume_all(user_id=people.ada.pk)
+    assert leases.claim_due(9) == [waiting.pk]
+    acts = Event.objects.filter(subject_type="queue").values_list("kind", "actor_id")
+    assert list(acts) == [(ActKind.QUEUE_PAUSED, people.ada.pk), (ActKind.QUEUE_RESUMED, people.ada.pk)]
+
+
+def test_a_batch_is_paused_and_resumed_as_far_as_it_waits(people: Any) -> None:
+    batch = planning.batch(people.ann, 4)
+    planning.take(planning.jobs(batch)[0])
+
+    assert queueing.pause_batch(batch, user_id=people.ann.pk) == 3
+    assert leases.claim_due(20, 0) == []
+    assert queueing.resume_batch(batch, user_id=people.ann.pk) == 3
+    assert queueing.resume_batch(batch, user_id=people.ann.pk) == 0

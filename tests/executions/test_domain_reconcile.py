@@ -1,0 +1,251 @@
+"""The safety net: whatever the service answers or not, a job that was looked after is right, or is looked at again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from executions import leases, lifecycle, runtime
+from executions import observation as seen
+from executions.budget import SharedBudget
+from executions.models import Execution
+from executions.reconcile import Reconciler
+from tests.conftest import SandboxProcess
+from tests.executions import jobs, service
+
+ASK = "GET /v1/tools/executions/*"
+
+
+async def look(job: Execution, reconciler: Reconciler | None = None) -> Execution:
+    """Let the job be due, look after it once, and read it again."""
+    await service.due_now(job)
+    await (reconciler or Reconciler()).hurry(job.pk)
+    return await service.fresh(job)
+
+
+async def test_a_look_tells_how_far_the_job_is_and_when_to_look_next(
+    account: SandboxProcess, running: Execution
+) -> None:
+    now = await look(running)
+    for _ in range(50):
+        if now.progress is not None:
+            break
+        now = await look(running)  # it has just begun: 0 % tells nothing
+
+    assert (now.status, now.attempt) == ("running", 0)
+    assert now.progress is not None
+    assert now.leased_until is None
+    assert now.next_attempt_at is not None
+    assert timedelta(0) < now.next_attempt_at - timezone.now() <= timedelta(seconds=2)
+    assert now.last_answer is not None
+    assert now.last_answer["toolExecutionId"] == running.remote_id
+
+
+async def test_an_end_whose_webhook_never_came_is_found(account: SandboxProcess) -> None:
+    service.order(account, "job", "generate-image", seconds=0.1)
+    job = await service.started()
+    assert job.remote_id is not None
+    await service.in_thread(service.ended_there, account, job.remote_id)
+
+    now = await look(job)
+
+    assert now.status == "succeeded"
+    assert now.next_attempt_at is None
+    results = await runtime.in_db(lambda: list(now.results.values_list("file__type", "file__snapshot")))
+    assert [kind for kind, _ in results] == ["IMAGE"]
+    assert results[0][1]["fileId"].startswith("vg_file_")
+
+
+async def test_a_failure_is_kept_in_videogens_words(account: SandboxProcess) -> None:
+    service.order(account, "job", "generate-image", seconds=0.1, fail="content_policy_violation")
+    job = await service.started()
+    assert job.remote_id is not None
+    await service.in_thread(service.ended_there, account, job.remote_id)
+
+    now = await look(job)
+
+    assert now.status == "failed"
+    assert now.error is not None
+    assert now.error["code"] == "content_policy_violation"
+    assert now.error["internal_error_code"] == "SBX-0001"
+
+
+async def test_a_status_that_nobody_knows_is_kept_and_asked_after(
+    account: SandboxProcess, running: Execution
+) -> None:
+    service.order(account, "unknown_status", ASK, value="hibernating")
+
+    strange = await look(running)
+    assert strange.status == "hibernating"
+    assert strange.ended_at is None
+    assert strange.next_attempt_at is not None
+
+    assert (await look(running)).status == "running"
+    assert await service.kinds(running) == ["started", "sent", "status", "status", "status"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "low", "high"),
+    [
+        ({"kind": "status", "status": 500}, 1.5, 2.5),
+        ({"kind": "lost_before"}, 1.5, 2.5),
+        ({"kind": "malformed", "shape": "html"}, 1.5, 2.5),
+        ({"kind": "rate_limited", "seconds": 120}, 118, 121),
+        ({"kind": "rate_limited", "hint": "none"}, 58, 61),
+        ({"kind": "unauthorized"}, 58, 61),
+    ],
+    ids=str,
+)
+async def test_an_error_says_nothing_of_the_job_and_it_is_asked_after_later(
+    account: SandboxProcess, running: Execution, fault: dict[str, Any], low: float, high: float
+) -> None:
+    service.order(account, match=ASK, count=None, **fault)
+
+    now = await look(running)
+
+    assert (now.status, now.attempts) == ("pending", 1)
+    assert now.note
+    assert now.leased_until is None
+    assert now.next_attempt_at is not None
+    assert low <= (now.next_attempt_at - timezone.now()).total_seconds() <= high
+
+    account.control("DELETE", "faults")
+    better = await look(running)
+    assert (better.status, better.attempts, better.note) == ("running", 0, "")
+
+
+async def test_a_used_up_limit_quiets_the_whole_worker(account: SandboxProcess, running: Execution) -> None:
+    other = await service.started()
+    reconciler = Reconciler()
+    service.order(account, "rate_limited", ASK, seconds=120)
+    await look(running, reconciler)
+
+    now = await look(other, reconciler)
+
+    assert (now.status, now.note, now.attempts) == ("pending", "", 0)
+    assert now.last_answer is None
+
+
+async def test_without_budget_nothing_is_asked_and_nothing_is_lost(
+    account: SandboxProcess, running: Execution
+) -> None:
+    reconciler = Reconciler()
+    reconciler._budget = SharedBudget(hourly=0, reserve=1)
+    await look(running, reconciler)
+    asked = await service.fresh(running)
+    await runtime.in_db(jobs.report, running, "hibernating")
+
+    now = await look(running, reconciler)
+
+    assert asked.status == "running"
+    assert now.status == "hibernating"
+    assert now.leased_until is None
+    assert now.next_attempt_at is not None
+    assert now.next_attempt_at > timezone.now()
+
+
+async def test_a_404_is_not_believed_of_a_young_job_and_said_of_an_old_one(
+    account: SandboxProcess, running: Execution
+) -> None:
+    service.order(account, "not_found", ASK, count=2)
+
+    young = await look(running)
+    assert (young.status, young.note) == ("pending", "")
+    assert young.next_attempt_at is not None
+    assert young.next_attempt_at - timezone.now() < timedelta(seconds=5)
+
+    ago = timezone.now() - timedelta(hours=1)
+    await runtime.in_db(Execution.objects.filter(pk=running.pk).update, accepted_at=ago)
+    old = await look(running)
+    assert (old.status, old.note) == ("pending", "VideoGen no longer knows this job")
+    assert old.next_attempt_at is not None
+    assert old.next_attempt_at - timezone.now() > timedelta(minutes=9)
+
+    assert (await look(running)).note == ""
+
+
+async def test_an_unconfirmed_job_is_left_to_a_person(account: SandboxProcess) -> None:
+    prompt = service.words()
+    job = await service.queued(prompt)
+    await runtime.in_db(lifecycle.apply, job.pk, seen.Sending())
+    await runtime.in_db(lifecycle.apply, job.pk, seen.AnswerLost(reason="cut"))
+
+    now = await look(job)
+
+    assert (now.status, now.next_attempt_at, now.leased_until) == ("unconfirmed", None, None)
+    assert service.known_there(account, prompt) == []
+
+
+async def test_an_answer_that_a_webhook_overtook_changes_nothing(
+    account: SandboxProcess, running: Execution
+) -> None:
+    service.order(account, "slow", ASK, seconds=0.5)
+    looking = asyncio.create_task(look(running))
+    await runtime.in_reader(service.until, lambda: jobs.fresh(running).leased_until)
+
+    await runtime.in_db(jobs.report, running, "succeeded")
+    await looking
+
+    now = await service.fresh(running)
+    assert now.status == "succeeded"
+    assert now.next_attempt_at is None
+    assert await runtime.in_db(jobs.endings, now) == ["succeeded"]
+
+
+# --- the worker ---------------------------------------------------------------------------------------------
+
+
+async def test_the_worker_brings_every_job_to_its_end(account: SandboxProcess) -> None:
+    service.order(account, "job", "generate-image", count=None, seconds=0.1, fail="tired")
+    prompts = [service.words() for _ in range(4)]
+    started = [await service.queued(prompt) for prompt in prompts]
+    reconciler = Reconciler()
+    with reconciler.listening():
+        working = asyncio.create_task(reconciler.run())
+        left = Execution.objects.filter(ended_at=None)
+        await runtime.in_reader(service.until, lambda: None if left.exists() else True)
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+        await reconciler.drain(10)
+
+    for job, prompt in zip(started, prompts, strict=True):
+        now = await service.fresh(job)
+        assert (now.status, now.leased_until) == ("failed", None)
+        assert len(service.known_there(account, prompt)) == 1
+        assert await runtime.in_db(jobs.replayed, now) == "failed"
+
+
+async def test_one_jobs_trouble_is_not_the_others(
+    account: SandboxProcess, running: Execution, caplog: pytest.LogCaptureFixture
+) -> None:
+    reconciler = Reconciler()
+    broken = await service.started()
+    await runtime.in_db(Execution.objects.filter(pk=broken.pk).update, remote_id="..")
+
+    def breaks(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    reconciler._not_heard = breaks  # type: ignore[method-assign]
+    await look(broken, reconciler)
+
+    assert "failed; it is tried again when its lease ends" in caplog.text
+    assert (await look(running, reconciler)).status == "running"
+
+
+def test_a_process_that_ends_gives_back_its_leases_and_no_others(db: None) -> None:
+    leases.release_held()
+    mine, taken_since = jobs.queued("mine"), jobs.queued("taken since")
+    assert leases.claim(mine.pk)
+    assert leases.claim_due(10) == [taken_since.pk]
+    later = timezone.now() + timedelta(seconds=90)
+    # Ours had ended, and another process has taken it.
+    Execution.objects.filter(pk=taken_since.pk).update(leased_until=later)
+    assert leases.release_held() == 1
+    assert (jobs.fresh(mine).leased_until, jobs.fresh(taken_since).leased_until) == (None, later)
+    assert leases.release_held() == 0

@@ -1,0 +1,288 @@
+"""A start is written first, leaves once, and every way in which it can go wrong ends in a row that says so."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from executions import account as standing
+from executions import leases, lifecycle, runtime, submit, tools
+from executions import observation as seen
+from executions.models import Execution, File, Input
+from executions.videogen import VideoGenError
+from tests.conftest import SandboxProcess
+from tests.executions import jobs, service
+
+IMAGE = tools.find("generate-image")
+
+
+# --- the row ------------------------------------------------------------------------------------------------
+
+
+def test_one_form_starts_one_job_and_each_person_has_keys_of_their_own(
+    ann: Any, django_user_model: Any
+) -> None:
+    ben = django_user_model.objects.create(username="ben")
+    body = {"prompt": "x"}
+
+    first = submit.start(tool=IMAGE, body=body, user_id=ann.pk, key="k")
+    again = submit.start(tool=IMAGE, body={"prompt": "typed again"}, user_id=ann.pk, key="k")
+    other_form = submit.start(tool=IMAGE, body=body, user_id=ann.pk, key="k2")
+    bens = submit.start(tool=IMAGE, body=body, user_id=ben.pk, key="k")
+
+    assert [is_new for _, is_new in (first, again, other_form, bens)] == [True, False, True, True]
+    assert again[0] == first[0]
+    assert Execution.objects.count() == 3
+    assert jobs.fresh(first[0]).request_body == body
+
+
+def test_the_files_that_a_job_works_from_are_written_down(db: None) -> None:
+    files = [File.objects.create(remote_id=f"vg_file_{n}", display_name=f"{n}.png") for n in range(2)]
+    body = {"prompt": "both", "imageFileIds": ["vg_file_1", "vg_file_elsewhere", "vg_file_0"]}
+
+    job, _ = submit.start(tool=IMAGE, body=body, user_id=None)
+
+    found = list(Input.objects.values_list("field", "position", "file"))
+    assert found == [("imageFileIds", 0, files[1].pk), ("imageFileIds", 2, files[0].pk)]
+    assert job.prompt == "both"
+
+
+def test_a_job_that_asks_the_same_is_found_once_it_has_succeeded(db: None) -> None:
+    body = {"prompt": "a lighthouse", "numResults": 1}
+    job = jobs.running()
+
+    assert submit.made_before(IMAGE, body) is None
+    jobs.report(job, "succeeded")
+
+    assert submit.made_before(IMAGE, dict(reversed(body.items()))) == job
+    assert submit.made_before(IMAGE, body | {"numResults": 2}) is None
+    assert submit.made_before(tools.find("generate-sound-effect"), body) is None
+
+
+# --- the request --------------------------------------------------------------------------------------------
+
+
+async def test_a_job_is_sent_with_what_was_asked_and_gets_its_id(account: SandboxProcess) -> None:
+    prompt = service.words()
+    job = await service.queued(prompt)
+
+    await submit.send(job.pk)
+
+    there = service.known_there(account, prompt)
+    now = await service.fresh(job)
+    assert (now.status, now.remote_id) == ("pending", there[0]["toolExecutionId"])
+    assert len(there) == 1
+    assert there[0]["tool"] == "generate-image"
+    assert now.accepted_at is not None
+    assert now.leased_until is None
+    assert now.start_answer == {"toolExecutionId": now.remote_id}
+    assert await service.kinds(job) == ["started", "sent", "status"]
+
+
+async def test_many_who_send_the_same_job_send_it_once(account: SandboxProcess) -> None:
+    prompt = service.words()
+    job = await service.queued(prompt)
+
+    await asyncio.gather(*(submit.send(job.pk) for _ in range(8)))
+    await service.due_now(job)
+    await submit.send_claimed(job.pk)
+
+    assert len(service.known_there(account, prompt)) == 1
+    assert (await service.fresh(job)).status == "pending"
+
+
+async def test_a_job_that_somebody_has_leased_or_that_has_time_is_left_alone(account: SandboxProcess) -> None:
+    held, later = service.words(), service.words()
+    held_job = await service.queued(held, held=True)
+    later_job = await service.queued(later, not_before=timezone.now() + timedelta(minutes=1))
+
+    await submit.send(held_job.pk)
+    await submit.send(later_job.pk)
+    assert service.known_there(account, held) == service.known_there(account, later) == []
+
+    await submit.send_claimed(held_job.pk)
+    assert len(service.known_there(account, held)) == 1
+
+
+async def test_a_job_whose_worker_died_in_the_middle_is_never_sent_again(account: SandboxProcess) -> None:
+    prompt = service.words()
+    job = await service.queued(prompt)
+    assert await runtime.in_db(leases.claim, job.pk)
+    await runtime.in_db(lifecycle.apply, job.pk, seen.Sending())
+    ago = timezone.now() - timedelta(seconds=1)
+    await runtime.in_db(Execution.objects.filter(pk=job.pk).update, leased_until=ago)
+
+    await submit.send(job.pk)
+    await submit.send(job.pk)
+
+    assert (await service.fresh(job)).status == "unconfirmed"
+    assert service.known_there(account, prompt) == []
+
+
+# --- what can come back -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (
+            {"kind": "status", "status": 400, "body": {"message": "No.", "code": "invalid_parameters"}},
+            "invalid_parameters",
+        ),
+        ({"kind": "status", "status": 422, "body": {"message": "No."}}, None),
+        ({"kind": "forbidden"}, "not_authorized"),
+        ({"kind": "unauthorized"}, "invalid_api_key"),
+        ({"kind": "rate_limited", "code": "insufficient_credits"}, "insufficient_credits"),
+    ],
+    ids=lambda value: str(value),
+)
+async def test_a_no_that_stays_a_no_ends_the_job(
+    account: SandboxProcess, fault: dict[str, Any], code: str | None
+) -> None:
+    service.order(account, **fault)
+    prompt = service.words()
+    job = await service.queued(prompt)
+
+    await submit.send(job.pk)
+    await submit.send(job.pk)
+
+    now = await service.fresh(job)
+    assert now.status == "failed"
+    assert now.error is not None
+    assert now.error["message"]
+    assert now.error["code"] == code
+    assert now.next_attempt_at is None
+    assert service.known_there(account, prompt) == []
+    assert await service.kinds(job) == ["started", "sent", "status"]
+
+
+async def test_a_refused_key_is_told_until_a_call_succeeds(account: SandboxProcess) -> None:
+    service.order(account, "unauthorized")
+    await submit.send((await service.queued(service.words())).pk)
+    assert await runtime.in_db(standing.key_refused)
+
+    await submit.send((await service.queued(service.words())).pk)
+    assert await runtime.in_db(standing.key_refused) == ""
+
+
+@pytest.mark.parametrize(
+    ("hint", "seconds", "low", "high"),
+    [("retry_after", 30, 28, 31), ("reset", 90, 85, 91), ("reset", 3600, 3590, 3601), ("none", 2, 58, 61)],
+)
+async def test_a_used_up_limit_puts_the_job_off_until_it_ends(
+    account: SandboxProcess, hint: str, seconds: float, low: float, high: float
+) -> None:
+    service.order(account, "rate_limited", hint=hint, seconds=seconds)
+    prompt = service.words()
+    job = await service.queued(prompt)
+
+    await submit.send(job.pk)
+
+    put_off = await service.fresh(job)
+    assert (put_off.status, put_off.sent_at, put_off.attempts) == ("queued", None, 1)
+    assert "limit" in put_off.note
+    assert put_off.next_attempt_at is not None
+    assert low < (put_off.next_attempt_at - timezone.now()).total_seconds() < high
+    assert service.known_there(account, prompt) == []
+
+    await service.new_hour()
+    await service.due_now(job)
+    await submit.send(job.pk)
+    assert len(service.known_there(account, prompt)) == 1
+    assert await service.kinds(job) == ["started", "sent", "postponed", "sent", "status"]
+
+
+async def test_a_service_that_cannot_be_reached_is_tried_again_later_and_later(
+    account: SandboxProcess,
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
+        runtime.use_account(account.api_key, f"http://127.0.0.1:{unused.getsockname()[1]}")
+        job = await service.queued(service.words())
+        waits = []
+        for _ in range(3):
+            await service.due_now(job)
+            await submit.send(job.pk)
+            now = await service.fresh(job)
+            assert (now.status, now.sent_at) == ("queued", None)
+            assert now.next_attempt_at is not None
+            waits.append((now.next_attempt_at - timezone.now()).total_seconds())
+
+    assert now.attempts == 3
+    # Doubled each time, with a fifth of jitter either way.
+    for wait, due in zip(waits, (2, 4, 8), strict=True):
+        assert due * 0.8 - 0.5 <= wait <= due * 1.2
+    await runtime.close_client()
+
+
+@pytest.mark.parametrize(
+    ("fault", "runs_there"),
+    [
+        ({"kind": "lost_after"}, 1),
+        ({"kind": "lost_before"}, 0),
+        ({"kind": "status", "status": 502, "body": "<html>bad gateway</html>"}, 0),
+        ({"kind": "status", "status": 500, "accepted": True}, 1),
+        ({"kind": "malformed", "shape": "html"}, 1),
+        ({"kind": "malformed", "shape": "no_id"}, 1),
+        ({"kind": "malformed", "shape": "truncated"}, 1),
+    ],
+    ids=str,
+)
+async def test_a_lost_answer_leaves_the_job_unconfirmed_and_it_is_never_sent_again(
+    account: SandboxProcess, fault: dict[str, Any], runs_there: int
+) -> None:
+    service.order(account, **fault)
+    prompt = service.words()
+    job = await service.queued(prompt)
+
+    await submit.send(job.pk)
+    await service.due_now(job)
+    await submit.send(job.pk)
+
+    now = await service.fresh(job)
+    assert (now.status, now.remote_id) == ("unconfirmed", None)
+    assert len(service.known_there(account, prompt)) == runs_there
+    assert await service.kinds(job) == ["started", "sent", "status"]
+
+
+async def test_no_answer_within_the_limit_is_a_lost_answer(
+    account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "CALL_LIMIT", 0.3)
+    service.order(account, "slow", seconds=1.5)
+    job = await service.queued(service.words())
+
+    await submit.send(job.pk)
+
+    assert (await service.fresh(job)).status == "unconfirmed"
+
+
+async def test_the_id_of_another_job_is_believed_of_neither(account: SandboxProcess) -> None:
+    first = await service.started()
+    service.order(account, "status", status=202, body={"toolExecutionId": first.remote_id})
+    job = await service.queued(service.words())
+
+    await submit.send(job.pk)
+
+    assert (await service.fresh(job)).status == "unconfirmed"
+    assert (await service.fresh(first)).remote_id == first.remote_id
+
+
+def test_every_error_of_the_client_becomes_an_observation() -> None:
+    kinds = [VideoGenError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+
+    told = {
+        kind.__name__: type(submit._observation_of(kind("words", status=500), 0)).__name__ for kind in kinds
+    }
+
+    sent_again = {name for name, observation in told.items() if observation == "NotAccepted"}
+    assert sent_again == {"RateLimited", "Unreachable"}
+    unsure = {name for name, observation in told.items() if observation == "AnswerLost"}
+    assert unsure == {"VideoGenError", "ServerError", "AnswerLost", "MalformedAnswer"}

@@ -1,0 +1,234 @@
+"""The account's list: many jobs asked after at once, others' jobs imported, lost answers matched."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from executions import elsewhere, lifecycle, reconcile, runtime, submit, sweep, tools
+from executions import observation as seen
+from executions.models import Execution, Stranger
+from executions.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED, UNCONFIRMED
+from executions.videogen import ToolExecution
+from tests.executions import service
+from tests.executions.jobs import accepted, fresh, report, sending, story
+
+
+def there(remote_id: str, status: str = "running", tool_type: str = "GENERATE_IMAGE") -> ToolExecution:
+    return ToolExecution.from_wire({"toolExecutionId": remote_id, "status": status, "toolType": tool_type})
+
+
+def lost(ago: timedelta = timedelta(seconds=30)) -> Execution:
+    """A job whose answer was lost, so long ago."""
+    execution = sending()
+    lifecycle.apply(execution.pk, seen.AnswerLost(reason="the connection was cut"))
+    Execution.objects.filter(pk=execution.pk).update(sent_at=timezone.now() - ago)
+    return fresh(execution)
+
+
+def earlier(**ago: float) -> Any:
+    return timezone.now() - timedelta(**ago)
+
+
+def begun() -> None:
+    elsewhere.begin([], at=earlier(hours=1))
+
+
+def elsewhere_jobs() -> list[Execution]:
+    return list(Execution.objects.filter(origin=Execution.Origin.ELSEWHERE))
+
+
+# --- whose is it? -----------------------------------------------------------------------------------------
+
+
+def test_a_lost_start_finds_the_only_job_that_it_can_be(db: None) -> None:
+    begun()
+    before, job = accepted("vg_tool_before"), lost()
+    Execution.objects.filter(pk=before.pk).update(sent_at=earlier(seconds=50))
+    elsewhere.note([there("vg_tool_mine"), there("vg_tool_before")], at=earlier(seconds=10))
+    elsewhere.settle(timezone.now())
+    assert (fresh(job).status, fresh(job).remote_id) == (PENDING, "vg_tool_mine")
+    assert story(job)[-1] == ("status", "unconfirmed", "pending", "poll")
+    assert not Stranger.objects.exclude(is_past=True).exists()
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param([there("vg_tool_a"), there("vg_tool_b"), there("vg_tool_before")], id="two fit"),
+        pytest.param(
+            [there("vg_tool_a", tool_type="TEXT_TO_SPEECH"), there("vg_tool_before")], id="another tool"
+        ),
+        pytest.param([there("vg_tool_before"), there("vg_tool_a")], id="begun at nobody knows what time"),
+    ],
+)
+def test_where_there_is_a_choice_nothing_is_guessed(db: None, found: list[ToolExecution]) -> None:
+    begun()
+    before, job = accepted("vg_tool_before"), lost()
+    Execution.objects.filter(pk=before.pk).update(sent_at=earlier(seconds=50))
+    elsewhere.note(found, at=earlier(seconds=10))
+    elsewhere.settle(timezone.now())
+    assert fresh(job).status == UNCONFIRMED
+
+
+def test_two_lost_starts_and_one_job_are_left_to_the_people(db: None) -> None:
+    begun()
+    before, first, second = accepted("vg_tool_before"), lost(), lost()
+    Execution.objects.filter(pk=before.pk).update(sent_at=earlier(seconds=50))
+    elsewhere.note([there("vg_tool_one"), there("vg_tool_before")], at=earlier(seconds=10))
+    elsewhere.settle(timezone.now())
+    assert {fresh(first).status, fresh(second).status} == {UNCONFIRMED}
+    assert [each.remote_id for each in elsewhere.candidates(first)] == ["vg_tool_one"]
+    assert elsewhere.link(first.pk, "vg_tool_one", actor_id=None)
+    assert fresh(first).remote_id == "vg_tool_one"
+    assert not elsewhere.link(second.pk, "vg_tool_one"), "it is taken"
+    assert fresh(second).status == UNCONFIRMED
+
+
+def test_what_may_be_a_lost_start_is_not_imported_meanwhile(db: None) -> None:
+    begun()
+    lost(timedelta(minutes=5))
+    elsewhere.note([there("vg_tool_a"), there("vg_tool_b")], at=earlier(minutes=4))
+    elsewhere.settle(timezone.now())
+    assert elsewhere_jobs() == []
+
+
+def test_a_start_that_was_overtaken_by_one_sent_before_it_may_still_own_its_job(db: None) -> None:
+    """Two were under way at once: the one sent first began last there, and its answer came after the other was lost."""
+    begun()
+    slow, job = accepted("vg_tool_slow"), lost(timedelta(seconds=120))
+    Execution.objects.filter(pk=slow.pk).update(
+        sent_at=earlier(seconds=121), accepted_at=earlier(seconds=118)
+    )
+    elsewhere.note([there("vg_tool_slow"), there("vg_tool_mine")], at=earlier(seconds=100))
+    elsewhere.settle(timezone.now())
+    assert [each.remote_id for each in elsewhere.candidates(job)] == ["vg_tool_mine"]
+    assert elsewhere_jobs() == []
+
+
+def test_a_job_of_others_is_imported_once_and_marked(db: None) -> None:
+    begun()
+    elsewhere.note([there("vg_tool_theirs")], at=earlier(minutes=4))
+    for _ in range(2):
+        elsewhere.settle(timezone.now())
+    [job] = elsewhere_jobs()
+    assert (job.status, job.remote_id, job.created_by, job.tool) == (
+        PENDING,
+        "vg_tool_theirs",
+        None,
+        "generate-image",
+    )
+    assert story(job) == [("started", "", "pending", "system")]
+    report(job, "succeeded")
+    assert fresh(job).status == SUCCEEDED
+
+
+def test_importing_can_be_turned_off(db: None, settings: Any) -> None:
+    settings.IMPORT_ELSEWHERE = False
+    begun()
+    elsewhere.note([there("vg_tool_theirs")], at=earlier(minutes=4))
+    elsewhere.settle(timezone.now())
+    assert elsewhere_jobs() == []
+
+
+def test_nothing_is_imported_while_an_answer_is_on_its_way(db: None) -> None:
+    begun()
+    job = sending()
+    elsewhere.note([there("vg_tool_mine")], at=earlier(minutes=4))
+    elsewhere.settle(timezone.now())
+    assert elsewhere_jobs() == [], "the answer may name it"
+    lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_tool_mine"))
+    elsewhere.settle(timezone.now())
+    assert elsewhere_jobs() == []
+    assert not Stranger.objects.exclude(is_past=True).exists()
+
+
+def test_the_accounts_past_is_not_imported(db: None) -> None:
+    at = earlier(minutes=5)
+    elsewhere.begin([there("vg_tool_old", "succeeded")], at=at)
+    found = [there("vg_tool_new"), there("vg_tool_old", "succeeded"), there("vg_tool_older", "succeeded")]
+    assert elsewhere.note(found, at=at) == elsewhere.Noted(1, reached_past=True)
+    elsewhere.settle(timezone.now())
+    assert [job.remote_id for job in elsewhere_jobs()] == ["vg_tool_new"]
+
+
+# --- against the sandbox ----------------------------------------------------------------------------------
+
+
+def _due_now() -> None:
+    Execution.objects.filter(ended_at=None).update(next_attempt_at=earlier(seconds=1), leased_until=None)
+
+
+def _statuses() -> dict[str, int]:
+    found = list(Execution.objects.values_list("status", flat=True))
+    return {status: found.count(status) for status in set(found)}
+
+
+def _start(prompt: str) -> Execution:
+    body = {"prompt": prompt, "numResults": 1}
+    return submit.start(tool=tools.find("generate-image"), body=body, user_id=None)[0]
+
+
+async def test_one_call_answers_for_many_jobs(account: Any) -> None:
+    calls: list[str | None] = []
+    client = runtime.client()
+    ask = client.list_executions
+
+    async def counted(**kwargs: Any) -> Any:
+        calls.append(kwargs.get("cursor"))
+        return await ask(**kwargs)
+
+    client.list_executions = counted  # type: ignore[method-assign]
+    for number in range(6):
+        job = await runtime.in_db(_start, f"pier {number} {uuid.uuid4().hex}")
+        await submit.send(job.pk)
+    sweeper = sweep.Sweeper(service.plenty, reconcile.pace)
+    for _ in range(200):
+        await runtime.in_db(_due_now)
+        await sweeper.run()
+        if set(await runtime.in_db(_statuses)) <= {SUCCEEDED, FAILED, CANCELLED}:
+            break
+    assert await runtime.in_db(_statuses) == {SUCCEEDED: 6}
+    assert set(calls) == {None}, "one page is enough for six jobs"
+
+
+async def test_a_job_started_by_a_script_is_found_and_followed(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elsewhere, "SETTLED", timedelta(0))
+    sweeper = sweep.Sweeper(service.plenty, reconcile.pace)
+    await sweeper.run()
+    started = account.call("POST", "/v1/tools/generate-image", {"prompt": "from a script", "numResults": 1})
+    remote_id = started.json()["toolExecutionId"]
+    for _ in range(200):
+        await sweeper.run()
+        found = await runtime.in_db(elsewhere_jobs)
+        if found and found[0].status == SUCCEEDED:
+            break
+    assert [job.remote_id for job in found] == [remote_id]
+    assert found[0].status == SUCCEEDED
+
+
+async def test_without_a_list_each_job_is_asked_after_by_itself(account: Any) -> None:
+    missing = {"kind": "status", "match": "GET /v1/tools/executions", "status": 404}
+    account.control("POST", "faults", {"faults": [missing]})
+    sweeper = sweep.Sweeper(service.plenty, reconcile.pace)
+    assert await sweeper.run() == 1
+    struck = account.control("GET", "faults")["faults"][0]["struck"]
+    job = await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}")
+    await submit.send(job.pk)
+    for _ in range(sweep.MANY):
+        await runtime.in_db(_due_now)
+        await sweeper.run_if_due()
+    assert account.control("GET", "faults")["faults"][0]["struck"] == struck, "it is not asked for again"
+    reconciler = reconcile.Reconciler()
+    for _ in range(400):
+        await runtime.in_db(_due_now)
+        await reconciler.hurry(job.pk)
+        if (await runtime.in_db(fresh, job)).is_terminal:
+            break
+    assert (await runtime.in_db(fresh, job)).status == SUCCEEDED

@@ -1,0 +1,260 @@
+"""The catalogue of tools: what each input accepts, how a form becomes a request, and how that is read again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from executions import tools
+from executions.tools import TOOLS, Tool
+from executions.tools.eras import ERAS
+from executions.tools.fields import Choice, Files, Ids, Number, Replacements, Shape, Switch, Text
+from tests.executions.filled import everything, value_for
+
+# CONTRACT section 2: the endpoint's name, what executions call it, what it makes.
+CONTRACT = {
+    "generate-image": ("GENERATE_IMAGE", "IMAGE"),
+    "generate-video-clip": ("GENERATE_VIDEO_CLIP", "VIDEO"),
+    "text-to-speech": ("TEXT_TO_SPEECH", "AUDIO"),
+    "generate-sound-effect": ("GENERATE_SOUND_EFFECT", "AUDIO"),
+    "generate-avatar": ("GENERATE_AVATAR", "VIDEO"),
+    "vectorize-image": ("VECTORIZE_IMAGE", "IMAGE"),
+    "remove-image-background": ("REMOVE_IMAGE_BACKGROUND", "IMAGE"),
+    "remove-video-background": ("REMOVE_VIDEO_BACKGROUND", "VIDEO"),
+    "upscale-image": ("UPSCALE_IMAGE", "IMAGE"),
+    "upscale-video": ("UPSCALE_VIDEO", "VIDEO"),
+    "generate-music": ("GENERATE_MUSIC", "AUDIO"),
+    "image-3d-effect": ("IMAGE_3D_EFFECT", "VIDEO"),
+    "generate-motion-graphic": ("GENERATE_MOTION_GRAPHIC", "VIDEO"),
+}
+# (tool, input, era): the bounds of CONTRACT sections 2 and 12.
+BOUNDS = {
+    ("generate-sound-effect", "durationSeconds", "0.0"): (1, 30),
+    ("generate-sound-effect", "promptInfluence", "0.0"): (0, 1),
+    ("text-to-speech", "voiceSpeed", "0.0"): (0.5, 2),
+    ("generate-video-clip", "durationSeconds", "1.1"): (1, 15),
+    ("generate-video-clip", "durationSeconds", "2"): (1, 30),
+    ("generate-motion-graphic", "durationSeconds", "2"): (1, 300),
+    **{(slug, "numResults", "2"): (1, 100) for slug in CONTRACT},
+}
+MOST_FILES = {
+    ("generate-image", "imageFileIds", "0.0"): 4,
+    ("generate-video-clip", "imageFileIds", "0.0"): 4,
+    ("generate-video-clip", "videoFileIds", "0.0"): 1,
+    ("generate-video-clip", "videoFileIds", "1.1"): 4,
+    ("generate-motion-graphic", "fileIds", "2"): 8,
+}
+IN_ERAS = [(tool, era) for tool in TOOLS.values() for era in ERAS if tool.is_in(era)]
+every_tool = pytest.mark.parametrize(
+    ("tool", "era"), IN_ERAS, ids=[f"{tool.slug} in {era}" for tool, era in IN_ERAS]
+)
+
+
+def field_of(slug: str, name: str, era: str) -> Any:
+    return next(field for field in TOOLS[slug].in_era(era).fields if field.name == name)
+
+
+# --- the entries --------------------------------------------------------------------------------------------
+
+
+def test_the_catalogue_is_that_of_the_contract() -> None:
+    assert {slug: (tool.tool_type, tool.media) for slug, tool in TOOLS.items()} == CONTRACT
+    assert {tool_type: tool.slug for tool_type, tool in tools.BY_TYPE.items()} == {
+        tool_type: slug for slug, (tool_type, _) in CONTRACT.items()
+    }
+
+
+@pytest.mark.parametrize(("where", "bounds"), BOUNDS.items(), ids=str)
+def test_numbers_have_the_contracts_bounds(where: tuple[str, str, str], bounds: tuple[float, float]) -> None:
+    field = field_of(*where)
+
+    assert (field.low, field.high) == bounds
+
+
+@pytest.mark.parametrize(("where", "most"), MOST_FILES.items(), ids=str)
+def test_lists_of_files_have_the_contracts_bounds(where: tuple[str, str, str], most: int) -> None:
+    assert field_of(*where).most == most
+
+
+@every_tool
+def test_a_tool_is_sound_in_each_of_its_eras(tool: Tool, era: str) -> None:
+    here = tool.in_era(era)
+    names = [field.name for field in here.fields]
+
+    assert len(names) == len(set(names)), "an era has two inputs of one name"
+    assert here.subject in ("", *names)
+    assert set(here.at_least_one) <= set(names)
+    assert here.spoken in ("", *names)
+    assert here.label
+    assert here.icon
+    for field in here.fields:
+        assert field.label
+        if isinstance(field, Number):
+            assert field.low < field.high
+            assert field.initial is None or field.low <= field.initial <= field.high
+        if isinstance(field, Choice):
+            assert field.initial in dict(field.options)
+        if isinstance(field, Files):
+            assert field.is_list or field.most == 1
+            assert set(field.media) <= {"IMAGE", "VIDEO", "AUDIO"}
+
+
+@every_tool
+def test_what_is_required_is_not_hidden_among_more_options(tool: Tool, era: str) -> None:
+    assert not [field.name for field in tool.in_era(era).advanced_fields if field.required]
+
+
+# --- from a form to a request and back ------------------------------------------------------------------------
+
+
+@every_tool
+def test_a_full_form_becomes_a_request_and_a_form_again(tool: Tool, era: str) -> None:
+    here = tool.in_era(era)
+    values = everything(here)
+
+    body = here.body(values)
+
+    sent = {field.inside or field.name for field in here.fields}
+    assert set(body) == sent
+    again = here.body(here.values(body) | _typed_again(here, body))
+    assert again == body
+
+
+def _typed_again(tool: Tool, body: dict[str, Any]) -> dict[str, Any]:
+    """What a form cleans once more: its texts become lists again."""
+    values = tool.values(body)
+    return {
+        field.name: values[field.name].split() if isinstance(field, Ids) else body[field.name]
+        for field in tool.fields
+        if isinstance(field, Ids | Replacements)
+    }
+
+
+@every_tool
+def test_an_empty_form_asks_for_what_an_era_demands_and_no_more(tool: Tool, era: str) -> None:
+    demanded = {
+        field.name for field in tool.in_era(era).fields if isinstance(field, Choice) and field.always_sent
+    }
+    here = tool.in_era(era)
+    defaults = {field.name: getattr(field, "initial", None) for field in here.fields}
+    numbers = {field.name for field in here.fields if isinstance(field, Number) and field.initial is not None}
+    shapes = {field.name for field in here.fields if isinstance(field, Shape)}
+
+    assert here.body({}).keys() <= demanded | {
+        f.name for f in here.fields if isinstance(f, Switch) and f.initial
+    }
+    assert set(here.body(defaults)) == demanded | numbers | shapes
+
+
+@every_tool
+def test_what_was_asked_for_is_told_in_words(tool: Tool, era: str) -> None:
+    here = tool.in_era(era)
+    body = here.body(everything(here))
+
+    told = here.parameters(body | {"brandNew": 7})
+
+    assert [label for label, _ in told] == [*(field.label for field in here.fields), "brandNew"]
+    assert all(isinstance(words, str) and words for _, words in told)
+    assert told[-1] == ("brandNew", "7")
+
+
+@every_tool
+def test_the_files_of_a_request_are_found(tool: Tool, era: str) -> None:
+    here = tool.in_era(era)
+    body = here.body(everything(here))
+
+    expected = [(field.name, remote_id) for field in here.file_fields for remote_id in value_for(field)]
+
+    assert here.inputs(body) == expected
+
+
+@every_tool
+def test_a_job_has_words_that_stand_for_it(tool: Tool, era: str) -> None:
+    here = tool.in_era(era)
+    body = here.body(everything(here))
+
+    title = here.title(body, {"vg_file_0": "cliff.png"})
+
+    if here.subject:
+        assert title == f"words for {here.subject}"
+    else:
+        assert "“cliff.png”" in title
+        assert "“a file”" in here.title(body, {})
+
+
+# --- single inputs --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("empty", [None, "", [], {}])
+def test_what_was_left_empty_is_left_out(empty: Any) -> None:
+    for field in (
+        Text(name="x", label="X"),
+        Number(name="x", label="X", low=0, high=1),
+        Files(name="x", label="X"),
+        Ids(name="x", label="X"),
+        Replacements(name="x", label="X"),
+        Shape(name="x", label="X"),
+    ):
+        assert field.to_body(empty) == {}
+
+
+def test_zero_and_no_are_not_empty() -> None:
+    assert Number(name="x", label="X", low=0, high=1).to_body(0) == {"x": 0}
+    assert Switch(name="x", label="X", initial=True).to_body(False) == {"x": False}
+    assert Switch(name="x", label="X", initial=True).to_body(True) == {}
+
+
+def test_a_shape_is_a_proportion() -> None:
+    shape = Shape(name="aspectRatio", label="Shape")
+
+    assert shape.to_body("9:16") == {"aspectRatio": {"width": 9, "height": 16}}
+    assert shape.from_body({"aspectRatio": {"width": 9, "height": 16}}) == "9:16"
+    assert shape.from_body({"aspectRatio": "wide"}) is None
+    assert shape.from_body({}) is None
+
+
+def test_the_services_own_choice_is_not_sent_unless_an_era_demands_a_word() -> None:
+    options = (("AUTO", "as it is"), ("NONE", "never"))
+    free = Choice(name="x", label="X", options=options, initial="AUTO")
+    demanded = Choice(name="x", label="X", options=options, initial="AUTO", always_sent=True)
+
+    assert (free.to_body("AUTO"), free.to_body("NONE")) == ({}, {"x": "NONE"})
+    assert demanded.to_body("AUTO") == {"x": "AUTO"}
+    assert free.show("NONE") == "never"
+    assert free.show("UNHEARD") == "UNHEARD"
+
+
+def test_a_single_file_is_an_id_and_several_are_a_list() -> None:
+    single, several = Files(name="x", label="X"), Files(name="x", label="X", most=4, is_list=True)
+
+    assert single.to_body(["a"]) == {"x": "a"}
+    assert several.to_body(["a"]) == {"x": ["a"]}
+    assert single.ids({"x": "a"}) == several.ids({"x": ["a"]}) == ["a"]
+    assert single.ids({}) == several.ids({"x": None}) == []
+
+
+def test_a_whole_number_is_one_by_its_step() -> None:
+    assert Number(name="x", label="X", low=0, high=9).whole
+    assert not Number(name="x", label="X", low=0, high=9, step=0.5).whole
+    assert Number(name="x", label="X", low=0, high=9, unit="s").show(3) == "3 s"
+
+
+def test_a_tool_that_nobody_knows_is_shown_under_its_own_name() -> None:
+    tool = tools.find("make-hologram")
+
+    assert (tool.tool_type, tool.label, tool.fields) == ("MAKE_HOLOGRAM", "Make hologram", ())
+    assert tool.parameters({"depth": 3}) == [("depth", "3")]
+    assert tool.request({"depth": 3}, "0.0") == {"depth": 3}
+    assert tool.title({}, {}) == "Make hologram"
+
+
+@pytest.mark.parametrize(("media", "slug"), [("IMAGE", "upscale-image"), ("VIDEO", "upscale-video")])
+def test_what_can_be_done_with_a_file_follows_from_its_type(media: str, slug: str) -> None:
+    taking = {tool.slug: tool.takes(media) for tool in tools.taking(media)}
+
+    assert slug in taking
+    for field in taking.values():
+        assert field is not None
+        assert not field.media or media in field.media
+    assert "text-to-speech" not in taking

@@ -1,0 +1,275 @@
+"""The table of the status machine, case by case: what may follow does, and what may not changes nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from executions import lifecycle
+from executions import observation as seen
+from executions.lifecycle import ANYTHING_NOT_FINAL, FOLLOWERS
+from executions.models import Execution, Result
+from executions.models.event import Kind, Source
+from executions.statuses import (
+    CANCELLED,
+    FAILED,
+    KNOWN,
+    PENDING,
+    QUEUED,
+    RUNNING,
+    SUCCEEDED,
+    TERMINAL,
+    UNCONFIRMED,
+)
+from tests.executions import jobs
+
+pytestmark = pytest.mark.django_db
+
+STRANGE = "hibernating"
+BEING_SENT = "queued, being sent"
+STATES = (QUEUED, BEING_SENT, UNCONFIRMED, PENDING, RUNNING, STRANGE)
+TOLD = (PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, STRANGE, "awaiting_approval")
+NOW = timezone.now()
+
+# One of each kind, as it comes in life.
+OBSERVATIONS: dict[str, seen.Observation] = {
+    "the request leaves": seen.Sending(),
+    "it was not accepted": seen.NotAccepted(reason="busy", next_attempt_at=NOW),
+    "it was refused": seen.Refused(error={"message": "no"}),
+    "its answer was lost": seen.AnswerLost(reason="cut"),
+    "it was accepted": seen.Accepted(remote_id="vg_exec_other"),
+    "a person wants it stopped": seen.CancelWished(),
+    "the wish was noted": seen.CancelNoted(),
+    **{f"told {status}": seen.Reported(source=Source.POLL, status=status) for status in TOLD},
+}
+
+
+def job_in(status: str) -> Execution:
+    """A job that came to `status` the way jobs do."""
+    if status == QUEUED:
+        return jobs.queued()
+    if status == BEING_SENT:
+        return jobs.sending()
+    if status == UNCONFIRMED:
+        job = jobs.sending()
+        lifecycle.apply(job.pk, seen.AnswerLost(reason="cut"))
+        return jobs.fresh(job)
+    job = jobs.accepted()
+    if status != PENDING:
+        assert jobs.report(job, status)
+    return jobs.fresh(job)
+
+
+def columns(job: Execution) -> dict[str, Any]:
+    return Execution.objects.filter(pk=job.pk).values().get()
+
+
+@pytest.mark.parametrize("name", OBSERVATIONS)
+@pytest.mark.parametrize("before", STATES)
+def test_news_leads_where_the_table_allows_and_counts_once(before: str, name: str) -> None:
+    job = job_in(before)
+    observation = OBSERVATIONS[name]
+
+    changed = lifecycle.apply(job.pk, observation)
+
+    now = jobs.fresh(job)
+    cancelled_unsent = (job.status, now.status, job.sent_at) == (QUEUED, CANCELLED, None)
+    assert now.status == job.status or lifecycle.may_follow(job.status, now.status) or cancelled_unsent
+    assert jobs.replayed(job) == now.status
+    assert now.version == job.version + int(changed)
+    assert (now.ended_at is not None) == (now.status in TERMINAL)
+    assert now.ended_at is None or now.next_attempt_at is None
+    # The same news again is none.
+    row, story = columns(job), jobs.story(job)
+    assert lifecycle.apply(job.pk, observation) is False
+    assert (columns(job), jobs.story(job)) == (row, story)
+
+
+@pytest.mark.parametrize("told", TOLD)
+@pytest.mark.parametrize("before", [PENDING, RUNNING, STRANGE])
+def test_what_videogen_tells_is_taken_where_the_table_allows_it(before: str, told: str) -> None:
+    job = job_in(before)
+
+    changed = jobs.report(job, told)
+
+    allowed = lifecycle.may_follow(before, told) and told != before
+    assert changed == allowed
+    assert jobs.fresh(job).status == (told if allowed else before)
+
+
+@pytest.mark.parametrize("end", sorted(TERMINAL))
+def test_nothing_at_all_changes_in_a_job_that_has_ended(end: str) -> None:
+    job = job_in(end)
+    row, story = columns(job), jobs.story(job)
+
+    taken = [name for name, observation in OBSERVATIONS.items() if lifecycle.apply(job.pk, observation)]
+
+    assert taken == []
+    assert (columns(job), jobs.story(job)) == (row, story)
+
+
+def test_the_table_knows_every_status_and_ends_where_it_must() -> None:
+    assert set(FOLLOWERS) == {*KNOWN, ANYTHING_NOT_FINAL}
+    assert all(FOLLOWERS[status] == frozenset() for status in TERMINAL)
+    assert all(FOLLOWERS[status] for status in FOLLOWERS if status not in TERMINAL)
+    assert {follower for followers in FOLLOWERS.values() for follower in followers} <= set(FOLLOWERS)
+
+
+def test_a_queued_or_unconfirmed_job_is_not_moved_by_reports_of_some_other_job() -> None:
+    for job in (jobs.queued(), jobs.sending(), job_in(UNCONFIRMED)):
+        assert not any(jobs.report(job, told) for told in TOLD)
+        assert jobs.fresh(job).status == job.status
+
+
+# --- what a change carries --------------------------------------------------------------------------------
+
+
+def test_a_job_tells_its_whole_story() -> None:
+    job = jobs.accepted("vg_exec_7")
+    jobs.report(job, RUNNING, attempt=0, progress=3.0)
+    jobs.report(job, SUCCEEDED, Source.WEBHOOK, results=jobs.results("vg_file_a", "vg_file_b"))
+
+    assert jobs.story(job) == [
+        (Kind.STARTED, "", QUEUED, Source.PERSON),
+        (Kind.SENT, QUEUED, QUEUED, Source.SYSTEM),
+        (Kind.STATUS, QUEUED, PENDING, Source.ANSWER),
+        (Kind.STATUS, PENDING, RUNNING, Source.POLL),
+        (Kind.STATUS, RUNNING, SUCCEEDED, Source.WEBHOOK),
+    ]
+    ended = jobs.fresh(job)
+    assert ended.remote_id == "vg_exec_7"
+    assert ended.progress == 100.0
+    assert list(ended.results.values_list("file__remote_id", "position")) == [
+        ("vg_file_a", 0),
+        ("vg_file_b", 1),
+    ]
+    assert ended.events.last().detail == {"results": 2}
+
+
+def test_progress_rises_within_an_attempt_and_begins_again_with_the_next() -> None:
+    job = jobs.accepted()
+    told = [(0, 10.0), (0, 40.0), (0, 25.0), (1, 5.0), (0, 90.0), (1, 60.0)]
+
+    shown = []
+    for attempt, progress in told:
+        jobs.report(job, RUNNING, attempt=attempt, progress=progress)
+        now = jobs.fresh(job)
+        shown.append((now.attempt, now.progress))
+
+    assert shown == [(0, 10.0), (0, 40.0), (0, 40.0), (1, 5.0), (1, 5.0), (1, 60.0)]
+    assert jobs.story(job)[-1] == (Kind.ATTEMPT, RUNNING, RUNNING, Source.POLL)
+    assert Result.objects.count() == 0
+
+
+def test_progress_alone_is_no_event() -> None:
+    job = jobs.running()
+    before = jobs.story(job)
+
+    assert jobs.report(job, RUNNING, attempt=0, progress=55.0)
+
+    assert jobs.story(job) == before
+    assert jobs.fresh(job).progress == 55.0
+
+
+def test_a_new_attempt_may_begin_with_waiting() -> None:
+    job = jobs.running()
+
+    assert jobs.report(job, PENDING, attempt=1, progress=0.0)
+
+    now = jobs.fresh(job)
+    assert (now.status, now.attempt, now.progress) == (PENDING, 1, 0.0)
+    assert jobs.replayed(job) == PENDING
+
+
+def test_a_late_pending_does_not_take_a_running_job_back() -> None:
+    job = jobs.running()
+
+    assert jobs.report(job, PENDING, attempt=0, progress=0.0) is False
+
+    assert jobs.fresh(job).status == RUNNING
+
+
+def test_a_refused_request_is_sent_again_from_the_start() -> None:
+    job = jobs.sending()
+    later = timezone.now() + timedelta(minutes=5)
+
+    lifecycle.apply(job.pk, seen.NotAccepted(reason="the hourly limit is used up", next_attempt_at=later))
+    now = jobs.fresh(job)
+    assert (now.status, now.sent_at, now.next_attempt_at, now.attempts) == (QUEUED, None, later, 1)
+    assert now.note == "the hourly limit is used up"
+
+    assert lifecycle.apply(job.pk, seen.Sending())
+    assert jobs.fresh(job).note == ""
+    assert [step[0] for step in jobs.story(job)] == [Kind.STARTED, Kind.SENT, Kind.POSTPONED, Kind.SENT]
+
+
+def test_a_cancelled_job_that_was_never_sent_ends_here() -> None:
+    job = jobs.queued()
+
+    assert lifecycle.apply(job.pk, seen.CancelWished())
+
+    now = jobs.fresh(job)
+    assert now.status == CANCELLED
+    assert now.cancel_requested_at is not None
+    assert not lifecycle.apply(job.pk, seen.Sending())
+
+
+def test_a_job_cancelled_while_it_is_sent_is_stopped_once_nothing_was_started() -> None:
+    job = jobs.sending()
+    assert lifecycle.apply(job.pk, seen.CancelWished())
+    assert jobs.fresh(job).status == QUEUED
+
+    lifecycle.apply(job.pk, seen.NotAccepted(reason="busy", next_attempt_at=timezone.now()))
+
+    assert jobs.fresh(job).status == CANCELLED
+    assert jobs.endings(job) == [CANCELLED]
+
+
+def test_a_job_cancelled_while_it_is_sent_is_looked_at_at_once_when_its_id_is_known() -> None:
+    job = jobs.sending()
+    lifecycle.apply(job.pk, seen.CancelWished())
+
+    lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_1"))
+
+    now = jobs.fresh(job)
+    assert now.status == PENDING
+    assert now.next_attempt_at <= timezone.now()
+
+
+def test_an_end_in_the_future_is_told_by_our_own_clock() -> None:
+    job = jobs.accepted()
+
+    jobs.report(job, SUCCEEDED, Source.WEBHOOK, at=timezone.now() + timedelta(hours=2))
+
+    assert jobs.fresh(job).ended_at <= timezone.now()
+
+
+def test_an_error_is_kept_only_with_a_failure() -> None:
+    failed, succeeded = jobs.accepted("vg_exec_1"), jobs.accepted("vg_exec_2")
+
+    jobs.report(failed, FAILED, error={"message": "blocked", "code": "content_policy_violation"})
+    jobs.report(succeeded, SUCCEEDED, error={"message": "none of ours"})
+
+    assert jobs.fresh(failed).error == {"message": "blocked", "code": "content_policy_violation"}
+    assert jobs.fresh(succeeded).error is None
+
+
+def test_an_id_that_another_job_has_is_not_taken() -> None:
+    from django.db import IntegrityError, transaction
+
+    jobs.accepted("vg_exec_1")
+    job = jobs.sending()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_1"))
+
+    assert jobs.fresh(job).status == QUEUED
+    assert jobs.replayed(job) == QUEUED
+
+
+def test_what_is_no_observation_is_refused() -> None:
+    with pytest.raises(TypeError, match="not an observation"):
+        lifecycle.decide("succeeded", jobs.queued())  # type: ignore[arg-type]

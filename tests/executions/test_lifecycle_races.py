@@ -1,0 +1,193 @@
+"""The same job told several things at the same moment, by real threads with real transactions."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, connections, transaction
+
+from executions import inbox, lifecycle, submit, tools
+from executions import observation as seen
+from executions.models import Event, Execution, Result, WebhookDelivery
+from executions.models.event import Kind, Source
+from tests.executions import deliveries, jobs
+from tests.executions.threads import PATIENCE, together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROUNDS = range(6)
+
+
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_many_ends_at_once_make_one_end(seed: int) -> None:
+    job = jobs.running(f"vg_exec_{seed}")
+    ends = ["succeeded", "failed", "cancelled"]
+    works: list[Callable[[], bool]] = [
+        lambda number=number, end=end: deliveries.end(f"msg_{number}", f"vg_exec_{seed}", end) == "applied"
+        for number, end in enumerate(ends)
+    ]
+    works += [partial(jobs.report, job, end, results=jobs.results("vg_file_polled")) for end in ends]
+    works += [partial(jobs.report, job, "running", progress=50.0 + 10 * number) for number in range(2)]
+    works += [partial(lifecycle.apply, job.pk, seen.CancelWished())]
+    random.Random(seed).shuffle(works)
+    before = jobs.fresh(job).version
+
+    changed = together(works)
+
+    now = jobs.fresh(job)
+    assert now.is_terminal
+    assert jobs.endings(job) == [now.status]
+    assert jobs.replayed(job) == now.status
+    assert now.version == before + sum(changed)
+    assert now.ended_at is not None
+    outcomes = WebhookDelivery.objects.values_list("outcome", flat=True)
+    by_webhook = Event.objects.filter(execution=job, source=Source.WEBHOOK).count()
+    assert sorted(outcomes) == ["applied"] * by_webhook + ["too late"] * (3 - by_webhook)
+
+
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_one_delivery_ten_times_at_once_is_one(seed: int) -> None:
+    job = jobs.accepted(f"vg_exec_{seed}")
+
+    outcomes = together([partial(deliveries.end, "msg_1", f"vg_exec_{seed}", "succeeded")] * 10)
+
+    assert sorted(outcomes) == ["applied"] + ["repeat"] * 9
+    assert WebhookDelivery.objects.count() == 1
+    assert jobs.endings(job) == ["succeeded"]
+    assert Result.objects.filter(execution=job).count() == 1
+
+
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_progress_is_only_ever_seen_to_rise(seed: int) -> None:
+    job = jobs.running(f"vg_exec_{seed}")
+    told = list(itertools.product([0, 1, 2], [5.0, 40.0, 80.0]))
+    random.Random(seed).shuffle(told)
+    done = threading.Event()
+    looks: list[tuple[int, float]] = []
+
+    def look() -> bool:
+        while not done.is_set():
+            now = jobs.fresh(job)
+            looks.append((now.attempt or 0, now.progress or 0.0))
+        return False
+
+    def tell(share: list[tuple[int, float]]) -> bool:
+        try:
+            gate.wait(PATIENCE)
+            for attempt, progress in share:
+                jobs.report(job, "running", attempt=attempt, progress=progress)
+            return True
+        finally:
+            if gate.wait(PATIENCE) == 0:
+                done.set()
+
+    gate = threading.Barrier(3)
+    together([look, *(partial(tell, told[number::3]) for number in range(3))])
+
+    assert looks == sorted(looks)
+    now = jobs.fresh(job)
+    assert (now.attempt, now.progress) == (2, 80.0)
+    attempts = Event.objects.filter(execution=job, kind=Kind.ATTEMPT)
+    assert list(attempts.values_list("detail__attempt", flat=True)) in ([1, 2], [2])
+    assert jobs.replayed(job) == "running"
+
+
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_a_wish_to_stop_and_the_request_that_leaves_agree(seed: int) -> None:
+    job = jobs.queued()
+
+    together(
+        [lambda kind=kind: lifecycle.apply(job.pk, kind()) for kind in (seen.CancelWished, seen.Sending)]
+    )
+
+    now = jobs.fresh(job)
+    if now.status == "cancelled":
+        assert now.sent_at is None, "it ended here, so VideoGen must never have heard of it"
+    else:
+        assert now.status == "queued"
+        assert now.sent_at is not None
+        assert now.cancel_requested_at is not None
+    assert jobs.replayed(job) == now.status
+
+
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_one_form_sent_by_many_threads_is_one_job(seed: int, ann: Any) -> None:
+    tool = tools.find("generate-image")
+
+    started = together(
+        [partial(submit.start, tool=tool, body={"prompt": "x"}, user_id=ann.pk, key="once")] * 6
+    )
+
+    assert len({job.pk for job, _ in started}) == 1
+    assert sorted(is_new for _, is_new in started) == [False] * 5 + [True]
+    assert Execution.objects.count() == 1
+    assert Event.objects.count() == 1
+
+
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_an_id_for_two_jobs_at_once_goes_to_one(seed: int) -> None:
+    sent = [jobs.sending(), jobs.sending()]
+
+    def accept(job: Execution) -> bool:
+        try:
+            return lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_same"))
+        except IntegrityError:
+            return False
+
+    assert sorted(together([partial(accept, job) for job in sent])) == [False, True]
+    assert sorted(jobs.fresh(job).status for job in sent) == ["pending", "queued"]
+
+
+# --- a delivery that crosses the answer which names its job ---------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_a_delivery_and_the_answer_that_names_its_job_cross(seed: int) -> None:
+    remote_id = f"vg_exec_{seed}"
+    job = jobs.sending()
+
+    def accept() -> str:
+        lifecycle.apply(job.pk, seen.Accepted(remote_id=remote_id))
+        inbox.apply_waiting(remote_id)
+        return "accepted"
+
+    together([accept, partial(deliveries.end, "msg_1", remote_id, "succeeded")])
+
+    assert jobs.fresh(job).status == "succeeded"
+    assert WebhookDelivery.objects.get().outcome == "applied"
+    assert jobs.endings(job) == ["succeeded"]
+
+
+def test_a_delivery_that_is_committed_after_the_answer_was_taken_in_still_counts() -> None:
+    if connection.vendor == "sqlite":
+        # One writer at a time: there the delivery is committed either before the answer or after it was read.
+        assert connection.settings_dict["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+        return
+    job = jobs.sending()
+    stored, accepted = threading.Event(), threading.Event()
+
+    def deliver_slowly() -> None:
+        try:
+            with transaction.atomic():
+                assert deliveries.end("msg_1", "vg_exec_slow", "succeeded") == "unknown job"
+                stored.set()
+                assert accepted.wait(PATIENCE)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=deliver_slowly)
+    thread.start()
+    assert stored.wait(PATIENCE)
+    lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_slow"))
+    inbox.apply_waiting("vg_exec_slow")
+    accepted.set()
+    thread.join(PATIENCE)
+
+    assert jobs.fresh(job).status == "succeeded"
+    assert WebhookDelivery.objects.get().outcome == "applied"

@@ -1,0 +1,26 @@
+"""Work that is done at the same moment, in threads with database connections of their own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connections
+
+PATIENCE = 30  # seconds for all to have come, and for each to be done
+
+
+def together[T](works: Sequence[Callable[[], T]]) -> list[T]:
+    """Begin all of `works` at once; what each returned, in their order. Raises what one of them raised."""
+    gate = threading.Barrier(len(works))
+
+    def begin(work: Callable[[], T]) -> T:
+        try:
+            gate.wait(PATIENCE)
+            return work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(max_workers=len(works)) as pool:
+        return [future.result(PATIENCE) for future in [pool.submit(begin, work) for work in works]]

@@ -1,0 +1,119 @@
+"""A job under watch: whatever it is told, what must be true of its row and its events is checked after it."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+from hypothesis.stateful import RuleBasedStateMachine
+
+from executions import lifecycle
+from executions import observation as seen
+from executions.models import Event, Execution
+from executions.models.event import Kind, Source
+from executions.signals import execution_changed
+from executions.statuses import TERMINAL
+from tests.executions import jobs
+
+Step = tuple[str, str, str, str, bool]
+
+
+@dataclass(frozen=True)
+class News:
+    """One thing that comes to be known: by which way, and how the house is told (True: it changed the job)."""
+
+    source: Source
+    tell: Callable[[], bool]
+
+
+class WatchedJob(RuleBasedStateMachine):
+    """What can happen to it is added by the rules of a subclass, each of which ends in `happen`."""
+
+    # How many steps ended in which status, over all stories of a run.
+    reached: Counter[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[uuid.UUID, str, str, bool]] = []
+        execution_changed.connect(self.hear)
+        self.job = jobs.queued()
+        self.past: list[News] = []
+        self.ended_as: str | None = None
+        self.row, self.events = self.read_row(), self.read_events()
+
+    def hear(self, *, execution_id: uuid.UUID, from_status: str, to_status: str, **_: Any) -> None:
+        self.heard.append((execution_id, from_status, to_status, connection.in_atomic_block))
+
+    def teardown(self) -> None:
+        execution_changed.disconnect(self.hear)
+
+    def remote_id(self, other: bool = False) -> str:
+        return f"vg_exec_{'other_' if other else ''}{self.job.pk}"
+
+    def observe(self, observation: seen.Observation) -> None:
+        self.happen(News(observation.source, lambda: lifecycle.apply(self.job.pk, observation)))
+
+    def happen(self, news: News) -> None:
+        self.past.append(news)
+        before, events = self.row, self.events
+        self.heard.clear()
+
+        with transaction.atomic():
+            changed = news.tell()
+            assert self.heard == [], "told before it was true"
+
+        self.row, self.events = self.read_row(), self.read_events()
+        after = self.row
+        self.reached[after["status"]] += 1
+        assert changed == (after != before)
+        assert after["version"] == before["version"] + int(changed)
+        told = [(self.job.pk, before["status"], after["status"], False)]
+        assert self.heard == (told if changed else [])
+        self.check_events(before["status"], after["status"], events, changed, news.source)
+        self.check_end(after)
+        self.check_progress(before, after)
+
+    def check_events(
+        self, before: str, after: str, earlier: list[Step], changed: bool, source: Source
+    ) -> None:
+        """The events tell exactly what happened: replaying them leads to the status."""
+        assert self.events[: len(earlier)] == earlier, "history was rewritten"
+        fresh = self.events[len(earlier) :]
+        assert len(fresh) <= int(changed)
+        assert before == after or [step[1:3] for step in fresh] == [(before, after)]
+        for kind, start, end, brought_by, has_delivery in fresh:
+            assert (start, end, brought_by) == (before, after, source)
+            assert (kind == Kind.STATUS) == (start != end)
+            assert not has_delivery or source == Source.WEBHOOK
+        assert self.events[-1][2] == after
+
+    def check_end(self, row: dict[str, Any]) -> None:
+        assert self.ended_as in (None, row["status"]), "a terminal status was left"
+        if row["status"] in TERMINAL:
+            self.ended_as = row["status"]
+            assert row["ended_at"] <= timezone.now()
+            assert row["next_attempt_at"] is None
+        else:
+            assert row["ended_at"] is None
+        told = [end for _, start, end, *_ in self.events if end in TERMINAL and start != end]
+        assert told == ([] if self.ended_as is None else [self.ended_as])
+
+    def check_progress(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        old, new = before["attempt"] or 0, after["attempt"] or 0
+        assert new >= old, "an attempt went back"
+        if new == old and before["progress"] is not None:
+            assert after["progress"] is not None
+            assert after["progress"] >= before["progress"], "progress went back within an attempt"
+
+    def read_row(self) -> dict[str, Any]:
+        return Execution.objects.filter(pk=self.job.pk).values().get()
+
+    def read_events(self) -> list[Step]:
+        columns = ("kind", "from_status", "to_status", "source", "delivery_id")
+        events = Event.objects.filter(execution=self.job).values_list(*columns)
+        return [(*told, delivery_id is not None) for *told, delivery_id in events]

@@ -1,0 +1,85 @@
+"""Stands between the domain and the sandbox, and keeps answers back until it is told to hand them out."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+
+@dataclass
+class Held:
+    """An answer that the sandbox has given and that nobody has seen yet."""
+
+    request: str
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Relay:
+    """Passes requests on to `upstream`, one connection each. `holding` is a pattern over "METHOD /path"."""
+
+    def __init__(self, upstream: str) -> None:
+        parts = urlsplit(upstream)
+        self._host, self._port = parts.hostname, parts.port
+        self.holding = ""
+        self.held: asyncio.Queue[Held] = asyncio.Queue()
+        self.passed: list[str] = []
+        """Each request as "METHOD /path", in the order in which they came."""
+        self.finished: list[str] = []
+        """The held requests that have been answered since."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def stop(self) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def next_held(self) -> Held:
+        async with asyncio.timeout(10):
+            return await self.held.get()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            lines = head.decode("latin-1").split("\r\n")
+            method, target, _ = lines[0].split(" ")
+            lengths = [line.split(":")[1] for line in lines if line.lower().startswith("content-length:")]
+            body = await reader.readexactly(int(lengths[0]) if lengths else 0)
+            request = f"{method} {target}"
+            self.passed.append(request)
+            answer = await self._asked(lines, body)
+            if self.holding and fnmatch.fnmatchcase(request, self.holding):
+                held = Held(request)
+                await self.held.put(held)
+                await held.go.wait()
+                writer.write(answer)
+                await writer.drain()
+                self.finished.append(request)
+                return
+            writer.write(answer)
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.transport.abort() if task.cancelled() else writer.close()
+
+    async def _asked(self, lines: list[str], body: bytes) -> bytes:
+        """The sandbox's whole answer; it closes the connection after it."""
+        kept = [line for line in lines if line and not line.lower().startswith("connection:")]
+        reader, writer = await asyncio.open_connection(self._host, self._port)
+        writer.write("\r\n".join([*kept, "Connection: close", "", ""]).encode("latin-1") + body)
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer

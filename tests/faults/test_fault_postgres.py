@@ -1,0 +1,102 @@
+"""PostgreSQL that goes away under load and comes back: row 56. The server is one of our own, in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from benchmarks.cluster import Cluster, programs
+from soak.site import PASSWORD, Site
+from tests.dashboard.serving import eventually, token
+from tests.faults import scenes
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="needs PostgreSQL"
+)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    assert programs() is not None, "the programs of a PostgreSQL server are needed beside DATABASE_URL"
+    with Cluster() as cluster, Site(tmp_path, cluster) as site:
+        yield site
+
+
+@pytest.fixture
+def people(site: Site) -> Iterator[list[httpx.Client]]:
+    """A person at each of the two servers."""
+    with ExitStack() as opened:
+        yield [_signed_in(opened, server.url) for server in site.servers]
+
+
+def _signed_in(opened: ExitStack, url: str) -> httpx.Client:
+    browser = opened.enter_context(httpx.Client(base_url=url, timeout=30, trust_env=False))
+    browser.get("/sign-in/").raise_for_status()
+    form = {"username": "soak", "password": PASSWORD, **token(browser)}
+    assert browser.post("/sign-in/", data=form).status_code == 302
+    return browser
+
+
+def start(browser: httpx.Client, prompt: str, key: str) -> int:
+    form = {**scenes.form(prompt), "key": key, "quality": "STANDARD", **token(browser)}
+    return browser.post("/tools/generate-image/", data=form).status_code
+
+
+def test_a_restart_of_postgresql_is_said_and_survived(site: Site, people: list[httpx.Client]) -> None:
+    """Fault 56: while it is away pages say so and nothing is lost; afterwards every process works, and no job is doubled."""
+    keys = {scenes.words() + " [fail]": uuid.uuid4().hex for _ in range(6)}
+    before, during = list(keys)[:3], list(keys)[3:]
+    for number, prompt in enumerate(before):
+        assert start(people[number % 2], prompt, keys[prompt]) == 303
+
+    assert site.cluster is not None
+    site.cluster.stop("immediate")
+    # Each of these waits for a connection as long as the pool does, so there are few of them.
+    page = people[0].get("/executions/")
+    assert page.status_code == 503
+    assert "The database cannot be reached" in page.text
+    assert start(people[0], during[0], keys[during[0]]) == 503
+    for browser in people:
+        assert browser.get("/readyz").status_code == 503
+        assert browser.get("/healthz").status_code == 200, "the process lives, and need not be restarted"
+    site.cluster.start()
+
+    for browser in people:
+        eventually(lambda browser=browser: browser.get("/readyz").status_code == 200, 60)
+    # A restart that is over before anybody asks: every connection of every pool is a dead one then.
+    site.cluster.stop("immediate")
+    site.cluster.start()
+    for browser in people:
+        assert {browser.get("/executions/").status_code for _ in range(25)} == {200}
+    for number, prompt in enumerate(keys):
+        assert start(people[number % 2], prompt, keys[prompt]) == 303, "the same forms once more"
+
+    with psycopg.connect(site.cluster.url(), autocommit=True) as database:
+
+        def ends() -> dict[str, tuple[str, int]]:
+            rows = database.execute(
+                "SELECT prompt, status, (SELECT count(*) FROM executions_event e WHERE e.execution_id = j.id"
+                " AND e.to_status IN ('succeeded', 'failed', 'cancelled') AND e.from_status <> e.to_status)"
+                " FROM executions_execution j WHERE ended_at IS NOT NULL"
+            )
+            return {prompt: (status, ended) for prompt, status, ended in rows}
+
+        eventually(lambda: ends().keys() == keys.keys(), 120)
+        assert set(ends().values()) == {("failed", 1)}
+        total = database.execute("SELECT count(*) FROM executions_execution").fetchone()
+    assert total == (6,)
+    there = site.control("GET", "truth")["executions"]
+    assert sorted(each["request"]["prompt"] for each in there) == sorted(keys)
+    for program in site.programs:
+        assert program.end() == 0
+        assert not re.search(r"Task was destroyed|never retrieved", program.log.read_text())
+    for browser in people:
+        browser.close()

@@ -1,0 +1,7 @@
+"""What tests of the history share: people's browsers, and VideoGen out of reach unless `account` is asked for."""
+
+from __future__ import annotations
+
+from tests.dashboard.conftest import _no_open_connections, _nobody_there, ada, ann, ben
+
+__all__ = ["_no_open_connections", "_nobody_there", "ada", "ann", "ben"]

@@ -1,0 +1,157 @@
+"""The history's page: filters in the address, saved views for the team, columns, what is new, and the whole as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.test import AsyncClient
+
+from dashboard import history
+from executions import runtime
+from executions.models import Event, SavedFilter
+from executions.models.event import ActKind
+from tests.dashboard.browsers import Browser, text
+from tests.dashboard.work import job
+
+URL = "/executions/"
+pytestmark = pytest.mark.django_db
+
+
+# --- filters ----------------------------------------------------------------------------------------------
+
+
+def test_filters_are_said_and_kept_in_every_link(ann: Browser, ben: Browser) -> None:
+    job(ann.user, "failed", "a lost pier")
+    query = f"status=failed&status=-running&person={ann.user.pk}&when=7d&q=pier"
+    page = ann.get(f"{URL}?{query}")
+    words = text(page)
+    assert "failed, not running" in words
+    assert "last 7 days" in words
+    assert "a lost pier" in words
+    source = page.content.decode().replace("&amp;", "&")
+    assert f"/executions/export.csv?{query}" in source
+    assert f"{query}&view=gallery" in source
+    assert f"{query}&sort=longest" in source
+    assert "<mark>pier</mark>" in source
+
+
+@pytest.mark.parametrize("query", ["person=x", "person=99999999999999999999", "batch=1", "when=never", "from=2026-13-01", "to=0000-00-00", "to=9999-12-31", "min=-1", "max=nan", "max=inf", "min=1e400", "origin=moon", "sort=x", "view=x", "top=x", "columns=x", "status=", "q=%00"])  # fmt: skip
+def test_what_cannot_be_understood_is_left_out(query: str, ann: Browser) -> None:
+    job(ann.user, prompt="a pier")
+    answer = ann.get(f"{URL}?{query}")
+    assert answer.status_code == 200
+    assert "a pier" in text(answer)
+
+
+def test_a_day_is_included_to_its_end(ann: Browser) -> None:
+    today = job(ann.user, prompt="a pier").created_at.date().isoformat()
+    assert "a pier" in text(ann.get(f"{URL}?from={today}&to={today}"))
+    assert "Nothing matches." in text(ann.get(f"{URL}?to=2020-01-01"))
+
+
+def test_columns_are_remembered(ann: Browser) -> None:
+    job(ann.user)
+    answer = ann.post(f"{URL}columns/", {"column": ["tool", "batch", "nonsense"], "query": "status=queued"})
+    assert answer["Location"] == f"{URL}?status=queued"
+    assert 'data-columns="tool batch"' in ann.get(URL).content.decode()
+
+
+# --- saved views ------------------------------------------------------------------------------------------
+
+
+def test_a_view_is_saved_for_the_whole_team(ann: Browser, ben: Browser, ada: Browser) -> None:
+    form = {"name": " Failed \x00 here ", "query": "q=&status=failed&when=never&status=failed&offset=9"}
+    assert ann.post(f"{URL}views/", form)["Location"] == f"{URL}?status=failed"
+    view = SavedFilter.objects.get()
+    assert (view.name, view.query) == ("Failed here", "status=failed")
+    page = ben.get(URL).content.decode()
+    assert f'href="{URL}?status=failed" title="Saved by ann"' in page
+    here = ben.get(f"{URL}?status=failed").content.decode()
+    assert f"{URL}views/{view.pk}/forget/" not in here, "it is not his to remove"
+    assert ben.post(f"{URL}views/{view.pk}/forget/").status_code == 403
+    assert f"{URL}views/{view.pk}/forget/" in ada.get(f"{URL}?status=failed").content.decode()
+    assert ada.post(f"{URL}views/{view.pk}/forget/").status_code == 303
+    assert not SavedFilter.objects.exists()
+
+
+def test_a_name_is_taken_once(ann: Browser, ben: Browser) -> None:
+    ann.post(f"{URL}views/", {"name": "Mine", "query": "status=failed"})
+    ben.post(f"{URL}views/", {"name": "Mine", "query": "status=queued"})
+    assert "There is a view called “Mine” already" in text(ben.get(URL))
+    assert SavedFilter.objects.get().query == "status=failed"
+    ben.post(f"{URL}views/", {"name": "  ", "query": "status=queued"})
+    assert "A view needs a name" in text(ben.get(URL))
+
+
+# --- what is new ------------------------------------------------------------------------------------------
+
+
+def test_only_what_matches_counts_as_new(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    top = job(ann.user, "failed", "a lost pier")
+    assert "new" not in text(ann.get(f"{URL}fresh/?top={top.pk}"))
+    job(ann.user, "failed", "another")
+    job(ann.user, "succeeded", "a third")
+    assert "2 new at the top" in text(ann.get(f"{URL}fresh/?top={top.pk}"))
+    filtered = ann.get(f"{URL}fresh/?status=failed&top={top.pk}")
+    assert "1 new at the top" in text(filtered)
+    assert f'href="{URL}?status=failed"' in filtered.content.decode()
+    monkeypatch.setattr(history, "MOST_NEW", 1)
+    assert "more than 1 new" in text(ann.get(f"{URL}fresh/?top={top.pk}"))
+    assert ann.get(f"{URL}fresh/?top=nonsense").status_code == 200
+
+
+def test_a_page_asked_again_stands_as_it_stood(ann: Browser) -> None:
+    top = job(ann.user, prompt="a pier")
+    assert f"top={top.pk}" in ann.get(URL).content.decode()
+    job(ann.user, prompt="a newer quay")
+    assert "a newer quay" not in text(ann.get(f"{URL}?top={top.pk}"))
+    assert "a newer quay" in text(ann.get(URL))
+
+
+# --- the whole as a file ----------------------------------------------------------------------------------
+
+
+async def downloaded(browser: Browser, path: str) -> str:
+    answer = await browser.aget(path)
+    assert answer.status_code == 200
+    return b"".join([piece async for piece in answer.streaming_content]).decode("utf-8-sig")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_what_is_filtered_is_exported_as_csv(ann: Browser) -> None:
+    await runtime.in_db(job, ann.user, "failed", "=cmd|' /C calc'!A0", error={"message": "No.", "code": "x1"})
+    await runtime.in_db(job, ann.user, "succeeded", "a pier")
+    rows = list(csv.DictReader(io.StringIO(await downloaded(ann, f"{URL}export.csv?status=failed"))))
+    [row] = rows
+    assert row["prompt"] == "'=cmd|' /C calc'!A0", "no spreadsheet takes it for a formula"
+    assert (row["status"], row["person"], row["error_code"], row["error"]) == ("failed", "ann", "x1", "No.")
+    assert datetime.fromisoformat(row["started_at"]).tzinfo is not None
+    assert float(row["took_seconds"]) >= 0
+    event = await runtime.in_reader(Event.objects.get, kind=ActKind.EXPORTED)
+    assert (event.actor_id, event.subject_name, event.detail) == (
+        ann.user.pk,
+        "history",
+        {"query": "status=failed", "format": "csv"},
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_everything_is_exported_as_json_lines(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    from executions.finding import pages
+
+    monkeypatch.setattr(pages, "CHUNK", 4)
+    for number in range(10):
+        await runtime.in_db(job, ann.user, "queued", f"pier {number} ☂")
+    rows = [json.loads(line) for line in (await downloaded(ann, f"{URL}export.jsonl")).splitlines()]
+    assert [row["prompt"] for row in rows] == [f"pier {number} ☂" for number in range(9, -1, -1)]
+    assert rows[0]["ended_at"] is None
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_nobody_exports_without_signing_in(db: Any) -> None:
+    assert (await AsyncClient().get(f"{URL}export.csv")).status_code == 302

@@ -1,0 +1,180 @@
+"""Many jobs at once: frozen when they are shown, confirmed with a reason where something is lost, done once, told one by one."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from executions import lifecycle, selecting
+from executions import observation as seen
+from executions.models import Event, Execution, Selection
+from executions.models.event import FileKind, Kind
+from tests.dashboard.browsers import Browser, text
+from tests.dashboard.work import job
+
+URL = "/executions/choose/"
+pytestmark = pytest.mark.django_db
+
+
+def chosen(browser: Browser, act: str, *jobs: Execution) -> str:
+    """The address of the page that asks once more."""
+    answer = browser.post(URL, {"act": act, "job": [str(each.pk) for each in jobs]})
+    assert answer.status_code == 303
+    return answer["Location"]
+
+
+def test_a_cancel_hits_what_was_shown_and_no_more(ann: Browser) -> None:
+    jobs = [job(ann.user, status, f"{status} pier") for status in ("queued", "running", "succeeded")]
+    url = chosen(ann, "cancel", *jobs)
+    page = text(ann.get(url))
+    assert "Cancel 2 jobs?" in page
+    assert "has ended: left alone" in page
+    late = job(ann.user, "queued", "a late pier")
+    assert ann.post(url, {"reason": "  the wrong \x00 file "}).status_code == 303
+    queued, running, succeeded = (Execution.objects.get(pk=each.pk) for each in jobs)
+    assert (queued.status, queued.cancel_reason) == ("cancelled", "the wrong file")
+    assert running.cancel_requested_by_id == ann.user.pk
+    assert running.cancel_reason == "the wrong file"
+    assert succeeded.cancel_requested_at is None
+    assert Execution.objects.get(pk=late.pk).status == "queued"
+    event = Event.objects.get(execution=running, kind=Kind.CANCEL_REQUESTED)
+    assert event.detail == {"reason": "the wrong file"}
+    told = text(ann.get(url))
+    assert "What became of the cancel" in told
+    for words in ("cancelled before it was sent", "VideoGen was asked to cancel it", "had ended: succeeded"):
+        assert words in told
+
+
+def test_without_a_reason_nothing_is_cancelled(ann: Browser) -> None:
+    running = job(ann.user, "running")
+    url = chosen(ann, "cancel", running)
+    for reason in ("", "   ", "\x00"):
+        answer = ann.post(url, {"reason": reason})
+        assert answer.status_code == 422
+        assert "Say why, in a few words" in text(answer)
+    assert Execution.objects.get(pk=running.pk).cancel_requested_at is None
+    assert Selection.objects.get().done_at is None
+
+
+def test_done_twice_it_is_done_once(ann: Browser) -> None:
+    ended = job(ann.user, "failed", "a lost pier")
+    url = chosen(ann, "again", ended)
+    assert ann.post(url).status_code == ann.post(url).status_code == 303
+    assert Execution.objects.filter(prompt="a lost pier").count() == 2
+
+
+def test_a_member_cancels_only_their_own_and_an_admin_any(ann: Browser, ben: Browser, ada: Browser) -> None:
+    mine, theirs = job(ben.user, "running"), job(ann.user, "running")
+    url = chosen(ben, "cancel", mine, theirs)
+    assert "is not yours: left alone" in text(ben.get(url))
+    ben.post(url, {"reason": "late"})
+    assert Execution.objects.get(pk=mine.pk).cancel_requested_at is not None
+    assert Execution.objects.get(pk=theirs.pk).cancel_requested_at is None
+    assert "left alone: it is not yours" in text(ben.get(url))
+    ada.post(chosen(ada, "cancel", theirs), {"reason": "too dear"})
+    assert Execution.objects.get(pk=theirs.pk).cancel_requested_by_id == ada.user.pk
+
+
+def test_who_lost_the_right_meanwhile_cancels_nothing(ann: Browser, ada: Browser) -> None:
+    """What may be done is asked again when it is done."""
+    running = job(ann.user, "running")
+    url = chosen(ada, "cancel", running)
+    ada.user.is_staff = False
+    ada.user.save()
+    ada.post(url, {"reason": "late"})
+    assert Execution.objects.get(pk=running.pk).cancel_requested_at is None
+
+
+def test_results_are_archived_with_the_reason(ann: Browser) -> None:
+    made, failed = job(ann.user, "succeeded", results=2), job(ann.user, "failed")
+    url = chosen(ann, "archive", made, failed)
+    assert "Archive the results of 1 job?" in text(ann.get(url))
+    ann.post(url, {"reason": "a client said no"})
+    files = [result.file for result in made.results.select_related("file")]
+    assert all(file.archived_at for file in files)
+    events = Event.objects.filter(kind=FileKind.ARCHIVED)
+    assert [event.detail for event in events] == [{"reason": "a client said no"}] * 2
+    assert "had nothing to archive" in text(ann.get(url))
+
+
+def test_run_again_starts_a_job_of_ones_own_for_each(ann: Browser, ben: Browser) -> None:
+    theirs, running = job(ann.user, "failed", "a lost pier"), job(ann.user, "running")
+    url = chosen(ben, "again", theirs, running)
+    assert "cannot be started again by you: left alone" in text(ben.get(url))
+    ben.post(url)
+    [fresh] = Execution.objects.filter(created_by=ben.user)
+    assert (fresh.prompt, fresh.request_body, fresh.status) == ("a lost pier", theirs.request_body, "queued")
+
+
+def test_only_whoever_chose_sees_it(ann: Browser, ben: Browser, ada: Browser) -> None:
+    url = chosen(ann, "cancel", job(ann.user, "running"))
+    for other in (ben, ada):
+        assert other.get(url).status_code == other.post(url, {"reason": "x"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"act": "cancel"},
+        {"act": "explode", "job": [str(uuid.uuid4())]},
+        {"act": "cancel", "job": ["x", "\x00", "9" * 5000]},
+        {"act": "cancel", "job": [str(uuid.uuid4())]},
+    ],
+)
+def test_what_names_no_job_leads_back(form: dict[str, Any], ann: Browser) -> None:
+    answer = ann.post(URL, {**form, "query": "status=failed"})
+    assert (answer.status_code, answer["Location"]) == (303, "/executions/?status=failed")
+    assert not Selection.objects.exists()
+
+
+def test_so_many_and_no_more(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selecting, "MOST", 3)
+    chosen(ann, "cancel", *(job(ann.user, "running") for _ in range(5)))
+    assert len(Selection.objects.get().ids) == 3
+
+
+# --- a cancel, told to its end ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "ended", "words"),
+    [
+        (10.0, 8.8, "too late by 1.2 s, the result was kept"),
+        (8.8, 10.0, "too late: it ended 1.2 s after that, the result was kept"),
+    ],
+)
+def test_a_cancel_that_came_too_late_says_by_how_much(
+    asked: float, ended: float, words: str, ann: Browser
+) -> None:
+    from datetime import timedelta
+
+    running = job(ann.user, "running", "a slow pier")
+    began = running.created_at - timedelta(minutes=1)
+    lifecycle.apply(
+        running.pk,
+        seen.CancelWished(actor_id=ann.user.pk, at=began + timedelta(seconds=asked), reason="wrong file"),
+    )
+    lifecycle.apply(
+        running.pk,
+        seen.Reported(
+            source=seen.Source.WEBHOOK, status="succeeded", at=began + timedelta(seconds=ended), answer={}
+        ),
+    )
+    for url in ("/executions/", "/executions/?view=gallery", f"/executions/{running.pk}/"):
+        page = text(ann.get(url))
+        assert words in page, url
+        assert "asked by ann" in page
+        assert "wrong file" in page
+
+
+def test_a_cancel_that_worked_says_so(ann: Browser) -> None:
+    running = job(ann.user, "running")
+    ann.post(f"/executions/{running.pk}/cancel/", {"reason": "twice the same"})
+    assert "VideoGen has been asked" in text(ann.get("/executions/"))
+    lifecycle.apply(running.pk, seen.Reported(source=seen.Source.POLL, status="cancelled", answer={}))
+    page = text(ann.get(f"/executions/{running.pk}/"))
+    assert "stopped after" in page
+    assert "twice the same" in page

@@ -1,0 +1,77 @@
+"""The rooms import only what docs/architecture.md allows them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.house.plan import ROOMS, ROOT, forbidden_imports, imports, modules
+
+RULES = {
+    # folder: what none of its modules may import
+    "executions": ("dashboard", "sandbox"),
+    "executions/videogen": ("django", "channels", "asgiref", "dashboard", "sandbox"),
+    "dashboard": ("sandbox",),
+    "sandbox": ("executions", "dashboard", "django"),
+    "benchmarks": ("sandbox",),
+    "soak": ("dashboard", "sandbox"),
+}
+OWN = "executions.videogen"
+
+
+@pytest.mark.parametrize("folder", RULES)
+def test_no_room_imports_what_it_may_not(folder: str) -> None:
+    assert forbidden_imports(ROOT, folder, *RULES[folder]) == []
+
+
+def test_the_client_imports_nothing_of_the_domain_but_itself() -> None:
+    domain = [
+        f"{module}:{line} imports {name}"
+        for module in modules(ROOT, "executions/videogen")
+        for line, name in imports(ROOT, module)
+        if name.split(".")[0] == "executions" and not (name == OWN or name.startswith(f"{OWN}."))
+    ]
+
+    assert domain == []
+
+
+def test_the_dashboard_is_what_calls_the_domain_and_every_room_is_read() -> None:
+    """An empty folder would pass every rule."""
+    for room in ROOMS:
+        assert len(modules(ROOT, room)) > 20
+    used = {name for module in modules(ROOT, "dashboard") for _, name in imports(ROOT, module)}
+    assert any(name.startswith("executions.") for name in used)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import dashboard",
+        "import os, dashboard.live as live",
+        "from dashboard import live",
+        "from dashboard.live import render",
+        "def f():\n    from dashboard import live",
+        "if True:\n    import dashboard.settings",
+        "import importlib\nimportlib.import_module('dashboard.live')",
+        "__import__('dashboard')",
+        "from ..dashboard import live",
+    ],
+)
+def test_a_planted_import_is_found(tmp_path: Path, code: str) -> None:
+    ast.parse(code)
+    (tmp_path / "executions").mkdir()
+    (tmp_path / "executions" / "planted.py").write_text(code)
+
+    assert len(forbidden_imports(tmp_path, "executions", "dashboard")) == 1
+
+
+@pytest.mark.parametrize(
+    "code", ["import dashboards", "from executions import dashboard_words", "from . import models"]
+)
+def test_what_only_looks_alike_is_no_offence(tmp_path: Path, code: str) -> None:
+    (tmp_path / "executions").mkdir()
+    (tmp_path / "executions" / "planted.py").write_text(code)
+
+    assert forbidden_imports(tmp_path, "executions", "dashboard") == []

@@ -1,0 +1,81 @@
+"""Only executions/lifecycle.py writes a job's status; the check itself is proven on planted offences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.house.plan import ROOT
+from tests.house.status_writers import LIFECYCLE, status_writers
+
+OFFENCES = {
+    "an UPDATE": "Execution.objects.filter(pk=1).update(status='failed')",
+    "an UPDATE, awaited": "async def f(rows):\n    await rows.aupdate(note='', status='failed')",
+    "an UPDATE by a dictionary": "rows.update(**{'status': 'failed', 'note': ''})",
+    "an UPDATE by a dictionary made before": "columns = {'status': 'failed'}\nrows.update(**columns)",
+    "an UPDATE by a dictionary completed before": "columns = {}\ncolumns['status'] = 'failed'\nrows.update(**columns)",
+    "an UPDATE by dict()": "columns = dict(status='failed')\nrows.update(note='', **columns)",
+    "an attribute": "def f(job):\n    job.status = 'failed'",
+    "an attribute with a type": "def f(job):\n    job.status: str = 'failed'",
+    "two attributes at once": "def f(job):\n    job.note, job.status = '', 'failed'",
+    "an attribute deep inside": "def f(result):\n    result.execution.status = 'failed'",
+    "setattr": "def f(job):\n    setattr(job, 'status', 'failed')",
+    "bulk_update": "Execution.objects.bulk_update(jobs, ['note', 'status'])",
+    "bulk_update by keyword": "Execution.objects.bulk_update(objs=jobs, fields=('status',))",
+    "save": "def f(job):\n    job.save(update_fields=['status'])",
+    "a new row": "Execution(tool='generate-image', status='failed')",
+    "create": "Execution.objects.create(status='failed')",
+    "update_or_create": "Execution.objects.update_or_create(pk=1, defaults={'status': 'failed'})",
+}
+HARMLESS = {
+    "a filter": "Execution.objects.filter(status='failed').update(note='')",
+    "a comparison": "def f(job):\n    return job.status == 'failed'",
+    "what was seen of a stranger": "Stranger.objects.filter(pk=1).update(status='failed')",
+    "another column": "Execution.objects.filter(pk=1).update(next_attempt_at=None)",
+    "an error's own": "class E(Exception):\n    def __init__(self, status):\n        self.status = status",
+    "an answer": "def f(job):\n    return {'status': job.status}",
+    "a list of columns that is read": "Execution.objects.values_list('status')",
+}
+
+
+def planted(tree: Path, module: str, code: str) -> Path:
+    """A tree with the lifecycle, and one other module."""
+    for path, words in ((LIFECYCLE, "def f(job):\n    job.status = 'failed'\n"), (Path(module), code + "\n")):
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text(words)
+    return tree
+
+
+def test_only_the_lifecycle_writes_a_jobs_status() -> None:
+    assert status_writers(ROOT) == []
+    assert (ROOT / LIFECYCLE).exists()
+
+
+@pytest.mark.parametrize("module", ["executions/shortcut.py", "dashboard/views/shortcut.py"])
+@pytest.mark.parametrize("code", OFFENCES.values(), ids=OFFENCES)
+def test_a_planted_offence_is_found(tmp_path: Path, module: str, code: str) -> None:
+    found = status_writers(planted(tmp_path, module, code))
+
+    assert len(found) == 1
+    assert found[0].startswith(f"{module}:")
+
+
+def test_a_job_may_not_write_its_own_status_in_its_model(tmp_path: Path) -> None:
+    code = "class Execution:\n    def end(self):\n        self.status = 'failed'"
+
+    assert status_writers(planted(tmp_path, "executions/models/execution.py", code)) == [
+        "executions/models/execution.py:3 sets self.status"
+    ]
+
+
+@pytest.mark.parametrize("code", HARMLESS.values(), ids=HARMLESS)
+def test_what_only_reads_is_no_offence(tmp_path: Path, code: str) -> None:
+    assert status_writers(planted(tmp_path, "executions/shortcut.py", code)) == []
+
+
+def test_the_lifecycle_itself_is_seen_by_the_check(tmp_path: Path) -> None:
+    """Under another name the real module would be found: the check is not blind to how it writes."""
+    code = (ROOT / LIFECYCLE).read_text()
+
+    assert status_writers(planted(tmp_path, "executions/other.py", code)) != []

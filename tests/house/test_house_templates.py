@@ -1,0 +1,74 @@
+"""Pages carry no script or style of their own: the content security policy would refuse it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.house.plan import ROOT
+
+COMMENTS = re.compile(r"\{#.*?#\}|\{% comment.*?endcomment %\}|<!--.*?-->", re.DOTALL)
+OFFENCES = {
+    "an inline script": re.compile(r"<script(?![^>]*\ssrc=)[^>]*>", re.IGNORECASE),
+    "an inline style": re.compile(r"<style[\s>]", re.IGNORECASE),
+    "a style attribute": re.compile(r"""<[^>]*\sstyle\s*=""", re.IGNORECASE | re.DOTALL),
+    "an event handler": re.compile(r"""<[^>]*\son[a-z]+\s*=\s*["'{]""", re.IGNORECASE | re.DOTALL),
+    "a script address": re.compile(r"""=\s*["']\s*javascript:""", re.IGNORECASE),
+    "htmx code": re.compile(r"""\shx-on[:\w-]*\s*=|=\s*["']js:""", re.IGNORECASE),
+}
+
+
+def offences(root: Path) -> list[str]:
+    pages = [path for path in sorted((root / "templates").rglob("*")) if path.is_file()]
+    assert pages, "there are no templates here"
+    return [
+        f"{path.relative_to(root)}: {name}"
+        for path in pages
+        for name, pattern in OFFENCES.items()
+        if pattern.search(COMMENTS.sub("", path.read_text(encoding="utf-8")))
+    ]
+
+
+def test_no_template_has_a_script_or_a_style_of_its_own() -> None:
+    assert offences(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<script>alert(1)</script>",
+        '<script type="module">x()</script>',
+        "<style>p { color: red }</style>",
+        '<p class="x" style="color: red">',
+        '<div\n  style="width: 5%">',
+        '<button onclick="go()">',
+        '<img src="x" onerror="go()">',
+        '<a href="javascript:go()">',
+        '<p hx-on:click="go()">',
+        "<p hx-vals='js:{x: 1}'>",
+    ],
+)
+def test_a_planted_offence_is_found(tmp_path: Path, markup: str) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "page.html").write_text(markup)
+
+    assert len(offences(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        '<script src="{% static \'js/live.js\' %}" type="module"></script>',
+        '<progress value="5" max="100" data-style="x">',
+        "{# <style> is not for us #}<p>",
+        '<p data-on="x">A style of one\'s own</p>',
+        '<link rel="stylesheet" href="x.css">',
+    ],
+)
+def test_what_the_policy_allows_is_no_offence(tmp_path: Path, markup: str) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "page.html").write_text(markup)
+
+    assert offences(tmp_path) == []

@@ -1,0 +1,189 @@
+"""The page of figures: what it shows is what happened, every mark leads to the jobs it stands for, and it asks the counts alone."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from html import unescape
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.db import connection
+from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from dashboard.insights import drawing
+from dashboard.insights.asked import Asked, Span
+from dashboard.insights.figures import Figures
+from dashboard.insights.more_charts import _latest_day
+from executions.models import Execution, Rollup
+from executions.rolling import advance
+from tests.dashboard.browsers import Browser
+from tests.dashboard.work import job
+
+pytestmark = pytest.mark.django_db
+TODAY = date(2026, 11, 24)
+
+
+@pytest.fixture(autouse=True)
+def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(advance, "PATIENCE", timedelta(0))
+
+
+def asked(query: str, first: date | None = None) -> Asked:
+    return Asked(QueryDict(query), TODAY, first)
+
+
+def marks(page: str, chart: str) -> dict[str, dict[str, list[str]]]:
+    """The marks of a chart by their words, with the filters that each leads to."""
+    section = page.split(f'aria-labelledby="chart-{chart}"', 1)[1].split("</section>", 1)[0]
+    found = re.findall(r'<a href="([^"]+)" aria-label="([^"]+)">', section)
+    return {unescape(words): parse_qs(urlsplit(unescape(url)).query) for url, words in found}
+
+
+def test_each_mark_leads_to_the_jobs_that_it_counts(ada: Browser, ann: Browser) -> None:
+    for status in ("succeeded", "succeeded", "failed"):
+        job(ann.user, status, error={"message": "No.", "code": "moderated"} if status == "failed" else None)
+    job(ann.user, "running", tool="text-to-speech")
+    advance.advance()
+    page = ada.get("/insights/").content.decode()
+    today = timezone.now().date()
+    words = f"{today:%a %-d %b}"
+    span = {"from": [f"{today}"], "to": [f"{today}"]}
+    ends = marks(page, "ends")
+    assert ends == {
+        f"{words}: 2 succeeded": {"status": ["succeeded"], **span},
+        f"{words}: 1 failed": {"status": ["failed"], **span},
+        f"{words}: 1 not ended yet": {"status": ["queued", "pending", "running", "unconfirmed"], **span},
+    }
+    assert marks(page, "tools")[f"Image, {words}: 3 jobs"] == {"tool": ["generate-image"], **span}
+    [failure] = marks(page, "failures").values()
+    assert failure["error"] == ["moderated"]
+    [person] = [filters for words, filters in marks(page, "people").items() if "2 succeeded" in words]
+    assert person["person"] == [str(ann.user.pk)]
+    assert person["status"] == ["succeeded"]
+    assert "66.7 %" in page
+    [hour] = marks(page, "week").values()
+    assert hour == span
+
+
+def test_filters_narrow_everything_and_stay_in_what_marks_lead_to(
+    ada: Browser, ann: Browser, ben: Browser
+) -> None:
+    job(ann.user, "succeeded")
+    job(ben.user, "failed")
+    job(ben.user, "succeeded", tool="text-to-speech")
+    advance.advance()
+    page = ada.get(f"/insights/?person={ben.user.pk}&tool=text-to-speech&range=7").content.decode()
+    [(words, filters)] = marks(page, "ends").items()
+    assert words.endswith("1 succeeded")
+    assert filters["person"] == [str(ben.user.pk)]
+    assert filters["tool"] == ["text-to-speech"]
+    assert "100.0 %" in page
+
+
+def test_the_page_makes_as_many_queries_for_a_year_as_for_an_hour(
+    ada: Browser, ann: Browser, ben: Browser
+) -> None:
+    def queries(url: str) -> list[str]:
+        with CaptureQueriesContext(connection) as captured:
+            assert ada.get(url).status_code == 200
+        return [query["sql"] for query in captured.captured_queries]
+
+    job(ann.user, "succeeded")
+    advance.advance()
+    ada.get("/insights/")
+    few = queries("/insights/")
+    for number in range(8):
+        made = job(ben.user, "failed", tool="text-to-speech")
+        Execution.objects.filter(pk=made.pk).update(created_at=timezone.now() - timedelta(days=40 * number))
+    advance.advance()
+    many = queries("/insights/?range=all")
+    assert len(few) == len(many)
+    assert len(many) <= 14, "\n".join(many)
+    counted = [sql for sql in many if "executions_execution" in sql and "COUNT" not in sql]
+    assert counted == [], "only the counts are asked"
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["range=nothing", "since=32+Jan", "until=2026-99-99&since=x", "tool=%00", "tool=no-such", "person=99999999999999", "person=-1", "person=%F0%9F%98%80", "since=0001-01-01", "since=9999-12-31", "until=9999-12-31", "since=2026-11-24&until=2026-11-01"],
+)  # fmt: skip
+def test_what_is_no_answer_is_left_out_and_said(query: str, ada: Browser) -> None:
+    job(None, "succeeded")
+    advance.advance()
+    answer = ada.get(f"/insights/?{query}")
+    assert answer.status_code == 200
+    if "32" in query:
+        assert "is no day" in answer.content.decode()
+
+
+def test_nothing_counted_yet_is_said_and_nothing_then_is_said_otherwise(ada: Browser) -> None:
+    assert "Nothing to count yet" in ada.get("/insights/").content.decode()
+    job(None, "succeeded")
+    advance.advance()
+    assert "No job was started then" in ada.get("/insights/?until=2021-03-31").content.decode()
+
+
+def test_months_and_days_together_cover_each_day_once() -> None:
+    for query in (
+        "range=365",
+        "since=2025-01-15&until=2026-11-02",
+        "since=2026-01-01&until=2026-12-31",
+        "range=7",
+    ):
+        span = asked(query).span
+        months, rest = span.parts()
+        days = sorted(
+            day
+            for part in (*months, *rest)
+            for day in range(part.first.toordinal(), part.last.toordinal() + 1)
+        )
+        assert days == list(range(span.first.toordinal(), span.last.toordinal() + 1)), query
+        columns = list(span.columns())
+        assert sum(column.days for column in columns) == span.days
+    assert len(list(asked("range=365").span.columns())) <= 13
+
+
+def test_a_long_range_counts_what_its_days_count() -> None:
+    """Months where they are whole, days at the ends: no day twice, none left out."""
+    for day in range(400):
+        start = TODAY - timedelta(days=day)
+        for period, first in (("d", start), ("m", start.replace(day=1))):
+            row, made = Rollup.objects.get_or_create(
+                period=period,
+                start=first,
+                tool="",
+                person=0,
+                measure="heard",
+                value="poll",
+                defaults={"count": 1},
+            )
+            if not made:
+                Rollup.objects.filter(pk=row.pk).update(count=row.count + 1)
+    for query, days in (("range=365", 365), ("range=90", 90), ("since=2026-02-10&until=2026-08-20", 192)):
+        assert Figures(asked(query)).totals["heard"]["poll"] == days, query
+
+
+def test_the_days_before_are_as_many_and_end_just_before() -> None:
+    assert asked("range=7").span.before == Span(date(2026, 11, 11), date(2026, 11, 17))
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 7, 10, 11, 99, 101, 12_345])
+def test_an_axis_is_round_and_reaches_the_highest(most: int) -> None:
+    top, values = drawing.scale(most)
+    assert top >= max(most, 1)
+    assert values[0] == 0
+    assert values[-1] == top
+    assert len(values) <= 6
+    assert all(value == int(value) for value in values)
+
+
+def test_the_latest_day_of_the_week_is_within_the_days() -> None:
+    figures: Any = SimpleNamespace(asked=asked("range=7"))
+    for weekday, day in ((6, "2026-11-22"), (1, "2026-11-24"), (2, "2026-11-18")):
+        url = parse_qs(urlsplit(_latest_day(figures, weekday)).query)
+        assert url == {"from": [day], "to": [day]}

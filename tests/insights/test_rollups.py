@@ -1,0 +1,231 @@
+"""The counts behind Insights: each event once, whoever counts, whenever it stops, in whatever order it comes."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from executions import histogram, housekeeping, runtime
+from executions.models import Event, Execution, Rollup, RollupState, WebhookDelivery
+from executions.models.delivery import Outcome
+from executions.models.event import Kind, Source
+from executions.rolling import advance
+from tests.conftest import People
+from tests.dashboard.work import job
+
+pytestmark = pytest.mark.django_db
+PATIENCE = advance.PATIENCE
+
+
+@pytest.fixture(autouse=True)
+def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids that other tests took and rolled back are missing on PostgreSQL: nothing comes there any more."""
+    monkeypatch.setattr(advance, "PATIENCE", timedelta(0))
+
+
+def counted(measure: str, period: str = "d", tool: str = "", person: int = 0) -> Counter[str]:
+    rows = Rollup.objects.filter(measure=measure, period=period, tool=tool, person=person)
+    return Counter({row.value: row.count for row in rows})
+
+
+def everything() -> dict[Any, int]:
+    rows = Rollup.objects.values_list("period", "start", "tool", "person", "measure", "value", "count")
+    return {tuple(key): count for *key, count in rows}
+
+
+def work(people: People) -> None:
+    for status in ("succeeded", "succeeded", "failed", "cancelled before", "running", "queued"):
+        job(people.ann, status, error={"message": "No.", "code": "moderated"} if status == "failed" else None)
+    job(people.ben, "succeeded", tool="text-to-speech")
+    job(None, "succeeded")
+
+
+def test_what_the_events_tell_is_counted(people: People) -> None:
+    work(people)
+    assert advance.advance()
+    assert counted("started") == {"": 8}
+    assert counted("ended") == {"succeeded": 4, "failed": 1, "cancelled": 1}
+    assert counted("ended", person=people.ann.pk) == {"succeeded": 2, "failed": 1, "cancelled": 1}
+    assert counted("ended", tool="text-to-speech") == {"succeeded": 1}
+    assert counted("ended", tool="text-to-speech", person=people.ben.pk) == {"succeeded": 1}
+    assert counted("ended", tool="text-to-speech", person=people.ann.pk) == {}
+    assert counted("started", person=-1) == {"": 1}
+    assert counted("failed") == {"moderated": 1}
+    assert counted("heard")["poll"] >= 5
+    assert sum(counted("running").values()) == 5
+    assert sum(counted("hour").values()) == 8
+    assert ("m", timezone.now().date().replace(day=1), "", 0, "started", "") in everything(), sorted(
+        everything()
+    )[-8:]
+
+
+def test_a_failure_without_a_code_counts_by_its_inner_one(people: People) -> None:
+    for error in (
+        {"message": "x", "internal_error_code": "gpu_lost"},
+        {"message": "x"},
+        {"message": "x", "code": "a" * 99},
+    ):
+        job(people.ann, "failed", error=error)
+    advance.advance()
+    assert counted("failed") == {"gpu_lost": 1, "": 1, "a" * 64: 1}
+
+
+def test_a_job_counts_on_the_day_and_hour_it_was_started(people: People) -> None:
+    long_ago = datetime(2024, 2, 29, 23, 59, 59, 900_000, tzinfo=UTC)  # a Thursday
+    execution = job(people.ann, "running")
+    Execution.objects.filter(pk=execution.pk).update(
+        created_at=long_ago,
+        accepted_at=long_ago + timedelta(seconds=1),
+        running_at=long_ago + timedelta(seconds=3),
+    )
+    advance.advance()
+    assert set(Rollup.objects.filter(period="d").values_list("start", flat=True)) == {long_ago.date()}
+    assert set(Rollup.objects.filter(period="m").values_list("start", flat=True)) == {
+        long_ago.date().replace(day=1)
+    }
+    assert counted("hour") == {f"{3 * 24 + 23:03}": 1}
+
+
+def test_waiting_and_running_fall_into_their_buckets(people: People) -> None:
+    execution = job(people.ann, "succeeded")
+    began = execution.created_at
+    Execution.objects.filter(pk=execution.pk).update(
+        accepted_at=began, running_at=began + timedelta(seconds=4), ended_at=began + timedelta(seconds=34)
+    )
+    delivery = WebhookDelivery.objects.create(
+        webhook_id="msg_1", outcome=Outcome.APPLIED, body=b"{}", occurred_at=began, received_at=began + timedelta(milliseconds=250)
+    )  # fmt: skip
+    Event.objects.create(
+        execution=execution, kind=Kind.STATUS, from_status="running", to_status="running", source=Source.WEBHOOK, delivery=delivery, occurred_at=began
+    )  # fmt: skip
+    advance.advance()
+    for measure, seconds in (("waiting", 4), ("running", 30), ("delay", 0.25)):
+        found = {int(value): count for value, count in counted(measure).items()}
+        assert list(found.values()) == [1]
+        assert histogram.percentile(found, 0.5) == pytest.approx(seconds, rel=0.2), measure
+    assert counted("heard")["webhook"] == 1
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95])
+def test_percentiles_of_added_counts_are_near_the_true_ones(share: float) -> None:
+    chance = random.Random(7)
+    times = sorted(chance.lognormvariate(2, 1.1) for _ in range(5000))
+    halves = [Counter(map(histogram.bucket, times[first::2])) for first in (0, 1)]
+    told = histogram.percentile(halves[0] + halves[1], share)
+    assert told == pytest.approx(times[int(share * len(times))], rel=0.05)
+
+
+def test_a_duration_is_inside_its_bucket() -> None:
+    for seconds in (0.0011, 0.25, 1.0, 59.9, 3600.0, 1e6):
+        number = histogram.bucket(seconds)
+        assert histogram.lower(number) <= seconds < histogram.lower(number + 1)
+    assert histogram.bucket(-5) == histogram.bucket(0) == 0
+    assert histogram.percentile({}, 0.5) is None
+
+
+def test_counting_again_adds_nothing(people: People) -> None:
+    work(people)
+    assert advance.advance()
+    before = everything()
+    assert not advance.advance()
+    assert everything() == before
+
+
+def test_of_two_who_read_the_same_events_one_adds_them(people: People) -> None:
+    work(people)
+    mine, theirs = advance.read(), advance.read()
+    assert mine
+    assert theirs
+    assert advance.write(theirs)
+    before = everything()
+    assert not advance.write(mine)
+    assert everything() == before
+
+
+def test_a_crash_while_adding_leaves_neither_counts_nor_a_position(people: People, monkeypatch: Any) -> None:
+    work(people)
+    add = advance._add
+
+    def half(counts: Any) -> None:
+        add(Counter(dict(list(counts.items())[:3])))
+        raise ConnectionError("the power is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(advance, "_add", half)
+        with pytest.raises(ConnectionError):
+            advance.advance()
+    assert everything() == {}
+    assert advance.state().event_id == 0
+    advance.advance()
+    assert counted("started") == {"": 8}
+
+
+def test_small_steps_add_up_to_what_one_large_step_counts(people: People) -> None:
+    work(people)
+    while advance.advance(3):
+        pass
+    by_steps = everything()
+    advance.clear()
+    assert everything() == {}
+    advance.advance()
+    assert everything() == by_steps
+
+
+def test_one_worker_at_a_time_until_its_claim_ends(people: People) -> None:
+    assert advance.claim()
+    assert not advance.claim()
+    RollupState.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    assert advance.claim()
+    advance.release()
+    assert advance.claim()
+
+
+def test_what_may_still_be_committed_before_a_later_event_is_waited_for(
+    people: People, monkeypatch: Any
+) -> None:
+    """As on PostgreSQL, where another transaction has taken an id and not committed it yet."""
+    monkeypatch.setattr(connection, "vendor", "postgresql", raising=False)
+    monkeypatch.setattr(advance, "PATIENCE", PATIENCE)
+    execution = job(people.ann, "running")
+    last = Event.objects.latest("id").pk
+    told = {
+        "kind": Kind.ATTEMPT,
+        "source": Source.POLL,
+        "occurred_at": timezone.now(),
+        "execution": execution,
+    }
+    Event.objects.create(id=last + 2, **told)
+    assert advance.settled(0, 1000, timezone.now()) <= last
+    assert advance.settled(last, 1000, timezone.now()) == last + 1
+    assert advance.settled(last, 1000, timezone.now() + advance.PATIENCE * 2) == last + 2
+    Event.objects.create(id=last + 1, **told)
+    assert advance.settled(last, 1000, timezone.now()) == last + 2
+
+
+def test_a_check_finds_what_was_missed_and_counting_anew_puts_it_right(people: People, capsys: Any) -> None:
+    work(people)
+    call_command("rollup")
+    call_command("rollup", check=True)
+    assert "agree" in capsys.readouterr().out
+    right = everything()
+    Rollup.objects.filter(measure="ended", person=0, tool="", value="succeeded", period="d").update(count=1)
+    with pytest.raises(CommandError, match="--rebuild"):
+        call_command("rollup", check=True)
+    call_command("rollup", rebuild=True)
+    call_command("rollup", check=True)
+    assert everything() == right
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_background_work_counts_what_is_new(people: People) -> None:
+    await runtime.in_db(work, people)
+    await housekeeping.count()
+    assert await runtime.in_reader(counted, "started") == {"": 8}
+    assert await runtime.in_db(advance.claim), "the claim was given back"

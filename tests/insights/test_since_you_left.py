@@ -1,0 +1,174 @@
+"""Since you left: what ended while one was away, each batch and each cause once, until it has been seen."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from executions import looks
+from executions.models import Batch, BatchPlan, Execution, LastLook
+from tests.dashboard.browsers import Browser
+from tests.dashboard.work import job
+
+pytestmark = pytest.mark.django_db
+REFUSED = {"message": "The prompt was refused by moderation.", "code": "moderation_refused"}
+UNTIL = re.compile(r'data-until="([^"]+)"')
+
+
+def left(browser: Browser, ago: timedelta = timedelta(hours=1)) -> None:
+    """They looked so long ago, and left."""
+    at = timezone.now() - ago
+    LastLook.objects.update_or_create(pk=browser.user.pk, defaults={"looked_at": at, "before_at": at})
+
+
+def studio(browser: Browser) -> str:
+    return browser.get("/").content.decode()
+
+
+def panel(page: str) -> str:
+    return page.split('id="since"', 1)[1].split("</section>", 1)[0] if 'id="since"' in page else ""
+
+
+def test_whoever_comes_for_the_first_time_has_missed_nothing(ann: Browser) -> None:
+    job(ann.user, "failed")
+    assert panel(studio(ann)) == ""
+    job(ann.user, "failed")
+    assert "failed" in panel(studio(ann)), "what ends after that is told"
+
+
+def test_what_ended_is_gathered_by_batch_and_by_cause(ann: Browser, ben: Browser) -> None:
+    left(ann)
+    for _ in range(3):
+        job(ann.user, "failed", error=REFUSED)
+    job(ann.user, "failed", tool="text-to-speech", error={"message": "x", "code": "insufficient_credits"})
+    job(ann.user, "succeeded")
+    job(ben.user, "failed", error={"message": "That of ben."})
+    told = panel(studio(ann))
+    assert "3 failed" in told
+    assert "Run these 3 again" in told
+    assert told.count('class="cause"') == 2
+    assert "The account has no credits left." in told, "and what to do about it"
+    assert "1 came out well" in told
+    assert "That of ben." not in told
+
+
+def test_a_batch_is_one_line(ann: Browser) -> None:
+    left(ann)
+    batch = Batch.objects.create(
+        name="Harbour, 4 pictures", tool="generate-image", created_by=ann.user, size=4
+    )
+    for status in ("succeeded", "succeeded", "succeeded", "cancelled before"):
+        Execution.objects.filter(pk=job(ann.user, status).pk).update(batch=batch)
+    told = panel(studio(ann))
+    assert told.count("Harbour, 4 pictures") == 1
+    assert "3 succeeded, 1 cancelled" in told
+    assert "came out well" not in told
+
+
+def test_it_stays_until_it_was_seen_and_can_be_read_again(ann: Browser) -> None:
+    left(ann)
+    job(ann.user, "failed", error=REFUSED)
+    assert panel(studio(ann))
+    assert panel(studio(ann)), "to open the page is not to see it"
+    until = UNTIL.search(studio(ann))
+    assert until
+    job(ann.user, "succeeded")
+    assert ann.post("/since/seen/", {"until": until[1], "quiet": "1"}).status_code == 204
+    told = panel(studio(ann))
+    assert "1 came out well" in told, "what ended after the page was made has not been seen"
+    assert "failed" not in told
+    again = ann.get("/since/").content.decode()
+    assert "refused by moderation" in again
+
+
+def test_who_leaves_the_studio_has_seen_what_ended_there(ann: Browser) -> None:
+    left(ann)
+    job(ann.user, "succeeded")
+    before = LastLook.objects.get(pk=ann.user.pk).before_at
+    assert ann.post("/since/seen/", {"quiet": "1"}).status_code == 204
+    assert panel(studio(ann)) == ""
+    assert LastLook.objects.get(pk=ann.user.pk).before_at == before, "the page of it begins where it began"
+
+
+def test_a_look_never_moves_back_or_into_the_future(ann: Browser) -> None:
+    left(ann)
+    looks.seen(ann.user.pk, timezone.now() + timedelta(days=9))
+    now = LastLook.objects.get(pk=ann.user.pk).looked_at
+    assert now <= timezone.now()
+    assert not looks.seen(ann.user.pk, now - timedelta(days=1))
+    assert LastLook.objects.get(pk=ann.user.pk).looked_at == now
+
+
+@pytest.mark.parametrize("until", ["yesterday", "2026-01-01", "2026-01-01T00:00:00", "9" * 50, "\x00"])
+def test_what_is_no_time_is_refused(until: str, ann: Browser) -> None:
+    left(ann)
+    assert ann.post("/since/seen/", {"until": until}).status_code == 400
+
+
+def test_exactly_the_named_jobs_are_run_again_after_a_yes(ann: Browser, ben: Browser) -> None:
+    left(ann)
+    failed = [job(ann.user, "failed", f"pier {number}", error=REFUSED) for number in range(3)]
+    told = panel(studio(ann))
+    ids = re.findall(r'name="job" value="([^"]+)"', told)
+    assert set(ids) == {str(each.pk) for each in failed}
+    job(ann.user, "failed", "one more", error=REFUSED)  # after the page was made
+    theirs, fine = job(ben.user, "failed"), job(ann.user, "succeeded")
+    named = [*ids, str(theirs.pk), str(fine.pk), "no id", ids[0]]
+    answer = ann.post("/since/again/", {"job": named})
+    plan = BatchPlan.objects.get()
+    assert answer["Location"] == f"/batches/plans/{plan.pk}/"
+    assert [row["body"]["prompt"] for row in plan.rows] == ["pier 0", "pier 1", "pier 2"]
+    jobs = Execution.objects.count()
+    for _ in range(2):
+        assert ann.post(f"/batches/plans/{plan.pk}/", {"only": "all"}).status_code == 303
+    assert Execution.objects.count() == jobs + 3, "confirmed twice, started once"
+
+
+def test_jobs_of_several_tools_are_not_run_again_together(ann: Browser) -> None:
+    ids = [str(job(ann.user, "failed", tool=tool).pk) for tool in ("generate-image", "text-to-speech")]
+    assert ann.post("/since/again/", {"job": ids})["Location"] == "/since/"
+    assert not BatchPlan.objects.exists()
+
+
+def test_much_costs_as_many_queries_as_little(ann: Browser) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            studio(ann)
+        return len(captured)
+
+    left(ann)
+    for status in ("failed", "succeeded"):
+        job(ann.user, status)
+    studio(ann)
+    few = queries()
+    for number in range(12):
+        job(
+            ann.user,
+            ("failed", "succeeded")[number % 2],
+            error={"message": f"cause {number}"} if not number % 2 else None,
+        )
+    assert queries() == few
+
+
+def test_of_very_many_the_latest_are_told_and_that_there_are_more(ann: Browser, monkeypatch: Any) -> None:
+    monkeypatch.setattr(looks, "MOST", 3)
+    left(ann)
+    for number in range(5):
+        job(ann.user, "failed", f"pier {number}")
+    told = panel(studio(ann))
+    assert "the latest" in told
+    assert "Run these 3 again" in told
+
+
+def test_times_are_told_with_their_zone(ann: Browser) -> None:
+    left(ann)
+    job(ann.user, "failed")
+    until = UNTIL.search(studio(ann))
+    assert until
+    assert datetime.fromisoformat(until[1]).tzinfo is not None

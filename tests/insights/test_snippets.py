@@ -1,0 +1,79 @@
+"""A job's request for other tools: the words are run as they stand, against the sandbox, and hold no key."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard import snippets
+from executions import tools
+from executions.models import Execution
+from tests.conftest import SandboxProcess
+
+KEY = "vg-live-the-secret-key"
+PROMPT = 'it\'s a "lighthouse" $HOME `id` \\ 100 % \n新しい'
+BODIES: dict[str, dict[str, Any]] = {
+    "generate-image": {"prompt": PROMPT, "numResults": 2, "aspectRatio": {"width": 16, "height": 9}, "quality": "LOW"},
+    "text-to-speech": {"ttsText": PROMPT, "voiceSpeed": 1.1, "pronunciationReplacements": [{"original": "a", "replacement": "b"}]},
+    "generate-sound-effect": {"prompt": "a door", "durationSeconds": 2.5},
+    "generate-music": {"prompt": "slow"},
+}  # fmt: skip
+
+
+def made(slug: str, body: dict[str, Any], settings: Any, url: str) -> dict[str, str]:
+    settings.VIDEOGEN_BASE_URL, settings.VIDEOGEN_API_KEY = url, KEY
+    found = snippets.of(Execution(tool=slug, request_body=body))
+    assert all(KEY not in each.text for each in found)
+    return {each.id: each.text for each in found}
+
+
+def run(command: list[str], text: str, sandbox: SandboxProcess, folder: Path) -> str:
+    environment = {"PATH": os.environ["PATH"], "VIDEOGEN_API_KEY": sandbox.api_key, "HOME": str(folder)}
+    done = subprocess.run(
+        [*command], input=text, capture_output=True, text=True, env=environment, cwd=folder, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("slug", BODIES)
+def test_python_starts_the_same_job(
+    slug: str, settings: Any, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    body = BODIES[slug]
+    if slug == "text-to-speech":
+        voices = sandbox.call("GET", "/v1/resources/tts-voices").json()
+        body = {**body, "voiceId": next(iter(voices.values()))[0]["voiceId"]}
+    code = made(slug, body, settings, sandbox.url)["python"]
+    said = run([sys.executable, "-"], code, sandbox, tmp_path)
+    assert said.startswith("succeeded ['vg_file_"), said
+    told = sandbox.control("GET", "truth")["executions"]
+    name, words = next((name, value) for name, value in body.items() if isinstance(value, str))
+    assert any(each["request"].get(name) == words for each in told)
+
+
+def test_curl_sends_the_same_body(settings: Any, sandbox: SandboxProcess, tmp_path: Path) -> None:
+    command = made("generate-image", BODIES["generate-image"], settings, sandbox.url)["curl"]
+    told = json.loads(run(["bash", "-s"], f"{command.replace('curl ', 'curl -sS ', 1)}", sandbox, tmp_path))
+    execution = sandbox.call("GET", f"/v1/tools/executions/{told['toolExecutionId']}").json()
+    assert execution["status"] in ("pending", "running", "succeeded")
+    truth = sandbox.control("GET", "truth")["executions"]
+    assert any(each["request"].get("prompt") == PROMPT for each in truth)
+
+
+def test_every_tool_has_a_method_in_the_official_client() -> None:
+    from videogen.tools.client import ToolsClient
+
+    for tool in tools.TOOLS.values():
+        if tool.is_in(snippets.CLIENT_ERA):
+            assert hasattr(ToolsClient, snippets.method(tool.slug)), tool.slug
+
+
+def test_what_was_asked_elsewhere_is_not_made_up() -> None:
+    assert snippets.of(Execution(tool="generate-image", origin="elsewhere")) == []

@@ -1,0 +1,43 @@
+"""What tests of the record share: events that are there, and a way round the database's refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from executions import acts
+from executions.ledger import triggers
+from executions.models import Event
+from executions.models.event import ActKind
+
+
+def happen(count: int = 1, kind: ActKind = ActKind.EXPORTED, **detail: Any) -> list[Event]:
+    """Some acts, one after the other."""
+    return [acts.record(kind, actor_id=None, name=f"act {number}", **detail) for number in range(count)]
+
+
+def tamper(sql: str, *values: Any) -> None:
+    """What somebody can do who may switch the triggers off."""
+    triggers.drop(connection)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+    triggers.install(connection)
+
+
+@pytest.fixture
+def refused(db: None) -> Callable[..., str]:
+    """What the database says to a statement that it refuses."""
+    from django.db import DatabaseError, transaction
+
+    def attempt(sql: str, *values: Any) -> str:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(sql, values)
+        except DatabaseError as error:
+            return str(error)
+        return ""
+
+    return attempt

@@ -1,0 +1,50 @@
+"""Small files of many kinds, made here, and waiting for what the sandbox does with them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import struct
+import time
+import uuid
+import wave
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+
+def png(width: int = 8, height: int = 6, padding: int = 0) -> bytes:
+    """A picture with a colour of its own; `padding` bytes lie in a chunk that readers skip."""
+    colour = uuid.uuid4().bytes[:3]
+    rows = b"".join(b"\0" + colour * width for _ in range(height))
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        *([(b"tEXt", b"Comment\0" + b"x" * padding)] if padding else []),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in parts
+    )
+
+
+def wav(seconds: float = 0.5) -> bytes:
+    made = io.BytesIO()
+    with wave.open(made, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(b"\0\x10" * int(8000 * seconds))
+    return made.getvalue()
+
+
+async def until[T](look: Callable[[], Awaitable[T]], seconds: float = 15) -> T:
+    """Look again and again until what is seen is true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen: Any = await look()
+        if seen:
+            return seen
+        assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
+        await asyncio.sleep(0.05)

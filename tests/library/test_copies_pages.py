@@ -1,0 +1,97 @@
+"""The page of all copies, and the wish for many at once: exactly those that were named, and what became of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from executions import choices
+from executions.keeping import queue
+from executions.models import Event, Keeping
+from tests.dashboard.browsers import Browser, text
+from tests.dashboard.work import file
+
+
+def test_the_copies_are_counted_and_what_failed_is_named(ann: Browser, ada: Browser) -> None:
+    file(
+        kept_at=timezone.now(), kept_bytes=2048, kept_path="aa/x.png", kept_type="image/png", origin="result"
+    )
+    lost = file(display_name="The lost one", origin="result")
+    queue.ask(lost, ann.user.pk)
+    [mine] = queue.claim_due(1)
+    queue.failed(mine, "VideoGen no longer has this file. There is nothing to copy.", hopeless=True)
+    page = text(ann.get("/files/copies/"))
+    assert "2.0" in page
+    assert "KB" in page
+    assert "not made VideoGen no longer has this file." in page
+    assert "The lost one" in page
+    assert "An admin can change that." in page
+    assert "Keep a copy of every file" in text(ada.get("/files/copies/"))
+
+
+def test_an_admin_chooses_that_every_file_is_kept_and_it_is_recorded(ann: Browser, ada: Browser) -> None:
+    assert ann.post("/files/copies/choose/", {"all": "on"}).status_code == 403
+    assert ada.post("/files/copies/choose/", {"all": "on"}).status_code == 303
+    assert choices.chosen_now(choices.KEEP_ALL) is True
+    event = Event.objects.get(kind="setting changed")
+    assert (event.actor_id, event.detail["after"]) == (ada.user.pk, True)
+    made = file(origin="result")
+    Keeping.objects.create(file=made, due_at=None, problem="no answer", tries=9)
+    ada.post("/files/copies/choose/", {"again": "1"})
+    assert choices.chosen_now(choices.KEEP_ALL) is True, "trying again changes no choice"
+    again = Keeping.objects.get()
+    assert (again.tries, again.problem) == (0, "")
+    assert again.due_at is not None
+
+
+# --- many at once -----------------------------------------------------------------------------------------
+
+
+def test_chosen_files_are_named_then_kept_and_each_is_reported(ann: Browser) -> None:
+    wanted = file(display_name="wanted", origin="result")
+    kept = file(display_name="kept before", kept_at=timezone.now())
+    gone = file(display_name="gone", gone_at=timezone.now())
+    file(display_name="never ticked", origin="result")
+    names = [wanted.remote_id, kept.remote_id, gone.remote_id, "vg_file_unknown", "a\x00b"]
+    page = text(ann.get("/files/keep/", {"file": names}))
+    assert "1 will be copied." in page
+    assert "wanted" in page
+    assert "is kept already" in page
+    assert "VideoGen no longer has it" in page
+    assert "never ticked" not in page
+    assert not Keeping.objects.exists(), "looking changes nothing"
+    page = text(ann.post("/files/keep/", {"file": names}))
+    assert "1 copy is made in the background." in page
+    assert [each.file_id for each in Keeping.objects.all()] == [wanted.pk]
+    assert "is on its way already" in text(ann.post("/files/keep/", {"file": names}))
+    assert Keeping.objects.count() == 1
+
+
+def test_what_was_given_up_is_begun_anew_with_the_others(ann: Browser) -> None:
+    made = file(origin="result")
+    Keeping.objects.create(file=made, due_at=None, problem="no answer", tries=9)
+    ann.post("/files/keep/", {"file": [made.remote_id]})
+    again = Keeping.objects.get()
+    assert (again.tries, again.problem) == (0, "")
+    assert again.due_at is not None
+
+
+def test_many_take_no_more_queries_than_few(ann: Browser) -> None:
+    def queries(count: int) -> int:
+        names = [file(origin="result", created_by=ann.user).remote_id for _ in range(count)]
+        with CaptureQueriesContext(connection) as captured:
+            assert ann.post("/files/keep/", {"file": names}).status_code == 200
+        return len(captured)
+
+    queries(2)
+    assert queries(3) == queries(60)
+
+
+@pytest.mark.parametrize("query", [{}, {"file": []}, {"file": ["nothing"]}, {"file": ["\x00"]}])
+def test_nothing_chosen_leads_back(query: Any, ann: Browser) -> None:
+    assert ann.get("/files/keep/", query).status_code == 303
+    assert ann.post("/files/keep/", query).status_code == 303

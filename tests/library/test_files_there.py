@@ -1,0 +1,130 @@
+"""What becomes of a file at VideoGen: archived, public, searched, gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from django.utils import timezone
+
+from executions import library, runtime
+from executions.models import Event, File
+from executions.videogen import NotFound
+from tests.dashboard.browsers import Browser, text
+from tests.dashboard.work import file
+from tests.library.media import png, until, wav
+from tests.library.sending import looked_after, send, stored
+
+
+async def ready(account: Any, ann: Browser, body: bytes, name: str) -> File:
+    return await looked_after((await send(ann, body, name)).json()["id"])
+
+
+async def test_archiving_is_told_when_the_time_for_undo_is_over(account: Any, ann: Browser) -> None:
+    made = await ready(account, ann, png(), "old.png")
+    listed = lambda: made.remote_id in str(account.call("GET", "/v1/files?limit=200").json())  # noqa: E731
+    await ann.apost(f"/files/{made.pk}/archive/")
+    made = await looked_after(made.pk)
+    assert made.archive_told_at is None
+    assert listed(), "undo leaves no trace yet"
+    assert made.next_look_at is not None
+    over = timezone.now() - library.UNDO
+    await runtime.in_db(File.objects.filter(pk=made.pk).update, archived_at=over)
+    made = await looked_after(made.pk)
+    assert made.archive_told_at is not None
+    assert made.next_look_at is None
+    assert not listed()
+    await ann.apost(f"/files/{made.pk}/restore/")
+    assert "old.png" in text(await ann.aget("/files/"))
+    assert (await ann.aget(f"/files/{made.pk}/preview")).status_code == 302
+
+
+async def test_a_public_preview_is_opened_seen_and_withdrawn(
+    account: Any, ann: Browser, ben: Browser
+) -> None:
+    made = await ready(account, ann, wav(), "horn.wav")
+    until_day = (timezone.now()).date().isoformat()
+    answer = await ann.apost(f"/files/{made.pk}/publish/", {"until": until_day, "sure": "on"})
+    assert (answer.status_code, answer["Location"]) == (303, f"/files/{made.pk}/#public")
+    made = await runtime.in_db(File.objects.get, pk=made.pk)
+    assert made.public_by_id == ann.user.pk
+    assert made.public_until is not None
+    page = (await ben.aget(f"/files/{made.pk}/public/")).content.decode()
+    from dashboard.public import Sharing
+
+    sharing = Sharing(made)
+    assert sharing.static_url in page
+    async with httpx.AsyncClient(trust_env=False) as stranger:
+        assert (await stranger.get(sharing.static_url)).status_code == 200
+        assert sharing.playback_id in text(await ann.aget(f"/files/{made.pk}/"))
+        assert "horn.wav" in text(await ben.aget("/files/public/"))
+        # Its day comes.
+        await runtime.in_db(File.objects.filter(pk=made.pk).update, public_until=timezone.now())
+        await looked_after(made.pk)
+        assert (await stranger.get(sharing.static_url)).status_code == 404
+    made = await runtime.in_db(File.objects.get, pk=made.pk)
+    assert (made.public_since, made.public_until, made.public_by_id) == (None, None, None)
+    events = await runtime.in_db(
+        lambda: list(Event.objects.filter(file=made).values_list("kind", "source", "actor"))
+    )
+    assert events[1:] == [("file published", "person", ann.user.pk), ("file withdrawn", "system", None)]
+    assert (await ann.aget(f"/files/{made.pk}/public/")).status_code == 404
+    assert (await ann.aget(f"/files/{made.pk}/preview")).status_code == 302, "the private links go on working"
+
+
+async def test_a_withdrawal_that_fails_stays_in_the_register(account: Any, ann: Browser) -> None:
+    made = await ready(account, ann, wav(), "horn.wav")
+    await ann.apost(f"/files/{made.pk}/publish/", {"until": "", "sure": "on"})
+    account.control("PUT", "faults", {"faults": [{"kind": "status", "status": 500, "match": "POST /v1/files/*/disable*"}]})  # fmt: skip
+    answer = await ann.apost(f"/files/{made.pk}/withdraw/", {"from": "register"})
+    assert answer["Location"] == "/files/public/"
+    words = text(await ann.aget("/files/public/"))
+    assert "horn.wav" in words
+    assert "it may still be public" in words
+    account.control("DELETE", "faults")
+    await ann.apost(f"/files/{made.pk}/withdraw/", {})
+    assert "horn.wav" not in text(await ann.aget("/files/public/"))
+
+
+async def test_an_answer_that_is_lost_leaves_it_in_the_register(account: Any, ann: Browser) -> None:
+    """It may be open: the register must name it, and its day must close it."""
+    made = await ready(account, ann, wav(), "horn.wav")
+    account.control(
+        "PUT", "faults", {"faults": [{"kind": "lost_after", "match": "POST /v1/files/*/enable*"}]}
+    )
+    answer = await ann.apost(f"/files/{made.pk}/publish/", {"until": "", "sure": "on"})
+    assert answer.status_code == 422
+    account.control("DELETE", "faults")
+    assert "horn.wav" in text(await ann.aget("/files/public/"))
+
+
+async def test_search_by_meaning_brings_in_what_it_finds(account: Any, ann: Browser) -> None:
+    body = {"prompt": "an umbrella of violet glass", "numResults": 1}
+    started = account.call("POST", "/v1/tools/generate-image", body).json()["toolExecutionId"]
+
+    async def analysed() -> Any:
+        results = account.call("GET", f"/v1/tools/executions/{started}").json().get("results")
+        there = account.call("GET", f"/v1/files/{results[0]['fileId']}").json() if results else {}
+        return there if there.get("description") else None
+
+    there = await until(analysed)
+    assert await stored() == []
+    page = await ann.aget("/files/?q=violet+umbrella&by=meaning")
+    words = text(page)
+    assert there["displayName"] in words
+    assert "Similarity" in words
+    assert there["fileId"] in {each.remote_id for each in await stored()}
+    filtered = await ann.aget("/files/?q=violet+umbrella&by=meaning&type=AUDIO")
+    assert there["displayName"] not in text(filtered)
+    # The second page view within a minute costs no call of the 500.
+    account.control("PUT", "faults", {"faults": [{"kind": "lost_before"}]})
+    assert there["displayName"] in text(await ann.aget("/files/?q=violet+umbrella&by=meaning"))
+
+
+async def test_a_file_that_is_gone_is_said(account: Any, ann: Browser) -> None:
+    made = await runtime.in_db(file, "vg_file_0000000000000000000000", type="IMAGE", created_by=ann.user)
+    assert (await ann.aget(f"/files/{made.pk}/preview")).status_code == 404
+    assert "VideoGen no longer has this file" in text(await ann.aget(f"/files/{made.pk}/"))
+    with pytest.raises(NotFound):
+        await runtime.client().hydrate_file(made.remote_id)

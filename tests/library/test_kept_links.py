@@ -1,0 +1,213 @@
+"""What VideoGen no longer has is served from our copy: to players in parts, as pictures, and never as a page that runs."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from executions import runtime
+from executions.batching import archive
+from executions.keeping import store
+from executions.models import File
+from tests.dashboard.browsers import Browser, text
+from tests.library import keeping
+from tests.library.media import png, wav
+from tests.library.media_server import serving
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+@pytest.fixture(autouse=True)
+def _in_this_loop(transactional_db: None) -> None:
+    """Real transactions: what is asked is answered by threads of the domain's own."""
+
+
+async def only_here(content: bytes, mime: str = "application/octet-stream", **columns: Any) -> File:
+    """A file that VideoGen has lost, and of which there is a copy."""
+    async with serving(content, mime) as media:
+        made = await keeping.kept(await runtime.in_db(media.file, **columns))
+    gone = {"gone_at": timezone.now(), "snapshot": {}}
+    await runtime.in_db(File.objects.filter(pk=made.pk).update, **gone)
+    return await keeping.again(made)
+
+
+async def body(answer: Any) -> bytes:
+    return b"".join([piece async for piece in answer.streaming_content])
+
+
+async def test_all_links_lead_to_the_copy(ann: Browser) -> None:
+    content = png()
+    made = await only_here(content)
+    for kind, disposition in (("preview", "inline"), ("thumbnail", "inline"), ("download", "attachment")):
+        answer = await ann.aget(f"/files/{made.pk}/{kind}")
+        assert answer.status_code == 200
+        assert answer["Content-Disposition"] == f'{disposition}; filename="The pier.png"'
+        assert answer["Content-Type"] == "image/png"
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert answer["Accept-Ranges"] == "bytes"
+        assert await body(answer) == content
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "found", "told"),
+    [
+        ("bytes=0-3", 206, slice(0, 4), "bytes 0-3/{}"),
+        ("bytes=100-", 206, slice(100, None), "bytes 100-{last}/{}"),
+        ("bytes=-10", 206, slice(-10, None), "bytes {tenth}-{last}/{}"),
+        ("bytes=0-999999", 200, slice(None), None),
+        ("bytes=5-2", 416, None, "bytes */{}"),
+        ("bytes=999999-", 416, None, "bytes */{}"),
+        ("bytes=-0", 416, None, "bytes */{}"),
+        ("bytes=0-1,4-5", 200, slice(None), None),
+        ("lines=1-2", 200, slice(None), None),
+        (f"bytes={'9' * 40}-", 200, slice(None), None),
+    ],
+)
+async def test_players_get_the_parts_that_they_ask_for(
+    asked: str, status: int, found: slice | None, told: str | None, ann: Browser
+) -> None:
+    content = wav()
+    made = await only_here(content, type="AUDIO")
+    answer = await ann.aget(f"/files/{made.pk}/preview", headers={"Range": asked})
+    assert answer.status_code == status
+    size = len(content)
+    if told is not None:
+        assert answer["Content-Range"] == told.format(size, last=size - 1, tenth=size - 10)
+    if found is not None:
+        assert await body(answer) == content[found]
+        assert answer["Content-Length"] == str(len(content[found]))
+
+
+async def test_a_part_of_another_version_is_not_given(ann: Browser) -> None:
+    made = await only_here(wav(), type="AUDIO")
+    asked = {"Range": "bytes=0-3", "If-Range": '"older"'}
+    assert (await ann.aget(f"/files/{made.pk}/preview", headers=asked)).status_code == 200
+    known = {"If-None-Match": f'"{made.kept_sha256}"'}
+    assert (await ann.aget(f"/files/{made.pk}/preview", headers=known)).status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("content", "mime"), [(SVG, "image/svg+xml"), (b"<script>alert(1)</script>", "application/octet-stream")]
+)
+@pytest.mark.parametrize("kind", ["preview", "download"])
+async def test_what_could_run_is_a_download_in_every_case(
+    kind: str, content: bytes, mime: str, ann: Browser
+) -> None:
+    made = await only_here(content, "text/html")
+    answer = await ann.aget(f"/files/{made.pk}/{kind}")
+    await body(answer)
+    assert answer["Content-Type"] == mime
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert answer["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "sandbox" in answer["Content-Security-Policy"]
+    assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+VIDEO = b"\0\0\0\x18ftypisom" + bytes(100)
+
+
+async def test_a_copy_of_a_video_is_no_picture_of_it(account: Any, ann: Browser) -> None:
+    made = await only_here(VIDEO, type="VIDEO")
+    assert made.kept_thumbnail == ""
+    assert (await ann.aget(f"/files/{made.pk}/thumbnail")).status_code == 404
+    answer = await ann.aget(f"/files/{made.pk}/preview")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "video/mp4")
+    await body(answer)
+
+
+async def test_the_picture_of_a_video_is_kept_beside_it(ann: Browser) -> None:
+    picture = png()
+    async with serving(picture, "image/png") as pictures, serving(VIDEO, "video/mp4") as media:
+        snapshot = {
+            "fileId": "vg_file_1",
+            **media.told(),
+            "thumbnailSource": pictures.told()["downloadSource"],
+        }
+        made = await keeping.kept(await runtime.in_db(media.file, type="VIDEO", snapshot=snapshot))
+    gone = {"gone_at": timezone.now(), "snapshot": {}}
+    await runtime.in_db(File.objects.filter(pk=made.pk).update, **gone)
+    answer = await ann.aget(f"/files/{made.pk}/thumbnail")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/png")
+    assert await body(answer) == picture
+    assert len(keeping.lying_about()) == 2
+
+
+async def test_while_videogen_does_not_answer_the_copy_is_shown(ann: Browser) -> None:
+    content = png()
+    made = await only_here(content)
+    await runtime.in_db(File.objects.filter(pk=made.pk).update, gone_at=None)
+    answer = await ann.aget(f"/files/{made.pk}/preview")
+    assert (answer.status_code, await body(answer)) == (200, content)
+
+
+async def test_a_loss_that_is_first_noticed_now_leads_to_the_copy_at_once(account: Any, ann: Browser) -> None:
+    content = png()
+    made = await only_here(content, remote_id="vg_file_that_never_was")
+    await runtime.in_db(File.objects.filter(pk=made.pk).update, gone_at=None)
+    answer = await ann.aget(f"/files/{made.pk}/preview")
+    assert (answer.status_code, await body(answer)) == (200, content)
+    assert (await keeping.again(made)).gone_at is not None
+
+
+async def test_a_copy_that_was_removed_by_hand_counts_as_none(account: Any, ann: Browser) -> None:
+    made = await only_here(png(), remote_id="vg_file_that_never_was")
+    store.path(made.kept_path).unlink()
+    assert (await ann.aget(f"/files/{made.pk}/preview")).status_code == 404
+    assert (await keeping.again(made)).kept_at is None
+    page = text(await ann.aget(f"/files/{made.pk}/"))
+    assert "Nobody kept a copy" in page
+
+
+async def test_a_batch_archive_takes_the_copy_of_what_videogen_lost() -> None:
+    content = png()
+    made = await only_here(content)
+    wanted = [archive.Wanted(made.pk, "001 pier")]
+    pieces = [piece async for piece in archive.stream(wanted)]
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
+        assert {name: archived.read(name) for name in archived.namelist()} == {"001 pier.png": content}
+    store.path(made.kept_path).unlink()
+    pieces = [piece async for piece in archive.stream(wanted)]
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
+        assert "its copy cannot be had" in archived.read("_missing.txt").decode()
+
+
+# --- the file's page --------------------------------------------------------------------------------------
+
+
+async def test_keeping_is_asked_for_on_the_page_and_its_progress_is_told(ann: Browser) -> None:
+    content = png(padding=1000)
+    async with serving(content) as media:
+        made = await runtime.in_db(media.file)
+        assert "Keep a copy" in text(await ann.aget(f"/files/{made.pk}/"))
+        answer = await ann.apost(f"/files/{made.pk}/keep/")
+        assert (answer.status_code, answer["Location"]) == (303, f"/files/{made.pk}/#copy")
+        answer = await ann.aget(f"/files/{made.pk}/")
+        assert "waits for its turn" in text(answer)
+        assert 'hx-trigger="every 3s"' in answer.content.decode(), "the page moves by itself"
+        media.breaks = [20]
+        await keeping.tried(made)
+        page = text(await ann.aget(f"/files/{made.pk}/"))
+        assert "The connection to VideoGen's storage was cut. Next try" in page.replace("&#x27;", "'")
+        made = await keeping.tried(made)
+    page = text(await ann.aget(f"/files/{made.pk}/"))
+    assert made.kept_sha256 in page
+    assert "In the folder of Rushes" in page
+    assert "A copy was made, which you asked for" in page
+    assert "Keep a copy" not in page
+
+
+async def test_temporary_files_show_when_they_go(ann: Browser) -> None:
+    async with serving(png()) as media:
+        made = await runtime.in_db(media.file, scope="TEMPORARY")
+        page = text(await ann.aget(f"/files/{made.pk}/"))
+        assert "VideoGen keeps it until" in page
+        assert "Temporary, may go 23 h" in text(await ann.aget("/files/"))
+        old = timezone.now() - timedelta(hours=25)
+        await runtime.in_db(File.objects.filter(pk=made.pk).update, created_at=old)
+        assert "may remove it at any time now" in text(await ann.aget(f"/files/{made.pk}/"))
+        assert "Temporary, may go now" in text(await ann.aget("/files/"))

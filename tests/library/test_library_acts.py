@@ -1,0 +1,209 @@
+"""Archiving with undo, one file's page with its lineage and story, and who may do what."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from executions import library
+from executions.models import Event, File, Input
+from tests.dashboard.browsers import Browser, text
+from tests.dashboard.work import file, job
+
+
+def mine(browser: Browser, **columns: Any) -> File:
+    known = {"type": "VIDEO", "display_name": "pier", "created_by": browser.user, "origin": "upload"}
+    return file(**{**known, **columns})
+
+
+def told(made: File) -> list[tuple[str, str, str]]:
+    """The events of a file: what, who brought it, whose act."""
+    events = Event.objects.filter(file=made)
+    return [(event.kind, event.source, event.actor.get_username() if event.actor else "") for event in events]
+
+
+def test_archive_and_undo(ann: Browser) -> None:
+    made = mine(ann)
+    answer = ann.post(f"/files/{made.pk}/archive/", follow=True)
+    words = text(answer)
+    assert "Undo archiving" in words
+    assert "this can be undone without a trace" in words
+    assert "pier" not in text(ann.get("/files/"))
+    assert "pier" in text(ann.get("/files/?show=archived"))
+    ann.post(f"/files/{made.pk}/restore/")
+    assert "pier" in text(ann.get("/files/"))
+    assert told(made) == [("file archived", "person", "ann"), ("file restored", "person", "ann")]
+
+
+def test_the_same_act_twice_is_one(ann: Browser) -> None:
+    made = mine(ann)
+    for _ in range(2):
+        ann.post(f"/files/{made.pk}/archive/")
+    assert [kind for kind, _, _ in told(made)] == ["file archived"]
+    for _ in range(2):
+        ann.post(f"/files/{made.pk}/restore/")
+    assert [kind for kind, _, _ in told(made)] == ["file archived", "file restored"]
+
+
+def test_what_videogen_was_told_is_said_when_it_is_shown_again(ann: Browser) -> None:
+    now = timezone.now()
+    made = mine(ann, archived_at=now - timedelta(days=1), archive_told_at=now)
+    assert "Show again" in text(ann.get(f"/files/{made.pk}/"))
+    words = text(ann.post(f"/files/{made.pk}/restore/", follow=True))
+    assert "VideoGen’s own lists go on hiding it" in words
+    assert Event.objects.get(file=made).detail == {"hidden_at_videogen": True}
+
+
+@pytest.mark.parametrize("act", ["archive", "restore", "publish", "withdraw"])
+def test_only_its_person_and_admins_may_act(act: str, ann: Browser, ben: Browser) -> None:
+    made = mine(ann)
+    answer = ben.post(f"/files/{made.pk}/{act}/", {"sure": "on"})
+    assert answer.status_code == 403
+    page = text(ben.get(f"/files/{made.pk}/"))
+    assert "Archive" not in page
+    assert "Make it public" not in page
+    assert told(made) == []
+
+
+@pytest.mark.parametrize("act", ["archive", "restore", "publish", "withdraw"])
+def test_what_is_nobodys_is_an_admins_to_decide(act: str, ann: Browser, ada: Browser) -> None:
+    made = file(type="VIDEO", display_name="found")
+    assert ann.post(f"/files/{made.pk}/{act}/", {"sure": "on"}).status_code == 403
+    assert ada.post(f"/files/{made.pk}/{act}/", {}).status_code in (303, 422)
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"until": "2099-01-01", "sure": "on"}, "more than five years away"),
+        ({"until": "2020-01-01", "sure": "on"}, "That day has passed"),
+        ({"until": "the day after", "sure": "on"}, "This is not a date"),
+        ({"until": ""}, "Say that you know"),
+        ({"until": "\x00", "sure": "on"}, "This is not a date"),
+    ],
+)
+def test_a_wrong_form_says_what_is_wrong_and_opens_nothing(
+    form: dict[str, str], words: str, ann: Browser
+) -> None:
+    made = mine(ann)
+    answer = ann.post(f"/files/{made.pk}/publish/", form)
+    assert answer.status_code == 422
+    assert words in text(answer)
+    made.refresh_from_db()
+    assert made.public_since is None
+    assert told(made) == []
+
+
+def test_a_picture_is_not_opened_in_an_era_that_cannot(ann: Browser, settings: Any) -> None:
+    settings.VIDEOGEN_API_ERA = "0.0"
+    made = mine(ann, type="IMAGE")
+    assert "only videos and sounds can be public" in text(ann.get(f"/files/{made.pk}/"))
+    assert ann.post(f"/files/{made.pk}/publish/", {"sure": "on"}).status_code == 422
+    settings.VIDEOGEN_API_ERA = "2"
+    assert "Make it public" in text(ann.get(f"/files/{made.pk}/"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_videogen_out_of_reach_leaves_it_private(ann: Browser) -> None:
+    made = mine(ann)
+    answer = ann.post(f"/files/{made.pk}/publish/", {"until": "", "sure": "on"})
+    assert answer.status_code == 422
+    assert "VideoGen did not make it public" in text(answer)
+    made.refresh_from_db()
+    assert (made.public_since, made.public_by, told(made)) == (None, None, [])
+
+
+def test_a_strangers_page_is_there_for_what_is_public_alone(ann: Browser) -> None:
+    shut = mine(ann)
+    assert ann.get(f"/files/{shut.pk}/public/").status_code == 404
+    snapshot = {
+        "fileId": "vg_file_open",
+        "publicHlsUrl": "https://media.example.org/open.m3u8",
+        "publicPlaybackId": "vg_play_open",
+        "staticPublicPreviewSource": {"status": "ready", "url": 'https://media.example.org/open.mp4?a="<b>'},
+    }
+    made = file(
+        "vg_file_open", type="VIDEO", display_name='pier "<x>"', created_by=ann.user, public_since=timezone.now(),
+        public_by=ann.user, snapshot=snapshot, description="a secret plan",
+    )  # fmt: skip
+    page = ann.get(f"/files/{made.pk}/public/")
+    assert "https://media.example.org/open.m3u8" in page.content.decode()
+    assert "pier" not in page.content.decode()
+    assert "secret" not in page.content.decode()
+    owner = ann.get(f"/files/{made.pk}/")
+    words = text(owner)
+    assert "Everybody with the link can see it" in words
+    assert "vg_play_open" in words
+    assert 'createVideoGenPlayer(document.getElementById("videogen-player"), {"publicPlaybackId": "vg_play_open"})' in words  # fmt: skip
+    assert 'title="pier &quot;&lt;x&gt;&quot;"' in words, "the snippet is HTML that is safe to paste"
+    assert '<source src="https://media.example.org/open.mp4?a=&quot;&lt;b&gt;">' in words
+
+
+def test_the_lineage_names_both_ends(ann: Browser) -> None:
+    source = file(type="IMAGE", display_name="the sketch")
+    made_by = job(ann.user, "succeeded", "paint it")
+    Input.objects.create(execution=made_by, file=source, field="imageFileIds")
+    result = made_by.results.get().file
+    used_by = job(ann.user, "succeeded", "upscale the painting")
+    Input.objects.create(execution=used_by, file=result, field="imageFileId")
+    page = ann.get(f"/files/{result.pk}/")
+    words = text(page)
+    assert "Worked from the sketch" in words
+    assert f'href="/executions/{made_by.pk}/"' in page.content.decode()
+    assert f'href="/executions/{used_by.pk}/"' in page.content.decode()
+    assert "upscale the painting" in words
+    assert "paint it" in text(ann.get(f"/files/{source.pk}/")), "and from its source one finds it again"
+
+
+def test_a_files_page_makes_as_many_queries_for_one_use_as_for_many(ann: Browser, ben: Browser) -> None:
+    def used(count: int) -> File:
+        job_of_it = job(ben.user, "succeeded", "made")
+        result = job_of_it.results.get().file
+        for number in range(count):
+            Input.objects.create(execution=job_of_it, file=file(type="IMAGE"), field="imageFileIds", position=number)  # fmt: skip
+            Input.objects.create(execution=job(ann.user, "succeeded", results=2), file=result, field="imageFileId")  # fmt: skip
+            library.archive(result, ann.user.pk)
+            library.restore(result, ann.user.pk)
+        return result
+
+    def queries(made: File) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert ann.get(f"/files/{made.pk}/").status_code == 200
+        return len(captured)
+
+    few, many = used(1), used(15)
+    queries(few)
+    assert queries(few) == queries(many)
+    assert queries(many) <= 16
+
+
+def test_every_state_has_its_words(ann: Browser) -> None:
+    for columns, words in (
+        ({"state": "uploading"}, "on its way to VideoGen"),
+        ({"state": "processing"}, "VideoGen prepares it"),
+        ({"state": "failed", "problem": "Not a video at all."}, "Not a video at all."),
+        ({"scope": "TEMPORARY"}, "may remove it at any time"),
+        ({"analysis_state": "LOADING"}, "Under way"),
+        ({"analysis_state": "SOMETHING_NEW"}, "Something_new"),
+        ({"type": "HOLOGRAM"}, "A hologram cannot be shown here"),
+        ({"type": ""}, "cannot be shown here"),
+        ({"gone_at": timezone.now()}, "VideoGen no longer has this file"),
+        ({"transcript": "to be or not"}, "Transcript to be or not"),
+        ({"duration": 65.0, "bytes": 2_500_000, "width": 640, "height": 360}, "640 × 360 1:05 2.4 MB"),
+    ):
+        words_there = text(ann.get(f"/files/{mine(ann, **columns).pk}/")).replace("\xa0", " ")
+        assert words in words_there, columns
+
+
+def test_events_of_files_are_append_only(ann: Browser) -> None:
+    made = mine(ann)
+    library.archive(made, ann.user.pk)
+    event = Event.objects.get(file=made)
+    for act in (event.save, event.delete, Event.objects.all().delete):
+        with pytest.raises(TypeError):
+            act()

@@ -1,0 +1,150 @@
+"""Names are found the same, whichever way leads to them, and by indexes alone."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from executions import shelf
+from executions.models import File
+from executions.searching import parse
+from executions.searching.matching import Found, Holds
+from tests.dashboard.browsers import Browser, text
+from tests.dashboard.work import file
+
+NAMES = (
+    "The red door.png",
+    "Door, red",
+    "Reddish doors at dusk",
+    "Ærø harbour",
+    "HARBOUR 100%",
+    "a_b under_score",
+    "back\\slash",
+    'it\'s "quoted"',
+    "灯台",
+    "",
+)
+TYPED = (
+    *(
+        "red",
+        "RED door",
+        '"red door"',
+        "red -door",
+        "-door",
+        "door.",
+        "do",
+        "at",
+        "ær",
+        "HARB",
+        "harbour -100",
+    ),
+    *("100%", "a_b", "_score", "back\\", '"', "-", "'", "灯台", "🌊", "nothing", "", "%%%", "red\x00door"),
+)
+
+
+def plainly(typed: str) -> set[str]:
+    """The names that a person would expect."""
+    terms = parse(typed)
+    return {name for name in NAMES if all(_has(name, term) for term in terms)}
+
+
+def _has(name: str, term: Any) -> bool:
+    import re
+
+    return bool(re.search(term.pattern, name, re.IGNORECASE)) != term.is_excluded
+
+
+def names(ids: list[uuid.UUID]) -> set[str]:
+    return set(File.objects.filter(pk__in=ids).values_list("display_name", flat=True))
+
+
+# Looked through near the newest, gathered by the search index, walked through.
+WAYS = {"look": (1000, 1000), "gather": (0, 1000), "walk": (0, 0)}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("typed", TYPED)
+def test_every_way_finds_the_same(typed: str, way: str, db: None, monkeypatch: Any) -> None:
+    for name in NAMES:
+        file(display_name=name)
+    monkeypatch.setattr(shelf, "WINDOW", WAYS[way][0])
+    monkeypatch.setattr(shelf, "MOST", WAYS[way][1])
+    assert names(shelf.first(File.objects.in_library(), {}, typed, 100)) == plainly(typed)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_pages_come_newest_first_without_a_gap(way: str, db: None, monkeypatch: Any) -> None:
+    monkeypatch.setattr(shelf, "WINDOW", WAYS[way][0])
+    monkeypatch.setattr(shelf, "MOST", WAYS[way][1])
+    wanted = []
+    for number in range(12):
+        made = file(display_name=f"pier {number}", type="IMAGE" if number % 3 else "VIDEO")
+        if made.type == "IMAGE":
+            wanted.append(made.pk)
+    file(display_name="pier, archived", type="IMAGE", archived_at=timezone.now())
+    rows = File.objects.in_library()
+    found: list[uuid.UUID] = []
+    while page := shelf.first(rows, {"type": "IMAGE"}, "pier", 3, found[-1] if found else None):
+        found += page
+    assert found == wanted[::-1]
+
+
+def test_a_name_that_changes_is_found_by_its_new_words(db: None) -> None:
+    made = file(display_name="a lighthouse")
+    File.objects.filter(pk=made.pk).update(display_name="a windmill")
+    rows = File.objects.filter(Found("display_name", parse("windmill")))
+    assert list(rows) == [made]
+    assert not File.objects.filter(Found("display_name", parse("lighthouse"))).exists()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="it reads SQLite's own plans")
+def test_whatever_is_filtered_by_is_read_off_an_index(db: None, people: Any) -> None:
+    given = {"type": "IMAGE", "scope": "GLOBAL", "source_tool": "generate-image", "created_by": people.ann}
+    for count in range(1, len(given) + 1):
+        for some in itertools.combinations(given, count):
+            rows = File.objects.in_library().filter(**{name: given[name] for name in some})
+            plan = rows.newest_first().values_list("pk", flat=True)[:10].explain()
+            assert "USING COVERING INDEX file_of_" in plan, some
+            assert "TEMP B-TREE" not in plan, some
+
+
+@pytest.mark.parametrize("most", [0, 1, 1000])
+def test_several_filters_find_the_same_whether_few_or_many_match(
+    most: int, ann: Browser, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(shelf, "MOST", most)
+    for number in range(6):
+        file(type="IMAGE", scope="TEMPORARY" if number == 4 else "GLOBAL", created_by=ann.user)
+    wanted = file(type="VIDEO", scope="TEMPORARY", created_by=ann.user)
+    file(type="VIDEO", scope="TEMPORARY")
+    given = {"created_by": ann.user.pk, "scope": "TEMPORARY", "type": "VIDEO"}
+    assert shelf.first(File.objects.in_library(), given, "", 10) == [wanted.pk]
+    old = file(type="VIDEO", scope="TEMPORARY", created_by=ann.user, archived_at=timezone.now())
+    assert shelf.first(File.objects.archived(), given, "", 10) == [old.pk]
+    given["type"] = "AUDIO"
+    assert shelf.first(File.objects.in_library(), given, "", 10) == []
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="it reads SQLite's own plans")
+def test_rare_words_are_found_by_the_search_index(db: None) -> None:
+    plan = (
+        File.objects.order_by()
+        .filter(Holds(Found("display_name", parse("windmill"), 9)))
+        .values("pk")
+        .explain()
+    )
+    assert "SCAN executions_file" not in plan.replace("executions_file_display_name", "")
+    assert "VIRTUAL TABLE INDEX" in plan
+
+
+def test_the_page_finds_names_by_their_parts(ann: Browser) -> None:
+    file(display_name="The harbour at dusk")
+    file(display_name="Fog")
+    page = text(ann.get("/files/?q=arbou"))
+    assert "The harbour at dusk" in page
+    assert "Fog" not in page.replace("Fog horn", "")

@@ -1,0 +1,177 @@
+"""The grid: filters, paging, the search by name, and how many queries all that takes."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from dashboard.library import SIZE
+from executions.models import File
+from tests.dashboard.browsers import HTMX, Browser, text
+from tests.dashboard.work import file
+
+
+def names(answer: Any) -> list[str]:
+    """The files of a page, in order."""
+    return re.findall(r'<h3 class="what"><a [^>]*>([^<]*)</a>', answer.content.decode())
+
+
+def fill(count: int, **columns: Any) -> list[File]:
+    return [
+        file(**{"type": "IMAGE", "scope": "GLOBAL", "display_name": f"shot {number:03}", **columns})
+        for number in range(count)
+    ]
+
+
+def test_the_newest_file_stands_first(ann: Browser) -> None:
+    fill(3)
+    assert names(ann.get("/files/")) == ["shot 002", "shot 001", "shot 000"]
+
+
+def test_an_empty_library_says_so(ann: Browser) -> None:
+    assert "The library is empty." in text(ann.get("/files/"))
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("type=VIDEO", ["film", "odd"]),
+        ("scope=TEMPORARY", ["film"]),
+        ("tool=upscale-image", ["larger"]),
+        ("person={ann}", ["odd", "mine"]),
+        ("person={ann}&type=VIDEO", ["odd"]),
+        ("show=archived", ["old"]),
+        ("q=LARGE", ["larger"]),
+        ("q=rge+LAR", ["larger"]),
+        ("q=la", ["larger"]),
+        ("q=arg+-lar", []),
+        ("q=100%25_sure", ["100%_sure"]),
+        ("type=VIDEO&q=nothing+like+it", []),
+        ("type=HOLOGRAM&scope=x&tool=no-such&person=nobody&after=no-id", None),
+        ("q=%00&person=%C2%B2&type=%00", None),
+        ("person=99999999999999999999", None),
+    ],
+)
+def test_filters(query: str, wanted: list[str] | None, ann: Browser) -> None:
+    file(display_name="100%_sure", type="IMAGE", scope="GLOBAL")
+    file(display_name="larger", type="IMAGE", scope="GLOBAL", source_tool="upscale-image")
+    file(display_name="mine", type="IMAGE", scope="GLOBAL", created_by=ann.user)
+    file(display_name="old", type="IMAGE", scope="GLOBAL", archived_at=timezone.now())
+    file(display_name="film", type="VIDEO", scope="TEMPORARY")
+    file(display_name="odd", type="VIDEO", scope="GLOBAL", created_by=ann.user)
+    answer = ann.get("/files/?" + query.format(ann=ann.user.pk))
+    assert answer.status_code == 200
+    every = ["odd", "film", "mine", "larger", "100%_sure"]
+    assert sorted(names(answer)) == sorted(every if wanted is None else wanted)
+
+
+def test_what_is_half_there_is_not_in_the_library(ann: Browser) -> None:
+    file(display_name="on its way", state="uploading")
+    file(display_name="broken", state="failed")
+    file(display_name="in the making", state="processing")
+    assert names(ann.get("/files/")) == ["in the making"]
+
+
+def test_pages_follow_each_other_without_a_gap_while_new_files_come(ann: Browser) -> None:
+    fill(2 * SIZE + 5)
+    seen: list[str] = []
+    url, pages = "/files/", 0
+    while url:
+        answer = ann.get(url)
+        seen += names(answer)
+        found = re.search(r'href="([^"]*after=[^"]*)"', answer.content.decode())
+        url = found[1].replace("&amp;", "&") if found else ""
+        pages += 1
+        file(display_name="new meanwhile")
+    assert pages == 3
+    assert seen == [f"shot {number:03}" for number in reversed(range(2 * SIZE + 5))]
+
+
+def test_the_next_page_keeps_the_filters(ann: Browser) -> None:
+    fill(SIZE + 1)
+    fill(SIZE + 1, type="VIDEO")
+    page = ann.get("/files/?type=VIDEO&q=shot").content.decode()
+    url = re.search(r'hx-get="([^"]*after=[^"]*)"', page)
+    assert url is not None
+    rest = ann.get(url[1].replace("&amp;", "&"), headers=HTMX)
+    assert names(rest) == ["shot 000"]
+    assert "<html" not in rest.content.decode(), "htmx gets the tiles alone"
+
+
+def test_hostile_names_are_shown_as_text(ann: Browser) -> None:
+    name = "<img src=x onerror=alert(1)>\"'\u202e"
+    made = file(display_name=name, type="IMAGE", description=name, transcript=name)
+    for url in ("/files/", f"/files/{made.pk}/"):
+        page = ann.get(url).content.decode()
+        assert "<img src=x" not in page
+        assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def test_a_search_by_meaning_that_fails_is_a_word_on_the_page(ann: Browser) -> None:
+    fill(2)
+    answer = ann.get("/files/?q=the+sea&by=meaning")
+    assert answer.status_code == 200
+    assert "VideoGen could not search by meaning" in text(answer)
+
+
+@pytest.mark.parametrize("url", ["/files/", "/files/?type=IMAGE&q=shot", "/files/public/", "/files/upload/"])
+def test_queries_do_not_grow_with_rows(url: str, ann: Browser, ben: Browser) -> None:
+    def some(count: int) -> None:
+        fill(count, created_by=ann.user, public_since=timezone.now(), public_by=ben.user, origin="upload")
+        fill(count, created_by=ben.user, public_since=timezone.now(), public_by=ann.user, origin="upload")
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert ann.get(url).status_code == 200
+        return len(captured)
+
+    some(3)
+    ann.get(url)
+    few = queries()
+    some(40)
+    # Common words need no look into the search index.
+    assert queries() <= few if "q=" in url else queries() == few
+    assert few <= 12
+
+
+def test_a_file_is_found_by_the_states_of_its_owner_alone(ann: Browser, ben: Browser) -> None:
+    made = file(created_by=ann.user, origin="upload", state="processing", display_name="pier")
+    url = f"/files/states/?id={made.pk}&id=nonsense"
+    assert [each["state"] for each in ann.get(url).json()["files"]] == ["processing"]
+    assert ben.get(url).json()["files"] == []
+
+
+def test_the_register_lists_what_is_public_and_since_when(ann: Browser, ben: Browser) -> None:
+    until = timezone.now() + timedelta(days=3)
+    file(display_name="open", type="VIDEO", created_by=ben.user, public_since=timezone.now(), public_until=until, public_by=ben.user)  # fmt: skip
+    file(display_name="open elsewhere", type="VIDEO", public_since=timezone.now())
+    file(display_name="shut", type="VIDEO")
+    page = ann.get("/files/public/")
+    words = text(page)
+    assert "shut" not in words
+    assert re.search(r"open elsewhere elsewhere .+ no end open ben ", words)
+    assert until.strftime("%-d %b") in words
+    assert "Withdraw" not in words, "neither is ann's to close"
+    assert "Withdraw" in text(ben.get("/files/public/"))
+
+
+def test_chosen_files_lead_to_a_batch_of_exactly_these(ann: Browser) -> None:
+    first, second, third = fill(3)
+    page = ann.get("/files/").content.decode()
+    boxes = re.findall(r'<input type="checkbox" form="chosen" name="file" value="([^"]+)">', page)
+    assert boxes == [third.remote_id, second.remote_id, first.remote_id]
+    assert re.search(r'<form id="chosen"[^>]* action="/batches/new/"', page)
+    batch = ann.get("/batches/new/", {"way": "files", "file": [third.remote_id, first.remote_id]})
+    chosen = re.findall(r'name="file" value="([^"]+)" checked', batch.content.decode())
+    assert chosen == [third.remote_id, first.remote_id]
+
+
+def test_a_file_in_the_making_cannot_be_chosen(ann: Browser) -> None:
+    file(type="IMAGE", scope="GLOBAL", display_name="shot", state="processing", created_by=ann.user)
+    assert 'form="chosen"' not in ann.get("/files/").content.decode()

@@ -1,0 +1,286 @@
+"""People and roles: inviting, joining, roles, shutting out, and what the last admin cannot do."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+
+from dashboard import middleware, throttle
+from dashboard.ledger.selections import may
+from executions import people
+from executions.models import Event, Invitation
+from executions.models.selection import Act
+from tests.dashboard.browsers import Browser, text
+from tests.dashboard.work import job
+
+URL = "/settings/people/"
+NEW = {"username": "kim", "password1": "salt flats at noon", "password2": "salt flats at noon"}
+
+
+def link_of(ada: Browser, **asked: Any) -> str:
+    answer = ada.post(f"{URL}invite/", {"note": "Kim", "role": "member", "days": "7", **asked})
+    assert answer.status_code == 201
+    return str(answer.context["link"]).removeprefix("http://testserver")
+
+
+# --- joining ----------------------------------------------------------------------------------------------
+
+
+def test_an_invited_person_joins_and_is_signed_in(ada: Browser, client: Client) -> None:
+    link = link_of(ada)
+    assert "You are invited by ada as a member." in text(client.get(link))
+    assert client.post(link, NEW)["Location"] == "/"
+    kim = get_user_model().objects.get(username="kim")
+    assert (kim.is_staff, kim.is_superuser, kim.is_active) == (False, False, True)
+    assert client.get("/").status_code == 200
+    joined = Event.objects.get(kind="joined")
+    assert (joined.actor, joined.detail["role"], joined.detail["invited_by"]) == (kim, "member", ada.user.pk)
+    assert "salt flats" not in str(list(Event.objects.values()))
+
+
+def test_an_admin_is_invited_as_one(ada: Browser, client: Client) -> None:
+    client.post(link_of(ada, role="admin"), NEW)
+    assert client.get(URL).status_code == 200
+
+
+def test_a_link_works_once(ada: Browser, client: Client) -> None:
+    link = link_of(ada)
+    client.post(link, NEW)
+    assert Client().get(link).status_code == 404
+    assert Client().post(link, {**NEW, "username": "somebody else"}).status_code == 404
+    assert get_user_model().objects.filter(username="somebody else").count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_works_once_for_two_at_the_same_moment(ada: Browser) -> None:
+    _, token = people.invite("", people.MEMBER, 1, actor_id=ada.user.pk)
+    barrier, outcomes = threading.Barrier(2), []
+
+    def work(name: str) -> None:
+        barrier.wait()
+        try:
+            people.join(token, name, "salt flats at noon")
+            outcomes.append("in")
+        except people.Refused:
+            outcomes.append("refused")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("kim", "kit")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(outcomes) == ["in", "refused"]
+
+
+def test_a_link_ends_with_its_time_and_when_it_is_withdrawn(ada: Browser, client: Client) -> None:
+    late, withdrawn = link_of(ada), link_of(ada)
+    first, second = Invitation.objects.order_by("pk")
+    Invitation.objects.filter(pk=first.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    for _ in range(2):
+        ada.post(f"{URL}invitations/{second.pk}/withdraw/")
+    for link in (late, withdrawn):
+        assert "This invitation is over" in text(client.get(link))
+    assert Event.objects.filter(kind="invitation withdrawn").count() == 1
+
+
+def test_the_link_is_shown_once_and_not_kept(ada: Browser) -> None:
+    token = link_of(ada).split("/")[-2]
+    assert token not in ada.get(URL).content.decode()
+    assert token not in str(list(Invitation.objects.values()))
+    assert token not in str(list(Event.objects.values()))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"password1": "short", "password2": "short"}, "This password is too short"),
+        ({"password1": "password", "password2": "password"}, "This password is too common"),
+        ({"password2": "something else"}, "didn’t match"),
+        ({"username": "ADA"}, "A user with that username already exists"),
+        ({"username": ""}, "This field is required"),
+        ({"username": "a b<script>"}, "Enter a valid username"),
+        ({"username": "k\x00im"}, "Null characters are not allowed"),
+    ],
+)
+def test_a_name_or_password_that_is_not_good_is_said(
+    change: dict[str, str], says: str, ada: Browser, client: Client
+) -> None:
+    link = link_of(ada)
+    answer = client.post(link, {**NEW, **change})
+    assert answer.status_code == 422
+    assert says in text(answer)
+    assert client.post(link, NEW).status_code == 303, "the invitation is as good as before"
+
+
+def test_links_are_not_to_be_guessed(client: Client, db: None) -> None:
+    codes = [client.get(f"/join/guess-{n}/").status_code for n in range(throttle.BY_NAME + 1)]
+    assert codes == [404] * throttle.BY_NAME + [429]
+
+
+def test_whoever_is_signed_in_does_not_become_another_person(ada: Browser, ann: Browser) -> None:
+    link = link_of(ada)
+    assert "You are signed in already" in text(ann.post(link, NEW))
+    assert Invitation.objects.get().used_at is None
+
+
+# --- roles ------------------------------------------------------------------------------------------------
+
+
+def test_a_role_is_changed_and_told(ada: Browser, ann: Browser) -> None:
+    ada.post(f"{URL}{ann.user.pk}/role/", {"role": "admin"})
+    ada.post(f"{URL}{ann.user.pk}/role/", {"role": "admin"})
+    ann.user.refresh_from_db()
+    assert (ann.user.is_staff, ann.user.is_superuser) == (True, True)
+    told = Event.objects.get(kind="role changed")
+    assert (told.actor, told.subject_name) == (ada.user, "ann")
+    assert told.detail == {"before": "member", "after": "admin"}
+    assert ann.get(URL).status_code == 200
+
+
+@pytest.mark.parametrize("act", ["role", "shut-out"])
+def test_the_last_admin_stays(act: str, ada: Browser, ann: Browser) -> None:
+    get_user_model().objects.create_user("old", is_staff=True, is_active=False)
+    answer = ada.post(f"{URL}{ada.user.pk}/{act}/", {"role": "member"}, follow=True)
+    assert "last admin" in text(answer) or "Nobody shuts themselves out" in text(answer)
+    ada.user.refresh_from_db()
+    assert ada.user.is_staff
+    assert ada.user.is_active
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", ["demote", "shut out"])
+def test_two_admins_who_remove_each_other_leave_one(act: str, ada: Browser, ann: Browser) -> None:
+    people.change_role(ann.user.pk, people.ADMIN, actor_id=ada.user.pk)
+    barrier = threading.Barrier(2)
+
+    def work(whom: int, by: int) -> None:
+        barrier.wait()
+        try:
+            if act == "demote":
+                people.change_role(whom, people.MEMBER, actor_id=by)
+            else:
+                people.shut_out(whom, actor_id=by)
+        except people.Refused:
+            pass
+        finally:
+            connections.close_all()
+
+    pairs = [(ann.user.pk, ada.user.pk), (ada.user.pk, ann.user.pk)]
+    threads = [threading.Thread(target=work, args=pair) for pair in pairs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert get_user_model().objects.filter(is_staff=True, is_active=True).count() == 1
+
+
+def test_nonsense_is_refused(ada: Browser, ann: Browser) -> None:
+    assert ada.post(f"{URL}{ann.user.pk}/role/", {"role": "king"}).status_code == 400
+    assert ada.post(f"{URL}999999/role/", {"role": "admin"}).status_code == 404
+    assert ada.post(f"{URL}99999999999999999999999/shut-out/").status_code == 404
+    assert ada.post(f"{URL}invitations/99999999999999999999999/withdraw/").status_code in (303, 404)
+    for asked in ({"days": "8"}, {"role": "king"}, {"note": "x" * 101}, {"note": "\x00"}, {}):
+        asked = {"note": "", "role": "member", "days": "7", **asked} if asked else asked
+        assert ada.post(f"{URL}invite/", asked).status_code == 422
+
+
+# --- shutting out -----------------------------------------------------------------------------------------
+
+
+def test_whoever_is_shut_out_is_out_at_once(ada: Browser, ann: Browser, ben: Browser) -> None:
+    cookie = ann.client.cookies["sessionid"].value
+    ada.post(f"{URL}{ann.user.pk}/shut-out/")
+    assert ann.get("/").status_code == 302
+    assert ben.get("/").status_code == 200
+    told = Event.objects.get(kind="shut out")
+    assert (told.actor, told.subject_name, told.detail) == (ada.user, "ann", {"sessions_ended": 1})
+    right = {"username": "ann", "password": "ann's own password"}
+    assert Client().post("/sign-in/", right).status_code == 422
+    ada.post(f"{URL}{ann.user.pk}/let-in/")
+    old = Client()
+    old.cookies["sessionid"] = cookie
+    assert old.get("/").status_code == 302, "the old session does not come back"
+    assert Client().post("/sign-in/", right).status_code == 302
+
+
+# --- what members may do ----------------------------------------------------------------------------------
+
+
+def test_members_cancel_each_others_jobs_where_admins_have_chosen_so(
+    ada: Browser, ann: Browser, ben: Browser
+) -> None:
+    first, second = job(ann.user, "running"), job(ann.user, "running")
+    cancel = f"/executions/{first.pk}/cancel/"
+    assert cancel not in ben.get("/").content.decode()
+    ada.post(f"{URL}choices/", {"team_cancels": "on"})
+    assert cancel in ben.get("/").content.decode()
+    assert ben.post(cancel).status_code == 303
+    first.refresh_from_db()
+    assert first.cancel_requested_by == ben.user
+    ada.post(f"{URL}choices/")
+    assert ben.post(f"/executions/{second.pk}/cancel/").status_code == 403
+
+
+def test_batches_honour_it_too(ada: Browser, ann: Browser, ben: Browser) -> None:
+    from tests.batches import planning
+
+    batch = planning.batch(ann.user)
+    assert ben.post(f"/batches/{batch.pk}/cancel/").status_code == 403
+    ada.post(f"{URL}choices/", {"team_cancels": "on"})
+    assert f"/batches/{batch.pk}/cancel/" in ben.get(f"/batches/{batch.pk}/").content.decode()
+    assert ben.post(f"/batches/{batch.pk}/cancel/").status_code == 303
+
+
+def test_selections_of_the_history_honour_it_too(ada: Browser, ann: Browser, ben: Browser) -> None:
+    anns = job(ann.user, "running")
+    assert not may(Act.CANCEL, ben.user)(anns)
+    ada.post(f"{URL}choices/", {"team_cancels": "on"})
+    assert may(Act.CANCEL, ben.user)(anns)
+    assert not may(Act.ARCHIVE, ben.user)(anns), "to cancel, and nothing more"
+
+
+# --- the page ---------------------------------------------------------------------------------------------
+
+
+def test_everybody_is_listed_with_jobs_and_when_they_were_seen(ada: Browser, ann: Browser) -> None:
+    middleware._noted.clear()
+    job(ann.user)
+    ann.get("/")
+    listed = {person.name: person for person in ada.get(URL).context["page"].people}
+    assert list(listed) == ["ada", "ann", "ben"]
+    assert listed["ben"].seen_at is None
+    assert (listed["ann"].jobs, listed["ann"].role) == (1, "member")
+    assert timezone.now() - listed["ann"].seen_at < timedelta(minutes=1)
+    assert (listed["ada"].is_last_admin, listed["ada"].may_be_shut_out) == (True, False)
+
+
+def test_who_signs_out_is_not_noted_as_somebody_unknown(ann: Browser, caplog: Any) -> None:
+    ann.get("/")
+    middleware._noted.clear()
+    assert ann.post("/sign-out/").status_code == 303
+    assert not middleware._noted
+    assert not caplog.records
+
+
+def test_the_page_makes_as_many_queries_for_many_people(ada: Browser, django_assert_num_queries: Any) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    ada.get(URL)
+    with CaptureQueriesContext(connection) as few:
+        ada.get(URL)
+    for number in range(20):
+        get_user_model().objects.create(username=f"person {number}")
+        people.invite(f"{number}", people.MEMBER, 7, actor_id=ada.user.pk)
+    with CaptureQueriesContext(connection) as many:
+        ada.get(URL)
+    assert len(many) == len(few)

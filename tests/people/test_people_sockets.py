@@ -1,0 +1,66 @@
+"""Open pages of a person end, or see less, the moment that an admin decides so."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dashboard.consumers import SIGNED_OUT
+from dashboard.fanout import fanout
+from executions import choices, lifecycle, runtime
+from executions import observation as seen
+from tests.dashboard.browsers import Browser, signed_in
+from tests.dashboard.pages import opened, received_until
+from tests.dashboard.work import job, report
+
+pytestmark = pytest.mark.django_db(transaction=True)
+URL = "/settings/people/"
+
+
+async def test_shutting_out_closes_all_of_a_persons_sockets_and_nobody_elses(
+    ada: Browser, ann: Browser, ben: Browser
+) -> None:
+    elsewhere = await runtime.in_db(signed_in, ann.user)
+    pages = [await opened(ann, "studio"), await opened(elsewhere, "history")]
+    other = await opened(ben, "studio")
+    assert (await ada.apost(f"{URL}{ann.user.pk}/shut-out/")).status_code == 303
+    for page in pages:
+        ended = await page.receive_output(5)
+        assert (ended["type"], ended["code"]) == ("websocket.close", SIGNED_OUT)
+        await page.wait()
+    assert await other.receive_nothing(0.2)
+    await other.disconnect()
+
+
+async def test_an_open_page_of_a_former_admin_shows_what_a_member_sees(
+    ada: Browser, ann: Browser, ben: Browser
+) -> None:
+    made = await runtime.in_db(job, ben.user, "pending", "a pier")
+    await ada.apost(f"{URL}{ann.user.pk}/role/", {"role": "admin"})
+    page = await opened(ann, f"job:{made.pk}")
+    await runtime.in_db(report, made, "running")
+    assert f"/executions/{made.pk}/cancel/" in await received_until(page, "a pier")
+    await ada.apost(f"{URL}{ann.user.pk}/role/", {"role": "member"})
+    async with asyncio.timeout(20):
+        while any(each.scope["user"].is_staff for each in fanout()._pages):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    running = seen.Reported(source=seen.Source.POLL, status="running", progress=60.0, attempt=0)
+    await runtime.in_db(lifecycle.apply, made.pk, running)
+    assert "/cancel/" not in await received_until(page, 'value="60')
+    await page.disconnect()
+
+
+async def test_a_live_page_offers_to_cancel_where_admins_have_chosen_so(
+    ada: Browser, ann: Browser, ben: Browser
+) -> None:
+    made = await runtime.in_db(job, ann.user, "pending", "a pier")
+    page = await opened(ben, f"job:{made.pk}")
+    await runtime.in_db(report, made, "running")
+    assert "/cancel/" not in await received_until(page, "a pier")
+    await ada.apost(f"{URL}choices/", {"team_cancels": "on"})
+    assert choices._remembered is None
+    running = seen.Reported(source=seen.Source.POLL, status="running", progress=60.0, attempt=0)
+    await runtime.in_db(lifecycle.apply, made.pk, running)
+    assert f"/executions/{made.pk}/cancel/" in await received_until(page, 'value="60')
+    await page.disconnect()

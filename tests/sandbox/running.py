@@ -1,0 +1,112 @@
+"""A real sandbox as a subprocess, and a client for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+KEY = "test-key"
+SECOND_KEY = "second-key"
+ROOT = Path(__file__).resolve().parents[2]
+READY = "sandbox ready at "
+
+
+class Running:
+    """One sandbox process; ``client`` speaks to it with the first key."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "sandbox", "--port", "0", "--api-key", KEY, "--api-key", SECOND_KEY]
+        self.process = subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith(READY), line
+        self.url = line.removeprefix(READY).strip()
+        self.client = self.client_with(KEY)
+
+    def client_with(self, key: str) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+
+    def stop(self) -> int:
+        self.client.close()
+        self.process.terminate()
+        code = self.process.wait(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+    def kill(self) -> None:
+        """As a crash would."""
+        self.client.close()
+        self.process.kill()
+        self.process.wait(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def order(self, *faults: dict[str, Any], **rest: Any) -> None:
+        answer = self.client.put("/sandbox/faults", json={"faults": list(faults), **rest})
+        assert answer.status_code == 200, answer.text
+
+    def start(self, tool: str = "generate-image", **body: Any) -> str:
+        answer = self.client.post(f"/v1/tools/{tool}", json=body)
+        assert answer.status_code == 202, answer.text
+        return answer.json()["toolExecutionId"]
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        answer = self.client.get(f"/v1/tools/executions/{execution_id}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def finished(self, execution_id: str, seconds: float = 30) -> dict[str, Any]:
+        """The execution once it is final."""
+        return wait_for(
+            lambda: self.execution(execution_id),
+            lambda seen: seen["status"] in ("succeeded", "failed", "cancelled"),
+            seconds,
+        )
+
+    def wait_for_file(self, file_id: str) -> dict[str, Any]:
+        """The file, signed, once it is ready or has failed."""
+        return wait_for(
+            lambda: self.client.post(f"/v1/files/{file_id}/hydrate").json(),
+            lambda file: file["downloadSource"]["status"] != "pending",
+            20,
+        )
+
+    def settle(self) -> None:
+        """Cancel what is still in flight and wait for its end, so that the next test hears nothing of it."""
+
+        def in_flight() -> list[str]:
+            known = self.client.get("/sandbox/truth").json()["executions"]
+            return [each["toolExecutionId"] for each in known if not each["endedAt"]]
+
+        for execution_id in in_flight():
+            self.client.post(f"/v1/tools/executions/{execution_id}/cancel")
+        wait_for(in_flight, lambda found: not found, 30)
+        wait_for(
+            lambda: self.client.get("/sandbox/deliveries").json()["deliveries"],
+            lambda found: all(each["attempts"] or each["status"] != "waiting" for each in found),
+        )
+
+    def make(self, tool: str = "generate-image", **body: Any) -> dict[str, Any]:
+        """Start a job and wait for its success."""
+        ended = self.finished(self.start(tool, **body))
+        assert ended["status"] == "succeeded", ended
+        return ended
+
+
+def wait_for[T](look: Callable[[], T], good: Callable[[T], bool], seconds: float = 10) -> T:
+    """Look again and again until what is seen is good."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if good(seen):
+            return seen
+        assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
+        time.sleep(0.02)

@@ -1,0 +1,209 @@
+"""What a browser may do with our pages: nothing inline, nothing from elsewhere, never in another site's frame."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from tests.dashboard.browsers import HTMX, Browser
+from tests.dashboard.work import file, job
+
+DIRECTIVES = {
+    "default-src": "'self'",
+    "object-src": "'none'",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+
+
+def policy(answer: HttpResponse) -> dict[str, str]:
+    parts = (part.strip().partition(" ") for part in answer["Content-Security-Policy"].split(";"))
+    return {name: value for name, _, value in parts}
+
+
+class Inline(HTMLParser):
+    """Collects what a strict policy forbids in a page: scripts, styles and handlers in the markup itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.foreign: list[str] = []
+        self._in_script = False
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        self._in_script = tag == "script"
+        if tag == "style":
+            self.found.append("<style>")
+        for name, value in attributes:
+            if name.startswith(("on", "hx-on", "hx-vals", "hx-vars")) or name == "style":
+                self.found.append(f"<{tag} {name}={value!r}>")
+            if name in ("src", "href", "action", "formaction", "poster") and value is not None:
+                if value.strip().lower().startswith(("javascript:", "data:", "vbscript:")):
+                    self.found.append(f"<{tag} {name}={value!r}>")
+                if re.match(r"\s*(?:[a-z]+:)?//", value):
+                    self.foreign.append(f"<{tag} {name}={value!r}>")
+        if tag == "base" or (tag == "meta" and (given.get("http-equiv") or "").lower() == "refresh"):
+            self.found.append(f"<{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        if self._in_script and data.strip():
+            self.found.append(f"<script>{data[:80]}")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = False
+
+
+def inline(answer: HttpResponse) -> Inline:
+    reader = Inline()
+    reader.feed(answer.content.decode())
+    return reader
+
+
+def pages(ann: Browser, ada: Browser) -> dict[str, HttpResponse]:
+    """Every kind of page there is, with every kind of job on it."""
+    jobs = {
+        status: job(ann.user, status, f"a {status} pier", results=2)
+        for status in (
+            "queued",
+            "pending",
+            "running",
+            "succeeded",
+            "failed",
+            "cancelled",
+            "unconfirmed",
+            "refused",
+        )
+    }
+    for tool in ("text-to-speech", "generate-video-clip"):
+        job(ann.user, "succeeded", "a horn", tool=tool)
+    for media in ("IMAGE", "VIDEO", "AUDIO"):
+        file(type=media, display_name=f"a {media}")
+    from executions import tools
+
+    found = {"studio": ann.get("/"), "history": ann.get("/executions/"), "admin": ada.get("/executions/")}
+    found |= {f"job {status}": ann.get(f"/executions/{each.pk}/") for status, each in jobs.items()}
+    found |= {f"tool {slug}": ann.get(f"/tools/{slug}/") for slug in tools.offered()}
+    found |= {
+        "composer": ann.get("/tools/generate-image/", headers=HTMX),
+        "board": ann.get("/board/"),
+        "picker": ann.get("/files/pick/?tool=upscale-image&field=imageFileId"),
+        "wrong form": ann.post("/tools/generate-image/", {"prompt": ""}),
+        "sign-in": Client().get("/sign-in/"),
+        "wrong sign-in": Client().post("/sign-in/", {"username": "ann", "password": "x"}),
+        "not found": ann.get("/nothing/here/"),
+        "refused": Client(enforce_csrf_checks=True).post("/sign-in/"),
+        "bad request": ann.get("/", headers={"Host": "evil.example"}),
+    }
+    return found
+
+
+_made: dict[str, HttpResponse] = {}
+
+
+@pytest.fixture
+def every_page(ann: Browser, ada: Browser) -> dict[str, HttpResponse]:
+    """Fetched once: the tests only look at them."""
+    if not _made:
+        _made.update(pages(ann, ada))
+    return _made
+
+
+def test_every_page_says_what_it_may_load(every_page: dict[str, HttpResponse]) -> None:
+    for name, answer in every_page.items():
+        said = policy(answer)
+        for directive, value in DIRECTIVES.items():
+            assert said[directive] == value, f"{name}: {directive}"
+        for directive, value in said.items():
+            assert "unsafe" not in value, f"{name}: {directive}"
+            if directive not in ("img-src", "media-src"):
+                assert value in ("'self'", "'none'", "'self' blob:"), f"{name}: {directive} {value}"
+
+
+def test_no_page_has_a_script_a_style_or_a_handler_in_its_markup(every_page: dict[str, HttpResponse]) -> None:
+    assert {name: found for name, answer in every_page.items() if (found := inline(answer).found)} == {}
+
+
+def test_no_page_names_another_host(every_page: dict[str, HttpResponse]) -> None:
+    assert {name: found for name, answer in every_page.items() if (found := inline(answer).foreign)} == {}
+
+
+def test_no_page_holds_a_key_or_a_secret(every_page: dict[str, HttpResponse], settings: Any) -> None:
+    secrets = [
+        settings.VIDEOGEN_API_KEY,
+        settings.SECRET_KEY,
+        *settings.VIDEOGEN_WEBHOOK_SECRETS,
+        *(secret.removeprefix("whsec_") for secret in settings.VIDEOGEN_WEBHOOK_SECRETS),
+    ]
+    assert all(len(secret) > 10 for secret in secrets)
+    for name, answer in every_page.items():
+        said = answer.content.decode() + str(answer.headers)
+        assert [secret for secret in secrets if secret in said] == [], name
+
+
+def test_no_page_goes_into_a_frame_or_tells_where_one_comes_from(every_page: dict[str, HttpResponse]) -> None:
+    for name, answer in every_page.items():
+        assert answer["X-Frame-Options"] == "DENY", name
+        assert answer["X-Content-Type-Options"] == "nosniff", name
+        assert answer["Referrer-Policy"] == "same-origin", name
+        assert answer["Cross-Origin-Opener-Policy"] == "same-origin", name
+
+
+def test_htmx_may_neither_evaluate_nor_run_what_it_loads(ann: Browser) -> None:
+    config = re.search(r"name=\"htmx-config\" content='([^']+)'", ann.get("/").content.decode())[1]  # type: ignore[index]
+    told = json.loads(config)
+    assert told["allowEval"] is False
+    assert told["allowScriptTags"] is False
+    assert told["includeIndicatorStyles"] is False
+    assert told["historyCacheSize"] == 0, "no page is kept in the browser after signing out"
+
+
+@pytest.mark.parametrize("path", ["/static/js/live.js", "/static/css/base.css", "/static/img/favicon.svg"])
+def test_static_files_are_never_sniffed(path: str, client: Client, db: None) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_detector_sees_what_it_is_for() -> None:
+    reader = Inline()
+    reader.feed(
+        "<p onclick='x()' style='a:b'></p><style>a{}</style><script>x()</script><a href=' javascript:x()'>"
+        "<script src='//evil.example/x.js'></script><base href='/'><b hx-on:click='x()'></b>"
+    )
+    assert len(reader.found) == 7
+    assert len(reader.foreign) == 1
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_cookies_are_secure_where_the_public_address_is(scheme: str, tmp_path: Any) -> None:
+    import subprocess
+    import sys
+
+    from tests.dashboard.serving import ROOT, environment
+
+    ask = (
+        "from django.conf import settings as s; "
+        "print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.SECURE_HSTS_SECONDS > 0, s.CSRF_TRUSTED_ORIGINS)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=ROOT,
+        env=environment(
+            tmp_path,
+            PUBLIC_URL=f"{scheme}://rushes.example.org/",
+            DJANGO_SETTINGS_MODULE="dashboard.settings",
+        ),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    secure = scheme == "https"
+    assert said.strip() == f"{secure} {secure} {secure} ['{scheme}://rushes.example.org']"

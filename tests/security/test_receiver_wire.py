@@ -1,0 +1,213 @@
+"""The receiver on the wire: bodies without end, senders without haste, floods, and requests that are hardly HTTP."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+
+import httpx
+import pytest
+
+from tests.dashboard.deliveries import OTHER_SECRET, URL, event, signed
+from tests.dashboard.serving import Serving
+
+MIB = 1024 * 1024
+
+
+def raw(serving: Serving, *parts: bytes, seconds: float = 10) -> bytes:
+    """Send the parts and return what is answered until the other end closes or pauses."""
+    with closing(socket.create_connection((serving.host, serving.port), seconds)) as wire:
+        with suppress(ConnectionError):
+            for part in parts:
+                wire.sendall(part)
+        answer = b""
+        with suppress(TimeoutError, ConnectionError):
+            while b"\r\n\r\n" not in answer and (heard := wire.recv(65536)):
+                answer += heard
+        return answer
+
+
+def head(*lines: str, method: str = "POST", path: str = URL) -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *lines, "", ""]).encode("latin-1")
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0
+
+
+def stored(serving: Serving) -> int:
+    with closing(sqlite3.connect(serving.data_dir / "rushes.sqlite3")) as database:
+        return int(database.execute("SELECT count(*) FROM executions_webhookdelivery").fetchone()[0])
+
+
+def alive(serving: Serving) -> None:
+    """A signed delivery is taken, and soon."""
+    body = event("vg_exec_of_nobody")
+    begun = time.monotonic()
+    answer = httpx.post(
+        f"{serving.url}{URL}", content=body, headers=headers(body), timeout=15, trust_env=False
+    )
+    assert answer.status_code == 200, answer.text
+    assert time.monotonic() - begun < 15
+
+
+def headers(body: bytes, **more: str) -> dict[str, str]:
+    return {**signed(body), "content-type": "application/json", **more}
+
+
+# --- bodies -----------------------------------------------------------------------------------------------
+
+
+def test_a_body_of_one_byte_too_many_is_refused_and_one_less_is_not(serving: Serving) -> None:
+    before = stored(serving)
+    for surplus, wanted in ((1, 413), (0, 200)):
+        body = event("vg_exec_of_nobody", padding="")
+        body = body.replace(b'"padding": ""', b'"padding": "' + b"x" * (MIB + surplus - len(body)) + b'"')
+        assert len(body) == MIB + surplus
+        answer = httpx.post(
+            f"{serving.url}{URL}", content=body, headers=headers(body), timeout=20, trust_env=False
+        )
+        assert answer.status_code == wanted
+    assert stored(serving) == before + 1
+
+
+def test_a_gigabyte_that_is_announced_is_refused_before_it_comes(serving: Serving) -> None:
+    before = serving.memory
+    answer = raw(serving, head("Content-Type: application/json", f"Content-Length: {1024 * MIB}"), b"x" * MIB)
+    assert status(answer) == 413
+    assert serving.memory - before < 20
+    alive(serving)
+
+
+def test_a_body_in_pieces_without_end_is_cut_off(serving: Serving) -> None:
+    before, sent = serving.memory, 0
+    piece = b"%x\r\n" % (64 * 1024) + b"x" * 64 * 1024 + b"\r\n"
+    with closing(socket.create_connection((serving.host, serving.port), 10)) as wire:
+        wire.sendall(head("Content-Type: application/json", "Transfer-Encoding: chunked"))
+        with pytest.raises(ConnectionError):
+            while sent < 512 * MIB:
+                wire.sendall(piece)
+                sent += len(piece)
+    assert sent < 64 * MIB, "what the kernel had room for"
+    assert serving.memory - before < 30
+    alive(serving)
+
+
+def test_senders_that_drip_hold_nobody_up(serving: Serving) -> None:
+    before = serving.memory
+    body = event("vg_exec_of_nobody")
+    slow = []
+    for _ in range(60):
+        wire = socket.create_connection((serving.host, serving.port), 10)
+        wire.sendall(head("Content-Type: application/json", f"Content-Length: {len(body)}") + body[:1])
+        slow.append(wire)
+    begun = time.monotonic()
+    for number in range(1, 4):
+        for wire in slow:
+            wire.sendall(body[number : number + 1])
+        alive(serving)
+    assert time.monotonic() - begun < 15
+    assert serving.memory - before < 30
+    for wire in slow:
+        wire.close()
+    alive(serving)
+
+
+# --- requests that are hardly HTTP ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        head("Content-Length: -5"),
+        head("Content-Length: five"),
+        head("Content-Length: 5", "Content-Length: 6") + b"hello",
+        head("Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
+        head("Transfer-Encoding: gzip") + b"hello",
+        head("Transfer-Encoding: chunked") + b"zz\r\n",
+        head("Content-Type: application/json", "Content-Length: 2", "webhook-id: \x00") + b"{}",
+        head("Content-Type: application/json", "Content-Length: 2", "webhook-signature: " + "v1,x " * 3000) + b"{}",
+        head("X-Long: " + "x" * 200_000),
+        head(*(f"X-{number}: x" for number in range(3000))),
+        head("Content-Length: 0", path=URL + "%00"),
+        head("Content-Length: 0", path=URL + "?" + "q" * 30_000),
+        head("Content-Length: 0", path="/webhooks/../webhooks/videogen/"),
+        head("Content-Length: 0", path="http://evil.example/webhooks/videogen/"),
+        head("Content-Length: 0", method="\x00"),
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 100,
+        b"GET\r\n\r\n",
+        b"\r\n" * 2000,
+    ],
+    ids=range(18),
+)  # fmt: skip
+def test_what_is_hardly_http_is_refused_or_dropped(request_bytes: bytes, serving: Serving) -> None:
+    answer = raw(serving, request_bytes, seconds=2)
+    assert status(answer) < 500, answer[:200]
+    assert status(answer) != 200
+    assert b"Traceback" not in answer
+    with serving.client() as anybody:
+        assert anybody.get("/healthz").status_code == 200
+
+
+# --- floods -----------------------------------------------------------------------------------------------
+
+
+def test_a_flood_of_unsigned_requests_leaves_nothing_and_signed_ones_are_served(serving: Serving) -> None:
+    rows, memory = stored(serving), serving.memory
+    body = event("vg_exec_of_nobody", padding="x" * 100_000)
+    forged = headers(body) | signed(body, secret=OTHER_SECRET)
+    codes: Counter[int] = Counter()
+    flooding = threading.Event()
+    lock = threading.Lock()
+
+    def flood(_: int) -> None:
+        with httpx.Client(trust_env=False, timeout=30) as client:
+            for _ in range(60):
+                answer = client.post(f"{serving.url}{URL}", content=body, headers=forged)
+                with lock:
+                    codes[answer.status_code] += 1
+                flooding.set()
+
+    with ThreadPoolExecutor(6) as pool:
+        attack = pool.map(flood, range(5))
+        assert flooding.wait(20)
+        for _ in range(5):
+            alive(serving)
+        list(attack)
+    assert codes == {401: 300}
+    assert stored(serving) == rows + 5
+    assert serving.memory - memory < 60
+
+
+def test_many_signed_deliveries_at_once_are_all_kept_and_answered_in_time(serving: Serving) -> None:
+    rows = stored(serving)
+
+    def deliver(number: int) -> tuple[int, float]:
+        body = event(f"vg_exec_flood_{number}")
+        begun = time.monotonic()
+        answer = httpx.post(
+            f"{serving.url}{URL}", content=body, headers=headers(body), timeout=30, trust_env=False
+        )
+        assert json.loads(answer.text) == {"outcome": "unknown job"}
+        return answer.status_code, time.monotonic() - begun
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(deliver, range(60)))
+    assert {code for code, _ in answers} == {200}
+    assert max(seconds for _, seconds in answers) < 15
+    assert stored(serving) == rows + 60
+
+
+def test_the_server_has_said_nothing_of_what_was_signed(serving: Serving) -> None:
+    """All of the above ended in log lines that hold neither a body nor a secret, and in no traceback."""
+    from tests.dashboard.deliveries import SECRET
+
+    assert "Traceback" not in serving.errors
+    assert SECRET not in serving.errors
+    assert "vg_exec_flood" not in serving.errors

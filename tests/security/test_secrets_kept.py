@@ -1,0 +1,139 @@
+"""The API key, signing secrets and passwords: in no log, no error page and no traceback."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from django.test import Client
+from django.views.debug import ExceptionReporter, get_exception_reporter_filter
+
+from dashboard.logs import MASK, Formatter
+from dashboard.views import studio
+from tests.dashboard.browsers import Browser
+from tests.dashboard.deliveries import OTHER_SECRET, URL, event, signed
+from tests.dashboard.serving import Serving, eventually, manage, token
+from tests.dashboard.work import form
+
+KEY = "a-key-that-nobody-may-see"
+SECRET = "whsec_YSBzZWNyZXQgdGhhdCBub2JvZHkgbWF5IHNlZSBldmVy"
+SIGNING = "the-key-that-signs-sessions-and-nobody-may-see"
+REDIS = "redis://:a-redis-password@127.0.0.1:9/0"
+PERSONS = "a password of a person that nobody may see"
+HIDDEN = (KEY, SECRET, SECRET.removeprefix("whsec_"), SIGNING, "a-redis-password", PERSONS)
+
+
+def leaks(text: str) -> list[str]:
+    return [secret for secret in HIDDEN if secret in text]
+
+
+@pytest.fixture
+def _configured(settings: Any) -> None:
+    settings.VIDEOGEN_API_KEY = KEY
+    settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
+    settings.SECRET_KEY = SIGNING
+    settings.ENCRYPTION_KEYS = [SIGNING]
+    settings.REDIS_URL = REDIS
+    settings.CHANNEL_LAYERS = {**settings.CHANNEL_LAYERS, "spare": {"CONFIG": {"hosts": [REDIS]}}}
+
+
+@pytest.mark.usefixtures("_configured")
+def test_a_log_line_shows_a_mask_instead() -> None:
+    try:
+        raise RuntimeError(f"Authorization: Bearer {KEY} and {SECRET} and {SIGNING}")
+    except RuntimeError:
+        record = logging.LogRecord("x", logging.ERROR, __file__, 1, "with %s", (KEY,), sys.exc_info())
+    line = Formatter().format(record)
+    assert leaks(line) == []
+    assert line.count(MASK) >= 4, "in the message and in the traceback"
+    assert "RuntimeError" in line
+
+
+@pytest.mark.usefixtures("_configured")
+def test_djangos_report_of_an_error_hides_them(rf: Any) -> None:
+    """The page with DEBUG on, and the report that it would mail: settings, request and variables of frames."""
+    request = rf.post(
+        "/sign-in/", {"username": "ann", "password": PERSONS}, headers={"Authorization": f"Bearer {KEY}"}
+    )
+    try:
+        raise RuntimeError("a mistake of ours")
+    except RuntimeError:
+        reporter = ExceptionReporter(request, *sys.exc_info())
+    settings_shown = str(get_exception_reporter_filter(request).get_safe_settings())
+    assert leaks(settings_shown) == []
+    assert "ALLOWED_HOSTS" in settings_shown
+    assert [secret for secret in leaks(reporter.get_traceback_html()) if secret not in (KEY, PERSONS)] == []
+
+
+@pytest.mark.usefixtures("_configured")
+def test_an_error_page_tells_nothing(ann: Browser, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    def broken(*args: Any, **options: Any) -> None:
+        raise RuntimeError(f"the key is {KEY}")
+
+    monkeypatch.setattr(studio.cards, "cards_for", broken)
+    ann.client.raise_request_exception = False
+    answer = ann.get("/")
+    assert answer.status_code == 500
+    page = answer.content.decode()
+    assert leaks(page) == []
+    assert "RuntimeError" not in page
+    assert "Something broke on our side" in page
+    assert str(Path(__file__).parents[2]) not in page, "nor where we are installed"
+
+
+@pytest.mark.usefixtures("_configured")
+@pytest.mark.parametrize(
+    "path", ["/", "/executions/", "/tools/text-to-speech/", "/metrics", "/readyz", "/sign-in/", "/nothing/"]
+)
+def test_no_answer_holds_them(path: str, ada: Browser) -> None:
+    for browser in (ada.client, Client()):
+        answer = browser.get(path)
+        assert leaks(answer.content.decode() + str(answer.headers)) == []
+
+
+def test_a_server_in_trouble_logs_none_of_them(tmp_path: Path) -> None:
+    """A real key at a service that is not there, every log line there is, and requests that go wrong."""
+    data_dir = tmp_path / "data"
+    account = {
+        "VIDEOGEN_API_KEY": KEY,
+        "VIDEOGEN_BASE_URL": "http://127.0.0.1:9",
+        "VIDEOGEN_WEBHOOK_SECRET": SECRET,
+        "SECRET_KEY": SIGNING,
+    }
+    assert manage(data_dir, "migrate", "-v", "0", **account) == (0, "")
+    person = {
+        "DJANGO_SUPERUSER_PASSWORD": PERSONS,
+        "DJANGO_SUPERUSER_USERNAME": "ann",
+        "DJANGO_SUPERUSER_EMAIL": "ann@example.org",
+    }
+    code, said = manage(data_dir, "createsuperuser", "--noinput", **account, **person)
+    assert code == 0, said
+    server = Serving(data_dir, **account, LOG_LEVEL="DEBUG")
+    try:
+        assert "Sign in as" not in server.said, "demo people are the sandbox's alone"
+        with server.client() as client:
+            client.get("/sign-in/")
+            signed_in = client.post(
+                "/sign-in/", data={"username": "ann", "password": PERSONS, **token(client)}
+            )
+            assert signed_in.status_code == 302
+            pages = client.get("/").text + client.get("/tools/text-to-speech/").text
+            client.post("/tools/generate-image/", data={**form(), **token(client)})
+            body = event("vg_exec_1")
+            good = {**signed(body, secret=SECRET), "content-type": "application/json"}
+            assert client.post(URL, content=body, headers=good).status_code == 200
+            forged = {**signed(body, secret=OTHER_SECRET), "content-type": "application/json"}
+            assert client.post(URL, content=body, headers=forged).status_code == 401
+            client.get("/?key=" + "x" * 10, headers={"Host": "evil.example"})
+            pages += client.get("/executions/").text
+        eventually(lambda: "VideoGen cannot be reached" in server.errors)
+        httpx.get(f"{server.url}/readyz", trust_env=False)
+    finally:
+        server.end()
+    assert leaks(pages) == []
+    assert leaks(server.said + server.errors) == []
+    assert b"a-key-that" not in b"".join(file.read_bytes() for file in data_dir.glob("*.sqlite3*"))

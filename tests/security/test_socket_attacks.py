@@ -1,0 +1,199 @@
+"""Sockets on the wire: who is let in, what a page that does not read costs, and that nothing leaks to a stranger."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from dashboard.consumers import SIGNED_OUT
+from tests.dashboard.serving import ROOT, Serving, cookies, environment, eventually, token
+from tests.dashboard.work import form
+
+
+def live(serving: Serving, topic: str = "studio") -> str:
+    return f"ws://{serving.host}:{serving.port}/ws/live/?topic={topic}"
+
+
+async def status(url: str, origin: str | None, cookie: str = "") -> int:
+    """The HTTP status with which a socket is refused; 101 where it is let in."""
+    try:
+        async with connect(url, origin=origin, additional_headers={"Cookie": cookie}):
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+async def test_only_a_person_on_a_page_of_ours_is_let_in(serving: Serving) -> None:
+    with serving.signed_in() as member:
+        ours, known = cookies(member), serving.url
+        job = uuid.uuid4()
+        assert await status(live(serving), known, ours) == 101
+        assert await status(live(serving), known) == 403
+        assert await status(live(serving), known, "sessionid=" + "a" * 32) == 403
+        assert await status(live(serving), None, ours) == 403
+        assert await status(live(serving), "http://evil.example", ours) == 403
+        assert await status(live(serving), f"http://{serving.host}:{serving.port + 1}", ours) == 403
+        assert await status(live(serving, f"job:{job}"), known, ours) == 403
+        assert await status(live(serving, "../../etc"), known, ours) == 403
+        assert await status(f"ws://{serving.host}:{serving.port}/ws/other/", known, ours) in (403, 404, 500)
+
+
+async def test_a_person_who_signs_out_hears_no_more(serving: Serving) -> None:
+    with serving.signed_in() as member, serving.signed_in("admin") as admin:
+        async with (
+            connect(
+                live(serving), origin=serving.url, additional_headers={"Cookie": cookies(member)}
+            ) as theirs,
+            connect(
+                live(serving), origin=serving.url, additional_headers={"Cookie": cookies(admin)}
+            ) as other,
+        ):
+            old = cookies(member)
+            await asyncio.to_thread(member.post, "/sign-out/", data=token(member))
+            with pytest.raises(ConnectionClosed) as ended:
+                while True:
+                    await asyncio.wait_for(theirs.recv(), 5)
+            assert ended.value.rcvd is not None
+            assert ended.value.rcvd.code == SIGNED_OUT
+            assert await status(live(serving), serving.url, old) == 403
+            await other.ping()
+
+
+async def test_what_a_page_hears_of_others_holds_no_more_than_the_team_may_see(serving: Serving) -> None:
+    """A form's token, a request's raw exchange and signed addresses are never in a broadcast."""
+    with serving.signed_in() as member, serving.signed_in("admin") as admin:
+        headers = {"Cookie": cookies(admin)}
+        async with connect(live(serving), origin=serving.url, additional_headers=headers) as page:
+            sent = {**form(prompt="a pier that others see"), **token(member)}
+            await asyncio.to_thread(member.post, "/tools/generate-image/", data=sent)
+            heard = ""
+            while 'data-status="succeeded"' not in heard:
+                frame = await asyncio.wait_for(page.recv(), 20)
+                assert isinstance(frame, str)
+                heard += frame
+        assert "a pier that others see" in heard
+        for secret in ("csrfmiddlewaretoken", "sessionid", "signature=", "http://127.0.0.1", "Bearer"):
+            assert secret not in heard
+
+
+async def test_frames_that_are_too_large_or_broken_end_that_socket_alone(serving: Serving) -> None:
+    with serving.signed_in() as member:
+        headers = {"Cookie": cookies(member)}
+        async with connect(live(serving), origin=serving.url, additional_headers=headers) as good:
+            a_gibibyte = b"\x82\xff" + (1024**3).to_bytes(8) + b"mask" + b"x" * 500
+            for nonsense in (b"\xff" * 64, a_gibibyte):
+                with closing(
+                    handshake(serving.host, serving.port, "/ws/live/?topic=studio", headers, serving.url)
+                ) as raw:
+                    raw.sendall(nonsense)
+                    raw.settimeout(10)
+                    assert closes(raw)
+            await asyncio.wait_for(await good.ping(), 5)
+
+
+def closes(raw: socket.socket) -> bool:
+    """Whether the other end closes the connection, or at least sends a frame that says so."""
+    try:
+        heard = raw.recv(65536)
+        return heard == b"" or heard[0] == 0x88
+    except ConnectionResetError:
+        return True
+
+
+def handshake(
+    host: str, port: int, path: str, headers: dict[str, str], origin: str, room: int = 0
+) -> socket.socket:
+    """A raw connection that is a websocket from here on. `room`: bytes of its receive buffer."""
+    raw = socket.socket()
+    if room:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    raw.settimeout(10)
+    raw.connect((host, port))
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: {host}:{port}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
+        f"Origin: {origin}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    raw.sendall("\r\n".join([*lines, "", ""]).encode())
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += raw.recv(1)
+    assert answer.startswith(b"HTTP/1.1 101"), answer
+    return raw
+
+
+# --- a page that does not read ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def flooding(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """The dashboard's server, sending 47 MiB to whoever opens /flood."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.security.flooding"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(tmp_path, DJANGO_SETTINGS_MODULE="dashboard.settings"),
+    )
+    assert process.stdout is not None
+    try:
+        yield process, int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait(10)
+        process.stdout.close()
+
+
+def memory(process: Any) -> float:
+    """Resident memory in MiB."""
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+async def test_a_page_that_does_not_read_is_cut_and_costs_little(flooding: tuple[Any, int]) -> None:
+    process, port = flooding
+    before = memory(process)
+    origin = f"http://127.0.0.1:{port}"
+    with closing(handshake("127.0.0.1", port, "/flood", {}, origin, room=4096)) as deaf:
+        async with connect(f"ws://127.0.0.1:{port}/other", origin=origin) as other:
+            for _ in range(20):
+                await other.send("still there?")
+                assert await asyncio.wait_for(other.recv(), 2) == "here", "others are not delayed"
+        await asyncio.to_thread(eventually, lambda: is_cut(deaf))
+    assert memory(process) - before < 25
+
+
+def is_cut(deaf: socket.socket) -> bool:
+    """Whether the connection was reset; what had arrived before is left unread."""
+    return deaf.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0 or info_state(deaf) != 1
+
+
+def info_state(raw: socket.socket) -> int:
+    """The kernel's state of a TCP connection; 1 is established."""
+    return raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[0]
+
+
+async def test_a_page_that_reads_gets_everything(flooding: tuple[Any, int]) -> None:
+    _, port = flooding
+    url, origin = f"ws://127.0.0.1:{port}/flood", f"http://127.0.0.1:{port}"
+    async with connect(url, origin=origin, max_size=None, close_timeout=0.2) as page:
+        for _ in range(100):
+            assert len(await asyncio.wait_for(page.recv(), 5)) == 32 * 1024

@@ -1,0 +1,163 @@
+"""Reading files: their addresses and when they are good, their transcripts, what is ready, what is public."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from executions.videogen import File, FileSource, ToolExecution, ToolResult
+
+NOW = datetime.fromtimestamp(1779962400, UTC)
+
+
+def test_the_old_name_of_a_file() -> None:
+    old = {"storageFileId": "vg_file_old", "type": "IMAGE"}
+
+    assert File.from_wire(old).file_id == "vg_file_old"
+    assert ToolResult.from_wire(old).file_id == "vg_file_old"
+    assert ToolResult.from_wire({"file": old}).file_id == "vg_file_old"
+    assert ToolResult.from_wire({"file": old}).type == "IMAGE"
+
+
+@pytest.mark.parametrize(
+    ("told", "transcript"),
+    [
+        ({}, ""),
+        ({"transcript": None, "transcriptText": None}, ""),
+        ({"transcript": "Old text."}, "Old text."),
+        ({"transcript": "Old text.", "transcriptText": "New text."}, "New text."),
+        (
+            {"transcript": {"words": [{"word": "Good"}, {}, 7, {"word": 1}, {"word": "morning."}]}},
+            "Good morning.",
+        ),
+        ({"transcript": {"words": "Good"}}, ""),
+        ({"transcript": 7}, ""),
+    ],
+)
+def test_transcript(told: dict[str, Any], transcript: str) -> None:
+    assert File.from_wire({"fileId": "x"} | told).transcript == transcript
+
+
+def test_a_flat_url_stands_in_for_a_missing_source() -> None:
+    flat = {"fileId": "x", "downloadUrl": "https://m.example/a.png", "downloadUrlExpiresAt": 1779966000}
+    expected = FileSource("ready", "https://m.example/a.png", datetime.fromtimestamp(1779966000, UTC))
+
+    assert File.from_wire(flat).download == expected
+    assert ToolResult.from_wire(flat).download == expected
+    assert ToolResult.from_wire({"fileId": "x", "file": flat}).download == expected
+    unsigned = flat | {"downloadSource": {"status": "ready", "url": None, "width": 640}}
+    source = File.from_wire(unsigned).download
+    assert source is not None
+    assert (source.url, source.width) == ("https://m.example/a.png", 640)
+
+
+def test_a_source_comes_before_a_flat_url() -> None:
+    data = {
+        "fileId": "x",
+        "downloadUrl": "https://m.example/flat",
+        "downloadSource": {"url": "https://m.example/source"},
+    }
+    source = File.from_wire(data).download
+
+    assert source is not None
+    assert source.url == "https://m.example/source"
+
+
+def in_seconds(seconds: float) -> float:
+    return (NOW + timedelta(seconds=seconds)).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("told", "usable"),
+    [
+        ({"status": "ready", "expiresAt": None}, True),
+        ({"status": "ready"}, True),
+        ({"status": "ready", "expiresAt": in_seconds(61)}, True),
+        ({"status": "ready", "expiresAt": in_seconds(61.5)}, True),
+        ({"status": "ready", "expiresAt": in_seconds(60)}, False),
+        ({"status": "ready", "expiresAt": in_seconds(-1)}, False),
+        ({"status": "ready", "expiresAt": "2126-05-28T10:00:00Z"}, True),
+        ({"status": "ready", "expiresAt": "soon"}, False),
+        ({"status": "ready", "expiresAt": True}, False),
+        ({"status": "ready", "expiresAt": float("nan")}, False),
+        ({"status": "ready", "expiresAt": 1779966000000}, False),
+        ({"status": "pending", "expiresAt": None}, False),
+        ({"status": "failed"}, False),
+        ({"status": "skipped"}, False),
+        ({"status": "brand new"}, False),
+        ({}, False),
+    ],
+)
+def test_when_a_url_is_usable(told: dict[str, Any], usable: bool) -> None:
+    url = "https://m.example/a.png"
+    source = FileSource.from_wire(told | {"url": url})
+
+    assert source is not None
+    assert source.usable_url(NOW) == (url if usable else None)
+
+
+def test_the_margin_of_a_usable_url() -> None:
+    source = FileSource("ready", "https://m.example/a.png", NOW + timedelta(seconds=10))
+
+    assert source.usable_url(NOW) is None
+    assert source.usable_url(NOW, margin=5) == "https://m.example/a.png"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "",
+        7,
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//m.example/a",
+        "/a",
+        "https://a b",
+        "https://a\nb",
+        "https://a/" + "x" * 9000,
+        "file:///etc/passwd",
+    ],
+)
+def test_what_is_no_web_address_is_not_handed_on(url: Any) -> None:
+    source = FileSource.from_wire({"status": "ready", "url": url})
+
+    assert source is not None
+    assert source.usable_url(NOW) is None
+    assert File.from_wire({"fileId": "x", "publicHlsUrl": url}).public_hls_url is None
+
+
+@pytest.mark.parametrize(
+    ("statuses", "ready", "failed"),
+    [
+        ([], False, False),
+        (["pending", "failed"], False, True),
+        (["failed", "failed"], False, True),
+        (["failed", "ready"], True, False),
+        (["pending", "ready"], True, False),
+        (["skipped", "pending"], False, False),
+    ],
+)
+def test_when_a_file_is_ready_or_failed(statuses: list[str], ready: bool, failed: bool) -> None:
+    names = ["thumbnailSource", "hlsSource"]
+    sources = {name: {"status": status} for name, status in zip(names, statuses, strict=False)}
+    file = File.from_wire({"fileId": "x"} | sources)
+
+    assert (file.is_ready, file.is_failed) == (ready, failed)
+
+
+def test_a_file_with_a_public_preview(example: Callable[[str], Any]) -> None:
+    file = File.from_wire(example("file-public-preview"))
+
+    assert file.is_public_preview_enabled
+    assert file.public_preview is not None
+    assert file.public_preview.usable_url(NOW + timedelta(days=9999)) is not None
+    assert file.public_playback_id == "vg_play_dFA1bllrN1F3WnIy"
+    assert (file.analysis_state, file.analysis_progress) == ("LOADING", 35)
+
+
+def test_signed_urls_are_not_in_repr(example: Callable[[str], Any]) -> None:
+    assert "sig=" not in repr(ToolExecution.from_wire(example("execution-succeeded-era2")))

@@ -1,0 +1,336 @@
+"""Reading what the service sends: every example, every era, and whatever else JSON can hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executions.videogen import (
+    ApiError,
+    File,
+    MalformedAnswer,
+    Page,
+    ToolAccepted,
+    ToolExecution,
+    Voice,
+    WebhookEndpoint,
+    WebhookEndpointCreated,
+    parse_event,
+    reading,
+)
+from executions.videogen.catalogue import Account
+from executions.videogen.json_text import Unreadable, decode
+
+EXAMPLES = sorted(Path(__file__).parent.joinpath("examples").glob("*.json"))
+NOW = datetime.fromtimestamp(1779962400, UTC)
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    "error": ApiError.from_wire,
+    "event": parse_event,
+    "execution": ToolExecution.from_wire,
+    "executions": lambda data: Page.from_wire(data, "toolExecutions", ToolExecution.from_wire),
+    "file": File.from_wire,
+    "files": lambda data: Page.from_wire(data, "files", File.from_wire),
+    "me": Account.from_wire,
+    "tool": ToolAccepted.from_wire,
+    "tts": lambda data: Page.from_wire(data, "ttsVoices", Voice.from_wire),
+    "webhook-endpoint-created": WebhookEndpointCreated.from_wire,
+    "webhook-endpoint-list": lambda data: Page.from_wire(data, "endpoints", WebhookEndpoint.from_wire),
+}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_is_understood(path: Path) -> None:
+    kind = path.stem if path.stem in READERS else path.stem.split("-")[0]
+    data = decode(path.read_bytes())
+
+    found = READERS[kind](data)
+
+    assert data == json.loads(path.read_text())
+    if isinstance(found, Page):
+        assert len(found.items) == len(next(items for items in data.values() if isinstance(items, list)))
+    elif isinstance(found, ApiError):
+        assert found.message == data["message"]
+    else:
+        assert found.raw == {name: value for name, value in data.items() if name != "signingSecret"}
+
+
+def test_a_succeeded_execution(example: Callable[[str], Any]) -> None:
+    execution = ToolExecution.from_wire(example("execution-succeeded"))
+
+    assert execution.is_final
+    assert (execution.tool_type, execution.progress, execution.attempt) == ("GENERATE_IMAGE", None, None)
+    (result,) = execution.results
+    assert result.file is not None
+    assert (result.type, result.file_id) == ("IMAGE", result.file.file_id)
+    assert result.download is not None
+    assert (result.download.width, result.download.height) == (1920, 1080)
+
+
+def test_a_succeeded_execution_of_era_2(example: Callable[[str], Any]) -> None:
+    execution = ToolExecution.from_wire(example("execution-succeeded-era2"))
+
+    assert (execution.progress, execution.attempt, execution.error) == (100, 1, None)
+    (result,) = execution.results
+    assert result.file is not None
+    assert result.file.transcript == "Good morning."
+    assert result.file.duration == 6.04
+    assert result.download == result.file.download
+
+
+def test_a_failed_execution(example: Callable[[str], Any]) -> None:
+    execution = ToolExecution.from_wire(example("execution-failed"))
+
+    assert execution.error == ApiError(
+        "The audio file could not be read by the avatar renderer.", internal_error_code="AVR-5582"
+    )
+    assert execution.results == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "final"),
+    [
+        ("pending", False),
+        ("running", False),
+        ("awaiting_approval", False),
+        ("SUCCEEDED", False),
+        ("paused by gremlins", False),
+        ("succeeded", True),
+        ("failed", True),
+        ("cancelled", True),
+    ],
+)
+def test_an_unknown_status_is_kept_and_not_final(status: str, final: bool) -> None:
+    execution = ToolExecution.from_wire(
+        {"toolExecutionId": "x", "status": status, "toolType": "MAKE_COFFEE", "n": 1}
+    )
+
+    assert (execution.status, execution.is_final, execution.tool_type) == (status, final, "MAKE_COFFEE")
+    assert execution.raw["n"] == 1
+
+
+@pytest.mark.parametrize("results", [None, [], {}, "none", 7, [None, "x", {}, {"type": "IMAGE"}]])
+def test_results_that_are_none(results: Any) -> None:
+    data = {"toolExecutionId": "x", "status": "succeeded", "results": results}
+
+    assert ToolExecution.from_wire(data).results == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "progress"),
+    [
+        (0, 0),
+        (42.5, 42.5),
+        (100, 100),
+        (-1, None),
+        (100.1, None),
+        ("abc", None),
+        ("42", None),
+        (True, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        (10**400, None),
+        ([42], None),
+        (None, None),
+    ],
+)
+def test_progress(told: Any, progress: float | None) -> None:
+    data = {"toolExecutionId": "x", "status": "running", "progressPercentage": told}
+
+    assert ToolExecution.from_wire(data).progress == progress
+
+
+@pytest.mark.parametrize(
+    ("told", "attempt"), [(0, 0), (2, 2), (2.0, 2), (2.5, None), (-1, None), (True, None)]
+)
+def test_attempt(told: Any, attempt: int | None) -> None:
+    data = {"toolExecutionId": "x", "status": "running", "attemptIndex": told}
+
+    assert ToolExecution.from_wire(data).attempt == attempt
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        [],
+        "x",
+        7,
+        {},
+        {"status": "running"},
+        {"toolExecutionId": "x"},
+        {"toolExecutionId": "x", "status": ""},
+        {"toolExecutionId": 7, "status": "running"},
+        {"toolExecutionId": "x", "status": "s" * 65},
+    ],
+)
+def test_an_execution_that_is_none(data: Any) -> None:
+    with pytest.raises(MalformedAnswer):
+        ToolExecution.from_wire(data)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (None, None),
+        ({}, None),
+        ([], None),
+        (7, None),
+        ("", None),
+        ("Broken.", ApiError("Broken.")),
+        ({"message": "Broken."}, ApiError("Broken.")),
+        ({"code": "x"}, ApiError("VideoGen gave no reason.", code="x")),
+        (
+            {"message": 7, "code": 7, "requirement": 7, "internalErrorCode": 7},
+            ApiError("VideoGen gave no reason."),
+        ),
+        (
+            {"message": "M", "requirement": {"type": "upgrade_plan"}},
+            ApiError("M", None, {"type": "upgrade_plan"}),
+        ),
+    ],
+)
+def test_errors_inside_executions(told: Any, expected: ApiError | None) -> None:
+    assert ApiError.from_wire(told) == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (1779962400, NOW),
+        (1779962400.0, NOW),
+        ("2026-05-28T10:00:00Z", NOW),
+        ("2026-05-28T12:00:00.000+02:00", NOW),
+        ("2026-05-28T10:00:00", NOW),
+        ("yesterday", None),
+        ("0001-01-01T00:00:00+23:59", None),
+        ("9999-12-31T23:59:59-23:59", None),
+        ("1" * 1000, None),
+        (1e300, None),
+        (10**400, None),
+        (-1, None),
+        (0, None),
+        (1779962400000, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        (True, None),
+        (None, None),
+        ([1779962400], None),
+    ],
+)
+def test_moments(told: Any, expected: datetime | None) -> None:
+    assert reading.moment(told) == expected
+
+
+def test_what_json_allows_and_a_database_does_not_becomes_harmless() -> None:
+    text = b'{"a": NaN, "b": 1e999, "c": "\\u0000x\\ud800y", "d": %s, "\\u0000": -Infinity}' % (b"9" * 99)
+
+    data = decode(text)
+
+    assert data == {"a": None, "b": None, "c": "\ufffdx\ufffdy", "d": None, "\ufffd": None}
+    json.dumps(data, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"\xff", b"{", b"[" * 100_000, b"[" * 65 + b"]" * 65, b"9" * 9999, b"\xef\xbb\xbf{}"]
+)
+def test_what_is_no_json(text: bytes) -> None:
+    with pytest.raises(Unreadable):
+        decode(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+NAMES = st.sampled_from(
+    [
+        "toolExecutionId",
+        "status",
+        "toolType",
+        "progressPercentage",
+        "attemptIndex",
+        "results",
+        "error",
+        "fileId",
+        "storageFileId",
+        "type",
+        "file",
+        "downloadUrl",
+        "downloadUrlExpiresAt",
+        "thumbnailSource",
+        "downloadSource",
+        "hlsSource",
+        "url",
+        "expiresAt",
+        "width",
+        "fileBytes",
+        "message",
+        "code",
+        "requirement",
+        "internalErrorCode",
+        "transcript",
+        "transcriptText",
+        "words",
+        "word",
+        "durationSeconds",
+        "event",
+        "occurredAt",
+        "files",
+        "toolExecutions",
+        "hasMore",
+        "nextCursor",
+        "voiceId",
+        "endpointId",
+        "signingSecret",
+        "events",
+        "createdAt",
+        "fileAnalysisMetadata",
+    ]
+)
+LIKELY = st.sampled_from(
+    ["succeeded", "vg_file_1", "https://m.example/a", "IMAGE", "2026-05-28T10:00:00Z", 1779962400]
+)
+SHAPED = st.recursive(
+    JSON | LIKELY,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=12),
+    max_leaves=25,
+)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in READERS if kind != "event"])
+@given(data=SHAPED)
+def test_any_json_is_read_or_refused(kind: str, data: Any) -> None:
+    refused = ""
+    try:
+        found = READERS[kind](data)
+    except MalformedAnswer as error:
+        refused = error.message
+
+    assert refused.startswith("VideoGen's answer") if refused else repr(found)
+
+
+@given(data=SHAPED)
+def test_whatever_is_decoded_can_be_stored(data: Any) -> None:
+    stored = json.dumps(decode(json.dumps(data).encode()), allow_nan=False, ensure_ascii=False).encode()
+
+    assert b"\\u0000" not in stored
+
+
+@given(text=st.binary() | SHAPED.map(lambda data: json.dumps(data).encode()).map(lambda text: text[:-1]))
+def test_any_bytes_are_decoded_or_refused(text: bytes) -> None:
+    refused = ""
+    try:
+        decode(text)
+    except Unreadable as error:
+        refused = str(error)
+
+    assert refused in ("", "is not JSON", "is not UTF-8 text", "is nested too deeply")
