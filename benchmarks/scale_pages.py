@@ -1,0 +1,191 @@
+"""Measures the history's pages in a database that is full already. Run as a program; prints one line of JSON.
+
+The time is the server's: from the request to the answer, with all middleware and the template, without a network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Iterable
+from itertools import combinations
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.sites.scaled")
+ASKED = 20  # times for each page
+PER_PAGE = 50
+# A scan of a table that can be long; the others have a row for each person, batch or saved view.
+SHORT = 500.0  # what reading a short table costs at most, in PostgreSQL's measure
+LONG_TABLES = ("executions_execution", "executions_event", "executions_file", "executions_result")
+
+
+def singles(person: int, batch: str, since: str) -> dict[str, str]:
+    """Each filter alone."""
+    return {
+        "status": "status=failed",
+        "without a status": "status=-succeeded",
+        "tool": "tool=vectorize-image",
+        "without a tool": "tool=-generate-image",
+        "person": f"person={person}",
+        "without a person": f"person=-{person}",
+        "batch": f"batch={batch}",
+        "error": "error=source_unreadable",
+        "dates": f"from={since}&to={since}",
+        "long": "min=300",
+        "short": "max=2",
+        "elsewhere": "origin=elsewhere",
+        "here": "origin=here",
+    }
+
+
+WORDS = {
+    "a common word": "lighthouse",
+    "a rare word": "thornreed",
+    "part of a word": "ornree",
+    "words that stand together": '"golden hour"',
+    "two letters": "te",
+    "words that are nowhere": "zeppelin",
+}
+
+
+def measure(client: Any, path: str, asked: int = ASKED) -> dict[str, Any]:
+    """The times (ms) of many answers, and the queries of one."""
+    from django.db import connection
+
+    times: list[float] = []
+    queries: list[tuple[str, Any]] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        queries.append((sql, params))
+        return execute(sql, params, many, context)
+
+    for number in range(asked + 2):
+        queries.clear()
+        with connection.execute_wrapper(note):
+            began = time.perf_counter()
+            answer = client.get(path)
+            took = time.perf_counter() - began
+        if answer.status_code != 200:
+            raise RuntimeError(f"{path} was answered with {answer.status_code}")
+        if number >= 2:
+            times.append(took * 1000)
+    print(f"{path}: {statistics.median(times):.0f} ms", file=sys.stderr, flush=True)
+    return {
+        "p95": sorted(times)[max(0, -(-len(times) * 95 // 100) - 1)],
+        "median": statistics.median(times),
+        "queries": len(queries),
+        "scans": list(scans(queries)),
+    }
+
+
+def scans(queries: Iterable[tuple[str, Any]]) -> Iterable[str]:
+    """The plans of those queries that read a long table from one end to the other, without any index."""
+    from django.db import connection
+
+    for sql, params in list(queries):
+        if not sql.lstrip().upper().startswith(("SELECT", "WITH")):
+            continue
+        explain = "EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN "
+        with connection.cursor() as cursor:
+            cursor.execute(explain + sql, params)
+            lines = [str(row[-1] if connection.vendor == "sqlite" else row[0]) for row in cursor.fetchall()]
+        if any(_is_scan(line) for line in lines):
+            yield sql[:300] + "\n    " + "\n    ".join(lines)
+
+
+def _is_scan(line: str) -> bool:
+    if found := re.search(r"Seq Scan on (\w+).*cost=[\d.]+\.\.([\d.]+)", line):
+        # A table that is still short is rightly read as a whole.
+        return found[1] in LONG_TABLES and float(found[2]) > SHORT
+    found = re.match(r"SCAN (\w+)(?!.*USING)", line)
+    return bool(found and found[1] in LONG_TABLES)
+
+
+def exported() -> dict[str, Any]:
+    """The whole history as CSV: rows, seconds, and by how many MB the process grew."""
+    from dashboard import exporting
+    from dashboard.ledger.export import HEAD, export_rows
+    from executions.finding import Filters
+
+    async def run() -> int:
+        rows = 0
+        async for piece in exporting.pieces(HEAD, export_rows(Filters()), "csv"):
+            rows += piece.count(b"\n")
+        return rows - 1
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.perf_counter()
+    rows = asyncio.run(run())
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return {"rows": rows, "seconds": time.perf_counter() - began, "grown": grown}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale_pages", description=__doc__)
+    parser.add_argument("--pair", default="", help="this pair of filters, instead of looking for the worst")
+    parser.add_argument("--export", action="store_true", help="also read the whole history as CSV")
+    parser.add_argument("--only", default="", help="pages whose name has this in it")
+    wanted = parser.parse_args()
+    django.setup()
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+    from django.urls import Resolver404, resolve
+
+    from executions.models import Batch, Execution
+
+    admin, _ = get_user_model().objects.get_or_create(username="benchmark", is_staff=True, is_superuser=True)
+    client = Client(SERVER_NAME="127.0.0.1")
+    client.force_login(admin)
+    newest = Execution.objects.newest_first()
+    total = Execution.objects.count()
+    middle = newest[min(999 * PER_PAGE, total // 2)]
+    person = get_user_model().objects.filter(username__startswith="member").order_by("-pk").first()
+    batch = Batch.objects.order_by("id").first()
+    one = singles(person.pk if person else 0, batch.pk if batch else "", middle.created_at.date().isoformat())
+    pages = {"first page": "/executions/", "page 1,000": f"/executions/?after={middle.pk}"}
+    pages |= {f"filter: {name}": f"/executions/?{query}" for name, query in one.items()}
+    pages |= {f"sort: {sort}": f"/executions/?sort={sort}" for sort in ("longest", "person")}
+    pages |= {f"text: {name}": f"/executions/?q={words}" for name, words in WORDS.items()}
+    pages |= {"gallery": "/executions/?view=gallery", "one job": f"/executions/{middle.pk}/"}
+    pages |= {"what is new": f"/executions/fresh/?top={newest[20].pk}"}
+    for name, path in (("audit", "/audit/"), ("insights", "/insights/")):
+        try:
+            resolve(path)
+        except Resolver404:
+            continue
+        pages[name] = path
+    if wanted.only:
+        pages = {name: path for name, path in pages.items() if wanted.only in name}
+    found = {name: measure(client, path) for name, path in pages.items()}
+    pair = wanted.pair
+    if not wanted.only:
+        if not pair:
+            tried = {
+                f"{first} & {second}": measure(client, f"/executions/?{one[first]}&{one[second]}", 3)[
+                    "median"
+                ]
+                for first, second in combinations(one, 2)
+            }
+            pair = max(tried, key=lambda each: tried[each])
+        first, second = pair.split(" & ")
+        found["worst pair of filters"] = measure(client, f"/executions/?{one[first]}&{one[second]}")
+        admin_pages = "/benchmark/admin/executions/execution/"
+        found["Django admin: first page"] = measure(client, admin_pages, 3)
+        found["Django admin: search, a rare word"] = measure(client, f"{admin_pages}?q=thornreed", 2)
+    told = {"pages": found, "pair": pair, "jobs": total}
+    if wanted.export:
+        told["export"] = exported()
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

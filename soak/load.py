@@ -1,0 +1,161 @@
+"""People who start jobs, cancel some, upload files and look around, whatever becomes of the servers meanwhile."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import httpx
+
+from soak.forms import Wish
+from soak.site import PASSWORD, Site
+
+PEOPLE = 4
+PATIENCE = 30.0  # seconds for one answer
+PAGES = ("/", "/executions/", "/files/", "/settings/deliveries/")
+CANCELS = re.compile(r'formaction="(/executions/[0-9a-f-]+/cancel/)"')
+FILES = re.compile(r'"/files/([0-9a-f-]{36})/')
+# A picture of one grey pixel.
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c636000000002000148afa471"
+    "0000000049454e44ae426082"
+)
+
+
+class Load:
+    """`done` counts the forms that were answered for good; `answers` what people read meanwhile."""
+
+    def __init__(self, site: Site, wishes: list[Wish], seconds: float, voice: str) -> None:
+        self._site = site
+        self._wishes = deque(wishes)
+        self._pause = seconds / max(1, len(wishes))
+        self._voice = voice
+        self.files: dict[str, str] = {}
+        self.done = 0
+        self.answers: Counter[str] = Counter()
+        self.uploads = 0
+        self.cookies = self._signed_in()
+        self._lock = threading.Lock()
+        self._due = time.monotonic()
+        self._threads = [
+            threading.Thread(target=self._work, args=(number,), daemon=True) for number in range(PEOPLE)
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def is_over(self) -> bool:
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def _signed_in(self) -> httpx.Cookies:
+        with httpx.Client(base_url=self._site.servers[0].url, timeout=PATIENCE, trust_env=False) as browser:
+            browser.get("/sign-in/").raise_for_status()
+            token = browser.cookies["csrftoken"]
+            form = {"username": "soak", "password": PASSWORD, "csrfmiddlewaretoken": token}
+            answer = browser.post("/sign-in/", data=form)
+            if answer.status_code != 302:
+                raise RuntimeError(f"signing in failed with {answer.status_code}")
+            return browser.cookies
+
+    def first(self, wish: Wish) -> None:
+        """Start one of the jobs that others work from."""
+        with self._browser() as browser:
+            self._until_answered(browser, lambda: self._start(browser, wish))
+
+    def _browser(self) -> httpx.Client:
+        return httpx.Client(cookies=self.cookies, timeout=PATIENCE, trust_env=False)
+
+    def _next(self) -> Wish | None:
+        """The next wish, when its time has come."""
+        with self._lock:
+            if not self._wishes:
+                return None
+            wish = self._wishes.popleft()
+            wait, self._due = self._due - time.monotonic(), max(self._due, time.monotonic()) + self._pause
+        if wait > 0:
+            time.sleep(wait)
+        return wish
+
+    def _work(self, number: int) -> None:
+        chance = random.Random(number)
+        with self._browser() as browser:
+            while (wish := self._next()) is not None:
+                self._until_answered(browser, lambda wish=wish: self._start(browser, wish))  # type: ignore[misc]
+                with self._lock:
+                    self.done += 1
+                match chance.random():
+                    case share if share < 0.2:
+                        self._until_answered(browser, lambda: self._cancel_some(browser, chance))
+                    case share if share < 0.25:
+                        self._until_answered(browser, lambda: self._upload(browser))
+                    case share if share < 0.5:
+                        self._until_answered(browser, lambda: self._look(browser, chance))
+
+    def _until_answered(self, browser: httpx.Client, act: Callable[[], httpx.Response | None]) -> None:
+        """What is not answered, or with an error of ours, is done once more: as people do."""
+        while True:
+            try:
+                answer = act()
+            except httpx.TransportError as error:
+                self._note(type(error).__name__)
+            else:
+                if answer is None or answer.status_code < 500:
+                    return
+                self._note(str(answer.status_code))
+            time.sleep(0.2)
+
+    def _note(self, what: str) -> None:
+        with self._lock:
+            self.answers[what] += 1
+
+    def _url(self, path: str) -> str:
+        return f"{random.choice(self._site.servers).url}{path}"
+
+    def _start(self, browser: httpx.Client, wish: Wish) -> httpx.Response:
+        form = wish.form(self.files, self._voice) | self._token()
+        answer = browser.post(self._url(f"/tools/{wish.tool.slug}/"), data=form)
+        self._note(f"start {answer.status_code}")
+        if answer.status_code == 422 and 'class="refusal' not in answer.text:
+            # Nothing was started: a field could not be checked, since the voices could not be read. Once more.
+            return httpx.Response(503)
+        return answer
+
+    def _cancel_some(self, browser: httpx.Client, chance: random.Random) -> httpx.Response | None:
+        page = browser.get(self._url("/board/"))
+        addresses = CANCELS.findall(page.text)
+        if page.status_code != 200 or not addresses:
+            return page
+        return browser.post(self._url(chance.choice(addresses)), data=self._token())
+
+    def _upload(self, browser: httpx.Client) -> httpx.Response:
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "X-CSRFToken": self._token()["csrfmiddlewaretoken"],
+        }
+        answer = browser.post(self._url("/files/upload/?name=pixel.png"), content=PIXEL, headers=headers)
+        self.uploads += answer.status_code == 201
+        return answer
+
+    def _look(self, browser: httpx.Client, chance: random.Random) -> httpx.Response:
+        page = browser.get(self._url(chance.choice(PAGES)))
+        if page.status_code == 200 and (files := FILES.findall(page.text)):
+            # The file itself comes from the stand-in, if that gives it out.
+            answer = browser.get(self._url(f"/files/{chance.choice(files)}/download"))
+            if answer.status_code == 302:
+                with suppress(httpx.TransportError):
+                    browser.get(answer.headers["location"])
+        return page
+
+    def _token(self) -> dict[str, Any]:
+        return {"csrfmiddlewaretoken": self.cookies["csrftoken"]}
