@@ -7,7 +7,7 @@ from django.urls import include, path
 
 from executions.models import Execution
 
-site = AdminSite(name="admin")
+site = AdminSite(name="benchmark")
 
 
 class Jobs(ModelAdmin):

@@ -157,7 +157,9 @@ class Event(models.Model):
         default=acting.address,
         help_text="Where the actor's request came from.",
     )
-    delivery = models.ForeignKey(WebhookDelivery, null=True, on_delete=models.PROTECT, related_name="events")
+    delivery = models.ForeignKey(
+        WebhookDelivery, null=True, on_delete=models.PROTECT, related_name="events", db_index=False
+    )
     # When it was so, by the clock of whoever said it, and when we wrote it down.
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(default=timezone.now)
@@ -185,6 +187,11 @@ class Event(models.Model):
                 condition=models.Q(execution__isnull=False),
             ),
             models.Index(fields=["file", "id"], name="event_of_file", condition=models.Q(file__isnull=False)),
+            models.Index(
+                fields=["delivery", "id"],
+                name="event_of_delivery",
+                condition=models.Q(delivery__isnull=False),
+            ),
             models.Index(fields=["id"], name="event_unsealed", condition=models.Q(position=None)),
             models.Index(fields=["recorded_at"], name="event_by_time"),
             models.Index(fields=["kind", "id"], name="event_by_kind"),

@@ -106,7 +106,9 @@ class Execution(models.Model):
         Batch, null=True, on_delete=models.PROTECT, related_name="executions", db_index=False
     )
     # A chain: this job waits for that one's first result, which then fills `after_field` of its request.
-    after = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="followers")
+    after = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="followers", db_index=False
+    )
     after_field = models.CharField(max_length=64, blank=True)
 
     status = models.CharField(max_length=64, default=statuses.QUEUED)
@@ -131,7 +133,7 @@ class Execution(models.Model):
     duration = models.FloatField(null=True, help_text="Seconds from the start here to the end.")
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     cancel_noted_at = models.DateTimeField(null=True, help_text="VideoGen took the wish to cancel.")
     cancel_reason = models.CharField(
@@ -209,6 +211,13 @@ class Execution(models.Model):
             ),
             models.Index(fields=["fingerprint", "-id"], name="execution_by_fingerprint"),
             models.Index(fields=["batch", "id"], name="execution_of_batch"),
+            # What few jobs have, only where they have it.
+            models.Index(fields=["after"], name="execution_after", condition=Q(after__isnull=False)),
+            models.Index(
+                fields=["cancel_requested_by"],
+                name="execution_cancelled_by",
+                condition=Q(cancel_requested_by__isnull=False),
+            ),
             models.Index(
                 fields=["created_by", "-ended_at"],
                 name="execution_ended_of_person",

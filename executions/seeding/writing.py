@@ -1,4 +1,4 @@
-"""Writes many rows fast: indexes and foreign keys are taken away first and come back at the end, built in one go.
+"""Writes many rows fast: indexes and foreign keys are taken away first and come back at the end, each built in one go.
 
 On SQLite no other process may write meanwhile. What breaks off leaves the table without some indexes: `bare` puts
 them back before it lets an error through.
@@ -6,7 +6,9 @@ them back before it lets an error through.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +18,7 @@ from executions.searching import index as search_index
 from executions.searching.columns import SEARCHED
 
 TABLES = ("executions_execution", "executions_event")
+AT_A_TIME = 2  # connections to PostgreSQL
 EVENT_COLUMNS = (
     "execution_id, kind, from_status, to_status, source, actor_id, occurred_at, recorded_at, detail"
 )
@@ -28,43 +31,58 @@ STORY = (
     ("'status'", "'pending'", "status", "'webhook'", "NULL", "ended_at", "ended_at IS NOT NULL"),
 )
 
+type Row = Sequence[Any]
+
 
 @contextmanager
 def bare() -> Iterator[None]:
     """The tables without what makes writing slow."""
-    back = _take_away_postgresql() if connection.vendor == "postgresql" else _take_away_sqlite()
-    try:
+    with _bare_postgresql() if connection.vendor == "postgresql" else _bare_sqlite():
         yield
-    finally:
-        with connection.cursor() as cursor:
-            for statement in back:
-                cursor.execute(statement)
-            if connection.vendor == "sqlite":
-                # A sample is enough to choose between indexes; else every one is read to its end.
-                cursor.execute("PRAGMA analysis_limit=1000")
-            # PostgreSQL also notes which pages everybody sees as they are: an index alone answers then.
-            cursor.execute("ANALYZE" if connection.vendor == "sqlite" else "VACUUM ANALYZE")
-        for each in SEARCHED:
-            if each.table in TABLES and not search_index.stands(connection, each):
-                search_index.create(connection, each)
-        if connection.vendor == "sqlite":
-            connection.enable_constraint_checking()
 
 
-def write_jobs(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """One chunk of jobs, in the order of their ids, with the events that tell of them."""
-    names = ", ".join(columns)
-    with transaction.atomic(), connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY executions_execution ({names}) FROM STDIN") as copy:
+def write(columns: Sequence[str], chunks: Iterable[Sequence[Row]]) -> None:
+    """Jobs in the order of their ids, with the events that tell of them. A chunk is made while another is written."""
+    if connection.vendor == "postgresql":
+        _write_postgresql(columns, chunks)
+    else:
+        _write_sqlite(columns, iter(chunks))
+
+
+def _write_sqlite(columns: Sequence[str], chunks: Iterator[Sequence[Row]]) -> None:
+    marks = ", ".join("?" for _ in columns)
+    insert = f"INSERT INTO executions_execution ({', '.join(columns)}) VALUES ({marks})"
+    with ThreadPoolExecutor(1, "made-up") as maker:
+        made = maker.submit(next, chunks, None)
+        while rows := made.result():
+            with transaction.atomic(), connection.cursor() as cursor:
+                # Past Django, which would prepare every row anew.
+                connection.connection.executemany(insert, rows)
+                # Not before: SQLite gives the interpreter away at each row, and waits long to have it back.
+                made = maker.submit(next, chunks, None)
+                cursor.execute(_story(), [rows[0][0], rows[-1][0]] * len(STORY))
+
+
+def _write_postgresql(columns: Sequence[str], chunks: Iterable[Sequence[Row]]) -> None:
+    copying = f"COPY executions_execution ({', '.join(columns)}) FROM STDIN"
+    with ThreadPoolExecutor(AT_A_TIME, "written") as writers:
+        writing: deque[Future[None]] = deque()
+        for rows in chunks:
+            writing.append(writers.submit(_copy, copying, rows))
+            if len(writing) > AT_A_TIME:
+                writing.popleft().result()
+        for each in writing:
+            each.result()
+
+
+def _copy(copying: str, rows: Sequence[Row]) -> None:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            with cursor.copy(copying) as copy:
                 copy.write("".join(_line(row) for row in rows))
-        else:
-            marks = ", ".join("?" for _ in columns)
-            # Past Django, which would prepare every row anew.
-            connection.connection.executemany(
-                f"INSERT INTO executions_execution ({names}) VALUES ({marks})", rows
-            )
-        cursor.execute(_story(), [rows[0][0], rows[-1][0]] * len(STORY))
+            cursor.execute(_story(), [rows[0][0], rows[-1][0]] * len(STORY))
+    finally:
+        connection.close()
 
 
 def _story() -> str:
@@ -77,16 +95,20 @@ def _story() -> str:
     return f"INSERT INTO executions_event ({EVENT_COLUMNS}) {' UNION ALL '.join(parts)} ORDER BY occurred, what DESC"
 
 
-def _line(row: Sequence[Any]) -> str:
+def _line(row: Row) -> str:
     return "\t".join(["\\N" if value is None else str(value) for value in row]) + "\n"
 
 
-def _take_away_sqlite() -> list[str]:
+@contextmanager
+def _bare_sqlite() -> Iterator[None]:
+    back = []
     connection.disable_constraint_checking()
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA cache_size=-200000")
-        cursor.execute("PRAGMA temp_store=MEMORY")
+        cursor.execute("PRAGMA mmap_size=2147418112")
         cursor.execute("PRAGMA synchronous=OFF")
+        # The rows are made to pass. Looking through all kinds for each of four million events takes half the time.
+        cursor.execute("PRAGMA ignore_check_constraints=ON")
         marks = ", ".join("%s" for _ in TABLES)
         cursor.execute(
             "SELECT type, name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL "
@@ -95,36 +117,77 @@ def _take_away_sqlite() -> list[str]:
         )
         found = cursor.fetchall()
         searching = {name for each in SEARCHED for name in search_index.triggers(each)}
-        back = []
         for kind, name, sql in found:
             if kind == "index" and "UNIQUE" not in sql.upper().partition(" ON ")[0]:
                 back.append(sql)
             elif name not in searching:
                 continue  # what guards the rows stays
             cursor.execute(f'DROP {kind} "{name}"')
-        back += ["PRAGMA synchronous=NORMAL"]
-    return back
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            # Sorted in pieces that fit a processor's cache, two at a time: a quarter sooner than all at once.
+            cursor.execute("PRAGMA cache_size=-32000")
+            cursor.execute("PRAGMA threads=2")
+            for statement in back:
+                cursor.execute(statement)
+            # A sample is enough to choose between indexes; else every one is read to its end.
+            cursor.execute("PRAGMA analysis_limit=1000")
+            cursor.execute("ANALYZE")
+            for each in SEARCHED:
+                if each.table in TABLES:
+                    search_index.create(connection, each)
+            cursor.execute("PRAGMA ignore_check_constraints=OFF")
+            cursor.execute("PRAGMA synchronous=NORMAL")
+        connection.enable_constraint_checking()
 
 
-def _take_away_postgresql() -> list[str]:
-    back = []
+@contextmanager
+def _bare_postgresql() -> Iterator[None]:
+    names = [list(TABLES)]
     with connection.cursor() as cursor:
-        cursor.execute("SET maintenance_work_mem = '512MB'")
         cursor.execute(
             "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
             "WHERE contype = 'f' AND conrelid::regclass::text = ANY(%s)",
-            [list(TABLES)],
+            names,
         )
-        for table, name, definition in cursor.fetchall():
+        keys = cursor.fetchall()
+        for table, name, _ in keys:
             cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
-            back.append(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}')
         cursor.execute(
             "SELECT c.relname, pg_get_indexdef(i.indexrelid) FROM pg_index i "
             "JOIN pg_class c ON c.oid = i.indexrelid "
             "WHERE i.indrelid::regclass::text = ANY(%s) AND NOT i.indisunique",
-            [list(TABLES)],
+            names,
         )
-        for name, definition in cursor.fetchall():
+        indexes = cursor.fetchall()
+        for name, _ in indexes:
             cursor.execute(f'DROP INDEX "{name}"')
-            back.insert(0, definition)
-    return back
+    try:
+        yield
+    finally:
+        # The longest first: those of the search.
+        _side_by_side(sorted((each for _, each in indexes), key=lambda each: "USING gin" not in each))
+        with connection.cursor() as cursor:
+            for table, name, definition in keys:
+                cursor.execute(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}')
+        # This also notes which pages everybody sees as they are: an index alone answers then.
+        _side_by_side([f"VACUUM ANALYZE {table}" for table in TABLES])
+
+
+def _side_by_side(statements: Sequence[str]) -> None:
+    """Some at a time, each over a connection of its own."""
+    with ThreadPoolExecutor(AT_A_TIME, "indexes") as builders:
+        for done in [builders.submit(_build, each) for each in statements]:
+            done.result()
+
+
+def _build(statement: str) -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET maintenance_work_mem = '512MB'")
+            cursor.execute("SET max_parallel_maintenance_workers = 0")
+            cursor.execute(statement)
+    finally:
+        connection.close()

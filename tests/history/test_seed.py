@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from executions.models import Event, Execution
 from executions.searching import matching
@@ -44,6 +44,17 @@ def test_it_makes_a_history_that_pages_can_show(settings: Any) -> None:
     assert [event.kind for event in job.events.all()] == ["started", "sent", "status", "status"]
     assert not Execution.objects.filter(events=None).exists()
     assert matching(Execution.objects.all(), "prompt", "lighthouse").exists()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="on PostgreSQL the rules hold while it writes")
+def test_what_was_written_unchecked_keeps_the_rules(settings: Any) -> None:
+    settings.USES_SANDBOX = True
+    seed(seed=1)
+    with connection.cursor() as cursor:
+        assert cursor.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert cursor.execute("PRAGMA foreign_key_check").fetchall() == []
+    with pytest.raises(IntegrityError), connection.cursor() as cursor:
+        cursor.execute("UPDATE executions_execution SET progress = 101")
 
 
 def test_the_same_seed_makes_the_same_jobs(settings: Any) -> None:

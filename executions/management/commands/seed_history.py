@@ -46,8 +46,7 @@ class Command(BaseCommand):
                 people=self._people(people),
                 batches=self._batches(count, days),
             )
-            for chunk in chunks:
-                writing.write_jobs(jobs.COLUMNS, chunk)
+            writing.write(jobs.COLUMNS, chunks)
         took = time.monotonic() - began
         self.stdout.write(
             f"{count:,} jobs in {took:.0f} s: {count / took:,.0f} jobs/s on {connection.vendor}."
