@@ -41,9 +41,11 @@ def _engine(engine: str, environments: list[dict[str, str]]) -> list[Figure]:
     for size, environment in zip(SIZES, environments, strict=True):
         _run(environment, "manage.py", "migrate", "-v0")
         said = _run(environment, "manage.py", "seed_history", "--executions", str(size), "--yes")
+        counted = _run(environment, "manage.py", "rollup")
         if size == SIZES[-1]:
             rate = float(said.split(":")[-1].split()[0].replace(",", ""))
             figures.append(at_least(f"{engine}: seed_history", rate, SEEDED, "jobs/s", 0))
+            figures.append(Figure(f"{engine}: rollup, for Insights", counted.strip().rstrip(".")))
     many = json.loads(_run(environments[1], "-m", "benchmarks.scale_pages", "--export"))
     few = json.loads(_run(environments[0], "-m", "benchmarks.scale_pages", "--pair", many["pair"]))
     for name, large in many["pages"].items():

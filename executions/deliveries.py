@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +13,8 @@ from executions import inbox, lifecycle, secrets
 from executions.models import Execution, WebhookDelivery
 from executions.videogen import BadSignature, MalformedEvent, parse_event, verify
 from executions.videogen.signature import Reason
+
+logger = logging.getLogger(__name__)
 
 PRUNED_AT_ONCE = 500
 
@@ -74,7 +77,11 @@ def replay(delivery: WebhookDelivery) -> str:
     found = check(delivery)
     if not found.may_replay:
         return found.signature
-    outcome = inbox.take_in_again(delivery)
+    try:
+        outcome = inbox.take_in_again(delivery)
+    except Exception:
+        logger.exception("Delivery %d could not be applied", delivery.pk)
+        return "It failed here again; the log says why."
     return {
         inbox.Outcome.APPLIED: "Applied.",
         inbox.Outcome.TOO_LATE: "It changed nothing: what it says was known.",
@@ -89,6 +96,6 @@ def prune() -> int:
     now = timezone.now()
     old = now - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
     rows = WebhookDelivery.objects.filter(pruned_at=None, received_at__lt=old)
-    # One that waits for its job is not old news.
-    ids = list(rows.exclude(outcome=inbox.Outcome.UNKNOWN_JOB).values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+    # One that still waits to have its effect is not old news.
+    ids = list(rows.exclude(outcome__in=inbox.WITHOUT_EFFECT).values_list("pk", flat=True)[:PRUNED_AT_ONCE])
     return WebhookDelivery.objects.filter(pk__in=ids).update(body=b"", headers={}, pruned_at=now)

@@ -26,6 +26,21 @@ STATUS_OF = {
 # Events carry the file without the state of its analysis.
 ANALYSIS_OF = {"file.analysis_completed": "FULFILLED", "file.analysis_failed": "REJECTED"}
 REPEAT = "repeat"
+# Kept, and still to be applied.
+WITHOUT_EFFECT = (Outcome.UNKNOWN_JOB, Outcome.FAILED)
+
+
+def _kept(webhook_id: str, event: Event, headers: Mapping[str, str], body: bytes) -> WebhookDelivery:
+    """As it is to be stored, but for its outcome."""
+    return WebhookDelivery(
+        webhook_id=webhook_id,
+        event=event.event[:100],
+        remote_execution_id=(event.execution_id or "")[:128],
+        remote_file_id=(event.file_id or "")[:128],
+        headers=dict(headers),
+        body=body,
+        occurred_at=event.occurred_at,
+    )
 
 
 def receive(webhook_id: str, event: Event, headers: Mapping[str, str], body: bytes) -> str:
@@ -34,14 +49,7 @@ def receive(webhook_id: str, event: Event, headers: Mapping[str, str], body: byt
     The delivery and its effect are one transaction: a crash before the commit leaves nothing, and VideoGen
     sends it again; one after it makes the next attempt a repeat.
     """
-    delivery = WebhookDelivery(
-        webhook_id=webhook_id,
-        event=event.event[:100],
-        remote_execution_id=(event.execution_id or "")[:128],
-        headers=dict(headers),
-        body=body,
-        occurred_at=event.occurred_at,
-    )
+    delivery = _kept(webhook_id, event, headers, body)
     delivery.outcome = _outcome_before(event)
     try:
         with transaction.atomic():
@@ -63,21 +71,36 @@ def receive(webhook_id: str, event: Event, headers: Mapping[str, str], body: byt
             elif delivery.outcome == Outcome.FILE:
                 _refresh_file(event)
     except IntegrityError:
-        if WebhookDelivery.objects.filter(webhook_id=webhook_id).update(repeats=F("repeats") + 1):
-            return REPEAT
-        raise
+        known = WebhookDelivery.objects.filter(webhook_id=webhook_id)
+        if not known.update(repeats=F("repeats") + 1):
+            raise
+        failed = known.filter(outcome=Outcome.FAILED).first()
+        return take_in_again(failed) if failed is not None else REPEAT
     return delivery.outcome
+
+
+def keep_failed(webhook_id: str, event: Event, headers: Mapping[str, str], body: bytes) -> None:
+    """Store a delivery that could not be applied, through a fault of ours: it can be replayed once that is mended."""
+    delivery = _kept(webhook_id, event, headers, body)
+    delivery.outcome = Outcome.FAILED
+    try:
+        with transaction.atomic():
+            delivery.save(force_insert=True)
+    except IntegrityError:
+        return  # it is kept already
 
 
 def take_in_again(delivery: WebhookDelivery) -> str:
     """A replay: the same effect once more, which is none when it had its effect. Returns the outcome."""
     event = parse_event(bytes(delivery.body))
+    outcome = _outcome_before(event)
     with transaction.atomic():
-        if delivery.outcome == Outcome.FILE:
-            _refresh_file(event)
-        elif event.event in STATUS_OF:
+        if outcome == Outcome.UNKNOWN_JOB:
             return _apply(delivery, event)
-    return delivery.outcome
+        if outcome == Outcome.FILE:
+            _refresh_file(event)
+        WebhookDelivery.objects.filter(pk=delivery.pk, outcome=Outcome.FAILED).update(outcome=outcome)
+    return outcome
 
 
 def receive_all(deliveries: Iterable[tuple[str, Event, Mapping[str, str], bytes]]) -> list[str | Exception]:
@@ -120,13 +143,14 @@ def _outcome_before(event: Event) -> str:
 
 def _apply(delivery: WebhookDelivery, event: Event) -> str:
     """Apply a delivery that is kept already. Returns what came of it."""
+    this = WebhookDelivery.objects.filter(pk=delivery.pk)
     execution = Execution.objects.filter(remote_id=event.execution_id).first()
     if execution is None:
+        this.filter(outcome=Outcome.FAILED).update(outcome=Outcome.UNKNOWN_JOB)
         return Outcome.UNKNOWN_JOB
     outcome = Outcome.APPLIED if _observe(execution, delivery, event) else Outcome.TOO_LATE
     # Who applies it a second time at the same moment has nothing to say about how it went.
-    waiting = WebhookDelivery.objects.filter(pk=delivery.pk, outcome=Outcome.UNKNOWN_JOB)
-    waiting.update(outcome=outcome, execution=execution)
+    this.filter(outcome__in=WITHOUT_EFFECT).update(outcome=outcome, execution=execution)
     return outcome
 
 

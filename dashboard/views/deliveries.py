@@ -1,4 +1,4 @@
-"""Every webhook delivery, for admins: filtered by outcome, event and job, and followed while it is open."""
+"""Every webhook delivery, for admins: filtered by outcome, event, job and file, and followed while it is open."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from django.views.decorators.http import require_GET
 
 from dashboard.admins import admins_only
 from executions import webhook_endpoints
-from executions.models import Execution, WebhookDelivery
+from executions.models import Execution, File, WebhookDelivery
 from executions.models.delivery import Outcome
 
 SIZE = 50
 
 
 class Filters:
-    """`job` is our id, or VideoGen's. What cannot be one of the values counts as no filter."""
+    """`job` and `file` are our ids, or VideoGen's. What cannot be one of the values counts as no filter."""
 
     def __init__(self, query: Any) -> None:
         outcome = query.get("outcome", "")
         self.outcome = outcome if outcome in Outcome.values else ""
         self.event = query.get("event", "").replace("\x00", "")[:100]
         self.job = query.get("job", "").replace("\x00", "").strip()[:128]
+        self.file = query.get("file", "").replace("\x00", "").strip()[:128]
 
     @property
     def terms(self) -> dict[str, str]:
-        found = {"outcome": self.outcome, "event": self.event, "job": self.job}
+        found = {"outcome": self.outcome, "event": self.event, "job": self.job, "file": self.file}
         return {name: value for name, value in found.items() if value}
 
     def url(self, **more: Any) -> str:
@@ -46,7 +47,14 @@ class Filters:
             rows = rows.filter(outcome=self.outcome)
         if self.event:
             rows = rows.filter(event=self.event)
+        if self.file:
+            rows = rows.filter(remote_file_id__in=self._files())
         return self._of_job(rows) if self.job else rows
+
+    def _files(self) -> list[str]:
+        with suppress(ValueError):
+            return list(File.objects.filter(pk=uuid.UUID(self.file)).values_list("remote_id", flat=True))
+        return [self.file]
 
     def _of_job(self, rows: QuerySet[WebhookDelivery]) -> QuerySet[WebhookDelivery]:
         with suppress(ValueError):
@@ -75,6 +83,7 @@ def log(request: HttpRequest) -> HttpResponse:
         "events": [("", "any", not filters.event)]
         + [(name, name, name == filters.event) for name in webhook_endpoints.EVENTS],
         "job": filters.job,
+        "file": filters.file,
         "active": bool(filters.terms),
         "is_first": after is None,
         "here": filters.url(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig
@@ -12,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from dashboard.metrics import DELIVERIES
-from executions import rejections, runtime, secrets
+from executions import inbox, rejections, runtime, secrets
 from executions.intake import intake
 from executions.videogen import BadSignature, MalformedEvent, Reason, VerifiedDelivery, parse_event, verify
 
@@ -63,14 +64,22 @@ async def _take(request: HttpRequest) -> HttpResponse:
         return _refused(request, 400, "The body must be plain application/json.")
     try:
         event = parse_event(body)
-        outcome = await intake().take(verified.webhook_id, event, headers, body)
     except MalformedEvent as error:
         return _refused(request, 400, str(error))
+    delivery = (verified.webhook_id, event, headers, body)
+    try:
+        outcome = await intake().take(*delivery)
     except DataError as error:
         logger.warning("A delivery holds what the database cannot store: %s", error)
         return _refused(request, 400, "The body holds what cannot be stored.")
     except DatabaseError:
         logger.exception("A delivery could not be stored; VideoGen sends it again")
+        return _unavailable()
+    except Exception:
+        # A fault of ours, and perhaps of every attempt: it must not be lost when VideoGen gives up.
+        logger.exception("A delivery could not be applied; it is kept as failed, and VideoGen sends it again")
+        with suppress(DatabaseError):
+            await runtime.in_db(inbox.keep_failed, *delivery)
         return _unavailable()
     DELIVERIES.labels(outcome).inc()
     return JsonResponse({"outcome": outcome})

@@ -19,7 +19,7 @@ from dashboard.admins import admins_only
 from dashboard.paths import RECEIVER_PATH
 from executions import acts, deliveries, rejections, webhook_endpoints
 from executions.calling import wait_for
-from executions.models import Event, Rejection, WebhookDelivery
+from executions.models import Event, File, Rejection, WebhookDelivery
 from executions.models.event import ActKind, Source
 from executions.statuses import TERMINAL
 from executions.videogen import VideoGenError
@@ -158,6 +158,7 @@ def delivery(request: HttpRequest, pk: int) -> HttpResponse:
         shown = body.decode(errors="replace")
     context = {
         "delivery": kept,
+        "file": File.objects.filter(remote_id=kept.remote_file_id).first() if kept.remote_file_id else None,
         "check": deliveries.check(kept),
         "body": shown,
         "headers": kept.headers.items(),

@@ -14,6 +14,7 @@ class Outcome(models.TextChoices):
     UNKNOWN_JOB = "unknown job"
     UNKNOWN_EVENT = "unknown event"
     FILE = "file"
+    FAILED = "failed", "failed here"
 
 
 class WebhookDelivery(models.Model):
@@ -22,6 +23,7 @@ class WebhookDelivery(models.Model):
     )
     event = models.CharField(max_length=100, blank=True)
     remote_execution_id = models.CharField(max_length=128, blank=True)
+    remote_file_id = models.CharField(max_length=128, blank=True, db_default="", default="")
     execution = models.ForeignKey(Execution, null=True, on_delete=models.PROTECT, related_name="deliveries")
     outcome = models.CharField(max_length=16, choices=Outcome)
     headers = models.JSONField(default=dict, help_text="The three webhook-* headers, as they came.")
@@ -47,6 +49,11 @@ class WebhookDelivery(models.Model):
                 fields=["remote_execution_id"],
                 name="delivery_waiting_for_job",
                 condition=models.Q(outcome=Outcome.UNKNOWN_JOB),
+            ),
+            models.Index(
+                fields=["remote_file_id", "-id"],
+                name="delivery_of_file",
+                condition=models.Q(remote_file_id__gt=""),
             ),
         ]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import AsyncClient
 
-from executions import runtime
+from executions import deliveries, lifecycle, runtime
 from executions.models import Event, Execution, WebhookDelivery
 from executions.models import File as LibraryFile
 from tests.dashboard.browsers import Browser
@@ -63,6 +63,46 @@ async def test_a_repeat_is_acknowledged_and_changes_nothing() -> None:
     headers = signed(body)
     assert [outcome(await deliver(body, headers)) for _ in range(3)] == ["applied", "repeat", "repeat"]
     assert await runtime.in_db(WebhookDelivery.objects.count) == 1
+
+
+async def test_what_fails_here_is_kept_and_applied_by_the_next_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    execution = await runtime.in_db(job, None, "running")
+    body = event(execution.remote_id)
+    headers = signed(body, "msg_1")
+    with monkeypatch.context() as broken:
+        broken.setattr(lifecycle, "apply", _raise)
+        assert [(await deliver(body, headers)).status_code for _ in range(2)] == [503, 503]
+    kept = await runtime.in_db(WebhookDelivery.objects.get)
+    assert (kept.outcome, bytes(kept.body), kept.headers, kept.repeats) == ("failed", body, headers, 1)
+    assert (await fresh(execution)).status == "running"
+    assert outcome(await deliver(body, headers)) == "applied"
+    assert (await fresh(execution)).status == "succeeded"
+    assert outcome(await deliver(body, headers)) == "repeat"
+    assert await runtime.in_db(WebhookDelivery.objects.values_list("outcome", "repeats").get) == (
+        "applied",
+        3,
+    )
+
+
+async def test_what_failed_is_replayed_once_that_is_mended(
+    ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = await runtime.in_db(job, None, "running")
+    with monkeypatch.context() as broken:
+        broken.setattr(lifecycle, "apply", _raise)
+        await deliver(event(execution.remote_id))
+        kept = await runtime.in_db(WebhookDelivery.objects.get)
+        assert "failed here again" in await runtime.in_db(deliveries.replay, kept)
+    assert await runtime.in_db(deliveries.replay, kept) == "Applied."
+    assert (await fresh(execution)).status == "succeeded"
+    await runtime.in_db(kept.refresh_from_db)
+    assert (kept.outcome, kept.execution_id) == ("applied", execution.pk)
+
+
+def _raise(*_: Any, **__: Any) -> None:
+    raise AttributeError("a fault of ours")
 
 
 async def test_another_message_about_an_end_that_is_known_comes_too_late() -> None:

@@ -18,14 +18,14 @@ from executions import deliveries, inbox, rejections, runtime, secrets, webhook_
 from executions.models import Execution, Rejection, WebhookDelivery, WebhookEndpoint
 from executions.videogen import parse_event
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.work import job
+from tests.dashboard.work import file, job
 
 OWN = "https://rushes.example.org/webhooks/videogen/"
 SECRET = "whsec_" + "c2VjcmV0LW9mLXRoZS10ZXN0cy0zMi1ieXRlcy1sb25n"
 
 
 def delivered(
-    remote_id: str, event: str = "tool_execution.succeeded", secret: str = SECRET
+    remote_id: str, event: str = "tool_execution.succeeded", secret: str = SECRET, **more: Any
 ) -> WebhookDelivery:
     """A signed delivery, taken in as the receiver does."""
     body = json.dumps(
@@ -34,6 +34,7 @@ def delivered(
             "toolExecutionId": remote_id,
             "toolType": "GENERATE_IMAGE",
             "occurredAt": int(time.time()),
+            **more,
         }
     )
     webhook_id, now = f"msg_{uuid.uuid4().hex}", timezone.now()
@@ -128,6 +129,19 @@ def test_the_log_shows_filters_and_pages(ada: Browser, people: Any) -> None:
     only = ada.get("/settings/deliveries/", {"outcome": "applied"})
     assert f"/settings/deliveries/{applied.pk}/" in only.content.decode()
     assert text(only).count("tool_execution.succeeded") == 2, "one row, and the filter's word"
+
+
+def test_deliveries_are_found_by_their_file(ada: Browser) -> None:
+    ours = file()
+    about_ours = delivered("", "file.updated", fileId=ours.remote_id, file={"fileId": ours.remote_id})
+    about_another = delivered("", "file.updated", fileId="vg_other", file={"fileId": "vg_other"})
+    for word in (ours.remote_id, str(ours.pk)):
+        page = ada.get("/settings/deliveries/", {"file": word}).content.decode()
+        assert f"/settings/deliveries/{about_ours.pk}/" in page
+        assert f"/settings/deliveries/{about_another.pk}/" not in page
+    assert f'href="/files/{ours.pk}/"' in ada.get(f"/settings/deliveries/{about_ours.pk}/").content.decode()
+    assert "vg_other" in text(ada.get(f"/settings/deliveries/{about_another.pk}/"))
+    assert "No delivery is like that." in text(ada.get("/settings/deliveries/", {"file": str(uuid.uuid4())}))
 
 
 def test_the_logs_queries_do_not_grow(ada: Browser, people: Any, django_assert_max_num_queries: Any) -> None:
