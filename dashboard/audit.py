@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from dashboard import exporting
 from dashboard.audit_words import GROUPS, SOURCES, Row
+from dashboard.ledger.query import left_out_of_address
 from executions.models import Event
 from executions.models.event import KINDS, EventQuerySet
 
@@ -46,6 +47,7 @@ class AuditPage:
         self.source = given["source"] if given["source"] in SOURCES else ""
         self.object, self.address, self.q = given["object"], given["address"], given["q"]
         self.since, self.until = _day(given["since"]), _day(given["until"])
+        self._given = {name: value for name, value in given.items() if value}
         self.after, self.before = _number(query.get("after", "")), _number(query.get("before", ""))
 
     # --- what was asked for -------------------------------------------------------------------------------
@@ -55,6 +57,10 @@ class AuditPage:
         """As they stand in the address."""
         found = {name: getattr(self, name) for name in TERMS}
         return {name: str(value) for name, value in found.items() if value}
+
+    @property
+    def not_understood(self) -> str:
+        return left_out_of_address([each for name, each in self._given.items() if not getattr(self, name)])
 
     @property
     def choices(self) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:

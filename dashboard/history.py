@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from dashboard import cards
 from dashboard.ledger.choices import Menu, Spans, menus
-from dashboard.ledger.query import SORTS, asked, uuid_of
+from dashboard.ledger.query import SORTS, asked, left_out_of_address, uuid_of
 from executions.finding import Found, count_newer, page
 from executions.models import Execution, SavedFilter
 
@@ -76,6 +76,10 @@ class HistoryPage:
     @property
     def sorts(self) -> list[tuple[str, str, bool]]:
         return [(value, words, value == self.asked.sort) for value, words in SORTS.items()]
+
+    @property
+    def not_understood(self) -> str:
+        return left_out_of_address(self.asked.not_understood)
 
     @property
     def left_out(self) -> str:

@@ -1,4 +1,4 @@
-"""What an address of the history asks for. Whatever cannot be understood is left out, never an error.
+"""What an address of the history asks for. Whatever cannot be understood is left out and said, never an error.
 
 status=failed&status=-running   one of these, and none of those
 tool, person, batch, error      the same, by slug, by the person's number, by the batch's id, by code
@@ -12,7 +12,7 @@ sort, view                      see SORTS and VIEWS
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -74,6 +74,8 @@ class Asked:
     terms: tuple[tuple[str, str], ...]
     sort: str
     view: str
+    not_understood: tuple[str, ...] = ()
+    """Values that are none, as they were typed."""
 
     @property
     def is_filtered(self) -> bool:
@@ -99,21 +101,35 @@ class Asked:
 
 def asked(query: QueryDict) -> Asked:
     terms: list[tuple[str, str]] = []
+    given: list[str] = []
     choices: dict[str, Choice] = {}
     for name in MANY:
         values = list(dict.fromkeys(map(_clean, query.getlist(name))))[:MOST_VALUES]
         kept, choices[name] = _choice(values, READERS.get(name, str))
         terms += [(name, value) for value in kept]
+        given += [value for value in values if value and value not in kept]
     one = {name: _clean(query.get(name, ""), LONGEST) for name in ONE}
     read = _Reading(one)
     terms += read.terms
+    given += [value for name, value in one.items() if value and name not in read.understood]
     sort, view = query.get("sort", ""), query.get("view", "")
     return Asked(
         Filters(**choices, **read.filters),
         tuple(terms),
         sort if sort in SORTS else "newest",
         view if view in VIEWS else "list",
+        tuple(given),
     )
+
+
+def left_out_of_address(values: Sequence[str]) -> str:
+    """The sentence for the page; empty where everything was understood."""
+    if not values:
+        return ""
+    told = ", ".join(
+        f"\N{LEFT DOUBLE QUOTATION MARK}{each}\N{RIGHT DOUBLE QUOTATION MARK}" for each in values[:5]
+    )
+    return f"Left out, because it is no value of its filter: {told}."
 
 
 def _clean(text: str, longest: int = LONGEST_VALUE + 1) -> str:
@@ -138,10 +154,12 @@ class _Reading:
     def __init__(self, one: dict[str, str]) -> None:
         self.filters: dict[str, Any] = {}
         self.terms: list[tuple[str, str]] = []
+        self.understood: set[str] = set()
         if one["origin"] in Execution.Origin.values:
             self._take("origin", one["origin"], origin=one["origin"])
         if one["when"] in WHEN:
             self._take("when", one["when"], since=timezone.now() - timedelta(days=WHEN[one["when"]][1]))
+            self.understood |= {"from", "to"}  # they have nothing to say beside it
         else:
             if (since := _day(one["from"])) is not None:
                 self._take("from", one["from"], since=since)
@@ -156,6 +174,7 @@ class _Reading:
 
     def _take(self, name: str, value: str, **filters: Any) -> None:
         self.terms.append((name, value))
+        self.understood.add(name)
         self.filters |= filters
 
 

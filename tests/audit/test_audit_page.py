@@ -138,6 +138,13 @@ def test_nonsense_in_the_address_is_no_error(query: str, ada: Browser) -> None:
     assert ada.get(f"{URL}?{query}").status_code == 200
 
 
+def test_what_was_left_out_is_said(ada: Browser) -> None:
+    said = text(ada.get(f"{URL}?since=2026-13-45&actor=x&q=pier"))
+    assert "Left out, because it is no value of its filter" in said
+    assert "2026-13-45" in said
+    assert "Left out" not in text(ada.get(f"{URL}?since=2026-01-02&source=person"))
+
+
 def test_how_the_chain_stands_is_said_at_the_top(ada: Browser) -> None:
     did(ActKind.EXPORTED)
     assert "Waiting to be sealed 1 Last verified not yet" in text(ada.get(URL))

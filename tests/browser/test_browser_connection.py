@@ -37,7 +37,7 @@ def once(page: Page, *prompts: str, status: str = "succeeded", within: float = 1
 def test_a_cut_socket_catches_up(
     browse: Opener, site: Site, sandbox: SandboxProcess, gate: Gate, complaints: Complaints
 ) -> None:
-    """Jobs start, fail and end while nothing can be pushed."""
+    """Ten jobs change while nothing can be pushed."""
     complaints.expected.append(SOCKET_FAILED)
     order(sandbox, {"kind": "job", "seconds": 4, "count": 1})
     studio = acts.live(browse("/", base=gate.url))
@@ -51,7 +51,7 @@ def test_a_cut_socket_catches_up(
     complaints.expected.append("Failed to load resource|ERR_FAILED|htmx:(sendError|afterRequest)")
     gate.refuse_sockets()
 
-    fresh = site.start(*(acts.words() for _ in range(3)))
+    fresh = site.start(*(acts.words() for _ in range(9)))
     observer = acts.live(browse("/"))
     for prompt in (under_way, *fresh):
         acts.ended(observer, prompt)
@@ -63,7 +63,7 @@ def test_a_cut_socket_catches_up(
     gate.let_sockets()
     once(studio, under_way, *fresh, within=5)
     # The history does not move what one is reading: it says how many there are.
-    arrived = history.get_by_role("link", name="4 new at the top")
+    arrived = history.get_by_role("link", name="10 new at the top")
     expect(arrived).to_be_visible(timeout=5000)
     for page in (studio, history):
         acts.live(page)

@@ -48,6 +48,14 @@ def test_what_cannot_be_understood_is_left_out(query: str, ann: Browser) -> None
     assert "a pier" in text(answer)
 
 
+def test_what_was_left_out_is_said(ann: Browser) -> None:
+    said = text(ann.get(f"{URL}?from=2026-13-45&status=failed&tool=-nonsense&max=soon"))
+    for typed in ("2026-13-45", "-nonsense", "soon"):
+        assert f"\N{LEFT DOUBLE QUOTATION MARK}{typed}\N{RIGHT DOUBLE QUOTATION MARK}" in said
+    assert "Left out, because it is no value of its filter" in said
+    assert "Left out" not in text(ann.get(f"{URL}?from=2026-01-02&status=failed&when=7d&q=pier"))
+
+
 def test_a_day_is_included_to_its_end(ann: Browser) -> None:
     today = job(ann.user, prompt="a pier").created_at.date().isoformat()
     assert "a pier" in text(ann.get(f"{URL}?from={today}&to={today}"))
