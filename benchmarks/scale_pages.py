@@ -112,7 +112,10 @@ def _is_scan(line: str) -> bool:
 
 def _is_walk(sql: str, lines: list[str]) -> bool:
     """SQLite calls it a scan, too, when it goes through a table by its ids and stops at the limit."""
-    return bool(re.search(r'ORDER BY (1|"id"|"\w+"\."id") (ASC|DESC) LIMIT \d+\W', sql + ")")) and len(lines) == 1
+    return (
+        bool(re.search(r'ORDER BY (1|"id"|"\w+"\."id") (ASC|DESC) LIMIT \d+\W', sql + ")"))
+        and len(lines) == 1
+    )
 
 
 def exported() -> dict[str, Any]:
@@ -159,6 +162,7 @@ def main() -> None:
     pages = {"first page": "/executions/", "page 1,000": f"/executions/?after={middle.pk}"}
     pages |= {f"filter: {name}": f"/executions/?{query}" for name, query in one.items()}
     pages |= {f"sort: {sort}": f"/executions/?sort={sort}" for sort in ("longest", "person")}
+    pages["sort: longest, of a quick tool"] = "/executions/?sort=longest&tool=generate-image"
     pages |= {f"text: {name}": f"/executions/?q={words}" for name, words in WORDS.items()}
     pages |= {"gallery": "/executions/?view=gallery", "one job": f"/executions/{middle.pk}/"}
     pages |= {"what is new": f"/executions/fresh/?top={newest[20].pk}"}

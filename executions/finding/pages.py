@@ -128,7 +128,7 @@ def _worth_gathering(filters: Filters, order: Order) -> Iterator[str]:
 def _driver(filters: Filters, order: Order) -> str:
     """The filter whose index is walked, where that runs in the page's order; empty: all jobs are walked."""
     if order.column == "duration":
-        return "duration"
+        return "tool" if values(filters.tool, FEW) else "duration"
     if order.column:
         return "person" if values(filters.person, FEW) else ""
     few = [name for name in COLUMNS if values(filters.choice(name), FEW)]

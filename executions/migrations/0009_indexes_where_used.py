@@ -38,6 +38,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='execution',
+            index=models.Index(condition=models.Q(('duration__isnull', False)), fields=['tool', 'duration', 'id'], name='execution_tool_duration'),
+        ),
+        migrations.AddIndex(
+            model_name='execution',
             index=models.Index(condition=models.Q(('cancel_requested_by__isnull', False)), fields=['cancel_requested_by'], name='execution_cancelled_by'),
         ),
     ]

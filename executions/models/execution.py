@@ -204,6 +204,12 @@ class Execution(models.Model):
             models.Index(
                 fields=["duration", "id"], name="execution_by_duration", condition=Q(duration__isnull=False)
             ),
+            # What a quick tool makes is nowhere near the longest of all.
+            models.Index(
+                fields=["tool", "duration", "id"],
+                name="execution_tool_duration",
+                condition=Q(duration__isnull=False),
+            ),
             models.Index(
                 fields=["-id", "created_by", "tool", "status"],
                 name="execution_elsewhere",
