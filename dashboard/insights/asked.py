@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -15,8 +15,8 @@ from django.urls import reverse
 from executions import tools
 
 DAY = timedelta(days=1)
-# How many days are drawn day by day; more are drawn by months.
-MOST_DAYS = 92
+# How many days are drawn day by day, and how many by weeks; more are drawn by months.
+MOST_DAYS, MOST_BY_WEEK = 31, 92
 EARLIEST = date(2020, 1, 1)  # VideoGen's API is younger
 PRESETS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "12 months"), ("all", "All"))
 USUAL = "30"
@@ -34,8 +34,11 @@ class Span:
         return (self.last - self.first).days + 1
 
     @property
-    def by_month(self) -> bool:
-        return self.days > MOST_DAYS
+    def step(self) -> str:
+        """What one column stands for."""
+        if self.days <= MOST_DAYS:
+            return "day"
+        return "week" if self.days <= MOST_BY_WEEK else "month"
 
     @property
     def before(self) -> Span:
@@ -43,10 +46,10 @@ class Span:
         return Span(self.first - DAY * self.days, self.first - DAY)
 
     def columns(self) -> Iterator[Span]:
-        """The days, or the months as far as they lie within."""
-        first = self.first
+        """The days, or the weeks or months as far as they lie within."""
+        first, end_of = self.first, ENDS_OF[self.step]
         while first <= self.last:
-            last = min(end_of_month(first), self.last) if self.by_month else first
+            last = min(end_of(first), self.last)
             yield Span(first, last)
             first = last + DAY
 
@@ -72,6 +75,17 @@ class Span:
 
 def end_of_month(day: date) -> date:
     return day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def end_of_week(day: date) -> date:
+    return day + DAY * (6 - day.weekday())
+
+
+ENDS_OF: dict[str, Callable[[date], date]] = {
+    "day": lambda day: day,
+    "week": end_of_week,
+    "month": end_of_month,
+}
 
 
 class Asked:

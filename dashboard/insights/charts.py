@@ -32,25 +32,29 @@ def jobs_url(asked: Asked, span: Span | None = None, end: str = "", **more: Any)
     return history_url({**asked.own, "status": status, "from": days.first, "to": days.last, **more})
 
 
-def column_words(span: Span, by_month: bool) -> str:
-    return f"{span.first:%B %Y}" if by_month else f"{span.first:%a %-d %b}"
+def column_words(span: Span, step: str) -> str:
+    if step == "month":
+        return f"{span.first:%B %Y}"
+    if step == "week":
+        return f"{span.first:%-d %b} to {span.last:%-d %b}"
+    return f"{span.first:%a %-d %b}"
 
 
-def short_words(span: Span, by_month: bool) -> str:
-    return f"{span.first:%b %y}" if by_month else f"{span.first:%-d %b}"
+def short_words(span: Span, step: str) -> str:
+    return f"{span.first:%b %y}" if step == "month" else f"{span.first:%-d %b}"
 
 
 def count_words(count: int, what: str = "job") -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def _labels(columns: Sequence[Span], by_month: bool) -> list[Tick]:
+def _labels(columns: Sequence[Span], step: str) -> list[Tick]:
     width = 100 / len(columns)
     places = drawing.some(len(columns))
     return [
         Tick(
             percent(width * (number + 0.5)),
-            short_words(columns[number], by_month),
+            short_words(columns[number], step),
             minor=(len(places) - place) % 2 == 0,
         )
         for place, number in enumerate(places)
@@ -58,12 +62,12 @@ def _labels(columns: Sequence[Span], by_month: bool) -> list[Tick]:
 
 
 def by_end(figures: Figures) -> Chart:
-    asked, by_month = figures.asked, figures.asked.span.by_month
+    asked, step = figures.asked, figures.asked.span.step
     top, values = drawing.scale(max(ends.started for ends in figures.by_column))
     width = 100 / len(figures.columns)
     marks, rows = [], []
     for number, (span, ends) in enumerate(zip(figures.columns, figures.by_column, strict=True)):
-        words, y = column_words(span, by_month), TOP + PLOT
+        words, y = column_words(span, step), TOP + PLOT
         for end, count in ends.by_end():
             if not count:
                 continue
@@ -85,7 +89,7 @@ def by_end(figures: Figures) -> Chart:
     whole = figures.whole
     return Chart(
         "ends",
-        f"Jobs per {'month' if by_month else 'day'}",
+        f"Jobs per {step}",
         f"{count_words(whole.started)} from {asked.span}, stacked by how they ended: "
         + ", ".join(f"{count:,} {end_look(end).word}" for end, count in whole.by_end())
         + ".",
@@ -93,27 +97,27 @@ def by_end(figures: Figures) -> Chart:
         Table(
             "Jobs by the day they were started and how they ended",
             (
-                "Month" if by_month else "Day",
+                step.capitalize(),
                 "Started",
                 *(end_look(end).word.capitalize() for end, _ in whole.by_end()),
             ),
             rows[::-1],
         ),
         lines=[Tick(px(TOP + PLOT - drawing.height_of(value, top)), f"{value:,.0f}") for value in values],
-        labels=_labels(figures.columns, by_month),
+        labels=_labels(figures.columns, step),
     )
 
 
 def rate(figures: Figures) -> Chart:
     """The share that succeeded; the drawing begins where it has to, so that a fall can be seen."""
-    asked, by_month = figures.asked, figures.asked.span.by_month
+    asked, step = figures.asked, figures.asked.span.step
     known = [ends.rate for ends in figures.by_column if ends.rate is not None]
     floor = 0.0 if not known or min(known) < 50 else 50.0 if min(known) < 90 else 90.0
     width, height = 100 / len(figures.columns), 132
     plot = height - TOP - 26
     marks, rows = [], []
     for number, (span, ends) in enumerate(zip(figures.columns, figures.by_column, strict=True)):
-        words = column_words(span, by_month)
+        words = column_words(span, step)
         if ends.rate is None:
             continue
         tall = plot * (ends.rate - floor) / (100 - floor)
@@ -139,14 +143,14 @@ def rate(figures: Figures) -> Chart:
         marks,
         Table(
             "Success rate by the day the jobs were started",
-            ("Month" if by_month else "Day", "Succeeded", "Failed"),
+            (step.capitalize(), "Succeeded", "Failed"),
             rows[::-1],
         ),
         lines=[
             Tick(px(TOP + plot - plot * (value - floor) / (100 - floor)), f"{value:.0f} %")
             for value in values
         ],
-        labels=_labels(figures.columns, by_month),
+        labels=_labels(figures.columns, step),
         height=height,
     )
 
@@ -166,7 +170,7 @@ class ToolRow:
 
 def by_tool(figures: Figures) -> list[ToolRow]:
     """The tools, the busiest first."""
-    asked, by_month = figures.asked, figures.asked.span.by_month
+    asked, step = figures.asked, figures.asked.span.step
     wholes = {slug: together(columns) for slug, columns in figures.by_tool.items()}
     width, tall = 100 / len(figures.columns), 32
     found = []
@@ -181,7 +185,7 @@ def by_tool(figures: Figures) -> list[ToolRow]:
                 percent(width * (1 - GAP)),
                 px(max(2.0, tall * ends.started / most)),
                 "accent",
-                f"{tool.label}, {column_words(span, by_month)}: {count_words(ends.started)}",
+                f"{tool.label}, {column_words(span, step)}: {count_words(ends.started)}",
                 jobs_url(asked, span, tool=slug),
             )
             for number, (span, ends) in enumerate(zip(figures.columns, columns, strict=True))

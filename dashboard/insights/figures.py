@@ -6,14 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import Min, Q, QuerySet, Sum
 
 from dashboard.insights.asked import Asked, Span
 from executions import histogram
 from executions.models import Rollup
-from executions.models.rollup import ANY_TOOL, ANYBODY, Measure, Period
+from executions.models.rollup import ANY_TOOL, ANYBODY, NOBODY, Measure, Period
 from executions.statuses import CANCELLED, FAILED, SUCCEEDED
 
 ENDS = (SUCCEEDED, FAILED, CANCELLED)
@@ -92,10 +94,21 @@ class Figures:
         if asked.tools:
             rows = rows.filter(tool__in=asked.tools)
         else:
-            rows = rows.exclude(tool=ANY_TOOL) if tools else rows.filter(tool=ANY_TOOL)
+            rows = rows.filter(tool__in=self._every_tool) if tools else rows.filter(tool=ANY_TOOL)
         if asked.people:
             return rows.filter(person__in=asked.people)
-        return rows.exclude(person=ANYBODY) if people else rows.filter(person=ANYBODY)
+        return rows.filter(person__in=self._every_person) if people else rows.filter(person=ANYBODY)
+
+    # Each named, and not "any other": the index leads to the days of each, and past all other days.
+
+    @cached_property
+    def _every_tool(self) -> list[str]:
+        months = Rollup.objects.filter(period=Period.MONTH, measure=Measure.STARTED, person=ANYBODY)
+        return list(months.exclude(tool=ANY_TOOL).order_by().values_list("tool", flat=True).distinct())
+
+    @cached_property
+    def _every_person(self) -> list[int]:
+        return [NOBODY, *get_user_model().objects.values_list("pk", flat=True)]
 
     def _read_columns(self) -> None:
         place = {day: number for number, span in enumerate(self.columns) for day in _starts(span)}
@@ -170,8 +183,8 @@ def slow(counts: Counter[int]) -> float | None:
 
 
 def _within(span: Span) -> Q:
-    """The rows that together are just these days. Day by day where they are drawn so; else by whole months."""
-    if not span.by_month:
+    """The rows that together are just these days. Day by day, or where months are drawn, by whole months."""
+    if span.step != "month":
         return Q(period=Period.DAY, start__range=(span.first, span.last))
     months, rest = span.parts()
     found = Q(pk__in=[])

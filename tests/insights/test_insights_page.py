@@ -134,6 +134,7 @@ def test_months_and_days_together_cover_each_day_once() -> None:
         "since=2025-01-15&until=2026-11-02",
         "since=2026-01-01&until=2026-12-31",
         "range=7",
+        "range=90",
     ):
         span = asked(query).span
         months, rest = span.parts()
