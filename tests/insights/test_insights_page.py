@@ -149,6 +149,15 @@ def test_months_and_days_together_cover_each_day_once() -> None:
     assert len(list(asked("range=365").span.columns())) <= 13
 
 
+def test_some_months_are_drawn_by_weeks_from_mondays() -> None:
+    columns = list(asked("range=90").span.columns())
+    assert len(columns) == 14
+    assert {column.first.weekday() for column in columns[1:]} == {0}
+    assert {column.days for column in columns[1:-1]} == {7}
+    assert columns[-1] == Span(date(2026, 11, 23), TODAY)
+    assert sum(column.days for column in columns) == 90
+
+
 def test_a_long_range_counts_what_its_days_count() -> None:
     """Months where they are whole, days at the ends: no day twice, none left out."""
     for day in range(400):
