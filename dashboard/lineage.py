@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
-
 from dashboard import cards
 from dashboard.tiles import Tile, tiles_for
 from executions.models import Event, Execution, File, Input
@@ -66,8 +64,10 @@ def of_job(execution: Execution, user: Any) -> JobLineage:
     """In a number of queries that grows neither with the files nor with the jobs."""
     inputs = Input.objects.filter(execution=execution).select_related("file__created_by")[:MOST]
     made = execution.results.values("file")
-    followers = Q(pk__in=Input.objects.filter(file__in=made).values("execution")) | Q(after=execution)
-    uses = list(Execution.objects.for_cards().filter(followers).newest_first()[: MOST + 1])
+    # Put together as ids: for one condition or the other PostgreSQL would read every job.
+    from_results = Input.objects.filter(file__in=made).values_list("execution")
+    followers = from_results.union(Execution.objects.filter(after=execution).values_list("pk"))
+    uses = list(Execution.objects.for_cards().filter(pk__in=followers).newest_first()[: MOST + 1])
     before = Execution.objects.for_cards().filter(pk=execution.after_id) if execution.after_id else ()
     return JobLineage(
         sources=tiles_for(user, (each.file for each in inputs)),
