@@ -82,6 +82,7 @@ def measure(client: Any, path: str, asked: int = ASKED) -> dict[str, Any]:
     return {
         "p95": sorted(times)[max(0, -(-len(times) * 95 // 100) - 1)],
         "median": statistics.median(times),
+        "bytes": len(answer.content),
         "queries": len(queries),
         "scans": list(scans(queries)),
     }
