@@ -71,6 +71,7 @@ class Serving:
     """One `manage.py serve` in a data folder of its own; what it printed is in `said`."""
 
     program: tuple[str, ...] = ("manage.py",)
+    command, runs = "serve", r"Rushes runs at (http://\S+)"
 
     def __init__(self, data_dir: Path, *arguments: str, **variables: str) -> None:
         variables = {"DEMO_PASSWORD": PASSWORD, "SANDBOX_SPEED": "20", **variables}
@@ -78,7 +79,7 @@ class Serving:
         self.errors_path = data_dir.parent / f"{data_dir.name}.stderr"
         with self.errors_path.open("w") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, *self.program, "serve", "--port", "0", *arguments],
+                [sys.executable, *self.program, self.command, "--port", "0", *arguments],
                 cwd=ROOT,
                 env=environment(data_dir, **variables),
                 stdout=subprocess.PIPE,
@@ -87,7 +88,7 @@ class Serving:
             )
         self.said = ""
         try:
-            self.url = self._wait_for(r"Rushes runs at (http://\S+)")
+            self.url = self._wait_for(self.runs)
             self._wait_for(r"(Ctrl-C) stops it")
         except BaseException:
             self.end()
@@ -157,6 +158,12 @@ class Serving:
                 self.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+class Web(Serving):
+    """One `manage.py web`, on the database and the Redis of the tests."""
+
+    command, runs = "web", r"Answering at (http://[\d.:]+\d)"
 
 
 def token(client: httpx.Client) -> dict[str, str]:

@@ -15,11 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
+from django.db import connection
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from dashboard import sandboxed
-from tests.dashboard.serving import Serving, cookies, eventually, is_alive, manage, token
+from tests.dashboard.serving import PASSWORD, Serving, Web, cookies, eventually, is_alive, manage, token
 
 
 @pytest.fixture
@@ -150,6 +152,48 @@ def test_a_sandbox_that_does_not_start_is_said(
     failing = pytest.raises(sandboxed.SandboxFailed, match="ended with code 2 instead of starting")
     with failing, sandboxed.Sandbox() as sandbox:
         sandbox.wait()
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="one of several processes")
+@pytest.mark.django_db(transaction=True)
+def test_one_of_several_processes_answers_and_sends_its_pages_away_when_it_stops(tmp_path: Path) -> None:
+    database = connection.settings_dict
+    variables = {
+        "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database),
+        "REDIS_URL": settings.REDIS_URL,
+        "SECRET_KEY": "of the tests " * 5,
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "PUBLIC_URL": "http://127.0.0.1",
+        "VIDEOGEN_API_KEY": "tests-only-key",
+        "VIDEOGEN_BASE_URL": "http://127.0.0.1:9",
+    }
+    person = {"USERNAME": "member", "PASSWORD": PASSWORD, "EMAIL": "member@example.org"}
+    person = {f"DJANGO_SUPERUSER_{name}": value for name, value in person.items()}
+    for command in ("collectstatic", "createsuperuser"):
+        code, said = manage(tmp_path / "data", command, "--noinput", **variables, **person)
+        assert code == 0, said
+    web = Web(tmp_path / "data", **variables)
+    try:
+        assert web.children() == [], "no sandbox"
+        with web.signed_in() as member:
+            assert member.get("/").status_code == 200
+            assert member.post("/webhooks/videogen/", content=b"x" * 4_000_000).status_code == 413
+            code, took, closed_with = asyncio.run(stop_with_a_socket_open(web, cookies(member)))
+        assert (code, closed_with) == (0, 1012)
+        assert took < 5
+        assert web.said.endswith("Stopped.\n")
+        assert "Traceback" not in web.errors
+    finally:
+        web.end()
+
+
+def test_one_of_several_is_refused_where_there_can_be_only_one(tmp_path: Path) -> None:
+    code, said = manage(tmp_path, "web")
+    assert code != 0
+    assert said == (
+        "CommandError: Several processes need DATABASE_URL and REDIS_URL. "
+        "Without them, `manage.py serve` is all in one.\n"
+    )
 
 
 def test_the_reconciler_alone_is_refused_on_sqlite(tmp_path: Path) -> None:

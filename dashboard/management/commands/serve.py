@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
             server = Server(
                 application,
-                endpoints=[f"tcp:{port}:interface={host.replace(':', chr(92) + ':')}"],
+                endpoints=[endpoint(host, port)],
                 ready_callable=lambda: self.ready(server, embedded, url, password),
                 server_name="Rushes",
             )
@@ -101,6 +101,11 @@ class Command(BaseCommand):
         if not task.cancelled() and task.exception() is not None:
             server.failure = f"its background work failed: {task.exception()}"
             server.stop()
+
+
+def endpoint(host: str, port: int) -> str:
+    """As twisted names it; it takes colons for its own."""
+    return f"tcp:{port}:interface={host.replace(':', chr(92) + ':')}"
 
 
 def chosen_port(host: str, port: int) -> int:
