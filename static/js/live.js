@@ -109,6 +109,7 @@ function apply(message) {
     }
     const targets = targetsOf(fragment)
     if (!targets.length) continue // this page does not show it
+    keepMarks(fragment, targets[0])
     if (isShown(fragment, targets[0])) continue // a button that stays the same stays where it is, under the finger
     if (how(fragment).startsWith('afterbegin')) arrive(fragment)
     htmx.swap(body, fragment.outerHTML, { swapStyle: 'none', swapDelay: 0, settleDelay: 0 })
@@ -122,6 +123,15 @@ function fragmentsOf(message) {
   template.innerHTML = `<tbody></tbody>${message}`
   return [...template.content.children].flatMap((element) =>
     element.localName === 'tbody' && !element.attributes.length ? [...element.children] : [element])
+}
+
+// The message is the same for everybody; what was searched for is marked on this page alone.
+function keepMarks(fragment, target) {
+  for (const mark of target.querySelectorAll('a[id^="see-"] > mark:first-of-type')) {
+    const before = mark.parentElement
+    const now = fragment.querySelector(`#${CSS.escape(before.id)}`)
+    if (now?.textContent === before.textContent) now.replaceChildren(...before.cloneNode(true).childNodes)
+  }
 }
 
 function isShown(fragment, target) {
