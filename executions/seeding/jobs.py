@@ -110,7 +110,8 @@ def _row(
 
 def _body(tool: str, prompt: str) -> str:
     subject = tools.TOOLS[tool].subject or "prompt"
-    return _to_json({subject: prompt, "numResults": 1})
+    # Made-up prompts have nothing in them that JSON would write otherwise.
+    return f'{{"{subject}": "{prompt}", "numResults": 1}}'
 
 
 def _time(at: float) -> str:
