@@ -76,7 +76,9 @@ class Filters:
         made: list[Any] = []
         for name, column in COLUMNS.items():
             choice = self.choice(name)
-            of: Any = F(column) if name == by else Plain(column)
+            # The tool's index goes on with the duration.
+            is_of_index = name == by or (by == "duration" and name == "tool")
+            of: Any = F(column) if is_of_index else Plain(column)
             if choice.only:
                 made.append(In(of, choice.only))
             if choice.without:

@@ -191,7 +191,7 @@ class Walk:
     def count(self, name: str) -> int:
         """How many jobs match this filter and those that its index answers too, up to one more than MOST."""
         if name == "duration":
-            some = Filters(at_least=self.filters.at_least, less_than=self.filters.less_than)
+            some = self.filters.only("tool", "at_least", "less_than")
         else:
             some = self.filters.only(name, *COVERED.get(name, ()))
         return Execution.objects.filter(*some.conditions(by=name))[: MOST + 1].count()

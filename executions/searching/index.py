@@ -19,7 +19,7 @@ from executions.searching.columns import SEARCHED, Searched, vector
 PARTS_TOKENS = "trigram"
 WORDS_TOKENS = "unicode61 remove_diacritics 0"
 # PostgreSQL judges by a sample of texts how common a word is; the usual hundred are too few for rare ones.
-SAMPLE = 500
+SAMPLE = 1000
 # Bytes of an FTS5 table that are put in order in memory before they are written: its own measure, and one for filling
 # it in one go, which takes half the time.
 HASH, LARGE_HASH = 1024 * 1024, 64 * 1024 * 1024
