@@ -183,7 +183,7 @@ class Server(daphne.server.Server):
         super().listen_success(port)
 
     def listen_error(self, failure: Any) -> None:
-        self.failure = failure.getErrorMessage()
+        self.failure = f"it cannot listen there: {failure.getErrorMessage()}"
         self.stop()
 
     async def drain(self, seconds: float) -> None:
