@@ -98,8 +98,27 @@ body.addEventListener('htmx:beforeSwap', (event) => {
   } else if (requestConfig.elt.matches?.(answers) && event.detail.shouldSwap) {
     event.detail.shouldSwap = false
     apply(xhr.response)
+  } else if (requestConfig.elt.matches?.(regions) && event.detail.shouldSwap && saysTheSame(requestConfig.elt, xhr.response)) {
+    // As after nearly every opening of the socket: what somebody is about to click stays where it is.
+    event.detail.shouldSwap = false
   }
 })
+
+function saysTheSame(region, answer) {
+  if (region.hasAttribute('hx-select-oob')) return false // it is not all that the answer holds
+  const fresh = new DOMParser().parseFromString(answer, 'text/html').getElementById(region.id)
+  return fresh !== null && plain(fresh).isEqualNode(plain(region))
+}
+
+// Without what differs though it says the same: tokens, and what htmx notes on elements.
+function plain(region) {
+  const copy = region.cloneNode(true)
+  for (const token of copy.querySelectorAll('[name="csrfmiddlewaretoken"]')) token.removeAttribute('value')
+  for (const element of [copy, ...copy.querySelectorAll('[class*="htmx-"]')]) {
+    element.classList.remove('htmx-request', 'htmx-added', 'htmx-settling', 'htmx-swapping')
+  }
+  return copy
+}
 
 function apply(message) {
   for (const fragment of fragmentsOf(message)) {

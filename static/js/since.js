@@ -13,11 +13,11 @@ function body(fields) {
 }
 
 async function tellSeen() {
-  const answer = await fetch(url, { method: 'POST', body: body({ until: panel.dataset.until }) })
-  if (answer.ok) {
-    unseen = false
-    panel.dataset.seen = ''
-  }
+  const answer = await fetch(url, { method: 'POST', body: body({ until: panel.dataset.until }) }).catch(() => null)
+  if (!answer?.ok) return false // without a connection it stays unseen
+  unseen = false
+  panel.dataset.seen = ''
+  return true
 }
 
 if (panel) {
@@ -34,7 +34,7 @@ if (panel) {
   document.addEventListener('visibilitychange', look)
   panel.querySelector('header form')?.addEventListener('submit', (event) => {
     event.preventDefault()
-    tellSeen().then(() => panel.remove())
+    tellSeen().then((told) => { if (told) panel.remove() })
   })
 }
 

@@ -20,6 +20,8 @@ HYDRATES = "POST /v1/files/*/hydrate"
 def open_job(page: Page, prompt: str) -> None:
     """From the history, where everything is."""
     page.goto("/executions/")
+    acts.live(page)
+    page.wait_for_load_state("networkidle")
     page.get_by_role("link", name=prompt, exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(prompt)
 
