@@ -35,6 +35,8 @@ WHEN = {
     "30d": ("last 30 days", 30),
     "90d": ("last 90 days", 90),
 }
+# What the form sends beside two days, where no script leaves it out.
+BETWEEN = "between"
 SORTS = {
     "newest": "Newest first",
     "oldest": "Oldest first",
@@ -161,6 +163,8 @@ class _Reading:
             self._take("when", one["when"], since=timezone.now() - timedelta(days=WHEN[one["when"]][1]))
             self.understood |= {"from", "to"}  # they have nothing to say beside it
         else:
+            if one["when"] == BETWEEN:
+                self.understood.add("when")
             if (since := _day(one["from"])) is not None:
                 self._take("from", one["from"], since=since)
             if (until := _day(one["to"])) is not None:

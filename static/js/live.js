@@ -110,12 +110,19 @@ function saysTheSame(region, answer) {
   return fresh !== null && plain(fresh).isEqualNode(plain(region))
 }
 
-// Without what differs though it says the same: tokens, and what htmx notes on elements.
-function plain(region) {
-  const copy = region.cloneNode(true)
+// Without what differs though it says the same: where it goes, tokens, how scripts write times and show boxes for those
+// who have scripts, and what htmx notes on elements.
+function plain(element) {
+  const copy = element.cloneNode(true)
+  copy.removeAttribute('hx-swap-oob')
   for (const token of copy.querySelectorAll('[name="csrfmiddlewaretoken"]')) token.removeAttribute('value')
-  for (const element of [copy, ...copy.querySelectorAll('[class*="htmx-"]')]) {
-    element.classList.remove('htmx-request', 'htmx-added', 'htmx-settling', 'htmx-swapping')
+  for (const time of copy.querySelectorAll('time')) {
+    time.replaceChildren()
+    time.removeAttribute('title')
+  }
+  for (const box of copy.querySelectorAll('.box[hidden]')) box.hidden = false
+  for (const each of [copy, ...copy.querySelectorAll('[class*="htmx-"]')]) {
+    each.classList.remove('htmx-request', 'htmx-added', 'htmx-settling', 'htmx-swapping')
   }
   return copy
 }
@@ -155,9 +162,7 @@ function keepMarks(fragment, target) {
 
 function isShown(fragment, target) {
   if (how(fragment) !== 'true') return false
-  const plain = fragment.cloneNode(true)
-  plain.removeAttribute('hx-swap-oob')
-  return plain.isEqualNode(target)
+  return plain(fragment).isEqualNode(plain(target))
 }
 
 function how(fragment) {

@@ -139,6 +139,17 @@ def test_new_jobs_count_only_if_they_match(browse: Opener, site: Site, sandbox: 
     expect(page.locator("#rows tr")).to_have_count(2)
 
 
+def test_what_is_asked_for_again_and_is_the_same_stays_where_it_is(browse: Opener, long_ago: None) -> None:
+    """Whoever is about to click must not lose what is under the finger."""
+    page = acts.live(browse("/executions/?status=failed&q=long+ago"))
+    page.wait_for_load_state("networkidle")
+    page.evaluate("document.querySelector('#rows tr').isTheFirst = true")
+    with page.expect_response(lambda answer: "/executions/?" in answer.url):
+        page.evaluate("htmx.trigger(document.body, 'rushes:ask')")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.querySelector('#rows tr').isTheFirst") is True
+
+
 def test_a_view_is_saved_and_another_person_opens_it(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:

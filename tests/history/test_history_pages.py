@@ -54,6 +54,8 @@ def test_what_was_left_out_is_said(ann: Browser) -> None:
         assert f"\N{LEFT DOUBLE QUOTATION MARK}{typed}\N{RIGHT DOUBLE QUOTATION MARK}" in said
     assert "Left out, because it is no value of its filter" in said
     assert "Left out" not in text(ann.get(f"{URL}?from=2026-01-02&status=failed&when=7d&q=pier"))
+    form = "q=&when=between&from=2026-01-02&to=&min=&max=&origin="
+    assert "Left out" not in text(ann.get(f"{URL}?{form}")), "as the form is sent without a script"
 
 
 def test_a_day_is_included_to_its_end(ann: Browser) -> None:
