@@ -142,6 +142,8 @@ class AuditPage:
         elif kinds or self.actor or self.source or self.address:
             # Each kind by itself, of which an index has the newest ready: together they would have to be sorted.
             several = [rows.filter(kind=kind) for kind in kinds or dict(KINDS)]
+            if not (self.actor or self.source or self.address):
+                several = [each.filter(source=source) for each in several for source in SOURCES]
         else:
             several = [rows]
         return _nearest([each.order_by(order).values_list("pk")[:size] for each in several], order)[:size]

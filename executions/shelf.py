@@ -12,13 +12,17 @@ With words there are three ways, and all find the same:
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
 
 from executions import searching
 from executions.models import File
 from executions.models.file import FileQuerySet
-from executions.searching.matching import Found, Holds, seen
+from executions.searching import Term
+from executions.searching.matching import Found, Holds, first_seen, seen
 
 WINDOW = 300
 MOST = 1000
@@ -43,11 +47,10 @@ def first(
     if not terms:
         # Nothing but marks was typed: no name is told apart by that.
         return list(ids[:limit])
-    test = seen("display_name", terms)
-    near = File.objects.filter(pk__in=ids[:WINDOW]).filter(test).newest_first()
-    found = list(near.values_list("pk", flat=True)[:limit])
+    found = _look(rows, terms, limit)
     if len(found) == limit:
         return found
+    test = seen("display_name", terms)
     wanted = tuple(term for term in terms if not term.is_excluded)
     if wanted:
         # Without an order, so that they are found by the search index and by no other.
@@ -58,6 +61,14 @@ def first(
         if len(some) <= MOST:
             return list(ids.filter(test, pk__in=some)[:limit])
     return list(ids.filter(test)[:limit])
+
+
+def _look(rows: FileQuerySet, terms: Sequence[Term], limit: int) -> list[uuid.UUID]:
+    try:
+        near = rows.newest_first().values_list("id", "display_name")[:WINDOW].query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    return first_seen(near, "display_name", terms, "id DESC", limit, connection)
 
 
 def _fewest(shelf: FileQuerySet, filters: Mapping[str, Any]) -> list[uuid.UUID] | None:

@@ -53,18 +53,19 @@ class Span:
             yield Span(first, last)
             first = last + DAY
 
-    def parts(self) -> tuple[list[Span], list[Span]]:
-        """The same days as whole months, and as what is left over at both ends: few rows for many days."""
-        months, rest = [], []
-        first = self.first
+    def parts(self, *steps: str) -> Iterator[tuple[str, date]]:
+        """The same days, each once, as (step, its first day): the first of these steps wherever a whole one fits, then
+        the next one. Few for many days. The last step is the day."""
+        step, *finer = steps
+        first, end_of = self.first, ENDS_OF[step]
         while first <= self.last:
-            end = end_of_month(first)
-            if first.day == 1 and end <= self.last:
-                months.append(Span(first, end))
+            end = end_of(first)
+            # Another one ended the day before: this is where one begins.
+            if end <= self.last and end_of(first - DAY) == first - DAY:
+                yield step, first
             else:
-                rest.append(Span(first, min(end, self.last)))
+                yield from Span(first, min(end, self.last)).parts(*finer)
             first = end + DAY
-        return months, rest
 
     def __str__(self) -> str:
         if self.first == self.last:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -20,6 +22,8 @@ from executions.statuses import CANCELLED, FAILED, SUCCEEDED
 
 ENDS = (SUCCEEDED, FAILED, CANCELLED)
 OPEN = "open"
+PERIODS = {"month": Period.MONTH, "week": Period.WEEK, "day": Period.DAY}
+STEPS = tuple(PERIODS)
 
 
 @dataclass
@@ -86,11 +90,15 @@ class Figures:
     # --- reading ----------------------------------------------------------------------------------------------
 
     def _rows(
-        self, span: Span, *measures: str, tools: bool = False, people: bool = False
+        self, span: Span, *measures: str, tools: bool = False, people: bool = False, columns: bool = False
     ) -> QuerySet[Rollup]:
-        """The rows of these days that are asked for: by tool or of all tools, by person or of everybody."""
+        """The rows of these days that are asked for: by tool or of all tools, by person or of everybody; in the fewest
+        rows, or such that each is of one column."""
         asked = self.asked
-        rows = Rollup.objects.filter(_within(span), measure__in=measures)
+        steps = STEPS[STEPS.index(span.step) if columns else 0 :]
+        if asked.tools and asked.people:
+            steps = tuple(step for step in steps if step != "week")
+        rows = Rollup.objects.filter(_within(span, steps), measure__in=measures)
         if asked.tools:
             rows = rows.filter(tool__in=asked.tools)
         else:
@@ -112,7 +120,7 @@ class Figures:
 
     def _read_columns(self) -> None:
         place = {day: number for number, span in enumerate(self.columns) for day in _starts(span)}
-        rows = self._rows(self.asked.span, Measure.STARTED, Measure.ENDED, tools=True)
+        rows = self._rows(self.asked.span, Measure.STARTED, Measure.ENDED, tools=True, columns=True)
         for start, tool, measure, value, count in _summed(rows, "start", "tool", "measure", "value"):
             number = place.get(start)
             if number is None:
@@ -182,16 +190,12 @@ def slow(counts: Counter[int]) -> float | None:
     return histogram.percentile(counts, 0.95)
 
 
-def _within(span: Span) -> Q:
-    """The rows that together are just these days. Day by day, or where months are drawn, by whole months."""
-    if span.step != "month":
-        return Q(period=Period.DAY, start__range=(span.first, span.last))
-    months, rest = span.parts()
-    found = Q(pk__in=[])
-    if months:
-        found |= Q(period=Period.MONTH, start__range=(months[0].first, months[-1].first))
-    for part in rest:
-        found |= Q(period=Period.DAY, start__range=(part.first, part.last))
+def _within(span: Span, steps: Sequence[str]) -> Q:
+    """The rows that together are just these days, once each."""
+    found = Q()
+    for step, run in groupby(span.parts(*steps), key=itemgetter(0)):
+        days = [day for _, day in run]
+        found |= Q(period=PERIODS[step], start__range=(days[0], days[-1]))
     return found
 
 

@@ -5,7 +5,8 @@ Three ways lead to it, and which one is taken depends on how many jobs match:
 - walk: along an index in the page's order, testing each job, until the page is full. Fast where matches are common.
 - gather: a filter that few jobs match (MOST at most, which its index counts in a moment) is answered as a whole,
   and what it finds is tested and sorted. Fast where matches are rare.
-- look: for words, the first WINDOW jobs of a walk are tested before anything else; common words end there.
+- look: for words, the first WINDOW jobs of a walk are tested before anything else; then, up to twice FAR, twice as
+  many as should fill the page by what was found among these. Common words end there.
 
 Each way is exact: they find the same jobs.
 """
@@ -20,17 +21,16 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Q, QuerySet
-from django.db.models.expressions import RawSQL
 
 from executions.finding.filters import COLUMNS, Filters, values
 from executions.finding.orders import NEWEST, Key, Order
 from executions.models import Execution
 from executions.searching.matching import Found as FoundByIndex
-from executions.searching.matching import Holds, seen
+from executions.searching.matching import Holds, first_seen
 from executions.statuses import SUCCEEDED
 
 MOST = 5000
-WINDOW = 1500
+WINDOW, FAR = 1500, 10_000
 # Values of one filter that are walked one by one, each along its own stretch of the index.
 FEW = 12
 CHUNK = 500
@@ -159,15 +159,16 @@ class Walk:
         return self._run(self._walked(self.filters.conditions(by=self._by), limit), limit)
 
     def look(self, limit: int) -> list[uuid.UUID]:
-        """What the first WINDOW jobs of a walk hold of it: all, or the beginning."""
-        near = RawSQL(
-            *self._statement(
-                self._walked(self.filters.without_words().conditions(by=self._by), WINDOW), WINDOW
-            )
-        )
-        return self._run(
-            [Execution.objects.filter(id__in=near).filter(seen("prompt", self.filters.terms))], limit
-        )
+        """What the first jobs of a walk hold of it: all, or the beginning. It looks farther where that may be enough."""
+        found = self._look(limit, WINDOW)
+        if found and len(found) < limit and (enough := WINDOW * limit // len(found)) <= FAR:
+            found = self._look(limit, 2 * enough)
+        return found
+
+    def _look(self, limit: int, window: int) -> list[uuid.UUID]:
+        walked = self._walked(self.filters.without_words().conditions(by=self._by), window)
+        rows = self._statement(walked, window, "prompt")
+        return first_seen(rows, "prompt", self.filters.terms, self._ordered, limit, connection)
 
     @property
     def _by(self) -> str:
@@ -224,9 +225,16 @@ class Walk:
             cursor.execute(*self._statement(queries, limit))
             return [each if isinstance(each, uuid.UUID) else uuid.UUID(each) for (each,) in cursor.fetchall()]
 
-    def _statement(self, queries: Iterable[QuerySet[Execution]], limit: int) -> SQL:
-        """One statement for the first ids of all these. Raises EmptyResultSet when none of them can have any."""
-        columns = ["id", self.order.column] if self.order.column else ["id"]
+    @property
+    def _ordered(self) -> str:
+        return ", ".join(
+            f"{each.lstrip('-')}{' DESC' if each.startswith('-') else ''}" for each in self.order.by
+        )
+
+    def _statement(self, queries: Iterable[QuerySet[Execution]], limit: int, *more: str) -> SQL:
+        """One statement for the first of all these: their ids, or all columns if there are more. Raises EmptyResultSet
+        when none of them can have any."""
+        columns = [*filter(None, ["id", self.order.column]), *more]
         parts: list[str] = []
         params: list[Any] = []
         for query in queries:
@@ -238,11 +246,8 @@ class Walk:
             params += some
         if not parts:
             raise EmptyResultSet
-        order = ", ".join(
-            f"{each.lstrip('-')}{' DESC' if each.startswith('-') else ''}" for each in self.order.by
-        )
-        union = " UNION ALL ".join(parts)
-        return f"SELECT id FROM ({union}) AS found ORDER BY {order} LIMIT {int(limit)}", params
+        union, taken = " UNION ALL ".join(parts), "*" if more else "id"
+        return f"SELECT {taken} FROM ({union}) AS found ORDER BY {self._ordered} LIMIT {int(limit)}", params
 
 
 def _key(order: Order, job_id: uuid.UUID) -> Key | None:

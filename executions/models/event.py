@@ -166,7 +166,7 @@ class Event(models.Model):
     detail = models.JSONField(default=dict)
 
     # The chain: set once, by executions/ledger/sealing.py, shortly after the event was written.
-    position = models.BigIntegerField(null=True, unique=True, editable=False)
+    position = models.BigIntegerField(null=True, editable=False)
     previous_hash = models.CharField(max_length=64, blank=True, db_default="", default="", editable=False)
     hash = models.CharField(max_length=64, blank=True, db_default="", default="", editable=False)
 
@@ -179,6 +179,12 @@ class Event(models.Model):
                 condition=models.Q(kind__in=[value for value, _ in KINDS]), name="event_kind_known"
             ),
             models.CheckConstraint(condition=models.Q(source__in=Source.values), name="event_source_known"),
+            # Only what has one: a new event, which has none yet, costs nothing here.
+            models.UniqueConstraint(
+                fields=["position"],
+                name="event_position_once",
+                condition=models.Q(position__isnull=False),
+            ),
         ]
         indexes = [
             models.Index(
@@ -194,8 +200,7 @@ class Event(models.Model):
             ),
             models.Index(fields=["id"], name="event_unsealed", condition=models.Q(position=None)),
             models.Index(fields=["recorded_at"], name="event_by_time"),
-            models.Index(fields=["kind", "id"], name="event_by_kind"),
-            # The audit asks for each kind by itself: with two filters, too, an index leads to the newest that match.
+            # The audit asks for each kind, from each source, by itself: an index leads to the newest that match.
             models.Index(fields=["source", "kind", "id"], name="event_by_source"),
             models.Index(
                 fields=["actor", "kind", "id"], name="event_by_actor", condition=models.Q(actor__isnull=False)

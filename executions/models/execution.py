@@ -81,9 +81,7 @@ class Execution(models.Model):
         ELSEWHERE = "elsewhere", "started elsewhere"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    remote_id = models.CharField(
-        max_length=128, null=True, unique=True, help_text="VideoGen's id, once known."
-    )
+    remote_id = models.CharField(max_length=128, null=True, help_text="VideoGen's id, once known.")
     tool = models.CharField(max_length=64, help_text="The tool's slug in the catalogue.")
     origin = models.CharField(max_length=16, choices=Origin, default=Origin.HERE)
     request_body = models.JSONField(default=dict)
@@ -160,7 +158,12 @@ class Execution(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["created_by", "idempotency_key"], name="execution_started_once"),
+            models.UniqueConstraint(fields=["remote_id"], name="execution_remote_id_once"),
+            models.UniqueConstraint(
+                fields=["created_by", "idempotency_key"],
+                name="execution_started_by_form_once",
+                condition=Q(idempotency_key__isnull=False),
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=statuses.TERMINAL, ended_at__isnull=False)
                 | (~Q(status__in=statuses.TERMINAL) & Q(ended_at=None)),
@@ -188,11 +191,7 @@ class Execution(models.Model):
             models.Index(F("ended_at").desc(), F("id").desc(), name="execution_finished"),
             # The columns after the id let two filters be answered together, without a look at the rows.
             models.Index(fields=["status", "-id", "tool"], name="execution_status_newest"),
-            models.Index(fields=["tool", "-id"], name="execution_by_tool"),
-            # The last successful runs of a tool, which tell how long the next one may take.
-            models.Index(
-                fields=["tool", "-id"], name="execution_runs", condition=Q(status=statuses.SUCCEEDED)
-            ),
+            models.Index(fields=["tool", "-id", "status"], name="execution_tool_newest"),
             # A day's jobs, for its closing.
             models.Index(fields=["accepted_at"], name="execution_accepted"),
             models.Index(fields=["created_by", "-id", "tool", "status"], name="execution_person_newest"),
@@ -216,8 +215,8 @@ class Execution(models.Model):
                 condition=Q(origin="elsewhere"),
             ),
             models.Index(fields=["fingerprint", "-id"], name="execution_by_fingerprint"),
-            models.Index(fields=["batch", "id"], name="execution_of_batch"),
             # What few jobs have, only where they have it.
+            models.Index(fields=["batch", "id"], name="execution_in_batch", condition=Q(batch__isnull=False)),
             models.Index(fields=["after"], name="execution_after", condition=Q(after__isnull=False)),
             models.Index(
                 fields=["cancel_requested_by"],

@@ -1,4 +1,4 @@
-"""Counts of what the events tell, kept by day and by month, so that no page has to count a million rows."""
+"""Counts of what the events tell, kept by day, week and month, so that no page has to count a million rows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ ANY_TOOL, ANYBODY, NOBODY = "", 0, -1
 
 class Period(models.TextChoices):
     DAY = "d", "day"
+    WEEK = "w", "week"
     MONTH = "m", "month"
 
 
@@ -27,7 +28,8 @@ class Measure(models.TextChoices):
 
 
 class Rollup(models.Model):
-    """One count. Each is kept four times: by tool and person, by tool, by person, and for all."""
+    """One count. Each is kept four times: by tool and person, by tool, by person, and for all. By tool and person
+    together not for weeks: that would be nearly a row for each job."""
 
     period = models.CharField(max_length=1, choices=Period)
     start = models.DateField(help_text="The first day. A job counts on the day (UTC) it was started.")

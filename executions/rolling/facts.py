@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db.models import F, Field, Func, Q
@@ -136,11 +136,16 @@ def _bucket(seconds: float) -> str:
 
 
 def spread(cells: Counter[Cell]) -> Counter[Key]:
-    """Each count in every place where it is looked up: by day and month, by tool and all, by person and all."""
+    """Each count in every place where it is looked up: by day, week and month, by tool and all, by person and all."""
     counts: Counter[Key] = Counter()
     for (day, tool, person, measure, value), count in cells.items():
-        for period, start in ((Period.DAY.value, day), (Period.MONTH.value, day.replace(day=1))):
+        for period, start in (
+            (Period.DAY.value, day),
+            (Period.WEEK.value, day - timedelta(days=day.weekday())),
+            (Period.MONTH.value, day.replace(day=1)),
+        ):
             for which in (tool, ANY_TOOL):
-                counts[period, start, which, person, measure, value] += count
+                if period != Period.WEEK or which == ANY_TOOL:
+                    counts[period, start, which, person, measure, value] += count
                 counts[period, start, which, ANYBODY, measure, value] += count
     return counts

@@ -18,8 +18,6 @@ from executions.searching.columns import SEARCHED, Searched, vector
 
 PARTS_TOKENS = "trigram"
 WORDS_TOKENS = "unicode61 remove_diacritics 0"
-# PostgreSQL judges by a sample of texts how common a word is; the usual hundred are too few for rare ones.
-SAMPLE = 1000
 # Bytes of an FTS5 table that are put in order in memory before they are written: its own measure, and one for filling
 # it in one go, which takes half the time.
 HASH, LARGE_HASH = 1024 * 1024, 64 * 1024 * 1024
@@ -98,9 +96,8 @@ def _statements(connection: BaseDatabaseWrapper, searched: Searched) -> list[str
     table, column = searched.table, searched.column
     if connection.vendor == "postgresql":
         return [
-            f'ALTER TABLE "{table}" ALTER COLUMN "{column}" SET STATISTICS {SAMPLE}',
             f'CREATE INDEX "{searched.parts}" ON "{table}" USING gin ("{column}" gin_trgm_ops)',
-            f'CREATE INDEX "{searched.words}" ON "{table}" USING gin ({vector(f'"{column}"')})',
+            words_index(searched),
         ]
     made = []
     for name, tokens in ((searched.parts, PARTS_TOKENS), (searched.words, WORDS_TOKENS)):
@@ -111,6 +108,13 @@ def _statements(connection: BaseDatabaseWrapper, searched: Searched) -> list[str
             f'INSERT INTO "{name}"("{name}", rank) VALUES (\'hashsize\', {HASH})',
         ]
     return made + list(triggers(searched).values())
+
+
+def words_index(searched: Searched) -> str:
+    """PostgreSQL's index of whole words, as SQL."""
+    return (
+        f'CREATE INDEX "{searched.words}" ON "{searched.table}" USING gin ({vector(f'"{searched.column}"')})'
+    )
 
 
 def triggers(searched: Searched) -> dict[str, str]:

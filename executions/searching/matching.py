@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -65,7 +66,8 @@ class Found(Func):
         return f"{alias}.rowid IN ({' INTERSECT '.join(parts)}{bound})", params
 
     def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> SQL:
-        return _postgresql(self, compiler, self.terms)
+        [col] = self.get_source_expressions()
+        return _postgresql(compiler.compile(col)[0], self.terms)
 
 
 class Seen(Func):
@@ -78,28 +80,67 @@ class Seen(Func):
         super().__init__(F(column), output_field=BooleanField())
 
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> SQL:  # type: ignore[override]
-        [col] = self.get_source_expressions()
-        text, params = compiler.compile(col)
-        no = "NOT " if self.term.is_excluded else ""
-        # SQLite's LIKE is the faster one, but knows of upper and lower case in ASCII alone.
-        if self.term.kind is Kind.PART and self.term.text.isascii():
-            return f"{text} {no}LIKE %s ESCAPE '\\'", [*params, _like(self.term.text)]
-        return f"{text} {no}REGEXP %s", [*params, f"(?i){self.term.pattern}"]
+        return _seen_sqlite(self._text(compiler), self.term)
 
     def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> SQL:
-        # Not the column itself but what it holds: PostgreSQL must not take the index for it here.
-        sql, params = _postgresql(self, compiler, [self.term], "({} || '')")
-        # In this shape it takes half of the rows for found, and walks on. It would take it for nearly none, and rather
-        # read and sort the whole table than walk so far.
-        return (
-            f"CASE WHEN {sql} THEN {self.term.is_excluded is False} ELSE {self.term.is_excluded} END",
-            params,
-        )
+        return _seen_postgresql(self._text(compiler), self.term)
+
+    def _text(self, compiler: Any) -> str:
+        [col] = self.get_source_expressions()
+        text: str = compiler.compile(col)[0]
+        return text
 
 
 def seen(column: str, terms: Iterable[Term]) -> Q:
     """All of the terms are as they are wanted to be, row by row."""
     return Q(*(Holds(Seen(column, term)) for term in terms))
+
+
+def first_seen(
+    rows: tuple[str, Sequence[Any]],
+    column: str,
+    terms: Iterable[Term],
+    order: str,
+    limit: int,
+    db: BaseDatabaseWrapper,
+) -> list[uuid.UUID]:
+    """The first ids of these rows (a statement that gives `id`, the text and what `order` names) that are as wanted.
+
+    The rows are read as they come, and never by a join with their table: a database that takes the terms for common
+    ones would walk through all of the table to find the few rows in it.
+    """
+    sql, params = rows
+    see = _seen_postgresql if db.vendor == "postgresql" else _seen_sqlite
+    tests = [see(f'"{column}"', term) for term in terms]
+    where = " AND ".join(test for test, _ in tests)
+    with db.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id FROM ({sql}) AS near WHERE {where} ORDER BY {order} LIMIT {int(limit)}",
+            [*params, *(value for _, values in tests for value in values)],
+        )
+        return [each if isinstance(each, uuid.UUID) else uuid.UUID(each) for (each,) in cursor.fetchall()]
+
+
+def _seen_sqlite(text: str, term: Term) -> SQL:
+    no = "NOT " if term.is_excluded else ""
+    # SQLite's LIKE is the faster one, but knows of upper and lower case in ASCII alone.
+    if term.kind is Kind.PART and term.text.isascii():
+        return f"{text} {no}LIKE %s ESCAPE '\\'", [_like(term.text)]
+    return f"{text} {no}REGEXP %s", [f"(?i){term.pattern}"]
+
+
+def _seen_postgresql(text: str, term: Term) -> SQL:
+    # Not the column itself but what it holds: PostgreSQL must not take the index for it here.
+    text = f"({text} || '')"
+    sql, params = _postgresql(text, [term])
+    if term.kind is not Kind.PART and term.text.isascii():
+        # What has not all of the letters has not the words either, and is told apart in a tenth of the time.
+        words = term.text.split(" ")
+        letters = " AND ".join([f"{text} ILIKE %s"] * len(words))
+        sql, params = f"{letters} AND {sql}", [*map(_like, words), *params]
+    # In this shape it takes half of the rows for found, and walks on. It would take it for nearly none, and rather
+    # read and sort the whole table than walk so far.
+    return f"CASE WHEN {sql} THEN {not term.is_excluded} ELSE {term.is_excluded} END", params
 
 
 def _fts5(term: Term) -> str:
@@ -113,13 +154,9 @@ def _like(text: str) -> str:
     return f"%{text}%"
 
 
-def _postgresql(expression: Func, compiler: Any, terms: Iterable[Term], shape: str = "{}") -> SQL:
-    [col] = expression.get_source_expressions()
-    text, text_params = compiler.compile(col)
-    text = shape.format(text)
+def _postgresql(text: str, terms: Iterable[Term]) -> SQL:
     parts, params = [], []
     for term in terms:
-        params += text_params
         match term.kind:
             case Kind.PART:
                 parts.append(f"{text} ILIKE %s")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from executions.seeding.words import prompts, zipf
 CHUNK = 20_000
 ENDS = (statuses.SUCCEEDED, statuses.FAILED, statuses.CANCELLED)
 SHARES = (0.9, 0.06, 0.04)
-ELSEWHERE = 0.03
+FROM_ELSEWHERE = 0.03
 # So many jobs out of a hundred belong to a batch, and so many are in one.
 IN_BATCHES, BATCH = 0.1, 40
 ERRORS = {
@@ -30,6 +30,9 @@ ERRORS = {
 CODES, WEIGHTS = list(ERRORS), zipf(len(ERRORS))
 # Seconds that a job runs, by the kind of media: half of them take less.
 USUAL = {"IMAGE": 14.0, "VIDEO": 85.0, "AUDIO": 6.0}
+USUAL_OF = {slug: USUAL[tool.media] for slug, tool in tools.TOOLS.items()}
+SUBJECT_OF = {slug: tool.subject or "prompt" for slug, tool in tools.TOOLS.items()}
+HERE, ELSEWHERE = Execution.Origin.HERE.value, Execution.Origin.ELSEWHERE.value
 COLUMNS = (
     "id", "remote_id", "tool", "origin", "request_body", "prompt", "fingerprint", "created_by_id", "batch_id",
     "after_field", "status", "progress", "attempt", "error", "error_code", "note", "version", "created_at",
@@ -48,20 +51,25 @@ def rows(
     chance = random.Random(seed)
     slugs = sorted(tools.TOOLS, key=lambda slug: (slug != "generate-image", slug != "text-to-speech"))
     began, span = since.timestamp(), (until - since).total_seconds()
+    # Enough of each that hardly two jobs take the same.
+    waiting = [chance.expovariate(0.7) for _ in range(5000)]
+    running = [chance.lognormvariate(0, 0.7) for _ in range(5000)]
     done = 0
     while done < count:
         size = min(CHUNK, count - done)
         # The team grows: the share of the time that has gone by runs ahead of the share of the jobs.
         times = [began + span * ((done + place) / count) ** 0.8 for place in range(size)]
         yield [
-            _row(chance, at, tool, prompt, end, person, batches, done + place)
-            for place, (at, tool, prompt, end, person) in enumerate(
+            _row(chance, at, tool, prompt, end, person, waits, ran, batches, done + place)
+            for place, (at, tool, prompt, end, person, waits, ran) in enumerate(
                 zip(
                     times,
                     chance.choices(slugs, cum_weights=zipf(len(slugs)), k=size),
                     prompts(chance, size),
                     chance.choices(ENDS, SHARES, k=size),
                     chance.choices(people, cum_weights=zipf(len(people), 0.8), k=size),
+                    chance.choices(waiting, k=size),
+                    chance.choices(running, k=size),
                     strict=True,
                 )
             )
@@ -76,19 +84,21 @@ def _row(
     prompt: str,
     end: str,
     person: int | None,
+    waits: float,
+    ran: float,
     batches: Sequence[str],
     number: int,
 ) -> Row:
     milliseconds = int(at * 1000)
     job_id = f"{milliseconds:012x}7{number & 0xFFF:03x}{(0b10 << 62) | chance.getrandbits(62):016x}"
-    origin, body = Execution.Origin.HERE.value, _body(tool, prompt)
-    if chance.random() < ELSEWHERE:
-        origin, person, prompt, body = Execution.Origin.ELSEWHERE.value, None, "", "{}"
+    # Made-up prompts have nothing in them that JSON would write otherwise.
+    origin, body = HERE, f'{{"{SUBJECT_OF[tool]}": "{prompt}", "numResults": 1}}'
+    if chance.random() < FROM_ELSEWHERE:
+        origin, person, prompt, body = ELSEWHERE, None, "", "{}"
     batch = None
     if batches and person is not None and chance.random() < IN_BATCHES:
         batch = batches[min(number // (BATCH * 10), len(batches) - 1)]
-    waits = chance.expovariate(0.7)
-    took = waits + chance.lognormvariate(0, 0.7) * USUAL[tools.TOOLS[tool].media]
+    took = waits + ran * USUAL_OF[tool]
     error = code = None
     if end == statuses.FAILED:
         code = chance.choices(CODES, cum_weights=WEIGHTS)[0]
@@ -108,23 +118,20 @@ def _row(
     )  # fmt: skip
 
 
-def _body(tool: str, prompt: str) -> str:
-    subject = tools.TOOLS[tool].subject or "prompt"
-    # Made-up prompts have nothing in them that JSON would write otherwise.
-    return f'{{"{subject}": "{prompt}", "numResults": 1}}'
-
-
 def _time(at: float) -> str:
-    """As both databases take it. Half the work on a job is telling its five times: those of a minute begin alike."""
-    minute, rest = divmod(int(at * 1_000_000), 60_000_000)
-    digits = f"{rest:08d}"
-    return f"{_minute(minute)}:{digits[:2]}.{digits[2:]}"
+    """As both databases take it, put together from what is there: to write out each of five million anew takes a third
+    of the time that a job takes."""
+    minute, millisecond = divmod(int(at * 1000), 60_000)
+    day, minute = divmod(minute, 1440)
+    return _day(day) + MINUTES[minute] + MILLISECONDS[millisecond]
 
 
 @lru_cache(maxsize=4096)
-def _minute(number: int) -> str:
-    return (_EPOCH + timedelta(minutes=number)).isoformat(" ", "minutes")
+def _day(number: int) -> str:
+    return (_EPOCH + timedelta(days=number)).isoformat()
 
 
+MINUTES = [f" {minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
+MILLISECONDS = [f"{number // 1000:02}.{number % 1000:03}000" for number in range(60_000)]
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
-_EPOCH = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
+_EPOCH = date(1970, 1, 1)

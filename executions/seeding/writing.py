@@ -19,9 +19,13 @@ from executions.searching.columns import SEARCHED
 
 TABLES = ("executions_execution", "executions_event")
 AT_A_TIME = 2  # connections to PostgreSQL
+# After so many indexes of jobs the last one of events is made, for which looking through these would wait.
+LATER = 5
 EVENT_COLUMNS = (
     "execution_id, kind, from_status, to_status, source, actor_id, occurred_at, recorded_at, detail"
 )
+# What of a job its events tell of.
+TOLD = "id, status, origin, created_by_id, created_at, sent_at, accepted_at, ended_at"
 # One line of a job's story each: kind, from, to, who says so, who did it, when, and for which jobs.
 STORY = (
     ("'started'", "''", "'queued'", "'person'", "created_by_id", "created_at", "origin = 'here'"),
@@ -60,11 +64,11 @@ def _write_sqlite(columns: Sequence[str], chunks: Iterator[Sequence[Row]]) -> No
                 connection.connection.executemany(insert, rows)
                 # Not before: SQLite gives the interpreter away at each row, and waits long to have it back.
                 made = maker.submit(next, chunks, None)
-                cursor.execute(_story(), [rows[0][0], rows[-1][0]] * len(STORY))
+                cursor.execute(_story(), [rows[0][0], rows[-1][0]])
 
 
 def _write_postgresql(columns: Sequence[str], chunks: Iterable[Sequence[Row]]) -> None:
-    copying = f"COPY executions_execution ({', '.join(columns)}) FROM STDIN"
+    copying = f"COPY executions_execution ({', '.join(columns)}) FROM STDIN (NULL 'None')"
     with ThreadPoolExecutor(AT_A_TIME, "written") as writers:
         writing: deque[Future[None]] = deque()
         for rows in chunks:
@@ -81,8 +85,9 @@ def _copy(copying: str, rows: Sequence[Row]) -> None:
             # What a crash of the database takes away is made up again.
             cursor.execute("SET LOCAL synchronous_commit = off")
             with cursor.copy(copying) as copy:
-                copy.write("".join(_line(row) for row in rows))
-            cursor.execute(_story(), [rows[0][0], rows[-1][0]] * len(STORY))
+                # No made-up text has anything in it that would have to be written otherwise.
+                copy.write("\n".join(["\t".join(map(str, row)) for row in rows]) + "\n")
+            cursor.execute(_story(), [rows[0][0], rows[-1][0]])
     finally:
         connection.close()
 
@@ -91,14 +96,13 @@ def _story() -> str:
     empty = "'{}'::jsonb" if connection.vendor == "postgresql" else "'{}'"
     parts = [
         f"SELECT id, {kind} AS what, {before}, {after}, {source}, {actor}, {at} AS occurred, {at}, {empty} "
-        f"FROM executions_execution WHERE id BETWEEN %s AND %s AND {which}"
+        f"FROM job WHERE {which}"
         for kind, before, after, source, actor, at, which in STORY
     ]
-    return f"INSERT INTO executions_event ({EVENT_COLUMNS}) {' UNION ALL '.join(parts)} ORDER BY occurred, what DESC"
-
-
-def _line(row: Row) -> str:
-    return "\t".join(["\\N" if value is None else str(value) for value in row]) + "\n"
+    return (
+        f"WITH job AS MATERIALIZED (SELECT {TOLD} FROM executions_execution WHERE id BETWEEN %s AND %s) "
+        f"INSERT INTO executions_event ({EVENT_COLUMNS}) {' UNION ALL '.join(parts)} ORDER BY occurred, what DESC"
+    )
 
 
 @contextmanager
@@ -169,17 +173,27 @@ def _bare_postgresql() -> Iterator[None]:
     try:
         yield
     finally:
-        # The longest first: those of the search. One table is looked through while the other's indexes are built; that
-        # also notes which pages everybody sees as they are: an index alone answers then.
-        statements = []
-        for table in TABLES:
-            own = [each for on, _, each in indexes if on == table]
-            statements += sorted(own, key=lambda each: "USING gin" not in each)
-            statements.append(f"VACUUM ANALYZE {table}")
-        _side_by_side(statements)
         with connection.cursor() as cursor:
             for table, name, definition in keys:
-                cursor.execute(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}')
+                cursor.execute(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition} NOT VALID')
+        checks = [(table, f'ALTER TABLE {table} VALIDATE CONSTRAINT "{name}"') for table, name, _ in keys]
+        _side_by_side(_in_turn([(table, definition) for table, _, definition in indexes], checks))
+
+
+def _in_turn(indexes: Sequence[tuple[str, str]], checks: Sequence[tuple[str, str]]) -> list[str]:
+    """The longest work first, so that two that share it end together. A table is looked through while indexes of the
+    other are made; that also notes which pages everybody sees as they are: an index alone answers then.
+    """
+    jobs, events = TABLES
+    search = [each for _, each in indexes if "USING gin" in each]
+    of_jobs = [each for table, each in indexes if table == jobs and each not in search]
+    of_events = sorted(
+        (each for table, each in indexes if table == events), key=lambda each: -each.count(",")
+    )
+    looks = {
+        table: [f"VACUUM ANALYZE {table}", *(each for on, each in checks if on == table)] for table in TABLES
+    }
+    return [*search, *of_events, *of_jobs[:LATER], *looks[events], *of_jobs[LATER:], *looks[jobs]]
 
 
 def _side_by_side(statements: Sequence[str]) -> None:
@@ -192,7 +206,8 @@ def _side_by_side(statements: Sequence[str]) -> None:
 def _build(statement: str) -> None:
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SET maintenance_work_mem = '512MB'")
+            # Sorted in pieces that fit a processor's cache: a sixth sooner than all at once.
+            cursor.execute("SET maintenance_work_mem = '16MB'")
             cursor.execute("SET max_parallel_maintenance_workers = 0")
             cursor.execute(statement)
     finally:

@@ -108,15 +108,19 @@ SORTED: dict[str, tuple[Callable[[Execution], Any], Callable[[Execution], bool]]
 }
 
 
-@pytest.mark.parametrize("way", ["gather", "walk"])
+# With few jobs everything would be gathered: where two are too many, everything is walked, or looked at first.
+WAYS = {"gather": (5000, 0), "walk": (2, 0), "look": (2, 10_000)}
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("sort", ORDERS)
 @pytest.mark.parametrize("name", FILTERS)
 def test_every_page_there_and_back(
     name: str, sort: str, way: str, many: list[Execution], people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # With few jobs everything would be gathered: where two are too many, everything is walked.
-    monkeypatch.setattr(pages, "MOST", 5000 if way == "gather" else 2)
+    monkeypatch.setattr(pages, "MOST", WAYS[way][0])
     monkeypatch.setattr(pages, "WINDOW", 20)
+    monkeypatch.setattr(pages, "FAR", WAYS[way][1])
     batch = Batch.objects.get().pk
     make, lets_through = FILTERS[name]
     by, has_place = SORTED[sort]
@@ -136,6 +140,20 @@ def test_every_page_there_and_back(
         back = page(filters, order, size=size, before=later[0])
         assert back.ids == earlier
         assert back.has_after
+
+
+def test_words_are_looked_for_in_the_newest_without_a_second_look_at_the_table(
+    many: list[Execution], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A join of the newest jobs with all jobs has PostgreSQL walk through all of them for a word that is nowhere."""
+    monkeypatch.setattr(pages, "WINDOW", 20)
+    with CaptureQueriesContext(connection) as asked:
+        found = page(Filters(words="fog"), ORDERS["newest"], size=30)
+    assert len(found.ids) == 30
+    looks = [query["sql"] for query in asked]
+    # As many of the newest as hold some of them, then as many as should hold a page of them; nothing is counted.
+    assert len(looks) == 2
+    assert all(sql.count('FROM "executions_execution"') == 1 for sql in looks)
 
 
 def test_a_page_that_is_held_still_shows_nothing_newer(many: list[Execution]) -> None:

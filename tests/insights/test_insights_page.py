@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard.insights import drawing
-from dashboard.insights.asked import Asked, Span
+from dashboard.insights.asked import ENDS_OF, Asked, Span
 from dashboard.insights.figures import Figures
 from dashboard.insights.more_charts import _latest_day
 from executions.models import Execution, Rollup
@@ -128,7 +128,7 @@ def test_nothing_counted_yet_is_said_and_nothing_then_is_said_otherwise(ada: Bro
     assert "No job was started then" in ada.get("/insights/?until=2021-03-31").content.decode()
 
 
-def test_months_and_days_together_cover_each_day_once() -> None:
+def test_months_weeks_and_days_together_cover_each_day_once() -> None:
     for query in (
         "range=365",
         "since=2025-01-15&until=2026-11-02",
@@ -137,13 +137,13 @@ def test_months_and_days_together_cover_each_day_once() -> None:
         "range=90",
     ):
         span = asked(query).span
-        months, rest = span.parts()
-        days = sorted(
-            day
-            for part in (*months, *rest)
-            for day in range(part.first.toordinal(), part.last.toordinal() + 1)
-        )
-        assert days == list(range(span.first.toordinal(), span.last.toordinal() + 1)), query
+        for steps in (("month", "week", "day"), ("week", "day"), ("day",)):
+            days = sorted(
+                day
+                for step, first in span.parts(*steps)
+                for day in range(first.toordinal(), ENDS_OF[step](first).toordinal() + 1)
+            )
+            assert days == list(range(span.first.toordinal(), span.last.toordinal() + 1)), (query, steps)
         columns = list(span.columns())
         assert sum(column.days for column in columns) == span.days
     assert len(list(asked("range=365").span.columns())) <= 13
@@ -159,10 +159,11 @@ def test_some_months_are_drawn_by_weeks_from_mondays() -> None:
 
 
 def test_a_long_range_counts_what_its_days_count() -> None:
-    """Months where they are whole, days at the ends: no day twice, none left out."""
+    """Months and weeks where they are whole, days at the ends: no day twice, none left out."""
     for day in range(400):
         start = TODAY - timedelta(days=day)
-        for period, first in (("d", start), ("m", start.replace(day=1))):
+        monday = start - timedelta(days=start.weekday())
+        for period, first in (("d", start), ("w", monday), ("m", start.replace(day=1))):
             row, made = Rollup.objects.get_or_create(
                 period=period,
                 start=first,
@@ -174,7 +175,12 @@ def test_a_long_range_counts_what_its_days_count() -> None:
             )
             if not made:
                 Rollup.objects.filter(pk=row.pk).update(count=row.count + 1)
-    for query, days in (("range=365", 365), ("range=90", 90), ("since=2026-02-10&until=2026-08-20", 192)):
+    for query, days in (
+        ("range=365", 365),
+        ("range=90", 90),
+        ("range=30", 30),
+        ("since=2026-02-10&until=2026-08-20", 192),
+    ):
         assert Figures(asked(query)).totals["heard"]["poll"] == days, query
 
 

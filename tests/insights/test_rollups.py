@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
@@ -176,6 +179,25 @@ def test_small_steps_add_up_to_what_one_large_step_counts(people: People) -> Non
     assert everything() == {}
     advance.advance()
     assert everything() == by_steps
+
+
+def test_weeks_can_be_counted_from_days(people: People) -> None:
+    """As a migration does, where the events of old days may be pruned."""
+    work(people)
+    for days in (1, 3, 6, 7, 8, 30):
+        old = job(people.ann, "succeeded")
+        Execution.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=days))
+    advance.advance()
+    counts = everything()
+    weeks = {key: count for key, count in counts.items() if key[0] == "w"}
+    assert len({key[1] for key in weeks}) >= 3
+    assert all(key[1].weekday() == 0 for key in weeks)
+    assert not any(key[2] and key[3] for key in weeks)  # a tool and a person
+    migration = import_module("executions.migrations.0011_fewer_indexes_and_weeks")
+    migration.forget_weeks(apps, None)
+    assert everything() == {key: count for key, count in counts.items() if key not in weeks}
+    migration.count_weeks(apps, SimpleNamespace(connection=connection))
+    assert everything() == counts
 
 
 def test_one_worker_at_a_time_until_its_claim_ends(people: People) -> None:
