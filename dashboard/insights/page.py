@@ -91,7 +91,7 @@ class InsightsPage:
                 "succeeded",
                 charts.jobs_url(asked, end=SUCCEEDED),
                 _points(whole.rate, before.rate),
-                None if whole.rate is None or before.rate is None else whole.rate >= before.rate,
+                _better(whole.rate, before.rate),
             ),
             Figure(
                 exact(middle(figures.running)),
@@ -152,8 +152,16 @@ def _growth(now: int, before: int) -> str:
 def _points(now: float | None, before: float | None) -> str:
     if now is None or before is None:
         return ""
-    change = now - before
-    return f"{'+' if change >= 0 else '−'}{abs(change):.1f} points"
+    change = round(now - before, 1)
+    sign = "+" if change > 0 else "−" if change else "±"
+    return f"{sign}{abs(change):.1f} points"
+
+
+def _better(now: float | None, before: float | None) -> bool | None:
+    """None where nothing can be compared, or nothing is seen to have changed."""
+    if now is None or before is None or not round(now - before, 1):
+        return None
+    return now > before
 
 
 def _longer(now: float | None, before: float | None) -> str:

@@ -89,6 +89,13 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RemoveConstraint(model_name='execution', name='execution_started_once'),
+        migrations.RemoveIndex(model_name='event', name='event_unsealed'),
+        migrations.AddIndex(
+            model_name='event',
+            index=models.Index(
+                condition=models.Q(('position', None)), fields=['position', 'id'], name='event_to_seal'
+            ),
+        ),
         migrations.RemoveIndex(model_name='event', name='event_by_kind'),
         migrations.RemoveIndex(model_name='execution', name='execution_by_tool'),
         migrations.RemoveIndex(model_name='execution', name='execution_runs'),

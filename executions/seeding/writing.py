@@ -141,6 +141,10 @@ def _bare_sqlite() -> Iterator[None]:
             # A sample is enough to choose between indexes; else every one is read to its end.
             cursor.execute("PRAGMA analysis_limit=1000")
             cursor.execute("ANALYZE")
+            # All events wait to be sealed now, and hardly any soon: who believed that it stays so would look for them
+            # in all of the record.
+            cursor.execute("DELETE FROM sqlite_stat1 WHERE idx = 'event_to_seal'")
+            cursor.execute("ANALYZE sqlite_master")
             for each in SEARCHED:
                 if each.table in TABLES:
                     search_index.create(connection, each)

@@ -151,12 +151,15 @@ function fragmentsOf(message) {
     element.localName === 'tbody' && !element.attributes.length ? [...element.children] : [element])
 }
 
-// The message is the same for everybody; what was searched for is marked on this page alone.
+// The message is the same for everybody; what was searched for is marked on this page alone, where a long prompt begins
+// shortly before it.
 function keepMarks(fragment, target) {
   for (const mark of target.querySelectorAll('a[id^="see-"] > mark:first-of-type')) {
     const before = mark.parentElement
     const now = fragment.querySelector(`#${CSS.escape(before.id)}`)
-    if (now?.textContent === before.textContent) now.replaceChildren(...before.cloneNode(true).childNodes)
+    if (!now) continue
+    const asksTheSame = before.dataset.of && now.dataset.of === before.dataset.of
+    if (asksTheSame || now.textContent === before.textContent) now.replaceChildren(...before.cloneNode(true).childNodes)
   }
 }
 

@@ -34,7 +34,7 @@ if (panel) {
   document.addEventListener('visibilitychange', look)
   panel.querySelector('header form')?.addEventListener('submit', (event) => {
     event.preventDefault()
-    tellSeen().then((told) => { if (told) panel.remove() })
+    tellSeen().then(() => panel.remove()) // not told, it comes again with the next page
   })
 }
 

@@ -125,7 +125,8 @@ def test_pages_follow_each_other_without_gaps(browse: Opener, site: Site, long_a
 def test_new_jobs_count_only_if_they_match(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
     mark = acts.words("quay").split()[-1]
     order(sandbox, {"kind": "job", "seconds": 3, "count": 1})
-    site.start(f"first {mark}")
+    # The list shows where in a long prompt it stands.
+    site.start(f"first {'far out on the water ' * 12}{mark}")
     page = acts.live(browse(f"/executions/?q={mark}"))
     acts.stays(page)
     expect(page.locator("#rows mark")).to_have_text(mark)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 
+from executions.ledger import sealing
 from executions.models import Event, Execution
 from executions.searching import matching
 from executions.searching.columns import SEARCHED
@@ -44,6 +45,19 @@ def test_it_makes_a_history_that_pages_can_show(settings: Any) -> None:
     assert [event.kind for event in job.events.all()] == ["started", "sent", "status", "status"]
     assert not Execution.objects.filter(events=None).exists()
     assert matching(Execution.objects.all(), "prompt", "lighthouse").exists()
+
+
+def test_what_waits_to_be_sealed_is_found_by_its_index(settings: Any) -> None:
+    """The statistics were taken while everything waited: they must not lead to a walk through the whole record."""
+    settings.USES_SANDBOX = True
+    seed(seed=1)
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # So few events would rightly be read as a whole.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        assert "event_to_seal" in Event.objects.unsealed()[:10].explain()
+    sealing.seal_all()
+    assert not sealing.waiting()
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="on PostgreSQL the rules hold while it writes")
