@@ -206,3 +206,23 @@ def test_a_job_can_be_started_and_opened_by_keyboard_alone(browse: Opener, site:
     keys.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(prompt)
     tab_to("Download")
+
+
+def test_on_a_phone_what_is_for_admins_is_behind_one_button(browse: Opener) -> None:
+    page = browse("/audit/", viewport=PHONE)
+    main = page.get_by_role("navigation", name="Main")
+    people, more = main.get_by_role("link", name="People"), main.get_by_role("button", name="More")
+    expect(people).to_be_hidden()
+    more.press("Enter")
+    expect(main.get_by_role("link", name="Audit")).to_have_attribute("aria-current", "page")
+    page.keyboard.press("Escape")
+    expect(people).to_be_hidden()
+    expect(more).to_be_focused()
+    more.click()
+    people.click()
+    page.wait_for_url("**/settings/people/")
+    page.set_viewport_size(WIDE)
+    expect(more).to_be_hidden()
+    expect(people).to_be_visible()
+    member = browse("/", name="member", viewport=PHONE)
+    expect(member.get_by_role("navigation", name="Main").get_by_role("button")).to_have_count(0)
