@@ -20,7 +20,9 @@ URL = "/executions/"
 
 def prompts(page: str) -> list[str]:
     """The prompts of the rows, from the top."""
-    found = re.findall(r'<a id="see-[^"]+" href="/executions/[^"]+" dir="auto" data-of="[^"]*">(.*?)</a>', page)
+    found = re.findall(
+        r'<a id="see-[^"]+" href="/executions/[^"]+" dir="auto" data-of="[^"]*">(.*?)</a>', page
+    )
     return [re.sub("</?mark>", "", each) for each in found]
 
 
