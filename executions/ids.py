@@ -6,7 +6,9 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 _lock = threading.Lock()
 _last = 0
@@ -33,6 +35,11 @@ def uuid7_at(milliseconds: int) -> uuid.UUID:
 def first_at(at: datetime) -> uuid.UUID:
     """The least id that what was made at that time can have: a bound for a range of ids."""
     return uuid.UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
+
+
+def read(given: Iterable[Sequence[Any]]) -> list[uuid.UUID]:
+    """The ids that a statement of our own gives, a row each: PostgreSQL knows UUIDs, SQLite has their hex digits."""
+    return [each if isinstance(each, uuid.UUID) else uuid.UUID(each) for (each,) in given]
 
 
 def _made(stamp: int) -> uuid.UUID:

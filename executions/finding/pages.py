@@ -22,6 +22,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from executions import ids
 from executions.finding.filters import COLUMNS, Filters, values
 from executions.finding.orders import NEWEST, Key, Order
 from executions.models import Execution
@@ -223,7 +224,7 @@ class Walk:
         """The first ids of all these together."""
         with connection.cursor() as cursor:
             cursor.execute(*self._statement(queries, limit))
-            return [each if isinstance(each, uuid.UUID) else uuid.UUID(each) for (each,) in cursor.fetchall()]
+            return ids.read(cursor.fetchall())
 
     @property
     def _ordered(self) -> str:

@@ -10,6 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, F, Func, Model, Q, QuerySet
 from django.db.models.lookups import Lookup
 
+from executions import ids
 from executions.searching.columns import searched, vector
 from executions.searching.terms import Kind, Term, parse
 
@@ -118,7 +119,7 @@ def first_seen(
             f"SELECT id FROM ({sql}) AS near WHERE {where} ORDER BY {order} LIMIT {int(limit)}",
             [*params, *(value for _, values in tests for value in values)],
         )
-        return [each if isinstance(each, uuid.UUID) else uuid.UUID(each) for (each,) in cursor.fetchall()]
+        return ids.read(cursor.fetchall())
 
 
 def _seen_sqlite(text: str, term: Term) -> SQL:

@@ -14,10 +14,9 @@ function body(fields) {
 
 async function tellSeen() {
   const answer = await fetch(url, { method: 'POST', body: body({ until: panel.dataset.until }) }).catch(() => null)
-  if (!answer?.ok) return false // without a connection it stays unseen
+  if (!answer?.ok) return // without a connection it stays unseen
   unseen = false
   panel.dataset.seen = ''
-  return true
 }
 
 if (panel) {

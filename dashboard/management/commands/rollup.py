@@ -39,8 +39,9 @@ class Command(BaseCommand):
         while advance.advance(advance.LONG_STEP):
             pass
         after = advance.state().event_id
-        with connection.cursor() as cursor:
-            # The database has not seen yet how many there are now.
-            cursor.execute(f"ANALYZE {Rollup._meta.db_table}")
+        if after > before:
+            with connection.cursor() as cursor:
+                # The database has not seen yet how many there are now.
+                cursor.execute(f"ANALYZE {Rollup._meta.db_table}")
         events = Event.objects.filter(id__gt=before, id__lte=after).count()
         self.stdout.write(f"{events:,} events counted in {time.monotonic() - began:.1f} s.")
