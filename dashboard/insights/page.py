@@ -52,6 +52,12 @@ class InsightsPage:
     def _state(self) -> advance.RollupState:
         return advance.state()
 
+    @cached_property
+    def lag(self) -> int:
+        """About how many events are still to be counted, where that is more than what the last seconds brought."""
+        behind = advance.behind(self._state)
+        return behind if behind > advance.STEP else 0
+
     @property
     def is_empty(self) -> bool:
         """Nothing was ever counted, whatever the filters."""

@@ -52,9 +52,14 @@ def state() -> RollupState:
     return RollupState.objects.first() or RollupState()
 
 
-def is_behind() -> bool:
+def behind(at: RollupState) -> int:
+    """About how many events are still to be counted: ids may have gaps."""
     last = Event.objects.aggregate(last=Max("id"))["last"] or 0
-    return bool(last > state().event_id)
+    return max(0, last - at.event_id)
+
+
+def is_behind() -> bool:
+    return behind(state()) > 0
 
 
 def claim() -> bool:
