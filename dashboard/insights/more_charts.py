@@ -244,7 +244,7 @@ def delay(figures: Figures) -> Chart:
         "Webhook delay",
         f"From what happened at VideoGen to our knowing it: {exact(half)} in the middle (p50), 95 of 100 within {exact(most_late)} (p95)."
         if half is not None
-        else "No webhook has brought news.",
+        else "No webhook’s delay was measured then.",
         marks,
         Table("Webhooks by how late they told", ("Delay", "Webhooks"), rows),
         labels=[

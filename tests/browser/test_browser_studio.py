@@ -59,8 +59,10 @@ def test_nothing_asks_while_the_socket_is_up(browse: Opener, site: Site, sandbox
     [prompt] = site.start(acts.words(), name="admin")
     studio = acts.live(browse("/"))
     expect(acts.job(studio, prompt)).to_have_attribute("data-status", "running")
-    pages = [studio, *(acts.live(_tab(studio, path)) for path in ("/executions/", _address(studio, prompt)))]
-    for page in pages:
+    # A moment after its socket opened, the history asks once for what came before that.
+    with studio.context.expect_event("response", lambda answer: "/executions/fresh/" in answer.url):
+        history = acts.live(_tab(studio, "/executions/"))
+    for page in (studio, history, acts.live(_tab(studio, _address(studio, prompt)))):
         page.wait_for_load_state("networkidle")
     asked: list[str] = []
     studio.context.on("request", lambda request: asked.append(request.url))
@@ -140,6 +142,34 @@ def test_a_double_click_starts_one_job(browse: Opener, site: Site, sandbox: Sand
     acts.ended(page, prompt)
     expect(acts.take(page, prompt)).to_have_count(1)
     assert len(site.truth(prompt)) == 1
+
+
+def test_what_is_typed_and_started_while_a_start_is_under_way_is_kept_and_started_next(
+    browse: Opener, site: Site, sandbox: SandboxProcess
+) -> None:
+    order(sandbox, {"kind": "slow", "match": STARTS, "seconds": 1.5, "count": 1})
+    page = acts.live(browse("/"))
+    first, second, third = acts.words(), acts.words(), acts.words()
+    prompt = page.get_by_label("Prompt")
+    prompt.fill(first)
+    prompt.press("Control+Enter")
+    expect(page.locator("#composer.htmx-request")).to_be_visible()
+    prompt.fill(second)
+    prompt.press("Control+Enter")
+    expect(page.locator(".started")).to_contain_text("Started.")
+    acts.ended(page, first)
+    acts.ended(page, second)
+    # What is only typed, and not started, stays in the form.
+    order(sandbox, {"kind": "slow", "match": STARTS, "seconds": 1.5, "count": 1})
+    prompt.fill(third)
+    prompt.press("Control+Enter")
+    expect(page.locator("#composer.htmx-request")).to_be_visible()
+    prompt.press_sequentially(", once more")
+    expect(page.locator("#composer:not(.htmx-request)")).to_be_visible()
+    expect(prompt).to_have_value(f"{third}, once more")
+    expect(prompt).to_be_focused()
+    acts.ended(page, third)
+    assert [len(site.truth(words)) for words in (first, second, third)] == [1, 1, 1]
 
 
 def test_a_refusal_is_said_at_the_form_and_nothing_typed_is_lost(
