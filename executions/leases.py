@@ -71,7 +71,7 @@ def claim_due(limit: int, asks: int | None = None) -> list[uuid.UUID]:
     """
     now = timezone.now()
     with transaction.atomic():
-        limits.hold_starts(now)
+        room = limits.hold_starts(now)
         rows = holding.workable(now).order_by(HASTENED_FIRST, "next_attempt_at", "id")
         if connection.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True)
@@ -83,6 +83,8 @@ def claim_due(limit: int, asks: int | None = None) -> list[uuid.UUID]:
             ids = list(single.filter(TO_BE_DONE)[:limit])
             ids += single.exclude(TO_BE_DONE)[: min(asks, limit - len(ids))]
         left = limit - len(ids) - KEPT_FREE
+        if room is not None:
+            left = min(left, room)
         if left > 0:
             ids += rows.filter(waiting_in_batch).values_list("pk", flat=True)[:left]
         Execution.objects.filter(pk__in=ids).update(leased_until=now + LEASE)

@@ -17,6 +17,7 @@ from django.utils import timezone
 from executions import runtime
 from executions.models import Execution, RateWindow
 from executions.signals import queue_changed
+from executions.statuses import QUEUED
 from executions.videogen import Group, RateLimit
 
 HOUR = timedelta(hours=1)
@@ -36,6 +37,8 @@ DOCUMENTED: dict[str, int] = {
 }
 # What changes between two writes of a group is of no use to anybody, unless little is left.
 PAUSE = 1.0  # seconds
+# Starts left for batches above which those under way, in all processes, need not be counted.
+PLENTY = 100
 # Two windows whose resets are closer than this are one: the reset is told in whole seconds.
 SAME_WINDOW = timedelta(seconds=30)
 
@@ -170,8 +173,11 @@ def _known(group: str, window: RateWindow | None) -> Known:
 # --- what follows -----------------------------------------------------------------------------------------
 
 
-def hold_starts(now: datetime) -> None:
-    """Let what would be refused wait until the hour begins anew: the due jobs are given that time."""
+def hold_starts(now: datetime) -> int | None:
+    """Let what would be refused wait until the hour begins anew: the due jobs are given that time.
+
+    Returns how many starts of batches may be sent now; None where there are plenty.
+    """
     known = starts()
     waiting = Execution.objects.due(now).to_send()
     single_until, batch_until = known.opens_at(now), known.opens_at(now, in_batch=True)
@@ -179,3 +185,15 @@ def hold_starts(now: datetime) -> None:
         waiting.update(next_attempt_at=single_until)
     elif batch_until is not None:
         waiting.filter(batch__isnull=False, hastened_at=None).update(next_attempt_at=batch_until)
+    return _room(known, now)
+
+
+def _room(known: Known, now: datetime) -> int | None:
+    if known.remaining is None or known.reset_at is None or known.reset_at <= now:
+        return None
+    room = known.remaining - reserve(known.limit or 0)
+    if room > PLENTY:
+        return None
+    # Those that are being sent are not in what the last answer told.
+    under_way = Execution.objects.filter(status=QUEUED, leased_until__gt=now).count()
+    return max(0, room - under_way)

@@ -48,7 +48,7 @@ OVERDUE_PACE = 180.0
 APPROVAL_PACE = timedelta(seconds=20)
 AT_ONCE = 10
 LONGEST_REST = 5.0  # seconds; other processes cannot wake this one
-BATCH_REST = 0.1  # seconds, while a batch has all the places that it may have
+SHORT_REST = 0.1  # seconds, while nothing of what is due may be done
 YOUNG = timedelta(minutes=2)  # a 404 for a job this young is not believed
 
 
@@ -116,20 +116,20 @@ class Reconciler:
         while True:
             self._woken.clear()
             try:
-                await self._claim_and_work()
+                claimed = await self._claim_and_work()
                 rest = await runtime.in_db(seconds_until_due)
             except DatabaseError as error:
                 logger.warning("The database did not answer, trying again: %s", error)
-                rest = 1.0
+                claimed, rest = 0, 1.0
             except Exception:
                 logger.exception("The reconciler stumbled, and goes on")
-                rest = 1.0
+                claimed, rest = 0, 1.0
             if len(self._working) >= AT_ONCE:
                 await asyncio.wait(self._working, return_when=asyncio.FIRST_COMPLETED)
                 continue
-            if len(self._working) >= AT_ONCE - leases.KEPT_FREE:
-                # What is due now is a batch's, and waits until a place is free: whoever frees one wakes us.
-                rest = max(rest, BATCH_REST)
+            if not claimed and not rest:
+                # What is due all the same is a batch's, and waits for a place or a start: whoever frees one wakes us.
+                rest = SHORT_REST
             if self._asks() < 1:
                 # What is due now may not be asked after: to look at it again and again would be all that we did.
                 rest = max(rest, 1.0)
@@ -150,17 +150,20 @@ class Reconciler:
         """How many jobs may be asked after now."""
         return self._budget.ready() if time.monotonic() >= self._quiet_until else 0
 
-    async def _claim_and_work(self) -> None:
+    async def _claim_and_work(self) -> int:
+        """How many jobs are worked on now that were not before."""
         free = AT_ONCE - len(self._working)
         if free <= 0:
-            return
+            return 0
         if time.monotonic() >= self._quiet_until:
             await self._sweeper.run_if_due()
         await self._budget.refill()
-        for execution_id in await runtime.in_db(leases.claim_due, free, self._asks()):
+        claimed = await runtime.in_db(leases.claim_due, free, self._asks())
+        for execution_id in claimed:
             task = asyncio.create_task(self._guarded(execution_id), name=f"look after {execution_id}")
             self._working.add(task)
             task.add_done_callback(self._done)
+        return len(claimed)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         # Only now the time of the job's next look is known; it may be before the rest's end.
