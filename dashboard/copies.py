@@ -86,7 +86,8 @@ class Copy:
 
 
 def copy_of(file: File) -> Copy:
-    return Copy(file, Keeping.objects.filter(file=file).first() if file.kept_at is None else None)
+    """`file` was read together with its `keeping`: of two reads, one before and one after its end would tell of none."""
+    return Copy(file, None if file.kept_at else getattr(file, "keeping", None))
 
 
 class CopiesPage:

@@ -50,12 +50,12 @@ document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
   const word = answer.querySelector('.started, .refusal')
   if (word) form.querySelector('.fields').before(word)
   say(answer)
-  next &&= Boolean(answer.dataset.say)
 })
 
 document.body.addEventListener('htmx:afterRequest', ({ detail }) => {
   if (!isStart(detail)) return
-  const goesOn = next && detail.target.isConnected
+  // After a refusal the person decides what comes next.
+  const goesOn = next && detail.successful && detail.target.isConnected
   sent = null
   next = false
   if (goesOn) setTimeout(launch, 0, detail.target) // htmx takes the next one when it is done with this one

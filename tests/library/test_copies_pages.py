@@ -48,6 +48,27 @@ def test_an_admin_chooses_that_every_file_is_kept_and_it_is_recorded(ann: Browse
     assert again.due_at is not None
 
 
+def test_a_copy_that_is_finished_while_its_page_is_made_is_never_nowhere(ann: Browser) -> None:
+    made = file(display_name="A pier", origin="result")
+    queue.ask(made, ann.user.pk)
+    [mine] = queue.claim_due(1)
+    finished = []
+
+    def finish_behind(execute: Any, sql: str, *rest: Any) -> Any:
+        answer = execute(sql, *rest)
+        if not finished and "executions_file" in sql:
+            finished.append(sql)
+            assert queue.done(mine, queue.Copied("aa/x.png", "0" * 64, 2048, "image/png"))
+        return answer
+
+    with connection.execute_wrapper(finish_behind):
+        page = ann.get(f"/files/{made.pk}/").content.decode()
+    assert finished
+    assert "VideoGen alone has this file" not in page
+    assert f'hx-get="/files/{made.pk}/"' in page, "it looks again by itself"
+    assert "0" * 64 in text(ann.get(f"/files/{made.pk}/"))
+
+
 # --- many at once -----------------------------------------------------------------------------------------
 
 

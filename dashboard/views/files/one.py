@@ -22,7 +22,7 @@ NOT_YOURS = "Only the person whose file it is, or an admin, may do this."
 
 @require_GET
 def detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    file = get_object_or_404(File.objects.select_related("created_by", "public_by"), pk=pk)
+    file = get_object_or_404(File.objects.select_related("created_by", "public_by", "keeping"), pk=pk)
     context = {
         "tile": Tile(file, request.user),
         "sharing": Sharing(file),

@@ -46,7 +46,7 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             reconciling.look_at_files()
             messages.success(request, "It is public now: everybody with the link can see it.")
             return HttpResponseRedirect(f"{reverse('file', args=[pk])}#public", status=303)
-    file.refresh_from_db()
+    file = File.objects.select_related("created_by", "public_by", "keeping").get(pk=pk)
     context = {
         "tile": Tile(file, request.user),
         "sharing": Sharing(file),
