@@ -46,7 +46,9 @@ document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
   if (!answer || answer.querySelector('[aria-invalid="true"]')) return
   detail.shouldSwap = false
   form.elements.key.value = answer.elements.key.value
-  form.querySelectorAll('.started, .refusal').forEach((word) => word.remove())
+  form.querySelectorAll('.started, .refusal, .problem').forEach((word) => word.remove())
+  form.querySelectorAll('.bad').forEach((field) => field.classList.remove('bad'))
+  form.querySelectorAll('[aria-invalid]').forEach((field) => field.removeAttribute('aria-invalid'))
   const word = answer.querySelector('.started, .refusal')
   if (word) form.querySelector('.fields').before(word)
   say(answer)
