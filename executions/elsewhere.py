@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -31,10 +33,14 @@ logger = logging.getLogger(__name__)
 
 # How far from the moment of sending a job may have begun to be ours: clocks differ, and so do ways.
 AROUND = timedelta(seconds=60)
+# How far the clocks of our own machines may be apart.
+CLOCKS = timedelta(seconds=2)
 # An answer that names its job has come by then, or never will (leases.CALL_LIMIT).
 SETTLED = timedelta(seconds=90)
 # How long an unconfirmed job may still find its own.
 OPEN = timedelta(days=1)
+# At one time; the next look imports the rest.
+MOST_IMPORTED = 500
 
 
 # The row that says that the list was looked at before.
@@ -58,6 +64,7 @@ def slug_of(tool_type: str) -> str:
 def note(found: Sequence[ToolExecution], *, at: datetime, is_past: bool = False) -> Noted:
     """Write down which of these are strangers (newest start first, as the list has them).
 
+    `at` is when the list was there, not when it was asked for: what began meanwhile may stand in it.
     `is_past` says that all of them stood there before we looked for the first time.
     """
     ids = [each.execution_id for each in found]
@@ -176,7 +183,7 @@ def _possible(tool: str, sent_at: datetime) -> QuerySet[Stranger]:
         Q(started_after=None) | Q(started_after__lte=sent_at + AROUND),
         tool=tool,
         is_past=False,
-        started_before__gte=sent_at,
+        started_before__gte=sent_at - CLOCKS,
     ).order_by("-started_before")
 
 
@@ -189,21 +196,26 @@ def settle(now: datetime) -> None:
     in_doubt = list(
         Execution.objects.filter(remote_id=None, ended_at=None, sent_at__gte=now - OPEN).order_by("id")
     )
-    claims: dict[str, list[Execution]] = {}
-    possible: dict[uuid.UUID, list[Stranger]] = {}
+    sent: dict[str, list[datetime]] = {}
     for job in in_doubt:
         assert job.sent_at is not None
-        possible[job.pk] = list(_possible(job.tool, job.sent_at)[:20])
-        for stranger in possible[job.pk]:
-            claims.setdefault(stranger.remote_id, []).append(job)
+        insort(sent.setdefault(job.tool, []), job.sent_at)
     for job in in_doubt:
-        match possible[job.pk]:
-            case [only] if (
-                job.status == UNCONFIRMED and len(claims[only.remote_id]) == 1 and _is_confined(only, job)
-            ):
+        assert job.sent_at is not None
+        if job.status != UNCONFIRMED:
+            continue
+        match list(_possible(job.tool, job.sent_at)[:2]):
+            case [only] if _owners(only, sent) == 1 and _is_confined(only, job):
                 link(job.pk, only.remote_id, source=Source.POLL)
     if settings.IMPORT_ELSEWHERE:
-        _import_all(claims.keys(), now)
+        _import_all(sent, now)
+
+
+def _owners(stranger: Stranger, sent: dict[str, list[datetime]]) -> int:
+    """How many starts it can belong to; `sent` has their times by tool, in order. `_possible` seen from its side."""
+    times = sent.get(stranger.tool, [])
+    first = bisect_left(times, stranger.started_after - AROUND) if stranger.started_after else 0
+    return max(0, bisect_right(times, stranger.started_before + CLOCKS) - first)
 
 
 def _is_confined(stranger: Stranger, job: Execution) -> bool:
@@ -232,15 +244,15 @@ def link(
     return True
 
 
-def _import_all(claimed: Iterable[str], now: datetime) -> None:
+def _import_all(sent: dict[str, list[datetime]], now: datetime) -> None:
     """What has been seen for a while and can be no start of ours, or of which nobody asks any more."""
     sending = Execution.objects.filter(remote_id=None, sent_at__isnull=False, ended_at=None).exclude(
         status=UNCONFIRMED
     )
     if sending.exists():
         return  # its answer may name any of them
-    ready = Stranger.objects.filter(is_past=False, seen_at__lt=now - SETTLED).exclude(remote_id__in=claimed)
-    for stranger in ready.order_by("id")[:500]:
+    ready = Stranger.objects.filter(is_past=False, seen_at__lt=now - SETTLED).order_by("id")
+    for stranger in islice((each for each in ready if not _owners(each, sent)), MOST_IMPORTED):
         import_one(stranger)
 
 

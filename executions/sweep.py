@@ -79,14 +79,15 @@ class Sweeper:
         is_first = not await runtime.in_db(elsewhere.has_begun)
         calls, cursor, is_past = 0, None, False
         while calls < MOST_PAGES and await self._take():
-            asked_at = timezone.now()
             page = await self._page(cursor)
+            # A start that overtook the call stands in its answer: only what is sent from now on cannot.
+            at = timezone.now()
             calls += 1
             if page is None:
                 break
             if is_first and calls == 1:
-                await runtime.in_db(elsewhere.begin, page.items, at=asked_at)
-            noted = await runtime.in_db(take_in, page.items, known, asked_at, self._pace, is_past)
+                await runtime.in_db(elsewhere.begin, page.items, at=at)
+            noted = await runtime.in_db(take_in, page.items, known, at, self._pace, is_past)
             is_past, cursor = noted.reached_past, page.next_cursor
             # Behind a page without anything new there are only older ones.
             if not cursor or not (known or (noted.fresh and not is_past)):
@@ -141,7 +142,7 @@ def in_flight() -> dict[str, Known]:
 def take_in(
     found: Sequence[ToolExecution],
     known: dict[str, Known],
-    asked_at: datetime,
+    at: datetime,
     pace: Callable[[float, int], timedelta],
     is_past: bool,
 ) -> elsewhere.Noted:
@@ -155,7 +156,7 @@ def take_in(
         if row.learns_from(answer):
             lifecycle.apply(row.pk, elsewhere.report_of(answer))
         if answer.status not in TERMINAL:
-            age = (asked_at - (row.accepted_at or asked_at)).total_seconds()
+            age = (at - (row.accepted_at or at)).total_seconds()
             quiet.setdefault(pace(age, count), []).append(row.pk)
     now = timezone.now()
     for wait, ids in quiet.items():
@@ -164,4 +165,4 @@ def take_in(
             cancel_requested_at__isnull=False, cancel_noted_at=None
         )
         waiting.update(leased_until=None, next_attempt_at=now + wait, last_heard_at=now, attempts=0, note="")
-    return elsewhere.note(found, at=asked_at, is_past=is_past)
+    return elsewhere.note(found, at=at, is_past=is_past)

@@ -89,6 +89,25 @@ def test_two_lost_starts_and_one_job_are_left_to_the_people(db: None) -> None:
     assert fresh(second).status == UNCONFIRMED
 
 
+def test_a_start_that_fits_more_jobs_than_are_shown_counts_as_owner_of_each(db: None) -> None:
+    begun()
+    first, second = lost(timedelta(seconds=190)), lost(timedelta(seconds=160))
+
+    def met(remote_id: str, after: Any, before: Any) -> Stranger:
+        return Stranger(
+            remote_id=remote_id, tool=first.tool, status="running", started_after=after, started_before=before
+        )
+
+    early = met("vg_tool_early", earlier(seconds=200), earlier(seconds=150))
+    # Only the second start reaches to these, and they are the newest that it fits.
+    late = [met(f"vg_tool_late_{each}", earlier(seconds=110), earlier(seconds=100)) for each in range(25)]
+    Stranger.objects.bulk_create([early, *late])
+    assert elsewhere.candidates(first) == [early]
+    assert early not in elsewhere.candidates(second)
+    elsewhere.settle(timezone.now())
+    assert {fresh(first).status, fresh(second).status} == {UNCONFIRMED}
+
+
 def test_what_may_be_a_lost_start_is_not_imported_meanwhile(db: None) -> None:
     begun()
     lost(timedelta(minutes=5))
@@ -194,6 +213,33 @@ async def test_one_call_answers_for_many_jobs(account: Any) -> None:
             break
     assert await runtime.in_db(_statuses) == {SUCCEEDED: 6}
     assert set(calls) == {None}, "one page is enough for six jobs"
+
+
+async def test_a_start_that_overtook_the_list_keeps_its_job(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is asked for, a start is taken there and its answer lost, and the list that comes names its job."""
+    sweeper = sweep.Sweeper(service.plenty, reconcile.pace)
+    await sweeper.run()
+    await submit.send((await runtime.in_db(_start, f"what confines it {uuid.uuid4().hex}")).pk)
+    never_there, overtakes = [await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}") for _ in range(2)]
+    service.order(account, "lost_before")
+    await submit.send(never_there.pk)
+    service.order(account, "lost_after")
+    ask = runtime.client().list_executions
+
+    async def overtaken(**kwargs: Any) -> Any:
+        await submit.send(overtakes.pk)
+        return await ask(**kwargs)
+
+    monkeypatch.setattr(runtime.client(), "list_executions", overtaken)
+    await sweeper.run()
+    assert len(service.known_there(account, overtakes.prompt)) == 1
+    strangers = await runtime.in_db(lambda: list(Stranger.objects.filter(is_past=False)))
+    assert len(strangers) == 1, "its job is seen, and may be either's"
+    for job in (never_there, overtakes):
+        assert (await service.fresh(job)).status == UNCONFIRMED
+        assert await runtime.in_db(elsewhere.candidates, await service.fresh(job)) == strangers
 
 
 async def test_a_job_started_by_a_script_is_found_and_followed(
