@@ -155,8 +155,14 @@ class _Passing:
         try:
             async for piece in self.answer.aiter_raw():
                 yield piece
+            return
+        except httpx.HTTPError:
+            trouble = True
         finally:
             await _closed(self.http, self.answer)
+        # Outside the handler: the library's frames hold the address.
+        assert trouble
+        raise media.BrokenOff("the media server ended it too early")
 
     def close(self) -> None:
         """Called by the response, from any thread, also where no piece was ever asked for."""

@@ -17,7 +17,7 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from dashboard import large_bodies
 from dashboard.backpressure import Brake
 from dashboard.paths import UPLOAD_PATH
-from executions import runtime
+from executions import media, runtime
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 LARGEST_BODY = 3 * 1024 * 1024
 # Bytes that may wait for a page which does not read. It is cut then, comes back by itself, and refetches.
 LARGEST_BACKLOG = 4 * 1024 * 1024
+# Not ASGI's: said to ourselves when an answer that has begun cannot be completed.
+BROKEN_OFF = "http.response.broken_off"
 RESTARTING = 1012  # pages reconnect by themselves after this code
 ENDED = 1000
 
@@ -103,6 +105,19 @@ class LimitedRequest(WebRequest):
 
     whole_body: Any = None
 
+    def break_off(self) -> None:
+        """End an answer that is not complete, so that nobody takes it for the whole."""
+        if self.channel is None:
+            return
+        if self.brake is not None:
+            self.brake.release()
+        transport = self.channel.transport
+        if self.chunked or self.responseHeaders.hasHeader("content-length"):
+            transport.loseConnection()
+        else:
+            # To such a client (HTTP/1.0) an ordinary end of the connection is the end of the answer.
+            transport.abortConnection()
+
     def _refuse(self, status: bytes) -> None:
         """The rest of the body is of no interest: answer, and close."""
         self.refused = True
@@ -141,8 +156,21 @@ class Server(daphne.server.Server):
             task = asyncio.current_task()
             assert task is not None
             self.running.add(task)
+            has_begun = False
+
+            async def noted(message: dict[str, Any]) -> None:
+                nonlocal has_begun
+                has_begun = has_begun or message["type"] == "http.response.start"
+                await send(message)
+
             try:
-                await application(scope, receive, send)
+                await application(scope, receive, noted)
+            except Exception as error:
+                if not has_begun:
+                    raise
+                # daphne would stumble over it, and leave the client waiting.
+                _tell_of(error, scope["path"])
+                await send({"type": BROKEN_OFF})
             finally:
                 self.running.discard(task)
 
@@ -164,6 +192,9 @@ class Server(daphne.server.Server):
             code = message.get("code") or ENDED
             # The library's own way to close takes no code that says to come back.
             protocol.sendCloseFrame(code=code, reasonUtf8=b"")
+            return
+        if message["type"] == BROKEN_OFF:
+            protocol.break_off()
             return
         if message["type"] != "http.response.body" or not isinstance(protocol, LimitedRequest):
             await super().handle_reply(protocol, message)
@@ -195,6 +226,13 @@ class Server(daphne.server.Server):
                 protocol.sendCloseFrame(code=RESTARTING, reasonUtf8=b"restart")
         if self.running:
             await asyncio.wait(set(self.running), timeout=seconds)
+
+
+def _tell_of(error: Exception, path: str) -> None:
+    if isinstance(error, media.BrokenOff):
+        logger.warning("The answer to %s broke off: %s", path, error)
+    else:
+        logger.error("The answer to %s broke off", path, exc_info=error)
 
 
 def _backlog(transport: Any) -> int:

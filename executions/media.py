@@ -14,6 +14,10 @@ class Unreachable(Exception):
     """Nobody answers at the address. It is a secret: nothing names it."""
 
 
+class BrokenOff(Exception):
+    """An answer ended before it was complete."""
+
+
 def client() -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True, max_redirects=3)
 

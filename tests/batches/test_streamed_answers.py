@@ -26,6 +26,9 @@ async def application(scope, receive, send):
         await send({"type": "http.response.body", "body": b"small"})
         return
     await send({"type": "http.response.start", "status": 200, "headers": []})
+    if scope["path"] == "/broken":
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise RuntimeError("the other half is lost")
     try:
         for number in range(200):
             await send({"type": "http.response.body", "body": bytes(1_000_000), "more_body": True})
@@ -61,10 +64,10 @@ class Streaming:
         assert line.strip(), self.log.read_text()
         self.port = int(line)
 
-    def ask(self, path: str = "/") -> socket.socket:
+    def ask(self, path: str = "/", version: str = "1.1") -> socket.socket:
         client = socket.create_connection(("127.0.0.1", self.port), timeout=20)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        client.sendall(f"GET {path} HTTP/{version}\r\nHost: 127.0.0.1\r\n\r\n".encode())
         return client
 
     @property
@@ -104,6 +107,24 @@ def test_a_slow_reader_slows_the_stream_down_and_gets_all_of_it(streaming: Strea
             tail = (tail + piece)[-20:]
             received += len(piece)
         assert received > 200_000_000
+
+
+def test_an_answer_that_breaks_off_is_cut_and_the_next_one_too(streaming: Streaming) -> None:
+    """A client that got half must not take it for the whole, nor wait for ever."""
+    for _ in range(2):
+        with streaming.ask("/broken") as client:
+            received = b""
+            while piece := client.recv(65536):
+                received += piece
+        assert b"half" in received
+        assert not received.endswith(b"0\r\n\r\n"), "it does not look complete"
+    eventually(lambda: streaming.log.read_text().count("RuntimeError: the other half is lost") == 2)
+
+
+def test_to_a_client_for_whom_the_end_is_the_connections_end_it_is_reset(streaming: Streaming) -> None:
+    with streaming.ask("/broken", "1.0") as client, pytest.raises(ConnectionResetError):
+        while client.recv(65536):
+            pass
 
 
 def test_nobody_waits_for_a_reader_who_has_left(streaming: Streaming) -> None:

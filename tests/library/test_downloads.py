@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from executions import runtime
+from executions.media import BrokenOff
 from tests.dashboard.browsers import Browser, text
 from tests.library.media import png, until, wav
 from tests.library.media_server import serving
@@ -126,3 +127,13 @@ async def test_a_hostile_name_is_only_a_name(name: str, ann: Browser) -> None:
     assert "X-Evil" not in answer.headers
     assert not set(said) & set("\r\n\u202e/\x00")
     assert "evil.exe" not in said or '\\"; filename=\\"evil.exe' in said
+
+
+async def test_a_download_that_breaks_off_is_not_taken_for_whole(ann: Browser) -> None:
+    async with serving(PICTURE, "image/png") as media:
+        media.breaks = [1000]
+        made = await runtime.in_db(media.file)
+        answer = await ann.aget(f"/files/{made.pk}/download")
+        with pytest.raises(BrokenOff) as said:
+            await body(answer)
+    assert said.value.__context__ is None, "nothing that is logged holds the address"
