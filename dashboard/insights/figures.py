@@ -96,7 +96,8 @@ class Figures:
         rows, or such that each is of one column."""
         asked = self.asked
         steps = STEPS[STEPS.index(span.step) if columns else 0 :]
-        if asked.tools and asked.people:
+        if (asked.tools or tools) and (asked.people or people):
+            # Weeks of one tool and one person together are not kept (rolling/facts.py).
             steps = tuple(step for step in steps if step != "week")
         rows = Rollup.objects.filter(_within(span, steps), measure__in=measures)
         if asked.tools:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import date, timedelta
 from html import unescape
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from dashboard.insights.asked import ENDS_OF, Asked, Span
 from dashboard.insights.figures import Figures
 from dashboard.insights.more_charts import _latest_day
 from executions.models import Execution, Rollup
-from executions.rolling import advance
+from executions.rolling import advance, facts
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
 
@@ -206,6 +207,41 @@ def test_a_long_range_counts_what_its_days_count() -> None:
         ("since=2026-02-10&until=2026-08-20", 192),
     ):
         assert Figures(asked(query)).totals["heard"]["poll"] == days, query
+
+
+@pytest.mark.parametrize("days", ["range=30", "range=90", "since=2025-08-01&until=2026-11-02"])
+@pytest.mark.parametrize("tool", ["", "&tool=generate-image"])
+@pytest.mark.parametrize("person", ["", "&person={}"])
+def test_every_figure_counts_all_of_the_jobs_that_are_asked_for(
+    days: str, tool: str, person: str, ann: Browser, ben: Browser
+) -> None:
+    """One job a day, by two people in turn with two tools in turn, whichever counts they are read from."""
+    cells: Counter[facts.Cell] = Counter()
+    for back in range(500):
+        who, which = (ann, ben)[back % 2].user.pk, ("generate-image", "text-to-speech")[back // 2 % 2]
+        for measure, value in (("started", ""), ("ended", "succeeded"), ("running", "010"), ("hour", "001")):
+            cells[TODAY - timedelta(days=back), which, who, measure, value] += 1
+    Rollup.objects.bulk_create(
+        Rollup(period=period, start=start, tool=name, person=who, measure=measure, value=value, count=count)
+        for (period, start, name, who, measure, value), count in facts.spread(cells).items()
+    )
+    chosen = asked(days + tool + person.format(ann.user.pk), TODAY - timedelta(days=499))
+    counted = {
+        day: (who, which)
+        for day, which, who, measure, _ in cells
+        if measure == "started"
+        and chosen.span.first <= day <= chosen.span.last
+        and (not tool or which == "generate-image")
+        and (not person or who == ann.user.pk)
+    }
+    figures = Figures(chosen)
+    by_tool = {name: sum(each.started for each in columns) for name, columns in figures.by_tool.items()}
+    assert figures.whole.started == figures.whole.ended["succeeded"] == len(counted)
+    assert by_tool == Counter(which for _, which in counted.values())
+    assert {who: each.started for who, each in figures.people.items()} == Counter(
+        who for who, _ in counted.values()
+    )
+    assert figures.running.total() == figures.totals["hour"].total() == len(counted)
 
 
 def test_the_days_before_are_as_many_and_end_just_before() -> None:
