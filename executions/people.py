@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from executions import acts
@@ -46,6 +47,8 @@ def change_role(person_id: int, new: str, *, actor_id: int) -> bool:
             return False
         if before == ADMIN and admins == {person.pk}:
             raise Refused(f"{person.get_username()} is the last admin: make somebody else one first.")
+        if before == ADMIN:
+            _withdraw_theirs(person.pk, actor_id)
         person.is_staff = person.is_superuser = new == ADMIN
         person.save(update_fields=["is_staff", "is_superuser"])
         _record(ActKind.ROLE_CHANGED, person, actor_id, before=before, after=new)
@@ -61,6 +64,7 @@ def shut_out(person_id: int, *, actor_id: int) -> bool:
             raise Refused("Nobody shuts themselves out: ask another admin.")
         if admins == {person.pk}:
             raise Refused(f"{person.get_username()} is the last admin: make somebody else one first.")
+        _withdraw_theirs(person.pk, actor_id)
         person.is_active = False
         person.save(update_fields=["is_active"])
         ended = _end_sessions(person.pk)
@@ -134,15 +138,24 @@ def invite(note: str, new: str, days: int, *, actor_id: int) -> tuple[Invitation
 
 def withdraw(invitation_id: int, *, actor_id: int) -> bool:
     """Its link no longer works. False when it did not."""
-    now = timezone.now()
     with transaction.atomic():
-        changed = Invitation.objects.open(now).filter(pk=invitation_id).update(withdrawn_at=now)
-        if changed:
-            invitation = Invitation.objects.get(pk=invitation_id)
-            acts.record(
-                ActKind.INVITATION_WITHDRAWN, actor_id=actor_id, subject=invitation, name=invitation.note
-            )
-    return bool(changed)
+        return _withdraw(Invitation.objects.open(timezone.now()).filter(pk=invitation_id), actor_id)
+
+
+def _withdraw_theirs(person_id: int, actor_id: int) -> None:
+    """Nobody comes back, or keeps a way in for others, by a link that was made before."""
+    theirs = Invitation.objects.open(timezone.now()).filter(created_by_id=person_id)
+    for pk in list(theirs.values_list("pk", flat=True)):
+        _withdraw(theirs.filter(pk=pk), actor_id)
+
+
+def _withdraw(one: QuerySet[Invitation], actor_id: int) -> bool:
+    """One at most. Part of an outer transaction."""
+    invitation = one.first()
+    if invitation is None or not one.update(withdrawn_at=timezone.now()):
+        return False
+    acts.record(ActKind.INVITATION_WITHDRAWN, actor_id=actor_id, subject=invitation, name=invitation.note)
+    return True
 
 
 def invitation_of(token: str) -> Invitation | None:

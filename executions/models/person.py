@@ -12,8 +12,9 @@ from django.utils import timezone
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def open(self, now: datetime) -> InvitationQuerySet:
-        """Those that somebody can still join by."""
-        return self.filter(used_at=None, withdrawn_at=None, expires_at__gt=now)
+        """Those that somebody can still join by: whoever made it has to be an admin still."""
+        by_admin = models.Q(created_by=None) | models.Q(created_by__is_active=True, created_by__is_staff=True)
+        return self.filter(by_admin, used_at=None, withdrawn_at=None, expires_at__gt=now)
 
 
 class Invitation(models.Model):

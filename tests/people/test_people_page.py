@@ -212,6 +212,33 @@ def test_whoever_is_shut_out_is_out_at_once(ada: Browser, ann: Browser, ben: Bro
     assert Client().post("/sign-in/", right).status_code == 302
 
 
+@pytest.mark.parametrize("act", ["role", "shut-out"])
+def test_an_invitation_ends_with_the_rights_of_whoever_made_it(
+    act: str, ada: Browser, ann: Browser, client: Client
+) -> None:
+    """Nobody comes back as an admin by a link that they made for themselves while they were one."""
+    people.change_role(ann.user.pk, people.ADMIN, actor_id=ada.user.pk)
+    link, theirs = link_of(ann, role="admin"), link_of(ada)
+    ada.post(f"{URL}{ann.user.pk}/{act}/", {"role": "member"})
+    assert client.post(link, NEW).status_code == 404
+    assert not get_user_model().objects.filter(username="kim").exists()
+    withdrawn = Event.objects.get(kind="invitation withdrawn")
+    assert (withdrawn.actor, withdrawn.subject_name) == (ada.user, "Kim")
+    ada.post(f"{URL}{ann.user.pk}/{'let-in' if act == 'shut-out' else 'role'}/", {"role": "admin"})
+    assert client.get(link).status_code == 404, "it does not come back with them"
+    assert client.get(theirs).status_code == 200, "others' stay"
+
+
+def test_an_invitation_made_while_its_maker_was_being_shut_out_opens_nothing(
+    ada: Browser, ann: Browser
+) -> None:
+    people.shut_out(ann.user.pk, actor_id=ada.user.pk)
+    _, token = people.invite("", people.ADMIN, 1, actor_id=ann.user.pk)
+    assert people.invitation_of(token) is None
+    with pytest.raises(people.Refused):
+        people.join(token, "kim", "salt flats at noon")
+
+
 # --- what members may do ----------------------------------------------------------------------------------
 
 
