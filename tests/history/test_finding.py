@@ -167,6 +167,23 @@ def test_a_page_that_is_held_still_shows_nothing_newer(many: list[Execution]) ->
     assert count_newer(Filters(), top, 5) == 5
 
 
+@pytest.mark.parametrize("name", FILTERS)
+def test_what_is_new_is_counted_without_a_test_of_each_job_since(
+    name: str, many: list[Execution], people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that found nothing waits for its first job: on SQLite words were tested in a million jobs for it."""
+    monkeypatch.setattr(pages, "WINDOW", 20)
+    batch = Batch.objects.get().pk
+    make, lets_through = FILTERS[name]
+    for place in (-1, 30, 190):
+        top = many[place].pk if place >= 0 else uuid.UUID(int=0)
+        newer = sum(lets_through(job, people, batch) for job in many[place + 1 :])
+        with CaptureQueriesContext(connection) as asked:
+            assert count_newer(make(people, batch), top, 15) == min(newer, 15)
+        above = [query["sql"] for query in asked if '"executions_execution"."id" > ' in query["sql"]]
+        assert all("LIMIT 21" in sql for sql in above) or place == 190, "only a few are tested one by one"
+
+
 def test_everything_is_found_in_chunks(many: list[Execution], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "CHUNK", 30)
     assert list(every(Filters())) == [job.pk for job in reversed(many)]
