@@ -21,7 +21,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from executions import errors, inbox, lifecycle, tools
+from executions import errors, ids, inbox, lifecycle, tools
 from executions import observation as seen
 from executions.models import Execution, Stranger, WebhookDelivery
 from executions.models.delivery import Outcome
@@ -259,6 +259,8 @@ def _import_all(sent: dict[str, list[datetime]], now: datetime) -> None:
 def import_one(stranger: Stranger) -> Execution | None:
     """A job of ours from now on, marked as started elsewhere; asked after like any other."""
     job = Execution(
+        # It stands in the history where it began, not where we met it.
+        id=ids.uuid7_at(int(stranger.started_before.timestamp() * 1000)),
         tool=stranger.tool,
         remote_id=stranger.remote_id,
         origin=Execution.Origin.ELSEWHERE,

@@ -142,6 +142,7 @@ def test_a_job_of_others_is_imported_once_and_marked(db: None) -> None:
         "generate-image",
     )
     assert story(job) == [("started", "", "pending", "system")]
+    assert job.pk.int >> 80 == int(job.created_at.timestamp() * 1000), "it stands where it began"
     report(job, "succeeded")
     assert fresh(job).status == SUCCEEDED
 
