@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from executions import acts, statuses
+from executions import acts, piecewise, statuses
 from executions import cancel as canceling
 from executions.batching import insert
 from executions.batching.rows import Row, of_jobs, of_plan, titled
@@ -29,8 +29,6 @@ MOST_ROWS = 500
 HOLD = timedelta(seconds=8)
 # A plan that nobody confirmed is forgotten after this.
 KEPT = timedelta(days=1)
-# Jobs that are cancelled in one transaction: others get to write in between.
-CHUNK = 25
 
 
 class TooLate(Exception):
@@ -118,8 +116,11 @@ def undo(batch: Batch, *, user_id: int) -> int:
             _record(ActKind.BATCH_UNDONE, batch, user_id, jobs=batch.size)
         # From here on no worker takes them, however long the rest takes.
         batch.executions.filter(ended_at=None, sent_at=None).update(next_attempt_at=None)
-    ids = list(batch.executions.filter(ended_at=None).order_by("id").values_list("pk", flat=True))
-    return sum(word != ENDED for word in _cancel_each(ids, user_id).values())
+    stopped = 0
+    for chunk in piecewise.chunks(batch.executions.filter(ended_at=None).values_list("pk", flat=True)):
+        with transaction.atomic():
+            stopped += sum(word != ENDED for word in _cancel_each(chunk, user_id).values())
+    return stopped
 
 
 def plan_cancel(batch: Batch, *, user_id: int) -> BatchCancel | None:
@@ -130,15 +131,16 @@ def plan_cancel(batch: Batch, *, user_id: int) -> BatchCancel | None:
 
 
 def cancel(wish: BatchCancel, *, user_id: int) -> BatchCancel:
-    """Do it, once: those jobs and no others, skipping what ended meanwhile. The report is kept with the wish."""
+    """Do it, once: those jobs and no others, skipping what ended meanwhile. The report is kept with the wish.
+
+    Called again after a break it goes on with what is left.
+    """
     now = timezone.now()
     with transaction.atomic():
         is_first = BatchCancel.objects.filter(pk=wish.pk, done_at=None).update(done_at=now)
         if is_first:
             _record(ActKind.BATCH_CANCELLED, wish.batch, user_id, jobs=len(wish.ids))
-    if is_first:
-        wish.report = _cancel_each([uuid.UUID(each) for each in wish.ids], user_id)
-        wish.save(update_fields=["report"])
+    piecewise.carry_on(BatchCancel.objects.filter(pk=wish.pk), lambda _, ids: _cancel_each(ids, user_id))
     wish.refresh_from_db()
     return wish
 
@@ -148,22 +150,16 @@ def _record(kind: ActKind, batch: Batch, user_id: int | None, **detail: Any) -> 
 
 
 STOPPED, ASKED, ENDED = "stopped", "asked", "ended"
-ASKED_BEFORE, UNSURE = "asked before", "unsure"
+ASKED_BEFORE, UNSURE, GONE = "asked before", "unsure", "gone"
 
 
 def _cancel_each(ids: Sequence[uuid.UUID], user_id: int) -> dict[str, str]:
-    """What became of each, by its id. The last come first: what waits for another job ends before that one."""
-    report: dict[str, str] = {}
-    turned = list(reversed(ids))
-    for first in range(0, len(turned), CHUNK):
-        chunk = turned[first : first + CHUNK]
-        with transaction.atomic():
-            jobs = Execution.objects.in_bulk(chunk)
-            # A list, in order: a set would take them as they come.
-            wished = [pk for pk in chunk if pk in jobs and canceling.request(jobs[pk], user_id=user_id)]
-            now = Execution.objects.in_bulk(chunk)
-            report |= {str(pk): _word(now[pk], pk in wished) for pk in chunk if pk in now}
-    return report
+    """What became of each, by its id, in that order. Part of an outer transaction."""
+    jobs = Execution.objects.in_bulk(ids)
+    # A list, in order: a set would take them as they come.
+    wished = [pk for pk in ids if pk in jobs and canceling.request(jobs[pk], user_id=user_id)]
+    now = Execution.objects.in_bulk(ids)
+    return {str(pk): _word(now[pk], pk in wished) if pk in now else GONE for pk in ids}
 
 
 def _word(job: Execution, wished: bool) -> str:

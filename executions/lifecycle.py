@@ -9,7 +9,7 @@ what is already known changes nothing, and what comes too late is ignored.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial, singledispatch
@@ -63,29 +63,36 @@ class Change:
 
 def start(execution: Execution, *, actor_id: int | None, **detail: Any) -> Execution:
     """Write a new job, `queued`, and the event that it began with. It is sent by executions.submit."""
-    start_all([execution], actor_id=actor_id, **detail)
+    start_all([execution], actor_id=actor_id, details={execution.pk: detail})
     return execution
 
 
 def start_all(
-    jobs: Sequence[Execution], *, actor_id: int | None, source: Source = Source.PERSON, **detail: Any
+    jobs: Sequence[Execution],
+    *,
+    actor_id: int | None,
+    source: Source = Source.PERSON,
+    details: Mapping[uuid.UUID, dict[str, Any]] | None = None,
 ) -> None:
     """The same for many, in as few statements as the database takes. A job may wait for one before it.
 
-    `detail` is what else is worth knowing about how they began.
+    `details` is what else is worth knowing about how a job began, by its id.
     """
+    told = details or {}
     began = {
         "kind": Kind.STARTED,
         "to_status": QUEUED,
         "source": source,
         "actor_id": actor_id,
-        "detail": detail,
     }
     for job in jobs:
         job.status = QUEUED
     with transaction.atomic():
         Execution.objects.bulk_create(jobs)
-        Event.objects.bulk_create(Event(execution=job, occurred_at=job.created_at, **began) for job in jobs)
+        Event.objects.bulk_create(
+            Event(execution=job, occurred_at=job.created_at, detail=told.get(job.pk, {}), **began)
+            for job in jobs
+        )
         for job in jobs:
             tell(job, before="", after=QUEUED)
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 
-from django.db import transaction
 from django.utils import timezone
 
 from executions import cancel as canceling
-from executions import library, statuses, submit, tools
+from executions import library, piecewise, statuses, submit, tools
 from executions.models import Execution, Selection
 from executions.models.selection import Act
 
 MOST = 500
-# Jobs that are changed in one transaction: others get to write in between.
-CHUNK = 25
-
 # What became of one: words of the report.
 STOPPED, ASKED, ENDED, ASKED_BEFORE, UNSURE = "stopped", "asked", "ended", "asked before", "unsure"
 STARTED, CANNOT_START, ARCHIVED, NOTHING = "started", "cannot start", "archived", "nothing"
@@ -33,22 +29,19 @@ def choose(ids: Sequence[uuid.UUID], act: Act, *, user_id: int) -> Selection | N
 
 
 def carry_out(selection: Selection, *, user_id: int, may: May, reason: str = "") -> Selection:
-    """Do it, once, to those jobs of which `may` says yes. The report is kept with the selection."""
-    now = timezone.now()
-    open_ones = Selection.objects.filter(pk=selection.pk, done_at=None)
-    if open_ones.update(done_at=now, reason=reason[:200]):
-        act = ACTS[Act(selection.act)]
-        # The youngest first: what waits for another job ends before that one.
-        ids = sorted((uuid.UUID(each) for each in selection.ids), reverse=True)
-        for first in range(0, len(ids), CHUNK):
-            chunk = ids[first : first + CHUNK]
-            with transaction.atomic():
-                jobs = Execution.objects.in_bulk(chunk)
-                for pk in chunk:
-                    selection.report[str(pk)] = (
-                        act(jobs[pk], selection, user_id, may, reason) if pk in jobs else GONE
-                    )
-        selection.save(update_fields=["report"])
+    """Do it, once, to those jobs of which `may` says yes. The report is kept with the selection.
+
+    Called again after a break it goes on with what is left, for the reason that was given first.
+    """
+    rows = Selection.objects.filter(pk=selection.pk)
+    rows.filter(done_at=None).update(done_at=timezone.now(), reason=reason[:200])
+    act = ACTS[Act(selection.act)]
+
+    def piece(row: Selection, ids: Sequence[uuid.UUID]) -> dict[str, str]:
+        jobs = Execution.objects.in_bulk(ids)
+        return {str(pk): act(jobs[pk], row, user_id, may, row.reason) if pk in jobs else GONE for pk in ids}
+
+    piecewise.carry_on(rows, piece)
     selection.refresh_from_db()
     return selection
 
@@ -76,6 +69,7 @@ def _again(job: Execution, selection: Selection, user_id: int, may: May, reason:
         user_id=user_id,
         title=job.prompt,
         key=f"again.{job.pk}.{selection.pk}",
+        again=job,
     )
     return STARTED
 

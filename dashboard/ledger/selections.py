@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from dashboard import cards
-from executions import choices, selecting
+from executions import choices, piecewise, selecting
 from executions.models import Execution, Selection
 from executions.models.selection import Act
-from executions.statuses import CANCELLED, FAILED, QUEUED, SUCCEEDED, Look
+from executions.statuses import CANCELLED, FAILED, QUEUED, SUCCEEDED, UNCONFIRMED, Look
 
 
 def may(act: Act, user: Any) -> Callable[[Execution], bool]:
@@ -103,6 +103,11 @@ class SelectionPage:
         return not self.is_done and self.act is not Act.DOWNLOAD
 
     @property
+    def left(self) -> int:
+        """How many it did not come to when it broke off; 0 before it began, and when it is complete."""
+        return piecewise.left(self.selection) if self.is_done and not self.is_download else 0
+
+    @property
     def is_download(self) -> bool:
         return self.act is Act.DOWNLOAD
 
@@ -131,6 +136,11 @@ class SelectionPage:
     @property
     def hit(self) -> list[Line]:
         return [line for line in self.lines if not line.spared]
+
+    @property
+    def in_doubt(self) -> int:
+        """Of what is run again: jobs whose answer was lost, which may be running."""
+        return sum(line.card.status == UNCONFIRMED for line in self.hit) if self.act is Act.AGAIN else 0
 
     @property
     def takes(self) -> int:

@@ -26,7 +26,7 @@ from dashboard.batch_pages import BatchList, JobsPage, PlanPage, cancel_lines
 from dashboard.forms import batch_table
 from dashboard.forms.batch import Library, check_again
 from dashboard.forms.batch_new import NewBatch
-from executions import acts, batches, runtime, statuses, tools
+from executions import acts, batches, piecewise, runtime, statuses, tools
 from executions.batching import archive
 from executions.batching.rows import of_plan
 from executions.models import Batch, BatchCancel, BatchPlan
@@ -178,6 +178,7 @@ def confirm_cancel(request: HttpRequest, pk: uuid.UUID, wish: uuid.UUID) -> Http
         "batch": batch_card(batch, cards.audience(request.user, batch.created_by_id)),
         "wish": found,
         "lines": cancel_lines(request.user, found),
+        "left": piecewise.left(found) if found.done_at else 0,
     }
     return render(request, "batches/cancel.html", context)
 

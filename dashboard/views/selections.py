@@ -45,14 +45,15 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def confirm(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """The jobs that were chosen; POST does it. Afterwards what became of each. Only for whoever chose."""
+    """The jobs that were chosen; POST does it, or goes on after a break. Afterwards what became of each. Only for
+    whoever chose."""
     found = get_object_or_404(Selection, pk=pk, created_by=request.user)
     page = SelectionPage(found, request.user)
-    if request.method == "POST" and not page.is_open:
+    if request.method == "POST" and not page.is_open and not page.left:
         return _see(redirect("selection", pk))  # done before: the report says so
     if request.method == "POST":
         reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())[:200]
-        if page.needs_reason and not reason:
+        if page.is_open and page.needs_reason and not reason:
             page.problem = NEEDS_REASON
             return render(request, "executions/selection.html", {"page": page}, status=422)
         selecting.carry_out(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -19,14 +20,17 @@ def insert(batch: Batch, rows: Sequence[Row]) -> int:
     files = known_files(tool, [row.body for row in rows])
     jobs: list[Execution] = []
     inputs: list[Input] = []
+    again: dict[uuid.UUID, dict[str, Any]] = {}
     for row in rows:
         made = list(_jobs(batch, tool, row, files))
         jobs += made
+        if row.again:
+            again[made[-1].pk] = {"again": row.again}
         inputs += _inputs(tool, made[-1], files)
     for place, job in enumerate(jobs):
         # A hair's breadth apart: they leave in the order in which they were asked for.
         job.next_attempt_at = batch.sends_at + timedelta(microseconds=place)
-    lifecycle.start_all(jobs, actor_id=batch.created_by_id)
+    lifecycle.start_all(jobs, actor_id=batch.created_by_id, details=again)
     Input.objects.bulk_create(inputs)
     return len(jobs)
 

@@ -24,6 +24,8 @@ class Row:
     speech: Speech | None = None
     made: str = ""
     """The id of a job that made the same before, if there is one."""
+    again: str = ""
+    """The id of the job that is repeated, if one is."""
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Row:
@@ -57,6 +59,7 @@ def titled(tool: Tool, rows: Sequence[Row]) -> list[Row]:
             spoken_title(tool, row.speech) if row.speech else tool.title(row.body, names),
             row.speech,
             str(made[mark]) if mark in made else "",
+            row.again,
         )
         for row, mark in zip(rows, prints, strict=True)
     ]
@@ -82,5 +85,5 @@ def of_jobs(jobs: Iterable[Execution]) -> list[Row]:
             # Its recording was never made: it is spoken again.
             said = before.request_body
             speech = Speech(str(said.get("ttsText", "")), str(said.get("voiceId", "")))
-        rows.append(Row(len(rows) + 1, job.request_body, speech=speech))
+        rows.append(Row(len(rows) + 1, job.request_body, speech=speech, again=str(job.pk)))
     return rows

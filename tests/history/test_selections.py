@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connections
 
-from executions import lifecycle, selecting
+from executions import lifecycle, piecewise, selecting
 from executions import observation as seen
 from executions.models import Event, Execution, Selection
 from executions.models.event import FileKind, Kind
+from executions.models.selection import Act
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import job
 
@@ -106,6 +109,77 @@ def test_run_again_starts_a_job_of_ones_own_for_each(ann: Browser, ben: Browser)
     ben.post(url)
     [fresh] = Execution.objects.filter(created_by=ben.user)
     assert (fresh.prompt, fresh.request_body, fresh.status) == ("a lost pier", theirs.request_body, "queued")
+
+
+def test_what_is_run_again_says_of_which_job_and_whether_that_may_run_twice(ann: Browser) -> None:
+    ended, lost = job(ann.user, "succeeded", "a pier"), job(ann.user, "unconfirmed", "a lost pier")
+    url = chosen(ann, "again", ended, lost)
+    assert "1 of these was sent without an answer, and may be running" in text(ann.get(url))
+    ann.post(url)
+    told = {
+        event.detail["again"]: event.detail["knowingly"]
+        for event in Event.objects.filter(kind=Kind.STARTED, detail__has_key="again")
+    }
+    assert told == {str(ended.pk): False, str(lost.pk): True}
+
+
+@pytest.mark.parametrize("act", ["cancel", "again", "archive"])
+def test_what_broke_off_is_told_and_can_be_finished(
+    act: str, ann: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is done stays done and told, and what is left is done by another try: each once."""
+    monkeypatch.setattr(piecewise, "CHUNK", 2)
+    statuses = {"cancel": "queued", "again": "failed", "archive": "succeeded"}
+    jobs = [job(ann.user, statuses[act], f"pier {number}") for number in range(5)]
+    url = chosen(ann, act, *jobs)
+    real, done = selecting.ACTS[Act(act)], []
+
+    def breaks(one: Execution, *more: Any) -> str:
+        if len(done) == 3:
+            raise OperationalError("the database is away")
+        done.append(one)
+        return real(one, *more)
+
+    monkeypatch.setitem(selecting.ACTS, Act(act), breaks)
+    with pytest.raises(OperationalError):
+        ann.post(url, {"reason": "the wrong file"})
+    page = text(ann.get(url))
+    assert "It broke off: 3 of 5 are left." in page
+    assert page.count("not done yet") == 3
+    monkeypatch.setitem(selecting.ACTS, Act(act), real)
+    for _ in range(2):
+        assert ann.post(url).status_code == 303
+    selection = Selection.objects.get()
+    assert selection.reason == "the wrong file"
+    assert set(selection.report) == {str(each.pk) for each in jobs}
+    assert "broke off" not in text(ann.get(url))
+    if act == "again":
+        assert Execution.objects.count() == 10
+    else:
+        words = {"cancel": selecting.STOPPED, "archive": selecting.ARCHIVED}
+        assert set(selection.report.values()) == {words[act]}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_go_on_at_once_take_turns(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(piecewise, "CHUNK", 2)
+    jobs = [job(ann.user, "failed", f"pier {number}") for number in range(9)]
+    chosen(ann, "again", *jobs)
+    selection = Selection.objects.get()
+    barrier = threading.Barrier(2)
+
+    def work() -> None:
+        barrier.wait()
+        selecting.carry_out(selection, user_id=ann.user.pk, may=lambda _: True)
+        connections.close_all()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert Execution.objects.count() == 18
+    assert set(Selection.objects.get().report) == {str(each.pk) for each in jobs}
 
 
 def test_only_whoever_chose_sees_it(ann: Browser, ben: Browser, ada: Browser) -> None:
