@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.urls import reverse
@@ -16,6 +16,7 @@ from dashboard.advice import advice
 from dashboard.batch_cards import ORDER
 from dashboard.history_links import history_url
 from executions import looks, statuses, tools
+from executions.finding import NO_CODE
 from executions.models import Execution
 from executions.statuses import CANCELLED, FAILED, SUCCEEDED
 
@@ -37,14 +38,17 @@ class BatchLine:
 
 @dataclass
 class Cause:
-    """Jobs of one tool that failed for the same reason, and exactly these."""
+    """Jobs of one tool and person that failed for the same reason, and exactly these."""
 
     tool: tools.Tool
+    person: int
     message: str
     code: str
     advice: str
     ids: list[str] = field(default_factory=list)
     titles: list[str] = field(default_factory=list)
+    days: list[date] = field(default_factory=list)
+    """On which they were started, in UTC."""
 
     @property
     def count(self) -> int:
@@ -54,7 +58,16 @@ class Cause:
     def url(self) -> str:
         if self.count == 1:
             return reverse("execution", args=self.ids)
-        return history_url({"status": FAILED, "tool": self.tool.slug, "error": self.code})
+        return history_url(
+            {
+                "status": FAILED,
+                "tool": self.tool.slug,
+                "error": self.code or NO_CODE,
+                "person": self.person,
+                "from": min(self.days),
+                "to": max(self.days),
+            }
+        )
 
     @property
     def may_run_again(self) -> bool:
@@ -76,7 +89,7 @@ class SinceYouLeft:
         self.jobs = found[: looks.MOST]
         self.counts = Counter(job.status for job in self.jobs)
         self.batches = self._batches()
-        self.causes = self._causes()
+        self.causes = self._causes(user)
         self.takes = self._takes(user)
 
     def __bool__(self) -> bool:
@@ -111,7 +124,7 @@ class SinceYouLeft:
             line.counts[job.status] += 1
         return list(lines.values())
 
-    def _causes(self) -> list[Cause]:
+    def _causes(self, user: Any) -> list[Cause]:
         causes: dict[tuple[str, str, str], Cause] = {}
         for job in self.jobs:
             if job.status != FAILED:
@@ -123,9 +136,10 @@ class SinceYouLeft:
             key = (job.tool, code, "" if code else message)
             if key not in causes:
                 words = message or "VideoGen gave no reason."
-                causes[key] = Cause(tools.find(job.tool), words, code, advice(error))
+                causes[key] = Cause(tools.find(job.tool), user.pk, words, code, advice(error))
             causes[key].ids.append(str(job.pk))
             causes[key].titles.append(job.prompt)
+            causes[key].days.append(job.created_at.astimezone(UTC).date())
         return sorted(causes.values(), key=lambda cause: -cause.count)
 
     def _takes(self, user: Any) -> list[cards.Card]:

@@ -39,5 +39,5 @@ def watched(person_id: int) -> bool:
 def ended(person_id: int, since: datetime, until: datetime) -> list[Execution]:
     """Their jobs that ended then, the latest end first: at most MOST and one more, which says that there are more."""
     rows = Execution.objects.filter(created_by_id=person_id, ended_at__gt=since, ended_at__lte=until)
-    columns = ("id", "tool", "status", "error", "prompt", "ended_at", "batch__name")
+    columns = ("id", "tool", "status", "error", "prompt", "created_at", "ended_at", "batch__name")
     return list(rows.order_by("-ended_at").select_related("batch").only(*columns)[: MOST + 1])

@@ -18,6 +18,7 @@ from dashboard.insights.drawing import Chart, Mark, Table, Tick, percent, px
 from dashboard.insights.figures import Figures, middle, slow
 from dashboard.templatetags.rushes import took
 from executions import histogram, tools
+from executions.finding import NO_CODE
 from executions.models.event import Source
 from executions.models.rollup import NOBODY, Measure
 from executions.statuses import PENDING, RUNNING
@@ -123,7 +124,7 @@ def failures(figures: Figures) -> list[BarRow]:
             code or "no code",
             advice({"code": code}),
             f"{count:,}",
-            jobs_url(figures.asked, end="failed", error=code),
+            jobs_url(figures.asked, end="failed", error=code or NO_CODE),
             [
                 Mark(
                     "0",
@@ -132,7 +133,7 @@ def failures(figures: Figures) -> list[BarRow]:
                     "10",
                     "failed",
                     f"{count:,} failed: {code or 'no code'}",
-                    jobs_url(figures.asked, end="failed", error=code),
+                    jobs_url(figures.asked, end="failed", error=code or NO_CODE),
                 )
             ],
         )

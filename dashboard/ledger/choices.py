@@ -10,6 +10,7 @@ from django.db import connection
 
 from dashboard.ledger.query import WHEN, Asked, uuid_of
 from executions import statuses, tools
+from executions.finding import NO_CODE
 from executions.models import Batch, Execution
 
 MOST = 200
@@ -52,7 +53,12 @@ def menus(asked: Asked) -> list[Menu]:
         _menu(asked, "status", "Status", _statuses(asked)),
         _menu(asked, "tool", "Tool", _tools(asked)),
         _menu(asked, "person", "Person", _people(), "anyone"),
-        _menu(asked, "error", "Error", [(code, code, "", "") for code in _codes(asked)]),
+        _menu(
+            asked,
+            "error",
+            "Error",
+            [(NO_CODE, "no code", "", ""), *((code, code, "", "") for code in _codes(asked))],
+        ),
         _menu(asked, "batch", "Batch", _batches(asked)),
     ]
 
@@ -102,7 +108,7 @@ def _batches(asked: Asked) -> list[tuple[str, str, str, str]]:
 
 
 def _codes(asked: Asked) -> list[str]:
-    return list(dict.fromkeys([*_chosen(asked, "error"), *error_codes()]))
+    return [code for code in dict.fromkeys([*_chosen(asked, "error"), *error_codes()]) if code != NO_CODE]
 
 
 def error_codes() -> list[str]:

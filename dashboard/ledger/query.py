@@ -2,6 +2,7 @@
 
 status=failed&status=-running   one of these, and none of those
 tool, person, batch, error      the same, by slug, by the person's number, by the batch's id, by code
+error=none                      failed without a code
 origin=here | elsewhere
 when=7d  or  from=2026-11-01&to=2026-11-30 (both included, UTC)
 min=10&max=60                   seconds that it took
@@ -62,7 +63,8 @@ def uuid_of(text: str) -> uuid.UUID | None:
 
 
 def _slug(text: str) -> str | None:
-    return text if text in tools.TOOLS else None
+    """A tool of the catalogue, or one that somebody used elsewhere before the catalogue knew it."""
+    return text if text in tools.TOOLS or Execution.objects.filter(tool=text).exists() else None
 
 
 READERS: dict[str, Callable[[str], Any]] = {"tool": _slug, "person": _number, "batch": uuid_of}

@@ -15,6 +15,10 @@ from executions import ids
 from executions.models import Execution
 from executions.searching import Term, parse
 from executions.searching.matching import Found, Holds, seen
+from executions.statuses import FAILED
+
+# As a code: has failed without one.
+NO_CODE = "none"
 
 # Filters by a column's value.
 COLUMNS = {
@@ -80,7 +84,7 @@ class Filters:
             is_of_index = name == by or (by == "duration" and name == "tool")
             of: Any = F(column) if is_of_index else Plain(column)
             if choice.only:
-                made.append(In(of, choice.only))
+                made.append(_has_one(of, choice.only))
             if choice.without:
                 made.append(_has_none(of, choice.without))
         if self.origin == Execution.Origin.ELSEWHERE:
@@ -104,6 +108,12 @@ class Filters:
             made.append(seen("prompt", terms))
         return made
 
+    def narrowed(self) -> Filters:
+        """The same, with what follows from it said as well, so that an index can answer it."""
+        if self.error.only == (NO_CODE,) and not self.status.only:
+            return replace(self, status=replace(self.status, only=(FAILED,)))
+        return self
+
     def only(self, *names: str) -> Filters:
         """These filters alone."""
         return Filters(**{name: getattr(self, name) for name in names})
@@ -112,9 +122,16 @@ class Filters:
         return replace(self, words="")
 
 
+def _has_one(of: Any, values: Collection[Any]) -> Any:
+    named = [value for value in values if value != NO_CODE]
+    return In(of, named) if len(named) == len(values) else Q(In(of, named)) | FAILED_WITHOUT_A_CODE
+
+
 def _has_none(of: Any, values: Collection[Any]) -> Q:
     """What has no value at all has none of these either."""
-    return Q(IsNull(of, True)) | ~Q(In(of, values))
+    named = [value for value in values if value != NO_CODE]
+    found = Q(IsNull(of, True)) | ~Q(In(of, named))
+    return found if len(named) == len(values) else found & ~FAILED_WITHOUT_A_CODE
 
 
 class Plain(Func):
@@ -137,6 +154,9 @@ class Elsewhere(Func):
         super().__init__(F("origin"), output_field=BooleanField())
 
 
+FAILED_WITHOUT_A_CODE = Q(IsNull(Plain("error_code"), True), In(Plain("status"), [FAILED]))
+
+
 def values(choice: Choice, most: int) -> Collection[Any]:
     """The values of which a job must have one, if they are few enough to be looked up one by one."""
-    return choice.only if len(choice.only) <= most else ()
+    return choice.only if len(choice.only) <= most and NO_CODE not in choice.only else ()

@@ -105,6 +105,7 @@ def first(
         filters.person.only or order.column == "created_by_id"
     ):
         return []  # what was started elsewhere has no person
+    filters = filters.narrowed()
     walk = Walk(filters, order, key, through)
     try:
         for name in _worth_gathering(filters, order):

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from executions.finding import ORDERS, Choice, Filters, count_newer, every, page, pages
+from executions.finding import NO_CODE, ORDERS, Choice, Filters, count_newer, every, page, pages
 from executions.models import Batch, Execution
 from tests.history.made import BEGAN, past, write
 
@@ -76,6 +76,18 @@ FILTERS: dict[str, tuple[Callable[[Any, Any], Filters], Callable[[Execution, Any
     "without a code": (
         lambda p, b: Filters(error=Choice((), ("timed_out",))),
         lambda j, p, b: j.error_code != "timed_out",
+    ),
+    "failed without a code": (
+        lambda p, b: Filters(error=Choice((NO_CODE,))),
+        lambda j, p, b: j.status == FAILED and j.error_code is None,
+    ),
+    "a code, or failed without one": (
+        lambda p, b: Filters(error=Choice(("timed_out", NO_CODE))),
+        lambda j, p, b: j.error_code == "timed_out" or (j.status == FAILED and j.error_code is None),
+    ),
+    "not what failed without a code": (
+        lambda p, b: Filters(error=Choice((), (NO_CODE,))),
+        lambda j, p, b: j.status != FAILED or j.error_code is not None,
     ),
     "elsewhere": (lambda p, b: Filters(origin="elsewhere"), lambda j, p, b: j.origin == "elsewhere"),
     "here, and it took long": (

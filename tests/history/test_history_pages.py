@@ -12,8 +12,8 @@ import pytest
 from django.test import AsyncClient
 
 from dashboard import history
-from executions import runtime
-from executions.models import Event, SavedFilter
+from executions import lifecycle, runtime
+from executions.models import Event, Execution, SavedFilter
 from executions.models.event import ActKind
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import job
@@ -56,6 +56,16 @@ def test_what_was_left_out_is_said(ann: Browser) -> None:
     assert "Left out" not in text(ann.get(f"{URL}?from=2026-01-02&status=failed&when=7d&q=pier"))
     form = "q=&when=between&from=2026-01-02&to=&min=&max=&origin="
     assert "Left out" not in text(ann.get(f"{URL}?{form}")), "as the form is sent without a script"
+
+
+def test_a_tool_that_the_catalogue_lacks_can_be_filtered_by(ann: Browser) -> None:
+    """What was started elsewhere may be a tool of tomorrow."""
+    job(ann.user, prompt="a pier")
+    lifecycle.take_over(Execution(tool="future-thing", remote_id="vg_exec_future", origin="elsewhere"))
+    page = text(ann.get(f"{URL}?tool=future-thing"))
+    assert "Left out" not in page
+    assert "1 job" in page
+    assert "a pier" not in page
 
 
 def test_a_day_is_included_to_its_end(ann: Browser) -> None:

@@ -71,6 +71,15 @@ def test_each_mark_leads_to_the_jobs_that_it_counts(ada: Browser, ann: Browser) 
     assert hour == span
 
 
+def test_failures_without_a_code_lead_to_these_alone(ada: Browser, ann: Browser) -> None:
+    job(ann.user, "failed", "no code", error={"message": "No."})
+    job(ann.user, "failed", "a code", error={"message": "No.", "code": "moderated"})
+    advance.advance()
+    found = marks(ada.get("/insights/").content.decode(), "failures")
+    assert found["1 failed: no code"]["error"] == ["none"]
+    assert found["1 failed: moderated"]["error"] == ["moderated"]
+
+
 def test_filters_narrow_everything_and_stay_in_what_marks_lead_to(
     ada: Browser, ann: Browser, ben: Browser
 ) -> None:

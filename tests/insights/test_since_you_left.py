@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from executions import looks
-from executions.models import Batch, BatchPlan, Execution, LastLook
+from executions.models import Batch, BatchPlan, Event, Execution, LastLook
+from executions.models.event import Kind
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
 
@@ -56,6 +58,25 @@ def test_what_ended_is_gathered_by_batch_and_by_cause(ann: Browser, ben: Browser
     assert "The account has no credits left." in told, "and what to do about it"
     assert "1 came out well" in told
     assert "That of ben." not in told
+
+
+@pytest.mark.parametrize("error", [REFUSED, {"message": "It went wrong."}])
+def test_the_link_of_a_cause_leads_to_those_jobs(error: dict[str, str], ann: Browser, ben: Browser) -> None:
+    left(ann)
+    for number in range(2):
+        job(ann.user, "failed", f"mine {number}", error=error)
+    job(ben.user, "failed", "that of ben", error=error)
+    job(ann.user, "failed", "another cause", error={"message": "x", "code": "timed_out"})
+    [url] = [
+        unescape(url)
+        for url in re.findall(r'href="(/executions/\?[^"]+)"', panel(studio(ann)))
+        if "timed_out" not in url
+    ]
+    page = ann.get(url).content.decode()
+    assert "mine 0" in page
+    assert "mine 1" in page
+    assert "that of ben" not in page
+    assert "another cause" not in page
 
 
 def test_a_batch_is_one_line(ann: Browser) -> None:
@@ -128,6 +149,8 @@ def test_exactly_the_named_jobs_are_run_again_after_a_yes(ann: Browser, ben: Bro
     for _ in range(2):
         assert ann.post(f"/batches/plans/{plan.pk}/", {"only": "all"}).status_code == 303
     assert Execution.objects.count() == jobs + 3, "confirmed twice, started once"
+    retried = Event.objects.filter(kind=Kind.STARTED, detail__has_key="again").order_by("id")
+    assert [event.detail["again"] for event in retried] == [str(each.pk) for each in failed]
 
 
 def test_jobs_of_several_tools_are_not_run_again_together(ann: Browser) -> None:
