@@ -1,15 +1,22 @@
-"""Bodies that are too large for memory: who may send one, and how it reaches a view as the file that it is on disk."""
+"""Django's handler of requests, with two things of our own.
+
+Bodies that are too large for memory: who may send one, and how it reaches a view as the file that it is on disk.
+And the database's connections, of which a pool has few: a request that has nothing more to ask keeps none.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from importlib import import_module
 from typing import IO, Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
-from django.http import HttpRequest, parse_cookie
+from django.db import close_old_connections, connections
+from django.http import HttpRequest, HttpResponseBase, parse_cookie
 
 from executions import uploads
 
@@ -41,11 +48,23 @@ class _Whole:
 
 
 class Pages(ASGIHandler):
-    """Django's own, which would copy a large body once more."""
+    """Django's own would copy a large body once more, and keep its connection while it streams or when it is dropped."""
 
     async def handle(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         body = scope.get(IN_SCOPE)
-        await super().handle(scope, receive if body is None else _Whole(receive, body), send)
+        try:
+            await super().handle(scope, receive if body is None else _Whole(receive, body), send)
+        except asyncio.CancelledError:
+            # The server gave up a view whose client has gone. Its thread may still be in the middle of it: what gives
+            # the connection back waits there for its turn, for as long as that takes.
+            await asyncio.shield(sync_to_async(connections.close_all)())
+            raise
+
+    async def send_response(self, response: HttpResponseBase, send: Any) -> None:
+        if response.streaming:
+            # A slow client takes minutes.
+            await sync_to_async(close_old_connections)()
+        await super().send_response(response, send)
 
     async def read_body(self, receive: Any) -> IO[bytes]:
         if not isinstance(receive, _Whole):

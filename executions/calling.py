@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from django.db import connection
 
 from executions import runtime
 
@@ -17,6 +18,9 @@ PATIENCE = 60.0  # seconds; the client gives up long before
 def wait_for[T](work: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
     """The outcome of `work(*args, **kwargs)`, or what it raises. For sync code only; TimeoutError when it takes too long."""
     work = partial(work, **kwargs)
+    if connection.vendor == "postgresql" and not connection.in_atomic_block:
+        # The pool has few, and VideoGen may take its time.
+        connection.close()
     running: concurrent.futures.Future[T] | None = runtime.spawn(work, *args, is_own=False)
     if running is not None:
         return running.result(timeout=PATIENCE)
