@@ -56,9 +56,14 @@ def answer(
         begin(server)
 
     async def drained() -> None:
-        await asyncio.gather(server.drain(DRAIN), finish())
-        await runtime.close_client()
-        server.stop()
+        until = asyncio.get_running_loop().time() + DRAIN
+        try:
+            await asyncio.gather(server.drain(DRAIN), finish())
+            # What these have handed on: a start whose page was not waited for, for one.
+            await runtime.drain(until - asyncio.get_running_loop().time())
+            await runtime.close_client()
+        finally:
+            server.stop()
 
     server = Server(
         application,

@@ -87,7 +87,6 @@ class Embedded:
         if self._working is not None:
             self._working.cancel()
         await reconciler.drain(seconds)
-        await runtime.close_client()
 
     def close(self) -> None:
         """After the loop has ended."""

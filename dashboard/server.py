@@ -222,8 +222,13 @@ class Server(daphne.server.Server):
         for port in self.ports:
             port.stopListening()
         for protocol in list(self.connections):
-            if hasattr(protocol, "sendCloseFrame"):
+            if not hasattr(protocol, "sendCloseFrame"):
+                continue
+            if protocol.state == protocol.STATE_OPEN:
                 protocol.sendCloseFrame(code=RESTARTING, reasonUtf8=b"restart")
+            else:
+                # It is still being opened, and takes no frame yet; or it is being closed already.
+                protocol.transport.loseConnection()
         if self.running:
             await asyncio.wait(set(self.running), timeout=seconds)
 

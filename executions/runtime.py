@@ -27,6 +27,7 @@ _clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, VideoGen] = weakr
 _account: tuple[str, str] | None = None
 _lock = threading.Lock()
 _pools: dict[str, ThreadPoolExecutor] = {}
+_spawned: set[Future[Any]] = set()
 
 
 def attach(loop: asyncio.AbstractEventLoop) -> None:
@@ -56,7 +57,17 @@ def spawn[T](
     if loop is None:
         return None
     with acting.from_address("" if is_own else acting.address()):
-        return asyncio.run_coroutine_threadsafe(work(*args), loop)
+        running = asyncio.run_coroutine_threadsafe(work(*args), loop)
+    _spawned.add(running)
+    running.add_done_callback(_spawned.discard)
+    return running
+
+
+async def drain(seconds: float) -> None:
+    """Let what was spawned come to its end, for at most so long."""
+    running = [asyncio.wrap_future(each) for each in list(_spawned)]
+    if running:
+        await asyncio.wait(running, timeout=max(0.0, seconds))
 
 
 # --- the API client ---------------------------------------------------------------------------------------

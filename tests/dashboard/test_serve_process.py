@@ -6,6 +6,7 @@ import asyncio
 import re
 import signal
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -67,6 +68,9 @@ def test_its_stop_finishes_requests_closes_sockets_and_ends_the_sandbox(serving:
     assert took < 5
     assert closed_with == 1012, "pages come back by themselves after this code only"
     assert answer.status_code == 303, "a running request is finished"
+    with closing(sqlite3.connect(serving.data_dir / "rushes.sqlite3")) as database:
+        [(status,)] = database.execute("SELECT status FROM executions_execution").fetchall()
+    assert status not in ("queued", "unconfirmed"), "so is the start: VideoGen's answer is waited for"
     assert not any(is_alive(pid) for pid in children)
     with closing(socket.socket()) as probe:
         assert probe.connect_ex((serving.host, serving.port)) != 0
@@ -75,8 +79,8 @@ def test_its_stop_finishes_requests_closes_sockets_and_ends_the_sandbox(serving:
 
 
 def slow_start(serving: Serving, member: httpx.Client) -> Callable[[], httpx.Response]:
-    """Begin a start that VideoGen answers after a second and a half; call what is returned for its answer."""
-    fault = {"kind": "slow", "seconds": 1.5, "match": "POST /v1/tools/*", "count": 1}
+    """Begin a start that VideoGen answers after two and a half seconds; call what is returned for its answer."""
+    fault = {"kind": "slow", "seconds": 2.5, "match": "POST /v1/tools/*", "count": 1}
     port = (serving.data_dir / "sandbox.port").read_text()
     httpx.post(f"http://127.0.0.1:{port}/sandbox/faults", json={"faults": [fault]}).raise_for_status()
     answers: list[httpx.Response] = []
@@ -86,8 +90,8 @@ def slow_start(serving: Serving, member: httpx.Client) -> Callable[[], httpx.Res
         answers.append(member.post("/tools/generate-image/", data={**form, **token(member)}))
 
     thread = threading.Thread(target=start)
-    thread.start()
     with serving.signed_in("admin") as admin:
+        thread.start()
         eventually(lambda: "a slow lighthouse" in admin.get("/board/").text)
 
     def answer() -> httpx.Response:
