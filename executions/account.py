@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from django.core.cache import cache
+from django.db import DatabaseError
 
 from executions import limits, runtime
 from executions.videogen import Unauthorized, VideoGenError
@@ -16,19 +17,31 @@ KEY_REFUSED = "videogen:key-refused"
 
 async def heard_error(error: VideoGenError) -> None:
     """Every error answer passes here: a refused key is said to operators and on every page."""
-    await limits.learn()
     if isinstance(error, Unauthorized):
         logger.error(
             "VideoGen refuses the API key: %s Nothing can be started until VIDEOGEN_API_KEY is right.", error
         )
-        await runtime.in_db(cache.set, KEY_REFUSED, error.message, None)
+    try:
+        await limits.learn()
+        if isinstance(error, Unauthorized):
+            await runtime.in_db(cache.set, KEY_REFUSED, error.message, None)
+    except DatabaseError as failure:
+        _not_kept(failure)
 
 
 async def heard_well() -> None:
     """A call was answered: the key is good."""
-    await limits.learn()
-    if await runtime.in_db(cache.get, KEY_REFUSED):
-        await runtime.in_db(cache.delete, KEY_REFUSED)
+    try:
+        await limits.learn()
+        if await runtime.in_db(cache.get, KEY_REFUSED):
+            await runtime.in_db(cache.delete, KEY_REFUSED)
+    except DatabaseError as failure:
+        _not_kept(failure)
+
+
+def _not_kept(failure: DatabaseError) -> None:
+    """It comes again with the next answer; what this answer was about must not be lost with it."""
+    logger.warning("What VideoGen told of our standing could not be kept: %s", failure)
 
 
 def key_refused() -> str:

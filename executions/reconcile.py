@@ -36,7 +36,7 @@ from executions.budget import HOURLY_BUDGET
 from executions.models import Execution
 from executions.signals import execution_changed, queue_changed
 from executions.statuses import PENDING, QUEUED, TERMINAL
-from executions.sweep import Sweeper
+from executions.sweep import UNKNOWN_THERE, Sweeper
 from executions.videogen import NotFound, RateLimited, ToolExecution, Unauthorized, VideoGenError
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,8 @@ class Reconciler:
         self._budget = budget.shared
         self._quiet_until = 0.0  # monotonic: no GETs before, since VideoGen said so
         self._sweeper = Sweeper(self._take, pace)
+        self._sweeping: asyncio.Task[None] | None = None
+        self._has_swept = False
 
     def wake(self) -> None:
         """Look again now. Call it from the loop; from a thread through call_soon_threadsafe."""
@@ -147,23 +149,47 @@ class Reconciler:
         return await self._budget.spend()
 
     def _asks(self) -> int:
-        """How many jobs may be asked after now."""
-        return self._budget.ready() if time.monotonic() >= self._quiet_until else 0
+        """How many jobs may be asked after now, one by one: none while the list is asked about all of them."""
+        is_quiet = time.monotonic() < self._quiet_until
+        return 0 if is_quiet or self._sweeping is not None else self._budget.ready()
 
     async def _claim_and_work(self) -> int:
         """How many jobs are worked on now that were not before."""
         free = AT_ONCE - len(self._working)
         if free <= 0:
             return 0
-        if time.monotonic() >= self._quiet_until:
-            await self._sweeper.run_if_due()
         await self._budget.refill()
+        await self._sweep_if_due()
         claimed = await runtime.in_db(leases.claim_due, free, self._asks())
         for execution_id in claimed:
             task = asyncio.create_task(self._guarded(execution_id), name=f"look after {execution_id}")
             self._working.add(task)
             task.add_done_callback(self._done)
         return len(claimed)
+
+    async def _sweep_if_due(self) -> None:
+        """Beside all else: a list may be long, and slow, and starts do not wait for it."""
+        if time.monotonic() < self._quiet_until or self._sweeping is not None:
+            return
+        if self._has_swept:
+            # What the list did not answer for is asked after one by one, before it is asked again.
+            self._has_swept = False
+            return
+        if await self._sweeper.is_due():
+            self._sweeping = asyncio.create_task(self._sweep(), name="sweep")
+
+    async def _sweep(self) -> None:
+        try:
+            await self._sweeper.work()
+        except DatabaseError as error:
+            logger.warning("The database did not answer, sweeping again: %s", error)
+            await asyncio.sleep(1.0)
+        except Exception:
+            logger.exception("A sweep failed; it is done again")
+            await asyncio.sleep(1.0)
+        finally:
+            self._sweeping, self._has_swept = None, True
+            self.wake()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         # Only now the time of the job's next look is known; it may be before the rest's end.
@@ -172,8 +198,9 @@ class Reconciler:
 
     async def drain(self, seconds: float) -> None:
         """Let what is under way finish, for at most so long. What is cut then is found by its lease's end."""
-        if self._working:
-            _, late = await asyncio.wait(self._working, timeout=seconds)
+        working = {*self._working, *filter(None, [self._sweeping])}
+        if working:
+            _, late = await asyncio.wait(working, timeout=seconds)
             for task in late:
                 task.cancel()
             if late:
@@ -220,7 +247,7 @@ class Reconciler:
             await account.heard_error(error)
             await runtime.in_db(self._not_heard, execution, error)
         except TimeoutError:
-            await runtime.in_db(leases.release, execution.pk, asked_at + backoff.delay(execution.attempts))
+            await runtime.in_db(look_again, execution, asked_at + backoff.delay(execution.attempts))
         else:
             await account.heard_well()
             await runtime.in_db(heard, execution, answer, asked_at)
@@ -242,14 +269,8 @@ class Reconciler:
             case NotFound() if now - (execution.accepted_at or now) < YOUNG:
                 note = execution.note
             case NotFound():
-                wait, note = timedelta(minutes=10), "VideoGen no longer knows this job"
-        columns = {
-            "leased_until": None,
-            "next_attempt_at": now + wait,
-            "attempts": execution.attempts + 1,
-            "note": note,
-        }
-        Execution.objects.filter(pk=execution.pk, ended_at=None).update(**columns)
+                wait, note = timedelta(minutes=10), UNKNOWN_THERE
+        look_again(execution, now + wait, note=note)
         if note != execution.note:
             lifecycle.tell(execution)
 
@@ -281,6 +302,24 @@ def schedule(before: Execution, asked_at: datetime) -> None:
         Execution.objects.filter(pk=job.pk).update(
             leased_until=None, next_attempt_at=now + wait, last_heard_at=now, attempts=attempts, note=""
         )
+
+
+def look_again(before: Execution, at: datetime, *, note: str | None = None) -> None:
+    """Set the time of the next look after one in vain; `before` is the job as it was when asked."""
+    with transaction.atomic():
+        job = Execution.objects.select_for_update().get(pk=before.pk)
+        if job.is_terminal:
+            return
+        columns: dict[str, Any] = {
+            "leased_until": None,
+            "next_attempt_at": at,
+            "attempts": job.attempts + 1,
+            "note": job.note if note is None else note,
+        }
+        if job.cancel_requested_at is not None and before.cancel_requested_at is None:
+            # A wish that came while we asked is told at once.
+            columns |= {"next_attempt_at": timezone.now(), "attempts": 0}
+        Execution.objects.filter(pk=job.pk).update(**columns)
 
 
 def park(execution_id: uuid.UUID) -> None:

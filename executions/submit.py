@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from executions import account, backoff, chain, errors, holding, inbox, leases, lifecycle, runtime, tools
@@ -37,6 +37,8 @@ from executions.videogen import (
 
 logger = logging.getLogger(__name__)
 
+# Seconds between tries to write what came of a request; all together they fit into what is left of its lease.
+PAUSES = (0.1, 0.4, 1.0, 2.0, 4.0, 5.0)
 # Without any word from VideoGen about when the limit ends.
 LIMITED = timedelta(seconds=60)
 
@@ -139,15 +141,27 @@ async def send_claimed(execution_id: uuid.UUID) -> None:
     slug, body, failures = request
     observation = await _ask(slug, body, failures)
     try:
-        await runtime.in_db(lifecycle.apply, execution_id, observation)
+        await _keep(execution_id, observation)
     except IntegrityError:
         # An id that another job has already: whatever runs there, it is not known to be this one.
-        lost = seen.AnswerLost(reason="VideoGen answered with the id of another job")
-        await runtime.in_db(lifecycle.apply, execution_id, lost)
+        await _keep(execution_id, seen.AnswerLost(reason="VideoGen answered with the id of another job"))
     else:
         if isinstance(observation, seen.Accepted):
             # A webhook can be faster than the answer that names its job: what waited for it counts now.
             await runtime.in_db(inbox.apply_waiting, observation.remote_id)
+
+
+async def _keep(execution_id: uuid.UUID, observation: seen.Observation) -> None:
+    """Write what came of a request, which nobody else knows: a database that is away for a moment is waited for."""
+    for pause in PAUSES:
+        try:
+            await runtime.in_db(lifecycle.apply, execution_id, observation)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("What came of job %s could not be written yet: %s", execution_id, error)
+            await asyncio.sleep(pause)
+        else:
+            return
+    await runtime.in_db(lifecycle.apply, execution_id, observation)
 
 
 def _begin(execution_id: uuid.UUID) -> tuple[str, dict[str, Any], int] | None:
@@ -195,8 +209,11 @@ def _observation_of(error: VideoGenError, failures: int) -> seen.Observation:
     now = timezone.now()
     match error:
         case RateLimited() if not error.out_of_credits:
-            until = now + (LIMITED if error.retry_after is None else timedelta(seconds=error.retry_after))
-            return seen.NotAccepted(reason="the hourly limit is used up", next_attempt_at=until)
+            wait = LIMITED if error.retry_after is None else timedelta(seconds=error.retry_after)
+            if failures or not wait:
+                # A hint that was no use, or is none: each refused start counts as well, and is written down.
+                wait = max(wait, backoff.delay(failures))
+            return seen.NotAccepted(reason="the hourly limit is used up", next_attempt_at=now + wait)
         case Unauthorized() | Forbidden() | Refused():
             return seen.Refused(error=errors.of_refusal(error), answer=error.raw)
         case Unreachable():

@@ -26,6 +26,10 @@ logger = logging.getLogger(__name__)
 MANY = 4
 # Pages of 200 in one sweep: 12,000 jobs.
 MOST_PAGES = 60
+# After so many pages in a row without a job of ours in flight the rest is asked after one by one.
+BARREN = 3
+# What the note of a job says that VideoGen does not know (any more).
+UNKNOWN_THERE = "VideoGen no longer knows this job"
 # How long the list is not asked for again where the API turned out not to have it.
 ABSENT = 3600.0  # seconds
 # How often somebody looks for jobs that were started elsewhere; more often while an answer is lost.
@@ -58,14 +62,21 @@ class Sweeper:
         self._absent_until = 0.0  # monotonic
         self._looked_at: float | None = None  # monotonic
 
+    async def is_due(self) -> bool:
+        """Whether many jobs are due, or it is time to look for jobs that were started elsewhere."""
+        return await self._is_time() or (self._has_list and await runtime.in_db(many_due))
+
+    async def work(self) -> None:
+        """Sweep. Without a list there are still webhooks of jobs that nobody here knows."""
+        await (self.run() if self._has_list else self._settle())
+
     async def run_if_due(self) -> None:
-        """Sweep when many jobs are due, or when it is time to look for jobs that were started elsewhere."""
-        is_time = await self._is_time()
-        if time.monotonic() >= self._absent_until and (is_time or await runtime.in_db(many_due)):
-            await self.run()
-        elif is_time:
-            # Without a list there are still webhooks of jobs that nobody here knows.
-            await self._settle()
+        if await self.is_due():
+            await self.work()
+
+    @property
+    def _has_list(self) -> bool:
+        return time.monotonic() >= self._absent_until
 
     async def _is_time(self) -> bool:
         if self._looked_at is None:
@@ -74,8 +85,12 @@ class Sweeper:
         return quiet >= IDLE_LOOK or (quiet >= LOST_LOOK and await runtime.in_db(any_lost))
 
     async def run(self) -> int:
-        """Ask for the list until it has answered for every job in flight. Returns the number of calls."""
-        known = await runtime.in_db(in_flight)
+        """Ask for the list until it has answered for every job that is due. Returns the number of calls.
+
+        A job that the list does not have is asked after by itself; it must not lead through all of the account's past.
+        """
+        known, due = await runtime.in_db(in_flight), await runtime.in_db(due_now)
+        barren = 0
         is_first = not await runtime.in_db(elsewhere.has_begun)
         calls, cursor, is_past = 0, None, False
         while calls < MOST_PAGES and await self._take():
@@ -87,10 +102,12 @@ class Sweeper:
                 break
             if is_first and calls == 1:
                 await runtime.in_db(elsewhere.begin, page.items, at=at)
+            barren = 0 if any(each.execution_id in known for each in page.items) else barren + 1
             noted = await runtime.in_db(take_in, page.items, known, at, self._pace, is_past)
             is_past, cursor = noted.reached_past, page.next_cursor
+            is_waited_for = barren < BARREN and not due.isdisjoint(known)
             # Behind a page without anything new there are only older ones.
-            if not cursor or not (known or (noted.fresh and not is_past)):
+            if not cursor or not (is_waited_for or (noted.fresh and not is_past)):
                 break
         await self._settle()
         return calls
@@ -130,6 +147,12 @@ def many_due() -> bool:
 def any_lost() -> bool:
     recent = timezone.now() - timedelta(minutes=10)
     return Execution.objects.filter(status=UNCONFIRMED, ended_at=None, sent_at__gte=recent).exists()
+
+
+def due_now() -> set[str]:
+    """What is to be asked after now, by VideoGen's ids; without what VideoGen said it does not know."""
+    asked = Execution.objects.due(timezone.now()).filter(remote_id__isnull=False).exclude(note=UNKNOWN_THERE)
+    return {str(remote_id) for remote_id in asked.values_list("remote_id", flat=True)}
 
 
 def in_flight() -> dict[str, Known]:

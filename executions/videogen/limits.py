@@ -16,6 +16,9 @@ LONGEST_WAIT = 24 * 60 * 60.0
 # Clocks that differ by no more than this (seconds) are the same: a Date tells whole seconds, and answers take time.
 SAME_CLOCK = 5.0
 
+# A limit that claims to be larger is none.
+MOST_CALLS = 1_000_000_000
+
 _DIGITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 
 
@@ -59,11 +62,7 @@ def rate_limit(headers: Mapping[str, str], now: float) -> RateLimit | None:
     if reset is not None and service_now is not None and abs(service_now - now) > SAME_CLOCK:
         reset += now - service_now
     reset_at = reading.moment(reset)
-    return RateLimit(
-        limit=None if limit is None else int(limit),
-        remaining=None if remaining is None else int(remaining),
-        reset_at=reset_at,
-    )
+    return RateLimit(limit=_count(limit), remaining=_count(remaining), reset_at=reset_at)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -92,6 +91,10 @@ def _digits(value: str | None) -> float | None:
     # A header that was sent twice arrives joined by a comma.
     first = (value or "").split(",")[0].strip()
     return float(first) if _DIGITS.fullmatch(first) else None
+
+
+def _count(number: float | None) -> int | None:
+    return None if number is None else min(int(number), MOST_CALLS)
 
 
 def _http_date(value: str) -> float | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from executions import cancel, lifecycle, runtime, submit
+from executions import cancel, leases, lifecycle, runtime, submit
 from executions import observation as seen
 from executions.models import Event, Execution
 from executions.reconcile import Reconciler
@@ -177,3 +179,43 @@ async def test_a_job_that_is_cancelled_while_it_is_sent_is_stopped_once_its_id_i
     assert now.cancel_noted_at is not None
     there = await service.in_thread(service.ended_there, account, now.remote_id)
     assert there["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "rate_limited", "seconds": 3600},
+        {"kind": "status", "status": 503},
+        {"kind": "not_found"},
+        {"kind": "slow", "seconds": 2.0},
+    ],
+    ids=str,
+)
+async def test_a_wish_that_comes_while_a_look_fails_is_told_next(
+    account: SandboxProcess, ann: Any, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
+) -> None:
+    """The look holds the job, so whoever wished could not tell VideoGen at once; it must not wait for the next look."""
+    job = await service.started()
+    service.order(account, match="GET /v1/tools/executions/*", **fault)
+    await runtime.in_db(
+        Execution.objects.filter(pk=job.pk).update,
+        attempts=7,
+        next_attempt_at=timezone.now(),
+        accepted_at=timezone.now() - timedelta(minutes=5),
+    )
+    client, asking = runtime.client(), asyncio.Event()
+    ask = client.get_execution
+
+    async def wished(*args: Any, **kwargs: Any) -> Any:
+        assert await runtime.in_db(wish, job, ann.pk)
+        asking.set()
+        return await ask(*args, **kwargs)
+
+    monkeypatch.setattr(client, "get_execution", wished)
+    monkeypatch.setattr(leases, "CALL_LIMIT", 0.5)
+    await Reconciler().hurry(job.pk)
+    assert asking.is_set()
+    now = await service.fresh(job)
+    assert now.next_attempt_at is not None
+    assert now.next_attempt_at <= timezone.now()
+    assert (now.attempts, now.leased_until) == (0, None)

@@ -8,10 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from executions import account as standing
-from executions import leases, lifecycle, runtime, submit, tools
+from executions import leases, lifecycle, limits, runtime, submit, tools
 from executions import observation as seen
 from executions.models import Execution, File, Input
 from executions.videogen import VideoGenError
@@ -195,6 +197,59 @@ async def test_a_used_up_limit_puts_the_job_off_until_it_ends(
     await submit.send(job.pk)
     assert len(service.known_there(account, prompt)) == 1
     assert await service.kinds(job) == ["started", "sent", "postponed", "sent", "status"]
+
+
+async def test_a_hint_of_no_time_is_none(account: SandboxProcess) -> None:
+    """Refused starts count as well, and each is written down: to send again at once would never end."""
+    service.order(account, "status", status=429, headers={"Retry-After": "0"}, count=None)
+    job = await service.queued(service.words())
+    for low, high in ((1.5, 2.5), (3.1, 4.9)):
+        await service.new_hour()
+        await service.due_now(job)
+        await submit.send(job.pk)
+        now = await service.fresh(job)
+        assert now.next_attempt_at is not None
+        assert low <= (now.next_attempt_at - timezone.now()).total_seconds() <= high
+
+
+@pytest.mark.parametrize("what", ["limits", "key"])
+async def test_what_is_told_on_the_way_never_costs_the_answer(
+    what: str, account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise OperationalError("the connection is closed")
+
+    limits.forget()
+    monkeypatch.setattr(*((limits, "keep") if what == "limits" else (cache, "get")), away)
+    job = await service.queued(service.words())
+    await submit.send(job.pk)
+    assert (await service.fresh(job)).status == "pending"
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+async def test_an_answer_is_kept_until_the_database_is_back(
+    error: type[Exception], account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VideoGen's id is known nowhere else."""
+    monkeypatch.setattr(submit, "PAUSES", (0.0, 0.0, 0.0))
+    apply, failures = lifecycle.apply, []
+
+    def away(execution_id: Any, observation: seen.Observation) -> bool:
+        if isinstance(observation, seen.Accepted) and len(failures) < 3:
+            failures.append(1)
+            raise error("terminating connection")
+        return apply(execution_id, observation)
+
+    monkeypatch.setattr(lifecycle, "apply", away)
+    job = await service.queued(service.words())
+    await submit.send(job.pk)
+    now = await service.fresh(job)
+    assert (now.status, len(failures)) == ("pending", 3)
+    assert now.remote_id is not None
+
+
+def test_there_is_time_to_keep_an_answer_before_the_lease_ends() -> None:
+    assert leases.CALL_LIMIT + sum(submit.PAUSES) < leases.LEASE.total_seconds()
 
 
 async def test_a_service_that_cannot_be_reached_is_tried_again_later_and_later(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from executions import elsewhere, lifecycle, reconcile, runtime, submit, sweep, tools
+from executions import elsewhere, leases, lifecycle, reconcile, runtime, submit, sweep, tools
 from executions import observation as seen
 from executions.models import Execution, Stranger
 from executions.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED, UNCONFIRMED
@@ -258,6 +260,80 @@ async def test_a_job_started_by_a_script_is_found_and_followed(
             break
     assert [job.remote_id for job in found] == [remote_id]
     assert found[0].status == SUCCEEDED
+
+
+async def test_a_job_that_the_list_lacks_does_not_lead_through_all_of_the_past(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = runtime.client().list_executions
+
+    async def small(**kwargs: Any) -> Any:
+        return await page(**kwargs, limit=1)
+
+    for number in range(8):
+        account.call("POST", "/v1/tools/generate-image", {"prompt": f"of old {number}", "numResults": 1})
+    await runtime.in_db(begun)
+    job = await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}")
+    await submit.send(job.pk)
+    await runtime.in_db(Execution.objects.filter(pk=job.pk).update, remote_id="vg_exec_nowhere")
+    monkeypatch.setattr(runtime.client(), "list_executions", small)
+    sweeper = sweep.Sweeper(service.plenty, reconcile.pace)
+    monkeypatch.setattr(elsewhere, "note", lambda *_, **__: elsewhere.Noted(0, reached_past=True))
+    await runtime.in_db(_due_now)
+    assert await sweeper.run() == sweep.BARREN
+    await runtime.in_db(Execution.objects.filter(pk=job.pk).update, note=sweep.UNKNOWN_THERE)
+    assert await sweeper.run() == 1, "of what is unknown there the list is not asked"
+
+
+async def test_starts_do_not_wait_for_a_list_that_hangs(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+    page = runtime.client().list_executions
+
+    async def hangs(**kwargs: Any) -> Any:
+        asked.set()
+        await may_answer.wait()
+        return await page(**kwargs)
+
+    monkeypatch.setattr(runtime.client(), "list_executions", hangs)
+    monkeypatch.setattr(service, "PATIENCE", leases.CALL_LIMIT / 2)  # a call that hangs is given up after that
+    reconciler = reconcile.Reconciler()
+    with reconciler.listening():
+        working = asyncio.create_task(reconciler.run())
+        await asyncio.wait_for(asked.wait(), 30)
+        job = await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}")
+        waiting = Execution.objects.filter(pk=job.pk, remote_id=None)
+        await runtime.in_reader(service.until, lambda: None if waiting.exists() else True)
+        assert not may_answer.is_set()
+        may_answer.set()
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+        await reconciler.drain(10)
+
+
+async def test_what_the_list_lacks_is_asked_after_one_by_one(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many of them are due at once: the next sweep waits until some have been asked after."""
+    for number in range(sweep.MANY + 1):
+        job = await runtime.in_db(_start, f"pier {number} {uuid.uuid4().hex}")
+        await submit.send(job.pk)
+        await runtime.in_db(
+            Execution.objects.filter(pk=job.pk).update,
+            remote_id=f"vg_exec_nowhere_{number}",
+            accepted_at=earlier(hours=1),
+        )
+    await runtime.in_db(_due_now)
+    reconciler = reconcile.Reconciler()
+    working = asyncio.create_task(reconciler.run())
+    unknown = Execution.objects.filter(note=sweep.UNKNOWN_THERE)
+    await runtime.in_reader(service.until, lambda: unknown.count() == sweep.MANY + 1 or None)
+    working.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
+    await reconciler.drain(10)
 
 
 async def test_without_a_list_each_job_is_asked_after_by_itself(account: Any) -> None:
