@@ -152,10 +152,16 @@ def _withdraw_theirs(person_id: int, actor_id: int) -> None:
 def _withdraw(one: QuerySet[Invitation], actor_id: int) -> bool:
     """One at most. Part of an outer transaction."""
     invitation = one.first()
-    if invitation is None or not one.update(withdrawn_at=timezone.now()):
+    if invitation is None or not _unused(invitation).update(withdrawn_at=timezone.now()):
         return False
     acts.record(ActKind.INVITATION_WITHDRAWN, actor_id=actor_id, subject=invitation, name=invitation.note)
     return True
+
+
+def _unused(invitation: Invitation) -> QuerySet[Invitation]:
+    """It, unless somebody was faster. By columns of its own row alone: PostgreSQL looks at these once more after it has
+    waited for another's update, and at those of a join not."""
+    return Invitation.objects.filter(pk=invitation.pk, used_at=None, withdrawn_at=None)
 
 
 def invitation_of(token: str) -> Invitation | None:
@@ -171,9 +177,7 @@ def join(token: str, username: str, password: str) -> Any:
     try:
         with transaction.atomic():
             invitation = invitation_of(token)
-            if invitation is None or not Invitation.objects.open(now).filter(pk=invitation.pk).update(
-                used_at=now
-            ):
+            if invitation is None or not _unused(invitation).update(used_at=now):
                 raise Refused(gone)
             person = get_user_model().objects.create(
                 username=username,
