@@ -6,11 +6,10 @@ And the database's connections, of which a pool has few: a request that has noth
 
 from __future__ import annotations
 
-import asyncio
 from importlib import import_module
 from typing import IO, Any
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.core.exceptions import RequestAborted
@@ -47,6 +46,14 @@ class _Whole:
         return await self.receive()
 
 
+def _give_back_after_view() -> None:
+    """Close the connections of the request's own thread, once it has done what it may still be in the middle of."""
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = SyncToAsync.context_to_thread_executor.get(context) if context is not None else None
+    if executor is not None:
+        executor.submit(connections.close_all)
+
+
 class Pages(ASGIHandler):
     """Django's own would copy a large body once more, and keep its connection while it streams or when it is dropped."""
 
@@ -54,10 +61,10 @@ class Pages(ASGIHandler):
         body = scope.get(IN_SCOPE)
         try:
             await super().handle(scope, receive if body is None else _Whole(receive, body), send)
-        except asyncio.CancelledError:
-            # The server gave up a view whose client has gone. Its thread may still be in the middle of it: what gives
-            # the connection back waits there for its turn, for as long as that takes.
-            await asyncio.shield(sync_to_async(connections.close_all)())
+        except BaseException:
+            # Most likely the server gave up a view whose client has gone: then the signal that ends a request, and
+            # gives its connection back, does not get through.
+            _give_back_after_view()
             raise
 
     async def send_response(self, response: HttpResponseBase, send: Any) -> None:
