@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.db import connection
@@ -115,7 +115,8 @@ class HistoryPage:
 
     @property
     def is_first(self) -> bool:
-        return self.after is None and self.before is None
+        """Nothing stands before it, by whatever way it was come to."""
+        return not self._found.has_before
 
     @property
     def is_live(self) -> bool:
@@ -131,8 +132,9 @@ class HistoryPage:
     @property
     def here_url(self) -> str:
         """Asked again, the page stands as it stood."""
-        top = self.cards[0].id if self.is_live and self.cards else None
-        return self._url(after=self.after, before=self.before, top=top)
+        if not self.is_first:
+            return self._url(after=self.after, before=self.before)
+        return self._url(top=self.cards[0].id if self.is_live and self.cards else None)
 
     @property
     def fresh_url(self) -> str:
@@ -181,19 +183,18 @@ class HistoryPage:
         if self.is_first and not found.has_after:
             return f"{len(found.ids)} job{'' if len(found.ids) == 1 else 's'}"
         if self.is_filtered:
-            return f"{SIZE} on this page, and more"
+            return f"{len(found.ids)} on this page{', and more' if found.has_after else ''}"
         return f"about {estimate():,} jobs"
 
     @cached_property
     def _found(self) -> Found:
-        found = page(
-            self.asked.filters,
-            self.asked.order,
-            size=SIZE,
-            after=self.after,
-            before=self.before,
-            through=self.top if self.is_live else None,
-        )
+        look = partial(page, self.asked.filters, self.asked.order, size=SIZE)
+        if self.after is None and self.before is None:
+            return look(through=self.top if self.asked.sort == "newest" else None)
+        found = look(after=self.after, before=self.before)
+        if self.before and not found.has_before and len(found.ids) < SIZE:
+            # What stands before it does not fill a page: the first page is shown, as it is.
+            return look()
         return found
 
     def _url(self, **more: Any) -> str:

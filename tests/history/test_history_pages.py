@@ -9,14 +9,18 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import AsyncClient
+from django.test.utils import CaptureQueriesContext
 
 from dashboard import history
+from dashboard.history import HistoryPage
 from executions import lifecycle, runtime
 from executions.models import Event, Execution, SavedFilter
 from executions.models.event import ActKind
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import job
+from tests.history.made import past, write
 
 URL = "/executions/"
 pytestmark = pytest.mark.django_db
@@ -131,6 +135,68 @@ def test_a_page_asked_again_stands_as_it_stood(ann: Browser) -> None:
     job(ann.user, prompt="a newer quay")
     assert "a newer quay" not in text(ann.get(f"{URL}?top={top.pk}"))
     assert "a newer quay" in text(ann.get(URL))
+
+
+def shown(browser: Browser, url: str) -> HistoryPage:
+    page: HistoryPage = browser.get(url).context["page"]
+    return page
+
+
+def ids(page: HistoryPage) -> list[str]:
+    return [card.id for card in page.cards]
+
+
+@pytest.mark.parametrize("view", ["", "view=gallery"])
+def test_back_at_the_newest_the_page_is_live_again(view: str, ann: Browser) -> None:
+    write(*[past(number, created_by=ann.user) for number in range(history.SIZE + 10)])
+    first = shown(ann, f"{URL}?{view}")
+    second = shown(ann, first.next_url)
+    assert (second.is_live, second.fresh_url) == (False, "")
+    back = shown(ann, second.previous_url)
+    assert ids(back) == ids(first)
+    assert back.is_live
+    assert (back.topic, back.fresh_url, back.here_url) == (first.topic, first.fresh_url, first.here_url)
+    assert (back.previous_url, back.next_url) == ("", first.next_url)
+    newer = job(ann.user, prompt="a newer quay")
+    assert "1 new at the top" in text(ann.get(back.fresh_url))
+    assert ids(shown(ann, back.here_url)) == ids(first), "asked again, it stands as it stood"
+    between = shown(ann, second.previous_url)
+    assert not between.is_live, "one has come before it"
+    assert ids(shown(ann, between.previous_url))[0] == str(newer.pk)
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest", "longest"])
+def test_where_fewer_than_a_page_stand_before_it_is_the_first_page(sort: str, ann: Browser) -> None:
+    write(*[past(number, created_by=ann.user, duration=number) for number in range(history.SIZE + 10)])
+    first = shown(ann, f"{URL}?sort={sort}")
+    few = shown(ann, f"{URL}?sort={sort}&before={ids(first)[3]}")
+    assert ids(few) == ids(first)
+    assert few.is_live == first.is_live == (sort == "newest")
+    assert (few.here_url, few.next_url, few.previous_url) == (first.here_url, first.next_url, "")
+    nothing = shown(ann, f"{URL}?sort={sort}&before={ids(first)[0]}")
+    assert ids(nothing) == ids(first)
+
+
+def test_how_many_are_on_the_page_is_counted(ann: Browser) -> None:
+    write(*[past(number, created_by=ann.user) for number in range(history.SIZE + 7)])
+    first = shown(ann, f"{URL}?status=succeeded")
+    assert first.how_many == "50 on this page, and more"
+    last = shown(ann, first.next_url)
+    assert last.how_many == "7 on this page"
+    assert shown(ann, last.previous_url).how_many == first.how_many
+    assert shown(ann, f"{URL}?status=failed").how_many == "0 jobs"
+
+
+def test_all_pages_cost_the_same_few_queries(ann: Browser) -> None:
+    write(*[past(number, created_by=ann.user) for number in range(3 * history.SIZE)])
+    first = shown(ann, URL)
+    second = shown(ann, first.next_url)
+    costs = []
+    for url in (URL, first.next_url, second.previous_url, second.next_url):
+        with CaptureQueriesContext(connection) as asked:
+            ann.get(url)
+        costs.append(len(asked))
+    assert len(set(costs)) == 1, costs
 
 
 # --- the whole as a file ----------------------------------------------------------------------------------
