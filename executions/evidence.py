@@ -11,7 +11,7 @@ import hashlib
 import json
 import uuid
 import zipfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,8 +41,11 @@ chain.json      where the chain of all events ended when this was made
 How to check it. The `text` of an event is what it says; it begins with its position in the chain and the hash of
 the event before it. The SHA-256 of that text (UTF-8) is its `hash`. `{command}` walks the whole
 chain on the server where this was made; the head in chain.json has to be on it, and an anchor that was kept
-elsewhere since proves that nothing was changed.
+elsewhere since proves that nothing was changed. An event that has no `text` was not tied to the chain yet when
+this was made: manifest.json says so.
 """
+# How long somebody else who writes the chain is waited for.
+PATIENCE = 5.0  # seconds
 
 
 @dataclass
@@ -56,14 +59,16 @@ class Evidence:
 
 
 def collect(execution_id: uuid.UUID) -> Evidence:
-    """Read everything that is kept of the job, after what waited was sealed. Raises Execution.DoesNotExist."""
-    sealing.seal_all()
+    """Read everything that is kept of the job, after its events were sealed. Raises Execution.DoesNotExist."""
     job = Execution.objects.select_related("created_by", "cancel_requested_by", "batch").get(pk=execution_id)
     results = job.results.select_related("file").order_by("position")
     files = [
         (result.file, f"media/{result.position + 1:02}{safe_name(result.file.display_name)}")
         for result in results
     ]
+    sealing.seal_these(Event.objects.about("", str(job.pk)), PATIENCE)
+    events = list(_events(job))
+    # Read behind the events: none of them lies beyond it.
     head = links.head()
     last = verifying.last()
     texts = {
@@ -78,7 +83,7 @@ def collect(execution_id: uuid.UUID) -> Evidence:
         ),
         "answers.json": _json({"to_the_start": job.start_answer, "last_told": job.last_answer}),
         **dict(_deliveries(job)),
-        "events.jsonl": b"".join(_events(job)),
+        "events.jsonl": b"".join(_line(event) for event in events),
         "chain.json": _json(
             {
                 "format": links.FORMAT,
@@ -88,7 +93,7 @@ def collect(execution_id: uuid.UUID) -> Evidence:
             }
         ),
     }  # fmt: skip
-    return Evidence(job.pk, texts, files)
+    return Evidence(job.pk, texts, files, list(_unproven(events)))
 
 
 def _job(job: Execution) -> dict[str, Any]:
@@ -130,7 +135,7 @@ def _deliveries(job: Execution) -> Iterator[tuple[str, bytes]]:
             yield f"deliveries/{each.pk}.body", bytes(each.body)
 
 
-def _events(job: Execution) -> Iterator[bytes]:
+def _events(job: Execution) -> Iterator[dict[str, Any]]:
     rows = Event.objects.about("", str(job.pk)).order_by("id")
     people = dict(rows.filter(actor__isnull=False).values_list("actor_id", "actor__username"))
     for position, previous, its_hash, *said in rows.values_list(
@@ -141,7 +146,17 @@ def _events(job: Execution) -> Iterator[bytes]:
         told |= {"previous_hash": previous, "hash": its_hash}
         if position is not None:
             told["text"] = links.text(position, previous, said)
-        yield json.dumps(told, ensure_ascii=False, default=_plain).encode("utf-8", "replace") + b"\n"
+        yield told
+
+
+def _unproven(events: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What is to be said of events that came just now, or while somebody else kept the chain for long."""
+    count = sum(event["position"] is None for event in events)
+    if count:
+        yield (
+            f"events.jsonl: {count} of {len(events)} events {'was' if count == 1 else 'were'} not tied to the chain yet, "
+            "and stand there without a text and a hash. Take the evidence again in some minutes."
+        )
 
 
 def take(execution_id: uuid.UUID, actor_id: int) -> Evidence:
@@ -203,6 +218,10 @@ async def _media(
                     yield pipe.take()
     told = {"name": name, "bytes": size, "sha256": digest.hexdigest(), "id_at_videogen": file.remote_id}
     entries.append(told)
+
+
+def _line(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, default=_plain).encode("utf-8", "replace") + b"\n"
 
 
 def _json(value: Any) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 
 from django.db import DatabaseError, connection, transaction
@@ -11,12 +12,15 @@ from django.db import DatabaseError, connection, transaction
 from executions import runtime
 from executions.ledger.links import COLUMNS, digest, head
 from executions.models import Event
+from executions.models.event import EventQuerySet
 
 logger = logging.getLogger(__name__)
 
 EVERY = 1.0  # seconds
 # Events in one transaction: on SQLite others write between two of these.
 CHUNK = 2000
+# How long to wait before another one who seals is asked again whether it is done.
+PAUSE = 0.05  # seconds
 # PostgreSQL's name for "somebody seals or prunes"; any number that nobody else uses.
 TURN = 0x5275_7368_6573
 
@@ -67,6 +71,16 @@ def seal_all() -> int:
     while sealed := seal(5 * CHUNK):
         done += sealed
     return done
+
+
+def seal_these(events: EventQuerySet, patience: float) -> None:
+    """Until none of these waits. Somebody else who seals or prunes is waited for, so many seconds at most."""
+    until = time.monotonic() + patience
+    while events.unsealed().exists():
+        if not seal(5 * CHUNK):
+            if time.monotonic() >= until:
+                return
+            time.sleep(PAUSE)
 
 
 def take_turn() -> bool:

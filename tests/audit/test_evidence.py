@@ -6,14 +6,19 @@ import asyncio
 import hashlib
 import io
 import json
+import threading
+import time
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection, connections, transaction
 
-from executions import elsewhere, evidence, lifecycle, runtime, submit, tools
-from executions.ledger import links
+from executions import acts, elsewhere, evidence, lifecycle, runtime, submit, tools
+from executions.ledger import links, sealing
 from executions.models import Event, Execution, WebhookDelivery
+from executions.models.event import ActKind
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
 from tests.executions.service import ended_there
@@ -69,6 +74,74 @@ async def test_the_proof_can_be_computed_by_anybody(ann: Browser) -> None:
         assert said[3 + links.COLUMNS.index("kind")] == event["kind"]
     head = told(found, "chain.json")["head"]
     assert head == {"position": events[-1]["position"], "hash": events[-1]["hash"]}
+
+
+def events_of(found: evidence.Evidence) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in found.texts["events.jsonl"].splitlines()]
+
+
+def head_of(found: evidence.Evidence) -> int:
+    position: int = json.loads(found.texts["chain.json"])["head"]["position"]
+    return position
+
+
+def test_another_sealer_is_waited_for(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = iter([False, False, True])
+    monkeypatch.setattr(sealing, "take_turn", lambda: next(turns, True))
+    found = evidence.take(job(ann.user, "refused").pk, ann.user.pk)
+    assert all("text" in event for event in events_of(found))
+    assert found.missing == []
+
+
+@pytest.mark.services
+def test_the_sealer_of_another_process_is_waited_for(ann: Browser) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("on SQLite there is one writer anyway")
+    made = job(ann.user, "refused")
+    is_held = threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                assert sealing.take_turn()
+                is_held.set()
+                time.sleep(0.5)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert is_held.wait(20)
+    found = evidence.take(made.pk, ann.user.pk)
+    thread.join(20)
+    assert all("text" in event for event in events_of(found))
+    assert found.missing == []
+
+
+async def test_events_without_a_proof_are_named(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = await runtime.in_db(job, ann.user, "refused")
+    await runtime.in_db(sealing.seal_all)
+    monkeypatch.setattr(sealing, "take_turn", lambda: False)
+    monkeypatch.setattr(evidence, "PATIENCE", 0.1)
+    found = await pack(ann, made.pk)
+    events = [json.loads(line) for line in found.read("events.jsonl").splitlines()]
+    assert ["text" in event for event in events] == [True, True, True, False]
+    [missing] = told(found, "manifest.json")["missing"]
+    assert missing.startswith("events.jsonl: 1 of 4 events was not tied to the chain yet")
+
+
+def test_no_event_lies_beyond_the_head(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written and sealed while the evidence is collected is within its head, or not in it."""
+    read = evidence._events
+
+    def later(of: Execution) -> Iterator[Any]:
+        acts.record(ActKind.EVIDENCE_TAKEN, actor_id=ann.user.pk, subject=of)
+        sealing.seal_all()
+        return read(of)
+
+    monkeypatch.setattr(evidence, "_events", later)
+    found = evidence.take(job(ann.user, "refused").pk, ann.user.pk)
+    assert events_of(found)[-1]["position"] == head_of(found)
 
 
 async def test_what_cannot_be_had_is_named(ann: Browser) -> None:
