@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
@@ -17,7 +18,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from dashboard import exporting
-from dashboard.audit_words import GROUPS, SOURCES, Row
+from dashboard.audit_words import FOUND_BY_ID, GROUPS, SOURCES, Row
 from dashboard.ledger.query import left_out_of_address
 from executions.models import Event
 from executions.models.event import KINDS, EventQuerySet
@@ -210,10 +211,13 @@ def _day(text: str) -> date | None:
 
 def _object(text: str) -> tuple[str, str]:
     """(type, id) of what was typed: an id or an address that has one, or type:id as the rows' own links have it."""
+    kind, _, wanted = text.partition(":")
+    # Such an id may be a UUID too.
+    if wanted and kind not in FOUND_BY_ID and kind in {each._meta.model_name for each in apps.get_models()}:
+        return kind, wanted
     found = UUID.search(text)
     if found:
         return "", str(uuid.UUID(found[0]))
-    kind, _, wanted = text.partition(":")
     return (kind, wanted) if wanted else ("", text)
 
 

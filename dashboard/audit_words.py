@@ -106,6 +106,8 @@ URLS = {
     "invitation": "people",
     "webhookendpoint": "webhooks",
 }
+# Everything about one of these is found by its id alone.
+FOUND_BY_ID = ("job", "file", "batch", "execution")
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ class Row:
     @property
     def object_key(self) -> str:
         """What the filter for everything about it takes."""
-        if self.object_kind in ("job", "file", "batch", "execution"):
+        if self.object_kind in FOUND_BY_ID:
             return self.object_id
         return f"{self.object_kind}:{self.object_id}" if self.object_id else ""
 

@@ -38,7 +38,8 @@ def record(
         kind=kind,
         source=Source.PERSON if actor_id is not None else Source.SYSTEM,
         actor_id=actor_id,
-        subject_type=type(subject).__name__.lower() if subject is not None else "",
+        # `__class__`: a request's person is a stand-in, which answers with the class of what it stands for.
+        subject_type=subject.__class__.__name__.lower() if subject is not None else "",
         subject_id=str(subject.pk) if subject is not None else "",
         subject_name=(name or (str(subject) if subject is not None else ""))[:200],
         occurred_at=timezone.now(),

@@ -5,20 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import json
+import uuid
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.db import connection
+from django.db.models import UUIDField
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard.audit import COLUMNS, SIZE
-from dashboard.audit_words import ACTS, GROUPS
-from executions import acting, acts
+from dashboard.audit_words import ACTS, GROUPS, Row
+from executions import acting, acts, selecting
 from executions.ledger import sealing, verifying
-from executions.models import Event, Verification
+from executions.models import Event, File, Verification
 from executions.models.event import KINDS, ActKind, FileKind, Kind
+from executions.models.selection import Act
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import file, job
 
@@ -27,6 +33,11 @@ URL = "/audit/"
 
 def rows(answer: Any) -> list[int]:
     return [row.event.pk for row in answer.context["page"].rows]
+
+
+def rows_of(answer: Any) -> list[Row]:
+    found: list[Row] = answer.context["page"].rows
+    return found
 
 
 def did(kind: ActKind, who: Any = None, address: str = "", **told: Any) -> Event:
@@ -100,6 +111,39 @@ def test_everything_about_one_thing(ada: Browser, ann: Browser) -> None:
     assert rows(ada.get(URL, {"object": kept.pk})) == [looked.pk]
     role = did(ActKind.ROLE_CHANGED, ada.user, subject=ann.user, name="ann")
     assert rows(ada.get(URL, {"object": f"user:{ann.user.pk}"})) == [role.pk]
+
+
+# What an act can be about; events of jobs and files have columns for these.
+SUBJECTS = [*apps.get_app_config("executions").get_models(), get_user_model()]
+
+
+@pytest.mark.parametrize("model", [each for each in SUBJECTS if each is not File])
+def test_everything_on_record_is_a_link_that_finds_it(model: Any, ada: Browser) -> None:
+    """Whatever an act is about, and whatever its id looks like."""
+    ids = (uuid.uuid4(), uuid.uuid4()) if isinstance(model._meta.pk, UUIDField) else (7, 77)
+    one, other = (did(ActKind.EXPORTED, ada.user, subject=model(pk=pk), name="x") for pk in ids)
+    first, second = rows_of(ada.get(URL))[1], rows_of(ada.get(URL))[0]
+    assert (first.event, second.event) == (one, other)
+    assert rows(ada.get(URL, {"object": first.object_key})) == [one.pk]
+    assert rows(ada.get(URL, {"object": second.object_key})) == [other.pk]
+    assert f"?object={quote(first.object_key, safe='')}" in ada.get(URL).content.decode()
+
+
+def test_everything_on_record_of_a_selection(ada: Browser, ann: Browser) -> None:
+    made = job(ann.user, "succeeded")
+    selection = selecting.choose([made.pk], Act.DOWNLOAD, user_id=ann.user.pk)
+    ann.get(f"/executions/selections/{selection.pk}/results.zip")
+    event = Event.objects.get(kind=ActKind.EXPORTED)
+    [row] = [each for each in rows_of(ada.get(URL)) if each.event == event]
+    assert row.object_key == f"selection:{selection.pk}"
+    assert rows(ada.get(URL, {"object": row.object_key})) == [event.pk]
+
+
+def test_everything_on_record_of_a_person_who_left(ada: Browser, ann: Browser) -> None:
+    """Who signs out is known to the request by a stand-in, which is no type of its own."""
+    ann.post("/sign-out/")
+    event = Event.objects.get(kind=ActKind.SIGNED_OUT)
+    assert rows(ada.get(URL, {"object": f"user:{ann.user.pk}"})) == [event.pk]
 
 
 def test_days_begin_and_end_by_utc(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
