@@ -10,14 +10,11 @@ from itertools import batched
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
 from executions.models import Event, Rollup, RollupState
-from executions.models.event import Kind
-from executions.models.rollup import ANY_TOOL, ANYBODY, Measure, Period
 from executions.rolling import facts
-from executions.statuses import TERMINAL
 
 # Events in one step: the counts of a step are one transaction.
 STEP, LONG_STEP = 4000, 200_000
@@ -148,23 +145,3 @@ def _given(rows: Sequence[tuple[Any, ...]]) -> tuple[str, list[Any]]:
     return f"VALUES {marks}", [
         adapt(each) if isinstance(each, date) else each for row in rows for each in row
     ]
-
-
-def differences() -> list[str]:
-    """Where the counts and the events that they were counted from disagree, in sentences; none when all is well."""
-    until = state().event_id
-    events = Event.objects.filter(id__lte=until, execution__isnull=False)
-    told = events.aggregate(
-        started=Count("id", filter=Q(kind=Kind.STARTED)),
-        ended=Count("id", filter=Q(kind=Kind.STATUS, to_status__in=TERMINAL)),
-    )
-    wrong = []
-    for measure in (Measure.STARTED, Measure.ENDED):
-        whole = Rollup.objects.filter(measure=measure, person=ANYBODY, tool=ANY_TOOL)
-        for period in Period:
-            counted = whole.filter(period=period).aggregate(sum=Sum("count"))["sum"] or 0
-            if counted != told[measure.value]:
-                wrong.append(
-                    f"{told[measure.value]:,} jobs {measure.value} up to event {until}; by {period.label} {counted:,} are counted."
-                )
-    return wrong

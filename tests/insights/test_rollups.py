@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -13,13 +13,16 @@ import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from executions import histogram, housekeeping, runtime
+from executions.ledger import pruning, sealing, triggers
 from executions.models import Event, Execution, Rollup, RollupState, WebhookDelivery
 from executions.models.delivery import Outcome
 from executions.models.event import Kind, Source
-from executions.rolling import advance
+from executions.models.rollup import Period
+from executions.rolling import advance, checking
 from tests.conftest import People
 from tests.dashboard.work import job
 
@@ -243,6 +246,78 @@ def test_a_check_finds_what_was_missed_and_counting_anew_puts_it_right(people: P
     call_command("rollup", rebuild=True)
     call_command("rollup", check=True)
     assert everything() == right
+
+
+@pytest.fixture
+def pruned(people: People, settings: Any) -> timedelta:
+    """Jobs of today are on record; of those of so long ago only the counts are left."""
+    age = timedelta(days=40)
+    work(people)
+    triggers.drop(connection)
+    QuerySet.update(Event.objects.all(), recorded_at=timezone.now() - age)
+    triggers.install(connection)
+    Execution.objects.update(created_at=timezone.now() - age)
+    work(people)
+    call_command("rollup")
+    sealing.seal_all()
+    settings.AUDIT_RETENTION_DAYS = 30
+    assert pruning.prune()
+    while pruning.sweep():
+        pass
+    return age
+
+
+def test_after_a_pruning_what_is_on_record_is_checked(pruned: timedelta, capsys: Any) -> None:
+    call_command("rollup", check=True)
+    said = capsys.readouterr().out
+    since = (timezone.now() - pruned + timedelta(hours=1)).date() + timedelta(days=1)
+    assert f"Events were pruned: only the counts of jobs started from {since:%-d %B %Y} on" in said
+    assert "These agree" in said
+    assert counted("started") == {"": 8}, "of the last day"
+    Rollup.objects.filter(start__lt=since, period="d").update(count=1)
+    call_command("rollup", check=True)
+
+
+@pytest.mark.parametrize("period", ["d", "w", "m"])
+def test_what_is_on_record_and_wrong_is_found_after_a_pruning(period: str, pruned: timedelta) -> None:
+    last = Rollup.objects.filter(period=period, measure="ended", person=0, tool="").latest("start")
+    Rollup.objects.filter(pk=last.pk).update(count=99)
+    with pytest.raises(CommandError, match="are counted") as caught:
+        call_command("rollup", check=True)
+    assert "puts it right" not in str(caught.value)
+    assert "Events were pruned" in str(caught.value)
+
+
+def test_after_all_was_pruned_there_is_nothing_to_check(
+    people: People, settings: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    work(people)
+    call_command("rollup")
+    sealing.seal_all()
+    settings.AUDIT_RETENTION_DAYS = 1
+    later = timezone.now() + timedelta(days=3)
+    with monkeypatch.context() as patched:
+        patched.setattr(timezone, "now", lambda: later)
+        assert pruning.prune()
+    while pruning.sweep():
+        pass
+    call_command("rollup", check=True)
+    assert "Events were pruned" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("day", "week", "month"),
+    [
+        ("2026-10-05", "2026-10-05", "2026-11-01"),
+        ("2026-10-06", "2026-10-12", "2026-11-01"),
+        ("2026-11-01", "2026-11-02", "2026-11-01"),
+        ("2026-12-31", "2027-01-04", "2027-01-01"),
+        ("2026-01-31", "2026-02-02", "2026-02-01"),
+    ],
+)
+def test_weeks_and_months_are_checked_where_they_are_whole(day: str, week: str, month: str) -> None:
+    found = [checking.first_whole(period, date.fromisoformat(day)).isoformat() for period in Period]
+    assert found == [day, week, month]
 
 
 @pytest.mark.django_db(transaction=True)
