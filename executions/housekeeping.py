@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.utils import timezone
@@ -57,16 +58,32 @@ async def count() -> None:
 
 async def _tidy() -> None:
     while True:
-        try:
-            while await runtime.in_db(deliveries.prune):
-                pass
-            await runtime.in_db(forget_old_rejections)
-            await runtime.in_db(forget_old_keys)
-            await look_after_the_record()
-            await closing.close_due()
-        except Exception:
-            logger.exception("Housekeeping stumbled, and is tried again in an hour")
+        await _each(
+            {
+                "Old deliveries could not be pruned": _prune_deliveries,
+                "Old rejections could not be forgotten": partial(runtime.in_db, forget_old_rejections),
+                "Keys that are not used any more could not be forgotten": partial(
+                    runtime.in_db, forget_old_keys
+                ),
+            }
+        )
+        await look_after_the_record()
+        await _each({"Days could not be closed": closing.close_due})
         await asyncio.sleep(EVERY)
+
+
+async def _each(duties: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
+    """Do these, each by itself: what one fails of is told in its words, and silences none of the others."""
+    for words, duty in duties.items():
+        try:
+            await duty()
+        except Exception:
+            logger.exception("%s, and that is tried again in an hour", words)
+
+
+async def _prune_deliveries() -> None:
+    while await runtime.in_db(deliveries.prune):
+        pass
 
 
 def forget_old_rejections() -> None:
@@ -83,10 +100,22 @@ def forget_old_keys() -> None:
 
 async def look_after_the_record() -> None:
     """Prune what the rule says, tell the head, and now and then walk the chain."""
-    await _walk(pruning.prune)
+    await _each(
+        {
+            "Old events could not be summarized": partial(_walk, pruning.prune),
+            "Events that were summarized could not be deleted": _sweep,
+            "The record's head could not be told": partial(runtime.in_reader, anchors.tell),
+            "The record could not be verified": _verify,
+        }
+    )
+
+
+async def _sweep() -> None:
     while await runtime.in_db(pruning.sweep):
         pass
-    await runtime.in_reader(anchors.tell)
+
+
+async def _verify() -> None:
     last = await runtime.in_reader(verifying.last)
     if last is None or last.at < timezone.now() - VERIFIED_EVERY:
         finding = await _walk(verifying.verify_and_keep)

@@ -51,6 +51,65 @@ async def test_pruning_is_done_by_itself(settings: Any, monkeypatch: pytest.Monk
     assert kinds == ["record pruned"]
 
 
+async def test_an_anchor_that_cannot_be_written_keeps_nobody_from_verifying(
+    settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.AUDIT_ANCHOR_FILE = str(tmp_path / "not mounted" / "anchors")
+    anchors._told.position = 0
+    await runtime.in_db(happen, 3)
+    await runtime.in_db(sealing.seal)
+    await housekeeping.look_after_the_record()
+    assert "The record's head could not be told" in caplog.text
+    kept = await runtime.in_db(lambda: list(Verification.objects.values_list("position", "problem")))
+    assert kept == [(3, "")]
+
+
+DUTIES = {
+    "deliveries.prune": "Old deliveries could not be pruned",
+    "housekeeping.forget_old_rejections": "Old rejections could not be forgotten",
+    "housekeeping.forget_old_keys": "Keys that are not used any more could not be forgotten",
+    "ledger.pruning.prune": "Old events could not be summarized",
+    "ledger.pruning.sweep": "Events that were summarized could not be deleted",
+    "ledger.anchors.tell": "The record's head could not be told",
+    "ledger.verifying.verify_and_keep": "The record could not be verified",
+    "closing.close_due": "Days could not be closed",
+}
+
+
+@pytest.mark.parametrize("broken", DUTIES)
+async def test_no_duty_that_fails_silences_another(
+    broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = dict.fromkeys(DUTIES, 0)
+    asleep = asyncio.Event()
+
+    def fake(name: str) -> Any:
+        def duty(*_: Any, **__: Any) -> Any:
+            done[name] += 1
+            if name == broken:
+                raise OSError("the disk is full")
+            return verifying.Finding(GENESIS, "") if name.endswith("verify_and_keep") else None
+
+        async def later() -> None:
+            duty()
+
+        return later if name == "closing.close_due" else duty
+
+    async def sleep(_: float) -> None:
+        asleep.set()
+        await asyncio.Event().wait()
+
+    for name in DUTIES:
+        monkeypatch.setattr(f"executions.{name}", fake(name))
+    monkeypatch.setattr("executions.housekeeping.asyncio.sleep", sleep)
+    working = asyncio.create_task(housekeeping._tidy())
+    await asyncio.wait_for(asleep.wait(), 30)
+    working.cancel()
+    assert done == dict.fromkeys(DUTIES, 1)
+    assert f"{DUTIES[broken]}, and that is tried again" in caplog.text
+    assert "the disk is full" in caplog.text
+
+
 async def test_a_long_walk_ends_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verifying, "CHUNK", 1)
     monkeypatch.setattr(housekeeping, "BREATH", 600)
