@@ -7,6 +7,7 @@ policy forbids everything, and what could run leaves as a download only; as a pi
 from __future__ import annotations
 
 import asyncio
+import logging
 import mimetypes
 import re
 from collections.abc import AsyncIterator
@@ -27,12 +28,18 @@ from executions.media_types import SVG, UNKNOWN, is_plain, may_be_shown
 from executions.models import File
 from executions.uploads import clean_name
 
+logger = logging.getLogger(__name__)
+
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; sandbox"
 PASSED_ON = ("Content-Length", "Content-Range", "ETag", "Last-Modified")
 
 
 class Missing(Exception):
-    """There is no copy, or it is no longer where it was put."""
+    """There is no copy, it is no longer where it was put, or it cannot be read now."""
+
+
+class _NotThere(Missing):
+    """Where it was put there is nothing."""
 
 
 # --- copies -----------------------------------------------------------------------------------------------
@@ -45,7 +52,7 @@ async def kept(request: HttpRequest, file: File, *, as_download: bool) -> HttpRe
     disposition = _disposition(file, file.kept_type, as_download)
     try:
         return await _kept(request, file.kept_path, file.kept_type, disposition, file.kept_sha256)
-    except Missing:
+    except _NotThere:
         await runtime.in_db(queue.lost, file.pk)
         raise
 
@@ -70,7 +77,10 @@ async def _kept(
     path = store.path(name)
     try:
         size = (await asyncio.to_thread(path.stat)).st_size
-    except OSError:
+    except FileNotFoundError:
+        raise _NotThere from None
+    except OSError as error:
+        logger.error("A copy cannot be read: %s", error)
         raise Missing from None
     headers = _headers(mime, disposition) | {"ETag": f'"{validator}"'}
     if request.headers.get("If-None-Match") == headers["ETag"]:

@@ -132,7 +132,7 @@ def keep_page(wires: Sequence[WireFile], began: datetime, position: int) -> int:
     with transaction.atomic():
         File.objects.bulk_create(new.values(), ignore_conflicts=True)
         if changed:
-            File.objects.bulk_update(changed, [*TOLD, "public_since", "public_until", "public_by"])
+            File.objects.bulk_update(changed, [*TOLD, "public_since", "public_until", "public_by", "gone_at"])
     return len(new)
 
 
@@ -175,6 +175,8 @@ def _differs(file: File, wire: WireFile) -> bool:
             news["public_since"] = timezone.now()
         elif not wire.is_public_preview_enabled and file.public_since is not None:
             news |= {"public_since": None, "public_until": None, "public_by_id": None}
+    if file.gone_at is not None:
+        news["gone_at"] = None  # it is there, whatever was heard before
     for name, value in news.items():
         setattr(file, name, value)
     return bool(news)

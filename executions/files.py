@@ -6,6 +6,7 @@ import asyncio
 import math
 import weakref
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.utils import timezone
 
@@ -17,6 +18,8 @@ from executions.videogen import FileSource, NotFound, VideoGenError
 
 # Seconds that an address must still be good for when it is handed out (CONTRACT section 7).
 MARGIN = 90
+# A 404 for a file this young is not believed (CONTRACT section 5).
+YOUNG = timedelta(minutes=1)
 # Renditions by worth, the first that there is: for whoever wants the file itself.
 BEST = ("download", "preview")
 
@@ -61,7 +64,8 @@ async def _hydrate(remote_id: str) -> WireFile:
     try:
         wire = await runtime.client().hydrate_file(remote_id)
     except NotFound:
-        await runtime.in_db(_note_gone, remote_id)
+        if not await runtime.in_db(note_gone, remote_id):
+            raise NotReady("VideoGen does not know this file yet. Try again in a moment.") from None
         raise Gone("VideoGen no longer has this file.") from None
     except VideoGenError as error:
         await account.heard_error(error)
@@ -70,8 +74,13 @@ async def _hydrate(remote_id: str) -> WireFile:
     return wire
 
 
-def _note_gone(remote_id: str) -> None:
-    File.objects.filter(remote_id=remote_id, gone_at=None).update(gone_at=timezone.now())
+def note_gone(remote_id: str) -> bool:
+    """VideoGen answered that it has no such file. Not believed, and False, of one that we heard of a moment ago."""
+    now = timezone.now()
+    if File.objects.filter(remote_id=remote_id, created_at__gt=now - YOUNG).exists():
+        return False
+    File.objects.filter(remote_id=remote_id, gone_at=None).update(gone_at=now)
+    return True
 
 
 def _usable(file: WireFile, renditions: Sequence[str], margin: float) -> tuple[str, float] | None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError
 from django.utils import timezone
 
-from executions import account, account_walk, budget, library, runtime, uploads
+from executions import account, account_walk, budget, files, library, runtime, uploads
 from executions.keeping.copyist import Copyist
 from executions.models import File
 from executions.models.file import State
@@ -109,7 +109,8 @@ async def look_after(file: File) -> None:
             await budget.shared.spend()
             await runtime.in_db(keep_file, await runtime.client().get_file(file.remote_id))
     except NotFound:
-        await runtime.in_db(_gone, file)
+        if not await runtime.in_db(_gone, file):
+            return
     except VideoGenError as error:
         await account.heard_error(error)
         seconds = (error.retry_after or 60.0) if isinstance(error, RateLimited) else 30.0 * (file.looks + 1)
@@ -127,10 +128,15 @@ async def _ask_after_upload(file: File) -> None:
     await runtime.in_db(uploads.heard, kept, wire)
 
 
-def _gone(file: File) -> None:
+def _gone(file: File) -> bool:
+    """False where that is not believed yet, and asked again."""
+    if not files.note_gone(file.remote_id):
+        _again(file, timezone.now() + files.YOUNG / 6)
+        return False
     failed = {"state": State.FAILED, "problem": "VideoGen no longer has this file."}
-    columns = failed if file.state == State.PROCESSING else {}
-    File.objects.filter(pk=file.pk).update(gone_at=timezone.now(), next_look_at=None, **columns)
+    if file.state == State.PROCESSING:
+        File.objects.filter(pk=file.pk).update(**failed)
+    return True
 
 
 def _again(file: File, at: datetime) -> None:

@@ -57,7 +57,8 @@ def _write(remote_id: str, columns: dict[str, Any]) -> None:
 def _told(wire: WireFile, type_hint: str = "") -> dict[str, Any]:
     """The columns that VideoGen says something about."""
     columns = {name: value for name, value in _columns(wire, type_hint).items() if value not in (None, "")}
-    return {**columns, "updated_at": timezone.now()}
+    # What is told of is there, whatever was heard before.
+    return {**columns, "gone_at": None, "updated_at": timezone.now()}
 
 
 def _columns(wire: WireFile, type_hint: str) -> dict[str, Any]:

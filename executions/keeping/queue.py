@@ -181,11 +181,20 @@ def failed(mine: Keeping, problem: str, *, hopeless: bool = False, patient: bool
     )
 
 
-def lost(file_id: uuid.UUID) -> None:
-    """The copy is not where it was put: it counts as not there, and may be asked for again."""
-    File.objects.filter(pk=file_id).update(
+def lost(file_id: uuid.UUID) -> bool:
+    """The copy is not where it was put: it counts as not there, and may be asked for again. False where it stays noted.
+
+    That is so while VideoGen has the file no more, and this is the only trace of it; and where others are not in
+    their places either: then the folder is away, and comes back.
+    """
+    others = File.objects.filter(kept_at__isnull=False).exclude(pk=file_id)
+    witnesses = [others.order_by("id").first(), others.order_by("-id").first()]
+    if not all(each is not None and store.path(each.kept_path).exists() for each in witnesses):
+        return False
+    forgotten = File.objects.filter(pk=file_id, gone_at=None).update(
         kept_at=None, kept_path="", kept_sha256="", kept_type="", kept_bytes=None, kept_thumbnail=""
     )
+    return bool(forgotten)
 
 
 def sweep_parts() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from executions import lifecycle, submit, tools
 from executions import observation as seen
@@ -70,4 +73,7 @@ def report(execution: Execution, status: str, results: int = 1, error: dict[str,
 
 
 def file(remote_id: str = "", **columns: Any) -> File:
-    return File.objects.create(remote_id=remote_id or f"vg_file_{uuid.uuid4().hex}", **columns)
+    """A file of an hour ago: of one that is new a 404 is not believed."""
+    known_since = {"created_at": timezone.now() - timedelta(hours=1)}
+    remote_id = remote_id or f"vg_file_{uuid.uuid4().hex}"
+    return File.objects.create(remote_id=remote_id, **{**known_since, **columns})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from django.utils import timezone
 
-from executions import library, runtime
+from executions import account_walk, keeper, library, runtime
 from executions.models import Event, File
 from executions.videogen import NotFound
 from tests.dashboard.browsers import Browser, text
@@ -132,3 +133,36 @@ async def test_a_file_that_is_gone_is_said(account: Any, ann: Browser) -> None:
     assert "VideoGen no longer has this file" in text(await ann.aget(f"/files/{made.pk}/"))
     with pytest.raises(NotFound):
         await runtime.client().hydrate_file(made.remote_id)
+
+
+async def test_a_file_that_is_told_of_again_is_there_again(account: Any, ann: Browser) -> None:
+    """A 404 may be another team's key, or a moment: it is not the last word."""
+    made = await ready(account, ann, wav(), "horn.wav")
+    lost = {"gone_at": timezone.now(), "snapshot": {}}
+    await runtime.in_db(File.objects.filter(pk=made.pk).update, **lost)
+    assert (await ann.aget(f"/files/{made.pk}/preview")).status_code == 302
+    assert (await runtime.in_db(File.objects.get, pk=made.pk)).gone_at is None
+
+    await runtime.in_db(File.objects.filter(pk=made.pk).update, **lost)
+    wire = await runtime.client().get_file(made.remote_id)
+    await runtime.in_db(account_walk.keep_page, [wire], timezone.now(), 0)
+    assert (await runtime.in_db(File.objects.get, pk=made.pk)).gone_at is None
+
+
+async def test_a_404_is_not_believed_of_a_file_that_is_new(account: Any, ann: Browser) -> None:
+    new = {"type": "IMAGE", "created_at": timezone.now()}
+    made = await runtime.in_db(file, "vg_file_0000000000000000000001", **new)
+    answer = await ann.aget(f"/files/{made.pk}/preview")
+    assert answer.status_code == 503
+    assert "does not know this file yet" in text(answer)
+    upload = await runtime.in_db(file, "vg_file_0000000000000000000002", state="processing", **new)
+    await keeper.look_after(upload)
+    upload = await runtime.in_db(File.objects.get, pk=upload.pk)
+    assert (upload.state, upload.gone_at) == ("processing", None)
+    assert upload.next_look_at is not None
+    await runtime.in_db(
+        File.objects.filter(pk=upload.pk).update, created_at=timezone.now() - timedelta(minutes=2)
+    )
+    await keeper.look_after(upload)
+    upload = await runtime.in_db(File.objects.get, pk=upload.pk)
+    assert (upload.state, upload.problem) == ("failed", "VideoGen no longer has this file.")

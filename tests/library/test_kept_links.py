@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import hashlib
 import io
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from executions import runtime
 from executions.batching import archive
-from executions.keeping import store
+from executions.keeping import queue, store
 from executions.models import File
 from tests.dashboard.browsers import Browser, text
 from tests.library import keeping
@@ -154,13 +159,62 @@ async def test_a_loss_that_is_first_noticed_now_leads_to_the_copy_at_once(accoun
     assert (await keeping.again(made)).gone_at is not None
 
 
-async def test_a_copy_that_was_removed_by_hand_counts_as_none(account: Any, ann: Browser) -> None:
-    made = await only_here(png(), remote_id="vg_file_that_never_was")
+async def kept_files(*names: str) -> list[File]:
+    """Files with copies, that VideoGen does not answer for."""
+    async with serving(png(), "image/png") as media:
+        return [await keeping.kept(await runtime.in_db(media.file, name)) for name in names]
+
+
+async def test_a_copy_that_was_removed_by_hand_counts_as_none_while_videogen_has_the_file(
+    ann: Browser,
+) -> None:
+    made, _ = await kept_files("vg_file_1", "vg_file_2")
     store.path(made.kept_path).unlink()
-    assert (await ann.aget(f"/files/{made.pk}/preview")).status_code == 404
+    await ann.aget(f"/files/{made.pk}/download")
     assert (await keeping.again(made)).kept_at is None
-    page = text(await ann.aget(f"/files/{made.pk}/"))
-    assert "Nobody kept a copy" in page
+    assert await runtime.in_db(queue.ask, await keeping.again(made), None), "it can be made anew"
+
+
+async def test_a_folder_that_is_away_for_a_moment_loses_no_copy(account: Any, ann: Browser) -> None:
+    """A disk that is not mounted: to look at a page then must not forget where everything is."""
+    gone = await only_here(png(), remote_id="vg_file_that_never_was")
+    there, other = await kept_files("vg_file_2", "vg_file_3")
+    folder = Path(settings.KEEP_FOLDER)
+    away = await asyncio.to_thread(folder.rename, folder.with_name("away"))
+    answer = await ann.aget(f"/files/{gone.pk}/preview")
+    assert answer.status_code == 503
+    assert "our copy of it cannot be read now" in text(answer)
+    for each in (gone, there, other):
+        await ann.aget(f"/files/{each.pk}/download")
+    await asyncio.to_thread(away.rename, folder)
+    for each in (gone, there, other):
+        answer = await ann.aget(f"/files/{each.pk}/download")
+        assert answer.status_code == 200
+        assert hashlib.sha256(await body(answer)).hexdigest() == each.kept_sha256
+
+
+async def test_the_only_trace_of_a_file_is_never_forgotten(account: Any, ann: Browser) -> None:
+    gone = await only_here(png(), remote_id="vg_file_that_never_was")
+    await kept_files("vg_file_2")
+    place = store.path(gone.kept_path)
+    moved = place.rename(place.with_name("moved"))
+    assert (await ann.aget(f"/files/{gone.pk}/preview")).status_code == 503
+    moved.rename(place)
+    assert (await ann.aget(f"/files/{gone.pk}/preview")).status_code == 200
+
+
+async def test_a_copy_that_cannot_be_read_stays_noted(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, _ = await kept_files("vg_file_1", "vg_file_2")
+    stat = Path.stat
+
+    def refuses(path: Path, **options: Any) -> Any:
+        if path.name == Path(made.kept_path).name:
+            raise OSError(errno.EIO, "Input/output error")
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuses)
+    await ann.aget(f"/files/{made.pk}/download")
+    assert (await keeping.again(made)).kept_at is not None
 
 
 async def test_a_batch_archive_takes_the_copy_of_what_videogen_lost() -> None:
@@ -203,7 +257,7 @@ async def test_keeping_is_asked_for_on_the_page_and_its_progress_is_told(ann: Br
 
 async def test_temporary_files_show_when_they_go(ann: Browser) -> None:
     async with serving(png()) as media:
-        made = await runtime.in_db(media.file, scope="TEMPORARY")
+        made = await runtime.in_db(media.file, scope="TEMPORARY", created_at=timezone.now())
         page = text(await ann.aget(f"/files/{made.pk}/"))
         assert "VideoGen keeps it until" in page
         assert "Temporary, may go 23 h" in text(await ann.aget("/files/"))

@@ -16,6 +16,10 @@ from executions.models.event import FileKind
 
 # Seconds that a browser may reuse a redirect; the address behind it is good for much longer then.
 REUSE = 30
+UNREADABLE = (
+    "VideoGen no longer has this file, and our copy of it cannot be read now. "
+    "Try again later, or ask an admin to look after the storage for copies."
+)
 
 
 @require_safe
@@ -41,7 +45,7 @@ async def download(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
         try:
             response = await media_answers.passed_on(request, file)
         except (files.Gone, files.NotReady) as error:
-            return _said(request, error)
+            return _said(request, error, file)
     if response.status_code < 400 and _is_taken(request):
         await sync_to_async(_note_download)(pk, (await request.auser()).pk)
     return response
@@ -65,7 +69,9 @@ async def _shown(request: HttpRequest, pk: uuid.UUID, *renditions: str) -> HttpR
     try:
         url, seconds = await files.signed_url(file, renditions)
     except (files.Gone, files.NotReady) as error:
-        return await _copy(request, file, renditions[0]) or _said(request, error)
+        copy = await _copy(request, file, renditions[0])
+        # That a copy has no picture is no fault of it.
+        return copy or _said(request, error, file if renditions[0] != "thumbnail" else None)
     reuse = REUSE if seconds > 2 * REUSE else 0
     return HttpResponseRedirect(url, headers={"Cache-Control": f"private, max-age={reuse}"})
 
@@ -80,7 +86,9 @@ async def _copy(request: HttpRequest, file: File, rendition: str) -> HttpRespons
         return None
 
 
-def _said(request: HttpRequest, error: files.Gone | files.NotReady) -> HttpResponse:
+def _said(request: HttpRequest, error: files.Gone | files.NotReady, kept: File | None = None) -> HttpResponse:
+    if isinstance(error, files.Gone) and kept is not None and kept.kept_at is not None:
+        return render(request, "503.html", {"reason": UNREADABLE}, status=503)
     if isinstance(error, files.Gone):
         return render(request, "404.html", {"reason": str(error)}, status=404)
     return render(request, "503.html", {"reason": str(error)}, status=503)
