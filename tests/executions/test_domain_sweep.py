@@ -297,7 +297,9 @@ async def test_starts_do_not_wait_for_a_list_that_hangs(
         return await page(**kwargs)
 
     monkeypatch.setattr(runtime.client(), "list_executions", hangs)
-    monkeypatch.setattr(service, "PATIENCE", leases.CALL_LIMIT / 2)  # a call that hangs is given up after that
+    monkeypatch.setattr(
+        service, "PATIENCE", leases.CALL_LIMIT / 2
+    )  # a call that hangs is given up after that
     reconciler = reconcile.Reconciler()
     with reconciler.listening():
         working = asyncio.create_task(reconciler.run())
