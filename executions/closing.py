@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from executions import account, acts, budget, elsewhere, leases, lifecycle, runtime
@@ -103,9 +103,15 @@ async def close(day: date, *, actor_id: int | None = None) -> DayClosing:
 async def close_due() -> None:
     """Close every day whose time has come, and that nobody else is closing."""
     for day in await runtime.in_db(due_days):
-        row = await runtime.in_db(_claim, day)
-        if row is not None:
-            await _close(row, None)
+        try:
+            row = await runtime.in_db(_claim, day)
+            if row is not None:
+                await _close(row, None)
+        except DatabaseError:
+            raise
+        except Exception:
+            # The days after it are none the worse for that.
+            logger.exception("%s could not be closed, and is tried again", day)
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:

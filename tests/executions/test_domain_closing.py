@@ -204,6 +204,26 @@ async def test_a_list_that_cannot_be_read_is_tried_again(account: SandboxProcess
     assert (await in_db(DayClosing.objects.get)).agrees
 
 
+async def test_a_day_that_fails_does_not_hold_up_the_next(
+    account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = await yesterdays(1)
+    days = [last - timedelta(days=1), last]
+    monkeypatch.setattr(closing, "due_days", lambda: days)
+    finish = closing._finish
+
+    def fails(pk: int, *more: Any) -> Any:
+        if DayClosing.objects.get(pk=pk).day == days[0]:
+            raise ValueError("an answer that nobody foresaw")
+        return finish(pk, *more)
+
+    monkeypatch.setattr(closing, "_finish", fails)
+    await closing.close_due()
+    rows = await runtime.in_db(lambda: dict(DayClosing.objects.values_list("day", "closed_at")))
+    assert rows[days[0]] is None
+    assert rows[days[1]] is not None
+
+
 async def test_a_day_that_is_not_over_cannot_be_closed(transactional_db: None) -> None:
     with pytest.raises(closing.CannotClose, match="not over yet"):
         await closing.close(timezone.now().date())
