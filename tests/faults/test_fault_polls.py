@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from executions import runtime
-from executions.models import Execution, WebhookDelivery
+from executions.models import Execution, File, WebhookDelivery
 from executions.models.event import Source
 from executions.reconcile import PACE, Reconciler
 from executions.videogen import Timeouts
@@ -209,6 +209,11 @@ async def test_results_of_another_type_and_files_that_are_gone_are_said(
     assert len((await scenes.row(job)).last_answer["results"]) == 4, "the answer is kept as it came"
     files = await runtime.in_db(lambda: list(final.results.values_list("file_id", flat=True)))
     for file_id in files:
+        new = await ann.aget(f"/files/{file_id}/preview")
+        assert new.status_code == 503, "of a file that is new a 404 is not believed"
+        await runtime.in_db(
+            File.objects.filter(pk=file_id).update, created_at=timezone.now() - timedelta(minutes=2)
+        )
         gone = await ann.aget(f"/files/{file_id}/preview")
         assert gone.status_code == 404
         assert "VideoGen no longer has this file." in text(gone)
