@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 MANY = 4
 # Pages of 200 in one sweep: 12,000 jobs.
 MOST_PAGES = 60
+# Pages that the first sweep of a process reads at least: 1,000 jobs.
+AFTER_A_START = 5
 # After so many pages in a row without a job of ours in flight the rest is asked after one by one.
 BARREN = 3
 # What the note of a job says that VideoGen does not know (any more).
@@ -61,6 +63,8 @@ class Sweeper:
         self._pace = pace
         self._absent_until = 0.0  # monotonic
         self._looked_at: float | None = None  # monotonic
+        # Pages that the next sweep reads whatever is on them: the last one broke off there, or a process that stopped.
+        self._at_least = AFTER_A_START
 
     async def is_due(self) -> bool:
         """Whether many jobs are due, or it is time to look for jobs that were started elsewhere."""
@@ -92,8 +96,11 @@ class Sweeper:
         known, due = await runtime.in_db(in_flight), await runtime.in_db(due_now)
         barren = 0
         is_first = not await runtime.in_db(elsewhere.has_begun)
-        calls, cursor, is_past = 0, None, False
+        calls, cursor, is_past, is_complete = 0, None, False, False
+        at_least = self._at_least
         while calls < MOST_PAGES and await self._take():
+            # Should it end here, the next one comes as far, and a page farther: the list grows at its top.
+            self._at_least = max(at_least, calls + 2)
             page = await self._page(cursor)
             # A start that overtook the call stands in its answer: only what is sent from now on cannot.
             at = timezone.now()
@@ -106,9 +113,13 @@ class Sweeper:
             noted = await runtime.in_db(take_in, page.items, known, at, self._pace, is_past)
             is_past, cursor = noted.reached_past, page.next_cursor
             is_waited_for = barren < BARREN and not due.isdisjoint(known)
-            # Behind a page without anything new there are only older ones.
-            if not cursor or not (is_waited_for or (noted.fresh and not is_past)):
+            # Behind a page without anything new there are only older ones, where the last sweep came to its end.
+            has_more_news = not is_past and (noted.fresh or calls < at_least)
+            is_complete = not cursor or not (is_waited_for or has_more_news)
+            if is_complete:
                 break
+        if is_complete or calls >= MOST_PAGES:
+            self._at_least = 0
         await self._settle()
         return calls
 

@@ -15,7 +15,7 @@ from executions import elsewhere, leases, lifecycle, reconcile, runtime, submit,
 from executions import observation as seen
 from executions.models import Execution, Stranger
 from executions.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED, UNCONFIRMED
-from executions.videogen import ToolExecution
+from executions.videogen import ServerError, ToolExecution
 from tests.executions import service
 from tests.executions.jobs import accepted, fresh, report, sending, story
 
@@ -283,6 +283,29 @@ async def test_a_job_that_the_list_lacks_does_not_lead_through_all_of_the_past(
     assert await sweeper.run() == sweep.BARREN
     await runtime.in_db(Execution.objects.filter(pk=job.pk).update, note=sweep.UNKNOWN_THERE)
     assert await sweeper.run() == 1, "of what is unknown there the list is not asked"
+
+
+async def test_a_sweep_that_broke_off_is_made_up_for(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is new on the pages that were read before; what was not read stands behind them."""
+    await runtime.in_db(begun)
+    monkeypatch.setattr(sweep, "AFTER_A_START", 0)
+    for number in range(5):
+        account.call("POST", "/v1/tools/generate-image", {"prompt": f"script {number}", "numResults": 1})
+    page, fails = runtime.client().list_executions, iter([False, False, True])
+
+    async def small(**kwargs: Any) -> Any:
+        if next(fails, False):
+            raise ServerError("no", status=503)
+        return await page(**kwargs, limit=1)
+
+    monkeypatch.setattr(runtime.client(), "list_executions", small)
+    sweeper = sweep.Sweeper(service.plenty, reconcile.pace)
+    assert await sweeper.run() == 3
+    strangers = Stranger.objects.filter(is_past=False)
+    assert await runtime.in_db(strangers.count) == 2
+    await sweeper.run()
+    assert await runtime.in_db(strangers.count) >= 5
+    assert await sweeper.run() == 1, "that is made up for once"
 
 
 async def test_starts_do_not_wait_for_a_list_that_hangs(
