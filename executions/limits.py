@@ -60,9 +60,9 @@ async def learn() -> None:
         group: told for group, told in runtime.client().limits.items() if _is_news(account, group, told, now)
     }
     if news:
+        await runtime.in_db(keep, account, news)
         for group, told in news.items():
             _told[account, group] = (now, told)
-        await runtime.in_db(keep, account, news)
 
 
 def _is_news(account: str, group: str, told: RateLimit, now: float) -> bool:

@@ -37,8 +37,10 @@ from executions.videogen import (
 
 logger = logging.getLogger(__name__)
 
-# Seconds between tries to write what came of a request; all together they fit into what is left of its lease.
+# Seconds between tries to write what came of a request, and before the end of its lease after which none begins: one
+# may take as long as the pool waits for a connection.
 PAUSES = (0.1, 0.4, 1.0, 2.0, 4.0, 5.0)
+MARGIN = 11.0
 # Without any word from VideoGen about when the limit ends.
 LIMITED = timedelta(seconds=60)
 
@@ -139,29 +141,35 @@ async def send_claimed(execution_id: uuid.UUID) -> None:
     if request is None:
         return
     slug, body, failures = request
+    until = asyncio.get_running_loop().time() + leases.LEASE.total_seconds() - MARGIN
     observation = await _ask(slug, body, failures)
     try:
-        await _keep(execution_id, observation)
+        await _keep(execution_id, observation, until)
     except IntegrityError:
         # An id that another job has already: whatever runs there, it is not known to be this one.
-        await _keep(execution_id, seen.AnswerLost(reason="VideoGen answered with the id of another job"))
+        lost = seen.AnswerLost(reason="VideoGen answered with the id of another job")
+        await _keep(execution_id, lost, until)
     else:
         if isinstance(observation, seen.Accepted):
             # A webhook can be faster than the answer that names its job: what waited for it counts now.
             await runtime.in_db(inbox.apply_waiting, observation.remote_id)
 
 
-async def _keep(execution_id: uuid.UUID, observation: seen.Observation) -> None:
-    """Write what came of a request, which nobody else knows: a database that is away for a moment is waited for."""
-    for pause in PAUSES:
+async def _keep(execution_id: uuid.UUID, observation: seen.Observation, until: float) -> None:
+    """Write what came of a request, which nobody else knows: a database that is away for a moment is waited for.
+
+    `until` is the loop's time after which that is no longer ours to do: the lease has ended.
+    """
+    for pause in (*PAUSES, None):
         try:
             await runtime.in_db(lifecycle.apply, execution_id, observation)
         except (OperationalError, InterfaceError) as error:
+            if pause is None or asyncio.get_running_loop().time() + pause > until:
+                raise
             logger.warning("What came of job %s could not be written yet: %s", execution_id, error)
             await asyncio.sleep(pause)
         else:
             return
-    await runtime.in_db(lifecycle.apply, execution_id, observation)
 
 
 def _begin(execution_id: uuid.UUID) -> tuple[str, dict[str, Any], int] | None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from executions import account as standing
@@ -217,6 +218,20 @@ def test_the_budget_flows_in_with_time_and_a_clock_that_steps_back_stops_it_for_
     now += timedelta(seconds=10)
     assert budget.draw(500, 3600, 100) == 10
     assert CallBudget.objects.count() == 1
+
+
+async def test_what_could_not_be_kept_is_kept_with_the_next_answer(
+    account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That nothing is left is told in the same words by each answer of that hour."""
+    await service.new_hour()
+    told_now = {Group.TOOLS: told(0)}
+    monkeypatch.setattr(type(runtime.client()), "limits", property(lambda _: told_now))
+    with monkeypatch.context() as broken, pytest.raises(OperationalError):
+        broken.setattr(limits, "keep", lambda *_: (_ for _ in ()).throw(OperationalError("away")))
+        await limits.learn()
+    await limits.learn()
+    assert (await runtime.in_db(limits.starts)).remaining == 0
 
 
 async def test_a_refused_call_tells_its_limit_too(account: SandboxProcess) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -248,8 +249,27 @@ async def test_an_answer_is_kept_until_the_database_is_back(
     assert now.remote_id is not None
 
 
+async def test_an_answer_is_not_kept_after_the_lease_has_ended(
+    account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker may have said by then that nothing is known of it."""
+    tries = []
+
+    def away(*_: Any) -> bool:
+        tries.append(1)
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(lifecycle, "apply", away)
+    now = asyncio.get_running_loop().time()
+    for until, count in ((now - 1, 1), (now + 0.3, 2)):
+        tries.clear()
+        with pytest.raises(OperationalError):
+            await submit._keep(uuid.uuid4(), seen.AnswerLost(reason="cut"), until)
+        assert len(tries) == count
+
+
 def test_there_is_time_to_keep_an_answer_before_the_lease_ends() -> None:
-    assert leases.CALL_LIMIT + sum(submit.PAUSES) < leases.LEASE.total_seconds()
+    assert leases.LEASE.total_seconds() > leases.CALL_LIMIT + submit.MARGIN
 
 
 async def test_a_service_that_cannot_be_reached_is_tried_again_later_and_later(
