@@ -178,7 +178,8 @@ def confirm_cancel(request: HttpRequest, pk: uuid.UUID, wish: uuid.UUID) -> Http
         "batch": batch_card(batch, cards.audience(request.user, batch.created_by_id)),
         "wish": found,
         "lines": cancel_lines(request.user, found),
-        "left": piecewise.left(found) if found.done_at else 0,
+        "left": piecewise.left(found),
+        "is_under_way": piecewise.is_under_way(found),
     }
     return render(request, "batches/cancel.html", context)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connections
+from django.utils import timezone
 
 from executions import lifecycle, piecewise, selecting
 from executions import observation as seen
@@ -143,6 +144,8 @@ def test_what_broke_off_is_told_and_can_be_finished(
     monkeypatch.setitem(selecting.ACTS, Act(act), breaks)
     with pytest.raises(OperationalError):
         ann.post(url, {"reason": "the wrong file"})
+    assert "It is under way: 3 of 5 are left." in text(ann.get(url)), "nobody knows yet that it broke off"
+    Selection.objects.update(done_at=timezone.now() - piecewise.SILENCE)
     page = text(ann.get(url))
     assert "It broke off: 3 of 5 are left." in page
     assert page.count("not done yet") == 3
