@@ -107,7 +107,7 @@ class LimitedRequest(WebRequest):
 
     def break_off(self) -> None:
         """End an answer that is not complete, so that nobody takes it for the whole."""
-        if self.channel is None:
+        if self.finished or self.channel is None:
             return
         if self.brake is not None:
             self.brake.release()
@@ -156,17 +156,17 @@ class Server(daphne.server.Server):
             task = asyncio.current_task()
             assert task is not None
             self.running.add(task)
-            has_begun = False
+            is_in_the_middle = False
 
             async def noted(message: dict[str, Any]) -> None:
-                nonlocal has_begun
-                has_begun = has_begun or message["type"] == "http.response.start"
+                nonlocal is_in_the_middle
+                is_in_the_middle = message["type"] == "http.response.start" or message.get("more_body", False)
                 await send(message)
 
             try:
                 await application(scope, receive, noted)
             except Exception as error:
-                if not has_begun:
+                if not is_in_the_middle:
                     raise
                 # daphne would stumble over it, and leave the client waiting.
                 _tell_of(error, scope["path"])

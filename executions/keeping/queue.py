@@ -23,6 +23,8 @@ CLAIM = timedelta(seconds=90)
 FIRST, LONGEST = 5.0, 3600.0  # seconds until it is tried again
 # A copy that VideoGen has not let us make for so long is given up; a person may ask again.
 PATIENCE = timedelta(days=1)
+# Other copies that are looked for where one is missing.
+WITNESSES = 20
 # Where every file is kept: how many at most wait at a time. Each may cost a call that the links of pages need too.
 WAITING = 20
 
@@ -184,12 +186,17 @@ def failed(mine: Keeping, problem: str, *, hopeless: bool = False, patient: bool
 def lost(file_id: uuid.UUID) -> bool:
     """The copy is not where it was put: it counts as not there, and may be asked for again. False where it stays noted.
 
-    That is so while VideoGen has the file no more, and this is the only trace of it; and where others are not in
-    their places either: then the folder is away, and comes back.
+    That is so while VideoGen has the file no more, and this is the only trace of it; and where the folder is away, and
+    will come back: then neither the place of this one is there nor any other copy.
     """
-    others = File.objects.filter(kept_at__isnull=False).exclude(pk=file_id)
-    witnesses = [others.order_by("id").first(), others.order_by("-id").first()]
-    if not all(each is not None and store.path(each.kept_path).exists() for each in witnesses):
+    file = File.objects.filter(pk=file_id, kept_at__isnull=False, gone_at=None).first()
+    if file is None:
+        return False
+    others = File.objects.filter(kept_at__isnull=False).exclude(pk=file_id).order_by("-id")
+    is_there = store.path(file.kept_path).parent.exists() or any(
+        store.path(path).exists() for path in others.values_list("kept_path", flat=True)[:WITNESSES]
+    )
+    if not is_there:
         return False
     forgotten = File.objects.filter(pk=file_id, gone_at=None).update(
         kept_at=None, kept_path="", kept_sha256="", kept_type="", kept_bytes=None, kept_thumbnail=""

@@ -180,7 +180,9 @@ async def test_what_cannot_be_had_is_named_and_the_rest_is_delivered(
     batch = await made(people, account, worker, 2)
     first = (await runtime.in_db(planning.jobs, batch))[0]
     file = (await runtime.in_db(Result.objects.select_related("file").get, execution=first)).file
-    await runtime.in_db(File.objects.filter(pk=file.pk).update, remote_id="vg_file_gone", snapshot={})
+    known_since = timezone.now() - timedelta(hours=1)  # of a file that is new a 404 is not believed
+    gone = {"remote_id": "vg_file_gone", "snapshot": {}, "created_at": known_since}
+    await runtime.in_db(File.objects.filter(pk=file.pk).update, **gone)
 
     found = await zipped(batch)
 

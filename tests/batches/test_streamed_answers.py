@@ -26,6 +26,9 @@ async def application(scope, receive, send):
         await send({"type": "http.response.body", "body": b"small"})
         return
     await send({"type": "http.response.start", "status": 200, "headers": []})
+    if scope["path"] == "/after":
+        await send({"type": "http.response.body", "body": b"whole"})
+        raise RuntimeError("cleaning up failed")
     if scope["path"] == "/broken":
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
         raise RuntimeError("the other half is lost")
@@ -119,6 +122,19 @@ def test_an_answer_that_breaks_off_is_cut_and_the_next_one_too(streaming: Stream
         assert b"half" in received
         assert not received.endswith(b"0\r\n\r\n"), "it does not look complete"
     eventually(lambda: streaming.log.read_text().count("RuntimeError: the other half is lost") == 2)
+
+
+def test_an_answer_that_was_whole_is_not_cut_for_what_fails_after_it(streaming: Streaming) -> None:
+    with streaming.ask("/after") as client:
+        received = b""
+        while not received.endswith(b"0\r\n\r\n"):
+            received += client.recv(65536)
+        assert b"whole" in received
+        client.sendall(b"GET /small HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b"small" in client.recv(65536), "the connection goes on"
+    eventually(lambda: "RuntimeError: cleaning up failed" in streaming.log.read_text())
+    assert "broke off" not in streaming.log.read_text()
+    assert "AttributeError" not in streaming.log.read_text()
 
 
 def test_to_a_client_for_whom_the_end_is_the_connections_end_it_is_reset(streaming: Streaming) -> None:

@@ -175,6 +175,19 @@ async def test_a_copy_that_was_removed_by_hand_counts_as_none_while_videogen_has
     assert await runtime.in_db(queue.ask, await keeping.again(made), None), "it can be made anew"
 
 
+@pytest.mark.parametrize("missing", [("vg_file_1",), ("vg_file_1", "vg_file_3"), ("vg_file_1", "vg_file_2", "vg_file_3")])  # fmt: skip
+async def test_what_was_removed_can_be_made_anew_however_much_it_is(
+    missing: tuple[str, ...], ann: Browser
+) -> None:
+    made = await kept_files("vg_file_1", "vg_file_2", "vg_file_3")
+    gone = [each for each in made if each.remote_id in missing]
+    for each in gone:
+        store.path(each.kept_path).unlink()
+    for each in gone:
+        await ann.aget(f"/files/{each.pk}/download")
+        assert await runtime.in_db(queue.ask, await keeping.again(each), None)
+
+
 async def test_a_folder_that_is_away_for_a_moment_loses_no_copy(account: Any, ann: Browser) -> None:
     """A disk that is not mounted: to look at a page then must not forget where everything is."""
     gone = await only_here(png(), remote_id="vg_file_that_never_was")
