@@ -1,7 +1,10 @@
 // What makes choosing quicker: voices that can be searched and heard, faces that move, rows that repeat.
 // Everything here is added to a form that works without it.
 
-const token = () => document.querySelector('#csrf [name=csrfmiddlewaretoken]').value
+import { call } from './session.js'
+import { tell } from './trouble.js'
+
+const UNHEARD = 'This voice cannot be heard just now.'
 const player = new Audio()
 const ASKS = 30 // how often a sample that is being made is asked for
 let playing = null // the button of the voice that is heard
@@ -42,20 +45,24 @@ async function listen(button) {
   try {
     const url = await sampleOf(button)
     if (playing !== button) return
+    if (!url) return quiet()
     player.src = url
-    await player.play()
+    await player.play().catch(() => { throw new Error(UNHEARD) })
     if (playing === button) button.dataset.state = 'playing'
   } catch (problem) {
-    if (playing === button) quiet()
-    say(problem.message)
+    if (playing !== button) return // another one is to be heard by now
+    quiet()
+    tell(problem.message)
   }
 }
 
+// Its address; or null, and what is wrong was said.
 async function sampleOf(button, patience = ASKS) {
-  const answer = await fetch(button.dataset.listen, { method: 'POST', headers: { 'X-CSRFToken': token() } })
+  const answer = await call(button.dataset.listen, { method: 'POST' })
+  if (!answer) return null
   const told = await answer.json().catch(() => ({}))
   if (answer.status === 200) return told.url
-  if (answer.status !== 202 || patience <= 0) throw new Error(told.error ?? 'This voice cannot be heard just now.')
+  if (answer.status !== 202 || patience <= 0) throw new Error(told.error ?? UNHEARD)
   if (document.getElementById('board')) {
     await ended(told.job)
     return sampleOf(button, patience - ASKS / 2)
@@ -81,11 +88,6 @@ function ended(job) {
     watch.observe(document.body, { childList: true, subtree: true })
     look()
   })
-}
-
-function say(words) {
-  const trouble = document.getElementById('trouble')
-  if (trouble) trouble.textContent = words
 }
 
 player.addEventListener('ended', quiet)

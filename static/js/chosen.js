@@ -7,6 +7,9 @@ let last = null // the box that was ticked before
 function count() {
   const number = boxes().filter((box) => box.checked).length
   form.querySelector('[data-count]').textContent = number || ''
+  const isTooMany = number > Number(form.dataset.most)
+  form.querySelector('[data-too-many]').hidden = !isTooMany
+  form.querySelectorAll('button:not([type=reset])').forEach((button) => { button.disabled = isTooMany })
 }
 
 document.addEventListener('click', (event) => {

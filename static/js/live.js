@@ -1,6 +1,8 @@
 // Live updates: takes each message of the socket apart, says how the connection stands, asks when it is down.
 // The socket itself is htmx's (hx-ext="ws" on the body); every fragment names its own target.
 
+import './session.js' // it hears of every answer first
+
 const body = document.body
 const ASK_EVERY = 4000 // ms, while the socket is down
 const regions = '[data-region]' // they refetch what they show
@@ -91,11 +93,7 @@ body.addEventListener('htmx:wsBeforeMessage', (event) => {
 
 body.addEventListener('htmx:beforeSwap', (event) => {
   const { requestConfig, xhr } = event.detail
-  if (new URL(xhr.responseURL, location).pathname === body.dataset.signIn) {
-    // The session is over: a sign-in page must not land inside this one.
-    event.detail.shouldSwap = false
-    location.reload()
-  } else if (requestConfig.elt.matches?.(answers) && event.detail.shouldSwap) {
+  if (requestConfig.elt.matches?.(answers) && event.detail.shouldSwap) {
     event.detail.shouldSwap = false
     apply(xhr.response)
   } else if (requestConfig.elt.matches?.(regions) && event.detail.shouldSwap && saysTheSame(requestConfig.elt, xhr.response)) {

@@ -1,9 +1,12 @@
 // Files for a form: chosen in a dialog over the library, or dropped, pasted or picked from the disk and uploaded on the way.
 
+import { call } from './session.js'
+import { tell } from './trouble.js'
 import { Upload } from './upload.js'
 
 const dialog = document.getElementById('picker')
 const uploads = new Set() // those under way
+const isUploading = () => [...uploads].some((upload) => upload.field.isConnected) // one whose form was left holds up nobody
 const WORDS = { IMAGE: 'image/', VIDEO: 'video/', AUDIO: 'audio/' }
 
 const fieldOf = (element) => element.closest?.('[data-files]')
@@ -12,11 +15,6 @@ const chosen = (field) => field.querySelectorAll('.choices input:checked')
 
 function dress() {
   document.querySelectorAll('.sources[hidden]').forEach((part) => { part.hidden = false })
-}
-
-function say(words) {
-  const trouble = document.getElementById('trouble')
-  if (trouble) trouble.textContent = words
 }
 
 function settled(field) {
@@ -31,6 +29,7 @@ function choose(field, tile) {
   const input = known ?? tile.querySelector('input')
   if (most(field) === 1) chosen(field).forEach((other) => { other.checked = false })
   input.checked = true
+  input.defaultChecked = false // by the person, and not sent yet
   keepWithin(field, input)
   settled(field)
 }
@@ -42,7 +41,7 @@ function keepWithin(field, input) {
     return true
   }
   input.checked = false
-  say(`At most ${most(field)} files.`)
+  tell(`At most ${most(field)} files.`)
   return false
 }
 
@@ -50,8 +49,9 @@ function keepWithin(field, input) {
 
 async function browse(button) {
   const field = fieldOf(button)
-  const answer = await fetch(button.dataset.browse, { headers: { 'HX-Request': 'true' } }).catch(() => null)
-  if (!answer?.ok) return say('The library could not be read just now.')
+  const answer = await call(button.dataset.browse, { headers: { 'HX-Request': 'true' } })
+  if (!answer) return
+  if (!answer.ok) return tell('The library could not be read just now.')
   dialog.innerHTML = await answer.text()
   htmx.process(dialog)
   dialog.dataset.field = field.id
@@ -85,7 +85,7 @@ function picked(input) {
 function take(field, files) {
   const media = field.dataset.media.split(' ').filter(Boolean)
   for (const file of files) {
-    if (media.length && file.type && !media.some((kind) => file.type.startsWith(WORDS[kind]))) say(`“${file.name}” does not fit here.`)
+    if (media.length && file.type && !media.some((kind) => file.type.startsWith(WORDS[kind]))) tell(`“${file.name}” does not fit here.`)
     else upload(field, file)
   }
 }
@@ -109,14 +109,19 @@ function upload(field, file) {
     bar.hidden = now.state === 'failed'
     tile.toggleAttribute('data-failed', now.state === 'failed')
     name.textContent = now.state === 'failed' ? now.problem : STEPS[now.state] ?? now.name
-    act.textContent = now.canRetry ? 'Try again' : 'Cancel'
-    act.hidden = !now.canRetry && !now.canCancel
+    act.textContent = now.canRetry ? 'Try again' : now.canCancel ? 'Cancel' : 'Remove'
+    act.hidden = now.state === 'ready'
     if (now.canRetry) uploads.delete(now)
     else if (now.state === 'ready') arrived(field, tile, now)
     else uploads.add(now)
   }
   const upload = new Upload(file, { url: field.dataset.to, statesUrl: field.dataset.states, tell: show })
-  act.addEventListener('click', () => { upload.canRetry ? upload.start() : upload.cancel() })
+  upload.field = field
+  act.addEventListener('click', () => {
+    if (upload.canRetry) upload.start()
+    else if (upload.canCancel) upload.cancel()
+    else upload.forget()
+  })
   upload.start()
 }
 
@@ -124,10 +129,11 @@ function upload(field, file) {
 async function arrived(field, tile, upload) {
   const url = new URL(field.querySelector('[data-browse]').dataset.browse, location)
   url.searchParams.set('id', upload.answer.remote_id)
-  const answer = await fetch(url).catch(() => null)
+  const answer = field.isConnected ? await call(url) : null
   uploads.delete(upload)
   tile.remove()
-  if (!answer?.ok) return say('It was uploaded. Find it in the library.')
+  if (!field.isConnected || (answer && !answer.ok)) tell(`“${upload.name}” was uploaded. Find it in the library.`)
+  if (!field.isConnected || !answer?.ok) return
   const holder = document.createElement('template')
   holder.innerHTML = await answer.text()
   choose(field, holder.content.firstElementChild)
@@ -184,16 +190,16 @@ document.addEventListener('paste', (event) => {
 })
 
 document.body.addEventListener('htmx:beforeRequest', (event) => {
-  if (event.detail.elt.id !== 'composer' || !uploads.size) return
+  if (event.detail.elt.id !== 'composer' || !isUploading()) return
   event.preventDefault()
-  say('A file is still being uploaded. Start when it is there.')
+  tell('A file is still being uploaded. Start when it is there.')
 })
 
 // A form without htmx.
 document.addEventListener('submit', (event) => {
-  if (event.target.id !== 'composer' || event.target.hasAttribute('hx-post') || !uploads.size) return
+  if (event.target.id !== 'composer' || event.target.hasAttribute('hx-post') || !isUploading()) return
   event.preventDefault()
-  say('A file is still being uploaded. Go on when it is there.')
+  tell('A file is still being uploaded. Go on when it is there.')
 })
 
 document.body.addEventListener('htmx:afterSwap', dress)

@@ -1,9 +1,11 @@
 // Uploads one file: asks first whether it can be taken, sends its bytes, then follows it until it can be used.
 // No page is known here; upload-page.js shows it, and a form may do so as well.
 
+import { renew } from './session.js'
+
 const ASK_EVERY = [1000, 1500, 2000, 3000, 5000] // ms between questions about a file in the making
 const HEAD = 4096 // bytes that tell what a file is
-const SESSION_OVER = 'You are signed out. Reload the page, sign in, and upload it again.'
+const SESSION_OVER = 'You are signed out. Sign in in another tab, then try again.'
 const UNREACHED = 'Rushes could not be reached. Try again.'
 
 export class Upload {
@@ -52,7 +54,12 @@ export class Upload {
     this.change({ problem: 'Cancelled.' })
   }
 
-  send(query, body, isWhole) {
+  // VideoGen has it, and prepares it: nobody here waits for it any more.
+  forget() {
+    if (this.state === 'processing') this.change({ state: 'cancelled', problem: '' })
+  }
+
+  send(query, body, isWhole, isAgain = false) {
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest()
       this.request = request
@@ -70,6 +77,8 @@ export class Upload {
         try { answer = JSON.parse(request.responseText) } catch { /* a page, or nothing */ }
         if (answer && request.status < 300) resolve(answer)
         else if (answer?.error) reject(new Error(answer.error))
+        // Whoever signed in anew in another tab has another token.
+        else if (request.status === 403 && !isAgain) renew().then((isFresh) => isFresh ? this.send(query, body, isWhole, true) : Promise.reject(new Error(SESSION_OVER))).then(resolve, reject)
         else if (request.status < 400 || request.status === 403) reject(new Error(SESSION_OVER))
         else if (request.status === 413) reject(new Error('The file is too large.'))
         else if (request.status === 507) reject(new Error('The server has no room for the file just now.'))
@@ -85,7 +94,7 @@ export class Upload {
       try {
         const answer = await fetch(`${this.statesUrl}?id=${this.answer.id}`, { headers: { Accept: 'application/json' } })
         const found = answer.ok && !answer.redirected ? (await answer.json()).files[0] : null
-        if (found) this.change({ answer: found, state: found.state, problem: found.problem })
+        if (found && this.state === 'processing') this.change({ answer: found, state: found.state, problem: found.problem })
       } catch { /* asked again */ }
     }
   }

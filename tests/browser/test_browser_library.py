@@ -196,6 +196,66 @@ def test_the_library_goes_on_as_one_scrolls(browse: Opener, site: Site) -> None:
     expect(plain.locator(".tile").first).to_contain_text(f"{mark} 071")
 
 
+def _many(site: Site, count: int) -> str:
+    """Files that nothing was made of, under a name of their own."""
+    mark = uuid.uuid4().hex[:8]
+    site.manage(
+        "from executions.models import File\n"
+        f"for n in range({count}): File.objects.create(remote_id=f'vg_file_{mark}_{{n:024}}', type='AUDIO', "
+        f"display_name=f'{mark} {{n:03}}', scope='GLOBAL')"
+    )
+    return mark
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_bar_of_the_chosen_fits_on_a_phone(theme: str, browse: Opener, site: Site) -> None:
+    page = browse(f"/files/?q={_many(site, 3)}", viewport=PHONE, color_scheme=theme)
+    for box in page.locator(".pick input").all():
+        box.check()
+    bar = page.locator("#chosen")
+    expect(bar.get_by_role("status")).to_have_text("3 chosen", use_inner_text=True)
+    parts = bar.locator("p, button")
+    expect(parts).to_have_count(4)
+    for part in parts.all():
+        expect(part).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+@pytest.mark.parametrize(
+    ("act", "said"), [("Keep copies", "400 will be copied."), ("Run a tool on these", "(400 chosen)")]
+)
+def test_more_files_than_an_address_can_name_are_sent(
+    act: str, said: str, browse: Opener, site: Site
+) -> None:
+    page = browse(f"/files/?q={_many(site, 400)}")
+    tiles = page.locator(".tile")
+    for count in (*range(48, 400, 48), 400):
+        expect(tiles).to_have_count(count)
+        if count < 400:
+            page.locator(".older").scroll_into_view_if_needed()
+    boxes = page.locator(".pick input")
+    boxes.first.check()
+    boxes.last.click(modifiers=["Shift"])
+    bar = page.locator("#chosen")
+    expect(bar.get_by_role("status")).to_have_text("400 chosen", use_inner_text=True)
+    bar.get_by_role("button", name=act).click()
+    expect(page.get_by_text(said)).to_be_visible()
+
+
+def test_more_than_can_be_sent_at_once_is_said_before(browse: Opener, site: Site) -> None:
+    page = browse(f"/files/?q={_many(site, 3)}")
+    bar, boxes = page.locator("#chosen"), page.locator(".pick input")
+    bar.evaluate("(form) => { form.dataset.most = '2' }")
+    for box in boxes.all():
+        box.check()
+    expect(bar.get_by_role("status")).to_have_text("3 chosen; at most 500 at once", use_inner_text=True)
+    for label in ("Keep copies", "Run a tool on these"):
+        expect(bar.get_by_role("button", name=label)).to_be_disabled()
+    boxes.first.uncheck()
+    expect(bar.get_by_role("status")).to_have_text("2 chosen", use_inner_text=True)
+    expect(bar.get_by_role("button", name="Keep copies")).to_be_enabled()
+
+
 def test_a_player_left_open_over_an_expiry_plays_on(
     browse: Opener, sandbox: SandboxProcess, complaints: Complaints, tmp_path: Path
 ) -> None:

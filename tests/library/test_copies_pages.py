@@ -9,7 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from dashboard.views.files.keep import MOST
 from executions import choices
+from executions.batches import MOST_ROWS
 from executions.keeping import queue
 from executions.models import Event, Keeping
 from tests.dashboard.browsers import Browser, text
@@ -90,6 +92,33 @@ def test_chosen_files_are_named_then_kept_and_each_is_reported(ann: Browser) -> 
     assert [each.file_id for each in Keeping.objects.all()] == [wanted.pk]
     assert "is on its way already" in text(ann.post("/files/keep/", {"file": names}))
     assert Keeping.objects.count() == 1
+
+
+def test_a_choice_too_long_for_an_address_is_sent_and_asked_about_first(ann: Browser) -> None:
+    wanted = file(display_name="wanted", origin="result")
+    page = text(ann.post("/files/keep/", {"file": [wanted.remote_id], "ask": "yes"}))
+    assert "Keep copies of these?" in page
+    assert "1 will be copied." in page
+    assert not Keeping.objects.exists(), "asking changes nothing"
+
+
+def test_what_is_more_than_can_be_kept_at_once_is_counted(
+    ann: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [file(display_name=f"number {each}", origin="result").remote_id for each in range(5)]
+    monkeypatch.setattr("dashboard.views.files.keep.MOST", 3)
+    page = text(ann.post("/files/keep/", {"file": names, "ask": "yes"}))
+    assert "3 will be copied." in page
+    assert "2 more were chosen and are left out: at most 3 at once." in page
+    assert "2 more were chosen" in text(ann.post("/files/keep/", {"file": names}))
+    assert Keeping.objects.count() == 3
+    assert "left out" not in text(ann.post("/files/keep/", {"file": names[:3]}))
+
+
+def test_as_many_are_kept_at_once_as_the_library_lets_one_choose(ann: Browser) -> None:
+    library = ann.get("/files/").content.decode()
+    assert f'data-most="{MOST}"' in library
+    assert MOST == MOST_ROWS, "a batch takes as many"
 
 
 def test_what_was_given_up_is_begun_anew_with_the_others(ann: Browser) -> None:

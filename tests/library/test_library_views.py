@@ -167,9 +167,21 @@ def test_chosen_files_lead_to_a_batch_of_exactly_these(ann: Browser) -> None:
     boxes = re.findall(r'<input type="checkbox" form="chosen" name="file" value="([^"]+)">', page)
     assert boxes == [third.remote_id, second.remote_id, first.remote_id]
     assert re.search(r'<form id="chosen"[^>]* action="/batches/new/"', page)
-    batch = ann.get("/batches/new/", {"way": "files", "file": [third.remote_id, first.remote_id]})
-    chosen = re.findall(r'name="file" value="([^"]+)" checked', batch.content.decode())
-    assert chosen == [third.remote_id, first.remote_id]
+    names = [third.remote_id, first.remote_id]
+    by_link = ann.get("/batches/new/", {"way": "files", "file": names})
+    by_form = ann.post("/batches/new/", {"change": "way:files", "file": names})
+    for batch in (by_link, by_form):
+        assert batch.status_code == 200
+        chosen = re.findall(r'name="file" value="([^"]+)" checked', batch.content.decode())
+        assert chosen == names
+
+
+def test_chosen_files_are_sent_in_a_body(ann: Browser) -> None:
+    """The names of five hundred do not fit into an address."""
+    [form] = re.findall(r'<form id="chosen".*?</form>', ann.get("/files/").content.decode(), re.DOTALL)
+    assert 'method="post"' in form
+    assert 'name="csrfmiddlewaretoken"' in form
+    assert 'name="change" value="way:files"' in form
 
 
 def test_a_file_in_the_making_cannot_be_chosen(ann: Browser) -> None:

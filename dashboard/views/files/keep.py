@@ -18,7 +18,7 @@ from executions import choices
 from executions.keeping import queue
 from executions.models import File
 
-MOST = 200  # files at once
+MOST = 500  # files at once, as many as the library lets one choose
 # (hue, icon, words) for what becomes of each wish.
 _OTHER = {
     queue.Outcome.ON_ITS_WAY: ("running", "clock", "is on its way already"),
@@ -45,10 +45,14 @@ def keep(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def keep_many(request: HttpRequest) -> HttpResponse:
-    """Names the chosen files and what asking for their copies leads to; POST asks for exactly these, and reports."""
-    is_done = request.method == "POST"
-    given = (request.POST if is_done else request.GET).getlist("file")
-    names = [name for name in dict.fromkeys(given) if "\x00" not in name][:MOST]
+    """Names the chosen files and what asking for their copies leads to; POST asks for exactly these, and reports.
+
+    POST with `ask` only names them, too: an address is too short for many files.
+    """
+    given = request.POST if request.method == "POST" else request.GET
+    is_done = request.method == "POST" and "ask" not in given
+    chosen = [name for name in dict.fromkeys(given.getlist("file")) if "\x00" not in name]
+    names = chosen[:MOST]
     known = {
         file.remote_id: file for file in File.objects.filter(remote_id__in=names).select_related("created_by")
     }
@@ -62,7 +66,10 @@ def keep_many(request: HttpRequest) -> HttpResponse:
     words = DONE if is_done else TO_DO
     lines = [(Tile(file, request.user), *words[outcomes[file.pk]]) for file in files]
     count = sum(outcome is queue.Outcome.ASKED for outcome in outcomes.values())
-    return render(request, "files/keep.html", {"lines": lines, "count": count, "is_done": is_done})
+    left_out = {"left_out": len(chosen) - len(names), "most": MOST}
+    return render(
+        request, "files/keep.html", {"lines": lines, "count": count, "is_done": is_done, **left_out}
+    )
 
 
 @require_GET

@@ -1,0 +1,17 @@
+// What somebody has put into a form and nobody has sent yet.
+
+function isChanged(control) {
+  if (control.type === 'hidden' || control.disabled) return false
+  if (control.type === 'checkbox' || control.type === 'radio') return control.checked !== control.defaultChecked
+  if (control.type === 'select-one') {
+    const own = Math.max(0, [...control.options].findLastIndex((option) => option.defaultSelected))
+    return control.selectedIndex !== own
+  }
+  if (control.type === 'file') return control.files.length > 0
+  return 'defaultValue' in control && control.value !== control.defaultValue
+}
+
+// Whether anything on the page would be lost with it.
+const holdsWords = () => [...document.forms].some((form) => [...form.elements].some(isChanged)) || document.querySelector('.uploading') !== null
+
+export { holdsWords, isChanged }
