@@ -140,8 +140,13 @@ async def test_who_asks_later_asks_anew(account: SandboxProcess, made: File) -> 
 
 
 async def test_a_file_that_is_gone_is_said_to_be_gone(account: SandboxProcess) -> None:
+    file = await kept("vg_file_never_heard_of")
+    with pytest.raises(files.NotReady, match="does not know this file yet"):
+        await address(file, SHOWN)
+    since = timezone.now() - files.YOUNG
+    await runtime.in_db(File.objects.filter(pk=file.pk).update, created_at=since)
     with pytest.raises(files.Gone):
-        await address(await kept("vg_file_never_heard_of"), SHOWN)
+        await address(file, SHOWN)
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "unauthorized", "forbidden"])
