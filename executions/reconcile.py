@@ -110,8 +110,13 @@ class Reconciler:
         """What ends while the database is asked is asked about together, not each by itself."""
         while self._ended:
             ended, self._ended = self._ended, set()
-            if await runtime.in_db(chain.hasten, *ended):
-                self.wake()
+            try:
+                if await runtime.in_db(chain.hasten, *ended):
+                    self.wake()
+            except DatabaseError as error:
+                logger.warning(
+                    "Jobs that wait for others were not hastened, and come in their time: %s", error
+                )
 
     async def run(self) -> None:
         """Work until cancelled; what is under way then is finished by `drain`."""

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
-from executions import leases, lifecycle, runtime
+from executions import chain, leases, lifecycle, runtime
 from executions import observation as seen
 from executions.budget import SharedBudget
 from executions.models import Execution
@@ -249,3 +250,17 @@ def test_a_process_that_ends_gives_back_its_leases_and_no_others(db: None) -> No
     assert leases.release_held() == 1
     assert (jobs.fresh(mine).leased_until, jobs.fresh(taken_since).leased_until) == (None, later)
     assert leases.release_held() == 0
+
+
+async def test_followers_come_in_their_time_where_they_cannot_be_hastened(
+    account: SandboxProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_: Any) -> None:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(chain, "hasten", away)
+    reconciler = Reconciler()
+    reconciler._hasten_followers((await service.queued(service.words())).pk)
+    await reconciler.drain(10)
+    assert "come in their time" in caplog.text
+    assert not any(each.exc_info for each in caplog.records)
