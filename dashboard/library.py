@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from dashboard.tiles import SCOPES, TYPES, Tile
-from executions import account_walk, library, shelf, tools
+from executions import account_walk, batches, library, shelf, tools
 from executions.calling import wait_for
 from executions.models import AccountWalk, File
 from executions.videogen import VideoGenError
@@ -29,6 +29,9 @@ ARCHIVED = "archived"
 
 class LibraryPage:
     """`after` is an id: older than the one. Ids sort by time. Values that are none are as if not there."""
+
+    # Files that one may choose at once.
+    most_chosen = batches.MOST_ROWS
 
     def __init__(self, user: Any, query: Mapping[str, str]) -> None:
         self.user = user

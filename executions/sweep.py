@@ -74,10 +74,6 @@ class Sweeper:
         """Sweep. Without a list there are still webhooks of jobs that nobody here knows."""
         await (self.run() if self._has_list else self._settle())
 
-    async def run_if_due(self) -> None:
-        if await self.is_due():
-            await self.work()
-
     @property
     def _has_list(self) -> bool:
         return time.monotonic() >= self._absent_until

@@ -105,11 +105,11 @@ class SelectionPage:
     @property
     def left(self) -> int:
         """How many it has not come to yet; 0 before it began, and when it is complete."""
-        return 0 if self.is_download else piecewise.left(self.selection)
+        return piecewise.left(self.selection)
 
     @property
     def is_under_way(self) -> bool:
-        return not self.is_download and piecewise.is_under_way(self.selection)
+        return piecewise.is_under_way(self.selection)
 
     @property
     def is_download(self) -> bool:

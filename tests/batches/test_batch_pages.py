@@ -8,9 +8,11 @@ import uuid
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from executions import batches, piecewise
 from executions.models import Batch, BatchCancel, BatchPlan, Execution
 from tests.batches import planning
 from tests.dashboard.browsers import Browser, text
@@ -112,6 +114,28 @@ def test_cancel_lists_first_and_reports_one_by_one(ann: Browser) -> None:
     assert "a lighthouse 3 had ended: succeeded" in words
     assert [job.status for job in planning.jobs(batch)] == ["cancelled", "pending", "succeeded"]
     assert ann.post(f"/batches/{batch.pk}/cancel/").status_code == 303
+
+
+def test_a_cancel_that_broke_off_is_told_and_finished(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(piecewise, "CHUNK", 2)
+    batch = planning.batch(ann.user, 5)
+    url = f"/batches/{batch.pk}/cancel/{planning.wish(batch, user_id=ann.user.pk).pk}/"
+    word, told = batches._word, []
+
+    def breaks(*of_one: Any) -> str:
+        if len(told) == 3:
+            raise OperationalError("the database is away")
+        told.append(of_one)
+        return word(*of_one)
+
+    with monkeypatch.context() as broken, pytest.raises(OperationalError):
+        broken.setattr(batches, "_word", breaks)
+        ann.post(url)
+    assert "It is under way: 3 of 5 are left." in text(ann.get(url))
+    BatchCancel.objects.update(done_at=timezone.now() - piecewise.SILENCE)
+    assert "It broke off: 3 of 5 are left." in text(ann.get(url))
+    assert ann.post(url).status_code == 303
+    assert text(ann.get(url)).count("cancelled before it was sent") == 5
 
 
 def test_nothing_left_to_cancel_says_so(ann: Browser) -> None:

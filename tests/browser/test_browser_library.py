@@ -174,12 +174,7 @@ def test_a_picture_is_zoomed_and_closed_again(browse: Opener) -> None:
 
 
 def test_the_library_goes_on_as_one_scrolls(browse: Opener, site: Site) -> None:
-    mark = uuid.uuid4().hex[:8]
-    site.manage(
-        "from executions.models import File\n"
-        f"for n in range(120): File.objects.create(remote_id=f'vg_file_{mark}_{{n}}', type='AUDIO', "
-        f"display_name=f'{mark} {{n:03}}', scope='GLOBAL')"
-    )
+    mark = _many(site, 120)
     page = browse(f"/files/?q={mark}", viewport=PHONE)
     tiles = page.locator(".tile")
     expect(tiles).to_have_count(48)

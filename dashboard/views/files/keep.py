@@ -14,11 +14,11 @@ from dashboard import reconciling
 from dashboard.admins import admins_only
 from dashboard.copies import CopiesPage
 from dashboard.tiles import Tile
-from executions import choices
+from executions import batches, choices
 from executions.keeping import queue
 from executions.models import File
 
-MOST = 500  # files at once, as many as the library lets one choose
+MOST = batches.MOST_ROWS  # files at once, as many as the library lets one choose
 # (hue, icon, words) for what becomes of each wish.
 _OTHER = {
     queue.Outcome.ON_ITS_WAY: ("running", "clock", "is on its way already"),
