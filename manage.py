@@ -12,7 +12,7 @@ def main() -> None:
         import daphne.server  # noqa: F401
     from django.core.management import execute_from_command_line
 
-    from dashboard.environment import SettingsError
+    from dashboard.config.environment import SettingsError
 
     try:
         execute_from_command_line(sys.argv)

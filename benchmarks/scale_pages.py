@@ -124,13 +124,13 @@ def exported() -> dict[str, Any]:
 
     Counted is what the process holds for itself, and not the part of SQLite's file that the system shows it.
     """
-    from dashboard import exporting
-    from dashboard.ledger.export import HEAD, export_rows
-    from executions.finding import Filters
+    from dashboard.history.export import HEAD, export_rows
+    from dashboard.http import table_export
+    from executions.search.jobs import Filters
 
     async def run() -> tuple[int, float]:
         rows, most = 0, 0.0
-        async for piece in exporting.pieces(HEAD, export_rows(Filters()), "csv"):
+        async for piece in table_export.pieces(HEAD, export_rows(Filters()), "csv"):
             rows += piece.count(b"\n")
             most = max(most, _held())
         return rows - 1, most

@@ -5,8 +5,10 @@ class DashboardConfig(AppConfig):
     name = "dashboard"
 
     def ready(self) -> None:
-        from dashboard import live, metrics, remarks
+        from dashboard.http import metrics
+        from dashboard.live import comments as live_comments
+        from dashboard.live import updates as live
 
         live.listen()
         metrics.listen()
-        remarks.listen()
+        live_comments.listen()

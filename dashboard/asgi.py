@@ -18,12 +18,12 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.urls import path
 
-from dashboard.consumers import REFUSED, LiveConsumer
-from dashboard.large_bodies import Pages
-from dashboard.paths import LIVE_PATH, RECEIVER_PATH
-from dashboard.shortway import ShortWay
-from dashboard.views import receiver
-from executions import runtime
+from dashboard.http.asgi_handler import Pages
+from dashboard.http.paths import LIVE_PATH, RECEIVER_PATH
+from dashboard.http.webhook_bypass import ShortWay
+from dashboard.live.consumers import REFUSED, LiveConsumer
+from dashboard.webhooks import receiver
+from executions.core import runtime
 
 
 class InLoop:

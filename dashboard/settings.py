@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import dj_database_url
 from django.utils.csp import CSP
 
-from dashboard import cache, layer
-from dashboard.buckets import bucket
-from dashboard.environment import Environment, SettingsError, kept_secret, writable_folder
-from executions.tools.eras import ERAS
+from dashboard.config import channel_layer, redis_cache
+from dashboard.config.environment import Environment, SettingsError, kept_secret, writable_folder
+from dashboard.config.s3 import bucket
+from executions.tools.api_versions import ERAS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environment = Environment()
@@ -110,17 +110,17 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "dashboard.middleware.StaticFiles",
+    "dashboard.http.middleware.StaticFiles",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "dashboard.middleware.where_from",
+    "dashboard.http.middleware.where_from",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "dashboard.middleware.seen",
+    "dashboard.http.middleware.seen",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
@@ -136,7 +136,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "dashboard.context.shell",
+                "dashboard.http.context_processors.shell",
             ],
             "libraries": {"lucide": "lucide.templatetags.lucide"},
             "builtins": ["dashboard.templatetags.rushes"],
@@ -187,13 +187,17 @@ if REDIS_URL:
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
             # What is published is heard in every database of a Redis: the prefix keeps ours apart.
             "CONFIG": {
-                "hosts": [layer.host(REDIS_URL)],
+                "hosts": [channel_layer.host(REDIS_URL)],
                 "prefix": f"rushes{urlsplit(REDIS_URL).path.replace('/', ':')}",
             },
         }
     }
     CACHES = {
-        "default": {"BACKEND": "dashboard.cache.Cache", "LOCATION": REDIS_URL, "OPTIONS": cache.OPTIONS}
+        "default": {
+            "BACKEND": "dashboard.config.redis_cache.Cache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": redis_cache.OPTIONS,
+        }
     }
 else:
     CHANNEL_LAYERS = {"default": IN_MEMORY_LAYER}
@@ -285,7 +289,7 @@ if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"()": "dashboard.logs.Formatter"}},
+    "formatters": {"plain": {"()": "dashboard.config.logging.Formatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
@@ -294,5 +298,5 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
     },
 }
-DEFAULT_EXCEPTION_REPORTER_FILTER = "dashboard.logs.ReporterFilter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "dashboard.config.logging.ReporterFilter"
 TEST_RUNNER = "django.test.runner.DiscoverRunner"

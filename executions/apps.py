@@ -7,9 +7,9 @@ class ExecutionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from executions.ledger import triggers
-        from executions.searching.index import ensure_all
+        from executions.audit import triggers
+        from executions.search.text.indexes import ensure_all
 
         pre_migrate.connect(triggers.before_migrations, sender=self)
         post_migrate.connect(triggers.after_migrations, sender=self)
-        post_migrate.connect(ensure_all, sender=self, dispatch_uid="executions.searching")
+        post_migrate.connect(ensure_all, sender=self, dispatch_uid="executions.search.text")

@@ -10,8 +10,8 @@ from typing import Any
 from django.db import DatabaseError, connection
 
 from executions.models import Event, Execution, Result, WebhookDelivery
-from executions.models.delivery import Outcome
 from executions.models.event import Kind, Source
+from executions.models.webhook_delivery import Outcome
 from executions.statuses import TERMINAL, UNCONFIRMED
 from soak.site import Site
 

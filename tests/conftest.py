@@ -90,7 +90,7 @@ def people(db: None, django_user_model: Any) -> People:
 @pytest.fixture
 async def account(sandbox: SandboxProcess, transactional_db: None) -> AsyncIterator[SandboxProcess]:
     """The domain talks to the sandbox, from the test's own loop, through its own database threads."""
-    from executions import runtime
+    from executions.core import runtime
 
     runtime.attach(asyncio.get_running_loop())
     runtime.use_account(sandbox.api_key, sandbox.url)
@@ -103,17 +103,20 @@ async def account(sandbox: SandboxProcess, transactional_db: None) -> AsyncItera
 def _no_leftovers() -> Iterator[None]:
     """Nothing that one test made the process remember reaches the next."""
     yield
-    if "executions.runtime" in sys.modules:
+    if "executions.core.runtime" in sys.modules:
         from django.core.cache import cache
 
-        from executions import budget, choices, limits, runtime, secrets
+        from executions.core import runtime
+        from executions.limits import poll_budget, rate_limits
+        from executions.team import settings as team_settings
+        from executions.webhooks import signing_secrets
 
-        budget.shared.left = 0.0
-        limits.forget()
+        poll_budget.shared.left = 0.0
+        rate_limits.forget()
         runtime.detach()
         runtime.close_database_threads()
-        secrets.forget()
-        choices.forget()
+        signing_secrets.forget()
+        team_settings.forget()
         cache.clear()
 
 
@@ -122,7 +125,7 @@ def _tests_may_empty_the_record() -> Iterator[None]:
     """A test that commits is tidied up after by emptying every table, which the database refuses for events."""
     from django.db.backends.base.operations import BaseDatabaseOperations
 
-    from executions.ledger import triggers
+    from executions.audit import triggers
 
     flush = BaseDatabaseOperations.execute_sql_flush
 

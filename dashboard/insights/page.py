@@ -10,14 +10,14 @@ from django.contrib.auth import get_user_model
 from django.http import QueryDict
 from django.utils import timezone
 
-from dashboard.insights import charts, more_charts
-from dashboard.insights.asked import Asked
-from dashboard.insights.figures import Figures, first_day, middle, slow
-from dashboard.insights.more_charts import exact
+from dashboard.insights import breakdown_charts, time_charts
+from dashboard.insights.breakdown_charts import exact
+from dashboard.insights.data import Figures, first_day, middle, slow
+from dashboard.insights.period import Asked
 from executions import tools
 from executions.models.event import Source
 from executions.models.rollup import Measure
-from executions.rolling import advance
+from executions.stats import rollup
 from executions.statuses import SUCCEEDED
 
 MOST_PEOPLE = 500  # in the filter
@@ -49,14 +49,14 @@ class InsightsPage:
         return self._state.counted_until
 
     @cached_property
-    def _state(self) -> advance.RollupState:
-        return advance.state()
+    def _state(self) -> rollup.RollupState:
+        return rollup.state()
 
     @cached_property
     def lag(self) -> int:
         """About how many events are still to be counted, where that is more than what the last seconds brought."""
-        behind = advance.behind(self._state)
-        return behind if behind > advance.STEP else 0
+        behind = rollup.behind(self._state)
+        return behind if behind > rollup.STEP else 0
 
     @property
     def is_empty(self) -> bool:
@@ -89,13 +89,13 @@ class InsightsPage:
             Figure(
                 f"{whole.started:,}",
                 "jobs",
-                charts.jobs_url(asked),
+                time_charts.jobs_url(asked),
                 _growth(whole.started, before.started),
             ),
             Figure(
                 f"{whole.rate:.1f} %" if whole.rate is not None else "—",
                 "succeeded",
-                charts.jobs_url(asked, end=SUCCEEDED),
+                time_charts.jobs_url(asked, end=SUCCEEDED),
                 _points(whole.rate, before.rate),
                 _better(whole.rate, before.rate),
             ),
@@ -112,40 +112,40 @@ class InsightsPage:
     # --- the charts ---------------------------------------------------------------------------------------------
 
     @cached_property
-    def ends(self) -> charts.Chart:
-        return charts.by_end(self.figures)
+    def ends(self) -> time_charts.Chart:
+        return time_charts.by_end(self.figures)
 
     @cached_property
-    def rate(self) -> charts.Chart:
-        return charts.rate(self.figures)
+    def rate(self) -> time_charts.Chart:
+        return time_charts.rate(self.figures)
 
     @cached_property
-    def tools(self) -> list[charts.ToolRow]:
-        return charts.by_tool(self.figures)
+    def tools(self) -> list[time_charts.ToolRow]:
+        return time_charts.by_tool(self.figures)
 
     @cached_property
-    def times(self) -> charts.Chart:
-        return more_charts.times(self.figures)
+    def times(self) -> time_charts.Chart:
+        return breakdown_charts.times(self.figures)
 
     @cached_property
-    def failures(self) -> list[more_charts.BarRow]:
-        return more_charts.failures(self.figures)
+    def failures(self) -> list[breakdown_charts.BarRow]:
+        return breakdown_charts.failures(self.figures)
 
     @cached_property
-    def people(self) -> list[more_charts.BarRow]:
-        return more_charts.people(self.figures, self.names)
+    def people(self) -> list[breakdown_charts.BarRow]:
+        return breakdown_charts.people(self.figures, self.names)
 
     @cached_property
-    def week(self) -> charts.Chart:
-        return more_charts.week(self.figures)
+    def week(self) -> time_charts.Chart:
+        return breakdown_charts.week(self.figures)
 
     @cached_property
-    def delay(self) -> charts.Chart:
-        return more_charts.delay(self.figures)
+    def delay(self) -> time_charts.Chart:
+        return breakdown_charts.delay(self.figures)
 
     @cached_property
-    def heard(self) -> charts.Chart:
-        return more_charts.heard(self.figures)
+    def heard(self) -> time_charts.Chart:
+        return breakdown_charts.heard(self.figures)
 
 
 def _growth(now: int, before: int) -> str:

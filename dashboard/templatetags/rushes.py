@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard.advice import advice
-from dashboard.remarks import words
-from executions import searching
-from executions.searching import Term
+from dashboard.cards.error_advice import advice
+from dashboard.live.comments import words
+from executions.search import text as text_search
+from executions.search.text import Term
 
 register = template.Library()
 register.filter("advice", advice)
@@ -147,7 +147,7 @@ def lookup(table: dict[str, object], name: str) -> object:
 @register.simple_tag
 def marked(text: str, terms: Sequence[Term] | None, length: int) -> SafeString:
     """The text with what was searched for marked, cut to an excerpt in which it can be seen."""
-    pieces = searching.marked(text, terms or (), length=length)
+    pieces = text_search.marked(text, terms or (), length=length)
     return format_html_join("", "{}", ((_mark(words) if is_hit else words,) for words, is_hit in pieces))
 
 

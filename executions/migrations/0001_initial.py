@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import executions.ids
+import executions.core.ids
 from django.conf import settings
 from django.db import migrations, models
 
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Batch',
             fields=[
-                ('id', models.UUIDField(default=executions.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=executions.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=200)),
                 ('tool', models.CharField(max_length=64)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='BatchCancel',
             fields=[
-                ('id', models.UUIDField(default=executions.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=executions.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('ids', models.JSONField(default=list, help_text="The jobs' ids, in the batch's order.")),
                 ('report', models.JSONField(default=dict, help_text='What became of each, by its id.')),
@@ -70,11 +70,11 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='BatchPlan',
             fields=[
-                ('id', models.UUIDField(default=executions.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=executions.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=200)),
                 ('tool', models.CharField(max_length=64)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('rows', models.JSONField(default=list, help_text='executions.batches.Row, as dictionaries.')),
+                ('rows', models.JSONField(default=list, help_text='executions.batches.service.Row, as dictionaries.')),
                 ('batch', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='plan', to='executions.batch')),
                 ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
@@ -82,7 +82,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Execution',
             fields=[
-                ('id', models.UUIDField(default=executions.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=executions.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('remote_id', models.CharField(help_text="VideoGen's id, once known.", max_length=128, null=True, unique=True)),
                 ('tool', models.CharField(help_text="The tool's slug in the catalogue.", max_length=64)),
                 ('origin', models.CharField(choices=[('here', 'Here'), ('elsewhere', 'started elsewhere')], default='here', max_length=16)),
@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='File',
             fields=[
-                ('id', models.UUIDField(default=executions.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=executions.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('remote_id', models.CharField(max_length=128, unique=True)),
                 ('type', models.CharField(blank=True, help_text='IMAGE, VIDEO, AUDIO or a later one; empty: unknown.', max_length=32)),
                 ('scope', models.CharField(blank=True, max_length=32)),

@@ -2,12 +2,12 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import executions.ids
+import executions.core.ids
 from django.conf import settings
 from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations, models
 
-from executions.searching.index import CreateSearchIndex
+from executions.search.text.indexes import CreateSearchIndex
 
 FILL = {
     "sqlite": """
@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Selection',
             fields=[
-                ('id', models.UUIDField(default=executions.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=executions.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('act', models.CharField(choices=[('cancel', 'Cancel'), ('again', 'run again'), ('archive', 'archive results'), ('download', 'Download')], max_length=16)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('ids', models.JSONField(default=list, help_text="The jobs' ids, in the order in which they stood.")),

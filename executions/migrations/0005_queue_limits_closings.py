@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 ('here', models.PositiveIntegerField(default=0, help_text='Jobs that VideoGen took that day, as we have it.')),
                 ('there', models.PositiveIntegerField(help_text="Those in the account's list; null: not known.", null=True)),
                 ('problem', models.CharField(blank=True, help_text='Why the list could not be compared.', max_length=500)),
-                ('differences', models.JSONField(default=list, help_text='executions.closing.Difference, as dictionaries.')),
+                ('differences', models.JSONField(default=list, help_text='executions.sync.daily_reconciliation.Difference, as dictionaries.')),
             ],
             options={
                 'ordering': ['-day'],

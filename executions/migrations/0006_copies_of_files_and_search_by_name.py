@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations, models
 
-from executions.searching.index import CreateSearchIndex
+from executions.search.text.indexes import CreateSearchIndex
 
 
 class Migration(migrations.Migration):

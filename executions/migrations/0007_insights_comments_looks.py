@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import executions.ids
+import executions.core.ids
 from django.conf import settings
 from django.db import migrations, models
 
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Comment',
             fields=[
-                ('id', models.UUIDField(default=executions.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=executions.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('text', models.TextField()),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('withdrawn_at', models.DateTimeField(null=True)),

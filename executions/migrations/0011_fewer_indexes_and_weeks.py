@@ -2,8 +2,8 @@ from datetime import timedelta
 
 from django.db import migrations, models
 
-from executions.searching.columns import SEARCHED
-from executions.searching.index import words_index
+from executions.search.text.columns import SEARCHED
+from executions.search.text.indexes import words_index
 
 COLUMNS = "period, start, tool, person, measure, value, count"
 

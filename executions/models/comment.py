@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from executions.ids import uuid7
+from executions.core.ids import uuid7
 from executions.models.execution import Execution
 
 
@@ -36,7 +36,7 @@ class Comment(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
-            raise TypeError("A comment is never changed: executions.comments.withdraw marks it.")
+            raise TypeError("A comment is never changed: executions.team.comments.withdraw marks it.")
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:

@@ -11,10 +11,10 @@ from django.db import models
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
-from executions import acting
-from executions.models.delivery import WebhookDelivery
+from executions.core import request_context
 from executions.models.execution import Execution
 from executions.models.file import File
+from executions.models.webhook_delivery import WebhookDelivery
 
 
 class Source(models.TextChoices):
@@ -155,7 +155,7 @@ class Event(models.Model):
         max_length=64,
         blank=True,
         db_default="",
-        default=acting.address,
+        default=request_context.address,
         help_text="Where the actor's request came from.",
     )
     delivery = models.ForeignKey(
@@ -166,7 +166,7 @@ class Event(models.Model):
     recorded_at = models.DateTimeField(default=timezone.now)
     detail = models.JSONField(default=dict)
 
-    # The chain: set once, by executions/ledger/sealing.py, shortly after the event was written.
+    # The chain: set once, by executions/audit/sealing.py, shortly after the event was written.
     position = models.BigIntegerField(null=True, editable=False)
     previous_hash = models.CharField(max_length=64, blank=True, db_default="", default="", editable=False)
     hash = models.CharField(max_length=64, blank=True, db_default="", default="", editable=False)

@@ -1,4 +1,4 @@
-"""One job. `status` and what goes with it is written by executions/lifecycle.py and by nothing else."""
+"""One job. `status` and what goes with it is written by executions/lifecycle/machine.py and by nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db.models.lookups import IsNull
 from django.utils import timezone
 
 from executions import statuses
-from executions.ids import uuid7
+from executions.core.ids import uuid7
 from executions.models.batch import Batch
 
 # An unconfirmed job stays in sight for a day; then only the history shows it.
@@ -235,7 +235,7 @@ class Execution(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
-            raise TypeError("A job is changed by executions.lifecycle.apply, never by save().")
+            raise TypeError("A job is changed by executions.lifecycle.machine.apply, never by save().")
         super().save(*args, **kwargs)
 
     @property

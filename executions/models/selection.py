@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from executions.ids import uuid7
+from executions.core.ids import uuid7
 
 
 class Act(models.TextChoices):

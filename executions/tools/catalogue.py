@@ -6,21 +6,21 @@ The order is that of the studio.
 
 from __future__ import annotations
 
-from executions.tools import clips, pictures, sounds
+from executions.tools import audio, image, video
 from executions.tools.tool import Tool
 
 ALL: tuple[Tool, ...] = (
-    pictures.GENERATE_IMAGE,
-    clips.GENERATE_VIDEO_CLIP,
-    sounds.TEXT_TO_SPEECH,
-    sounds.GENERATE_SOUND_EFFECT,
-    sounds.GENERATE_MUSIC,
-    clips.GENERATE_AVATAR,
-    pictures.VECTORIZE_IMAGE,
-    pictures.REMOVE_IMAGE_BACKGROUND,
-    pictures.UPSCALE_IMAGE,
-    clips.IMAGE_3D_EFFECT,
-    clips.REMOVE_VIDEO_BACKGROUND,
-    clips.UPSCALE_VIDEO,
-    clips.GENERATE_MOTION_GRAPHIC,
+    image.GENERATE_IMAGE,
+    video.GENERATE_VIDEO_CLIP,
+    audio.TEXT_TO_SPEECH,
+    audio.GENERATE_SOUND_EFFECT,
+    audio.GENERATE_MUSIC,
+    video.GENERATE_AVATAR,
+    image.VECTORIZE_IMAGE,
+    image.REMOVE_IMAGE_BACKGROUND,
+    image.UPSCALE_IMAGE,
+    video.IMAGE_3D_EFFECT,
+    video.REMOVE_VIDEO_BACKGROUND,
+    video.UPSCALE_VIDEO,
+    video.GENERATE_MOTION_GRAPHIC,
 )

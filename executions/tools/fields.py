@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from executions.tools import eras
+from executions.tools import api_versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Field:
     inside: str = ""
 
     def is_in(self, era: str) -> bool:
-        return eras.within(era, self.since, self.until)
+        return api_versions.within(era, self.since, self.until)
 
     def to_body(self, value: Any) -> dict[str, Any]:
         """The part of the request body for a cleaned `value`; what was left empty is left out."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from executions.tools import eras
+from executions.tools import api_versions
 from executions.tools.fields import Field, Files
 
 IMAGE, VIDEO, AUDIO = "IMAGE", "VIDEO", "AUDIO"
@@ -39,7 +39,7 @@ class Tool:
     """The field for a recording that may be spoken first: the form then takes words, and a chain is started."""
 
     def is_in(self, era: str) -> bool:
-        return eras.within(era, self.since, "")
+        return api_versions.within(era, self.since, "")
 
     def in_era(self, era: str) -> Tool:
         """The tool as that era has it: without the fields that it lacks, with those demanded that it demands."""
@@ -87,7 +87,9 @@ class Tool:
         """The request body as `era` takes it: in its names, and without what it lacks."""
         here = {field.inside or field.name for field in self.fields if field.is_in(era)}
         elsewhere = {field.inside or field.name for field in self.fields} - here
-        return eras.to_wire(self.slug, {n: value for n, value in body.items() if n not in elsewhere}, era)
+        return api_versions.to_wire(
+            self.slug, {n: value for n, value in body.items() if n not in elsewhere}, era
+        )
 
     def values(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The form's values for a request body: what "edit and run" starts from."""

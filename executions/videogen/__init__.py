@@ -3,7 +3,7 @@
 Nothing of Django, of our models or of our settings is known here. The contract is described in the project's API notes.
 """
 
-from executions.videogen.catalogue import Account, Presenter, Voice, WebhookEndpoint, WebhookEndpointCreated
+from executions.videogen.account import Account, Presenter, Voice, WebhookEndpoint, WebhookEndpointCreated
 from executions.videogen.client import BASE_URL, VideoGen
 from executions.videogen.errors import (
     AnswerLost,
@@ -20,11 +20,11 @@ from executions.videogen.errors import (
     Unreachable,
     VideoGenError,
 )
-from executions.videogen.events import Event, parse_event
-from executions.videogen.exchange import Timeouts
-from executions.videogen.limits import Group, RateLimit
 from executions.videogen.paging import Page
+from executions.videogen.rate_limits import Group, RateLimit
 from executions.videogen.signature import BadSignature, Reason, VerifiedDelivery, verify
+from executions.videogen.transport import Timeouts
+from executions.videogen.webhook_events import Event, parse_event
 from executions.videogen.wire import (
     ApiError,
     File,

@@ -12,26 +12,15 @@ from types import MappingProxyType
 from typing import Any, Self
 from urllib.parse import quote
 
-from executions.videogen import json_text, reading
+from executions.videogen import fields as wire_fields
+from executions.videogen import safe_json
+from executions.videogen.account import Account, Presenter, Voice, WebhookEndpoint, WebhookEndpointCreated
 from executions.videogen.auth import BearerAuth
-from executions.videogen.catalogue import (
-    Account,
-    Presenter,
-    Voice,
-    WebhookEndpoint,
-    WebhookEndpointCreated,
-)
-from executions.videogen.errors import (
-    AnswerLost,
-    InvalidRequest,
-    MalformedAnswer,
-    ServerError,
-    Unreachable,
-)
-from executions.videogen.exchange import Answer, Exchange, Timeouts
-from executions.videogen.limits import Group, RateLimit, rate_limit
+from executions.videogen.error_parsing import error_of
+from executions.videogen.errors import AnswerLost, InvalidRequest, MalformedAnswer, ServerError, Unreachable
 from executions.videogen.paging import LARGEST_PAGE, Page, each_item, page_of
-from executions.videogen.refusal import error_of
+from executions.videogen.rate_limits import Group, RateLimit, rate_limit
+from executions.videogen.transport import Answer, Exchange, Timeouts
 from executions.videogen.wire import File, FileUpload, SearchHit, ToolAccepted, ToolExecution
 
 logger = logging.getLogger(__name__)
@@ -260,8 +249,8 @@ def _understood[T](answer: Answer, parse: Callable[[Any], T]) -> T:
     """The thing in a success. Raises MalformedAnswer."""
     raw: Any = None
     try:
-        return parse(json_text.decode(answer.body or b""))
-    except json_text.Unreadable as unreadable:
+        return parse(safe_json.decode(answer.body or b""))
+    except safe_json.Unreadable as unreadable:
         words = f"VideoGen's answer {unreadable}."
     except MalformedAnswer as malformed:
         words, raw = malformed.message, malformed.raw
@@ -271,7 +260,7 @@ def _understood[T](answer: Answer, parse: Callable[[Any], T]) -> T:
 
 def _part(value: str) -> str:
     """One part of a path. Raises InvalidRequest for what cannot be an id, as the service would."""
-    if reading.ident(value) is None or value in (".", ".."):
+    if wire_fields.ident(value) is None or value in (".", ".."):
         raise InvalidRequest("This is not an id.", code="invalid_id")
     try:
         return quote(value, safe="")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from executions.videogen import reading
+from executions.videogen import fields as wire_fields
 from executions.videogen.errors import MalformedAnswer
 from executions.videogen.wire import all_of
 
@@ -28,7 +28,7 @@ class Page[T]:
         """Entries that cannot be understood are left out. Without `hasMore` (era 0.0) the list is complete."""
         if not isinstance(data, dict) or not isinstance(data.get(name), list):
             raise MalformedAnswer(f"VideoGen's answer lacks the list of {name}.", raw=data)
-        cursor = reading.text(data.get("nextCursor"))
+        cursor = wire_fields.text(data.get("nextCursor"))
         if cursor and len(cursor) > LONGEST_CURSOR:
             raise MalformedAnswer("VideoGen's answer has a cursor that no request can carry.")
         return cls(all_of(parse, data[name]), cursor if cursor and data.get("hasMore") else None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from executions.videogen import reading
+from executions.videogen import fields as wire_fields
 from executions.videogen.errors import MalformedAnswer
 
 FINAL_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
@@ -25,7 +25,7 @@ def object_of(data: Any, what: str) -> dict[str, Any]:
 
 
 def required_id(data: dict[str, Any], what: str, *names: str) -> str:
-    found = reading.ident(*(data.get(name) for name in names))
+    found = wire_fields.ident(*(data.get(name) for name in names))
     if found is None:
         raise MalformedAnswer(f"VideoGen's answer lacks the id of {what}.", raw=data)
     return found
@@ -48,10 +48,10 @@ class ApiError:
         if not isinstance(data, dict) or not data:
             return None
         return cls(
-            message=(reading.text(data.get("message")) or "").strip() or "VideoGen gave no reason.",
-            code=reading.text(data.get("code")),
-            requirement=reading.table(data.get("requirement")) or None,
-            internal_error_code=reading.text(data.get("internalErrorCode")),
+            message=(wire_fields.text(data.get("message")) or "").strip() or "VideoGen gave no reason.",
+            code=wire_fields.text(data.get("code")),
+            requirement=wire_fields.table(data.get("requirement")) or None,
+            internal_error_code=wire_fields.text(data.get("internalErrorCode")),
         )
 
 
@@ -69,20 +69,20 @@ class FileSource:
     @classmethod
     def from_wire(cls, data: Any, *, flat_url: Any = None, flat_expires_at: Any = None) -> Self | None:
         """None when there is no such rendition. Era 2 also sends the URL flat, beside or instead of the object."""
-        found = reading.table(data)
-        address, expires_at = reading.url(found.get("url")), found.get("expiresAt")
-        status = reading.word(found.get("status"))
-        if address is None and (address := reading.url(flat_url)) is not None:
+        found = wire_fields.table(data)
+        address, expires_at = wire_fields.url(found.get("url")), found.get("expiresAt")
+        status = wire_fields.word(found.get("status"))
+        if address is None and (address := wire_fields.url(flat_url)) is not None:
             status, expires_at = "ready", flat_expires_at
         if not found and address is None:
             return None
         return cls(
             status=status,
             url=address,
-            expires_at=reading.expiry(expires_at),
-            width=reading.whole(found.get("width"), low=1),
-            height=reading.whole(found.get("height"), low=1),
-            file_bytes=reading.size(found.get("fileBytes")),
+            expires_at=wire_fields.expiry(expires_at),
+            width=wire_fields.whole(found.get("width"), low=1),
+            height=wire_fields.whole(found.get("height"), low=1),
+            file_bytes=wire_fields.size(found.get("fileBytes")),
         )
 
     def usable_url(self, now: datetime, margin: float = 60) -> str | None:
@@ -122,14 +122,14 @@ class File:
     @classmethod
     def from_wire(cls, data: Any) -> Self:
         data = object_of(data, "a file")
-        analysis = reading.table(data.get("fileAnalysisMetadata"))
+        analysis = wire_fields.table(data.get("fileAnalysisMetadata"))
         return cls(
             file_id=required_id(data, "the file", "fileId", "storageFileId"),
-            type=reading.word(data.get("type")),
-            scope=reading.word(data.get("scope")),
-            display_name=reading.text(data.get("displayName")) or "",
-            description=reading.text(data.get("description")) or "",
-            duration=reading.number(data.get("durationSeconds")),
+            type=wire_fields.word(data.get("type")),
+            scope=wire_fields.word(data.get("scope")),
+            display_name=wire_fields.text(data.get("displayName")) or "",
+            description=wire_fields.text(data.get("description")) or "",
+            duration=wire_fields.number(data.get("durationSeconds")),
             transcript=_transcript(data),
             thumbnail=FileSource.from_wire(
                 data.get("thumbnailSource"),
@@ -143,14 +143,14 @@ class File:
                 flat_expires_at=data.get("downloadUrlExpiresAt"),
             ),
             hls=FileSource.from_wire(data.get("hlsSource")),
-            is_public_preview_enabled=reading.flag(data.get("isPublicPreviewEnabled")),
+            is_public_preview_enabled=wire_fields.flag(data.get("isPublicPreviewEnabled")),
             public_preview=FileSource.from_wire(data.get("staticPublicPreviewSource")),
-            public_hls_url=reading.url(data.get("publicHlsUrl")),
-            public_playback_id=reading.ident(data.get("publicPlaybackId")),
-            source_tool_type=reading.word(data.get("sourceToolType"), reading.LONGEST_NAME),
-            source_execution_id=reading.ident(data.get("sourceToolExecutionId")),
-            analysis_state=reading.word(analysis.get("analysisLoadingState")),
-            analysis_progress=reading.number(analysis.get("analysisProgressPercentage"), high=100),
+            public_hls_url=wire_fields.url(data.get("publicHlsUrl")),
+            public_playback_id=wire_fields.ident(data.get("publicPlaybackId")),
+            source_tool_type=wire_fields.word(data.get("sourceToolType"), wire_fields.LONGEST_NAME),
+            source_execution_id=wire_fields.ident(data.get("sourceToolExecutionId")),
+            analysis_state=wire_fields.word(analysis.get("analysisLoadingState")),
+            analysis_progress=wire_fields.number(analysis.get("analysisProgressPercentage"), high=100),
             raw=data,
         )
 
@@ -170,11 +170,11 @@ class File:
 
 def _transcript(data: dict[str, Any]) -> str:
     """Text in `transcriptText`, or as `transcript` was until era 1.1, or joined from era 2's timed words."""
-    plain = reading.text(data.get("transcriptText")) or reading.text(data.get("transcript"))
+    plain = wire_fields.text(data.get("transcriptText")) or wire_fields.text(data.get("transcript"))
     if plain is not None:
         return plain
-    timed = reading.tables(reading.table(data.get("transcript")).get("words"))
-    return " ".join(word for entry in timed if (word := reading.text(entry.get("word"))))
+    timed = wire_fields.tables(wire_fields.table(data.get("transcript")).get("words"))
+    return " ".join(word for entry in timed if (word := wire_fields.text(entry.get("word"))))
 
 
 @dataclass(frozen=True)
@@ -192,13 +192,13 @@ class ToolResult:
     def from_wire(cls, data: Any) -> Self:
         data = object_of(data, "a result")
         file = optional(File.from_wire, data.get("file"))
-        file_id = reading.ident(data.get("fileId"), data.get("storageFileId"), file and file.file_id)
+        file_id = wire_fields.ident(data.get("fileId"), data.get("storageFileId"), file and file.file_id)
         if file_id is None:
             raise MalformedAnswer("VideoGen's answer lacks the id of a result's file.", raw=data)
-        nested = reading.table(data.get("file"))
+        nested = wire_fields.table(data.get("file"))
         return cls(
             file_id=file_id,
-            type=reading.word(data.get("type")) or (file.type if file else ""),
+            type=wire_fields.word(data.get("type")) or (file.type if file else ""),
             file=file,
             download=FileSource.from_wire(
                 data.get("downloadSource") or nested.get("downloadSource"),
@@ -223,7 +223,7 @@ def optional[T](parse: Callable[[Any], T], data: Any) -> T | None:
 
 def all_of[T](parse: Callable[[Any], T], data: Any) -> tuple[T, ...]:
     """The entries of a list that can be understood; `raw` of whatever holds the list has the others."""
-    found = (optional(parse, item) for item in reading.tables(data))
+    found = (optional(parse, item) for item in wire_fields.tables(data))
     return tuple(item for item in found if item is not None)
 
 
@@ -258,15 +258,15 @@ class ToolExecution:
     @classmethod
     def from_wire(cls, data: Any) -> Self:
         data = object_of(data, "an execution")
-        status = reading.word(data.get("status"), reading.LONGEST_NAME)
+        status = wire_fields.word(data.get("status"), wire_fields.LONGEST_NAME)
         if not status:
             raise MalformedAnswer("VideoGen's answer lacks the execution's status.", raw=data)
         return cls(
             execution_id=required_id(data, "the execution", "toolExecutionId"),
             status=status,
-            tool_type=reading.word(data.get("toolType"), reading.LONGEST_NAME),
-            progress=reading.number(data.get("progressPercentage"), high=100),
-            attempt=reading.whole(data.get("attemptIndex")),
+            tool_type=wire_fields.word(data.get("toolType"), wire_fields.LONGEST_NAME),
+            progress=wire_fields.number(data.get("progressPercentage"), high=100),
+            attempt=wire_fields.whole(data.get("attemptIndex")),
             results=all_of(ToolResult.from_wire, data.get("results")),
             error=ApiError.from_wire(data.get("error")),
             raw=data,
@@ -287,7 +287,9 @@ class SearchHit:
     @classmethod
     def from_wire(cls, data: Any) -> Self:
         data = object_of(data, "a hit")
-        return cls(reading.number(data.get("similarity"), high=1) or 0.0, File.from_wire(data.get("file")))
+        return cls(
+            wire_fields.number(data.get("similarity"), high=1) or 0.0, File.from_wire(data.get("file"))
+        )
 
     @classmethod
     def all_from_wire(cls, data: Any) -> list[Self]:
@@ -304,7 +306,7 @@ class FileUpload:
     @classmethod
     def from_wire(cls, data: Any) -> Self:
         data = object_of(data, "an upload")
-        url = reading.url(data.get("uploadUrl"))
+        url = wire_fields.url(data.get("uploadUrl"))
         if url is None:
             raise MalformedAnswer("VideoGen's answer lacks the address to upload to.")
         return cls(required_id(data, "the file", "fileId", "storageFileId"), url)

@@ -8,9 +8,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from dashboard.environment import Environment
-from executions import choices, runtime
+from dashboard.config.environment import Environment
+from executions.core import runtime
 from executions.models import Event
+from executions.team import settings as team_settings
 from tests.batches import planning
 from tests.dashboard.browsers import Browser
 from tests.dashboard.deliveries import SECRET
@@ -108,7 +109,7 @@ def test_a_setting_tells_before_and_after(ada: Browser) -> None:
     assert [each.detail for each in Event.objects.filter(kind="setting changed")] == [
         {"before": False, "after": True}
     ]
-    assert last("setting changed").subject_name == choices.TEAM_CANCELS
+    assert last("setting changed").subject_name == team_settings.TEAM_CANCELS
 
 
 @pytest.mark.django_db(transaction=True)

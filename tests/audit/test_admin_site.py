@@ -8,9 +8,9 @@ import pytest
 from django.apps import apps
 from django.utils import timezone
 
-from dashboard.admin_site import SECRET, site
-from executions import people as team
+from dashboard.admin import SECRET, site
 from executions.models import Event, WebhookDelivery, WebhookEndpoint
+from executions.team import members as team
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
 

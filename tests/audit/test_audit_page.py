@@ -18,10 +18,12 @@ from django.db.models import UUIDField
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dashboard.audit import COLUMNS, SIZE
-from dashboard.audit_words import ACTS, GROUPS, Row
-from executions import acting, acts, selecting
-from executions.ledger import sealing, verifying
+from dashboard.audit.page import COLUMNS, SIZE
+from dashboard.audit.wording import ACTS, GROUPS, Row
+from executions.audit import record as audit_log
+from executions.audit import sealing, verification
+from executions.batches import bulk_actions
+from executions.core import request_context
 from executions.models import Event, File, Verification
 from executions.models.event import KINDS, ActKind, FileKind, Kind
 from executions.models.selection import Act
@@ -41,8 +43,8 @@ def rows_of(answer: Any) -> list[Row]:
 
 
 def did(kind: ActKind, who: Any = None, address: str = "", **told: Any) -> Event:
-    with acting.from_address(address):
-        return acts.record(kind, actor_id=who.pk if who else None, **told)
+    with request_context.from_address(address):
+        return audit_log.record(kind, actor_id=who.pk if who else None, **told)
 
 
 def test_every_kind_has_words_and_a_group() -> None:
@@ -131,7 +133,7 @@ def test_everything_on_record_is_a_link_that_finds_it(model: Any, ada: Browser) 
 
 def test_everything_on_record_of_a_selection(ada: Browser, ann: Browser) -> None:
     made = job(ann.user, "succeeded")
-    selection = selecting.choose([made.pk], Act.DOWNLOAD, user_id=ann.user.pk)
+    selection = bulk_actions.choose([made.pk], Act.DOWNLOAD, user_id=ann.user.pk)
     ann.get(f"/executions/selections/{selection.pk}/results.zip")
     event = Event.objects.get(kind=ActKind.EXPORTED)
     [row] = [each for each in rows_of(ada.get(URL)) if each.event == event]
@@ -193,7 +195,7 @@ def test_how_the_chain_stands_is_said_at_the_top(ada: Browser) -> None:
     did(ActKind.EXPORTED)
     assert "Waiting to be sealed 1 Last verified not yet" in text(ada.get(URL))
     sealing.seal()
-    verifying.verify_and_keep()
+    verification.verify_and_keep()
     sealed = Event.objects.get()
     words = text(ada.get(URL))
     assert f"Head of the chain {sealed.hash[:12]} Waiting to be sealed 0 Last verified it holds" in words
@@ -233,7 +235,7 @@ async def body(answer: Any) -> str:
 
 @pytest.mark.django_db(transaction=True)
 async def test_what_is_filtered_is_exported_and_that_is_on_record(ada: Browser, ann: Browser) -> None:
-    from executions import runtime
+    from executions.core import runtime
 
     await runtime.in_db(did, ActKind.SIGN_IN_FAILED, name='=HYPERLINK("https://evil.example")')
     await runtime.in_db(did, ActKind.SIGNED_IN, ann.user, "192.0.2.1", name="ann", before=1, after=2)

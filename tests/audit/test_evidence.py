@@ -15,10 +15,16 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
-from executions import acts, elsewhere, evidence, lifecycle, runtime, submit, tools
-from executions.ledger import links, sealing
+from executions import tools
+from executions.audit import hash_chain, sealing
+from executions.audit import record as audit_log
+from executions.core import runtime
+from executions.exports import evidence
+from executions.lifecycle import create as submit
+from executions.lifecycle import machine as lifecycle
 from executions.models import Event, Execution, WebhookDelivery
 from executions.models.event import ActKind
+from executions.sync import external_jobs
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
 from tests.executions.service import ended_there
@@ -70,8 +76,8 @@ async def test_the_proof_can_be_computed_by_anybody(ann: Browser) -> None:
     for event in events:
         assert hashlib.sha256(event["text"].encode()).hexdigest() == event["hash"]
         said = json.loads(event["text"])
-        assert said[:3] == [links.FORMAT, event["position"], event["previous_hash"]]
-        assert said[3 + links.COLUMNS.index("kind")] == event["kind"]
+        assert said[:3] == [hash_chain.FORMAT, event["position"], event["previous_hash"]]
+        assert said[3 + hash_chain.COLUMNS.index("kind")] == event["kind"]
     head = told(found, "chain.json")["head"]
     assert head == {"position": events[-1]["position"], "hash": events[-1]["hash"]}
 
@@ -135,7 +141,7 @@ def test_no_event_lies_beyond_the_head(ann: Browser, monkeypatch: pytest.MonkeyP
     read = evidence._events
 
     def later(of: Execution) -> Iterator[Any]:
-        acts.record(ActKind.EVIDENCE_TAKEN, actor_id=ann.user.pk, subject=of)
+        audit_log.record(ActKind.EVIDENCE_TAKEN, actor_id=ann.user.pk, subject=of)
         sealing.seal_all()
         return read(of)
 
@@ -176,7 +182,7 @@ async def made_picture(account: Any, browser: Browser) -> Execution:
     sent = await runtime.in_db(Execution.objects.get, pk=fresh.pk)
     await asyncio.to_thread(ended_there, account, sent.remote_id)
     answer = await runtime.client().get_execution(sent.remote_id)
-    await runtime.in_db(lifecycle.apply, sent.pk, elsewhere.report_of(answer))
+    await runtime.in_db(lifecycle.apply, sent.pk, external_jobs.report_of(answer))
     return sent
 
 

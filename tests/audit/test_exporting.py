@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from dashboard import exporting
-from executions import acts
+from dashboard.http import table_export
+from executions.audit import record as audit_log
 from executions.models import Event
 from executions.models.event import ActKind
 
@@ -20,7 +20,7 @@ AT = datetime(2026, 3, 29, 1, 30, tzinfo=timezone(timedelta(hours=2)))
 
 
 async def whole(columns: list[str], rows: Any, kind: str) -> str:
-    return b"".join([piece async for piece in exporting.pieces(columns, rows, kind)]).decode()
+    return b"".join([piece async for piece in table_export.pieces(columns, rows, kind)]).decode()
 
 
 async def test_csv_is_read_back_as_it_was() -> None:
@@ -60,30 +60,30 @@ async def test_rows_are_read_as_they_are_sent() -> None:
     read = []
 
     def rows() -> Iterator[tuple[int]]:
-        for number in range(10 * exporting.ROWS):
+        for number in range(10 * table_export.ROWS):
             read.append(number)
             yield (number,)
 
-    pieces = exporting.pieces(["n"], rows(), "jsonl")
+    pieces = table_export.pieces(["n"], rows(), "jsonl")
     await anext(pieces)
-    assert len(read) == exporting.ROWS
+    assert len(read) == table_export.ROWS
     await pieces.aclose()
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("count", [0, 6, 7])
 def test_chunks_of_a_table_are_all_of_it_in_order(count: int, django_assert_num_queries: Any) -> None:
-    made = [acts.record(ActKind.EXPORTED, actor_id=None).pk for _ in range(count)]
+    made = [audit_log.record(ActKind.EXPORTED, actor_id=None).pk for _ in range(count)]
     with django_assert_num_queries(count // 3 + 1):
-        found = [event.pk for event in exporting.in_chunks(Event.objects.all(), size=3)]
+        found = [event.pk for event in table_export.in_chunks(Event.objects.all(), size=3)]
     assert found == made[::-1]
-    assert [event.pk for event in exporting.in_chunks(Event.objects.all(), size=3, by="pk")] == made
+    assert [event.pk for event in table_export.in_chunks(Event.objects.all(), size=3, by="pk")] == made
 
 
 def test_another_format_is_none() -> None:
     with pytest.raises(KeyError):
-        exporting.stream("x", [], [], "xml")
+        table_export.stream("x", [], [], "xml")
 
 
 def test_the_zone_of_exports_is_that_of_the_settings() -> None:
-    assert exporting._plain(datetime(2026, 1, 1, tzinfo=UTC)) == "2026-01-01T00:00:00.000+00:00"
+    assert table_export._plain(datetime(2026, 1, 1, tzinfo=UTC)) == "2026-01-01T00:00:00.000+00:00"

@@ -7,9 +7,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from executions import batches, lifecycle, submit, tools
-from executions import observation as seen
-from executions.batching.rows import Row
+from executions import tools
+from executions.batches import service as batches
+from executions.batches.rows import Row
+from executions.lifecycle import create as submit
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
 from executions.models import Batch, BatchCancel, BatchPlan, Execution, File
 from executions.models.event import Source
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from executions import files, runtime
-from executions.batching import archive
+from executions.core import runtime
+from executions.exports import zip_archive
+from executions.files import signed_urls
 from tests.batches import planning
 
 CONTENT = bytes(range(256)) * 40
@@ -34,7 +35,7 @@ type Handler = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
     ],
 )
 def test_a_title_becomes_a_name_that_every_system_keeps(title: str, name: str) -> None:
-    assert archive.safe_name(title) == name
+    assert zip_archive.safe_name(title) == name
 
 
 def test_names_differ_when_titles_do_not(db: None, people: Any) -> None:
@@ -46,7 +47,7 @@ def test_names_differ_when_titles_do_not(db: None, people: Any) -> None:
         planning.end(job, "succeeded", results=results)
     type(planning.jobs(batch)[0]).objects.update(prompt="same")
 
-    stems = [each.stem for each in archive.wanted(batch)]
+    stems = [each.stem for each in zip_archive.wanted(batch)]
 
     assert stems == ["001-1 same", "001-2 same", "002-1 same", "002-2 same"]
 
@@ -77,9 +78,9 @@ async def zipped(url: str, monkeypatch: Any) -> dict[str, bytes]:
     async def signed(file: Any, renditions: Any) -> tuple[str, float]:
         return url, 60.0
 
-    monkeypatch.setattr(files, "signed_url", signed)
+    monkeypatch.setattr(signed_urls, "signed_url", signed)
     file = await runtime.in_db(planning.file)
-    pieces = [piece async for piece in archive.stream([archive.Wanted(file.pk, "001 harbour")])]
+    pieces = [piece async for piece in zip_archive.stream([zip_archive.Wanted(file.pk, "001 harbour")])]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
         assert archived.testzip() is None
         return {name: archived.read(name) for name in archived.namelist()}

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from channels.testing import WebsocketCommunicator
 
-from dashboard import live
-from dashboard.consumers import LiveConsumer
-from executions import batches, runtime
+from dashboard.live import updates as live
+from dashboard.live.consumers import LiveConsumer
+from executions.batches import service as batches
+from executions.core import runtime
 from executions.models import Batch, Execution
 from tests.batches import planning
 from tests.executions import jobs

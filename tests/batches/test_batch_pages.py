@@ -12,7 +12,8 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from executions import batches, piecewise
+from executions.batches import service as batches
+from executions.core import chunked
 from executions.models import Batch, BatchCancel, BatchPlan, Execution
 from tests.batches import planning
 from tests.dashboard.browsers import Browser, text
@@ -117,7 +118,7 @@ def test_cancel_lists_first_and_reports_one_by_one(ann: Browser) -> None:
 
 
 def test_a_cancel_that_broke_off_is_told_and_finished(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(piecewise, "CHUNK", 2)
+    monkeypatch.setattr(chunked, "CHUNK", 2)
     batch = planning.batch(ann.user, 5)
     url = f"/batches/{batch.pk}/cancel/{planning.wish(batch, user_id=ann.user.pk).pk}/"
     word, told = batches._word, []
@@ -132,7 +133,7 @@ def test_a_cancel_that_broke_off_is_told_and_finished(ann: Browser, monkeypatch:
         broken.setattr(batches, "_word", breaks)
         ann.post(url)
     assert "It is under way: 3 of 5 are left." in text(ann.get(url))
-    BatchCancel.objects.update(done_at=timezone.now() - piecewise.SILENCE)
+    BatchCancel.objects.update(done_at=timezone.now() - chunked.SILENCE)
     assert "It broke off: 3 of 5 are left." in text(ann.get(url))
     assert ann.post(url).status_code == 303
     assert text(ann.get(url)).count("cancelled before it was sent") == 5

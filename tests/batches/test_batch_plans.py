@@ -11,10 +11,14 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from executions import batches, leases, lifecycle, submit, tools
-from executions import observation as seen
-from executions.batching.rows import Row
-from executions.chain import Speech
+from executions import tools
+from executions.batches import service as batches
+from executions.batches.rows import Row
+from executions.lifecycle import create as submit
+from executions.lifecycle import leases
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
+from executions.lifecycle.chains import Speech
 from executions.models import Batch, BatchPlan, Event, Execution, Input
 from executions.models.event import Kind
 from tests.batches import planning

@@ -14,12 +14,15 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from executions import batches, leases, runtime, tools
-from executions.batching import archive
-from executions.batching.rows import Row
-from executions.chain import Speech
+from executions import tools
+from executions.batches import service as batches
+from executions.batches.rows import Row
+from executions.core import runtime
+from executions.exports import zip_archive
+from executions.lifecycle import leases
+from executions.lifecycle.chains import Speech
 from executions.models import Batch, Execution, File, Result
-from executions.reconcile import AT_ONCE, Reconciler
+from executions.sync.reconciler import AT_ONCE, Reconciler
 from tests.batches import planning
 from tests.dashboard.browsers import Browser
 from tests.faults import scenes
@@ -56,7 +59,7 @@ def entries(content: bytes) -> dict[str, bytes]:
 
 
 async def zipped(batch: Batch) -> dict[str, bytes]:
-    pieces = [piece async for piece in archive.stream(await runtime.in_db(archive.wanted, batch))]
+    pieces = [piece async for piece in zip_archive.stream(await runtime.in_db(zip_archive.wanted, batch))]
     return entries(b"".join(pieces))
 
 
@@ -195,15 +198,15 @@ async def test_only_a_piece_at_a_time_is_asked_for_and_a_reader_who_leaves_ends_
 ) -> None:
     batch = await made(people, account, worker, 2)
     closed: list[int] = []
-    aclose = archive.Source.aclose
+    aclose = zip_archive.Source.aclose
 
     async def noted(self: Any) -> None:
         closed.append(self.received)
         await aclose(self)
 
-    monkeypatch.setattr(archive.Source, "aclose", noted)
+    monkeypatch.setattr(zip_archive.Source, "aclose", noted)
 
-    async with aclosing(archive.stream(await runtime.in_db(archive.wanted, batch))) as pieces:
+    async with aclosing(zip_archive.stream(await runtime.in_db(zip_archive.wanted, batch))) as pieces:
         first = await anext(pieces)
         second = await anext(pieces)
 

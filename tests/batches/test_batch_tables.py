@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from dashboard.forms import batch_table as tables
-from dashboard.forms.batch import Checked, check
-from executions import batches, tools
+from dashboard.batches import csv_import as tables
+from dashboard.batches.row_validation import Checked, check
+from executions import tools
+from executions.batches import service as batches
 from tests.batches import planning
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ import daphne.server
 import sys
 import django
 django.setup()
-from dashboard.server import Server
+from dashboard.server.daphne_server import Server
 
 async def application(scope, receive, send):
     if scope["path"] == "/small":

@@ -11,8 +11,8 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connection, connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
-from dashboard.large_bodies import Pages
-from executions import calling
+from dashboard.http.asgi_handler import Pages
+from executions.core import sync_bridge
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SCOPE = {
@@ -105,4 +105,4 @@ def test_whoever_waits_for_videogen_holds_none() -> None:
     async def call() -> bool:
         return mine.connection is None
 
-    assert calling.wait_for(call)
+    assert sync_bridge.wait_for(call)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.environment import Environment, SettingsError, kept_secret, writable_folder
+from dashboard.config.environment import Environment, SettingsError, kept_secret, writable_folder
 from tests.dashboard.serving import manage
 
 PRODUCTION = {

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from executions import presenters, runtime, tools, voices
+from executions import tools
+from executions.account import presenters, voices
+from executions.core import runtime
 from executions.models import Execution
-from executions.tools import eras
+from executions.tools import api_versions
 from executions.tools import fields as spec
 from tests.dashboard.browsers import HTMX, Browser
 from tests.dashboard.work import file
@@ -22,7 +24,7 @@ OTHER_MEDIA = {"IMAGE": "AUDIO", "VIDEO": "IMAGE", "AUDIO": "VIDEO"}
 
 CASES = [
     pytest.param(era, tool.slug, id=f"{era}-{tool.slug}")
-    for era in eras.ERAS
+    for era in api_versions.ERAS
     for tool in tools.TOOLS.values()
     if tool.is_in(era)
 ]
@@ -158,7 +160,7 @@ async def test_hostile_words_are_kept_whole(
     texts = [each.name for each in tool.fields if isinstance(each, spec.Text) and each.max_length > 200]
     if not texts:
         return
-    monkeypatch.setattr("dashboard.views.studio._send", lambda execution: None)
+    monkeypatch.setattr("dashboard.studio.views._send", lambda execution: None)
     files = await runtime.in_db(make_files)
     sent = await runtime.in_db(form_of, tool, files) | dict.fromkeys(texts, HOSTILE)
     answer = await ann.apost(f"/tools/{slug}/", sent, headers=HTMX)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from dashboard import history
-from executions import runtime, submit
+from dashboard.history import page as history_page
+from executions.core import runtime
+from executions.lifecycle import create as submit
 from executions.models import Event, Execution
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.dashboard.work import job, report
@@ -43,7 +44,7 @@ def page_of(browser: Browser, url: str = URL, **query: Any) -> str:
 
 @pytest.fixture
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "SIZE", 5)
+    monkeypatch.setattr(history_page, "SIZE", 5)
 
 
 @pytest.mark.usefixtures("_small_pages")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from executions import runtime
+from executions.core import runtime
 from executions.models import File
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import file

@@ -9,9 +9,9 @@ from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.test import Client
 
-from dashboard.cache import OPTIONS as cache_options
-from executions import account as standing
-from executions import runtime
+from dashboard.config.redis_cache import OPTIONS as cache_options
+from executions.core import runtime
+from executions.limits import api_health as standing
 from executions.models import Execution
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import form
@@ -52,7 +52,7 @@ def _no_redis(settings: Any) -> None:
     """The cache is a Redis that nobody answers for."""
     settings.CACHES = {
         "default": {
-            "BACKEND": "dashboard.cache.Cache",
+            "BACKEND": "dashboard.config.redis_cache.Cache",
             "LOCATION": "redis://127.0.0.1:9/0",
             "OPTIONS": cache_options,
         }

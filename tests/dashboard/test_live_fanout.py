@@ -10,11 +10,11 @@ import pytest
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 
-from dashboard import live
-from dashboard.consumers import LiveConsumer
-from dashboard.fanout import COME_BACK, fanout
+from dashboard.live import updates as live
+from dashboard.live.consumers import LiveConsumer
+from dashboard.live.fanout import COME_BACK, fanout
 from dashboard.settings import IN_MEMORY_LAYER
-from executions import runtime
+from executions.core import runtime
 from tests.conftest import People
 from tests.executions import jobs
 from tests.faults.scenes import until

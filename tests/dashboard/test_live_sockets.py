@@ -11,9 +11,9 @@ from channels.layers import get_channel_layer
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from dashboard.consumers import REFUSED, SIGNED_OUT
-from dashboard.fanout import fanout
-from executions import runtime
+from dashboard.live.consumers import REFUSED, SIGNED_OUT
+from dashboard.live.fanout import fanout
+from executions.core import runtime
 from tests.dashboard.browsers import Browser, signed_in
 from tests.dashboard.pages import opened, refusal, socket
 from tests.dashboard.work import job

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from dashboard import live
-from executions import lifecycle, runtime
-from executions import observation as seen
+from dashboard.live import updates as live
+from executions.core import runtime
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.pages import nothing_more, opened, received_until
 from tests.dashboard.work import job, report

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from dashboard.ports import free_port
+from dashboard.server.ports import free_port
 
 
 def test_a_free_port_is_nobody_elses_until_we_listen_there() -> None:

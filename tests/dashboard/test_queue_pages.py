@@ -12,9 +12,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dashboard import live
-from executions import holding, lifecycle, limits, queueing, runtime
-from executions import observation as seen
+from dashboard.live import updates as live
+from executions.core import runtime
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
+from executions.lifecycle import queue_actions, queue_state
+from executions.limits import rate_limits
 from executions.models import DayClosing, Event, Execution
 from executions.models.event import Kind
 from executions.videogen import Group, RateLimit
@@ -165,13 +168,13 @@ def test_the_whole_queue_is_paused_by_admins_and_everybody_who_waits_reads_it(
     for page in (ann.get("/queue/"), ann.get("/board/"), ann.get(f"/executions/{job.pk}/")):
         assert "The whole queue is paused by ada" in text(page)
     assert ada.post("/queue/resume/").status_code == 303
-    assert not holding.is_paused()
+    assert not queue_state.is_paused()
 
 
 def test_who_waits_for_the_hour_reads_until_when(ann: Browser, ada: Browser) -> None:
     job = waiting(ann)
     until = timezone.now() + timedelta(minutes=40)
-    limits.keep(runtime.account_mark(), {Group.TOOLS: RateLimit(500, 0, until)})
+    rate_limits.keep(runtime.account_mark(), {Group.TOOLS: RateLimit(500, 0, until)})
 
     assert f"The hourly limit is used up; next try {until:%-d %b %H:%M}" in page_of(ann, job)
     page = text(ada.get("/settings/limits/"))
@@ -206,7 +209,7 @@ def test_the_queues_page_makes_as_many_queries_for_many_as_for_few(ann: Browser)
         for number in range(count):
             job = waiting(ann, f"pier {number}")
             if number % 3 == 0:
-                queueing.pause(job, user_id=ann.user.pk)
+                queue_actions.pause(job, user_id=ann.user.pk)
         with CaptureQueriesContext(connection) as captured:
             assert ann.get("/queue/").status_code == 200
         return len(captured)
@@ -229,7 +232,7 @@ def make(rendering: live.Rendering, keys: Sequence[live.Key]) -> None:
 
 def test_who_moves_up_hears_of_it(ann: Browser) -> None:
     first, second = jobs.queued(), waiting(ann)
-    queueing.pause(first, user_id=ann.user.pk)
+    queue_actions.pause(first, user_id=ann.user.pk)
     rendering = live.Rendering([change(first, "queued", "queued")])
 
     for topic in ("studio", f"job:{second.pk}"):

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.test import AsyncClient
 
-from executions import deliveries, lifecycle, runtime
+from executions.core import runtime
+from executions.lifecycle import machine as lifecycle
 from executions.models import Event, Execution, WebhookDelivery
 from executions.models import File as LibraryFile
+from executions.webhooks import deliveries
 from tests.dashboard.browsers import Browser
 from tests.dashboard.deliveries import SECRET, URL, deliver, event, signed
 from tests.dashboard.pages import opened, received_until
@@ -147,11 +149,11 @@ async def test_webhooks_come_by_post_alone(method: str) -> None:
 
 
 async def test_a_secret_of_an_endpoint_of_ours_verifies_as_well(settings: Any) -> None:
-    from executions import secrets
     from executions.models import WebhookEndpoint
+    from executions.webhooks import signing_secrets
 
     settings.VIDEOGEN_WEBHOOK_SECRETS = []
-    secrets.forget()
+    signing_secrets.forget()
     body = event("vg_exec_1")
     assert (await deliver(body)).status_code == 401
 
@@ -161,7 +163,7 @@ async def test_a_secret_of_an_endpoint_of_ours_verifies_as_well(settings: Any) -
         )
         endpoint.secret = SECRET
         endpoint.save()
-        secrets.forget()
+        signing_secrets.forget()
 
     await runtime.in_db(register)
     assert outcome(await deliver(body)) == "unknown job"

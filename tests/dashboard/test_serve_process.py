@@ -21,7 +21,7 @@ from django.db import connection
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from dashboard import sandboxed
+from dashboard.server import sandbox_process
 from tests.dashboard.serving import PASSWORD, Serving, Web, cookies, eventually, is_alive, manage, token
 
 
@@ -152,9 +152,9 @@ def test_a_sandbox_that_does_not_start_is_said(
     settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DATA_DIR = tmp_path
-    monkeypatch.setattr(sandboxed.Sandbox, "_port", lambda self: 70000)
-    failing = pytest.raises(sandboxed.SandboxFailed, match="ended with code 2 instead of starting")
-    with failing, sandboxed.Sandbox() as sandbox:
+    monkeypatch.setattr(sandbox_process.Sandbox, "_port", lambda self: 70000)
+    failing = pytest.raises(sandbox_process.SandboxFailed, match="ended with code 2 instead of starting")
+    with failing, sandbox_process.Sandbox() as sandbox:
         sandbox.wait()
 
 

@@ -16,7 +16,7 @@ import daphne.server
 import asyncio, signal, sys
 import django
 django.setup()
-from dashboard.server import Server
+from dashboard.server.daphne_server import Server
 
 async def application(scope, receive, send):
     await receive()

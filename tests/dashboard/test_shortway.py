@@ -8,7 +8,7 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from dashboard.shortway import ShortWay
+from dashboard.http.webhook_bypass import ShortWay
 
 PATH = "/deliveries/"
 

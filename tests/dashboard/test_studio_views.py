@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from executions import runtime
+from executions.core import runtime
 from executions.models import Execution
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.dashboard.work import file, form, job

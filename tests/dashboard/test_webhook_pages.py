@@ -14,9 +14,10 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
-from executions import deliveries, inbox, rejections, runtime, secrets, webhook_endpoints
+from executions.core import runtime
 from executions.models import Execution, Rejection, WebhookDelivery, WebhookEndpoint
 from executions.videogen import parse_event
+from executions.webhooks import deliveries, endpoints, ingest, rejections, signing_secrets
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import file, job
 
@@ -43,7 +44,7 @@ def delivered(
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(secret).sign(webhook_id, now, body),
     }
-    inbox.receive(webhook_id, parse_event(body.encode()), headers, body.encode())
+    ingest.receive(webhook_id, parse_event(body.encode()), headers, body.encode())
     return WebhookDelivery.objects.get(webhook_id=webhook_id)
 
 
@@ -81,8 +82,10 @@ async def test_an_endpoint_is_registered_rotated_and_deleted(
     assert fresh["endpointId"] == new.remote_id != old.remote_id
     assert fresh["events"] == ["tool_execution.succeeded"]
     assert old.verifies_until > timezone.now() + timedelta(hours=1)
-    secrets.forget()
-    assert {old.secret, new.secret} <= set(await runtime.in_db(secrets.all_secrets)), "both verify meanwhile"
+    signing_secrets.forget()
+    assert {old.secret, new.secret} <= set(await runtime.in_db(signing_secrets.all_secrets)), (
+        "both verify meanwhile"
+    )
 
     await ada.apost(f"/settings/webhooks/{new.remote_id}/delete/")
     assert await registered(account) == []
@@ -107,7 +110,7 @@ async def test_what_is_wrong_with_the_form_is_said_at_the_field(account: Any, ad
 async def test_an_endpoint_that_points_elsewhere_is_named(account: Any, ada: Browser, settings: Any) -> None:
     settings.PUBLIC_URL = "https://rushes.example.org"
     await clean(account)
-    await webhook_endpoints.register("http://127.0.0.1:9/elsewhere")
+    await endpoints.register("http://127.0.0.1:9/elsewhere")
     assert f"Our endpoint points elsewhere, not to {OWN}" in text(await ada.aget("/settings/webhooks/"))
 
 
@@ -193,7 +196,7 @@ def test_many_are_replayed_exactly_as_chosen_and_reported_one_by_one(
 def test_a_repeat_is_counted_on_the_delivery(db: None) -> None:
     kept = delivered("vg_exec_1")
     event = parse_event(bytes(kept.body))
-    assert inbox.receive(kept.webhook_id, event, kept.headers, bytes(kept.body)) == inbox.REPEAT
+    assert ingest.receive(kept.webhook_id, event, kept.headers, bytes(kept.body)) == ingest.REPEAT
     kept.refresh_from_db()
     assert kept.repeats == 1
 

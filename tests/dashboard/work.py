@@ -8,8 +8,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from executions import lifecycle, submit, tools
-from executions import observation as seen
+from executions import tools
+from executions.lifecycle import create as submit
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
 from executions.models import Execution, File
 from executions.videogen import ToolResult
 

@@ -12,12 +12,12 @@ from django.utils import timezone
 from hypothesis import strategies as some
 from hypothesis.stateful import initialize, precondition, rule
 
-from executions import inbox
-from executions import observation as seen
+from executions.lifecycle import observations as seen
 from executions.models import WebhookDelivery
 from executions.models.event import Source
 from executions.statuses import TERMINAL
 from executions.videogen import parse_event
+from executions.webhooks import ingest
 from tests.executions import jobs
 from tests.executions.watched import News, WatchedJob
 
@@ -142,7 +142,7 @@ class Anything(WatchedJob):
         webhook_id = f"msg_{self.job.pk}_{number}"
 
         def deliver() -> bool:
-            return inbox.receive(webhook_id, parse_event(body), {}, body) == "applied"
+            return ingest.receive(webhook_id, parse_event(body), {}, body) == "applied"
 
         self.happen(News(Source.WEBHOOK, deliver))
 
@@ -152,7 +152,7 @@ class Anything(WatchedJob):
 
         def apply_waiting() -> bool:
             version = self.read_row()["version"]
-            inbox.apply_waiting(remote_id)
+            ingest.apply_waiting(remote_id)
             return bool(self.read_row()["version"] != version)
 
         self.happen(News(Source.WEBHOOK, apply_waiting))

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from executions import inbox
 from executions.videogen import parse_event
+from executions.webhooks import ingest
 
 
 def body_of(event: str, remote_id: str, **more: Any) -> bytes:
@@ -25,7 +25,7 @@ def body_of(event: str, remote_id: str, **more: Any) -> bytes:
 def deliver(webhook_id: str, body: bytes) -> str:
     """Hand a delivery to the inbox, as the receiver does once its signature is good; its outcome."""
     headers = {"webhook-id": webhook_id, "webhook-timestamp": "1779962412"}
-    return inbox.receive(webhook_id, parse_event(body), headers, body)
+    return ingest.receive(webhook_id, parse_event(body), headers, body)
 
 
 def end(webhook_id: str, remote_id: str, status: str, **more: Any) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from executions import limits, runtime, submit
+from executions.core import runtime
+from executions.lifecycle import create as submit
+from executions.limits import rate_limits
 from executions.models import Execution, RateWindow
 from tests.conftest import SandboxProcess
 from tests.executions import jobs
@@ -108,4 +110,4 @@ async def plenty() -> bool:
 async def new_hour() -> None:
     """What VideoGen told of its limits is over."""
     await runtime.in_db(RateWindow.objects.all().delete)
-    limits.forget()
+    rate_limits.forget()

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from executions import cancel, leases, lifecycle, runtime, submit
-from executions import observation as seen
+from executions.core import runtime
+from executions.lifecycle import cancel, leases
+from executions.lifecycle import create as submit
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
 from executions.models import Event, Execution
-from executions.reconcile import Reconciler
+from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.executions import jobs, service
 

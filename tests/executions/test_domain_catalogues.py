@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from executions import catalogues, presenters, runtime, voices
+from executions.account import cached_lists, presenters, voices
+from executions.core import runtime
 from tests.conftest import SandboxProcess
 from tests.executions import service
 
@@ -83,7 +84,7 @@ def test_a_list_that_cannot_be_read_is_said_so_and_left_alone_for_a_moment(
 def test_after_the_moment_it_is_asked_for_again(
     offered: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogues, "PAUSE", 0)
+    monkeypatch.setattr(cached_lists, "PAUSE", 0)
     service.order(offered, "unauthorized", RESOURCES)
 
     assert voices.usable()[0] == []
@@ -93,7 +94,7 @@ def test_after_the_moment_it_is_asked_for_again(
 def test_a_page_waits_for_a_list_only_so_long(
     offered: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogues, "PATIENCE", 0.2)
+    monkeypatch.setattr(cached_lists, "PATIENCE", 0.2)
     service.order(offered, "slow", RESOURCES, seconds=1.5)
 
     found, problem = voices.usable()

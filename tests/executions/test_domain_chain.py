@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from executions import chain, leases, lifecycle, runtime, tools
-from executions import observation as seen
+from executions import tools
+from executions.core import runtime
+from executions.lifecycle import chains, leases
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
 from executions.models import Execution, Input
-from executions.reconcile import Reconciler
+from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.executions import jobs, service
 
@@ -20,7 +23,7 @@ WORDS = "Welcome back."
 
 def start(ann: Any, key: str | None = None) -> tuple[Execution, Execution, bool]:
     body = {"avatarPresenterId": "vg_pres_1", "numResults": 1}
-    return chain.start_spoken(tool=AVATAR, body=body, speech=chain.Speech(WORDS), user_id=ann.pk, key=key)
+    return chains.start_spoken(tool=AVATAR, body=body, speech=chains.Speech(WORDS), user_id=ann.pk, key=key)
 
 
 def end(job: Execution, status: str, *file_ids: str) -> None:
@@ -49,8 +52,8 @@ def test_both_jobs_are_written_at_once(ann: Any) -> None:
 
 
 def test_a_voice_is_named_where_one_was_chosen() -> None:
-    assert chain.Speech(WORDS, "vg_voic_1").body["voiceId"] == "vg_voic_1"
-    assert "voiceId" not in chain.Speech(WORDS).body
+    assert chains.Speech(WORDS, "vg_voic_1").body["voiceId"] == "vg_voic_1"
+    assert "voiceId" not in chains.Speech(WORDS).body
 
 
 def test_the_same_form_starts_one_chain(ann: Any) -> None:
@@ -65,7 +68,7 @@ def test_it_waits_while_the_job_before_runs(ann: Any) -> None:
     speech, avatar, _ = start(ann)
     assert leases.claim(avatar.pk)
 
-    assert chain.filled_body(with_before(avatar)) is None
+    assert chains.filled_body(with_before(avatar)) is None
 
     now = jobs.fresh(avatar)
     assert (now.status, now.sent_at, now.leased_until) == ("queued", None, None)
@@ -78,10 +81,10 @@ def test_it_is_completed_with_the_first_result(ann: Any) -> None:
     speech, avatar, _ = start(ann)
     end(speech, "succeeded", "vg_file_a", "vg_file_b")
 
-    body = chain.filled_body(with_before(avatar))
+    body = chains.filled_body(with_before(avatar))
 
     assert body == {"avatarPresenterId": "vg_pres_1", "numResults": 1, "audioFileId": "vg_file_a"}
-    assert chain.filled_body(with_before(avatar)) == body
+    assert chains.filled_body(with_before(avatar)) == body
     assert list(Input.objects.values_list("execution", "field", "file__remote_id")) == [
         (avatar.pk, "audioFileId", "vg_file_a")
     ]
@@ -99,7 +102,7 @@ def test_it_fails_in_words_when_there_is_nothing_to_work_from(ann: Any, status: 
     speech, avatar, _ = start(ann)
     end(speech, status)
 
-    assert chain.filled_body(with_before(avatar)) is None
+    assert chains.filled_body(with_before(avatar)) is None
 
     now = jobs.fresh(avatar)
     assert now.status == "failed"
@@ -110,12 +113,12 @@ def test_it_fails_in_words_when_there_is_nothing_to_work_from(ann: Any, status: 
 def test_the_end_of_a_job_hurries_those_that_wait_for_it(ann: Any) -> None:
     speech, avatar, _ = start(ann)
     leases.claim(avatar.pk)
-    chain.filled_body(with_before(avatar))
+    chains.filled_body(with_before(avatar))
     assert not leases.claim(avatar.pk)
 
-    assert chain.hasten(speech.pk)
+    assert chains.hasten(speech.pk)
     assert leases.claim(avatar.pk)
-    assert not chain.hasten(avatar.pk)
+    assert not chains.hasten(avatar.pk)
 
 
 async def test_a_chain_runs_from_words_to_an_avatar(account: SandboxProcess, ann: Any) -> None:
@@ -124,10 +127,10 @@ async def test_a_chain_runs_from_words_to_an_avatar(account: SandboxProcess, ann
         service.order(account, "job", slug, seconds=0.05)
     body = {"avatarPresenterId": presenter["avatarPresenterId"], "numResults": 1}
     speech, avatar, _ = await runtime.in_db(
-        chain.start_spoken,
+        chains.start_spoken,
         tool=AVATAR,
         body=body,
-        speech=chain.Speech(WORDS),
+        speech=chains.Speech(WORDS),
         user_id=ann.pk,
         key=None,
     )

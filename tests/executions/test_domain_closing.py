@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from executions import closing, elsewhere, runtime
-from executions.closing import EDGE, MISSING, STATUS, UNKNOWN, UNSURE
+from executions.core import runtime
+from executions.core.runtime import in_db
 from executions.models import DayClosing, Event, Execution, Stranger
 from executions.models.event import ActKind
-from executions.runtime import in_db
 from executions.statuses import TERMINAL
+from executions.sync import daily_reconciliation, external_jobs
+from executions.sync.daily_reconciliation import EDGE, MISSING, STATUS, UNKNOWN, UNSURE
 from executions.videogen import ToolExecution
 from tests.conftest import SandboxProcess
 from tests.executions import jobs, service
@@ -54,7 +55,7 @@ def listed(*told: str) -> list[ToolExecution]:
 
 
 def compare(*told: str) -> tuple[int, int | None, list[tuple[str, str]]]:
-    here, there, differences = closing.compare(DAY, listed(*told))
+    here, there, differences = daily_reconciliation.compare(DAY, listed(*told))
     return here, there, [(each.kind, each.remote_id) for each in differences]
 
 
@@ -79,7 +80,7 @@ def test_each_difference_is_named(three: None) -> None:
 
     assert (here, there) == (4, 4)
     assert differences == [(MISSING, "gone"), (STATUS, "other"), (UNKNOWN, "stranger")]
-    assert all(closing.ADVICE[kind] for kind, _ in differences)
+    assert all(daily_reconciliation.ADVICE[kind] for kind, _ in differences)
 
 
 def test_what_stands_between_two_days_may_belong_to_either(three: None) -> None:
@@ -111,7 +112,7 @@ def test_a_lost_answer_of_that_day_is_a_difference(three: None) -> None:
     job = jobs.sending()
     Execution.objects.filter(pk=job.pk).update(sent_at=NOON, status="unconfirmed")
 
-    _, _, differences = closing.compare(DAY, listed("after", "two", "one", "before"))
+    _, _, differences = daily_reconciliation.compare(DAY, listed("after", "two", "one", "before"))
 
     assert [(each.kind, each.job) for each in differences] == [(UNSURE, str(job.pk))]
 
@@ -120,20 +121,20 @@ def test_the_last_week_is_made_up_for_and_no_day_is_closed_twice(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime(2026, 5, 22, 0, 29, tzinfo=UTC)
-    monkeypatch.setattr(closing.timezone, "now", lambda: now)
-    assert closing.due_days() == [], "there has been no job"
+    monkeypatch.setattr(daily_reconciliation.timezone, "now", lambda: now)
+    assert daily_reconciliation.due_days() == [], "there has been no job"
     ours("one", NOON)
-    assert closing.due_days() == [DAY], "the 21st has just ended"
+    assert daily_reconciliation.due_days() == [DAY], "the 21st has just ended"
     now += timedelta(minutes=1)
-    assert closing.due_days() == [DAY, DAY + timedelta(days=1)]
+    assert daily_reconciliation.due_days() == [DAY, DAY + timedelta(days=1)]
 
-    row = closing._claim(DAY)
+    row = daily_reconciliation._claim(DAY)
     assert row is not None
-    assert closing._claim(DAY) is None, "somebody is at it"
+    assert daily_reconciliation._claim(DAY) is None, "somebody is at it"
     now += timedelta(minutes=31)
-    assert closing._claim(DAY) is not None, "who did not come to the end"
+    assert daily_reconciliation._claim(DAY) is not None, "who did not come to the end"
     DayClosing.objects.filter(pk=row.pk).update(closed_at=now)
-    assert closing.due_days() == [DAY + timedelta(days=1)]
+    assert daily_reconciliation.due_days() == [DAY + timedelta(days=1)]
 
 
 # --- with the account -------------------------------------------------------------------------------------
@@ -142,7 +143,7 @@ def test_the_last_week_is_made_up_for_and_no_day_is_closed_twice(
 async def yesterdays(count: int) -> date:
     """So many jobs that ended, dated to yesterday's noon; everything else in the account is its past."""
     page = await runtime.client().list_executions()
-    await in_db(elsewhere.begin, page.items, at=timezone.now())
+    await in_db(external_jobs.begin, page.items, at=timezone.now())
     day = (timezone.now() - timedelta(days=1)).date()
     noon = datetime.combine(day, NOON.timetz())
     for number in range(count):
@@ -155,14 +156,14 @@ async def yesterdays(count: int) -> date:
 async def test_a_day_is_closed_against_the_list_and_kept(account: SandboxProcess, people: Any) -> None:
     day = await yesterdays(3)
 
-    row = await closing.close(day, actor_id=people.ada.pk)
+    row = await daily_reconciliation.close(day, actor_id=people.ada.pk)
 
     assert (row.here, row.there, row.differences) == (3, 3, [])
-    assert closing.told(row) == "3 there, 3 here."
+    assert daily_reconciliation.told(row) == "3 there, 3 here."
     kept = await in_db(lambda: Event.objects.get(kind=ActKind.DAY_CLOSED))
     assert (kept.actor_id, kept.subject_id, kept.detail["here"]) == (people.ada.pk, str(row.pk), 3)
 
-    again = await closing.close(day)
+    again = await daily_reconciliation.close(day)
     assert again.pk == row.pk, "one row for a day"
 
 
@@ -173,7 +174,7 @@ async def test_an_end_that_nobody_told_us_is_taken_over(account: SandboxProcess)
     assert job.remote_id is not None
     await scenes.in_thread(service.ended_there, account, job.remote_id)
 
-    row = await closing.close(day)
+    row = await daily_reconciliation.close(day)
 
     assert row.agrees
     assert (await in_db(jobs.fresh, job)).status == "succeeded"
@@ -183,24 +184,24 @@ async def test_without_a_list_only_our_own_side_is_told(account: SandboxProcess)
     day = await yesterdays(2)
     service.order(account, "status", "GET /v1/tools/executions", status=404, count=None)
 
-    row = await closing.close(day)
+    row = await daily_reconciliation.close(day)
 
     assert (row.here, row.there, row.agrees) == (2, None, False)
-    assert "no list" in closing.told(row)
+    assert "no list" in daily_reconciliation.told(row)
 
 
 async def test_a_list_that_cannot_be_read_is_tried_again(account: SandboxProcess) -> None:
     day = await yesterdays(1)
     service.order(account, "status", "GET /v1/tools/executions", status=403, count=None)
 
-    row = await closing.close(day)
+    row = await daily_reconciliation.close(day)
 
     assert row.closed_at is None
     assert row.problem.startswith("The list could not be read")
-    assert day in await in_db(closing.due_days)
+    assert day in await in_db(daily_reconciliation.due_days)
     account.control("DELETE", "faults")
-    await in_db(partial(DayClosing.objects.update, began_at=timezone.now() - closing.AGAIN))
-    await closing.close_due()
+    await in_db(partial(DayClosing.objects.update, began_at=timezone.now() - daily_reconciliation.AGAIN))
+    await daily_reconciliation.close_due()
     assert (await in_db(DayClosing.objects.get)).agrees
 
 
@@ -209,22 +210,22 @@ async def test_a_day_that_fails_does_not_hold_up_the_next(
 ) -> None:
     last = await yesterdays(1)
     days = [last - timedelta(days=1), last]
-    monkeypatch.setattr(closing, "due_days", lambda: days)
-    finish = closing._finish
+    monkeypatch.setattr(daily_reconciliation, "due_days", lambda: days)
+    finish = daily_reconciliation._finish
 
     def fails(pk: int, *more: Any) -> Any:
         if DayClosing.objects.get(pk=pk).day == days[0]:
             raise ValueError("an answer that nobody foresaw")
         return finish(pk, *more)
 
-    monkeypatch.setattr(closing, "_finish", fails)
-    await closing.close_due()
+    monkeypatch.setattr(daily_reconciliation, "_finish", fails)
+    await daily_reconciliation.close_due()
     rows = await runtime.in_db(lambda: dict(DayClosing.objects.values_list("day", "closed_at")))
     assert rows[days[0]] is None
     assert rows[days[1]] is not None
 
 
 async def test_a_day_that_is_not_over_cannot_be_closed(transactional_db: None) -> None:
-    with pytest.raises(closing.CannotClose, match="not over yet"):
-        await closing.close(timezone.now().date())
+    with pytest.raises(daily_reconciliation.CannotClose, match="not over yet"):
+        await daily_reconciliation.close(timezone.now().date())
     assert await in_db(DayClosing.objects.count) == 0

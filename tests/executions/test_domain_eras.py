@@ -13,7 +13,7 @@ import pytest
 
 from executions import tools
 from executions.tools import TOOLS
-from executions.tools.eras import ERAS, to_wire, within
+from executions.tools.api_versions import ERAS, to_wire, within
 from tests.conftest import READY, ROOT, SandboxProcess
 from tests.executions.filled import everything
 

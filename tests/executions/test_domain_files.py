@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from executions import files, runtime
+from executions.core import runtime
+from executions.files import signed_urls
 from executions.models import File
-from executions.reconcile import Reconciler
+from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.executions import service
 
@@ -22,7 +23,7 @@ SHOWN = ("preview", "download")
 
 async def address(file: File, renditions: Sequence[str]) -> str:
     """Where it is; how long the address is good for stands in tests/library."""
-    url, seconds = await files.signed_url(file, renditions)
+    url, seconds = await signed_urls.signed_url(file, renditions)
     assert seconds > 0
     return url
 
@@ -63,7 +64,7 @@ async def made(account: SandboxProcess) -> File:
 # --- what is known already ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lives", [None, timedelta(seconds=files.MARGIN + 10), timedelta(days=1)])
+@pytest.mark.parametrize("lives", [None, timedelta(seconds=signed_urls.MARGIN + 10), timedelta(days=1)])
 async def test_an_address_that_is_good_for_long_enough_is_handed_out(
     account: SandboxProcess, lives: timedelta | None
 ) -> None:
@@ -84,7 +85,9 @@ async def test_the_first_of_the_wanted_renditions_is_taken(account: SandboxProce
 # --- what has to be asked for ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("left", [timedelta(seconds=files.MARGIN - 10), timedelta(0), timedelta(days=-1)])
+@pytest.mark.parametrize(
+    "left", [timedelta(seconds=signed_urls.MARGIN - 10), timedelta(0), timedelta(days=-1)]
+)
 async def test_an_address_that_ends_too_soon_is_asked_for_anew(made: File, left: timedelta) -> None:
     made.snapshot = snapshot(made.remote_id, download=("https://media.example/old", left))
 
@@ -141,11 +144,11 @@ async def test_who_asks_later_asks_anew(account: SandboxProcess, made: File) -> 
 
 async def test_a_file_that_is_gone_is_said_to_be_gone(account: SandboxProcess) -> None:
     file = await kept("vg_file_never_heard_of")
-    with pytest.raises(files.NotReady, match="does not know this file yet"):
+    with pytest.raises(signed_urls.NotReady, match="does not know this file yet"):
         await address(file, SHOWN)
-    since = timezone.now() - files.YOUNG
+    since = timezone.now() - signed_urls.YOUNG
     await runtime.in_db(File.objects.filter(pk=file.pk).update, created_at=since)
-    with pytest.raises(files.Gone):
+    with pytest.raises(signed_urls.Gone):
         await address(file, SHOWN)
 
 
@@ -156,7 +159,7 @@ async def test_a_service_that_gives_no_address_is_asked_again_later(
     made.snapshot = {}
     service.order(account, kind, HYDRATE)
 
-    with pytest.raises(files.NotReady):
+    with pytest.raises(signed_urls.NotReady):
         await address(made, SHOWN)
     assert (await address(made, SHOWN)).startswith("http")
 
@@ -168,9 +171,9 @@ async def test_a_failed_call_fails_all_who_shared_it(account: SandboxProcess, ma
 
     outcomes = await asyncio.gather(*(wait() for wait in waiting), return_exceptions=True)
 
-    assert [type(outcome) for outcome in outcomes] == [files.NotReady] * 5
+    assert [type(outcome) for outcome in outcomes] == [signed_urls.NotReady] * 5
 
 
 async def test_a_rendition_that_there_is_not_is_not_ready(made: File) -> None:
-    with pytest.raises(files.NotReady):
+    with pytest.raises(signed_urls.NotReady):
         await address(made, ("hls",))

@@ -9,10 +9,11 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from executions import inbox, lifecycle
-from executions import observation as seen
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
 from executions.models import Event, File, WebhookDelivery
 from executions.models.event import Source
+from executions.webhooks import ingest
 from tests.executions import deliveries, jobs
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +50,7 @@ def test_the_same_message_again_is_a_repeat_whatever_it_says_now() -> None:
     job = jobs.running("vg_exec_1")
     deliveries.end("msg_1", "vg_exec_1", "failed")
 
-    assert deliveries.end("msg_1", "vg_exec_1", "succeeded") == inbox.REPEAT
+    assert deliveries.end("msg_1", "vg_exec_1", "succeeded") == ingest.REPEAT
 
     assert WebhookDelivery.objects.count() == 1
     assert jobs.fresh(job).status == "failed"
@@ -88,7 +89,7 @@ def test_a_delivery_that_is_faster_than_the_answer_waits_for_its_job() -> None:
     assert deliveries.end("msg_2", "vg_exec_2", "failed") == "unknown job"
 
     lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_1"))
-    inbox.apply_waiting("vg_exec_1")
+    ingest.apply_waiting("vg_exec_1")
 
     assert jobs.fresh(job).status == "succeeded"
     assert jobs.replayed(job) == "succeeded"
@@ -105,8 +106,8 @@ def test_of_several_that_waited_the_first_decides() -> None:
     deliveries.end("msg_2", "vg_exec_1", "succeeded")
     lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_1"))
 
-    inbox.apply_waiting("vg_exec_1")
-    inbox.apply_waiting("vg_exec_1")
+    ingest.apply_waiting("vg_exec_1")
+    ingest.apply_waiting("vg_exec_1")
 
     assert jobs.fresh(job).status == "failed"
     assert list(WebhookDelivery.objects.order_by("id").values_list("outcome", flat=True)) == [

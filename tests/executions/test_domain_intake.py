@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.db import DataError, OperationalError, connection, transaction
 
-from executions import inbox, runtime
-from executions.intake import MOST, intake
+from executions.core import runtime
 from executions.models import WebhookDelivery
 from executions.videogen import parse_event
+from executions.webhooks import ingest
+from executions.webhooks.write_batcher import MOST, intake
 from tests.executions import jobs
 from tests.executions.deliveries import body_of
 
@@ -33,13 +34,13 @@ def kept() -> int:
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many deliveries were written together, each time."""
     sizes: list[int] = []
-    receive_all = inbox.receive_all
+    receive_all = ingest.receive_all
 
     def noted(deliveries: Any) -> Any:
         sizes.append(len(deliveries))
         return receive_all(deliveries)
 
-    monkeypatch.setattr(inbox, "receive_all", noted)
+    monkeypatch.setattr(ingest, "receive_all", noted)
     return sizes
 
 
@@ -65,7 +66,7 @@ async def test_what_arrives_meanwhile_is_written_together_but_not_without_end(ba
 
 
 async def test_one_that_cannot_be_stored_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    receive = inbox.receive
+    receive = ingest.receive
 
     def picky(webhook_id: str, *rest: Any) -> str:
         outcome = receive(webhook_id, *rest)
@@ -74,14 +75,14 @@ async def test_one_that_cannot_be_stored_takes_no_other_with_it(monkeypatch: pyt
                 raise DataError("too long")
         return outcome
 
-    monkeypatch.setattr(inbox, "receive", picky)
+    monkeypatch.setattr(ingest, "receive", picky)
     first, second, third = await asyncio.gather(taken(0), taken(1), taken(2), return_exceptions=True)
     assert (first, third) == ("unknown job", "unknown job")
     assert isinstance(second, DataError)
 
 
 def test_nothing_is_acknowledged_that_was_rolled_back_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    receive = inbox.receive
+    receive = ingest.receive
 
     def not_undone(webhook_id: str, *rest: Any) -> str:
         outcome = receive(webhook_id, *rest)
@@ -91,10 +92,10 @@ def test_nothing_is_acknowledged_that_was_rolled_back_in_silence(monkeypatch: py
             raise DataError("too long, and not even that can be undone")
         return outcome
 
-    monkeypatch.setattr(inbox, "receive", not_undone)
+    monkeypatch.setattr(ingest, "receive", not_undone)
     body = body_of("tool_execution.cancelled", "vg_exec_1")
     with pytest.raises(OperationalError):
-        inbox.receive_all((f"msg_{number}", parse_event(body), {}, body) for number in range(2))
+        ingest.receive_all((f"msg_{number}", parse_event(body), {}, body) for number in range(2))
     assert kept() == 0
 
 

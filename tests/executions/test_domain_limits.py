@@ -12,14 +12,17 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from executions import account as standing
-from executions import budget, leases, limits, runtime, submit
-from executions.budget import SharedBudget
+from executions.core import runtime
+from executions.core.runtime import in_db
+from executions.lifecycle import create as submit
+from executions.lifecycle import leases
+from executions.limits import api_health as standing
+from executions.limits import poll_budget, rate_limits
+from executions.limits.poll_budget import SharedBudget
 from executions.models import CallBudget, Execution, RateWindow
-from executions.reconcile import Reconciler
-from executions.runtime import in_db
+from executions.sync.reconciler import Reconciler
 from executions.videogen import Group, RateLimit
-from executions.videogen.limits import rate_limit
+from executions.videogen.rate_limits import rate_limit
 from tests.batches import planning
 from tests.conftest import SandboxProcess
 from tests.executions import jobs, service
@@ -35,10 +38,10 @@ def told(remaining: int, *, limit: int = 500, after: timedelta = HOUR) -> RateLi
     return RateLimit(limit, remaining, timezone.now() + after)
 
 
-def keep(*news: RateLimit) -> limits.Known:
+def keep(*news: RateLimit) -> rate_limits.Known:
     for each in news:
-        limits.keep(runtime.account_mark(), {Group.TOOLS: each})
-    return limits.starts()
+        rate_limits.keep(runtime.account_mark(), {Group.TOOLS: each})
+    return rate_limits.starts()
 
 
 # --- learning ---------------------------------------------------------------------------------------------
@@ -62,7 +65,7 @@ def test_another_key_has_limits_of_its_own(db: None) -> None:
     keep(told(0))
     runtime.use_account("another key", "http://127.0.0.1:1")
 
-    assert limits.starts().remaining is None
+    assert rate_limits.starts().remaining is None
 
 
 def test_the_reset_is_told_by_our_clock() -> None:
@@ -82,12 +85,12 @@ async def test_what_an_answer_says_is_kept_for_every_process(account: SandboxPro
     account.control("POST", "faults", {"limits": {STARTS: {"limit": 30, "seconds": 3600}}})
     await submit.send((await service.queued(service.words())).pk)
 
-    known = await in_db(limits.starts)
+    known = await in_db(rate_limits.starts)
 
     assert (known.limit, known.remaining) == (30, 29)
     assert known.reset_at is not None
-    groups = {each.group for each in await in_db(limits.overview)}
-    assert set(limits.DOCUMENTED) <= groups
+    groups = {each.group for each in await in_db(rate_limits.overview)}
+    assert set(rate_limits.DOCUMENTED) <= groups
 
 
 # --- what follows for starts --------------------------------------------------------------------------------
@@ -98,7 +101,7 @@ def test_what_would_be_refused_waits_for_the_new_hour(people: Any) -> None:
     batch = planning.jobs(planning.batch(people.ann, 2))
     known = keep(told(0))
 
-    limits.hold_starts(timezone.now())
+    rate_limits.hold_starts(timezone.now())
 
     assert {jobs.fresh(job).next_attempt_at for job in (single, *batch)} == {known.reset_at}
 
@@ -108,7 +111,7 @@ def test_the_last_tenth_of_an_hour_is_for_single_jobs(people: Any) -> None:
     batch = planning.jobs(planning.batch(people.ann, 2))
     known = keep(told(50))
 
-    limits.hold_starts(timezone.now())
+    rate_limits.hold_starts(timezone.now())
 
     assert {jobs.fresh(job).next_attempt_at for job in batch} == {known.reset_at}
     assert jobs.fresh(single).next_attempt_at < timezone.now()
@@ -118,7 +121,7 @@ def test_the_last_tenth_of_an_hour_is_for_single_jobs(people: Any) -> None:
 def test_what_is_under_way_counts_as_started_before_its_answer_tells(people: Any) -> None:
     batch = planning.batch(people.ann, 9)
     keep(told(53))
-    assert limits.hold_starts(timezone.now()) == 3
+    assert rate_limits.hold_starts(timezone.now()) == 3
 
     taken = leases.claim_due(10)
     assert len(taken) == 3, "the last fifty of the hour are for single jobs"
@@ -154,7 +157,7 @@ async def test_a_batch_flows_as_far_as_it_may_and_a_single_job_passes_it(
     rows = await in_db(lambda: list(batch.executions.values_list("sent_at", "attempts")))
     assert {attempts for _, attempts in rows} == {0}, "nothing was sent that was refused"
     sent = sum(sent_at is not None for sent_at, _ in rows)
-    assert sent == LIMIT - limits.reserve(LIMIT)
+    assert sent == LIMIT - rate_limits.reserve(LIMIT)
 
 
 def _sent(rows: Any) -> int:
@@ -179,7 +182,7 @@ async def test_a_start_that_would_be_refused_is_not_sent(account: SandboxProcess
     await submit.send(job.pk)
 
     now = await service.fresh(job)
-    known = await in_db(limits.starts)
+    known = await in_db(rate_limits.starts)
     assert (now.status, now.sent_at, now.attempts) == ("queued", None, 0)
     assert now.next_attempt_at == known.reset_at
     assert await service.kinds(job) == ["started"]
@@ -195,12 +198,12 @@ async def test_two_processes_have_one_budget(transactional_db: None) -> None:
     spent = [await each.spend() for _ in range(50) for each in (one, other)]
 
     assert sum(spent) == 60
-    assert await in_db(partial(budget.left_now, 0, 60)) == 0
+    assert await in_db(partial(poll_budget.left_now, 0, 60)) == 0
 
 
 @pytest.mark.django_db(transaction=True)
 def test_many_that_draw_at_once_never_get_more_than_there_is() -> None:
-    drawn = together([partial(budget.draw, 25, 0, 100)] * 8)
+    drawn = together([partial(poll_budget.draw, 25, 0, 100)] * 8)
 
     assert sum(drawn) == 100
 
@@ -209,14 +212,14 @@ def test_the_budget_flows_in_with_time_and_a_clock_that_steps_back_stops_it_for_
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = timezone.now()
-    monkeypatch.setattr(budget.timezone, "now", lambda: now)
-    assert budget.draw(500, 3600, 100) == 100
+    monkeypatch.setattr(poll_budget.timezone, "now", lambda: now)
+    assert poll_budget.draw(500, 3600, 100) == 100
     now += timedelta(seconds=30)
-    assert budget.draw(500, 3600, 100) == 30
+    assert poll_budget.draw(500, 3600, 100) == 30
     now -= timedelta(hours=2)
-    assert budget.draw(500, 3600, 100) == 0
+    assert poll_budget.draw(500, 3600, 100) == 0
     now += timedelta(seconds=10)
-    assert budget.draw(500, 3600, 100) == 10
+    assert poll_budget.draw(500, 3600, 100) == 10
     assert CallBudget.objects.count() == 1
 
 
@@ -228,17 +231,17 @@ async def test_what_could_not_be_kept_is_kept_with_the_next_answer(
     told_now = {Group.TOOLS: told(0)}
     monkeypatch.setattr(type(runtime.client()), "limits", property(lambda _: told_now))
     with monkeypatch.context() as broken, pytest.raises(OperationalError):
-        broken.setattr(limits, "keep", lambda *_: (_ for _ in ()).throw(OperationalError("away")))
-        await limits.learn()
-    await limits.learn()
-    assert (await runtime.in_db(limits.starts)).remaining == 0
+        broken.setattr(rate_limits, "keep", lambda *_: (_ for _ in ()).throw(OperationalError("away")))
+        await rate_limits.learn()
+    await rate_limits.learn()
+    assert (await runtime.in_db(rate_limits.starts)).remaining == 0
 
 
 async def test_a_refused_call_tells_its_limit_too(account: SandboxProcess) -> None:
     account.control("POST", "faults", {"limits": {STARTS: {"limit": 0, "seconds": 3600}}})
     await submit.send((await service.queued(service.words())).pk)
 
-    assert (await in_db(limits.starts)).remaining == 0
+    assert (await in_db(rate_limits.starts)).remaining == 0
     assert await in_db(standing.key_refused) == ""
     assert await in_db(RateWindow.objects.count) >= 1
     assert await in_db(Execution.objects.filter(attempts=1).count) == 1

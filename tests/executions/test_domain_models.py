@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.db.models.deletion import ProtectedError
 from django.utils import timezone
 
-from executions.ids import uuid7
+from executions.core.ids import uuid7
 from executions.models import Batch, Event, Execution, File, Input, Result, WebhookDelivery, WebhookEndpoint
 from executions.models.event import Kind, Source
 from tests.executions import deliveries, jobs
@@ -203,8 +203,8 @@ def test_a_file_that_a_job_made_or_used_cannot_be_deleted() -> None:
 
 
 def test_in_flight_is_what_a_person_still_waits_for() -> None:
-    from executions import lifecycle
-    from executions import observation as seen
+    from executions.lifecycle import machine as lifecycle
+    from executions.lifecycle import observations as seen
 
     waiting, going, ended = jobs.queued(), jobs.running("vg_exec_1"), jobs.running("vg_exec_2")
     jobs.report(ended, "failed")
@@ -244,6 +244,6 @@ def test_ids_sort_by_the_time_they_were_made() -> None:
 
 def test_ids_grow_though_the_clock_steps_back(monkeypatch: pytest.MonkeyPatch) -> None:
     before = uuid7()
-    monkeypatch.setattr("executions.ids.time.time_ns", lambda: 0)
+    monkeypatch.setattr("executions.core.ids.time.time_ns", lambda: 0)
 
     assert uuid7() > before

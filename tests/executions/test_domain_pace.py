@@ -8,10 +8,12 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
-from executions import backoff, leases, reconcile
-from executions.budget import HOURLY_BUDGET, Budget
+from executions.core import backoff
+from executions.lifecycle import leases
+from executions.limits.poll_budget import HOURLY_BUDGET, Budget
 from executions.models import Execution
-from executions.reconcile import pace
+from executions.sync import reconciler
+from executions.sync.reconciler import pace
 from tests.executions import jobs
 from tests.executions.threads import together
 
@@ -37,7 +39,7 @@ def test_the_budget_hands_out_its_reserve_and_then_what_the_hour_allows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [1000.0]
-    monkeypatch.setattr(reconcile.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(reconciler.time, "monotonic", lambda: clock[0])
     budget = Budget(hourly=3600, reserve=5)
 
     assert [budget.take() for _ in range(7)] == [True] * 5 + [False] * 2
@@ -112,11 +114,11 @@ def test_what_is_given_back_is_free_at_its_time(db: None) -> None:
 
 
 def test_the_next_look_is_when_the_first_free_job_is_due(db: None) -> None:
-    assert reconcile.seconds_until_due() == reconcile.LONGEST_REST
+    assert reconciler.seconds_until_due() == reconciler.LONGEST_REST
     now = timezone.now()
     for seconds, lease in ((3, None), (1, 4), (60, None)):
         until = lease and now + timedelta(seconds=lease)
         due = now + timedelta(seconds=seconds)
         Execution.objects.filter(pk=jobs.queued().pk).update(next_attempt_at=due, leased_until=until)
 
-    assert 2 < reconcile.seconds_until_due() <= 3
+    assert 2 < reconciler.seconds_until_due() <= 3

@@ -11,11 +11,13 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from executions import chain, leases, lifecycle, runtime
-from executions import observation as seen
-from executions.budget import SharedBudget
+from executions.core import runtime
+from executions.lifecycle import chains, leases
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
+from executions.limits.poll_budget import SharedBudget
 from executions.models import Execution
-from executions.reconcile import Reconciler
+from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.executions import jobs, service
 
@@ -258,7 +260,7 @@ async def test_followers_come_in_their_time_where_they_cannot_be_hastened(
     def away(*_: Any) -> None:
         raise OperationalError("the connection is closed")
 
-    monkeypatch.setattr(chain, "hasten", away)
+    monkeypatch.setattr(chains, "hasten", away)
     reconciler = Reconciler()
     reconciler._hasten_followers((await service.queued(service.words())).pk)
     await reconciler.drain(10)

@@ -10,8 +10,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from executions import runtime, secrets, vault, webhook_endpoints
+from executions.core import encryption, runtime
 from executions.models import WebhookEndpoint
+from executions.webhooks import endpoints, signing_secrets
 from tests.conftest import SandboxProcess
 
 SECRET = "whsec_c2FuZGJveC1leGFtcGxlLWtleS0wMDAxLTMyYnl0ZXM="
@@ -31,38 +32,38 @@ def keep(remote_id: str = "ep_1", secret: str = SECRET, **columns: Any) -> Webho
 
 
 def test_what_goes_into_the_vault_comes_out_again_and_is_not_to_be_read_in_between() -> None:
-    tokens = {vault.encrypt(SECRET) for _ in range(2)}
+    tokens = {encryption.encrypt(SECRET) for _ in range(2)}
 
     assert len(tokens) == 2
     for token in tokens:
-        assert vault.decrypt(token) == SECRET
+        assert encryption.decrypt(token) == SECRET
         assert SECRET.removeprefix("whsec_") not in token
 
 
 def test_a_key_of_any_length_will_do(settings: Any) -> None:
     for key in ("k", "kä" * 500):
         settings.ENCRYPTION_KEYS = [key]
-        assert vault.decrypt(vault.encrypt("x")) == "x"
+        assert encryption.decrypt(encryption.encrypt("x")) == "x"
 
 
 def test_an_old_key_still_reads_and_the_first_one_writes(settings: Any) -> None:
     settings.ENCRYPTION_KEYS = ["old"]
-    before = vault.encrypt(SECRET)
+    before = encryption.encrypt(SECRET)
 
     settings.ENCRYPTION_KEYS = ["new", "old"]
-    assert vault.decrypt(before) == SECRET
-    after = vault.encrypt(SECRET)
+    assert encryption.decrypt(before) == SECRET
+    after = encryption.encrypt(SECRET)
 
     settings.ENCRYPTION_KEYS = ["new"]
-    assert vault.decrypt(after) == SECRET
-    with pytest.raises(vault.Unreadable, match="ENCRYPTION_KEYS"):
-        vault.decrypt(before)
+    assert encryption.decrypt(after) == SECRET
+    with pytest.raises(encryption.Unreadable, match="ENCRYPTION_KEYS"):
+        encryption.decrypt(before)
 
 
 @pytest.mark.parametrize("token", ["", "not a token", "gAAAAA"])
 def test_what_is_no_token_is_unreadable(token: str) -> None:
-    with pytest.raises(vault.Unreadable):
-        vault.decrypt(token)
+    with pytest.raises(encryption.Unreadable):
+        encryption.decrypt(token)
 
 
 # --- the secrets that verify a delivery -----------------------------------------------------------------------
@@ -89,8 +90,8 @@ def test_all_that_count_are_known(db: None, settings: Any) -> None:
     keep("ep_2", "whsec_on_its_way_out", verifies_until=now + timedelta(minutes=1))
     keep("ep_3", "whsec_gone", verifies_until=now - timedelta(seconds=1))
 
-    assert sorted(secrets.all_secrets()) == ["whsec_configured", "whsec_on_its_way_out", "whsec_one"]
-    assert secrets.any_configured()
+    assert sorted(signing_secrets.all_secrets()) == ["whsec_configured", "whsec_on_its_way_out", "whsec_one"]
+    assert signing_secrets.any_configured()
 
 
 def test_they_are_remembered_for_a_while_and_forgotten_when_told(
@@ -98,20 +99,20 @@ def test_they_are_remembered_for_a_while_and_forgotten_when_told(
 ) -> None:
     settings.VIDEOGEN_WEBHOOK_SECRETS = []
     clock = [1000.0]
-    monkeypatch.setattr(secrets.time, "monotonic", lambda: clock[0])
-    assert secrets.remembered() is None
-    assert secrets.all_secrets() == []
+    monkeypatch.setattr(signing_secrets.time, "monotonic", lambda: clock[0])
+    assert signing_secrets.remembered() is None
+    assert signing_secrets.all_secrets() == []
     keep("ep_1", "whsec_one")
 
-    assert secrets.remembered() == secrets.all_secrets() == []
-    secrets.forget()
-    assert secrets.remembered() is None
-    assert secrets.all_secrets() == secrets.remembered() == ["whsec_one"]
+    assert signing_secrets.remembered() == signing_secrets.all_secrets() == []
+    signing_secrets.forget()
+    assert signing_secrets.remembered() is None
+    assert signing_secrets.all_secrets() == signing_secrets.remembered() == ["whsec_one"]
 
     keep("ep_2", "whsec_two")
-    clock[0] += secrets.FRESH + 1
-    assert secrets.remembered() is None
-    assert sorted(secrets.all_secrets()) == ["whsec_one", "whsec_two"]
+    clock[0] += signing_secrets.FRESH + 1
+    assert signing_secrets.remembered() is None
+    assert sorted(signing_secrets.all_secrets()) == ["whsec_one", "whsec_two"]
 
 
 def test_one_that_cannot_be_read_does_not_hide_the_others(
@@ -123,7 +124,7 @@ def test_one_that_cannot_be_read_does_not_hide_the_others(
     settings.ENCRYPTION_KEYS = ["new"]
     keep("ep_2", "whsec_good")
 
-    assert secrets.all_secrets() == ["whsec_good"]
+    assert signing_secrets.all_secrets() == ["whsec_good"]
     assert "cannot verify anything" in caplog.text
     assert "whsec_" not in caplog.text
 
@@ -153,21 +154,21 @@ async def test_an_endpoint_is_registered_once_and_its_secret_kept(registering: S
     url = "http://127.0.0.1:9/webhooks/once/"
 
     for _ in range(3):
-        await webhook_endpoints.ensure(url)
+        await endpoints.ensure(url)
 
     kept = await runtime.in_db(in_use)
     assert ours_there(registering, url) == [kept.remote_id]
-    assert await runtime.in_db(lambda: kept.secret in secrets.all_secrets())
+    assert await runtime.in_db(lambda: kept.secret in signing_secrets.all_secrets())
     assert kept.secret.startswith("whsec_")
 
 
 async def test_one_whose_secret_nobody_knows_is_replaced(registering: SandboxProcess) -> None:
     url = "http://127.0.0.1:9/webhooks/replaced/"
-    await webhook_endpoints.ensure(url)
+    await endpoints.ensure(url)
     first = await runtime.in_db(in_use)
     registering.call("DELETE", f"/v1/webhooks/endpoints/{first.remote_id}")
 
-    await webhook_endpoints.ensure(url)
+    await endpoints.ensure(url)
 
     second = await runtime.in_db(in_use)
     assert second.remote_id != first.remote_id
@@ -176,9 +177,9 @@ async def test_one_whose_secret_nobody_knows_is_replaced(registering: SandboxPro
 
 async def test_a_new_address_takes_the_place_of_the_old_one(registering: SandboxProcess) -> None:
     before, after = "http://127.0.0.1:9/webhooks/before/", "http://127.0.0.1:9/webhooks/after/"
-    await webhook_endpoints.ensure(before)
+    await endpoints.ensure(before)
 
-    await webhook_endpoints.ensure(after)
+    await endpoints.ensure(after)
 
     assert ours_there(registering, before) == []
     kept = await runtime.in_db(in_use)

@@ -13,9 +13,14 @@ from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from executions import account as standing
-from executions import leases, lifecycle, limits, runtime, submit, tools
-from executions import observation as seen
+from executions import tools
+from executions.core import runtime
+from executions.lifecycle import create as submit
+from executions.lifecycle import leases
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
+from executions.limits import api_health as standing
+from executions.limits import rate_limits
 from executions.models import Execution, File, Input
 from executions.videogen import VideoGenError
 from tests.conftest import SandboxProcess
@@ -220,8 +225,8 @@ async def test_what_is_told_on_the_way_never_costs_the_answer(
     def away(*_: Any) -> None:
         raise OperationalError("the connection is closed")
 
-    limits.forget()
-    monkeypatch.setattr(*((limits, "keep") if what == "limits" else (cache, "get")), away)
+    rate_limits.forget()
+    monkeypatch.setattr(*((rate_limits, "keep") if what == "limits" else (cache, "get")), away)
     job = await service.queued(service.words())
     await submit.send(job.pk)
     assert (await service.fresh(job)).status == "pending"

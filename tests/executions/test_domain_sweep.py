@@ -11,10 +11,16 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from executions import elsewhere, leases, lifecycle, reconcile, runtime, submit, sweep, tools
-from executions import observation as seen
+from executions import tools
+from executions.core import runtime
+from executions.lifecycle import create as submit
+from executions.lifecycle import leases
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
 from executions.models import Execution, Stranger
 from executions.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED, UNCONFIRMED
+from executions.sync import external_jobs, list_poller
+from executions.sync import reconciler as reconcile
 from executions.videogen import ServerError, ToolExecution
 from tests.executions import service
 from tests.executions.jobs import accepted, fresh, report, sending, story
@@ -37,7 +43,7 @@ def earlier(**ago: float) -> Any:
 
 
 def begun() -> None:
-    elsewhere.begin([], at=earlier(hours=1))
+    external_jobs.begin([], at=earlier(hours=1))
 
 
 def elsewhere_jobs() -> list[Execution]:
@@ -51,8 +57,8 @@ def test_a_lost_start_finds_the_only_job_that_it_can_be(db: None) -> None:
     begun()
     before, job = accepted("vg_tool_before"), lost()
     Execution.objects.filter(pk=before.pk).update(sent_at=earlier(seconds=50))
-    elsewhere.note([there("vg_tool_mine"), there("vg_tool_before")], at=earlier(seconds=10))
-    elsewhere.settle(timezone.now())
+    external_jobs.note([there("vg_tool_mine"), there("vg_tool_before")], at=earlier(seconds=10))
+    external_jobs.settle(timezone.now())
     assert (fresh(job).status, fresh(job).remote_id) == (PENDING, "vg_tool_mine")
     assert story(job)[-1] == ("status", "unconfirmed", "pending", "poll")
     assert not Stranger.objects.exclude(is_past=True).exists()
@@ -72,8 +78,8 @@ def test_where_there_is_a_choice_nothing_is_guessed(db: None, found: list[ToolEx
     begun()
     before, job = accepted("vg_tool_before"), lost()
     Execution.objects.filter(pk=before.pk).update(sent_at=earlier(seconds=50))
-    elsewhere.note(found, at=earlier(seconds=10))
-    elsewhere.settle(timezone.now())
+    external_jobs.note(found, at=earlier(seconds=10))
+    external_jobs.settle(timezone.now())
     assert fresh(job).status == UNCONFIRMED
 
 
@@ -81,13 +87,13 @@ def test_two_lost_starts_and_one_job_are_left_to_the_people(db: None) -> None:
     begun()
     before, first, second = accepted("vg_tool_before"), lost(), lost()
     Execution.objects.filter(pk=before.pk).update(sent_at=earlier(seconds=50))
-    elsewhere.note([there("vg_tool_one"), there("vg_tool_before")], at=earlier(seconds=10))
-    elsewhere.settle(timezone.now())
+    external_jobs.note([there("vg_tool_one"), there("vg_tool_before")], at=earlier(seconds=10))
+    external_jobs.settle(timezone.now())
     assert {fresh(first).status, fresh(second).status} == {UNCONFIRMED}
-    assert [each.remote_id for each in elsewhere.candidates(first)] == ["vg_tool_one"]
-    assert elsewhere.link(first.pk, "vg_tool_one", actor_id=None)
+    assert [each.remote_id for each in external_jobs.candidates(first)] == ["vg_tool_one"]
+    assert external_jobs.link(first.pk, "vg_tool_one", actor_id=None)
     assert fresh(first).remote_id == "vg_tool_one"
-    assert not elsewhere.link(second.pk, "vg_tool_one"), "it is taken"
+    assert not external_jobs.link(second.pk, "vg_tool_one"), "it is taken"
     assert fresh(second).status == UNCONFIRMED
 
 
@@ -104,17 +110,17 @@ def test_a_start_that_fits_more_jobs_than_are_shown_counts_as_owner_of_each(db: 
     # Only the second start reaches to these, and they are the newest that it fits.
     late = [met(f"vg_tool_late_{each}", earlier(seconds=110), earlier(seconds=100)) for each in range(25)]
     Stranger.objects.bulk_create([early, *late])
-    assert elsewhere.candidates(first) == [early]
-    assert early not in elsewhere.candidates(second)
-    elsewhere.settle(timezone.now())
+    assert external_jobs.candidates(first) == [early]
+    assert early not in external_jobs.candidates(second)
+    external_jobs.settle(timezone.now())
     assert {fresh(first).status, fresh(second).status} == {UNCONFIRMED}
 
 
 def test_what_may_be_a_lost_start_is_not_imported_meanwhile(db: None) -> None:
     begun()
     lost(timedelta(minutes=5))
-    elsewhere.note([there("vg_tool_a"), there("vg_tool_b")], at=earlier(minutes=4))
-    elsewhere.settle(timezone.now())
+    external_jobs.note([there("vg_tool_a"), there("vg_tool_b")], at=earlier(minutes=4))
+    external_jobs.settle(timezone.now())
     assert elsewhere_jobs() == []
 
 
@@ -125,17 +131,17 @@ def test_a_start_that_was_overtaken_by_one_sent_before_it_may_still_own_its_job(
     Execution.objects.filter(pk=slow.pk).update(
         sent_at=earlier(seconds=121), accepted_at=earlier(seconds=118)
     )
-    elsewhere.note([there("vg_tool_slow"), there("vg_tool_mine")], at=earlier(seconds=100))
-    elsewhere.settle(timezone.now())
-    assert [each.remote_id for each in elsewhere.candidates(job)] == ["vg_tool_mine"]
+    external_jobs.note([there("vg_tool_slow"), there("vg_tool_mine")], at=earlier(seconds=100))
+    external_jobs.settle(timezone.now())
+    assert [each.remote_id for each in external_jobs.candidates(job)] == ["vg_tool_mine"]
     assert elsewhere_jobs() == []
 
 
 def test_a_job_of_others_is_imported_once_and_marked(db: None) -> None:
     begun()
-    elsewhere.note([there("vg_tool_theirs")], at=earlier(minutes=4))
+    external_jobs.note([there("vg_tool_theirs")], at=earlier(minutes=4))
     for _ in range(2):
-        elsewhere.settle(timezone.now())
+        external_jobs.settle(timezone.now())
     [job] = elsewhere_jobs()
     assert (job.status, job.remote_id, job.created_by, job.tool) == (
         PENDING,
@@ -152,29 +158,29 @@ def test_a_job_of_others_is_imported_once_and_marked(db: None) -> None:
 def test_importing_can_be_turned_off(db: None, settings: Any) -> None:
     settings.IMPORT_ELSEWHERE = False
     begun()
-    elsewhere.note([there("vg_tool_theirs")], at=earlier(minutes=4))
-    elsewhere.settle(timezone.now())
+    external_jobs.note([there("vg_tool_theirs")], at=earlier(minutes=4))
+    external_jobs.settle(timezone.now())
     assert elsewhere_jobs() == []
 
 
 def test_nothing_is_imported_while_an_answer_is_on_its_way(db: None) -> None:
     begun()
     job = sending()
-    elsewhere.note([there("vg_tool_mine")], at=earlier(minutes=4))
-    elsewhere.settle(timezone.now())
+    external_jobs.note([there("vg_tool_mine")], at=earlier(minutes=4))
+    external_jobs.settle(timezone.now())
     assert elsewhere_jobs() == [], "the answer may name it"
     lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_tool_mine"))
-    elsewhere.settle(timezone.now())
+    external_jobs.settle(timezone.now())
     assert elsewhere_jobs() == []
     assert not Stranger.objects.exclude(is_past=True).exists()
 
 
 def test_the_accounts_past_is_not_imported(db: None) -> None:
     at = earlier(minutes=5)
-    elsewhere.begin([there("vg_tool_old", "succeeded")], at=at)
+    external_jobs.begin([there("vg_tool_old", "succeeded")], at=at)
     found = [there("vg_tool_new"), there("vg_tool_old", "succeeded"), there("vg_tool_older", "succeeded")]
-    assert elsewhere.note(found, at=at) == elsewhere.Noted(1, reached_past=True)
-    elsewhere.settle(timezone.now())
+    assert external_jobs.note(found, at=at) == external_jobs.Noted(1, reached_past=True)
+    external_jobs.settle(timezone.now())
     assert [job.remote_id for job in elsewhere_jobs()] == ["vg_tool_new"]
 
 
@@ -208,7 +214,7 @@ async def test_one_call_answers_for_many_jobs(account: Any) -> None:
     for number in range(6):
         job = await runtime.in_db(_start, f"pier {number} {uuid.uuid4().hex}")
         await submit.send(job.pk)
-    sweeper = sweep.Sweeper(service.plenty, reconcile.pace)
+    sweeper = list_poller.Sweeper(service.plenty, reconcile.pace)
     for _ in range(200):
         await runtime.in_db(_due_now)
         await sweeper.run()
@@ -222,7 +228,7 @@ async def test_a_start_that_overtook_the_list_keeps_its_job(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The list is asked for, a start is taken there and its answer lost, and the list that comes names its job."""
-    sweeper = sweep.Sweeper(service.plenty, reconcile.pace)
+    sweeper = list_poller.Sweeper(service.plenty, reconcile.pace)
     await sweeper.run()
     await submit.send((await runtime.in_db(_start, f"what confines it {uuid.uuid4().hex}")).pk)
     never_there, overtakes = [await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}") for _ in range(2)]
@@ -242,14 +248,14 @@ async def test_a_start_that_overtook_the_list_keeps_its_job(
     assert len(strangers) == 1, "its job is seen, and may be either's"
     for job in (never_there, overtakes):
         assert (await service.fresh(job)).status == UNCONFIRMED
-        assert await runtime.in_db(elsewhere.candidates, await service.fresh(job)) == strangers
+        assert await runtime.in_db(external_jobs.candidates, await service.fresh(job)) == strangers
 
 
 async def test_a_job_started_by_a_script_is_found_and_followed(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(elsewhere, "SETTLED", timedelta(0))
-    sweeper = sweep.Sweeper(service.plenty, reconcile.pace)
+    monkeypatch.setattr(external_jobs, "SETTLED", timedelta(0))
+    sweeper = list_poller.Sweeper(service.plenty, reconcile.pace)
     await sweeper.run()
     started = account.call("POST", "/v1/tools/generate-image", {"prompt": "from a script", "numResults": 1})
     remote_id = started.json()["toolExecutionId"]
@@ -277,18 +283,18 @@ async def test_a_job_that_the_list_lacks_does_not_lead_through_all_of_the_past(
     await submit.send(job.pk)
     await runtime.in_db(Execution.objects.filter(pk=job.pk).update, remote_id="vg_exec_nowhere")
     monkeypatch.setattr(runtime.client(), "list_executions", small)
-    sweeper = sweep.Sweeper(service.plenty, reconcile.pace)
-    monkeypatch.setattr(elsewhere, "note", lambda *_, **__: elsewhere.Noted(0, reached_past=True))
+    sweeper = list_poller.Sweeper(service.plenty, reconcile.pace)
+    monkeypatch.setattr(external_jobs, "note", lambda *_, **__: external_jobs.Noted(0, reached_past=True))
     await runtime.in_db(_due_now)
-    assert await sweeper.run() == sweep.BARREN
-    await runtime.in_db(Execution.objects.filter(pk=job.pk).update, note=sweep.UNKNOWN_THERE)
+    assert await sweeper.run() == list_poller.BARREN
+    await runtime.in_db(Execution.objects.filter(pk=job.pk).update, note=list_poller.UNKNOWN_THERE)
     assert await sweeper.run() == 1, "of what is unknown there the list is not asked"
 
 
 async def test_a_sweep_that_broke_off_is_made_up_for(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is new on the pages that were read before; what was not read stands behind them."""
     await runtime.in_db(begun)
-    monkeypatch.setattr(sweep, "AFTER_A_START", 0)
+    monkeypatch.setattr(list_poller, "AFTER_A_START", 0)
     for number in range(5):
         account.call("POST", "/v1/tools/generate-image", {"prompt": f"script {number}", "numResults": 1})
     page, fails = runtime.client().list_executions, iter([False, False, True])
@@ -299,7 +305,7 @@ async def test_a_sweep_that_broke_off_is_made_up_for(account: Any, monkeypatch: 
         return await page(**kwargs, limit=1)
 
     monkeypatch.setattr(runtime.client(), "list_executions", small)
-    sweeper = sweep.Sweeper(service.plenty, reconcile.pace)
+    sweeper = list_poller.Sweeper(service.plenty, reconcile.pace)
     assert await sweeper.run() == 3
     strangers = Stranger.objects.filter(is_past=False)
     assert await runtime.in_db(strangers.count) == 2
@@ -342,7 +348,7 @@ async def test_what_the_list_lacks_is_asked_after_one_by_one(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many of them are due at once: the next sweep waits until some have been asked after."""
-    for number in range(sweep.MANY + 1):
+    for number in range(list_poller.MANY + 1):
         job = await runtime.in_db(_start, f"pier {number} {uuid.uuid4().hex}")
         await submit.send(job.pk)
         await runtime.in_db(
@@ -353,8 +359,8 @@ async def test_what_the_list_lacks_is_asked_after_one_by_one(
     await runtime.in_db(_due_now)
     reconciler = reconcile.Reconciler()
     working = asyncio.create_task(reconciler.run())
-    unknown = Execution.objects.filter(note=sweep.UNKNOWN_THERE)
-    await runtime.in_reader(service.until, lambda: unknown.count() == sweep.MANY + 1 or None)
+    unknown = Execution.objects.filter(note=list_poller.UNKNOWN_THERE)
+    await runtime.in_reader(service.until, lambda: unknown.count() == list_poller.MANY + 1 or None)
     working.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await working
@@ -364,12 +370,12 @@ async def test_what_the_list_lacks_is_asked_after_one_by_one(
 async def test_without_a_list_each_job_is_asked_after_by_itself(account: Any) -> None:
     missing = {"kind": "status", "match": "GET /v1/tools/executions", "status": 404}
     account.control("POST", "faults", {"faults": [missing]})
-    sweeper = sweep.Sweeper(service.plenty, reconcile.pace)
+    sweeper = list_poller.Sweeper(service.plenty, reconcile.pace)
     assert await sweeper.run() == 1
     struck = account.control("GET", "faults")["faults"][0]["struck"]
     job = await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}")
     await submit.send(job.pk)
-    for _ in range(sweep.MANY):
+    for _ in range(list_poller.MANY):
         await runtime.in_db(_due_now)
         if await sweeper.is_due():
             await sweeper.work()

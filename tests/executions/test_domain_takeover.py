@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from executions import leases
+from executions.lifecycle import leases
 from tests.conftest import ROOT
 from tests.dashboard.serving import environment
 from tests.executions import jobs

@@ -8,7 +8,7 @@ import pytest
 
 from executions import tools
 from executions.tools import TOOLS, Tool
-from executions.tools.eras import ERAS
+from executions.tools.api_versions import ERAS
 from executions.tools.fields import Choice, Files, Ids, Number, Replacements, Shape, Switch, Text
 from tests.executions.filled import everything, value_for
 

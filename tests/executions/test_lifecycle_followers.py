@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from executions import lifecycle
-from executions import observation as seen
-from executions.lifecycle import ANYTHING_NOT_FINAL, FOLLOWERS
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
+from executions.lifecycle.machine import ANYTHING_NOT_FINAL, FOLLOWERS
 from executions.models import Execution, Result
 from executions.models.event import Kind, Source
 from executions.statuses import (

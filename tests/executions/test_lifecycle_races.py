@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
 
-from executions import inbox, lifecycle, submit, tools
-from executions import observation as seen
+from executions import tools
+from executions.lifecycle import create as submit
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
 from executions.models import Event, Execution, Result, WebhookDelivery
 from executions.models.event import Kind, Source
+from executions.webhooks import ingest
 from tests.executions import deliveries, jobs
 from tests.executions.threads import PATIENCE, together
 
@@ -154,7 +157,7 @@ def test_a_delivery_and_the_answer_that_names_its_job_cross(seed: int) -> None:
 
     def accept() -> str:
         lifecycle.apply(job.pk, seen.Accepted(remote_id=remote_id))
-        inbox.apply_waiting(remote_id)
+        ingest.apply_waiting(remote_id)
         return "accepted"
 
     together([accept, partial(deliveries.end, "msg_1", remote_id, "succeeded")])
@@ -185,7 +188,7 @@ def test_a_delivery_that_is_committed_after_the_answer_was_taken_in_still_counts
     thread.start()
     assert stored.wait(PATIENCE)
     lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_slow"))
-    inbox.apply_waiting("vg_exec_slow")
+    ingest.apply_waiting("vg_exec_slow")
     accepted.set()
     thread.join(PATIENCE)
 

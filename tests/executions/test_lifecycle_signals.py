@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from executions import submit, tools
+from executions import tools
+from executions.lifecycle import create as submit
 from executions.signals import execution_changed
 from tests.executions import jobs
 

@@ -40,7 +40,7 @@ def _free_places(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 async def worker(account: SandboxProcess) -> AsyncIterator[Any]:
     """A reconciler at work in the test's own loop, as in `serve`."""
-    from executions.reconcile import Reconciler
+    from executions.sync.reconciler import Reconciler
 
     reconciler = Reconciler()
     with reconciler.listening():
@@ -63,7 +63,7 @@ async def receiving(account: SandboxProcess, settings: Any) -> AsyncIterator[Rec
 @pytest.fixture
 async def relay(account: SandboxProcess) -> AsyncIterator[Relay]:
     """The domain talks to the sandbox through something that can keep its answers back."""
-    from executions import runtime
+    from executions.core import runtime
 
     relay = Relay(account.url)
     await relay.start()
@@ -76,7 +76,7 @@ async def relay(account: SandboxProcess) -> AsyncIterator[Relay]:
 @pytest.fixture
 async def service(account: SandboxProcess) -> AsyncIterator[Service]:
     """A VideoGen that misbehaves as it is told; the domain talks to it instead of the sandbox."""
-    from executions import runtime
+    from executions.core import runtime
 
     service = Service()
     await service.start()

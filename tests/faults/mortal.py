@@ -24,7 +24,7 @@ def main() -> None:
     from django.core.management import execute_from_command_line
 
     django.setup()
-    from executions import submit
+    from executions.lifecycle import create as submit
     from executions.models import Execution
     from executions.videogen import VideoGen
 

@@ -14,8 +14,9 @@ import httpx
 import uvicorn
 from standardwebhooks.webhooks import Webhook
 
-from executions import runtime, webhook_endpoints
+from executions.core import runtime
 from executions.models import WebhookDelivery, WebhookEndpoint
+from executions.webhooks import endpoints
 from tests.conftest import SandboxProcess
 from tests.faults import scenes
 
@@ -85,7 +86,7 @@ class Receiving:
 
     async def register(self) -> None:
         await scenes.order(self.sandbox, limits=ROOMY)
-        await webhook_endpoints.ensure(self.url)
+        await endpoints.ensure(self.url)
         self._registered = True
 
     async def attempts(self, remote_id: str) -> list[int | None]:

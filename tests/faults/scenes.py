@@ -14,10 +14,11 @@ import httpx
 from django.db import connections
 from django.utils import timezone
 
-from executions import runtime, submit
+from executions.core import runtime
+from executions.lifecycle import create as submit
 from executions.models import Execution
 from executions.models.event import Kind, Source
-from executions.reconcile import Reconciler
+from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
 from tests.executions import jobs

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from executions import cancel, runtime, submit
+from executions.core import runtime
+from executions.lifecycle import cancel
+from executions.lifecycle import create as submit
 from executions.models import Execution
 from executions.models.event import Kind, Source
-from executions.reconcile import Reconciler
+from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.faults import scenes

@@ -14,11 +14,12 @@ from urllib.parse import parse_qs
 import pytest
 from django.utils import timezone
 
-from executions import reconcile, runtime
-from executions.budget import HOURLY_BUDGET, Budget, SharedBudget
+from executions.core import runtime
+from executions.limits.poll_budget import HOURLY_BUDGET, Budget, SharedBudget
 from executions.models import Event, Execution, WebhookDelivery
 from executions.models.event import Source
-from executions.reconcile import Reconciler, pace
+from executions.sync import reconciler as reconcile
+from executions.sync.reconciler import Reconciler, pace
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser, text
 from tests.faults import scenes

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from executions import runtime
+from executions.core import runtime
 from executions.models import Execution, File, WebhookDelivery
 from executions.models.event import Source
-from executions.reconcile import PACE, Reconciler
+from executions.sync.reconciler import PACE, Reconciler
 from executions.videogen import Timeouts
 from executions.videogen import client as client_module
 from tests.conftest import SandboxProcess

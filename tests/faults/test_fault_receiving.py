@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
-from dashboard.views import receiver
-from executions import runtime, secrets, webhook_endpoints
+from dashboard.webhooks import receiver
+from executions.core import runtime
 from executions.models import WebhookDelivery, WebhookEndpoint
-from executions.reconcile import Reconciler
+from executions.sync.reconciler import Reconciler
+from executions.webhooks import endpoints, signing_secrets
 from tests.conftest import SandboxProcess
 from tests.executions import jobs
 from tests.faults import scenes
@@ -107,8 +108,8 @@ async def test_a_secret_replaced_in_the_middle_of_traffic_loses_no_delivery(
     flowing = asyncio.create_task(traffic())
     await scenes.until(lambda: at_least(4))
     # The account may have others, of whoever used it before.
-    (endpoint,) = [each for each in await webhook_endpoints.overview() if each.ours == old]
-    await webhook_endpoints.rotate(endpoint)
+    (endpoint,) = [each for each in await endpoints.overview() if each.ours == old]
+    await endpoints.rotate(endpoint)
     started = await flowing
 
     finals = [await scenes.ended(job) for job in started]
@@ -139,14 +140,14 @@ async def test_a_secret_that_another_process_made_is_found_out_at_the_first_deli
     """Fault 36: another web process rotated: this one looks again before it refuses, and not for each of a flood."""
     settings.VIDEOGEN_WEBHOOK_SECRETS = []
     looks: list[int] = []
-    read = secrets._of_endpoints
+    read = signing_secrets._of_endpoints
 
     def counted() -> list[str]:
         looks.append(1)
         return read()
 
-    monkeypatch.setattr(secrets, "_of_endpoints", counted)
-    assert await runtime.in_reader(secrets.all_secrets) == []
+    monkeypatch.setattr(signing_secrets, "_of_endpoints", counted)
+    assert await runtime.in_reader(signing_secrets.all_secrets) == []
 
     def made_elsewhere() -> None:
         endpoint = WebhookEndpoint(remote_id="ep_elsewhere", url=receiving.url)
@@ -154,7 +155,7 @@ async def test_a_secret_that_another_process_made_is_found_out_at_the_first_deli
         endpoint.save()
 
     await runtime.in_db(made_elsewhere)
-    time_passes(monkeypatch, secrets.DOUBT + 0.1)
+    time_passes(monkeypatch, signing_secrets.DOUBT + 0.1)
     body = tells("vg_exec_of_nobody", "failed")
     assert (await receiving.deliver(body, secret=NEXT_SECRET)).status_code == 200
 
@@ -166,5 +167,7 @@ async def test_a_secret_that_another_process_made_is_found_out_at_the_first_deli
 
 def time_passes(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """What is remembered of the secrets is so much older from now on; what is read later is fresh."""
-    assert secrets._cached is not None
-    monkeypatch.setattr(secrets, "_cached", (secrets._cached[0] - seconds, secrets._cached[1]))
+    assert signing_secrets._cached is not None
+    monkeypatch.setattr(
+        signing_secrets, "_cached", (signing_secrets._cached[0] - seconds, signing_secrets._cached[1])
+    )

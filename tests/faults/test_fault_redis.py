@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from benchmarks.product import free_port
-from dashboard.fanout import COME_BACK
+from dashboard.live.fanout import COME_BACK
 from tests.dashboard.serving import Serving, cookies, eventually, token
 from tests.faults import scenes
 

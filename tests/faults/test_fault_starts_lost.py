@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
-from executions import account as standing
-from executions import leases, runtime, submit
+from executions.core import runtime
+from executions.lifecycle import create as submit
+from executions.lifecycle import leases
+from executions.limits import api_health as standing
 from executions.models import Execution
 from executions.models.event import Source
-from executions.reconcile import Reconciler, pace
-from executions.sweep import Sweeper
+from executions.sync.list_poller import Sweeper
+from executions.sync.reconciler import Reconciler, pace
 from executions.videogen import client as client_module
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from executions import account as standing
-from executions import reconcile, submit
+from executions.core.runtime import in_db
+from executions.lifecycle import create as submit
+from executions.limits import api_health as standing
 from executions.models import Execution
-from executions.reconcile import Reconciler
-from executions.runtime import in_db
+from executions.sync import reconciler
+from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.executions import service
@@ -172,7 +173,7 @@ async def test_jobs_over_the_limit_hold_up_no_worker(worker: Reconciler, account
 
     await scenes.until(all_were_told_to_wait)
     tried = [(await scenes.row(job)).attempts for job in waiting]
-    assert 1 <= sum(tried) <= reconcile.AT_ONCE, "what would certainly be refused is not sent"
+    assert 1 <= sum(tried) <= reconciler.AT_ONCE, "what would certainly be refused is not sent"
 
     await service.new_hour()
     await scenes.order(account, limits={"POST /v1/tools/*": {"limit": 500}})

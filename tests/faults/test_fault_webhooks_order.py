@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from executions import reconcile, runtime
+from executions.core import runtime
 from executions.models import Execution
 from executions.models.event import Source
-from executions.reconcile import Reconciler
+from executions.sync import reconciler
+from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
 from tests.faults import scenes
@@ -27,7 +28,7 @@ async def test_the_poll_finds_an_end_whose_webhook_never_comes(
 ) -> None:
     """Fault 11: the webhook never comes: the poll finds the end within its interval, once."""
     # Nothing but the time of the job's next look may end the reconciler's rest.
-    monkeypatch.setattr(reconcile, "LONGEST_REST", 600.0)
+    monkeypatch.setattr(reconciler, "LONGEST_REST", 600.0)
     await receiving.register()
     await scenes.order(account, {"kind": "webhook_drop"}, {"kind": "job", "seconds": 1.5})
     prompt = scenes.words()

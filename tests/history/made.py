@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from executions import ids
+from executions.core import ids
 from executions.models import Execution
 
 BEGAN = datetime(2025, 3, 1, 12, tzinfo=UTC)

@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from executions.finding import NO_CODE, ORDERS, Choice, Filters, count_newer, every, page, pages
 from executions.models import Batch, Execution
+from executions.search.jobs import NO_CODE, ORDERS, Choice, Filters, count_newer, every, page, paging
 from tests.history.made import BEGAN, past, write
 
 pytestmark = pytest.mark.django_db
@@ -130,9 +130,9 @@ WAYS = {"gather": (5000, 0), "walk": (2, 0), "look": (2, 10_000)}
 def test_every_page_there_and_back(
     name: str, sort: str, way: str, many: list[Execution], people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "MOST", WAYS[way][0])
-    monkeypatch.setattr(pages, "WINDOW", 20)
-    monkeypatch.setattr(pages, "FAR", WAYS[way][1])
+    monkeypatch.setattr(paging, "MOST", WAYS[way][0])
+    monkeypatch.setattr(paging, "WINDOW", 20)
+    monkeypatch.setattr(paging, "FAR", WAYS[way][1])
     batch = Batch.objects.get().pk
     make, lets_through = FILTERS[name]
     by, has_place = SORTED[sort]
@@ -158,7 +158,7 @@ def test_words_are_looked_for_in_the_newest_without_a_second_look_at_the_table(
     many: list[Execution], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A join of the newest jobs with all jobs has PostgreSQL walk through all of them for a word that is nowhere."""
-    monkeypatch.setattr(pages, "WINDOW", 20)
+    monkeypatch.setattr(paging, "WINDOW", 20)
     with CaptureQueriesContext(connection) as asked:
         found = page(Filters(words="fog"), ORDERS["newest"], size=30)
     assert len(found.ids) == 30
@@ -184,7 +184,7 @@ def test_what_is_new_is_counted_without_a_test_of_each_job_since(
     name: str, many: list[Execution], people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page that found nothing waits for its first job: on SQLite words were tested in a million jobs for it."""
-    monkeypatch.setattr(pages, "WINDOW", 20)
+    monkeypatch.setattr(paging, "WINDOW", 20)
     batch = Batch.objects.get().pk
     make, lets_through = FILTERS[name]
     for place in (-1, 30, 190):
@@ -197,7 +197,7 @@ def test_what_is_new_is_counted_without_a_test_of_each_job_since(
 
 
 def test_everything_is_found_in_chunks(many: list[Execution], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "CHUNK", 30)
+    monkeypatch.setattr(paging, "CHUNK", 30)
     assert list(every(Filters())) == [job.pk for job in reversed(many)]
     with CaptureQueriesContext(connection) as captured:
         rows = every(Filters())

@@ -13,9 +13,10 @@ from django.db import connection
 from django.test import AsyncClient
 from django.test.utils import CaptureQueriesContext
 
-from dashboard import history
-from dashboard.history import HistoryPage
-from executions import lifecycle, runtime
+from dashboard.history import page as history_page
+from dashboard.history.page import HistoryPage
+from executions.core import runtime
+from executions.lifecycle import machine as lifecycle
 from executions.models import Event, Execution, SavedFilter
 from executions.models.event import ActKind
 from tests.dashboard.browsers import Browser, text
@@ -124,7 +125,7 @@ def test_only_what_matches_counts_as_new(ann: Browser, monkeypatch: pytest.Monke
     filtered = ann.get(f"{URL}fresh/?status=failed&top={top.pk}")
     assert "1 new at the top" in text(filtered)
     assert f'href="{URL}?status=failed"' in filtered.content.decode()
-    monkeypatch.setattr(history, "MOST_NEW", 1)
+    monkeypatch.setattr(history_page, "MOST_NEW", 1)
     assert "more than 1 new" in text(ann.get(f"{URL}fresh/?top={top.pk}"))
     assert ann.get(f"{URL}fresh/?top=nonsense").status_code == 200
 
@@ -148,7 +149,7 @@ def ids(page: HistoryPage) -> list[str]:
 
 @pytest.mark.parametrize("view", ["", "view=gallery"])
 def test_back_at_the_newest_the_page_is_live_again(view: str, ann: Browser) -> None:
-    write(*[past(number, created_by=ann.user) for number in range(history.SIZE + 10)])
+    write(*[past(number, created_by=ann.user) for number in range(history_page.SIZE + 10)])
     first = shown(ann, f"{URL}?{view}")
     second = shown(ann, first.next_url)
     assert (second.is_live, second.fresh_url) == (False, "")
@@ -167,7 +168,7 @@ def test_back_at_the_newest_the_page_is_live_again(view: str, ann: Browser) -> N
 
 @pytest.mark.parametrize("sort", ["newest", "oldest", "longest"])
 def test_where_fewer_than_a_page_stand_before_it_is_the_first_page(sort: str, ann: Browser) -> None:
-    write(*[past(number, created_by=ann.user, duration=number) for number in range(history.SIZE + 10)])
+    write(*[past(number, created_by=ann.user, duration=number) for number in range(history_page.SIZE + 10)])
     first = shown(ann, f"{URL}?sort={sort}")
     few = shown(ann, f"{URL}?sort={sort}&before={ids(first)[3]}")
     assert ids(few) == ids(first)
@@ -178,7 +179,7 @@ def test_where_fewer_than_a_page_stand_before_it_is_the_first_page(sort: str, an
 
 
 def test_how_many_are_on_the_page_is_counted(ann: Browser) -> None:
-    write(*[past(number, created_by=ann.user) for number in range(history.SIZE + 7)])
+    write(*[past(number, created_by=ann.user) for number in range(history_page.SIZE + 7)])
     first = shown(ann, f"{URL}?status=succeeded")
     assert first.how_many == "50 on this page, and more"
     last = shown(ann, first.next_url)
@@ -188,7 +189,7 @@ def test_how_many_are_on_the_page_is_counted(ann: Browser) -> None:
 
 
 def test_all_pages_cost_the_same_few_queries(ann: Browser) -> None:
-    write(*[past(number, created_by=ann.user) for number in range(3 * history.SIZE)])
+    write(*[past(number, created_by=ann.user) for number in range(3 * history_page.SIZE)])
     first = shown(ann, URL)
     second = shown(ann, first.next_url)
     costs = []
@@ -228,9 +229,9 @@ async def test_what_is_filtered_is_exported_as_csv(ann: Browser) -> None:
 
 @pytest.mark.django_db(transaction=True)
 async def test_everything_is_exported_as_json_lines(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    from executions.finding import pages
+    from executions.search.jobs import paging
 
-    monkeypatch.setattr(pages, "CHUNK", 4)
+    monkeypatch.setattr(paging, "CHUNK", 4)
     for number in range(10):
         await runtime.in_db(job, ann.user, "queued", f"pier {number} ☂")
     rows = [json.loads(line) for line in (await downloaded(ann, f"{URL}export.jsonl")).splitlines()]

@@ -9,11 +9,11 @@ from django.db import connection
 from django.db.models import Q
 
 from executions.models import Execution
-from executions.searching import marked, matching, parse
-from executions.searching.columns import SEARCHED
-from executions.searching.index import create, ensure_all, stands, triggers
-from executions.searching.matching import Found, seen
-from executions.searching.terms import Kind, Term
+from executions.search.text import marked, matching, parse
+from executions.search.text.columns import SEARCHED
+from executions.search.text.indexes import create, ensure_all, stands, triggers
+from executions.search.text.matching import Found, seen
+from executions.search.text.terms import Kind, Term
 from tests.history.made import past, write
 
 pytestmark = pytest.mark.django_db

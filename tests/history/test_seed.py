@@ -9,11 +9,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
-from executions.ledger import sealing
+from executions.audit import sealing
 from executions.models import Event, Execution
-from executions.searching import matching
-from executions.searching.columns import SEARCHED
-from executions.searching.index import stands
+from executions.search.text import matching
+from executions.search.text.columns import SEARCHED
+from executions.search.text.indexes import stands
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,8 +10,10 @@ import pytest
 from django.db import OperationalError, connections
 from django.utils import timezone
 
-from executions import lifecycle, piecewise, selecting
-from executions import observation as seen
+from executions.batches import bulk_actions
+from executions.core import chunked
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
 from executions.models import Event, Execution, Selection
 from executions.models.event import FileKind, Kind
 from executions.models.selection import Act
@@ -129,11 +131,11 @@ def test_what_broke_off_is_told_and_can_be_finished(
     act: str, ann: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is done stays done and told, and what is left is done by another try: each once."""
-    monkeypatch.setattr(piecewise, "CHUNK", 2)
+    monkeypatch.setattr(chunked, "CHUNK", 2)
     statuses = {"cancel": "queued", "again": "failed", "archive": "succeeded"}
     jobs = [job(ann.user, statuses[act], f"pier {number}") for number in range(5)]
     url = chosen(ann, act, *jobs)
-    real, done = selecting.ACTS[Act(act)], []
+    real, done = bulk_actions.ACTS[Act(act)], []
 
     def breaks(one: Execution, *more: Any) -> str:
         if len(done) == 3:
@@ -141,15 +143,15 @@ def test_what_broke_off_is_told_and_can_be_finished(
         done.append(one)
         return real(one, *more)
 
-    monkeypatch.setitem(selecting.ACTS, Act(act), breaks)
+    monkeypatch.setitem(bulk_actions.ACTS, Act(act), breaks)
     with pytest.raises(OperationalError):
         ann.post(url, {"reason": "the wrong file"})
     assert "It is under way: 3 of 5 are left." in text(ann.get(url)), "nobody knows yet that it broke off"
-    Selection.objects.update(done_at=timezone.now() - piecewise.SILENCE)
+    Selection.objects.update(done_at=timezone.now() - chunked.SILENCE)
     page = text(ann.get(url))
     assert "It broke off: 3 of 5 are left." in page
     assert page.count("not done yet") == 3
-    monkeypatch.setitem(selecting.ACTS, Act(act), real)
+    monkeypatch.setitem(bulk_actions.ACTS, Act(act), real)
     for _ in range(2):
         assert ann.post(url).status_code == 303
     selection = Selection.objects.get()
@@ -159,13 +161,13 @@ def test_what_broke_off_is_told_and_can_be_finished(
     if act == "again":
         assert Execution.objects.count() == 10
     else:
-        words = {"cancel": selecting.STOPPED, "archive": selecting.ARCHIVED}
+        words = {"cancel": bulk_actions.STOPPED, "archive": bulk_actions.ARCHIVED}
         assert set(selection.report.values()) == {words[act]}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_who_go_on_at_once_take_turns(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(piecewise, "CHUNK", 2)
+    monkeypatch.setattr(chunked, "CHUNK", 2)
     jobs = [job(ann.user, "failed", f"pier {number}") for number in range(9)]
     chosen(ann, "again", *jobs)
     selection = Selection.objects.get()
@@ -173,7 +175,7 @@ def test_two_who_go_on_at_once_take_turns(ann: Browser, monkeypatch: pytest.Monk
 
     def work() -> None:
         barrier.wait()
-        selecting.carry_out(selection, user_id=ann.user.pk, may=lambda _: True)
+        bulk_actions.carry_out(selection, user_id=ann.user.pk, may=lambda _: True)
         connections.close_all()
 
     threads = [threading.Thread(target=work) for _ in range(2)]
@@ -208,7 +210,7 @@ def test_what_names_no_job_leads_back(form: dict[str, Any], ann: Browser) -> Non
 
 
 def test_so_many_and_no_more(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selecting, "MOST", 3)
+    monkeypatch.setattr(bulk_actions, "MOST", 3)
     chosen(ann, "cancel", *(job(ann.user, "running") for _ in range(5)))
     assert len(Selection.objects.get().ids) == 3
 

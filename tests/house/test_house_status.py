@@ -1,4 +1,4 @@
-"""Only executions/lifecycle.py writes a job's status; the check itself is proven on planted offences."""
+"""Only executions/lifecycle/machine.py writes a job's status; the check itself is proven on planted offences."""
 
 from __future__ import annotations
 

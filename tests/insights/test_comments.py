@@ -10,9 +10,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from executions import comments, runtime
+from executions.core import runtime
 from executions.models import Comment, Event, Mention
 from executions.models.event import Kind
+from executions.team import comments
 from tests.conftest import People
 from tests.dashboard.browsers import Browser
 from tests.dashboard.pages import opened, received_until

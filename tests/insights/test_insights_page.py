@@ -16,12 +16,12 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dashboard.insights import drawing
-from dashboard.insights.asked import ENDS_OF, Asked, Span
-from dashboard.insights.figures import Figures
-from dashboard.insights.more_charts import _latest_day
+from dashboard.insights import svg
+from dashboard.insights.breakdown_charts import _latest_day
+from dashboard.insights.data import Figures
+from dashboard.insights.period import ENDS_OF, Asked, Span
 from executions.models import Execution, Rollup
-from executions.rolling import advance, facts
+from executions.stats import event_reader, rollup
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
 
@@ -31,7 +31,7 @@ TODAY = date(2026, 11, 24)
 
 @pytest.fixture(autouse=True)
 def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advance, "PATIENCE", timedelta(0))
+    monkeypatch.setattr(rollup, "PATIENCE", timedelta(0))
 
 
 def asked(query: str, first: date | None = None) -> Asked:
@@ -49,7 +49,7 @@ def test_each_mark_leads_to_the_jobs_that_it_counts(ada: Browser, ann: Browser) 
     for status in ("succeeded", "succeeded", "failed"):
         job(ann.user, status, error={"message": "No.", "code": "moderated"} if status == "failed" else None)
     job(ann.user, "running", tool="text-to-speech")
-    advance.advance()
+    rollup.advance()
     page = ada.get("/insights/").content.decode()
     today = timezone.now().date()
     words = f"{today:%a %-d %b}"
@@ -74,7 +74,7 @@ def test_each_mark_leads_to_the_jobs_that_it_counts(ada: Browser, ann: Browser) 
 def test_failures_without_a_code_lead_to_these_alone(ada: Browser, ann: Browser) -> None:
     job(ann.user, "failed", "no code", error={"message": "No."})
     job(ann.user, "failed", "a code", error={"message": "No.", "code": "moderated"})
-    advance.advance()
+    rollup.advance()
     found = marks(ada.get("/insights/").content.decode(), "failures")
     assert found["1 failed: no code"]["error"] == ["none"]
     assert found["1 failed: moderated"]["error"] == ["moderated"]
@@ -86,7 +86,7 @@ def test_filters_narrow_everything_and_stay_in_what_marks_lead_to(
     job(ann.user, "succeeded")
     job(ben.user, "failed")
     job(ben.user, "succeeded", tool="text-to-speech")
-    advance.advance()
+    rollup.advance()
     page = ada.get(f"/insights/?person={ben.user.pk}&tool=text-to-speech&range=7").content.decode()
     [(words, filters)] = marks(page, "ends").items()
     assert words.endswith("1 succeeded")
@@ -104,13 +104,13 @@ def test_the_page_makes_as_many_queries_for_a_year_as_for_an_hour(
         return [query["sql"] for query in captured.captured_queries]
 
     job(ann.user, "succeeded")
-    advance.advance()
+    rollup.advance()
     ada.get("/insights/")
     few = queries("/insights/")
     for number in range(8):
         made = job(ben.user, "failed", tool="text-to-speech")
         Execution.objects.filter(pk=made.pk).update(created_at=timezone.now() - timedelta(days=40 * number))
-    advance.advance()
+    rollup.advance()
     many = queries("/insights/?range=all")
     assert len(few) == len(many)
     assert len(many) <= 15, "\n".join(many)
@@ -124,7 +124,7 @@ def test_the_page_makes_as_many_queries_for_a_year_as_for_an_hour(
 )  # fmt: skip
 def test_what_is_no_answer_is_left_out_and_said(query: str, ada: Browser) -> None:
     job(None, "succeeded")
-    advance.advance()
+    rollup.advance()
     answer = ada.get(f"/insights/?{query}")
     assert answer.status_code == 200
     if "32" in query:
@@ -134,7 +134,7 @@ def test_what_is_no_answer_is_left_out_and_said(query: str, ada: Browser) -> Non
 def test_nothing_counted_yet_is_said_and_nothing_then_is_said_otherwise(ada: Browser) -> None:
     assert "Nothing to count yet" in ada.get("/insights/").content.decode()
     job(None, "succeeded")
-    advance.advance()
+    rollup.advance()
     assert "No job was started then" in ada.get("/insights/?until=2021-03-31").content.decode()
 
 
@@ -142,20 +142,20 @@ def test_counts_that_lag_behind_say_so_and_never_that_there_was_nothing(
     ada: Browser, ann: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job(ann.user, "succeeded")
-    advance.advance()
+    rollup.advance()
     job(ann.user, "succeeded")
-    monkeypatch.setattr(advance, "STEP", 1)
+    monkeypatch.setattr(rollup, "STEP", 1)
     page = ada.get("/insights/").content.decode()
-    left = advance.behind(advance.state())
+    left = rollup.behind(rollup.state())
     assert f"About {left} events are not in these figures yet" in page
     assert "<span>counted " not in page
-    advance.clear()
+    rollup.clear()
     page = ada.get("/insights/").content.decode()
     assert "Still counting." in page
     assert "Nothing of these days is counted yet." in page
     assert "No job was started then." not in page
     assert "Nothing to count yet." not in page
-    while advance.advance(size=100):
+    while rollup.advance(size=100):
         pass
     page = ada.get("/insights/").content.decode()
     assert "Still counting." not in page
@@ -225,14 +225,14 @@ def test_every_figure_counts_all_of_the_jobs_that_are_asked_for(
     days: str, tool: str, person: str, ann: Browser, ben: Browser
 ) -> None:
     """One job a day, by two people in turn with two tools in turn, whichever counts they are read from."""
-    cells: Counter[facts.Cell] = Counter()
+    cells: Counter[event_reader.Cell] = Counter()
     for back in range(500):
         who, which = (ann, ben)[back % 2].user.pk, ("generate-image", "text-to-speech")[back // 2 % 2]
         for measure, value in (("started", ""), ("ended", "succeeded"), ("running", "010"), ("hour", "001")):
             cells[TODAY - timedelta(days=back), which, who, measure, value] += 1
     Rollup.objects.bulk_create(
         Rollup(period=period, start=start, tool=name, person=who, measure=measure, value=value, count=count)
-        for (period, start, name, who, measure, value), count in facts.spread(cells).items()
+        for (period, start, name, who, measure, value), count in event_reader.spread(cells).items()
     )
     chosen = asked(days + tool + person.format(ann.user.pk), TODAY - timedelta(days=499))
     counted = {
@@ -259,7 +259,7 @@ def test_the_days_before_are_as_many_and_end_just_before() -> None:
 
 @pytest.mark.parametrize("most", [0, 1, 2, 3, 7, 10, 11, 99, 101, 12_345])
 def test_an_axis_is_round_and_reaches_the_highest(most: int) -> None:
-    top, values = drawing.scale(most)
+    top, values = svg.scale(most)
     assert top >= max(most, 1)
     assert values[0] == 0
     assert values[-1] == top

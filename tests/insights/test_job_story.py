@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from dashboard import lineage
-from dashboard.cards import OWNER
-from dashboard.timeline import timeline
-from executions import lifecycle
-from executions import observation as seen
+from dashboard.cards import lineage
+from dashboard.cards.job import OWNER
+from dashboard.cards.timeline import timeline
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
 from executions.models import Execution, Input, WebhookDelivery
-from executions.models.delivery import Outcome
 from executions.models.event import Source
+from executions.models.webhook_delivery import Outcome
 from tests.conftest import People
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import file, job

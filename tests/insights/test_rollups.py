@@ -16,24 +16,26 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from executions import histogram, housekeeping, runtime
-from executions.ledger import pruning, sealing, triggers
+from executions.audit import retention, sealing, triggers
+from executions.core import runtime
 from executions.models import Event, Execution, Rollup, RollupState, WebhookDelivery
-from executions.models.delivery import Outcome
 from executions.models.event import Kind, Source
 from executions.models.rollup import Period
-from executions.rolling import advance, checking
+from executions.models.webhook_delivery import Outcome
+from executions.stats import histogram, rollup
+from executions.stats import verify as verify_rollup
+from executions.workers import maintenance
 from tests.conftest import People
 from tests.dashboard.work import job
 
 pytestmark = pytest.mark.django_db
-PATIENCE = advance.PATIENCE
+PATIENCE = rollup.PATIENCE
 
 
 @pytest.fixture(autouse=True)
 def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ids that other tests took and rolled back are missing on PostgreSQL: nothing comes there any more."""
-    monkeypatch.setattr(advance, "PATIENCE", timedelta(0))
+    monkeypatch.setattr(rollup, "PATIENCE", timedelta(0))
 
 
 def counted(measure: str, period: str = "d", tool: str = "", person: int = 0) -> Counter[str]:
@@ -55,7 +57,7 @@ def work(people: People) -> None:
 
 def test_what_the_events_tell_is_counted(people: People) -> None:
     work(people)
-    assert advance.advance()
+    assert rollup.advance()
     assert counted("started") == {"": 8}
     assert counted("ended") == {"succeeded": 4, "failed": 1, "cancelled": 1}
     assert counted("ended", person=people.ann.pk) == {"succeeded": 2, "failed": 1, "cancelled": 1}
@@ -79,7 +81,7 @@ def test_a_failure_without_a_code_counts_by_its_inner_one(people: People) -> Non
         {"message": "x", "code": "a" * 99},
     ):
         job(people.ann, "failed", error=error)
-    advance.advance()
+    rollup.advance()
     assert counted("failed") == {"gpu_lost": 1, "": 1, "a" * 64: 1}
 
 
@@ -91,7 +93,7 @@ def test_a_job_counts_on_the_day_and_hour_it_was_started(people: People) -> None
         accepted_at=long_ago + timedelta(seconds=1),
         running_at=long_ago + timedelta(seconds=3),
     )
-    advance.advance()
+    rollup.advance()
     assert set(Rollup.objects.filter(period="d").values_list("start", flat=True)) == {long_ago.date()}
     assert set(Rollup.objects.filter(period="m").values_list("start", flat=True)) == {
         long_ago.date().replace(day=1)
@@ -111,7 +113,7 @@ def test_waiting_and_running_fall_into_their_buckets(people: People) -> None:
     Event.objects.create(
         execution=execution, kind=Kind.STATUS, from_status="running", to_status="running", source=Source.WEBHOOK, delivery=delivery, occurred_at=began
     )  # fmt: skip
-    advance.advance()
+    rollup.advance()
     for measure, seconds in (("waiting", 4), ("running", 30), ("delay", 0.25)):
         found = {int(value): count for value, count in counted(measure).items()}
         assert list(found.values()) == [1]
@@ -138,49 +140,49 @@ def test_a_duration_is_inside_its_bucket() -> None:
 
 def test_counting_again_adds_nothing(people: People) -> None:
     work(people)
-    assert advance.advance()
+    assert rollup.advance()
     before = everything()
-    assert not advance.advance()
+    assert not rollup.advance()
     assert everything() == before
 
 
 def test_of_two_who_read_the_same_events_one_adds_them(people: People) -> None:
     work(people)
-    mine, theirs = advance.read(), advance.read()
+    mine, theirs = rollup.read(), rollup.read()
     assert mine
     assert theirs
-    assert advance.write(theirs)
+    assert rollup.write(theirs)
     before = everything()
-    assert not advance.write(mine)
+    assert not rollup.write(mine)
     assert everything() == before
 
 
 def test_a_crash_while_adding_leaves_neither_counts_nor_a_position(people: People, monkeypatch: Any) -> None:
     work(people)
-    add = advance._add
+    add = rollup._add
 
     def half(counts: Any) -> None:
         add(Counter(dict(list(counts.items())[:3])))
         raise ConnectionError("the power is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(advance, "_add", half)
+        patched.setattr(rollup, "_add", half)
         with pytest.raises(ConnectionError):
-            advance.advance()
+            rollup.advance()
     assert everything() == {}
-    assert advance.state().event_id == 0
-    advance.advance()
+    assert rollup.state().event_id == 0
+    rollup.advance()
     assert counted("started") == {"": 8}
 
 
 def test_small_steps_add_up_to_what_one_large_step_counts(people: People) -> None:
     work(people)
-    while advance.advance(3):
+    while rollup.advance(3):
         pass
     by_steps = everything()
-    advance.clear()
+    rollup.clear()
     assert everything() == {}
-    advance.advance()
+    rollup.advance()
     assert everything() == by_steps
 
 
@@ -190,7 +192,7 @@ def test_weeks_can_be_counted_from_days(people: People) -> None:
     for days in (1, 3, 6, 7, 8, 30):
         old = job(people.ann, "succeeded")
         Execution.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=days))
-    advance.advance()
+    rollup.advance()
     counts = everything()
     weeks = {key: count for key, count in counts.items() if key[0] == "w"}
     assert len({key[1] for key in weeks}) >= 3
@@ -204,12 +206,12 @@ def test_weeks_can_be_counted_from_days(people: People) -> None:
 
 
 def test_one_worker_at_a_time_until_its_claim_ends(people: People) -> None:
-    assert advance.claim()
-    assert not advance.claim()
+    assert rollup.claim()
+    assert not rollup.claim()
     RollupState.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
-    assert advance.claim()
-    advance.release()
-    assert advance.claim()
+    assert rollup.claim()
+    rollup.release()
+    assert rollup.claim()
 
 
 def test_what_may_still_be_committed_before_a_later_event_is_waited_for(
@@ -217,7 +219,7 @@ def test_what_may_still_be_committed_before_a_later_event_is_waited_for(
 ) -> None:
     """As on PostgreSQL, where another transaction has taken an id and not committed it yet."""
     monkeypatch.setattr(connection, "vendor", "postgresql", raising=False)
-    monkeypatch.setattr(advance, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(rollup, "PATIENCE", PATIENCE)
     execution = job(people.ann, "running")
     last = Event.objects.latest("id").pk
     told = {
@@ -227,11 +229,11 @@ def test_what_may_still_be_committed_before_a_later_event_is_waited_for(
         "execution": execution,
     }
     Event.objects.create(id=last + 2, **told)
-    assert advance.settled(0, 1000, timezone.now()) <= last
-    assert advance.settled(last, 1000, timezone.now()) == last + 1
-    assert advance.settled(last, 1000, timezone.now() + advance.PATIENCE * 2) == last + 2
+    assert rollup.settled(0, 1000, timezone.now()) <= last
+    assert rollup.settled(last, 1000, timezone.now()) == last + 1
+    assert rollup.settled(last, 1000, timezone.now() + rollup.PATIENCE * 2) == last + 2
     Event.objects.create(id=last + 1, **told)
-    assert advance.settled(last, 1000, timezone.now()) == last + 2
+    assert rollup.settled(last, 1000, timezone.now()) == last + 2
 
 
 def test_a_check_finds_what_was_missed_and_counting_anew_puts_it_right(people: People, capsys: Any) -> None:
@@ -261,8 +263,8 @@ def pruned(people: People, settings: Any) -> timedelta:
     call_command("rollup")
     sealing.seal_all()
     settings.AUDIT_RETENTION_DAYS = 30
-    assert pruning.prune()
-    while pruning.sweep():
+    assert retention.prune()
+    while retention.sweep():
         pass
     return age
 
@@ -298,8 +300,8 @@ def test_after_all_was_pruned_there_is_nothing_to_check(
     later = timezone.now() + timedelta(days=3)
     with monkeypatch.context() as patched:
         patched.setattr(timezone, "now", lambda: later)
-        assert pruning.prune()
-    while pruning.sweep():
+        assert retention.prune()
+    while retention.sweep():
         pass
     call_command("rollup", check=True)
     assert "Events were pruned" in capsys.readouterr().out
@@ -316,13 +318,13 @@ def test_after_all_was_pruned_there_is_nothing_to_check(
     ],
 )
 def test_weeks_and_months_are_checked_where_they_are_whole(day: str, week: str, month: str) -> None:
-    found = [checking.first_whole(period, date.fromisoformat(day)).isoformat() for period in Period]
+    found = [verify_rollup.first_whole(period, date.fromisoformat(day)).isoformat() for period in Period]
     assert found == [day, week, month]
 
 
 @pytest.mark.django_db(transaction=True)
 async def test_the_background_work_counts_what_is_new(people: People) -> None:
     await runtime.in_db(work, people)
-    await housekeeping.count()
+    await maintenance.count()
     assert await runtime.in_reader(counted, "started") == {"": 8}
-    assert await runtime.in_db(advance.claim), "the claim was given back"
+    assert await runtime.in_db(rollup.claim), "the claim was given back"

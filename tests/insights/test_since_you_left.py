@@ -12,9 +12,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from executions import looks
 from executions.models import Batch, BatchPlan, Event, Execution, LastLook
 from executions.models.event import Kind
+from executions.team import last_visit
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
 
@@ -119,10 +119,10 @@ def test_who_leaves_the_studio_has_seen_what_ended_there(ann: Browser) -> None:
 
 def test_a_look_never_moves_back_or_into_the_future(ann: Browser) -> None:
     left(ann)
-    looks.seen(ann.user.pk, timezone.now() + timedelta(days=9))
+    last_visit.seen(ann.user.pk, timezone.now() + timedelta(days=9))
     now = LastLook.objects.get(pk=ann.user.pk).looked_at
     assert now <= timezone.now()
-    assert not looks.seen(ann.user.pk, now - timedelta(days=1))
+    assert not last_visit.seen(ann.user.pk, now - timedelta(days=1))
     assert LastLook.objects.get(pk=ann.user.pk).looked_at == now
 
 
@@ -180,7 +180,7 @@ def test_much_costs_as_many_queries_as_little(ann: Browser) -> None:
 
 
 def test_of_very_many_the_latest_are_told_and_that_there_are_more(ann: Browser, monkeypatch: Any) -> None:
-    monkeypatch.setattr(looks, "MOST", 3)
+    monkeypatch.setattr(last_visit, "MOST", 3)
     left(ann)
     for number in range(5):
         job(ann.user, "failed", f"pier {number}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dashboard import snippets
+from dashboard.executions import code_samples
 from executions import tools
 from executions.models import Execution
 from tests.conftest import SandboxProcess
@@ -28,7 +28,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 def made(slug: str, body: dict[str, Any], settings: Any, url: str) -> dict[str, str]:
     settings.VIDEOGEN_BASE_URL, settings.VIDEOGEN_API_KEY = url, KEY
-    found = snippets.of(Execution(tool=slug, request_body=body))
+    found = code_samples.of(Execution(tool=slug, request_body=body))
     assert all(KEY not in each.text for each in found)
     return {each.id: each.text for each in found}
 
@@ -71,9 +71,9 @@ def test_every_tool_has_a_method_in_the_official_client() -> None:
     from videogen.tools.client import ToolsClient
 
     for tool in tools.TOOLS.values():
-        if tool.is_in(snippets.CLIENT_ERA):
-            assert hasattr(ToolsClient, snippets.method(tool.slug)), tool.slug
+        if tool.is_in(code_samples.CLIENT_ERA):
+            assert hasattr(ToolsClient, code_samples.method(tool.slug)), tool.slug
 
 
 def test_what_was_asked_elsewhere_is_not_made_up() -> None:
-    assert snippets.of(Execution(tool="generate-image", origin="elsewhere")) == []
+    assert code_samples.of(Execution(tool="generate-image", origin="elsewhere")) == []

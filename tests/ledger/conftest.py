@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from executions import acts
-from executions.ledger import triggers
+from executions.audit import record as audit_log
+from executions.audit import triggers
 from executions.models import Event
 from executions.models.event import ActKind
 
 
 def happen(count: int = 1, kind: ActKind = ActKind.EXPORTED, **detail: Any) -> list[Event]:
     """Some acts, one after the other."""
-    return [acts.record(kind, actor_id=None, name=f"act {number}", **detail) for number in range(count)]
+    return [audit_log.record(kind, actor_id=None, name=f"act {number}", **detail) for number in range(count)]
 
 
 def tamper(sql: str, *values: Any) -> None:

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from executions.ledger import pruning, sealing, triggers, verifying
+from executions.audit import retention, sealing, triggers, verification
 from executions.models import Event, Summary
 from tests.ledger.conftest import happen
 
@@ -88,7 +88,7 @@ def test_a_summary_is_neither_changed_nor_deleted(refused: Refused, settings: ob
     assert SAYS in refused("UPDATE executions_summary SET last_position = 2")
     assert SAYS in refused("DELETE FROM executions_summary")
     assert SAYS in refused("DELETE FROM executions_event WHERE position = 2"), "it covers the first one alone"
-    assert pruning.sweep() == 1
+    assert retention.sweep() == 1
     assert list(Event.objects.values_list("position", flat=True)) == [2]
 
 
@@ -97,7 +97,7 @@ def test_migrations_bring_the_triggers_back() -> None:
     assert triggers.missing(connection) == []
     triggers.drop(connection)
     assert set(triggers.missing(connection)) == set(triggers.wanted(connection))
-    assert "does not refuse changes" in verifying.verify().problem
+    assert "does not refuse changes" in verification.verify().problem
     call_command("migrate", verbosity=0)
     assert triggers.missing(connection) == []
 

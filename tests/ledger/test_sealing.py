@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
-from executions import runtime
-from executions.ledger import links, sealing
+from executions.audit import hash_chain, sealing
+from executions.core import runtime
 from executions.models import Event
 from tests.ledger.conftest import happen
 
@@ -25,7 +25,7 @@ def test_each_event_carries_the_hash_of_the_one_before() -> None:
     assert [each.pk for each in sealed] == [each.pk for each in events]
     assert [each.position for each in sealed] == [1, 2, 3]
     assert [each.previous_hash for each in sealed] == ["0" * 64, sealed[0].hash, sealed[1].hash]
-    assert links.head() == links.Head(3, sealed[2].hash)
+    assert hash_chain.head() == hash_chain.Head(3, sealed[2].hash)
 
 
 @pytest.mark.django_db
@@ -45,21 +45,21 @@ def test_the_hash_is_over_everything_that_an_event_says() -> None:
         *(7, None, None, "user", "3", "ann é", "signed in", "", "", "person", 3, "192.0.2.1", None, at, at),
         {"b": 1, "a": [1.5]},
     ]
-    assert len(said) == len(links.COLUMNS)
-    assert links.text(1, "0" * 64, said) == (
+    assert len(said) == len(hash_chain.COLUMNS)
+    assert hash_chain.text(1, "0" * 64, said) == (
         '["rushes-event-1",1,"' + "0" * 64 + '",7,null,null,"user","3","ann é","signed in","","","person",3,'
         '"192.0.2.1",null,"2026-11-24T07:30:00.000000+00:00","2026-11-24T07:30:00.000000+00:00",{"a":[1.5],"b":1}]'
     )
-    usual = links.digest(1, "0" * 64, said)
+    usual = hash_chain.digest(1, "0" * 64, said)
     for number in range(len(said)):
         changed = [*said]
         changed[number] = "something else"
-        assert links.digest(1, "0" * 64, changed) != usual, links.COLUMNS[number]
+        assert hash_chain.digest(1, "0" * 64, changed) != usual, hash_chain.COLUMNS[number]
 
 
 def test_every_column_of_an_event_is_hashed() -> None:
     of_the_chain = {"position", "previous_hash", "hash"}
-    assert {field.attname for field in Event._meta.local_fields} - of_the_chain == set(links.COLUMNS)
+    assert {field.attname for field in Event._meta.local_fields} - of_the_chain == set(hash_chain.COLUMNS)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -124,4 +124,4 @@ async def test_the_background_work_seals_by_itself(monkeypatch: pytest.MonkeyPat
     working = asyncio.create_task(sealing.run())
     await asyncio.wait_for(done.wait(), 30)
     working.cancel()
-    assert (await runtime.in_reader(links.head)).position == 3
+    assert (await runtime.in_reader(hash_chain.head)).position == 3

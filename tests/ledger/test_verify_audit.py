@@ -11,9 +11,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from executions import vault
-from executions.ledger import links, pruning, sealing, verifying
-from executions.ledger.links import Head
+from executions.audit import hash_chain, retention, sealing, verification
+from executions.audit.hash_chain import Head
+from executions.core import encryption
 from executions.models import Event, Summary, Verification
 from tests.ledger.conftest import happen, tamper
 
@@ -39,16 +39,16 @@ def test_an_empty_record_holds() -> None:
 
 def test_a_record_that_nobody_touched_holds() -> None:
     happen(5)
-    assert f"The record holds: 5 events. Head {links.head().hash}" not in verify(), "sealed on the way"
-    assert f"The record holds: 5 events. Head {links.head().hash}." in verify()
+    assert f"The record holds: 5 events. Head {hash_chain.head().hash}" not in verify(), "sealed on the way"
+    assert f"The record holds: 5 events. Head {hash_chain.head().hash}." in verify()
     kept = Verification.objects.latest("id")
-    assert (kept.position, kept.hash, kept.problem) == (5, links.head().hash, "")
+    assert (kept.position, kept.hash, kept.problem) == (5, hash_chain.head().hash, "")
 
 
 @pytest.fixture
 def sealed(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     """Twelve events; chunks of five, so that every border between two of them is crossed."""
-    monkeypatch.setattr(verifying, "CHUNK", 5)
+    monkeypatch.setattr(verification, "CHUNK", 5)
     happen(12)
     sealing.seal()
     return list(Event.objects.order_by("position"))
@@ -75,9 +75,9 @@ def test_a_deleted_event_is_missed(number: int, sealed: list[Event]) -> None:
 
 def test_an_event_that_was_hashed_anew_does_not_fit_the_next(sealed: list[Event]) -> None:
     victim = sealed[6]
-    said = list(Event.objects.values_list(*links.COLUMNS).get(pk=victim.pk))
-    said[links.COLUMNS.index("subject_name")] = "forged"
-    forged = links.digest(7, victim.previous_hash, said)
+    said = list(Event.objects.values_list(*hash_chain.COLUMNS).get(pk=victim.pk))
+    said[hash_chain.COLUMNS.index("subject_name")] = "forged"
+    forged = hash_chain.digest(7, victim.previous_hash, said)
     tamper("UPDATE executions_event SET subject_name = 'forged', hash = %s WHERE id = %s", forged, victim.pk)
     assert f"Event {sealed[7].pk} at position 8 does not go on from the event before it." in problem()
 
@@ -119,7 +119,7 @@ def test_an_earlier_verification_is_an_anchor_too(sealed: list[Event]) -> None:
 
 
 def test_the_head_is_told_once_to_the_file(sealed: list[Event], tmp_path: Path, settings: Any) -> None:
-    from executions.ledger import anchors
+    from executions.audit import anchors
 
     path = tmp_path / "anchors"
     settings.AUDIT_ANCHOR_FILE = str(path)
@@ -143,7 +143,7 @@ def test_a_file_that_is_no_anchor_is_said_to_be_none(content: str, tmp_path: Pat
 def old(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[Event]:
     """Seven events of last year, and three of today."""
     settings.AUDIT_RETENTION_DAYS = 30
-    monkeypatch.setattr(verifying, "CHUNK", 5)
+    monkeypatch.setattr(verification, "CHUNK", 5)
     with pytest.MonkeyPatch.context() as past:
         past.setattr(
             Event._meta.get_field("recorded_at"), "default", lambda: timezone.now() - timedelta(days=365)
@@ -158,8 +158,8 @@ def old(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[Event]:
 
 
 def prune() -> Summary | None:
-    summary = pruning.prune()
-    while pruning.sweep():
+    summary = retention.prune()
+    while retention.sweep():
         pass
     return summary
 
@@ -188,9 +188,9 @@ def test_a_broken_chain_is_not_pruned_away(old: list[Event]) -> None:
 
 
 def test_a_crash_before_the_events_are_deleted_is_made_good(old: list[Event]) -> None:
-    pruning.prune()
+    retention.prune()
     assert "The record holds: 11 events" in verify()
-    assert pruning.sweep() == 7
+    assert retention.sweep() == 7
     assert "The record holds: 11 events" in verify()
 
 
@@ -200,7 +200,7 @@ def test_a_made_up_summary_is_found(old: list[Event]) -> None:
         first_position=1, last_position=4, first_at=now, last_at=now, counts={}, previous_hash="0" * 64,
         last_hash=old[3].hash, signature="0" * 64,
     )  # fmt: skip
-    while pruning.sweep():
+    while retention.sweep():
         pass
     assert "The summary of events 1 to 4 is not signed with any of our keys." in problem()
 
@@ -215,7 +215,7 @@ def test_a_summary_holds_after_the_key_was_rotated(old: list[Event], settings: A
     prune()
     settings.ENCRYPTION_KEYS = ["a new key", *settings.ENCRYPTION_KEYS]
     assert "The record holds" in verify()
-    assert not vault.is_signed("text", vault.sign("another text"))
+    assert not encryption.is_signed("text", encryption.sign("another text"))
 
 
 def test_an_anchor_within_what_was_pruned_does_no_harm(old: list[Event], tmp_path: Path) -> None:

@@ -8,23 +8,24 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from executions import runtime
-from executions.keeping import copyist, queue
+from executions.copies import requests as copy_requests
+from executions.copies import worker as copy_worker
+from executions.core import runtime
 from executions.models import File, Keeping
 
 
 async def tried(file: File) -> File:
     """The file after one try at its copy, which is due now."""
     await runtime.in_db(Keeping.objects.filter(file=file).update, due_at=timezone.now())
-    [mine] = await runtime.in_db(queue.claim_due, 1)
+    [mine] = await runtime.in_db(copy_requests.claim_due, 1)
     assert mine.file_id == file.pk
-    await copyist.make(mine)
+    await copy_worker.make(mine)
     return await again(file)
 
 
 async def kept(file: File, actor_id: int | None = None) -> File:
     """The file with its copy."""
-    assert await runtime.in_db(queue.ask, file, actor_id)
+    assert await runtime.in_db(copy_requests.ask, file, actor_id)
     file = await tried(file)
     assert file.kept_at is not None, await wish(file)
     return file

@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 from django.utils import timezone
 
-from executions import keeper, runtime
+from executions.core import runtime
 from executions.models import File
 from executions.models.file import State
+from executions.workers import file_worker
 from tests.dashboard.browsers import Browser
 from tests.library.media import until
 
@@ -34,8 +35,8 @@ async def looked_after(pk: Any) -> File:
         await runtime.in_db(
             File.objects.filter(pk=pk, next_look_at__isnull=False).update, next_look_at=timezone.now()
         )
-        for each in await runtime.in_db(keeper.claim_due, 10):
-            await keeper.look_after(each)
+        for each in await runtime.in_db(file_worker.claim_due, 10):
+            await file_worker.look_after(each)
         found = await runtime.in_db(File.objects.get, pk=pk)
         return found if found.state != State.PROCESSING else None
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from executions import account_walk, runtime
+from executions.core import runtime
 from executions.models import AccountWalk, File
+from executions.sync import file_import
 from executions.videogen import File as WireFile
 from executions.videogen import InvalidRequest, Page, ServerError, VideoGen
 from tests.dashboard.browsers import Browser, text
@@ -58,8 +59,8 @@ async def in_library() -> list[str]:
 
 async def again() -> int:
     """One more round, at once."""
-    await runtime.in_db(account_walk.ask_soon)
-    return await account_walk.run()
+    await runtime.in_db(file_import.ask_soon)
+    return await file_import.run()
 
 
 async def test_what_was_made_elsewhere_comes_in(account: Any) -> None:
@@ -70,27 +71,27 @@ async def test_what_was_made_elsewhere_comes_in(account: Any) -> None:
         return account.call("GET", f"/v1/tools/executions/{started}").json().get("results")
 
     ids = {result["fileId"] for result in await until(made)}
-    assert await account_walk.run() >= 2
+    assert await file_import.run() >= 2
     files = await runtime.in_db(lambda: list(File.objects.filter(remote_id__in=ids)))
     assert {each.origin for each in files} == {"account"}
     assert {(each.type, each.state, each.source_tool) for each in files} == {
         ("IMAGE", "ready", "generate-image")
     }
     assert all(each.display_name for each in files)
-    assert await account_walk.run() == 0, "it is not due again"
+    assert await file_import.run() == 0, "it is not due again"
 
 
 async def test_the_lists_order_is_kept_over_pages_and_rounds(
     listed: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account_walk, "PAGES", 3)
+    monkeypatch.setattr(file_import, "PAGES", 3)
     listed.page = 10
     listed.make(95)
     wanted = [each["displayName"] for each in listed.files]
-    assert await account_walk.run() == 30
+    assert await file_import.run() == 30
     assert await in_library() == wanted[:30]
     rounds = 1
-    while not (await runtime.in_db(account_walk.state)).completed_at:
+    while not (await runtime.in_db(file_import.state)).completed_at:
         await again()
         rounds += 1
         assert rounds < 10
@@ -103,10 +104,10 @@ async def test_the_lists_order_is_kept_over_pages_and_rounds(
 async def test_new_files_come_on_top_while_the_rest_is_still_read(
     listed: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account_walk, "PAGES", 2)
+    monkeypatch.setattr(file_import, "PAGES", 2)
     listed.page = 10
     listed.make(60)
-    await account_walk.run()
+    await file_import.run()
     listed.make(5)
     await again()
     wanted = [each["displayName"] for each in listed.files]
@@ -119,10 +120,10 @@ async def test_new_files_come_on_top_while_the_rest_is_still_read(
 async def test_more_new_files_than_one_round_reads_leave_no_gap(
     listed: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account_walk, "PAGES", 2)
+    monkeypatch.setattr(file_import, "PAGES", 2)
     listed.page = 10
     listed.make(10)
-    await account_walk.run()
+    await file_import.run()
     listed.make(70)
     for _ in range(8):
         await again()
@@ -132,10 +133,10 @@ async def test_more_new_files_than_one_round_reads_leave_no_gap(
 async def test_a_place_that_is_no_longer_known_starts_the_list_anew(
     listed: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account_walk, "PAGES", 2)
+    monkeypatch.setattr(file_import, "PAGES", 2)
     listed.page = 10
     listed.make(50)
-    await account_walk.run()
+    await file_import.run()
     listed.trouble = lambda cursor: InvalidRequest("no such cursor") if cursor == "vg_file_30" else None
     await again()
     listed.trouble = lambda cursor: None
@@ -146,21 +147,21 @@ async def test_a_place_that_is_no_longer_known_starts_the_list_anew(
 
 async def test_a_list_that_fails_is_said_and_tried_again(listed: Account, people: Any) -> None:
     listed.trouble = lambda cursor: ServerError("VideoGen is down.")
-    assert await account_walk.run() == 0
-    walk = await runtime.in_db(account_walk.state)
+    assert await file_import.run() == 0
+    walk = await runtime.in_db(file_import.state)
     assert (walk.problem, walk.leased_until) == ("VideoGen is down.", None)
     listed.trouble = lambda cursor: None
     listed.make(1)
     assert await again() == 1
-    assert (await runtime.in_db(account_walk.state)).problem == ""
+    assert (await runtime.in_db(file_import.state)).problem == ""
 
 
 async def test_two_processes_do_not_read_at_once(listed: Account) -> None:
-    assert await runtime.in_db(account_walk.claim) is not None
-    assert await runtime.in_db(account_walk.claim) is None
+    assert await runtime.in_db(file_import.claim) is not None
+    assert await runtime.in_db(file_import.claim) is None
     late = timezone.now() - timedelta(seconds=1)
     await runtime.in_db(AccountWalk.objects.update, leased_until=late)
-    assert await runtime.in_db(account_walk.claim) is not None, "a dead one's claim ends"
+    assert await runtime.in_db(file_import.claim) is not None, "a dead one's claim ends"
 
 
 async def test_what_we_know_of_a_file_is_not_lost(listed: Account, people: Any) -> None:
@@ -170,7 +171,7 @@ async def test_what_we_know_of_a_file_is_not_lost(listed: Account, people: Any) 
         file, "vg_file_0", display_name="old", type="IMAGE", origin="upload", created_by=people.ann,
         snapshot={"fileId": "vg_file_0", "downloadSource": url}, archived_at=timezone.now(),
     )  # fmt: skip
-    assert await account_walk.run() == 0
+    assert await file_import.run() == 0
     found = await runtime.in_db(File.objects.get, pk=known.pk)
     assert (found.display_name, found.description) == ("00000", "A pier at night.")
     assert (found.origin, found.created_by_id) == ("upload", people.ann.pk)
@@ -185,7 +186,7 @@ async def test_what_was_opened_or_closed_elsewhere_is_in_the_register(is_open: b
     await runtime.in_db(file, "vg_file_0", type="VIDEO", public_since=since, updated_at=long_ago)
     listed.make(1, isPublicPreviewEnabled=is_open)
     listed.make(1, isPublicPreviewEnabled=is_open)
-    await account_walk.run()
+    await file_import.run()
     public = await runtime.in_db(lambda: set(File.objects.public().values_list("remote_id", flat=True)))
     assert public == ({"vg_file_0", "vg_file_1"} if is_open else set())
 
@@ -193,7 +194,7 @@ async def test_what_was_opened_or_closed_elsewhere_is_in_the_register(is_open: b
 async def test_an_act_of_this_moment_is_newer_than_the_list(listed: Account) -> None:
     await runtime.in_db(file, "vg_file_0", type="VIDEO", public_since=timezone.now())
     listed.make(1, isPublicPreviewEnabled=False)
-    await account_walk.run()
+    await file_import.run()
     assert await runtime.in_db(File.objects.public().count) == 1
 
 
@@ -206,7 +207,7 @@ async def test_queries_do_not_grow_with_the_page(listed: Account) -> None:
             WireFile.from_wire({"fileId": f"vg_file_{count}_{n}", "type": "IMAGE"}) for n in range(count)
         ]
         with CaptureQueriesContext(connection) as captured:
-            account_walk.keep_page(wires, timezone.now(), 0)
+            file_import.keep_page(wires, timezone.now(), 0)
         return len(captured)
 
     assert await runtime.in_db(queries, 2) == await runtime.in_db(queries, 150)
@@ -214,11 +215,11 @@ async def test_queries_do_not_grow_with_the_page(listed: Account) -> None:
 
 async def test_the_page_says_how_far_it_is(listed: Account, ann: Browser) -> None:
     assert "made elsewhere are looked for" in text(await ann.aget("/files/"))
-    await account_walk.run()
+    await file_import.run()
     assert "made elsewhere are here too" in text(await ann.aget("/files/"))
     listed.trouble = lambda cursor: ServerError("VideoGen is down.")
     await again()
     assert "could not be read: VideoGen is down." in text(await ann.aget("/files/"))
     answer = await ann.apost("/files/sync/")
     assert answer.status_code == 303
-    assert (await runtime.in_db(account_walk.state)).ran_at is None
+    assert (await runtime.in_db(file_import.state)).ran_at is None

@@ -9,11 +9,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dashboard.views.files.keep import MOST
-from executions import choices
-from executions.batches import MOST_ROWS
-from executions.keeping import queue
+from dashboard.library.views.copies import MOST
+from executions.batches.service import MOST_ROWS
+from executions.copies import requests as copy_requests
 from executions.models import Event, Keeping
+from executions.team import settings as team_settings
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import file
 
@@ -23,9 +23,9 @@ def test_the_copies_are_counted_and_what_failed_is_named(ann: Browser, ada: Brow
         kept_at=timezone.now(), kept_bytes=2048, kept_path="aa/x.png", kept_type="image/png", origin="result"
     )
     lost = file(display_name="The lost one", origin="result")
-    queue.ask(lost, ann.user.pk)
-    [mine] = queue.claim_due(1)
-    queue.failed(mine, "VideoGen no longer has this file. There is nothing to copy.", hopeless=True)
+    copy_requests.ask(lost, ann.user.pk)
+    [mine] = copy_requests.claim_due(1)
+    copy_requests.failed(mine, "VideoGen no longer has this file. There is nothing to copy.", hopeless=True)
     page = text(ann.get("/files/copies/"))
     assert "2.0" in page
     assert "KB" in page
@@ -38,13 +38,13 @@ def test_the_copies_are_counted_and_what_failed_is_named(ann: Browser, ada: Brow
 def test_an_admin_chooses_that_every_file_is_kept_and_it_is_recorded(ann: Browser, ada: Browser) -> None:
     assert ann.post("/files/copies/choose/", {"all": "on"}).status_code == 403
     assert ada.post("/files/copies/choose/", {"all": "on"}).status_code == 303
-    assert choices.chosen_now(choices.KEEP_ALL) is True
+    assert team_settings.chosen_now(team_settings.KEEP_ALL) is True
     event = Event.objects.get(kind="setting changed")
     assert (event.actor_id, event.detail["after"]) == (ada.user.pk, True)
     made = file(origin="result")
     Keeping.objects.create(file=made, due_at=None, problem="no answer", tries=9)
     ada.post("/files/copies/choose/", {"again": "1"})
-    assert choices.chosen_now(choices.KEEP_ALL) is True, "trying again changes no choice"
+    assert team_settings.chosen_now(team_settings.KEEP_ALL) is True, "trying again changes no choice"
     again = Keeping.objects.get()
     assert (again.tries, again.problem) == (0, "")
     assert again.due_at is not None
@@ -52,15 +52,15 @@ def test_an_admin_chooses_that_every_file_is_kept_and_it_is_recorded(ann: Browse
 
 def test_a_copy_that_is_finished_while_its_page_is_made_is_never_nowhere(ann: Browser) -> None:
     made = file(display_name="A pier", origin="result")
-    queue.ask(made, ann.user.pk)
-    [mine] = queue.claim_due(1)
+    copy_requests.ask(made, ann.user.pk)
+    [mine] = copy_requests.claim_due(1)
     finished = []
 
     def finish_behind(execute: Any, sql: str, *rest: Any) -> Any:
         answer = execute(sql, *rest)
         if not finished and "executions_file" in sql:
             finished.append(sql)
-            assert queue.done(mine, queue.Copied("aa/x.png", "0" * 64, 2048, "image/png"))
+            assert copy_requests.done(mine, copy_requests.Copied("aa/x.png", "0" * 64, 2048, "image/png"))
         return answer
 
     with connection.execute_wrapper(finish_behind):
@@ -106,7 +106,7 @@ def test_what_is_more_than_can_be_kept_at_once_is_counted(
     ann: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [file(display_name=f"number {each}", origin="result").remote_id for each in range(5)]
-    monkeypatch.setattr("dashboard.views.files.keep.MOST", 3)
+    monkeypatch.setattr("dashboard.library.views.copies.MOST", 3)
     page = text(ann.post("/files/keep/", {"file": names, "ask": "yes"}))
     assert "3 will be copied." in page
     assert "2 more were chosen and are left out: at most 3 at once." in page

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from executions import runtime
-from executions.media import BrokenOff
+from executions.core import runtime
+from executions.files.media_http import BrokenOff
 from tests.dashboard.browsers import Browser, text
 from tests.library.media import png, until, wav
 from tests.library.media_server import serving

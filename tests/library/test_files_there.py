@@ -9,9 +9,12 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from executions import account_walk, keeper, library, runtime
+from executions.core import runtime
+from executions.files import actions as file_actions
 from executions.models import Event, File
+from executions.sync import file_import
 from executions.videogen import NotFound
+from executions.workers import file_worker
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import file
 from tests.library.media import png, until, wav
@@ -30,7 +33,7 @@ async def test_archiving_is_told_when_the_time_for_undo_is_over(account: Any, an
     assert made.archive_told_at is None
     assert listed(), "undo leaves no trace yet"
     assert made.next_look_at is not None
-    over = timezone.now() - library.UNDO
+    over = timezone.now() - file_actions.UNDO
     await runtime.in_db(File.objects.filter(pk=made.pk).update, archived_at=over)
 
     async def at_rest() -> File | None:
@@ -56,7 +59,7 @@ async def test_a_public_preview_is_opened_seen_and_withdrawn(
     assert made.public_by_id == ann.user.pk
     assert made.public_until is not None
     page = (await ben.aget(f"/files/{made.pk}/public/")).content.decode()
-    from dashboard.public import Sharing
+    from dashboard.library.sharing import Sharing
 
     sharing = Sharing(made)
     assert sharing.static_url in page
@@ -145,7 +148,7 @@ async def test_a_file_that_is_told_of_again_is_there_again(account: Any, ann: Br
 
     await runtime.in_db(File.objects.filter(pk=made.pk).update, **lost)
     wire = await runtime.client().get_file(made.remote_id)
-    await runtime.in_db(account_walk.keep_page, [wire], timezone.now(), 0)
+    await runtime.in_db(file_import.keep_page, [wire], timezone.now(), 0)
     assert (await runtime.in_db(File.objects.get, pk=made.pk)).gone_at is None
 
 
@@ -156,13 +159,13 @@ async def test_a_404_is_not_believed_of_a_file_that_is_new(account: Any, ann: Br
     assert answer.status_code == 503
     assert "does not know this file yet" in text(answer)
     upload = await runtime.in_db(file, "vg_file_0000000000000000000002", state="processing", **new)
-    await keeper.look_after(upload)
+    await file_worker.look_after(upload)
     upload = await runtime.in_db(File.objects.get, pk=upload.pk)
     assert (upload.state, upload.gone_at) == ("processing", None)
     assert upload.next_look_at is not None
     await runtime.in_db(
         File.objects.filter(pk=upload.pk).update, created_at=timezone.now() - timedelta(minutes=2)
     )
-    await keeper.look_after(upload)
+    await file_worker.look_after(upload)
     upload = await runtime.in_db(File.objects.get, pk=upload.pk)
     assert (upload.state, upload.problem) == ("failed", "VideoGen no longer has this file.")

@@ -14,10 +14,13 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from executions import choices, runtime
-from executions.keeping import copyist, queue, store
+from executions.copies import requests as copy_requests
+from executions.copies import storage as copy_storage
+from executions.copies import worker as copy_worker
+from executions.core import runtime
 from executions.models import Event, Keeping
 from executions.models.event import FileKind
+from executions.team import settings as team_settings
 from tests.dashboard.work import file
 from tests.library import keeping
 from tests.library.media import png, until
@@ -37,7 +40,7 @@ async def test_a_copy_is_whole_checked_and_written_down(people: Any) -> None:
         made = await keeping.kept(made, people.ann.pk)
     sha256 = hashlib.sha256(PICTURE).hexdigest()
     assert (made.kept_sha256, made.kept_bytes, made.kept_type) == (sha256, len(PICTURE), "image/png")
-    assert store.path(made.kept_path).read_bytes() == PICTURE
+    assert copy_storage.path(made.kept_path).read_bytes() == PICTURE
     assert keeping.lying_about() == [made.kept_path], "no part is left"
     assert await keeping.wish(made) is None
     event = await runtime.in_db(Event.objects.get, file=made)
@@ -49,7 +52,7 @@ async def test_a_copy_that_broke_off_goes_on_where_it_stopped() -> None:
     async with serving(PICTURE) as media:
         media.breaks = [2_000_000]
         made = await runtime.in_db(media.file)
-        await runtime.in_db(queue.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, None)
         made = await keeping.tried(made)
         wish = await keeping.wish(made)
         assert made.kept_at is None
@@ -59,7 +62,7 @@ async def test_a_copy_that_broke_off_goes_on_where_it_stopped() -> None:
         made = await keeping.tried(made)
     assert f"range: bytes={wish['received']}-" in media.heads[1]
     assert 'if-range: "first"' in media.heads[1]
-    assert store.path(made.kept_path).read_bytes() == PICTURE
+    assert copy_storage.path(made.kept_path).read_bytes() == PICTURE
     assert made.kept_sha256 == hashlib.sha256(PICTURE).hexdigest()
 
 
@@ -67,20 +70,20 @@ async def test_bytes_of_another_version_are_not_mixed() -> None:
     async with serving(PICTURE) as media:
         media.breaks = [2_000_000]
         made = await runtime.in_db(media.file)
-        await runtime.in_db(queue.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, None)
         await keeping.tried(made)
         media.content, media.etag = png(padding=2_500_000), '"second"'
         made = await keeping.tried(made)
-    assert store.path(made.kept_path).read_bytes() == media.content
+    assert copy_storage.path(made.kept_path).read_bytes() == media.content
 
 
 async def test_what_a_dead_process_left_is_gone_on_with() -> None:
     async with serving(PICTURE) as media:
         made = await runtime.in_db(media.file)
         media.may_end.clear()
-        await runtime.in_db(queue.ask, made, None)
-        [mine] = await runtime.in_db(queue.claim_due, 1)
-        working = asyncio.create_task(copyist.make(mine))
+        await runtime.in_db(copy_requests.ask, made, None)
+        [mine] = await runtime.in_db(copy_requests.claim_due, 1)
+        working = asyncio.create_task(copy_worker.make(mine))
 
         async def noted() -> bool:
             wish = await keeping.wish(made)
@@ -89,35 +92,35 @@ async def test_what_a_dead_process_left_is_gone_on_with() -> None:
         await until(noted, 30)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-        assert await runtime.in_db(queue.claim_due, 1) == [], "it is still claimed"
-        await runtime.in_db(queue.release_all)
+        assert await runtime.in_db(copy_requests.claim_due, 1) == [], "it is still claimed"
+        await runtime.in_db(copy_requests.release_all)
         media.may_end.set()
-        [mine] = await runtime.in_db(queue.claim_due, 1)
-        await copyist.make(mine)
+        [mine] = await runtime.in_db(copy_requests.claim_due, 1)
+        await copy_worker.make(mine)
     made = await keeping.again(made)
     assert "range: bytes=" in media.heads[1]
-    assert store.path(made.kept_path).read_bytes() == PICTURE
+    assert copy_storage.path(made.kept_path).read_bytes() == PICTURE
 
 
 def test_parts_that_nobody_waits_for_are_swept(people: Any) -> None:
     left, wanted = file(origin="result"), file(origin="result")
-    queue.ask(wanted, None)
+    copy_requests.ask(wanted, None)
     for each in (left, wanted):
-        store.part_of(each).write_bytes(b"part")
-    (store.part_of(left).parent / "somebody's.part").write_bytes(b"not ours")
-    queue.sweep_parts()
-    assert not store.part_of(left).exists()
-    assert store.part_of(wanted).exists()
-    assert (store.part_of(left).parent / "somebody's.part").exists()
+        copy_storage.part_of(each).write_bytes(b"part")
+    (copy_storage.part_of(left).parent / "somebody's.part").write_bytes(b"not ours")
+    copy_requests.sweep_parts()
+    assert not copy_storage.part_of(left).exists()
+    assert copy_storage.part_of(wanted).exists()
+    assert (copy_storage.part_of(left).parent / "somebody's.part").exists()
 
 
 def test_of_many_processes_one_makes_the_copy(people: Any) -> None:
     made = file(origin="result")
-    queue.ask(made, None)
+    copy_requests.ask(made, None)
 
     def claim(_: int) -> int:
         try:
-            return len(queue.claim_due(5))
+            return len(copy_requests.claim_due(5))
         finally:
             connections.close_all()
 
@@ -127,15 +130,15 @@ def test_of_many_processes_one_makes_the_copy(people: Any) -> None:
 
 def test_whoever_lost_the_claim_says_nothing(people: Any) -> None:
     made = file(origin="result")
-    queue.ask(made, None)
-    [slow] = queue.claim_due(1)
-    queue.release_all()
-    [other] = queue.claim_due(1)
-    copied = queue.Copied("aa/one.png", "0" * 64, 1, "image/png")
-    assert not queue.renew(slow)
-    assert not queue.done(slow, copied)
-    queue.failed(slow, "too late")
-    assert queue.done(other, copied)
+    copy_requests.ask(made, None)
+    [slow] = copy_requests.claim_due(1)
+    copy_requests.release_all()
+    [other] = copy_requests.claim_due(1)
+    copied = copy_requests.Copied("aa/one.png", "0" * 64, 1, "image/png")
+    assert not copy_requests.renew(slow)
+    assert not copy_requests.done(slow, copied)
+    copy_requests.failed(slow, "too late")
+    assert copy_requests.done(other, copied)
     assert Event.objects.filter(file=made, kind=FileKind.KEPT).count() == 1
     assert not Keeping.objects.exists()
 
@@ -156,7 +159,7 @@ async def test_a_full_disk_is_said_and_leaves_nothing_half() -> None:
     large = png(padding=48 * 1024 * 1024)
     async with serving(large) as media:
         made = await runtime.in_db(media.file)
-        await runtime.in_db(queue.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, None)
         with disk_of(40 * 1024 * 1024):
             made = await keeping.tried(made)
         wish = await keeping.wish(made)
@@ -169,10 +172,10 @@ async def test_a_full_disk_is_said_and_leaves_nothing_half() -> None:
 
 
 async def test_the_last_of_the_disk_is_left_to_the_database(monkeypatch: Any) -> None:
-    monkeypatch.setattr(store, "RESERVE", 1 << 60)
+    monkeypatch.setattr(copy_storage, "RESERVE", 1 << 60)
     async with serving(PICTURE) as media:
         made = await runtime.in_db(media.file)
-        await runtime.in_db(queue.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, None)
         made = await keeping.tried(made)
     assert "no room left on the disk" in (await keeping.wish(made))["problem"]
     assert keeping.lying_about() == []
@@ -180,7 +183,7 @@ async def test_the_last_of_the_disk_is_left_to_the_database(monkeypatch: Any) ->
 
 async def test_what_videogen_no_longer_has_is_given_up(account: Any) -> None:
     made = await runtime.in_db(file, "vg_file_that_never_was", origin="result")
-    await runtime.in_db(queue.ask, made, None)
+    await runtime.in_db(copy_requests.ask, made, None)
     made = await keeping.tried(made)
     wish = await keeping.wish(made)
     assert wish["due_at"] is None
@@ -192,7 +195,7 @@ async def test_a_server_that_refuses_is_asked_for_a_new_address_then_later_again
     async with serving(PICTURE) as media:
         media.statuses = [403]
         made = await runtime.in_db(media.file, "vg_file_that_never_was")
-        await runtime.in_db(queue.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, None)
         made = await keeping.tried(made)
     # The sandbox does not know the file: the new address was asked for there.
     assert made.gone_at is not None
@@ -203,7 +206,7 @@ async def test_an_empty_or_growing_answer_is_no_copy() -> None:
     async with serving(b"x") as media:
         made = await runtime.in_db(media.file)
         media.breaks = [0]
-        await runtime.in_db(queue.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, None)
         made = await keeping.tried(made)
         assert made.kept_at is None
         assert keeping.lying_about() in ([], [f".parts/{made.pk}.part"])
@@ -232,66 +235,66 @@ async def test_what_a_copy_is_is_told_by_its_content(head: bytes, told: str, mim
 
 def test_asking_twice_is_one_wish_and_what_was_given_up_begins_anew(people: Any) -> None:
     made = file(origin="result")
-    assert queue.ask(made, people.ann.pk)
-    assert queue.ask(made, people.ben.pk)
-    [mine] = queue.claim_due(5)
-    queue.failed(mine, "gone", hopeless=True)
-    assert queue.claim_due(5) == []
-    assert queue.ask(made, people.ben.pk)
-    [mine] = queue.claim_due(5)
+    assert copy_requests.ask(made, people.ann.pk)
+    assert copy_requests.ask(made, people.ben.pk)
+    [mine] = copy_requests.claim_due(5)
+    copy_requests.failed(mine, "gone", hopeless=True)
+    assert copy_requests.claim_due(5) == []
+    assert copy_requests.ask(made, people.ben.pk)
+    [mine] = copy_requests.claim_due(5)
     assert (mine.asked_by_id, mine.tries, mine.problem) == (people.ann.pk, 0, "")
 
 
 def test_what_has_a_copy_or_is_not_ready_is_not_asked_for() -> None:
-    assert not queue.ask(file(kept_at=timezone.now()), None)
-    assert not queue.ask(file(state="processing"), None)
+    assert not copy_requests.ask(file(kept_at=timezone.now()), None)
+    assert not copy_requests.ask(file(state="processing"), None)
     assert not Keeping.objects.exists()
 
 
 def test_tries_grow_rarer_and_end_after_a_day() -> None:
     made = file(origin="result")
-    queue.ask(made, None)
+    copy_requests.ask(made, None)
     pauses = []
     for _ in range(12):
         Keeping.objects.update(due_at=timezone.now())
-        [mine] = queue.claim_due(1)
-        queue.failed(mine, "no answer")
+        [mine] = copy_requests.claim_due(1)
+        copy_requests.failed(mine, "no answer")
         due = Keeping.objects.get().due_at
         assert due is not None
         pauses.append((due - timezone.now()).total_seconds())
     assert pauses[0] < 10 < pauses[3] < 100 < pauses[6]
     assert pauses[-1] < 3600 * 1.3
-    Keeping.objects.update(asked_at=timezone.now() - queue.PATIENCE * 1.1, due_at=timezone.now())
-    [mine] = queue.claim_due(1)
-    queue.failed(mine, store.FULL, patient=True)
+    Keeping.objects.update(asked_at=timezone.now() - copy_requests.PATIENCE * 1.1, due_at=timezone.now())
+    [mine] = copy_requests.claim_due(1)
+    copy_requests.failed(mine, copy_storage.FULL, patient=True)
     assert Keeping.objects.get().due_at is not None, "a disk gets room again"
     Keeping.objects.update(due_at=timezone.now())
-    [mine] = queue.claim_due(1)
-    queue.failed(mine, "no answer")
+    [mine] = copy_requests.claim_due(1)
+    copy_requests.failed(mine, "no answer")
     assert Keeping.objects.get().due_at is None
 
 
 def test_where_every_file_is_kept_the_newest_come_first_a_few_at_a_time(monkeypatch: Any) -> None:
-    monkeypatch.setattr(queue, "WAITING", 3)
+    monkeypatch.setattr(copy_requests, "WAITING", 3)
     files = [file(origin="result") for _ in range(5)]
     file(origin="account")
     file(origin="upload", state="processing")
     file(origin="result", gone_at=timezone.now())
     file(origin="result", kept_at=timezone.now())
-    assert queue.ask_for_more() == 3
-    assert queue.ask_for_more() == 0, "three are waiting"
+    assert copy_requests.ask_for_more() == 3
+    assert copy_requests.ask_for_more() == 0, "three are waiting"
     wanted = set(Keeping.objects.values_list("file_id", flat=True))
     assert wanted == {each.pk for each in files[2:]}
     Keeping.objects.update(due_at=None)
-    assert queue.ask_for_more() == 2
+    assert copy_requests.ask_for_more() == 2
     assert Keeping.objects.count() == 5
 
 
 async def test_the_background_keeps_every_file_where_that_is_chosen(people: Any) -> None:
-    await runtime.in_db(choices.choose, choices.KEEP_ALL, True, actor_id=people.ada.pk)
+    await runtime.in_db(team_settings.choose, team_settings.KEEP_ALL, True, actor_id=people.ada.pk)
     async with serving(PICTURE) as media:
         made = await runtime.in_db(media.file)
-        working = copyist.Copyist()
+        working = copy_worker.Copyist()
         task = asyncio.create_task(working.run())
 
         async def there() -> bool:
@@ -323,8 +326,8 @@ async def test_an_operator_verifies_what_is_kept() -> None:
         return said.getvalue()
 
     assert "3 copies are whole." in await runtime.in_db(verified)
-    store.path(changed.kept_path).write_bytes(PICTURE[:-1] + b"x")
-    store.path(missing.kept_path).unlink()
+    copy_storage.path(changed.kept_path).write_bytes(PICTURE[:-1] + b"x")
+    copy_storage.path(missing.kept_path).unlink()
     said = await runtime.in_db(verified)
     assert f"{changed.kept_path}: its bytes have changed" in said
     assert f"{missing.kept_path}: it is not there" in said

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from executions import runtime
-from executions.batching import archive
+from executions.core import runtime
+from executions.exports import zip_archive
 from executions.models import File
 from tests.dashboard.browsers import Browser
 from tests.library import keeping
@@ -38,7 +38,7 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(endpoint: str, settings: Any, monkeypatch: Any, transactional_db: None) -> Any:
-    from dashboard.buckets import bucket
+    from dashboard.config.s3 import bucket
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tests-only")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "tests-only-too")
@@ -86,22 +86,22 @@ async def test_a_batch_archive_reads_the_bucket(bucket: Any) -> None:
     async with serving(LARGE) as media:
         made = await keeping.kept(await runtime.in_db(media.file))
     await gone(made)
-    pieces = [piece async for piece in archive.stream([archive.Wanted(made.pk, "001 pier")])]
+    pieces = [piece async for piece in zip_archive.stream([zip_archive.Wanted(made.pk, "001 pier")])]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
         assert archived.read("001 pier.png") == LARGE
 
 
 async def test_a_bucket_that_is_not_there_is_said_and_tried_again(bucket: Any, settings: Any) -> None:
-    from dashboard.buckets import bucket as named
+    from dashboard.config.s3 import bucket as named
 
     kept = named("no-such-bucket", settings.STORAGES["kept"]["OPTIONS"]["endpoint_url"], "eu-west-1")
     before = settings.STORAGES
     settings.STORAGES = {**before, "kept": kept}
     async with serving(LARGE) as media:
         made = await runtime.in_db(media.file)
-        from executions.keeping import queue
+        from executions.copies import requests as copy_requests
 
-        await runtime.in_db(queue.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, None)
         made = await keeping.tried(made)
         wish = await keeping.wish(made)
         assert made.kept_at is None

@@ -15,9 +15,10 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from executions import runtime
-from executions.batching import archive
-from executions.keeping import queue, store
+from executions.copies import requests as copy_requests
+from executions.copies import storage as copy_storage
+from executions.core import runtime
+from executions.exports import zip_archive
 from executions.models import File
 from tests.dashboard.browsers import Browser, text
 from tests.library import keeping
@@ -169,10 +170,10 @@ async def test_a_copy_that_was_removed_by_hand_counts_as_none_while_videogen_has
     ann: Browser,
 ) -> None:
     made, _ = await kept_files("vg_file_1", "vg_file_2")
-    store.path(made.kept_path).unlink()
+    copy_storage.path(made.kept_path).unlink()
     await ann.aget(f"/files/{made.pk}/download")
     assert (await keeping.again(made)).kept_at is None
-    assert await runtime.in_db(queue.ask, await keeping.again(made), None), "it can be made anew"
+    assert await runtime.in_db(copy_requests.ask, await keeping.again(made), None), "it can be made anew"
 
 
 @pytest.mark.parametrize("missing", [("vg_file_1",), ("vg_file_1", "vg_file_3"), ("vg_file_1", "vg_file_2", "vg_file_3")])  # fmt: skip
@@ -182,10 +183,10 @@ async def test_what_was_removed_can_be_made_anew_however_much_it_is(
     made = await kept_files("vg_file_1", "vg_file_2", "vg_file_3")
     gone = [each for each in made if each.remote_id in missing]
     for each in gone:
-        store.path(each.kept_path).unlink()
+        copy_storage.path(each.kept_path).unlink()
     for each in gone:
         await ann.aget(f"/files/{each.pk}/download")
-        assert await runtime.in_db(queue.ask, await keeping.again(each), None)
+        assert await runtime.in_db(copy_requests.ask, await keeping.again(each), None)
 
 
 async def test_a_folder_that_is_away_for_a_moment_loses_no_copy(account: Any, ann: Browser) -> None:
@@ -209,7 +210,7 @@ async def test_a_folder_that_is_away_for_a_moment_loses_no_copy(account: Any, an
 async def test_the_only_trace_of_a_file_is_never_forgotten(account: Any, ann: Browser) -> None:
     gone = await only_here(png(), remote_id="vg_file_that_never_was")
     await kept_files("vg_file_2")
-    place = store.path(gone.kept_path)
+    place = copy_storage.path(gone.kept_path)
     moved = place.rename(place.with_name("moved"))
     assert (await ann.aget(f"/files/{gone.pk}/preview")).status_code == 503
     moved.rename(place)
@@ -233,12 +234,12 @@ async def test_a_copy_that_cannot_be_read_stays_noted(ann: Browser, monkeypatch:
 async def test_a_batch_archive_takes_the_copy_of_what_videogen_lost() -> None:
     content = png()
     made = await only_here(content)
-    wanted = [archive.Wanted(made.pk, "001 pier")]
-    pieces = [piece async for piece in archive.stream(wanted)]
+    wanted = [zip_archive.Wanted(made.pk, "001 pier")]
+    pieces = [piece async for piece in zip_archive.stream(wanted)]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
         assert {name: archived.read(name) for name in archived.namelist()} == {"001 pier.png": content}
-    store.path(made.kept_path).unlink()
-    pieces = [piece async for piece in archive.stream(wanted)]
+    copy_storage.path(made.kept_path).unlink()
+    pieces = [piece async for piece in zip_archive.stream(wanted)]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
         assert "its copy cannot be had" in archived.read("_missing.txt").decode()
 

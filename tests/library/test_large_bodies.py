@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from executions import uploads
+from executions.files import uploads
 from tests.dashboard.serving import Serving, eventually
 from tests.library.media import png
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from executions import library
+from executions.files import actions as file_actions
 from executions.models import Event, File, Input
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import file, job
@@ -167,8 +167,8 @@ def test_a_files_page_makes_as_many_queries_for_one_use_as_for_many(ann: Browser
         for number in range(count):
             Input.objects.create(execution=job_of_it, file=file(type="IMAGE"), field="imageFileIds", position=number)  # fmt: skip
             Input.objects.create(execution=job(ann.user, "succeeded", results=2), file=result, field="imageFileId")  # fmt: skip
-            library.archive(result, ann.user.pk)
-            library.restore(result, ann.user.pk)
+            file_actions.archive(result, ann.user.pk)
+            file_actions.restore(result, ann.user.pk)
         return result
 
     def queries(made: File) -> int:
@@ -202,7 +202,7 @@ def test_every_state_has_its_words(ann: Browser) -> None:
 
 def test_events_of_files_are_append_only(ann: Browser) -> None:
     made = mine(ann)
-    library.archive(made, ann.user.pk)
+    file_actions.archive(made, ann.user.pk)
     event = Event.objects.get(file=made)
     for act in (event.save, event.delete, Event.objects.all().delete):
         with pytest.raises(TypeError):

@@ -10,10 +10,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from executions import shelf
 from executions.models import File
-from executions.searching import parse
-from executions.searching.matching import Found, Holds
+from executions.search import files as file_search
+from executions.search.text import parse
+from executions.search.text.matching import Found, Holds
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import file
 
@@ -72,15 +72,15 @@ WAYS = {"look": (1000, 1000), "gather": (0, 1000), "walk": (0, 0)}
 def test_every_way_finds_the_same(typed: str, way: str, db: None, monkeypatch: Any) -> None:
     for name in NAMES:
         file(display_name=name)
-    monkeypatch.setattr(shelf, "WINDOW", WAYS[way][0])
-    monkeypatch.setattr(shelf, "MOST", WAYS[way][1])
-    assert names(shelf.first(File.objects.in_library(), {}, typed, 100)) == plainly(typed)
+    monkeypatch.setattr(file_search, "WINDOW", WAYS[way][0])
+    monkeypatch.setattr(file_search, "MOST", WAYS[way][1])
+    assert names(file_search.first(File.objects.in_library(), {}, typed, 100)) == plainly(typed)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_pages_come_newest_first_without_a_gap(way: str, db: None, monkeypatch: Any) -> None:
-    monkeypatch.setattr(shelf, "WINDOW", WAYS[way][0])
-    monkeypatch.setattr(shelf, "MOST", WAYS[way][1])
+    monkeypatch.setattr(file_search, "WINDOW", WAYS[way][0])
+    monkeypatch.setattr(file_search, "MOST", WAYS[way][1])
     wanted = []
     for number in range(12):
         made = file(display_name=f"pier {number}", type="IMAGE" if number % 3 else "VIDEO")
@@ -89,7 +89,7 @@ def test_pages_come_newest_first_without_a_gap(way: str, db: None, monkeypatch: 
     file(display_name="pier, archived", type="IMAGE", archived_at=timezone.now())
     rows = File.objects.in_library()
     found: list[uuid.UUID] = []
-    while page := shelf.first(rows, {"type": "IMAGE"}, "pier", 3, found[-1] if found else None):
+    while page := file_search.first(rows, {"type": "IMAGE"}, "pier", 3, found[-1] if found else None):
         found += page
     assert found == wanted[::-1]
 
@@ -117,17 +117,17 @@ def test_whatever_is_filtered_by_is_read_off_an_index(db: None, people: Any) -> 
 def test_several_filters_find_the_same_whether_few_or_many_match(
     most: int, ann: Browser, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(shelf, "MOST", most)
+    monkeypatch.setattr(file_search, "MOST", most)
     for number in range(6):
         file(type="IMAGE", scope="TEMPORARY" if number == 4 else "GLOBAL", created_by=ann.user)
     wanted = file(type="VIDEO", scope="TEMPORARY", created_by=ann.user)
     file(type="VIDEO", scope="TEMPORARY")
     given = {"created_by": ann.user.pk, "scope": "TEMPORARY", "type": "VIDEO"}
-    assert shelf.first(File.objects.in_library(), given, "", 10) == [wanted.pk]
+    assert file_search.first(File.objects.in_library(), given, "", 10) == [wanted.pk]
     old = file(type="VIDEO", scope="TEMPORARY", created_by=ann.user, archived_at=timezone.now())
-    assert shelf.first(File.objects.archived(), given, "", 10) == [old.pk]
+    assert file_search.first(File.objects.archived(), given, "", 10) == [old.pk]
     given["type"] = "AUDIO"
-    assert shelf.first(File.objects.in_library(), given, "", 10) == []
+    assert file_search.first(File.objects.in_library(), given, "", 10) == []
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="it reads SQLite's own plans")

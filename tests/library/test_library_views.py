@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dashboard.library import SIZE
+from dashboard.library.page import SIZE
 from executions.models import File
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.dashboard.work import file

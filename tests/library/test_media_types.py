@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from executions import uploads
-from executions.media_types import media_type
-from executions.uploads import UploadRefused, clean_name
+from executions.files import uploads
+from executions.files.media_types import media_type
+from executions.files.uploads import UploadRefused, clean_name
 from tests.library.media import png, wav
 
 

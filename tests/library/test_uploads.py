@@ -12,11 +12,14 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from executions import inbox, keeper, runtime, uploads
+from executions.core import runtime
+from executions.files import uploads
+from executions.files.uploads import UploadRefused
 from executions.models import Event, File
 from executions.models.file import State
-from executions.uploads import UploadRefused
 from executions.videogen import parse_event
+from executions.webhooks import ingest
+from executions.workers import file_worker
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import file
 from tests.library.media import png, until, wav
@@ -69,16 +72,16 @@ async def test_events_make_it_ready_without_asking(account: Any, ann: Browser) -
         "file": await until(prepared),
     }
     for _ in range(2):
-        await runtime.in_db(inbox.receive, "msg_1", parse_event(body), {}, b"{}")
+        await runtime.in_db(ingest.receive, "msg_1", parse_event(body), {}, b"{}")
     assert (await stored())[0].state == State.READY
     found = {**body, "event": "file.analysis_completed"}
     found["file"]["description"] = "A small picture of one colour."
-    await runtime.in_db(inbox.receive, "msg_2", parse_event(found), {}, b"{}")
+    await runtime.in_db(ingest.receive, "msg_2", parse_event(found), {}, b"{}")
     made = (await stored())[0]
     assert (made.analysis_state, made.description) == ("FULFILLED", "A small picture of one colour.")
     # One that comes late takes nothing back.
     late = {**body, "event": "file.upload.failed", "error": {"message": "too late"}}
-    await runtime.in_db(inbox.receive, "msg_3", parse_event(late), {}, b"{}")
+    await runtime.in_db(ingest.receive, "msg_3", parse_event(late), {}, b"{}")
     assert (await stored())[0].state == State.READY
 
 
@@ -86,7 +89,7 @@ async def test_an_event_before_the_puts_answer_counts(account: Any, people: Any)
     """VideoGen may say that a file is ready before our own thread has written that it arrived."""
     made = await runtime.in_db(file, "vg_file_fast", state=State.UPLOADING, created_by=people.ann)
     body = {"event": "file.download_ready", "fileId": "vg_file_fast", "occurredAt": 1, "file": {"fileId": "vg_file_fast", "scope": "GLOBAL", "downloadSource": {"status": "ready", "url": "https://media.example.org/x"}}}  # fmt: skip
-    await runtime.in_db(inbox.receive, "msg_1", parse_event(body), {}, b"{}")
+    await runtime.in_db(ingest.receive, "msg_1", parse_event(body), {}, b"{}")
     await runtime.in_db(uploads._arrived, made, people.ann.pk)
     assert (await stored())[0].state == State.READY
 
@@ -96,7 +99,7 @@ async def test_what_videogen_cannot_use_fails_in_words(account: Any, ann: Browse
     account.control("PUT", "faults", {"faults": [fault]})
     told = (await send(ann, png(), "broken.png")).json()
     body = {"event": "file.upload.failed", "fileId": told["remote_id"], "occurredAt": 1, "error": {"message": "The picture is broken."}, "file": {"fileId": told["remote_id"], "scope": "GLOBAL"}}  # fmt: skip
-    await runtime.in_db(inbox.receive, "msg_1", parse_event(body), {}, b"{}")
+    await runtime.in_db(ingest.receive, "msg_1", parse_event(body), {}, b"{}")
     page = text(await ann.aget(told["url"]))
     assert "The picture is broken." in page
     assert "broken.png" not in text(await ann.aget("/files/"))
@@ -240,8 +243,8 @@ async def test_an_upload_whose_process_died_is_given_up(account: Any, people: An
         file, state=State.UPLOADING, created_at=now - uploads.ABANDONED, next_look_at=now
     )
     alive = await runtime.in_db(file, state=State.UPLOADING, next_look_at=now)
-    for each in await runtime.in_db(keeper.claim_due, 10):
-        await keeper.look_after(each)
+    for each in await runtime.in_db(file_worker.claim_due, 10):
+        await file_worker.look_after(each)
     dead, alive = [await runtime.in_db(File.objects.get, pk=each.pk) for each in (dead, alive)]
     assert (dead.state, dead.problem) == (State.FAILED, uploads.CUT_OFF)
     assert alive.state == State.UPLOADING

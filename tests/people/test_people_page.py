@@ -12,11 +12,11 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from dashboard import middleware, throttle
-from dashboard.ledger.selections import may
-from executions import people
+from dashboard.history.bulk_page import may
+from dashboard.http import login_throttle, middleware
 from executions.models import Event, Invitation
 from executions.models.selection import Act
+from executions.team import members
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import job
 
@@ -60,15 +60,15 @@ def test_a_link_works_once(ada: Browser, client: Client) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_link_works_once_for_two_at_the_same_moment(ada: Browser) -> None:
-    _, token = people.invite("", people.MEMBER, 1, actor_id=ada.user.pk)
+    _, token = members.invite("", members.MEMBER, 1, actor_id=ada.user.pk)
     barrier, outcomes = threading.Barrier(2), []
 
     def work(name: str) -> None:
         barrier.wait()
         try:
-            people.join(token, name, "salt flats at noon")
+            members.join(token, name, "salt flats at noon")
             outcomes.append("in")
-        except people.Refused:
+        except members.Refused:
             outcomes.append("refused")
         finally:
             connections.close_all()
@@ -122,8 +122,8 @@ def test_a_name_or_password_that_is_not_good_is_said(
 
 
 def test_links_are_not_to_be_guessed(client: Client, db: None) -> None:
-    codes = [client.get(f"/join/guess-{n}/").status_code for n in range(throttle.BY_NAME + 1)]
-    assert codes == [404] * throttle.BY_NAME + [429]
+    codes = [client.get(f"/join/guess-{n}/").status_code for n in range(login_throttle.BY_NAME + 1)]
+    assert codes == [404] * login_throttle.BY_NAME + [429]
 
 
 def test_whoever_is_signed_in_does_not_become_another_person(ada: Browser, ann: Browser) -> None:
@@ -159,17 +159,17 @@ def test_the_last_admin_stays(act: str, ada: Browser, ann: Browser) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("act", ["demote", "shut out"])
 def test_two_admins_who_remove_each_other_leave_one(act: str, ada: Browser, ann: Browser) -> None:
-    people.change_role(ann.user.pk, people.ADMIN, actor_id=ada.user.pk)
+    members.change_role(ann.user.pk, members.ADMIN, actor_id=ada.user.pk)
     barrier = threading.Barrier(2)
 
     def work(whom: int, by: int) -> None:
         barrier.wait()
         try:
             if act == "demote":
-                people.change_role(whom, people.MEMBER, actor_id=by)
+                members.change_role(whom, members.MEMBER, actor_id=by)
             else:
-                people.shut_out(whom, actor_id=by)
-        except people.Refused:
+                members.shut_out(whom, actor_id=by)
+        except members.Refused:
             pass
         finally:
             connections.close_all()
@@ -217,7 +217,7 @@ def test_an_invitation_ends_with_the_rights_of_whoever_made_it(
     act: str, ada: Browser, ann: Browser, client: Client
 ) -> None:
     """Nobody comes back as an admin by a link that they made for themselves while they were one."""
-    people.change_role(ann.user.pk, people.ADMIN, actor_id=ada.user.pk)
+    members.change_role(ann.user.pk, members.ADMIN, actor_id=ada.user.pk)
     link, theirs = link_of(ann, role="admin"), link_of(ada)
     ada.post(f"{URL}{ann.user.pk}/{act}/", {"role": "member"})
     assert client.post(link, NEW).status_code == 404
@@ -232,11 +232,11 @@ def test_an_invitation_ends_with_the_rights_of_whoever_made_it(
 def test_an_invitation_made_while_its_maker_was_being_shut_out_opens_nothing(
     ada: Browser, ann: Browser
 ) -> None:
-    people.shut_out(ann.user.pk, actor_id=ada.user.pk)
-    _, token = people.invite("", people.ADMIN, 1, actor_id=ann.user.pk)
-    assert people.invitation_of(token) is None
-    with pytest.raises(people.Refused):
-        people.join(token, "kim", "salt flats at noon")
+    members.shut_out(ann.user.pk, actor_id=ada.user.pk)
+    _, token = members.invite("", members.ADMIN, 1, actor_id=ann.user.pk)
+    assert members.invitation_of(token) is None
+    with pytest.raises(members.Refused):
+        members.join(token, "kim", "salt flats at noon")
 
 
 # --- what members may do ----------------------------------------------------------------------------------
@@ -307,7 +307,7 @@ def test_the_page_makes_as_many_queries_for_many_people(ada: Browser, django_ass
         ada.get(URL)
     for number in range(20):
         get_user_model().objects.create(username=f"person {number}")
-        people.invite(f"{number}", people.MEMBER, 7, actor_id=ada.user.pk)
+        members.invite(f"{number}", members.MEMBER, 7, actor_id=ada.user.pk)
     with CaptureQueriesContext(connection) as many:
         ada.get(URL)
     assert len(many) == len(few)

@@ -6,10 +6,12 @@ import asyncio
 
 import pytest
 
-from dashboard.consumers import SIGNED_OUT
-from dashboard.fanout import fanout
-from executions import choices, lifecycle, runtime
-from executions import observation as seen
+from dashboard.live.consumers import SIGNED_OUT
+from dashboard.live.fanout import fanout
+from executions.core import runtime
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
+from executions.team import settings as team_settings
 from tests.dashboard.browsers import Browser, signed_in
 from tests.dashboard.pages import opened, received_until
 from tests.dashboard.work import job, report
@@ -59,7 +61,7 @@ async def test_a_live_page_offers_to_cancel_where_admins_have_chosen_so(
     await runtime.in_db(report, made, "running")
     assert "/cancel/" not in await received_until(page, "a pier")
     await ada.apost(f"{URL}choices/", {"team_cancels": "on"})
-    assert choices._remembered is None
+    assert team_settings._remembered is None
     running = seen.Reported(source=seen.Source.POLL, status="running", progress=60.0, attempt=0)
     await runtime.in_db(lifecycle.apply, made.pk, running)
     assert f"/executions/{made.pk}/cancel/" in await received_until(page, 'value="60')

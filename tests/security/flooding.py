@@ -14,7 +14,7 @@ import django
 
 django.setup()
 
-from dashboard.server import Server  # noqa: E402 - it needs Django's applications
+from dashboard.server.daphne_server import Server  # noqa: E402 - it needs Django's applications
 
 FRAMES, FRAME = 1500, "x" * 32 * 1024
 

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings as configured
 from django.utils import timezone
 
-from executions import runtime
+from executions.core import runtime
 from executions.models import Execution
 from tests.dashboard.browsers import HTMX, Browser
 from tests.dashboard.pages import opened, received_until

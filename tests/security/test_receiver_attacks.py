@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from executions import runtime, secrets
+from executions.core import runtime
 from executions.models import Event, Execution, WebhookDelivery, WebhookEndpoint
+from executions.webhooks import signing_secrets
 from tests.dashboard.deliveries import OTHER_SECRET, SECRET, deliver, event, signature, signed
 from tests.dashboard.work import job
 
@@ -129,7 +130,7 @@ async def test_both_secrets_verify_while_one_replaces_the_other(settings: Any) -
         made = WebhookEndpoint(remote_id=name, url="https://rushes.example.org/webhooks/videogen/", **columns)
         made.secret = secret
         made.save()
-        secrets.forget()
+        signing_secrets.forget()
 
     await runtime.in_db(endpoint, "old", SECRET)
     jobs = [await running() for _ in range(6)]
@@ -149,7 +150,7 @@ async def test_both_secrets_verify_while_one_replaces_the_other(settings: Any) -
 
         past = timezone.now() - timedelta(seconds=1)
         WebhookEndpoint.objects.filter(remote_id="old").update(verifies_until=past)
-        secrets.forget()
+        signing_secrets.forget()
 
     await runtime.in_db(end_of_grace)
     assert (await deliver(bodies[5], signed(bodies[5], secret=SECRET))).status_code == 401
@@ -233,7 +234,7 @@ async def test_a_locked_database_is_said_and_the_same_delivery_applies_later() -
 async def test_a_crash_between_commit_and_answer_makes_the_next_one_a_repeat(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from dashboard.views import receiver
+    from dashboard.webhooks import receiver
 
     execution = await running()
     body = event(execution.remote_id)

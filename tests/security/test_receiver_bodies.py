@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from executions import runtime
+from executions.core import runtime
 from tests.dashboard.deliveries import deliver, event, signed
 from tests.security.test_receiver_attacks import rows, running
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from executions import runtime
+from executions.core import runtime
 from executions.models import WebhookDelivery
 from executions.videogen import BadSignature, verify
 from tests.dashboard.deliveries import SECRET, URL

@@ -12,8 +12,8 @@ import pytest
 from django.test import Client
 from django.views.debug import ExceptionReporter, get_exception_reporter_filter
 
-from dashboard.logs import MASK, Formatter
-from dashboard.views import studio
+from dashboard.config.logging import MASK, Formatter
+from dashboard.studio import views as studio_views
 from tests.dashboard.browsers import Browser
 from tests.dashboard.deliveries import OTHER_SECRET, URL, event, signed
 from tests.dashboard.serving import Serving, eventually, manage, token
@@ -74,7 +74,7 @@ def test_an_error_page_tells_nothing(ann: Browser, monkeypatch: pytest.MonkeyPat
     def broken(*args: Any, **options: Any) -> None:
         raise RuntimeError(f"the key is {KEY}")
 
-    monkeypatch.setattr(studio.cards, "cards_for", broken)
+    monkeypatch.setattr(studio_views.cards, "cards_for", broken)
     ann.client.raise_request_exception = False
     answer = ann.get("/")
     assert answer.status_code == 500

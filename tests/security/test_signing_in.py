@@ -9,7 +9,7 @@ from django.contrib.auth import SESSION_KEY
 from django.core.cache import cache
 from django.test import Client
 
-from dashboard import throttle
+from dashboard.http import login_throttle
 from tests.dashboard.browsers import Browser, text
 
 URL = "/sign-in/"
@@ -122,27 +122,27 @@ def test_a_thousand_guesses_are_ten(people: Any, client: Client, monkeypatch: py
     monkeypatch.setattr(type(people.ann), "check_password", counting)
     answers = [client.post(URL, {**WRONG, "password": f"guess {number}"}) for number in range(1000)]
     codes = [answer.status_code for answer in answers]
-    assert codes == [422] * throttle.BY_NAME + [429] * (1000 - throttle.BY_NAME)
-    assert len(asked) == throttle.BY_NAME, "no further password was even looked at"
-    assert answers[-1]["Retry-After"] == str(throttle.WINDOW)
+    assert codes == [422] * login_throttle.BY_NAME + [429] * (1000 - login_throttle.BY_NAME)
+    assert len(asked) == login_throttle.BY_NAME, "no further password was even looked at"
+    assert answers[-1]["Retry-After"] == str(login_throttle.WINDOW)
     assert "Too many attempts." in text(answers[-1])
     assert client.post(URL, RIGHT).status_code == 429, "not even the right one, for a while"
 
 
 def test_capital_letters_are_no_new_name(people: Any, client: Client) -> None:
-    for number in range(throttle.BY_NAME):
+    for number in range(login_throttle.BY_NAME):
         client.post(URL, {**WRONG, "username": "ANN" if number % 2 else "ann"})
     assert client.post(URL, WRONG).status_code == 429
 
 
 def test_one_address_does_not_try_all_names(people: Any, client: Client) -> None:
-    for number in range(throttle.BY_ADDRESS):
+    for number in range(login_throttle.BY_ADDRESS):
         client.post(URL, {"username": f"person {number}", "password": "password1"})
     assert client.post(URL, {"username": "yet another", "password": "password1"}).status_code == 429
 
 
 def test_others_are_not_shut_out_with_the_one_who_guesses(people: Any, client: Client) -> None:
-    for _ in range(throttle.BY_NAME):
+    for _ in range(login_throttle.BY_NAME):
         client.post(URL, WRONG)
     assert client.post(URL, {"username": "ben", "password": "ben's own password"}).status_code == 302
     elsewhere = Client(REMOTE_ADDR="192.0.2.7")
@@ -151,14 +151,14 @@ def test_others_are_not_shut_out_with_the_one_who_guesses(people: Any, client: C
 
 def test_the_right_password_forgets_earlier_mistakes(people: Any, client: Client) -> None:
     for _ in range(3):
-        for _ in range(throttle.BY_NAME - 1):
+        for _ in range(login_throttle.BY_NAME - 1):
             client.post(URL, WRONG)
         assert client.post(URL, RIGHT).status_code == 302
         client.post("/sign-out/")
 
 
 def test_the_brake_is_let_go_after_its_time(people: Any, client: Client) -> None:
-    for _ in range(throttle.BY_NAME):
+    for _ in range(login_throttle.BY_NAME):
         client.post(URL, WRONG)
     assert client.post(URL, RIGHT).status_code == 429
     cache.clear()  # what the cache does by itself when the window is over
@@ -167,4 +167,4 @@ def test_the_brake_is_let_go_after_its_time(people: Any, client: Client) -> None
 
 def test_the_names_that_were_tried_are_not_kept_in_plain(client: Client, db: None, rf: Any) -> None:
     request = rf.post(URL, {"username": "a password typed into the wrong field", "password": "x"})
-    assert all("wrong field" not in key for key in throttle.Guesses(request).keys)
+    assert all("wrong field" not in key for key in login_throttle.Guesses(request).keys)

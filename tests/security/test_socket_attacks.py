@@ -17,7 +17,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from dashboard.consumers import SIGNED_OUT
+from dashboard.live.consumers import SIGNED_OUT
 from tests.dashboard.serving import ROOT, Serving, cookies, environment, eventually, token
 from tests.dashboard.work import form
 

@@ -14,9 +14,10 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver, resolve
 from django.utils import timezone
 
-from executions import comments, selecting
+from executions.batches import bulk_actions
 from executions.models import Batch, SavedFilter, WebhookDelivery
 from executions.models.selection import Act
+from executions.team import comments
 from tests.batches import planning
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import file, job
@@ -47,7 +48,7 @@ def placed(line: Line, owner: Any) -> str:
         "spoken": lambda: "{0.execution_id}/comments/{0.pk}".format(comments.write(job(owner), author_id=owner.pk, text="x")),
         "person": lambda: get_user_model().objects.create(username=uuid.uuid4().hex).pk,
         "view": lambda: SavedFilter.objects.create(name=uuid.uuid4().hex, created_by=owner).pk,
-        "selection": lambda: selecting.choose([job(owner, "running").pk], Act.CANCEL, user_id=owner.pk).pk,
+        "selection": lambda: bulk_actions.choose([job(owner, "running").pk], Act.CANCEL, user_id=owner.pk).pk,
         "mine": lambda: file(type="VIDEO", created_by=owner).pk,
         "open": lambda: file(type="VIDEO", public_since=timezone.now()).pk,
     }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dashboard import admin_site
+from dashboard import admin
 
 # What an answer means: shown (or done), sent to the sign-in page, refused, not there, not this method.
 OK, DONE, SIGN_IN, REFUSED, ABSENT, NO_METHOD = 200, 303, 302, 403, 404, 405
@@ -48,7 +48,7 @@ def anybody(name: str, path: str, status: int = OK, method: str = "get") -> Line
 
 
 # Django's admin site has three addresses for each table; of a row that is not there it leads away.
-TABLES = [f"{model._meta.app_label}/{model._meta.model_name}" for model in admin_site.site._registry]
+TABLES = [f"{model._meta.app_label}/{model._meta.model_name}" for model in admin.site._registry]
 ADMIN_SITE = [
     admins("admin:index", "/admin/"),
     admins("admin:jsi18n", "/admin/jsi18n/"),

@@ -30,8 +30,8 @@ from executions.videogen import (
     Unreachable,
     VideoGen,
     WebhookEndpoint,
-    exchange,
     paging,
+    transport,
 )
 
 RUNNING = {"toolExecutionId": "vg_exec_1", "status": "running", "toolType": "GENERATE_IMAGE"}
@@ -318,8 +318,8 @@ async def test_one_connection_serves_many_calls(service: Service, client: VideoG
 async def test_idle_connections_are_given_up(
     service: Service, make_client: Callable[..., VideoGen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert exchange.KEEPALIVE < 5
-    monkeypatch.setattr(exchange, "KEEPALIVE", 0)
+    assert transport.KEEPALIVE < 5
+    monkeypatch.setattr(transport, "KEEPALIVE", 0)
     client = make_client(service.url)
     service.will(answers(202, {"toolExecutionId": "vg_exec_1"}))
 

@@ -32,7 +32,7 @@ from executions.videogen import (
     Timeouts,
     Unreachable,
     VideoGen,
-    exchange,
+    transport,
 )
 
 BODY = {"prompt": "a lighthouse", "numResults": 2}
@@ -225,7 +225,7 @@ async def test_no_connection_comes_about_in_time(make_client: Callable[..., Vide
 async def test_all_connections_are_busy(
     service: Service, make_client: Callable[..., VideoGen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "MOST_CONNECTIONS", 1)
+    monkeypatch.setattr(transport, "MOST_CONNECTIONS", 1)
     client = make_client(service.url, timeouts=Timeouts(pool=0.1, read=5))
     service.will(never_answers())
     first = asyncio.create_task(client.start_tool("generate-image", BODY))

@@ -23,10 +23,10 @@ from executions.videogen import (
     WebhookEndpoint,
     WebhookEndpointCreated,
     parse_event,
-    reading,
 )
-from executions.videogen.catalogue import Account
-from executions.videogen.json_text import Unreadable, decode
+from executions.videogen import fields as wire_fields
+from executions.videogen.account import Account
+from executions.videogen.safe_json import Unreadable, decode
 
 EXAMPLES = sorted(Path(__file__).parent.joinpath("examples").glob("*.json"))
 NOW = datetime.fromtimestamp(1779962400, UTC)
@@ -226,7 +226,7 @@ def test_errors_inside_executions(told: Any, expected: ApiError | None) -> None:
     ],
 )
 def test_moments(told: Any, expected: datetime | None) -> None:
-    assert reading.moment(told) == expected
+    assert wire_fields.moment(told) == expected
 
 
 def test_what_json_allows_and_a_database_does_not_becomes_harmless() -> None:

@@ -15,10 +15,13 @@ from typing import Any
 import pytest
 from django.test import AsyncClient
 
-from executions import presenters, runtime, submit, tools, voices
+from executions import tools
+from executions.account import presenters, voices
+from executions.core import runtime
+from executions.lifecycle import create as submit
 from executions.models import Execution, File
-from executions.reconcile import Reconciler
-from executions.tools import eras
+from executions.sync.reconciler import Reconciler
+from executions.tools import api_versions
 from executions.tools import fields as spec
 from sandbox.presenters import PRESENTERS
 from tests.conftest import READY, ROOT
@@ -29,7 +32,7 @@ FIRST = ("generate-image", "text-to-speech", "generate-video-clip")  # what the 
 CREATIVE = {"prompt": "a lighthouse at dusk", "ttsText": "Good evening from the lighthouse."}
 
 
-@pytest.fixture(params=eras.ERAS)
+@pytest.fixture(params=api_versions.ERAS)
 def strict_account(request: Any, tmp_path: Path, transactional_db: None, settings: Any) -> Iterator[str]:
     """The domain and the dashboard set up for an era, and a sandbox that refuses what another era calls it."""
     era = request.param

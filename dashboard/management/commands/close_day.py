@@ -9,8 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from executions import closing, runtime
+from executions.core import runtime
 from executions.models import DayClosing
+from executions.sync import daily_reconciliation
 
 
 class Command(BaseCommand):
@@ -28,7 +29,7 @@ class Command(BaseCommand):
             raise CommandError(f"--day must be a date such as 2026-11-24, not {day!r}.") from None
         try:
             row = asyncio.run(self.run(wanted))
-        except closing.CannotClose as error:
+        except daily_reconciliation.CannotClose as error:
             raise CommandError(str(error)) from None
         finally:
             runtime.close_database_threads()
@@ -39,14 +40,14 @@ class Command(BaseCommand):
     async def run(self, day: date) -> DayClosing:
         runtime.attach(asyncio.get_running_loop())
         try:
-            return await closing.close(day)
+            return await daily_reconciliation.close(day)
         finally:
             await runtime.close_client()
             runtime.detach()
 
     def tell(self, row: DayClosing) -> None:
-        self.stdout.write(f"{row}: {closing.told(row)}")
-        for each in closing.differences_of(row):
+        self.stdout.write(f"{row}: {daily_reconciliation.told(row)}")
+        for each in daily_reconciliation.differences_of(row):
             name = each.remote_id or each.job
             states = " / ".join(
                 filter(None, (each.here and f"here {each.here}", each.there and f"there {each.there}"))

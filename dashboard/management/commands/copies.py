@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from executions.keeping import queue, verifying
+from executions.copies import requests as copy_requests
+from executions.copies import verify as verify_copies
 from executions.models import File, Keeping
 
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         if act == "verify":
             self.verify()
         elif act == "again":
-            self.stdout.write(f"{queue.ask_again()} are tried again.")
+            self.stdout.write(f"{copy_requests.ask_again()} are tried again.")
         else:
             given_up = Keeping.objects.filter(due_at=None).count()
             self.stdout.write(f"{File.objects.filter(kept_at__isnull=False).count()} kept")
@@ -36,7 +37,7 @@ class Command(BaseCommand):
 
     def verify(self) -> None:
         count = broken = 0
-        for file, problem in verifying.verify():
+        for file, problem in verify_copies.verify():
             count += 1
             if problem:
                 broken += 1

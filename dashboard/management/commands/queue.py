@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from executions import holding
+from executions.lifecycle import queue_state
 from executions.models import Execution
 
 
@@ -18,12 +18,12 @@ class Command(BaseCommand):
 
     def handle(self, *, act: str, **options: Any) -> None:
         if act == "pause":
-            done = holding.pause_all(user_id=None)
+            done = queue_state.pause_all(user_id=None)
             self.stdout.write("Paused: nothing is sent." if done else "It was paused already.")
         elif act == "resume":
-            done = holding.resume_all(user_id=None)
+            done = queue_state.resume_all(user_id=None)
             self.stdout.write("Resumed." if done else "It was not paused.")
         else:
-            state = holding.state()
+            state = queue_state.state()
             said = f"paused since {state.paused_at:%Y-%m-%d %H:%M} UTC" if state.paused_at else "open"
             self.stdout.write(f"The queue is {said}; {Execution.objects.in_line().count():,} jobs wait.")

@@ -11,9 +11,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
-from executions import housekeeping, leases, runtime
-from executions.keeper import Keeper
-from executions.reconcile import Reconciler
+from executions.core import runtime
+from executions.lifecycle import leases
+from executions.sync.reconciler import Reconciler
+from executions.workers import maintenance
+from executions.workers.file_worker import Keeper
 
 # Seconds that calls under way get after SIGTERM or Ctrl-C.
 DRAIN = 8.0
@@ -53,4 +55,4 @@ class Command(BaseCommand):
 
     async def run(self, reconciler: Reconciler) -> None:
         with reconciler.listening():
-            await asyncio.gather(reconciler.run(), Keeper().run(), housekeeping.run())
+            await asyncio.gather(reconciler.run(), Keeper().run(), maintenance.run())

@@ -10,7 +10,8 @@ from django.db import connection
 
 from executions.models import Event, Rollup
 from executions.models.event import ActKind
-from executions.rolling import advance, checking
+from executions.stats import rollup
+from executions.stats import verify as verify_rollup
 
 
 class Command(BaseCommand):
@@ -31,11 +32,11 @@ class Command(BaseCommand):
                 raise CommandError(
                     "Old events were pruned, and what they told is in the counts alone: counting anew would lose it. --force does so."
                 )
-            advance.clear()
-        before = advance.state().event_id
-        while advance.advance(advance.LONG_STEP):
+            rollup.clear()
+        before = rollup.state().event_id
+        while rollup.advance(rollup.LONG_STEP):
             pass
-        after = advance.state().event_id
+        after = rollup.state().event_id
         if after > before:
             with connection.cursor() as cursor:
                 # The database has not seen yet how many there are now.
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{events:,} events counted in {time.monotonic() - began:.1f} s.")
 
     def _check(self) -> None:
-        since, wrong = checking.first_whole_day(), checking.differences()
+        since, wrong = verify_rollup.first_whole_day(), verify_rollup.differences()
         if since is None:
             if wrong:
                 raise CommandError(" ".join([*wrong, "`manage.py rollup --rebuild` puts it right."]))

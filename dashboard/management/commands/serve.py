@@ -1,7 +1,7 @@
 """`manage.py serve`: the whole product in one process, the composition root of the embedded mode."""
 
 # isort: off
-from dashboard.answering import DRAIN, add_address, answer, chosen_port, end
+from dashboard.server.run import DRAIN, add_address, answer, chosen_port, end
 
 # isort: on
 
@@ -13,11 +13,11 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard import demo
-from dashboard.embedded import Embedded, OneServer
-from dashboard.environment import SettingsError
-from dashboard.sandboxed import Sandbox, SandboxFailed
-from dashboard.server import Server
+from dashboard.config import demo_users
+from dashboard.config.environment import SettingsError
+from dashboard.server.daphne_server import Server
+from dashboard.server.embedded import Embedded, OneServer
+from dashboard.server.sandbox_process import Sandbox, SandboxFailed
 
 
 class Command(BaseCommand):
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
             call_command("collectstatic", interactive=False, verbosity=0)
             sandbox.wait()
-            password = demo.make_people() if settings.USES_SANDBOX else None
+            password = demo_users.make_people() if settings.USES_SANDBOX else None
             embedded = Embedded(sandbox, receiver_url=f"http://{host}:{port}")
             answer(
                 host,
@@ -52,7 +52,9 @@ class Command(BaseCommand):
             embedded.close()
         end(self.say)
 
-    def begin(self, server: Server, embedded: Embedded, url: str, password: demo.Password | None) -> None:
+    def begin(
+        self, server: Server, embedded: Embedded, url: str, password: demo_users.Password | None
+    ) -> None:
         """The loop is there, and about to run."""
         working = asyncio.get_event_loop().create_task(embedded.run())
         working.add_done_callback(lambda task: self.ended(task, server))

@@ -1,7 +1,7 @@
 """`manage.py web`: one of several processes that answer people and VideoGen, beside any number of `reconcile`."""
 
 # isort: off
-from dashboard.answering import add_address, answer, chosen_port, end
+from dashboard.server.run import add_address, answer, chosen_port, end
 
 # isort: on
 
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from executions import runtime
+from executions.core import runtime
 
 
 class Command(BaseCommand):

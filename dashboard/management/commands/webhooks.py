@@ -8,9 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from dashboard.paths import RECEIVER_PATH
-from executions import runtime, webhook_endpoints
+from dashboard.http.paths import RECEIVER_PATH
+from executions.core import runtime
 from executions.videogen import VideoGenError
+from executions.webhooks import endpoints as webhook_endpoints
 
 
 class Command(BaseCommand):

@@ -13,8 +13,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
+from benchmarks.seed_history import bulk_writer, jobs
 from executions.models import Batch, Execution
-from executions.seeding import jobs, writing
 
 
 class Command(BaseCommand):
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             self._refuse_real_data()
         began = time.monotonic()
         until = timezone.now()
-        with writing.bare():
+        with bulk_writer.bare():
             chunks = jobs.rows(
                 count,
                 seed=options["seed"],
@@ -46,7 +46,7 @@ class Command(BaseCommand):
                 people=self._people(people),
                 batches=self._batches(count, days),
             )
-            writing.write(jobs.COLUMNS, chunks)
+            bulk_writer.write(jobs.COLUMNS, chunks)
         took = time.monotonic() - began
         self.stdout.write(
             f"{count:,} jobs in {took:.0f} s: {count / took:,.0f} jobs/s on {connection.vendor}."

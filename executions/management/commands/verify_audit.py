@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from executions.ledger import anchors, links, sealing, verifying
+from executions.audit import anchors, hash_chain, sealing, verification
 from executions.models import Event
 
 
@@ -24,13 +24,13 @@ class Command(BaseCommand):
     def handle(self, *, head: bool, write_anchor: Path | None, against: Path | None, **options: Any) -> None:
         sealing.seal_all()
         if head:
-            self.stdout.write(anchors.line(links.head()))
+            self.stdout.write(anchors.line(hash_chain.head()))
             return
         try:
             known = anchors.read(against) if against else []
         except anchors.Unreadable as error:
             raise CommandError(str(error)) from None
-        finding = verifying.verify_and_keep(known)
+        finding = verification.verify_and_keep(known)
         at = finding.head
         if finding.problem:
             raise CommandError(

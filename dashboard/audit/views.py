@@ -1,0 +1,70 @@
+"""The audit, for admins: everything that was done, filtered and exported, and what a job's evidence is."""
+
+from __future__ import annotations
+
+import uuid
+
+from asgiref.sync import sync_to_async
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseForbidden, StreamingHttpResponse
+from django.shortcuts import aget_object_or_404, render
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_GET
+
+from dashboard.audit.page import COLUMNS, AuditPage
+from dashboard.cards import job as job_card
+from dashboard.http import table_export
+from dashboard.http.decorators import admins_only
+from executions.audit import hash_chain, verification
+from executions.audit import record as audit_log
+from executions.exports import evidence
+from executions.models import Event, Execution
+from executions.models.event import ActKind
+
+# More than these are not counted.
+MANY = 1000
+
+
+@admins_only
+@require_GET
+def index(request: HttpRequest) -> HttpResponse:
+    head = hash_chain.head()
+    context = {
+        "page": AuditPage(request.GET),
+        "head": head,
+        "sealed_at": Event.objects.filter(position=head.position)
+        .values_list("recorded_at", flat=True)
+        .first(),
+        "waiting": Event.objects.unsealed()[: MANY + 1].count(),
+        "many": MANY,
+        "verification": verification.last(),
+    }
+    return render(request, "audit/index.html", context)
+
+
+@admins_only
+@require_GET
+def export(request: HttpRequest, kind: str) -> StreamingHttpResponse:
+    """What the filters let through, as CSV or JSON Lines."""
+    if kind not in table_export.KINDS:
+        raise Http404("An export is .csv or .jsonl.")
+    page = AuditPage(request.GET)
+    audit_log.record(
+        ActKind.EXPORTED, actor_id=request.user.pk, name="the audit", format=kind, filters=page.terms
+    )
+    return table_export.stream(f"audit-{timezone.now():%Y-%m-%d}", COLUMNS, page.each(), kind)
+
+
+@require_GET
+async def take_evidence(request: HttpRequest, pk: uuid.UUID) -> HttpResponse | StreamingHttpResponse:
+    """Everything that shows what a job made, as one ZIP. For its owner, and admins."""
+    execution = await aget_object_or_404(Execution, pk=pk)
+    user = await request.auser()
+    if job_card.audience(user, execution.created_by_id) == job_card.TEAM:
+        return HttpResponseForbidden("Only the person who started a job, or an admin, may take its evidence.")
+    found = await sync_to_async(evidence.take)(pk, user.pk)
+    headers = {
+        "Content-Disposition": content_disposition_header(True, f"evidence-{pk}.zip"),
+        "Cache-Control": "no-store",
+    }
+    return StreamingHttpResponse(evidence.stream(found), content_type="application/zip", headers=headers)

@@ -1,0 +1,277 @@
+"""Tables of jobs: the CSV that a person fills in, one row per job, and the template for each tool."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dashboard.batches.row_validation import Library, Raw
+from dashboard.forms.tool_form import Catalogues
+from executions.batches.service import MOST_ROWS
+from executions.models import File
+from executions.tools import Tool
+from executions.tools import fields as spec
+
+LARGEST = 1024 * 1024  # bytes
+BOM = "\ufeff"
+# A spreadsheet takes a cell that begins with one of these for a formula, unless an apostrophe stands before it.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+YES = {"yes", "y", "true", "1", "on", "x"}
+NO = {"no", "n", "false", "0", "off"}
+
+
+class Unreadable(Exception):
+    """The table as a whole cannot be read; the message says why."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its heading, whom it is filled in for, and what may stand in it."""
+
+    name: str
+    label: str
+    required: bool
+    about: str
+
+
+def columns(tool: Tool) -> list[Column]:
+    made = [Column(each.name, each.label, _demanded(tool, each), _about(each)) for each in tool.fields]
+    if tool.spoken:
+        made += [
+            Column("speech", "Words to speak first", False, "In place of a recording."),
+            Column("speechVoice", "Voice for it", False, "A voice's id or name."),
+        ]
+    return made
+
+
+def _demanded(tool: Tool, entry: spec.Field) -> bool:
+    has_own_value = getattr(entry, "initial", None) not in (None, "")
+    return entry.required and not has_own_value and entry.name != tool.spoken
+
+
+def _about(entry: spec.Field) -> str:
+    match entry:
+        case spec.Number():
+            return f"{entry.low:g} to {entry.high:g} {entry.unit}".strip()
+        case spec.Choice():
+            return ", ".join(value for value, _ in entry.options if value)
+        case spec.Shape():
+            return ", ".join(entry.options)
+        case spec.Switch():
+            return "yes or no"
+        case spec.Files():
+            return "Ids of files, with spaces between them." if entry.most > 1 else "The id of a file."
+        case spec.Voice():
+            return "A voice's id or name."
+        case spec.Presenter():
+            return "A presenter's id."
+        case spec.Replacements():
+            return "As written = as spoken, one a line."
+    return entry.help
+
+
+# --- the template -----------------------------------------------------------------------------------------
+
+
+def template(tool: Tool, files: Sequence[File] = ()) -> str:
+    """The headings, and a row to begin from: an example, or one row for each of `files`."""
+    rows = [_example(tool)]
+    if files:
+        taking = {entry.name for file in files if (entry := tool.takes(file.type))}
+        rows = [
+            {
+                **_example(tool, words=False),
+                **{name: file.remote_id for name in taking if _fits(tool, name, file)},
+            }
+            for file in files
+        ]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    names = [column.name for column in columns(tool)]
+    writer.writerow([harmless(name) for name in names])
+    writer.writerows([[harmless(row.get(name, "")) for name in names] for row in rows])
+    # With the mark at its beginning spreadsheets know that it is UTF-8.
+    return BOM + text.getvalue()
+
+
+def _fits(tool: Tool, name: str, file: File) -> bool:
+    entry = tool.takes(file.type)
+    return entry is not None and entry.name == name
+
+
+def _example(tool: Tool, *, words: bool = True) -> dict[str, str]:
+    row: dict[str, str] = {}
+    for entry in tool.fields:
+        match entry:
+            case spec.Text() if words and entry.placeholder:
+                row[entry.name] = entry.placeholder
+            case spec.Switch():
+                row[entry.name] = "yes" if entry.initial else "no"
+            case spec.Number() if entry.initial is not None:
+                row[entry.name] = f"{entry.initial:g}"
+            case spec.Choice() | spec.Shape():
+                row[entry.name] = entry.initial
+    return row
+
+
+def harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def meant(cell: str) -> str:
+    """A cell as it was meant: without the apostrophe that makes it harmless."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
+
+
+# --- reading ----------------------------------------------------------------------------------------------
+
+
+def decoded(content: bytes) -> str:
+    if len(content) > LARGEST:
+        raise Unreadable("The file is larger than 1 MiB. Split it into several batches.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable("The file is not in UTF-8. Save it as “CSV UTF-8”, and choose it again.") from None
+    if "\x00" in text:
+        raise Unreadable("The file holds characters that no text has. Save it as “CSV UTF-8”.")
+    return text
+
+
+def read(tool: Tool, text: str) -> tuple[list[Raw], Library]:
+    """The table's rows as form data, numbered as a spreadsheet numbers them. Raises Unreadable."""
+    text = text.removeprefix(BOM)
+    if len(text.encode(errors="replace")) > LARGEST:
+        raise Unreadable("The table is larger than 1 MiB. Split it into several batches.")
+    if "\x00" in text:
+        raise Unreadable("The table holds characters that no text has.")
+    table = _records(text)
+    if not table:
+        raise Unreadable("The table is empty. Its first row names the columns.")
+    names = _headings(tool, table[0][1])
+    filled = [(number, row) for number, row in table[1:] if any(cell.strip() for cell in row)]
+    if not filled:
+        raise Unreadable("There is no row below the headings.")
+    if len(filled) > MOST_ROWS:
+        raise Unreadable(f"At most {MOST_ROWS} rows, please; there are {len(filled)}.")
+    cells = [(number, _cells(names, row), row[len(names) :]) for number, row in filled]
+    files = {entry.name for entry in tool.file_fields}
+    library = Library(
+        each for _, row, _ in cells for name in files & row.keys() for each in row[name].split()
+    )
+    reader = _Reader(tool, library)
+    return [reader.raw(number, row, extra) for number, row, extra in cells], library
+
+
+def _records(text: str) -> list[tuple[int, list[str]]]:
+    first = text.lstrip().partition("\n")[0]
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    records: list[tuple[int, list[str]]] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            records.append((len(records) + 1, row))
+    except csv.Error as error:
+        raise Unreadable(f"Row {len(records) + 1} cannot be read: {_csv_words(str(error))}.") from None
+    begin = next((place for place, (_, row) in enumerate(records) if any(cell.strip() for cell in row)), None)
+    return records[begin:] if begin is not None else []
+
+
+def _csv_words(said: str) -> str:
+    if "field larger" in said:
+        return "a cell is too long"
+    return "a quotation mark is not closed, or stands in the middle of a cell"
+
+
+def _headings(tool: Tool, row: Sequence[str]) -> list[str]:
+    known: dict[str, str] = {}
+    for column in columns(tool):
+        known.setdefault(column.label.casefold(), column.name)
+    known |= {column.name.casefold(): column.name for column in columns(tool)}
+    names = []
+    while row and not row[-1].strip():
+        row = row[:-1]
+    for cell in row:
+        heading = meant(cell).strip()
+        name = known.get(heading.casefold())
+        if name is None:
+            offered = ", ".join(column.name for column in columns(tool))
+            raise Unreadable(f"There is no column “{heading[:60]}” in this tool. It has: {offered}.")
+        if name in names:
+            raise Unreadable(f"The column “{heading[:60]}” is there twice.")
+        names.append(name)
+    absent = [column.name for column in columns(tool) if column.required and column.name not in names]
+    if absent:
+        raise Unreadable(f"The column “{absent[0]}” is missing.")
+    return names
+
+
+def _cells(names: Sequence[str], row: Sequence[str]) -> dict[str, str]:
+    padded = [*row, *[""] * len(names)]
+    return {name: meant(cell) for name, cell in zip(names, padded, strict=False)}
+
+
+class _Reader:
+    def __init__(self, tool: Tool, library: Library) -> None:
+        self.tool = tool
+        self.library = library
+        self.example = {name: cell for name, cell in _example(tool).items() if cell}
+        self.has_words = any(isinstance(each, spec.Text) and each.placeholder for each in tool.fields)
+        self.voices: dict[str, str] = {}
+        names: list[str] = []
+        for voice in Catalogues.for_tool(tool).voices:
+            names.append(voice.display_name.casefold())
+            self.voices[voice.display_name.casefold()] = voice.voice_id
+        for name in {name for name in names if names.count(name) > 1}:
+            del self.voices[name]  # a name that two voices have names neither
+
+    def raw(self, number: int, row: dict[str, str], extra: Iterable[str]) -> Raw:
+        unreadable = []
+        if any(cell.strip() for cell in extra):
+            unreadable.append(
+                "There are more cells than headings. Text with commas goes between quotation marks."
+            )
+        if self.has_words and {name: cell for name, cell in row.items() if cell.strip()} == self.example:
+            unreadable.append("This is the template's example. Write your own words, or take the row out.")
+        data: dict[str, object] = {"speech": row.get("speech", "")}
+        data["speechVoice"] = self._voice(row.get("speechVoice", ""))
+        for entry in self.tool.fields:
+            cell = row.get(entry.name, "")
+            match entry:
+                case spec.Files():
+                    data[entry.name] = [self.library.remote_id(each) for each in cell.split()]
+                case spec.Switch():
+                    word = cell.strip().casefold()
+                    if word and word not in YES | NO:
+                        unreadable.append(f"{entry.label}: write yes or no, not “{cell.strip()[:40]}”.")
+                    data[entry.name] = word in YES if word else entry.initial
+                case spec.Voice():
+                    data[entry.name] = self._voice(cell)
+                case spec.Choice():
+                    data[entry.name] = _choice(entry, cell)
+                case spec.Number():
+                    data[entry.name] = _point(cell.strip()) or entry.initial
+                case spec.Shape():
+                    data[entry.name] = cell.strip() or entry.initial
+                case _:
+                    data[entry.name] = cell
+        return Raw(number, data, tuple(unreadable))
+
+    def _voice(self, cell: str) -> str:
+        return self.voices.get(cell.strip().casefold(), cell.strip())
+
+
+def _point(number: str) -> str:
+    """Spreadsheets write 1,5 in much of the world; in a form it is 1.5."""
+    return number.replace(",", ".") if re.fullmatch(r"-?\d+,\d+", number) else number
+
+
+def _choice(entry: spec.Choice, cell: str) -> str:
+    """The value that a cell means, written as the API writes it or as the form does."""
+    word = cell.strip()
+    meanings = {label.casefold(): value for value, label in entry.options}
+    meanings |= {value.casefold(): value for value, _ in entry.options}
+    return meanings.get(word.casefold(), word) if word else entry.initial

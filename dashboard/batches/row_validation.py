@@ -1,0 +1,109 @@
+"""Checks the rows of a batch by the form of a single job, every one of them before the first is started."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Q
+
+from dashboard.forms.tool_form import Catalogues, Composer
+from executions.batches.rows import Row
+from executions.models import File
+from executions.tools import Tool
+
+
+@dataclass(frozen=True)
+class Raw:
+    """One row as it was typed: form data (None: there is nothing to check), and what could not even be read."""
+
+    number: int
+    data: Any
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one row, by the number that the person knows it by; 0 is the whole."""
+
+    number: int
+    words: str
+
+
+@dataclass
+class Checked:
+    rows: list[Row] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Library:
+    """Files that rows name, read at once; a person may name one by VideoGen's id or by ours."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        wanted = {name for name in names if name and "\x00" not in name}
+        ours = {key for name in wanted if (key := _uuid(name)) is not None}
+        found = File.objects.filter(Q(remote_id__in=wanted) | Q(pk__in=ours)) if wanted else ()
+        self.by_name: dict[str, File] = {}
+        for file in found:
+            self.by_name[file.remote_id] = self.by_name[str(file.pk)] = file
+
+    def find(self, ids: Iterable[str]) -> dict[str, File]:
+        return {each: self.by_name[each] for each in ids if each in self.by_name}
+
+    def remote_id(self, name: str) -> str:
+        """VideoGen's id for a name; one that is unknown stays, so that the field can say so."""
+        file = self.by_name.get(name)
+        return file.remote_id if file else name
+
+
+class RowForm(Composer):
+    """The form of a single job, for one row of many: what all rows need is read once and shared."""
+
+    def __init__(self, tool: Tool, data: Any, *, catalogues: Catalogues, library: Library) -> None:
+        super().__init__(tool, data, catalogues=catalogues)
+        for entry in tool.file_fields:
+            self.fields[entry.name].find = library.find  # type: ignore[attr-defined]
+
+    @property
+    def problems(self) -> Iterator[str]:
+        """What is wrong, each with the field's label before the field's own words."""
+        for name, errors in self.errors.items():
+            label = str(self.fields[name].label or name) if name in self.fields else ""
+            for words in errors:
+                yield words if not label or words.startswith(label) else f"{label}: {words}"
+
+
+def check(tool: Tool, raws: Sequence[Raw], library: Library) -> Checked:
+    """All rows as they would be sent, or everything that is wrong with any of them."""
+    catalogues = Catalogues.for_tool(tool)
+    checked = Checked()
+    for raw in raws:
+        checked.problems += [Problem(raw.number, words) for words in raw.unreadable]
+        if raw.data is None:
+            continue
+        form = RowForm(tool, raw.data, catalogues=catalogues, library=library)
+        if form.is_valid():
+            checked.rows.append(Row(raw.number, form.body, speech=form.speech))
+        else:
+            checked.problems += [Problem(raw.number, words) for words in form.problems]
+    return checked
+
+
+def check_again(tool: Tool, rows: Sequence[Row]) -> Checked:
+    """Rows that were good once, by the form as it is today: files, voices and eras change."""
+    raws = []
+    for row in rows:
+        data = tool.values(row.body)
+        if row.speech is not None:
+            data |= {"speech": row.speech.words, "speechVoice": row.speech.voice_id}
+        raws.append(Raw(row.number, data))
+    return check(tool, raws, Library(name for row in rows for _, name in tool.inputs(row.body)))
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,167 @@
+"""A batch as the pages show it: how far it is, and what its viewer may do about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.urls import reverse
+
+from dashboard.cards import job as job_card
+from executions import statuses, tools
+from executions.batches import service as batches
+from executions.lifecycle import estimates, queue_state
+from executions.models import Batch, Queue, Result
+from executions.statuses import CANCELLED, FAILED, PENDING, QUEUED, RUNNING, SUCCEEDED, UNCONFIRMED, Look
+
+# From left to right in the bar: what is certain first, what is still to come last.
+ORDER = (SUCCEEDED, FAILED, UNCONFIRMED, CANCELLED, RUNNING, PENDING, QUEUED)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One status in the bar: its place and width in percent."""
+
+    status: str
+    look: Look
+    count: int
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class BatchCard:
+    """`counts` is how many jobs have which status."""
+
+    batch: Batch
+    tool: tools.Tool
+    audience: str
+    counts: Counter[str]
+    results: int = 0
+
+    @property
+    def id(self) -> str:
+        return str(self.batch.pk)
+
+    @property
+    def url(self) -> str:
+        return reverse("batch", args=[self.id])
+
+    @property
+    def who(self) -> str:
+        if self.audience == job_card.OWNER:
+            return "you"
+        return self.batch.created_by.get_username() if self.batch.created_by else "elsewhere"
+
+    @property
+    def total(self) -> int:
+        return self.batch.size
+
+    @property
+    def ended(self) -> int:
+        return sum(count for status, count in self.counts.items() if status in statuses.TERMINAL)
+
+    @property
+    def failed(self) -> int:
+        return self.counts[FAILED]
+
+    @property
+    def cancelled(self) -> int:
+        return self.counts[CANCELLED]
+
+    @property
+    def left(self) -> int:
+        """Jobs that a cancel could still stop."""
+        return self.total - self.ended - self.counts[UNCONFIRMED]
+
+    @property
+    def is_final(self) -> bool:
+        return self.ended >= self.total
+
+    @property
+    def is_undone(self) -> bool:
+        return self.batch.undone_at is not None
+
+    @property
+    def is_held(self) -> bool:
+        return self.batch.can_be_undone
+
+    @property
+    def may_undo(self) -> bool:
+        return job_card.may_stop(self.audience) and self.is_held
+
+    @property
+    def may_cancel(self) -> bool:
+        return job_card.may_stop(self.audience) and self.left > 0 and not self.is_held and not self.is_undone
+
+    @property
+    def may_pause(self) -> bool:
+        return self.may_cancel and bool(self.counts[QUEUED])
+
+    @cached_property
+    def paused(self) -> int:
+        """Jobs that somebody keeps back. One query: for the batch's own page."""
+        if not self.counts[QUEUED]:
+            return 0
+        return self.batch.executions.to_send().filter(ended_at=None, paused_at__isnull=False).count()
+
+    @cached_property
+    def queue(self) -> Queue:
+        return queue_state.state()
+
+    @cached_property
+    def promise(self) -> estimates.Promise | None:
+        """By when what waits is sent; None when nothing waits, or when nothing may be sent at all."""
+        if not self.counts[QUEUED] or self.is_undone or self.queue.paused_at:
+            return None
+        return estimates.promise(0, batch=self.batch)
+
+    @property
+    def look(self) -> Look:
+        if self.is_undone:
+            return Look("undone", "undo-2", CANCELLED)
+        if self.is_held:
+            return Look("starts in a moment", "clock", QUEUED)
+        if self.counts[UNCONFIRMED] and not self.left:
+            return Look(f"{self.counts[UNCONFIRMED]} unconfirmed", "circle-question-mark", PENDING)
+        if not self.is_final:
+            moving = any(self.counts[status] for status in (RUNNING, PENDING))
+            return Look("running", "loader-circle", RUNNING) if moving else Look("queued", "clock", QUEUED)
+        if self.failed:
+            return Look(f"{self.failed} failed", "x", FAILED)
+        if self.cancelled and self.counts[SUCCEEDED]:
+            return Look(f"{self.counts[SUCCEEDED]} of {self.total} succeeded", "check", SUCCEEDED)
+        return statuses.look(SUCCEEDED if self.counts[SUCCEEDED] else CANCELLED)
+
+    @property
+    def segments(self) -> list[Segment]:
+        known = [status for status in ORDER if self.counts[status]]
+        strange = sorted(status for status, count in self.counts.items() if count and status not in ORDER)
+        found, x = [], 0.0
+        for status in known + strange:
+            width = 100 * self.counts[status] / max(self.total, 1)
+            found.append(Segment(status, statuses.look(status), self.counts[status], x, width))
+            x += width
+        return found
+
+
+def batch_card(batch: Batch, audience: str) -> BatchCard:
+    """One batch with everything that its page shows."""
+    counts = batches.counts([batch.pk])[batch.pk]
+    results = Result.objects.filter(execution__batch=batch).count()
+    return BatchCard(batch, tools.find(batch.tool), audience, counts, results)
+
+
+def batch_cards(user: Any, found: Iterable[Batch]) -> list[BatchCard]:
+    """Many, in a number of queries that does not grow with them. The batches carry `created_by`."""
+    listed = list(found)
+    counts = batches.counts(batch.pk for batch in listed)
+    return [
+        BatchCard(
+            batch, tools.find(batch.tool), job_card.audience(user, batch.created_by_id), counts[batch.pk]
+        )
+        for batch in listed
+    ]

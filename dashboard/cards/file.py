@@ -1,0 +1,243 @@
+"""A file as the pages show it: everything a template needs, computed once, for one person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from dashboard.cards import job as job_card
+from executions import tools
+from executions.files.actions import UNDO
+from executions.files.media_types import AUDIO, IMAGE, VIDEO
+from executions.models import File
+from executions.models.file import Origin, State
+
+TYPES = {
+    IMAGE: ("Pictures", "picture", "image"),
+    VIDEO: ("Videos", "video", "film"),
+    AUDIO: ("Sounds", "sound", "audio-lines"),
+    "PDF": ("PDFs", "PDF", "file-text"),
+    "SLIDESHOW": ("Slideshows", "slideshow", "presentation"),
+    "TEXT": ("Texts", "text", "file-text"),
+    "LOTTIE": ("Animations", "animation", "sparkles"),
+}
+SCOPES = {
+    "GLOBAL": ("Kept", "kept until somebody archives it"),
+    "TEMPORARY": ("Temporary", "temporary: VideoGen may remove it after 24 hours"),
+    "PROJECT": ("Of a project", "belongs to a project"),
+    "EXPORT": ("Exports", "an export of a project"),
+    "ENTITY": ("Of an entity", "belongs to a character, a product or a style"),
+}
+ANALYSES = {
+    "UNATTEMPTED": "not begun yet",
+    "LOADING": "under way",
+    "FULFILLED": "done",
+    "REJECTED": "gave nothing; the file works all the same",
+}
+
+# VideoGen keeps a temporary file for at least so long (CONTRACT section 7).
+TEMPORARY = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Tile:
+    file: File
+    user: Any
+    similarity: float | None = None
+
+    @property
+    def id(self) -> str:
+        return str(self.file.pk)
+
+    @property
+    def remote_id(self) -> str:
+        return self.file.remote_id
+
+    @property
+    def url(self) -> str:
+        return reverse("file", args=[self.file.pk])
+
+    @property
+    def preview_url(self) -> str:
+        return reverse("file-preview", args=[self.file.pk])
+
+    @property
+    def thumbnail_url(self) -> str:
+        return reverse("file-thumbnail", args=[self.file.pk])
+
+    @property
+    def download_url(self) -> str:
+        return reverse("file-download", args=[self.file.pk])
+
+    @property
+    def type(self) -> str:
+        return self.file.type
+
+    @property
+    def kind(self) -> str:
+        """The type in a word; one that we do not know in VideoGen's own."""
+        if not self.file.type:
+            return "not known yet"
+        return TYPES.get(self.file.type, ("", self.file.type.lower().replace("_", " "), ""))[1]
+
+    @property
+    def icon(self) -> str:
+        return TYPES.get(self.file.type, ("", "", "file"))[2]
+
+    @property
+    def name(self) -> str:
+        return self.file.display_name or f"A {self.kind} without a name"
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether a thumbnail can be had."""
+        if self.file.state != State.READY:
+            return False
+        if self.file.gone_at is not None:
+            return self.file.kept_type.startswith("image/") or bool(self.file.kept_thumbnail)
+        return self.file.type in (IMAGE, VIDEO)
+
+    @property
+    def percent(self) -> int | None:
+        return None if self.similarity is None else round(100 * self.similarity)
+
+    @property
+    def who(self) -> str:
+        person = self.file.created_by
+        if person is None:
+            return "elsewhere"
+        return "you" if person.pk == self.user.pk else person.get_username()
+
+    @property
+    def tool(self) -> tools.Tool | None:
+        return tools.find(self.file.source_tool) if self.file.source_tool else None
+
+    @property
+    def origin(self) -> str:
+        """Where it came from, in words."""
+        if self.file.origin == Origin.UPLOAD:
+            return f"uploaded by {self.who}"
+        tool = f" with “{self.tool.label}”" if self.tool else ""
+        if self.file.origin == Origin.RESULT:
+            return f"made by {self.who}{tool}"
+        return f"made elsewhere{tool}" if tool else "found in the account"
+
+    @property
+    def is_uploading(self) -> bool:
+        return self.file.state == State.UPLOADING
+
+    @property
+    def is_processing(self) -> bool:
+        return self.file.state == State.PROCESSING
+
+    @property
+    def is_failed(self) -> bool:
+        return self.file.state == State.FAILED
+
+    @property
+    def is_temporary(self) -> bool:
+        return self.file.scope == "TEMPORARY"
+
+    @property
+    def is_kept(self) -> bool:
+        return self.file.kept_at is not None
+
+    @property
+    def is_gone(self) -> bool:
+        """VideoGen has it no longer, and there is no copy: all that is left is what is known of it."""
+        return self.file.gone_at is not None and self.file.kept_at is None
+
+    @property
+    def removed_from(self) -> datetime | None:
+        """From then on VideoGen may remove it; None where it stays."""
+        return self.file.created_at + TEMPORARY if self.is_temporary else None
+
+    @property
+    def goes_in(self) -> str:
+        """How long VideoGen surely keeps it yet, in short words."""
+        if self.removed_from is None:
+            return ""
+        minutes = max(0, int((self.removed_from - timezone.now()).total_seconds() // 60))
+        return f"{minutes // 60} h" if minutes >= 120 else f"{minutes} min"
+
+    @property
+    def may_be_removed(self) -> bool:
+        return self.removed_from is not None and self.removed_from <= timezone.now()
+
+    @property
+    def is_public(self) -> bool:
+        return self.file.public_since is not None
+
+    @property
+    def is_archived(self) -> bool:
+        return self.file.archived_at is not None
+
+    @property
+    def undo_until(self) -> datetime | None:
+        """Until then undoing the archiving leaves no trace: VideoGen has not been told."""
+        if self.file.archived_at is None or self.file.archive_told_at is not None:
+            return None
+        return self.file.archived_at + UNDO
+
+    @property
+    def scope(self) -> str:
+        return SCOPES.get(self.file.scope, ("", self.file.scope.lower()))[1]
+
+    @property
+    def analysis(self) -> str:
+        state = self.file.analysis_state
+        if not state:
+            return "none: temporary files are not described" if self.is_temporary else "not told"
+        return ANALYSES.get(state, state.lower())
+
+    @property
+    def is_analysed(self) -> bool:
+        return self.file.analysis_state in ("FULFILLED", "REJECTED") or self.is_temporary
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether its page has news to wait for."""
+        if self.is_uploading or self.is_processing:
+            return True
+        return self.file.origin == Origin.UPLOAD and self.file.next_look_at is not None
+
+    @property
+    def uses(self) -> list[tuple[str, str, str]]:
+        usable = self.file.state == State.READY and self.file.gone_at is None
+        return job_card.uses(self.file.type, self.file.remote_id) if usable else []
+
+    @property
+    def may_act(self) -> bool:
+        return may_act(self.user, self.file)
+
+    @property
+    def may_be_public(self) -> bool:
+        return public_reason(self.file) == ""
+
+    @property
+    def public_reason(self) -> str:
+        return public_reason(self.file)
+
+
+def may_act(user: Any, file: File) -> bool:
+    """Archive it, open it to the public: whose it is, or an admin. What is nobody's here is an admin's to decide."""
+    return bool(user.is_staff or (file.created_by_id is not None and file.created_by_id == user.pk))
+
+
+def public_reason(file: File) -> str:
+    """Why a file cannot be opened to the public; empty where it can."""
+    if file.state != State.READY:
+        return "Only a file that is ready can be public."
+    if settings.VIDEOGEN_API_ERA == "0.0" and file.type not in (VIDEO, AUDIO):
+        return "In this era of the API only videos and sounds can be public."
+    return ""
+
+
+def tiles_for(user: Any, files: Iterable[File]) -> list[Tile]:
+    return [Tile(file, user) for file in files]

@@ -1,0 +1,54 @@
+"""An hourly limit for the eye: how much of it is used, and until when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from executions.limits import rate_limits
+from executions.limits.rate_limits import Known
+from executions.videogen import Group
+
+# What the groups are for, in the words of the pages.
+NAMES: dict[str, str] = {
+    Group.TOOLS: "Starts",
+    Group.EXECUTION: "Asking after one job",
+    Group.EXECUTIONS: "Asking after many jobs",
+    Group.CANCEL: "Cancels",
+    Group.FILES: "Reading files",
+    Group.HYDRATE: "Fresh links to files",
+    Group.UPLOAD: "Uploads",
+    Group.SEARCH: "Searches by meaning",
+    Group.ARCHIVE: "Archiving",
+    Group.PREVIEW: "Public previews",
+    Group.RESOURCES: "Voices and presenters",
+    Group.ENDPOINTS: "Reading webhook endpoints",
+    Group.CREATE_ENDPOINT: "New webhook endpoints",
+    Group.DELETE_ENDPOINT: "Deleted webhook endpoints",
+    Group.ME: "The account",
+}
+
+
+@dataclass(frozen=True)
+class Gauge:
+    known: Known
+
+    @property
+    def name(self) -> str:
+        return NAMES.get(self.known.group, self.known.group)
+
+    @property
+    def percent(self) -> float | None:
+        """Of the hour's calls, those that are used."""
+        if self.known.used is None or not self.known.limit:
+            return None
+        return 100 * self.known.used / self.known.limit
+
+    @property
+    def hue(self) -> str:
+        """Red when nothing is left, amber when a batch has to wait."""
+        remaining, limit = self.known.remaining, self.known.limit
+        if remaining is None or limit is None:
+            return "queued"
+        if remaining == 0:
+            return "failed"
+        return "pending" if remaining <= rate_limits.reserve(limit) else "running"

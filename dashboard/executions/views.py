@@ -1,0 +1,107 @@
+"""One job: see it, cancel it, start it again knowingly."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard import workers
+from dashboard.cards import job as job_card
+from dashboard.cards import lineage
+from dashboard.cards.error_advice import advice
+from dashboard.cards.timeline import timeline
+from dashboard.executions import code_samples
+from dashboard.live import updates as live
+from dashboard.live.comments import talk
+from executions import tools
+from executions.core import runtime
+from executions.lifecycle import cancel as canceling
+from executions.lifecycle import create as submit
+from executions.models import Execution
+from executions.sync import external_jobs
+
+
+@require_GET
+def detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    return page(request, pk)
+
+
+def page(request: HttpRequest, pk: uuid.UUID, *, status: int = 200, **said: Any) -> HttpResponse:
+    """The job's page; `said` is what became of a comment that was not taken."""
+    execution = get_object_or_404(Execution.objects.for_cards(), pk=pk)
+    audience = job_card.audience(request.user, execution.created_by_id)
+    request.live_topic = f"job:{pk}"
+    context = {
+        "card": job_card.card(execution, audience),
+        "timeline": timeline(execution, audience),
+        "advice": advice(execution.error or {}),
+        "candidates": external_jobs.candidates(execution) if audience != job_card.TEAM else [],
+        "asked": job_card.pretty(
+            tools.find(execution.tool).request(execution.request_body, settings.VIDEOGEN_API_ERA)
+        ),
+        "snippets": code_samples.of(execution),
+        "lineage": lineage.of_job(execution, request.user),
+        **talk(request.user, execution, **said),
+    }
+    return render(request, "executions/detail.html", context, status=status)
+
+
+@require_POST
+def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Its own jobs for a member, any for an admin; any for everybody where admins have chosen so."""
+    execution = get_object_or_404(Execution, pk=pk)
+    if not job_card.may_really_stop(request.user, execution.created_by_id):
+        canceling.refuse(execution, user_id=request.user.pk)
+        return HttpResponseForbidden("Only the person who started a job, or an admin, may cancel it.")
+    before = execution.status
+    reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())
+    if canceling.request(execution, user_id=request.user.pk, reason=reason):
+        workers.hurry(execution.pk)
+    if not request.htmx:
+        return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
+    return HttpResponse(live.fragments(("studio", "job"), pk, request.user, before))
+
+
+@require_POST
+def again(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """A new job with the same request, of whoever asks. For an unconfirmed one this is a knowing decision."""
+    execution = get_object_or_404(Execution, pk=pk)
+    audience = job_card.audience(request.user, execution.created_by_id)
+    if not job_card.card(execution, audience).may_start_again:
+        return HttpResponseForbidden("This job cannot be started again by you.")
+    fresh, _ = submit.start(
+        tool=tools.find(execution.tool),
+        body=execution.request_body,
+        user_id=request.user.pk,
+        title=execution.prompt,
+        again=execution,
+        key=f"again.{execution.pk}.{request.GET.get('key', '')[:32]}",
+    )
+    runtime.spawn(submit.send, fresh.pk)
+    url = reverse("execution", args=[fresh.pk])
+    return (
+        HttpResponse(headers={"HX-Redirect": url}) if request.htmx else HttpResponseRedirect(url, status=303)
+    )
+
+
+@require_POST
+def link(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Say which of the account's jobs an unconfirmed one is. For its owner, or an admin."""
+    execution = get_object_or_404(Execution, pk=pk)
+    if job_card.audience(request.user, execution.created_by_id) == job_card.TEAM:
+        return HttpResponseForbidden(
+            "Only the person who started a job, or an admin, may say which one it is."
+        )
+    remote_id = request.POST.get("remote_id", "")
+    if remote_id not in {stranger.remote_id for stranger in external_jobs.candidates(execution)}:
+        messages.error(request, "That job is not open any more: it was settled meanwhile.")
+    elif external_jobs.link(pk, remote_id, actor_id=request.user.pk):
+        workers.hurry(pk)
+    return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)

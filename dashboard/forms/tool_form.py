@@ -1,0 +1,203 @@
+"""The form of a tool, derived from its entry in the catalogue."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.forms.boundfield import BoundField
+
+from dashboard.forms.fields import form_field, offer
+from dashboard.forms.file_choice import Candidate
+from executions import tools
+from executions.account import presenters, voices
+from executions.lifecycle import chains
+from executions.models import File
+from executions.tools import Tool
+from executions.tools import fields as spec
+from executions.videogen import Presenter, Voice
+
+
+@dataclass(frozen=True)
+class Catalogues:
+    """What the account offers to choose from, and a sentence for what could not be read."""
+
+    voices: list[Voice] = field(default_factory=list)
+    voices_note: str = ""
+    presenters: list[Presenter] = field(default_factory=list)
+    presenters_note: str = ""
+
+    @classmethod
+    def for_tool(cls, tool: Tool) -> Catalogues:
+        kinds = {entry.kind for entry in tool.fields} | ({"voice"} if tool.spoken else set())
+        known_voices, voices_note = voices.usable() if "voice" in kinds else ([], "")
+        known_presenters, presenters_note = presenters.usable() if "presenter" in kinds else ([], "")
+        return cls(known_voices, voices_note, known_presenters, presenters_note)
+
+
+# Files that a form offers without the library being opened.
+RECENT = 12
+
+
+class Composer(forms.Form):
+    """Asks for what `tool` needs. `key` makes the same form, sent twice, start one job."""
+
+    key = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
+    speech: chains.Speech | None = None
+    """The words to be spoken first, where the job asks for that."""
+
+    def __init__(
+        self,
+        tool: Tool,
+        data: Any = None,
+        *,
+        initial: Mapping[str, Any] | None = None,
+        catalogues: Catalogues | None = None,
+    ) -> None:
+        super().__init__(data, initial={"key": uuid.uuid4().hex, **(initial or {})}, auto_id="composer-%s")
+        self.tool = tool
+        self.catalogues = catalogues or Catalogues.for_tool(tool)
+        for entry in tool.fields:
+            self.fields[entry.name] = made = form_field(entry)
+            if entry.kind == "voice":
+                offer(made, [(voice.voice_id, voice.display_name) for voice in self.voices])
+            elif entry.kind == "presenter":
+                offer(made, [(each.presenter_id, each.presenter_id) for each in self.presenters])
+
+        if tool.spoken:
+            self._add_speech()
+
+    def _add_speech(self) -> None:
+        """A recording may be chosen, or spoken first from these words."""
+        self.fields[self.tool.spoken].required = False
+        self.fields["speech"] = forms.CharField(
+            label="Or speak this first", max_length=5000, required=False, widget=forms.Textarea
+        )
+        choices = [("", "VideoGen's own choice")]
+        self.fields["speechVoice"] = forms.ChoiceField(label="Voice", required=False, choices=choices)
+        offer(self.fields["speechVoice"], [(voice.voice_id, voice.display_name) for voice in self.voices])
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self.tool.spoken and self.tool.spoken not in self.errors:
+            chosen, words = cleaned.get(self.tool.spoken), (cleaned.get("speech") or "").strip()
+            if not chosen and not words:
+                self.add_error(self.tool.spoken, "Choose a recording, or write the words to be spoken first.")
+            elif chosen and words:
+                self.add_error("speech", "Choose one of the two: a recording, or words to be spoken first.")
+            elif words and self.speech_voice_required and not cleaned.get("speechVoice"):
+                self.add_error("speechVoice", "Choose the voice that speaks it.")
+            elif words:
+                self.speech = chains.Speech(words, cleaned.get("speechVoice") or "")
+        wanted = self.tool.at_least_one
+        if wanted and not self.errors and not any(cleaned.get(name) for name in wanted):
+            labels = [self.fields[name].label or name for name in wanted]
+            raise forms.ValidationError(
+                f"Give it something to start from: {', '.join(labels[:-1])} or {labels[-1]}."
+            )
+        return cleaned
+
+    # --- for the templates --------------------------------------------------------------------------------
+
+    @property
+    def voices(self) -> list[Voice]:
+        return self.catalogues.voices
+
+    @property
+    def voices_note(self) -> str:
+        return self.catalogues.voices_note
+
+    @property
+    def voice_genders(self) -> list[str]:
+        return sorted({voice.display_gender.lower() for voice in self.voices if voice.display_gender})
+
+    @property
+    def presenters(self) -> list[Presenter]:
+        return self.catalogues.presenters
+
+    @property
+    def presenters_note(self) -> str:
+        return self.catalogues.presenters_note
+
+    @property
+    def basic(self) -> list[BoundField]:
+        return [self[entry.name] for entry in self.tool.basic_fields]
+
+    @property
+    def advanced(self) -> list[BoundField]:
+        return [self[entry.name] for entry in self.tool.advanced_fields]
+
+    @property
+    def speech_field(self) -> BoundField:
+        return self["speech"]
+
+    @property
+    def speech_voice_required(self) -> bool:
+        """Some eras of the API choose a voice by themselves, others demand one."""
+        speech = tools.offered()["text-to-speech"]
+        return next(entry for entry in speech.fields if entry.kind == "voice").required
+
+    @property
+    def speech_voice_field(self) -> BoundField:
+        return self["speechVoice"]
+
+    @property
+    def lacking(self) -> list[str]:
+        """What other eras of the API have here and the account's has not."""
+        return tools.find(self.tool.slug).lacking(settings.VIDEOGEN_API_ERA)
+
+    @property
+    def advanced_has_errors(self) -> bool:
+        return any(bound.errors for bound in self.advanced)
+
+    @cached_property
+    def chosen(self) -> dict[str, list[File]]:
+        """The files in each file field, in the order in which they were chosen."""
+        ids = {entry.name: list(self[entry.name].value() or []) for entry in self.tool.file_fields}
+        wanted = [each for chosen in ids.values() for each in chosen if "\x00" not in each]
+        known = File.objects.in_bulk(wanted, field_name="remote_id") if wanted else {}
+        return {name: [known[each] for each in chosen if each in known] for name, chosen in ids.items()}
+
+    @cached_property
+    def candidates(self) -> dict[str, list[Candidate]]:
+        """For each file field: what is chosen, then the latest files that fit."""
+        return {entry.name: self._candidates(entry) for entry in self.tool.file_fields}
+
+    def _candidates(self, entry: spec.Files) -> list[Candidate]:
+        chosen = self.chosen[entry.name]
+        fitting = File.objects.in_library().newest_first()
+        if entry.media:
+            fitting = fitting.filter(type__in=entry.media)
+        others = [file for file in fitting[:RECENT] if file not in chosen]
+        return [Candidate(file, True) for file in chosen] + [Candidate(file, False) for file in others]
+
+    # --- for the start ------------------------------------------------------------------------------------
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The request body, in our names."""
+        return self.tool.body(self.cleaned_data)
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The same for the same form with the same content; an edited form is a new job."""
+        key = self.cleaned_data.get("key")
+        if not key:
+            return None
+        content = json.dumps([self.tool.slug, self.body, self.speech and self.speech.body], sort_keys=True)
+        return f"{key}.{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+
+    def renewed(self) -> Composer:
+        """The same values in a fresh form, to be changed and started again."""
+        names = [entry.name for entry in self.tool.fields]
+        if self.tool.spoken:
+            names += ["speech", "speechVoice"]
+        values = {name: self[name].value() for name in names}
+        return Composer(self.tool, initial=values, catalogues=self.catalogues)

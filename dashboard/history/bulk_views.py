@@ -1,0 +1,94 @@
+"""One act on several jobs: chosen in the history, shown before anything happens, done once, told one by one."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    QueryDict,
+    StreamingHttpResponse,
+)
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from dashboard import workers
+from dashboard.history.bulk_page import SelectionPage, may
+from dashboard.history.query import asked, uuid_of
+from executions.audit import record as audit_log
+from executions.batches import bulk_actions
+from executions.exports import zip_archive
+from executions.models import Selection
+from executions.models.event import ActKind
+from executions.models.selection import Act
+
+NEEDS_REASON = "Say why, in a few words: it stays with the jobs."
+
+
+@require_POST
+def choose(request: HttpRequest) -> HttpResponse:
+    """Freeze the ticked jobs, and ask before anything is done to them."""
+    act = request.POST.get("act", "")
+    ids = [found for each in request.POST.getlist("job")[: bulk_actions.MOST] if (found := uuid_of(each))]
+    made = bulk_actions.choose(ids, Act(act), user_id=request.user.pk) if act in Act.values and ids else None
+    if made is None:
+        messages.info(request, "Nothing was chosen. Tick jobs first, then say what to do with them.")
+        query = asked(QueryDict(request.POST.get("query", "")[:4000])).string()
+        return HttpResponseRedirect(reverse("executions") + (f"?{query}" if query else ""), status=303)
+    return _see(redirect("selection", made.pk))
+
+
+@require_http_methods(["GET", "POST"])
+def confirm(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The jobs that were chosen; POST does it, or goes on after a break. Afterwards what became of each. Only for
+    whoever chose."""
+    found = get_object_or_404(Selection, pk=pk, created_by=request.user)
+    page = SelectionPage(found, request.user)
+    if request.method == "POST" and not page.is_open and not page.left:
+        return _see(redirect("selection", pk))  # done before: the report says so
+    if request.method == "POST":
+        reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())[:200]
+        if page.is_open and page.needs_reason and not reason:
+            page.problem = NEEDS_REASON
+            return render(request, "executions/selection.html", {"page": page}, status=422)
+        bulk_actions.carry_out(
+            found, user_id=request.user.pk, may=may(Act(found.act), request.user), reason=reason
+        )
+        workers.wake()
+        workers.look_at_files()
+        return _see(redirect("selection", pk))
+    return render(request, "executions/selection.html", {"page": page})
+
+
+@require_GET
+def results(request: HttpRequest, pk: uuid.UUID) -> StreamingHttpResponse:
+    """Everything that the chosen jobs made, as one ZIP that is never held as a whole."""
+    found = get_object_or_404(Selection, pk=pk, created_by=request.user, act=Act.DOWNLOAD)
+    wanted = zip_archive.wanted_of([uuid.UUID(each) for each in found.ids])
+    if not wanted:
+        raise Http404("None of these has a result.")
+    audit_log.record(
+        ActKind.EXPORTED,
+        actor_id=request.user.pk,
+        subject=found,
+        name=f"results of {len(found.ids)} jobs",
+        jobs=found.ids,
+        format="zip",
+    )
+    headers = {
+        "Content-Disposition": content_disposition_header(True, "results.zip"),
+        "Cache-Control": "no-store",
+    }
+    return StreamingHttpResponse(zip_archive.stream(wanted), content_type="application/zip", headers=headers)
+
+
+def _see(response: HttpResponseRedirect) -> HttpResponseRedirect:
+    """After a POST the next page is asked for by GET, whatever the browser would do by itself."""
+    response.status_code = 303
+    return response

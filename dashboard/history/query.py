@@ -1,0 +1,201 @@
+"""What an address of the history asks for. Whatever cannot be understood is left out and said, never an error.
+
+status=failed&status=-running   one of these, and none of those
+tool, person, batch, error      the same, by slug, by the person's number, by the batch's id, by code
+error=none                      failed without a code
+origin=here | elsewhere
+when=7d  or  from=2026-11-01&to=2026-11-30 (both included, UTC)
+min=10&max=60                   seconds that it took
+q=lighthouse                    words of the prompt (executions/search/text/terms.py)
+sort, view                      see SORTS and VIEWS
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.utils import timezone
+
+from executions import tools
+from executions.models import Execution
+from executions.search.jobs import ORDERS, Choice, Filters
+from executions.search.text.terms import LONGEST
+
+MOST_VALUES = 50
+LONGEST_VALUE = 64
+MOST_SECONDS = 10_000_000.0
+WHEN = {
+    "1d": ("last 24 hours", 1),
+    "7d": ("last 7 days", 7),
+    "30d": ("last 30 days", 30),
+    "90d": ("last 90 days", 90),
+}
+# What the form sends beside two days, where no script leaves it out.
+BETWEEN = "between"
+SORTS = {
+    "newest": "Newest first",
+    "oldest": "Oldest first",
+    "longest": "Longest first",
+    "shortest": "Shortest first",
+    "person": "By person",
+    "-person": "By person, turned round",
+}
+VIEWS = ("list", "gallery")
+MANY = ("status", "tool", "person", "batch", "error")
+ONE = ("origin", "when", "from", "to", "min", "max", "q")
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else None
+
+
+def uuid_of(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _slug(text: str) -> str | None:
+    """A tool of the catalogue, or one that somebody used elsewhere before the catalogue knew it."""
+    return text if text in tools.TOOLS or Execution.objects.filter(tool=text).exists() else None
+
+
+READERS: dict[str, Callable[[str], Any]] = {"tool": _slug, "person": _number, "batch": uuid_of}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The address in order: `filters` for the domain, `terms` as they stand in the address."""
+
+    filters: Filters
+    terms: tuple[tuple[str, str], ...]
+    sort: str
+    view: str
+    not_understood: tuple[str, ...] = ()
+    """Values that are none, as they were typed."""
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.terms)
+
+    @property
+    def order(self) -> Any:
+        return ORDERS[self.sort]
+
+    def string(self, **more: Any) -> str:
+        """What follows the ?; `more` may change the sort and the view, and add a position."""
+        shape = {"sort": self.sort, "view": self.view} | more
+        usual = {"sort": "newest", "view": "list"}
+        added = [(name, str(value)) for name, value in shape.items() if value and value != usual.get(name)]
+        return urlencode([*self.terms, *added])
+
+    def values(self, name: str) -> list[str]:
+        return [value for each, value in self.terms if each == name]
+
+    def value(self, name: str) -> str:
+        return next(iter(self.values(name)), "")
+
+
+def asked(query: QueryDict) -> Asked:
+    terms: list[tuple[str, str]] = []
+    given: list[str] = []
+    choices: dict[str, Choice] = {}
+    for name in MANY:
+        values = list(dict.fromkeys(map(_clean, query.getlist(name))))[:MOST_VALUES]
+        kept, choices[name] = _choice(values, READERS.get(name, str))
+        terms += [(name, value) for value in kept]
+        given += [value for value in values if value and value not in kept]
+    one = {name: _clean(query.get(name, ""), LONGEST) for name in ONE}
+    read = _Reading(one)
+    terms += read.terms
+    given += [value for name, value in one.items() if value and name not in read.understood]
+    sort, view = query.get("sort", ""), query.get("view", "")
+    return Asked(
+        Filters(**choices, **read.filters),
+        tuple(terms),
+        sort if sort in SORTS else "newest",
+        view if view in VIEWS else "list",
+        tuple(given),
+    )
+
+
+def left_out_of_address(values: Sequence[str]) -> str:
+    """The sentence for the page; empty where everything was understood."""
+    if not values:
+        return ""
+    told = ", ".join(
+        f"\N{LEFT DOUBLE QUOTATION MARK}{each}\N{RIGHT DOUBLE QUOTATION MARK}" for each in values[:5]
+    )
+    return f"Left out, because it is no value of its filter: {told}."
+
+
+def _clean(text: str, longest: int = LONGEST_VALUE + 1) -> str:
+    # A NUL is in no value, and PostgreSQL would not look for one; nor for half of a character.
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()[:longest].strip()
+
+
+def _choice(values: Iterable[str], read: Callable[[str], Any]) -> tuple[list[str], Choice]:
+    kept, only, without = [], [], []
+    for value in values:
+        found = read(value.removeprefix("-"))
+        if found is None or found == "":
+            continue
+        kept.append(value)
+        (without if value.startswith("-") else only).append(found)
+    return kept, Choice(tuple(only), tuple(without))
+
+
+class _Reading:
+    """The filters with one value each."""
+
+    def __init__(self, one: dict[str, str]) -> None:
+        self.filters: dict[str, Any] = {}
+        self.terms: list[tuple[str, str]] = []
+        self.understood: set[str] = set()
+        if one["origin"] in Execution.Origin.values:
+            self._take("origin", one["origin"], origin=one["origin"])
+        if one["when"] in WHEN:
+            self._take("when", one["when"], since=timezone.now() - timedelta(days=WHEN[one["when"]][1]))
+            self.understood |= {"from", "to"}  # they have nothing to say beside it
+        else:
+            if one["when"] == BETWEEN:
+                self.understood.add("when")
+            if (since := _day(one["from"])) is not None:
+                self._take("from", one["from"], since=since)
+            if (until := _day(one["to"])) is not None:
+                self._take("to", one["to"], until=until + timedelta(days=1))
+        if (least := _seconds(one["min"])) is not None:
+            self._take("min", one["min"], at_least=least)
+        if (most := _seconds(one["max"])) is not None:
+            self._take("max", one["max"], less_than=most)
+        if one["q"]:
+            self._take("q", one["q"], words=one["q"])
+
+    def _take(self, name: str, value: str, **filters: Any) -> None:
+        self.terms.append((name, value))
+        self.understood.add(name)
+        self.filters |= filters
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    # Before the first job there is nothing to tell apart, and no calendar goes on for ever.
+    return datetime.combine(day, time(), UTC) if 1970 <= day.year <= 9000 else None
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds <= MOST_SECONDS else None

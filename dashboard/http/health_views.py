@@ -1,0 +1,65 @@
+"""Whether this process lives, and whether what it depends on answers."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from dashboard.http import metrics as measured
+from executions.limits import api_health
+
+
+@login_not_required
+async def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers. Nothing else is asked."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Each dependency's state; 503 when one that we cannot do without is away."""
+    state = {
+        "database": _database(),
+        "cache": _cache(),
+        "videogen_key": "refused" if api_health.key_refused() else "ok",
+    }
+    ready = state["database"] == state["cache"] == "ok"
+    return JsonResponse(state, status=200 if ready else 503)
+
+
+@login_not_required
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus, with METRICS_TOKEN as the bearer, and for an admin who is signed in."""
+    token = settings.METRICS_TOKEN
+    sent = request.headers.get("authorization", "").removeprefix("Bearer ")
+    is_scraper = bool(token) and constant_time_compare(sent, token)
+    if not is_scraper and not request.user.is_staff:
+        return HttpResponse(
+            "The metrics are for admins and for METRICS_TOKEN.\n", status=403, content_type="text/plain"
+        )
+    measured.look()
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return "away"
+    return "ok"
+
+
+def _cache() -> str:
+    try:
+        cache.set("readyz", "ok", 5)
+        return "ok" if cache.get("readyz") == "ok" else "away"
+    except Exception:
+        return "away"

@@ -1,0 +1,109 @@
+"""Our own steps around a request: static files under ASGI, and where the request came from."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import sync_and_async_middleware
+from whitenoise.middleware import WhiteNoiseMiddleware
+
+from dashboard.http.client_ip import client_address
+from executions.core import request_context
+from executions.team import members
+
+logger = logging.getLogger(__name__)
+
+
+class StaticFiles(WhiteNoiseMiddleware):
+    """WhiteNoise, answering with whole files: its streamed ones warn, or hang, under ASGI.
+
+    Our static files are small, compressed ahead, and kept by browsers for good.
+    """
+
+    @staticmethod
+    def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
+        answer = static_file.get_response(request.method, request.META)
+        content = answer.file.read() if answer.file is not None else b""
+        if answer.file is not None:
+            answer.file.close()
+        response = HttpResponse(content, status=int(answer.status))
+        response.headers.pop("Content-Type", None)
+        for name, value in answer.headers:
+            response[name] = value
+        return response
+
+
+@sync_and_async_middleware
+def where_from(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Events that are written while a request is answered carry its address."""
+    if iscoroutinefunction(get_response):
+
+        async def answer_later(request: HttpRequest) -> HttpResponse:
+            with request_context.from_address(client_address(request)):
+                return await get_response(request)
+
+        return answer_later
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        with request_context.from_address(client_address(request)):
+            return get_response(request)
+
+    return answer
+
+
+# Seconds between two notes of when somebody was here.
+SEEN_EVERY = 300.0
+_noted: dict[int, float] = {}
+
+
+@sync_and_async_middleware
+def seen(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Notes now and then that a person is here."""
+    if iscoroutinefunction(get_response):
+
+        async def answer_later(request: HttpRequest) -> HttpResponse:
+            response = await get_response(request)
+            if _is_page(request) and _is_due(request.user.pk):
+                await sync_to_async(_note)(request.user.pk)
+            return response
+
+        return answer_later
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if _is_page(request) and _is_due(request.user.pk):
+            _note(request.user.pk)
+        return response
+
+    return answer
+
+
+def _is_page(request: HttpRequest) -> bool:
+    """Opened by somebody who is signed in. Async views are what pages load by themselves."""
+    match = request.resolver_match
+    if match is None or iscoroutinefunction(match.func) or not getattr(match.func, "login_required", True):
+        return False
+    # Where nobody had to know who asks, as for an error, it is not found out here: an event loop may not ask the database.
+    # Who has just signed out is still the cached one, and no longer the request's.
+    return hasattr(request, "_cached_user") and request.user.is_authenticated
+
+
+def _is_due(user_id: int) -> bool:
+    now = time.monotonic()
+    if now - _noted.get(user_id, -SEEN_EVERY) < SEEN_EVERY:
+        return False
+    _noted[user_id] = now
+    return True
+
+
+def _note(user_id: int) -> None:
+    try:
+        members.seen(user_id)
+    except DatabaseError as error:
+        logger.warning("That person %d was here could not be noted: %s", user_id, error)

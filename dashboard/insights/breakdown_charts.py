@@ -1,0 +1,283 @@
+"""The charts that are not over time: waiting and running, causes, people, the week, and how news reaches us."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.urls import reverse
+
+from dashboard.cards.error_advice import advice
+from dashboard.insights import svg
+from dashboard.insights.data import Figures, middle, slow
+from dashboard.insights.period import Span
+from dashboard.insights.svg import Chart, Mark, Table, Tick, percent, px
+from dashboard.insights.time_charts import count_words, end_look, jobs_url
+from dashboard.templatetags.rushes import took
+from executions import tools
+from executions.models.event import Source
+from executions.models.rollup import NOBODY, Measure
+from executions.search.jobs import NO_CODE
+from executions.stats import histogram
+from executions.statuses import PENDING, RUNNING
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+# Round times that an axis may show, in seconds.
+TIMES = (0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000)
+MOST_BARS = 10
+
+
+def brief(seconds: float) -> str:
+    """A round time for an axis."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 86_400 else f"{seconds / 86_400:.0f} d"
+
+
+def exact(seconds: float | None) -> str:
+    """A measured time; below a second in milliseconds."""
+    return f"{seconds * 1000:.0f} ms" if seconds is not None and seconds < 0.95 else str(took(seconds))
+
+
+def times(figures: Figures) -> Chart:
+    """From the middle (p50) to the slow end (p95) of waiting and of running, by tool, on a scale of powers."""
+    row, lanes = 46, []
+    for slug, found in figures.times.items():
+        if found.running:
+            lanes.append((slug, found))
+    lanes.sort(key=lambda lane: -(middle(lane[1].running) or 0))
+    ends = [slow(counts) or 0 for _, found in lanes for counts in (found.waiting, found.running)]
+    starts = [middle(counts) or 1 for _, found in lanes for counts in (found.waiting, found.running)]
+    low = max((each for each in TIMES if each <= min(starts, default=1)), default=TIMES[0])
+    high = min((each for each in TIMES if each >= max(ends, default=1)), default=TIMES[-1])
+
+    def across(seconds: float) -> float:
+        return 100 * math.log(max(seconds, low) / low) / math.log(high / low) if high > low else 0.0
+
+    marks, rows, names = [], [], []
+    for number, (slug, found) in enumerate(lanes):
+        tool = tools.find(slug)
+        url = jobs_url(figures.asked, tool=slug)
+        names.append(Tick(px(number * row + 13), tool.label))
+        cells = [tool.label]
+        for lane, (counts, what, hue) in enumerate(
+            ((found.waiting, "waited", PENDING), (found.running, "ran", RUNNING))
+        ):
+            half, most = middle(counts), slow(counts)
+            cells += [exact(half), exact(most)]
+            if half is None or most is None:
+                continue
+            marks.append(
+                Mark(
+                    percent(across(half)),
+                    px(number * row + 20 + lane * 11),
+                    percent(max(across(most) - across(half), 0.6)),
+                    "8",
+                    hue,
+                    f"{tool.label} {what} {exact(half)} in the middle (p50), 95 of 100 at most {exact(most)} (p95)",
+                    url,
+                )
+            )
+        rows.append((url, cells))
+    return Chart(
+        "times",
+        "Waiting and running",
+        "For each tool a bar from the middle (p50) to what 95 of 100 stay within (p95): above it waiting, below it running.",
+        marks,
+        Table(
+            "How long jobs waited and ran, by tool",
+            ("Tool", "Waited, p50", "Waited, p95", "Ran, p50", "Ran, p95"),
+            rows,
+        ),
+        labels=[
+            Tick(percent(across(each)), brief(each), {low: "start", high: "end"}.get(each, "middle"))
+            for each in TIMES
+            if low <= each <= high
+        ],
+        rows=names,
+        height=len(lanes) * row + 24,
+    )
+
+
+@dataclass(frozen=True)
+class BarRow:
+    """One bar that lies, with the words beside it; `parts` are (x, width, hue, label, address)."""
+
+    words: str
+    detail: str
+    count: str
+    url: str
+    parts: list[Mark]
+
+
+def failures(figures: Figures) -> list[BarRow]:
+    counts = figures.totals[Measure.FAILED].most_common(MOST_BARS)
+    most = max((count for _, count in counts), default=1)
+    return [
+        BarRow(
+            code or "no code",
+            advice({"code": code}),
+            f"{count:,}",
+            jobs_url(figures.asked, end="failed", error=code or NO_CODE),
+            [
+                Mark(
+                    "0",
+                    "0",
+                    percent(100 * count / most),
+                    "10",
+                    "failed",
+                    f"{count:,} failed: {code or 'no code'}",
+                    jobs_url(figures.asked, end="failed", error=code or NO_CODE),
+                )
+            ],
+        )
+        for code, count in counts
+    ]
+
+
+def people(figures: Figures, names: Mapping[int, str]) -> list[BarRow]:
+    found = figures.busiest[:MOST_BARS]
+    most = max((ends.started for _, ends in found), default=1) or 1
+    rows = []
+    for person, ends in found:
+        nobody = person == NOBODY
+        name = "started elsewhere" if nobody else names.get(person, f"person {person}")
+        more: dict[str, Any] = {"person": "", "origin": "elsewhere"} if nobody else {"person": str(person)}
+        parts, x = [], 0.0
+        for end, count in ends.by_end():
+            width = 100 * count / most
+            if count:
+                words = f"{name}: {count:,} {end_look(end).word}"
+                url = jobs_url(figures.asked, end=end, **more)
+                parts.append(Mark(percent(x), "0", percent(width), "10", end_look(end).hue, words, url))
+            x += width
+        rate = f"{ends.rate:.0f} % succeeded" if ends.rate is not None else ""
+        rows.append(BarRow(name, rate, f"{ends.started:,}", jobs_url(figures.asked, **more), parts))
+    return rows
+
+
+def week(figures: Figures) -> Chart:
+    """Hours of the week, as a field of 7 by 24. A cell leads to the latest such day."""
+    counts = {int(value): count for value, count in figures.totals[Measure.HOUR].items()}
+    most = max(counts.values(), default=1)
+    width, tall = 100 / 24, 26
+    marks, rows = [], []
+    for day, name in enumerate(DAYS):
+        for hour in range(24):
+            count = counts.get(day * 24 + hour, 0)
+            if not count:
+                marks.append(
+                    Mark(percent(width * hour), px(day * tall), percent(width), px(tall), "", "", "")
+                )
+                continue
+            words = f"{name}s {hour:02}:00 to {hour:02}:59: {count_words(count)}. Shows the latest {name}."
+            url = _latest_day(figures, day)
+            marks.append(
+                Mark(percent(width * hour), px(day * tall), percent(width), px(tall), "accent", words, url, svg.level(count, most))
+            )  # fmt: skip
+        cells = [counts.get(day * 24 + hour, 0) for hour in range(24)]
+        rows.append(("", [name, *(f"{each:,}" for each in cells)]))
+    busiest = max(counts, key=lambda each: counts[each], default=None)
+    about = (
+        f"The busiest hour is {DAYS[busiest // 24]} {busiest % 24:02}:00 with {count_words(counts[busiest])}."
+        if busiest is not None
+        else "No job was started."
+    )
+    return Chart(
+        "week",
+        "Hours of the week",
+        about,
+        marks,
+        Table(
+            "Jobs started, by hour of the week (UTC)", ("Day", *(f"{hour:02}" for hour in range(24))), rows
+        ),
+        labels=[Tick(percent(width * (hour + 0.5)), f"{hour:02}") for hour in range(0, 24, 3)],
+        rows=[Tick(px(day * tall + 17), name[:3]) for day, name in enumerate(DAYS)],
+        height=7 * tall + 24,
+    )
+
+
+def _latest_day(figures: Figures, weekday: int) -> str:
+    last = figures.asked.span.last
+    day = last - timedelta(days=(last.weekday() - weekday) % 7)
+    return jobs_url(figures.asked, Span(day, day))
+
+
+def delay(figures: Figures) -> Chart:
+    """How late a webhook told us: its buckets two by two."""
+    counts: dict[int, int] = {}
+    for number, count in figures.delay.items():
+        counts[number // 2] = counts.get(number // 2, 0) + count
+    first, last = min(counts, default=0), max(counts, default=1)
+    columns = list(range(first, last + 1))
+    most = max(counts.values(), default=1)
+    width, height = 100 / len(columns), 132
+    plot = height - 12 - 26
+    marks, rows = [], []
+    for place, number in enumerate(columns):
+        low, high = histogram.lower(number * 2), histogram.lower(number * 2 + 2)
+        count, words = counts.get(number, 0), f"{exact(low)} to {exact(high)}"
+        if not count:
+            continue
+        tall = max(plot * count / most, 1.5)
+        marks.append(
+            Mark(
+                percent(width * place + width * 0.04),
+                px(12 + plot - tall),
+                percent(width * 0.92),
+                px(tall),
+                "accent",
+                f"{words}: {count:,} webhooks. Shows the deliveries.",
+                reverse("deliveries"),
+            )
+        )
+        rows.append((reverse("deliveries"), [words, f"{count:,}"]))
+    half, most_late = middle(figures.delay), slow(figures.delay)
+    places = [columns[number] for number in svg.some(len(columns), 5)]
+    return Chart(
+        "delay",
+        "Webhook delay",
+        f"From what happened at VideoGen to our knowing it: {exact(half)} in the middle (p50), 95 of 100 within {exact(most_late)} (p95)."
+        if half is not None
+        else "No webhook’s delay was measured then.",
+        marks,
+        Table("Webhooks by how late they told", ("Delay", "Webhooks"), rows),
+        labels=[
+            Tick(percent(width * (number - first + 0.5)), exact(histogram.lower(number * 2)))
+            for number in places  # at most five: there is room for these
+        ],
+        height=height,
+    )
+
+
+def heard(figures: Figures) -> Chart:
+    """Who brought the news of a status: a webhook, or our asking."""
+    told = figures.totals[Measure.HEARD]
+    whole = told.total() or 1
+    marks, rows, x = [], [], 0.0
+    for source, hue, words, url in (
+        (Source.WEBHOOK.value, "accent", "came by webhook", reverse("deliveries")),
+        (Source.POLL.value, "soft", "were found by asking", jobs_url(figures.asked)),
+    ):
+        count = told[source]
+        width = 100 * count / whole
+        label = f"{count:,} updates ({width:.1f} %) {words}"
+        if count:
+            marks.append(Mark(percent(x), "0", percent(width), "28", hue, label, url))
+        rows.append((url, [words.capitalize(), f"{count:,}", f"{width:.1f} %" if told.total() else "—"]))
+        x += width
+    return Chart(
+        "heard",
+        "Who brought the news",
+        f"{100 * told[Source.WEBHOOK.value] / whole:.1f} % of {told.total():,} updates came by webhook, the others by asking.",
+        marks,
+        Table("Updates of a job's status, by what brought them", ("Source", "Updates", "Share"), rows),
+        height=28,
+    )

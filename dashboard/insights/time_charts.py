@@ -1,0 +1,211 @@
+"""The charts over time: jobs by how they ended, the share that succeeded, and each tool's own columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.http.history_links import history_url
+from dashboard.insights import svg
+from dashboard.insights.data import OPEN, Ends, Figures, middle, slow, together
+from dashboard.insights.period import Asked, Span
+from dashboard.insights.svg import PLOT, TOP, Chart, Mark, Table, Tick, percent, px
+from dashboard.templatetags.rushes import took
+from executions import statuses, tools
+from executions.statuses import FAILED, Look
+
+OPEN_LOOK = Look("not ended yet", "loader-circle", statuses.RUNNING)
+# What the history is asked for where "not ended yet" stands.
+NOT_ENDED = [statuses.QUEUED, statuses.PENDING, statuses.RUNNING, statuses.UNCONFIRMED]
+GAP = 0.22  # of a column's width
+
+
+def end_look(end: str) -> Look:
+    return OPEN_LOOK if end == OPEN else statuses.look(end)
+
+
+def jobs_url(asked: Asked, span: Span | None = None, end: str = "", **more: Any) -> str:
+    """The history of what a mark stands for: its days and end, within what the page is filtered by."""
+    days = span or asked.span
+    status: Any = NOT_ENDED if end == OPEN else end
+    return history_url({**asked.own, "status": status, "from": days.first, "to": days.last, **more})
+
+
+def column_words(span: Span, step: str) -> str:
+    if step == "month":
+        return f"{span.first:%B %Y}"
+    if step == "week":
+        return f"{span.first:%-d %b} to {span.last:%-d %b}"
+    return f"{span.first:%a %-d %b}"
+
+
+def short_words(span: Span, step: str) -> str:
+    return f"{span.first:%b %y}" if step == "month" else f"{span.first:%-d %b}"
+
+
+def count_words(count: int, what: str = "job") -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _labels(columns: Sequence[Span], step: str) -> list[Tick]:
+    width = 100 / len(columns)
+    places = svg.some(len(columns))
+    return [
+        Tick(
+            percent(width * (number + 0.5)),
+            short_words(columns[number], step),
+            minor=(len(places) - place) % 2 == 0,
+        )
+        for place, number in enumerate(places)
+    ]
+
+
+def by_end(figures: Figures) -> Chart:
+    asked, step = figures.asked, figures.asked.span.step
+    top, values = svg.scale(max(ends.started for ends in figures.by_column))
+    width = 100 / len(figures.columns)
+    marks, rows = [], []
+    for number, (span, ends) in enumerate(zip(figures.columns, figures.by_column, strict=True)):
+        words, y = column_words(span, step), TOP + PLOT
+        for end, count in ends.by_end():
+            if not count:
+                continue
+            tall = svg.height_of(count, top)
+            y -= tall
+            marks.append(
+                Mark(
+                    percent(width * (number + GAP / 2)),
+                    px(y),
+                    percent(width * (1 - GAP)),
+                    px(max(tall - 1, 1)),
+                    end_look(end).hue,
+                    f"{words}: {count:,} {end_look(end).word}",
+                    jobs_url(asked, span, end),
+                )
+            )
+        cells = [words, f"{ends.started:,}", *(f"{count:,}" for _, count in ends.by_end())]
+        rows.append((jobs_url(asked, span), cells))
+    whole = figures.whole
+    return Chart(
+        "ends",
+        f"Jobs per {step}",
+        f"{count_words(whole.started)} from {asked.span}, stacked by how they ended: "
+        + ", ".join(f"{count:,} {end_look(end).word}" for end, count in whole.by_end())
+        + ".",
+        marks,
+        Table(
+            "Jobs by the day they were started and how they ended",
+            (
+                step.capitalize(),
+                "Started",
+                *(end_look(end).word.capitalize() for end, _ in whole.by_end()),
+            ),
+            rows[::-1],
+        ),
+        lines=[Tick(px(TOP + PLOT - svg.height_of(value, top)), f"{value:,.0f}") for value in values],
+        labels=_labels(figures.columns, step),
+    )
+
+
+def rate(figures: Figures) -> Chart:
+    """The share that succeeded; the drawing begins where it has to, so that a fall can be seen."""
+    asked, step = figures.asked, figures.asked.span.step
+    known = [ends.rate for ends in figures.by_column if ends.rate is not None]
+    floor = 0.0 if not known or min(known) < 50 else 50.0 if min(known) < 90 else 90.0
+    width, height = 100 / len(figures.columns), 132
+    plot = height - TOP - 26
+    marks, rows = [], []
+    for number, (span, ends) in enumerate(zip(figures.columns, figures.by_column, strict=True)):
+        words = column_words(span, step)
+        if ends.rate is None:
+            continue
+        tall = plot * (ends.rate - floor) / (100 - floor)
+        marks.append(
+            Mark(
+                percent(width * (number + GAP / 2)),
+                px(TOP + plot - tall - 3),
+                percent(width * (1 - GAP)),
+                "6",
+                "accent",
+                f"{words}: {ends.rate:.1f} % succeeded, {ends.ended[FAILED]:,} failed",
+                jobs_url(asked, span, FAILED),
+            )
+        )
+        rows.append((jobs_url(asked, span, FAILED), [words, f"{ends.rate:.1f} %", f"{ends.ended[FAILED]:,}"]))
+    whole = figures.whole
+    values = [floor, (floor + 100) / 2, 100.0]
+    return Chart(
+        "rate",
+        "Success rate",
+        "Percent that succeeded of what succeeded or failed"
+        + (f": {whole.rate:.1f} % in all." if whole.rate is not None else "."),
+        marks,
+        Table(
+            "Success rate by the day the jobs were started",
+            (step.capitalize(), "Succeeded", "Failed"),
+            rows[::-1],
+        ),
+        lines=[
+            Tick(px(TOP + plot - plot * (value - floor) / (100 - floor)), f"{value:.0f} %")
+            for value in values
+        ],
+        labels=_labels(figures.columns, step),
+        height=height,
+    )
+
+
+@dataclass(frozen=True)
+class ToolRow:
+    """One tool: its columns on a scale of its own, and its figures."""
+
+    tool: tools.Tool
+    url: str
+    failed_url: str
+    whole: Ends
+    marks: list[Mark]
+    waiting: str
+    running: str
+
+
+def by_tool(figures: Figures) -> list[ToolRow]:
+    """The tools, the busiest first."""
+    asked, step = figures.asked, figures.asked.span.step
+    wholes = {slug: together(columns) for slug, columns in figures.by_tool.items()}
+    width, tall = 100 / len(figures.columns), 32
+    found = []
+    for slug in sorted(wholes, key=lambda slug: -wholes[slug].started):
+        columns = figures.by_tool[slug]
+        most = max(1, *(ends.started for ends in columns))
+        tool = tools.find(slug)
+        marks = [
+            Mark(
+                percent(width * (number + GAP / 2)),
+                px(tall - max(2.0, tall * ends.started / most)),
+                percent(width * (1 - GAP)),
+                px(max(2.0, tall * ends.started / most)),
+                "accent",
+                f"{tool.label}, {column_words(span, step)}: {count_words(ends.started)}",
+                jobs_url(asked, span, tool=slug),
+            )
+            for number, (span, ends) in enumerate(zip(figures.columns, columns, strict=True))
+            if ends.started
+        ]
+        times = figures.times[slug]
+        found.append(
+            ToolRow(
+                tool,
+                jobs_url(asked, tool=slug),
+                jobs_url(asked, end=FAILED, tool=slug),
+                wholes[slug],
+                marks,
+                spread(times.waiting),
+                spread(times.running),
+            )
+        )
+    return found
+
+
+def spread(counts: Any) -> str:
+    """The middle and the slow end in words."""
+    return f"{took(middle(counts))} / {took(slow(counts))}" if counts else "—"

@@ -1,0 +1,16 @@
+"""The page of figures, for admins."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from dashboard.http.decorators import admins_only
+from dashboard.insights.page import InsightsPage
+
+
+@require_GET
+@admins_only
+def insights(request: HttpRequest) -> HttpResponse:
+    return render(request, "insights/page.html", {"page": InsightsPage(request.GET)})

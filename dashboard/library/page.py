@@ -1,0 +1,154 @@
+"""One page of the library: filters from the URL, keyset paging, and the two searches."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth import get_user_model
+from django.urls import reverse
+
+from dashboard.cards.file import SCOPES, TYPES, Tile
+from executions import tools
+from executions.batches import service as batches
+from executions.core.sync_bridge import wait_for
+from executions.files import actions as file_actions
+from executions.models import AccountWalk, File
+from executions.search import files as file_search
+from executions.sync import file_import
+from executions.videogen import VideoGenError
+
+logger = logging.getLogger(__name__)
+
+SIZE = 48
+MOST_PEOPLE = 200
+LONGEST_QUERY = 200
+MEANING = "meaning"
+ARCHIVED = "archived"
+
+
+class LibraryPage:
+    """`after` is an id: older than the one. Ids sort by time. Values that are none are as if not there."""
+
+    # Files that one may choose at once.
+    most_chosen = batches.MOST_ROWS
+
+    def __init__(self, user: Any, query: Mapping[str, str]) -> None:
+        self.user = user
+        self.type = query.get("type", "") if query.get("type", "") in TYPES else ""
+        self.scope = query.get("scope", "") if query.get("scope", "") in SCOPES else ""
+        self.tool = query.get("tool", "") if query.get("tool", "") in tools.TOOLS else ""
+        person = query.get("person", "")
+        self.person = person if person.isascii() and person.isdecimal() and len(person) < 10 else ""
+        self.show = ARCHIVED if query.get("show", "") == ARCHIVED else ""
+        self.words = " ".join(query.get("q", "").replace("\x00", " ").split())[:LONGEST_QUERY]
+        self.by = MEANING if query.get("by", "") == MEANING else ""
+        self.after = _id(query.get("after", ""))
+        self.problem = ""
+
+    @property
+    def filters(self) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
+        """(name in the address, label, choices as (value, word, chosen))."""
+        here = tools.TOOLS.values()
+        choices = {
+            "type": ("Type", self.type, [(name, words[0]) for name, words in TYPES.items()]),
+            "tool": ("Tool", self.tool, [(tool.slug, tool.label) for tool in here]),
+            "person": ("Person", self.person, self._people),
+            "scope": ("Kind", self.scope, [(name, words[0]) for name, words in SCOPES.items()]),
+            "show": ("Show", self.show, [(ARCHIVED, "archived")]),
+        }
+        return [
+            (
+                name,
+                label,
+                [
+                    ("", "library" if name == "show" else "any", not chosen),
+                    *((value, word, chosen == value) for value, word in options),
+                ],
+            )
+            for name, (label, chosen, options) in choices.items()
+        ]
+
+    @cached_property
+    def _people(self) -> list[tuple[str, str]]:
+        people = get_user_model().objects.filter(is_active=True).order_by("username")[:MOST_PEOPLE]
+        return [(str(p.pk), "you" if p.pk == self.user.pk else p.get_username()) for p in people]
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.type or self.scope or self.tool or self.person or self.show or self.words)
+
+    @property
+    def is_by_meaning(self) -> bool:
+        return bool(self.by and self.words)
+
+    @cached_property
+    def tiles(self) -> list[Tile]:
+        return self._found[0]
+
+    @property
+    def next_url(self) -> str:
+        found, has_older = self._found
+        return self._url(after=found[-1].id) if found and has_older else ""
+
+    @cached_property
+    def walk(self) -> AccountWalk:
+        """How far the account's own files have been brought in."""
+        return file_import.state()
+
+    @cached_property
+    def _found(self) -> tuple[list[Tile], bool]:
+        rows = File.objects.archived() if self.show else File.objects.in_library()
+        if self.is_by_meaning:
+            return self._by_meaning(rows.filter(**self._given)), False
+        ids = file_search.first(rows, self._given, self.words, SIZE + 1, self.after)
+        taken = File.objects.filter(pk__in=ids[:SIZE]).select_related("created_by").newest_first()
+        return [Tile(file, self.user) for file in taken], len(ids) > SIZE
+
+    @property
+    def _given(self) -> dict[str, str]:
+        given = {"type": self.type, "scope": self.scope, "source_tool": self.tool, "created_by": self.person}
+        return {name: value for name, value in given.items() if value}
+
+    def _by_meaning(self, rows: Any) -> list[Tile]:
+        """What VideoGen finds, in its order; what is archived or filtered away here is left out."""
+        try:
+            similar = wait_for(file_actions.search, self.words)
+        except VideoGenError as error:
+            self.problem = f"VideoGen could not search by meaning: {error.message}"
+            return []
+        except TimeoutError:
+            self.problem = "VideoGen did not answer in time. Search by name, or try again."
+            return []
+        rows = rows.filter(remote_id__in=list(similar)).select_related("created_by")
+        found = {file.remote_id: file for file in rows}
+        return [
+            Tile(found[remote_id], self.user, similarity)
+            for remote_id, similarity in similar.items()
+            if remote_id in found
+        ]
+
+    def _url(self, **position: Any) -> str:
+        terms = {
+            "q": self.words,
+            "by": self.by,
+            "type": self.type,
+            "tool": self.tool,
+            "person": self.person,
+            "scope": self.scope,
+            "show": self.show,
+            **position,
+        }
+        query = urlencode({name: str(value) for name, value in terms.items() if value})
+        return reverse("files") + (f"?{query}" if query else "")
+
+
+def _id(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,59 @@
+"""One file: see it, know its story, archive it and bring it back."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard import workers
+from dashboard.cards import lineage
+from dashboard.cards.file import Tile, may_act
+from dashboard.library.copies_page import copy_of
+from dashboard.library.sharing import Sharing
+from executions.files import actions as file_actions
+from executions.models import File
+
+NOT_YOURS = "Only the person whose file it is, or an admin, may do this."
+
+
+@require_GET
+def detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    file = get_object_or_404(File.objects.select_related("created_by", "public_by", "keeping"), pk=pk)
+    context = {
+        "tile": Tile(file, request.user),
+        "sharing": Sharing(file),
+        "copy": copy_of(file),
+        "lineage": lineage.of(file, request.user),
+        "story": lineage.story(file, request.user),
+    }
+    return render(request, "files/detail.html", context)
+
+
+@require_POST
+def archive(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    file = get_object_or_404(File, pk=pk)
+    if not may_act(request.user, file):
+        return HttpResponseForbidden(NOT_YOURS)
+    if file_actions.archive(file, request.user.pk):
+        workers.look_at_files()
+    # The page says that it is archived, and offers the way back.
+    return HttpResponseRedirect(reverse("file", args=[pk]), status=303)
+
+
+@require_POST
+def restore(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    file = get_object_or_404(File, pk=pk)
+    if not may_act(request.user, file):
+        return HttpResponseForbidden(NOT_YOURS)
+    if file_actions.restore(file, request.user.pk):
+        workers.look_at_files()
+        words = "It is back in the library."
+        if file.archive_told_at is not None:
+            words += " VideoGen’s own lists go on hiding it: its API knows no way back."
+        messages.success(request, words)
+    return HttpResponseRedirect(reverse("file", args=[pk]), status=303)

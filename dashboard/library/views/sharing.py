@@ -1,0 +1,109 @@
+"""Opening a file to the public and closing it, what a stranger sees of it, and the register of all that is open."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard import workers
+from dashboard.cards import lineage
+from dashboard.cards.file import Tile, may_act, public_reason, tiles_for
+from dashboard.library.copies_page import copy_of
+from dashboard.library.page import _id
+from dashboard.library.sharing import PublishForm, Sharing
+from dashboard.library.views.detail import NOT_YOURS
+from executions.core.sync_bridge import wait_for
+from executions.files import actions as file_actions
+from executions.models import File
+from executions.models.event import FileKind
+from executions.videogen import VideoGenError
+
+SIZE = 50
+LATE = "VideoGen did not answer in time. Look again in a moment before you repeat it."
+
+
+@require_POST
+def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    file = get_object_or_404(File.objects.select_related("created_by", "public_by"), pk=pk)
+    if not may_act(request.user, file):
+        return HttpResponseForbidden(NOT_YOURS)
+    form = PublishForm(request.POST)
+    reason = public_reason(file)
+    if reason:
+        form.add_error(None, reason)
+    if form.is_valid():
+        try:
+            wait_for(file_actions.publish, file, form.cleaned_data["until"], request.user.pk)
+        except VideoGenError as error:
+            form.add_error(None, f"VideoGen did not make it public: {error.message}")
+        except TimeoutError:
+            form.add_error(None, LATE)
+        else:
+            workers.look_at_files()
+            messages.success(request, "It is public now: everybody with the link can see it.")
+            return HttpResponseRedirect(f"{reverse('file', args=[pk])}#public", status=303)
+    file = File.objects.select_related("created_by", "public_by", "keeping").get(pk=pk)
+    context = {
+        "tile": Tile(file, request.user),
+        "sharing": Sharing(file),
+        "copy": copy_of(file),
+        "lineage": lineage.of(file, request.user),
+        "story": lineage.story(file, request.user),
+        "form": form,
+    }
+    return render(request, "files/detail.html", context, status=422)
+
+
+@require_POST
+def withdraw(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    file = get_object_or_404(File, pk=pk)
+    if not may_act(request.user, file):
+        return HttpResponseForbidden(NOT_YOURS)
+    back = reverse("files-public") if request.POST.get("from") == "register" else reverse("file", args=[pk])
+    try:
+        wait_for(file_actions.withdraw, file, request.user.pk)
+    except VideoGenError as error:
+        messages.error(request, f"VideoGen did not withdraw it, so it may still be public: {error.message}")
+    except TimeoutError:
+        messages.error(request, LATE)
+    else:
+        messages.success(request, "The public preview is withdrawn. Its links no longer work.")
+    return HttpResponseRedirect(back, status=303)
+
+
+@require_POST
+def copied(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Somebody copied the public link (static/js/file.js tells): it may be anywhere now."""
+    file = get_object_or_404(File, pk=pk)
+    if not Sharing(file).is_on:
+        raise Http404("This file is not public.")
+    file_actions.note(file, FileKind.LINK_COPIED, request.user.pk)
+    return HttpResponse(status=204)
+
+
+@require_GET
+def stranger(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """What somebody with the link sees, with nothing of ours around it."""
+    file = get_object_or_404(File.objects.select_related("created_by"), pk=pk)
+    sharing = Sharing(file)
+    if not sharing.is_on:
+        raise Http404("This file is not public.")
+    return render(request, "files/stranger.html", {"tile": Tile(file, request.user), "sharing": sharing})
+
+
+@require_GET
+def register(request: HttpRequest) -> HttpResponse:
+    rows = File.objects.public().select_related("created_by", "public_by").newest_first()
+    after = _id(request.GET.get("after", ""))
+    if after:
+        rows = rows.filter(pk__lt=after)
+    taken = list(rows[: SIZE + 1])
+    tiles = tiles_for(request.user, taken[:SIZE])
+    next_url = f"{reverse('files-public')}?after={tiles[-1].id}" if len(taken) > SIZE else ""
+    context = {"tiles": tiles, "next_url": next_url, "after": after}
+    return render(request, "files/register.html", context)

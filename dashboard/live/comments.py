@@ -1,0 +1,82 @@
+"""Comments of the team as the pages show them, and telling the pages of new ones."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from dashboard.http.history_links import history_url
+from executions.core import runtime
+from executions.models import Comment, Execution
+from executions.signals import job_commented
+from executions.team import comments
+
+logger = logging.getLogger(__name__)
+
+
+def talk(person: Any, execution: Execution, **more: Any) -> dict[str, Any]:
+    """What the comments of a job are shown with. Whoever is named in them has seen it by that."""
+    if comments.mentions_unseen(person.pk, execution):
+        comments.see(person.pk, execution)
+    return {
+        "job_id": execution.pk,
+        "comments": comments.of(execution),
+        "longest": comments.LONGEST,
+        **more,
+    }
+
+
+def job_group(execution_id: object) -> str:
+    """The pages that show this job."""
+    return f"job.{execution_id}"
+
+
+def people_group(user_id: int) -> str:
+    """All pages of this person."""
+    return f"person.{user_id}"
+
+
+def listen() -> None:
+    job_commented.connect(on_comment, dispatch_uid="dashboard.live.comments")
+
+
+def on_comment(*, execution_id: uuid.UUID, people: list[int], **_: Any) -> None:
+    """Runs after the commit, in whichever thread wrote it."""
+    if runtime.spawn(_publish, execution_id, people) is None and settings.REDIS_URL:
+        async_to_sync(_publish)(execution_id, people)
+
+
+async def _publish(execution_id: uuid.UUID, people: Iterable[int]) -> None:
+    """Pages that miss this find out when they look again."""
+    layer = get_channel_layer()
+    try:
+        # The job's page is asked first: whoever looks at it has seen it before they are called.
+        await layer.group_send(job_group(execution_id), {"type": "job.commented"})
+        for person_id in people:
+            await layer.group_send(people_group(person_id), {"type": "person.called"})
+    except Exception as error:
+        logger.warning("A comment could not be told to the pages: %s", error)
+
+
+def words(comment: Comment) -> SafeString:
+    """The text of a comment as HTML: everything escaped, the people whom it calls linked to their jobs."""
+    known = {each.person.get_username(): each.person_id for each in comment.mentions.all()}
+    made: list[str] = []
+    done = 0
+    for match in comments.NAMED.finditer(comment.text):
+        name = match[1].rstrip(".@+-")
+        if name in known:
+            made.append(escape(comment.text[done : match.start()]))
+            url = history_url({"person": str(known[name])})
+            made.append(format_html('<a class="mention" href="{}">@{}</a>', url, name))
+            done = match.start() + 1 + len(name)
+    made.append(escape(comment.text[done:]))
+    return mark_safe("".join(made))

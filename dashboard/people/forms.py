@@ -1,0 +1,32 @@
+"""The forms around people: inviting one, and joining by an invitation."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib.auth.forms import UserCreationForm
+
+from executions.team import members
+
+ROLES = [(members.MEMBER, "member"), (members.ADMIN, "admin")]
+
+
+class InvitationForm(forms.Form):
+    note = forms.CharField(label="For whom", max_length=100, required=False)
+    role = forms.ChoiceField(label="Role", choices=ROLES, initial=members.MEMBER)
+    days = forms.TypedChoiceField(
+        label="Good for",
+        choices=[(days, f"{days} day{'' if days == 1 else 's'}") for days in members.DAYS],
+        coerce=int,
+        initial=7,
+    )
+
+
+class JoinForm(UserCreationForm):
+    """Name and password, by Django's rules; the person is made by executions/team/members.py."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "Name"
+        self.fields["password2"].label = "Password again"
+        for field in self.fields.values():
+            field.help_text = ""

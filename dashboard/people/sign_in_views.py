@@ -1,0 +1,61 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import logout
+from django.contrib.auth import views as auth_views
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from dashboard.http import login_throttle
+from dashboard.live import sessions as live_sessions
+from executions.audit import record as audit_log
+from executions.models.event import ActKind
+
+
+class SignIn(auth_views.LoginView):
+    """Django's own, with a brake on guessing."""
+
+    redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        guesses = login_throttle.Guesses(request)
+        if guesses.too_many():
+            form = self.get_form_class()(request)
+            context = self.get_context_data(form=form, throttled=True)
+            return self.render_to_response(
+                context, status=429, headers={"Retry-After": str(login_throttle.WINDOW)}
+            )
+        response = super().post(request, *args, **kwargs)
+        if request.user.is_authenticated:
+            guesses.forget()
+            person = request.user
+            audit_log.record(
+                ActKind.SIGNED_IN, actor_id=person.pk, subject=person, name=person.get_username()
+            )
+        else:
+            guesses.count()
+            # Whoever is throttled writes nothing: guessing does not fill the record.
+            audit_log.record(ActKind.SIGN_IN_FAILED, actor_id=None, name=_tried(request))
+        return response
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        return self.render_to_response(self.get_context_data(form=form), status=422)
+
+
+def _tried(request: HttpRequest) -> str:
+    """The name that was given, never the password."""
+    return "".join(each for each in request.POST.get("username", "") if each.isprintable())[:150]
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """End the session, and with it every socket that it opened."""
+    user, session_key = request.user, request.session.session_key
+    audit_log.record(ActKind.SIGNED_OUT, actor_id=user.pk, subject=user, name=user.get_username())
+    logout(request)
+    live_sessions.left(user.pk, session_key)
+    return HttpResponseRedirect(reverse("login"), status=303)

@@ -1,0 +1,133 @@
+"""People and roles, for admins; and the page by which an invited person joins."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import get_user_model, login
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from dashboard.http import login_throttle
+from dashboard.http.decorators import admins_only
+from dashboard.live import sessions as live_sessions
+from dashboard.people.forms import InvitationForm, JoinForm
+from dashboard.people.page import TeamPage
+from executions.audit import record as audit_log
+from executions.models.event import ActKind
+from executions.team import members
+from executions.team import settings as team_settings
+
+
+@admins_only
+@require_GET
+def team(request: HttpRequest) -> HttpResponse:
+    return _page(request, InvitationForm(initial={"role": members.MEMBER, "days": 7}))
+
+
+def _page(request: HttpRequest, form: InvitationForm, *, status: int = 200, link: str = "") -> HttpResponse:
+    context = {"page": TeamPage(request.user), "form": form, "link": link}
+    response = render(request, "settings/people.html", context, status=status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@admins_only
+@require_POST
+def invite(request: HttpRequest) -> HttpResponse:
+    """The answer shows the link, once: nothing that could make it again is kept."""
+    form = InvitationForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    asked = form.cleaned_data
+    _, token = members.invite(asked["note"], asked["role"], asked["days"], actor_id=request.user.pk)
+    path = reverse("join", args=[token])
+    link = f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
+    return _page(request, InvitationForm(initial={"role": members.MEMBER, "days": 7}), status=201, link=link)
+
+
+@admins_only
+@require_POST
+def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+    if members.withdraw(pk, actor_id=request.user.pk):
+        messages.success(request, "The invitation is withdrawn. Its link no longer works.")
+    else:
+        messages.info(request, "That invitation was used, withdrawn, or over already.")
+    return HttpResponseRedirect(reverse("people"), status=303)
+
+
+@admins_only
+@require_POST
+def change(request: HttpRequest, pk: int, what: str) -> HttpResponse:
+    """`what`: role (POST says which), shut-out, or let-in."""
+    person = get_object_or_404(get_user_model(), pk=pk)
+    name, actor_id = person.get_username(), request.user.pk
+    try:
+        match what:
+            case "shut-out" if members.shut_out(pk, actor_id=actor_id):
+                live_sessions.left(pk)
+                messages.success(request, f"{name} is shut out: sessions and open pages have ended.")
+            case "let-in" if members.let_in(pk, actor_id=actor_id):
+                messages.success(request, f"{name} may sign in again.")
+            case "role":
+                new = request.POST.get("role", "")
+                if new not in (members.MEMBER, members.ADMIN):
+                    return HttpResponse("A role is member or admin.", status=400, content_type="text/plain")
+                if members.change_role(pk, new, actor_id=actor_id):
+                    live_sessions.changed(pk)
+                    messages.success(request, f"{name} is {new} now.")
+    except members.Refused as error:
+        messages.error(request, str(error))
+    if pk == actor_id and what == "role":
+        return HttpResponseRedirect(reverse("studio"), status=303)
+    return HttpResponseRedirect(reverse("people"), status=303)
+
+
+@admins_only
+@require_POST
+def choose(request: HttpRequest) -> HttpResponse:
+    """What members may do."""
+    if team_settings.choose(
+        team_settings.TEAM_CANCELS, "team_cancels" in request.POST, actor_id=request.user.pk
+    ):
+        messages.success(request, "Saved.")
+    return HttpResponseRedirect(reverse("people"), status=303)
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("password1", "password2")
+@require_http_methods(["GET", "POST"])
+def join(request: HttpRequest, token: str) -> HttpResponse:
+    """For whoever has an invitation's link: a name, a password, and they are in."""
+    guesses = login_throttle.Guesses(request, "join")
+    if guesses.too_many():
+        response = render(request, "registration/join.html", {"throttled": True}, status=429)
+        response["Retry-After"] = str(login_throttle.WINDOW)
+        return response
+    invitation = members.invitation_of(token)
+    if invitation is None:
+        guesses.count()
+        return render(request, "registration/join.html", {"gone": True}, status=404)
+    if request.user.is_authenticated:
+        return render(request, "registration/join.html", {"already": True})
+    form = JoinForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            person = members.join(token, form.cleaned_data["username"], form.cleaned_data["password1"])
+        except members.Refused as error:
+            form.add_error("username", str(error))
+        else:
+            login(request, person, backend=settings.AUTHENTICATION_BACKENDS[0])
+            audit_log.record(
+                ActKind.SIGNED_IN, actor_id=person.pk, subject=person, name=person.get_username()
+            )
+            messages.success(request, f"Welcome, {person.get_username()}.")
+            return HttpResponseRedirect(reverse("studio"), status=303)
+    status = 422 if request.method == "POST" else 200
+    return render(request, "registration/join.html", {"form": form, "invitation": invitation}, status=status)

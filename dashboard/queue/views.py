@@ -1,0 +1,157 @@
+"""What waits to be sent: see it in its turn, pause and resume it, move it to the front, edit it; for admins, pause all of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from dashboard import workers
+from dashboard.cards import job as job_card
+from dashboard.cards.limit_gauge import Gauge
+from dashboard.forms.tool_form import Composer
+from dashboard.http.decorators import admins_only
+from dashboard.live import updates as live
+from executions import tools
+from executions.lifecycle import create as submit
+from executions.lifecycle import queue_actions, queue_state
+from executions.lifecycle.estimates import Waits
+from executions.models import Batch, Execution
+
+SHOWN = 100
+NOT_YOURS = "Only the person who started a job, or an admin, may say when it is sent."
+CANNOT = (
+    "It needs another job's result, or a tool that is not offered any more: cancel it, and start it anew."
+)
+GONE = "Too late: it was sent meanwhile. Cancel it there, or let it run."
+
+
+@require_GET
+def queue(request: HttpRequest) -> HttpResponse:
+    """Everything that waits, in its turn, and what is paused."""
+    request.live_topic = "queue"
+    waits = Waits()
+    line = list(Execution.objects.in_line().for_cards()[:SHOWN])
+    paused = Execution.objects.to_send().filter(ended_at=None, paused_at__isnull=False).for_cards()
+    context = {
+        "line": job_card.cards_for(request.user, line, waits),
+        "count": Execution.objects.in_line().count() if len(line) == SHOWN else len(line),
+        "paused": job_card.cards_for(request.user, paused.newest_first()[:SHOWN], waits),
+        "queue": waits.queue,
+        "gauge": Gauge(waits.starts),
+    }
+    return render(request, "executions/queue.html", context)
+
+
+@require_POST
+def pause(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    return _act(request, pk, queue_actions.pause)
+
+
+@require_POST
+def resume(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    return _act(request, pk, queue_actions.resume)
+
+
+@require_POST
+def front(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    return _act(request, pk, queue_actions.to_the_front)
+
+
+def _act(request: HttpRequest, pk: uuid.UUID, act: Callable[..., bool]) -> HttpResponse:
+    """One's own jobs for a member, any for an admin. What came too late is said."""
+    execution = get_object_or_404(Execution, pk=pk)
+    if job_card.audience(request.user, execution.created_by_id) == job_card.TEAM:
+        return HttpResponseForbidden(NOT_YOURS)
+    is_done = act(execution, user_id=request.user.pk)
+    if is_done:
+        workers.wake()
+    execution.refresh_from_db()
+    if request.htmx:
+        return HttpResponse(live.fragments(("studio", "job"), pk, request.user, execution.status))
+    if not is_done and not execution.is_to_send:
+        messages.warning(request, GONE)
+    return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
+
+
+@require_http_methods(["GET", "POST"])
+def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The tool's form, filled with what the job asks for. Saved only while nothing was sent."""
+    execution = get_object_or_404(Execution.objects.for_cards(), pk=pk)
+    audience = job_card.audience(request.user, execution.created_by_id)
+    if audience == job_card.TEAM:
+        return HttpResponseForbidden("Only the person who started a job, or an admin, may change it.")
+    card = job_card.card(execution, audience)
+    offered = tools.offered().get(execution.tool)
+    if offered is None or execution.after_id is not None:
+        return _edit_page(request, card, None, CANNOT, status=409)
+    # A job is edited as it is: it does not become a chain on the way.
+    tool = replace(offered, spoken="")
+    if request.method == "GET":
+        if not card.is_waiting:
+            return _edit_page(request, card, None, GONE, status=409)
+        return _edit_page(request, card, Composer(tool, initial=tool.values(execution.request_body)))
+    form = Composer(tool, request.POST)
+    if not form.is_valid():
+        return _edit_page(request, card, form, "" if card.is_waiting else GONE, status=422)
+    before = execution.request_body
+    if card.is_waiting and request.POST.get("seen") != submit.fingerprint(tool, before):
+        return _edit_page(request, card, form, "Somebody changed it meanwhile. Look at it again.", status=409)
+    if card.is_waiting and form.body == before:
+        return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
+    if not queue_actions.edit(execution, tool, form.body, before=before, user_id=request.user.pk):
+        execution.refresh_from_db()
+        # What was typed is not lost: it can be started as a job of its own.
+        return _edit_page(request, job_card.card(execution, audience), form.renewed(), GONE, status=409)
+    messages.success(request, "Changed. This is what is sent.")
+    return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
+
+
+def _edit_page(
+    request: HttpRequest, card: job_card.Card, form: Composer | None, refusal: str = "", status: int = 200
+) -> HttpResponse:
+    context = {
+        "card": card,
+        "composer": form,
+        "tool": card.tool,
+        "refusal": refusal,
+        "seen": submit.fingerprint(card.tool, card.execution.request_body),
+    }
+    return render(request, "executions/edit.html", context, status=status)
+
+
+@admins_only
+@require_POST
+def pause_all(request: HttpRequest) -> HttpResponse:
+    """Send nothing any more. What VideoGen has already goes on."""
+    queue_state.pause_all(user_id=request.user.pk)
+    return HttpResponseRedirect(reverse("queue"), status=303)
+
+
+@admins_only
+@require_POST
+def resume_all(request: HttpRequest) -> HttpResponse:
+    if queue_state.resume_all(user_id=request.user.pk):
+        workers.wake()
+    return HttpResponseRedirect(reverse("queue"), status=303)
+
+
+@require_POST
+def batch(request: HttpRequest, pk: uuid.UUID, what: str) -> HttpResponse:
+    """Pause, or resume, all of a batch that waits."""
+    found = get_object_or_404(Batch, pk=pk)
+    if job_card.audience(request.user, found.created_by_id) == job_card.TEAM:
+        return HttpResponseForbidden("Only the person who started the batch, or an admin, may do that.")
+    acts: dict[str, Any] = {"pause": queue_actions.pause_batch, "resume": queue_actions.resume_batch}
+    if not acts[what](found, user_id=request.user.pk):
+        messages.info(request, f"Nothing of this batch was left to {what}.")
+    elif what == "resume":
+        workers.wake()
+    return HttpResponseRedirect(reverse("batch", args=[pk]), status=303)

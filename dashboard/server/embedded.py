@@ -1,0 +1,102 @@
+"""The background work of `serve`: the reconciler in the server's loop, and our endpoint at the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from django.db import DatabaseError, connection
+
+from dashboard.config.environment import SettingsError
+from dashboard.http.paths import RECEIVER_PATH
+from dashboard.server.sandbox_process import Sandbox
+from dashboard.workers import keeper, reconciler
+from executions.copies import requests as copy_requests
+from executions.core import runtime
+from executions.files import uploads
+from executions.lifecycle import leases
+from executions.videogen import VideoGenError
+from executions.webhooks import endpoints
+from executions.workers import maintenance
+
+logger = logging.getLogger(__name__)
+
+
+class OneServer:
+    """At most one `serve` at a time works in a data folder, and on an SQLite database, wherever that is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.locks = [(folder / "serve.lock", f"runs in {folder}. Set DATA_DIR to another folder.")]
+        if connection.vendor == "sqlite":
+            database = Path(str(connection.settings_dict["NAME"]))
+            sentence = f"uses {database}. Set DATABASE_URL to another one."
+            self.locks.append((database.with_name(f"{database.name}.lock"), sentence))
+        self.files: list[IO[str]] = []
+
+    def __enter__(self) -> Self:
+        for path, sentence in self.locks:
+            file = path.open("w")
+            self.files.append(file)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._let_go()
+                raise SettingsError(f"Another Rushes already {sentence}") from None
+        return self
+
+    def _let_go(self) -> None:
+        for file in self.files:
+            file.close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._let_go()
+
+
+class Embedded:
+    def __init__(self, sandbox: Sandbox, receiver_url: str) -> None:
+        self.sandbox = sandbox
+        self.receiver_url = f"{receiver_url}/{RECEIVER_PATH}"
+        self._working: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Work until stopped."""
+        runtime.attach(asyncio.get_running_loop())
+
+        if connection.vendor == "sqlite":
+            # We are alone here, so whoever held a lease is gone.
+            await runtime.in_db(leases.release_all)
+            await runtime.in_db(uploads.give_up_abandoned, timedelta(0))
+            await runtime.in_db(copy_requests.release_all)
+        if self.sandbox.url:
+            runtime.use_account(self.sandbox.api_key, self.sandbox.url)
+            try:
+                await endpoints.ensure(self.receiver_url)
+            except VideoGenError as error:
+                logger.warning(
+                    "The webhook endpoint could not be registered, so asking carries the updates: %s", error
+                )
+        self._working = asyncio.current_task()
+        with reconciler.listening():
+            await asyncio.gather(reconciler.run(), keeper.run(), maintenance.run())
+
+    async def stop(self, seconds: float) -> None:
+        """Start nothing new, and let calls that are under way come back."""
+        if self._working is not None:
+            self._working.cancel()
+        await reconciler.drain(seconds)
+
+    def close(self) -> None:
+        """After the loop has ended."""
+        try:
+            leases.release_held()
+        except DatabaseError as error:
+            logger.warning("The leases could not be given back, and end by themselves: %s", error)
+        connection.close()
+        runtime.close_database_threads()

@@ -1,0 +1,61 @@
+"""Choosing files for a form: the library in a dialog, searched by name, in pages."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET
+
+from dashboard.forms.file_choice import Candidate
+from executions import tools
+from executions.models import File
+
+PAGE = 24
+
+
+@require_GET
+def pick(request: HttpRequest) -> HttpResponse:
+    """`?tool=&field=` names the field that is chosen for; `q` looks in the names, `before` goes on from a file.
+
+    With `id` (VideoGen's) only that file's tile comes back, chosen: it was just uploaded.
+    """
+    tool = tools.offered().get(request.GET.get("tool", ""))
+    field = (
+        next((each for each in tool.file_fields if each.name == request.GET.get("field")), None)
+        if tool
+        else None
+    )
+    if tool is None or field is None:
+        raise Http404("No form asks for such files.")
+    wanted = request.GET.get("id", "").replace("\x00", "")
+    if wanted:
+        file = File.objects.filter(remote_id=wanted).first()
+        if file is None:
+            raise Http404("This file is not in the library.")
+        return render(request, "studio/fields/_choice.html", {"choice": Candidate(file, True), "spec": field})
+    words = request.GET.get("q", "").replace("\x00", "").strip()[:200]
+    found = File.objects.in_library().newest_first()
+    if field.media:
+        found = found.filter(type__in=field.media)
+    if words:
+        found = found.filter(display_name__icontains=words)
+    with suppress(ValueError):
+        found = found.filter(pk__lt=uuid.UUID(request.GET.get("before", "")))
+    files = list(found[: PAGE + 1])
+    here = {"tool": tool.slug, "field": field.name}
+    more = {**here, "q": words, "before": files[PAGE - 1].pk} if len(files) > PAGE else None
+    context = {
+        "spec": field,
+        "words": words,
+        "choices": [Candidate(file) for file in files[:PAGE]],
+        "url": f"{reverse('file-pick')}?{urlencode(here)}",
+        "more": more and f"{reverse('file-pick')}?{urlencode(more)}",
+        "is_more": "before" in request.GET,
+    }
+    template = "studio/_picker_files.html" if "before" in request.GET else "studio/_picker.html"
+    return render(request, template, context)

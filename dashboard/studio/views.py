@@ -1,0 +1,162 @@
+"""The studio: choose a tool, start it, see what is in flight and what just finished."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import wait
+from contextlib import suppress
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from dashboard.cards import job as job_card
+from dashboard.cards.batch import batch_cards
+from dashboard.cards.error_advice import refusal
+from dashboard.forms.tool_form import Composer
+from dashboard.studio.away_summary import SinceYouLeft
+from executions import statuses, tools
+from executions.batches import service as batches
+from executions.core import runtime
+from executions.lifecycle import chains, leases
+from executions.lifecycle import create as submit
+from executions.models import Execution, File
+from executions.team import last_visit
+from executions.tools import Tool
+
+FLIGHT_SHOWN, BATCHES_SHOWN, FINISHED_SHOWN = 20, 5, 12
+# How long (seconds) a form waits to hear VideoGen refuse the job. The card is on the page long before.
+PATIENCE = 3.0
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    return _page(request, tools.offered()["generate-image"])
+
+
+@require_http_methods(["GET", "POST"])
+def tool_form(request: HttpRequest, slug: str) -> HttpResponse:
+    tool = tools.offered().get(slug)
+    if tool is None:
+        raise Http404("There is no such tool in this era of the API.")
+    if request.method == "POST":
+        return _start(request, tool)
+    if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
+        return _composer(request, tool, Composer(tool, initial=_initial(request, tool)))
+    return _page(request, tool, Composer(tool, initial=_initial(request, tool)))
+
+
+@require_POST
+def before(request: HttpRequest, slug: str) -> HttpResponse:
+    """A word to whoever is about to ask the same again: what was made, and when. Never a block."""
+    tool = tools.offered().get(slug)
+    if tool is None:
+        raise Http404("There is no such tool in this era of the API.")
+    form = Composer(tool, request.POST)
+    same = None if not form.is_valid() or form.speech else submit.made_before(tool, form.body)
+    made = job_card.card(same, job_card.audience(request.user, same.created_by_id)) if same else None
+    return render(request, "studio/_before.html", {"made": made})
+
+
+@require_GET
+def board(request: HttpRequest) -> HttpResponse:
+    """What is in flight and what just finished: a page asks for it when its socket opens."""
+    return render(request, "studio/_board.html", _board(request))
+
+
+def _start(request: HttpRequest, tool: Tool) -> HttpResponse:
+    form = Composer(tool, request.POST)
+    if not form.is_valid():
+        return _again(request, tool, form, status=422)
+    execution, is_new = _written(form, request.user.pk)
+    if is_new:
+        _send(execution)
+    execution = Execution.objects.for_cards().get(pk=execution.pk)
+    if execution.status == statuses.FAILED and execution.remote_id is None:
+        # The key is a new one: what was refused may be tried again, changed or not.
+        said = refusal(execution.error or {})
+        return _again(request, tool, form.renewed(), status=422, refusal=said)
+    if not request.htmx:
+        return HttpResponseRedirect(reverse("tool", args=[tool.slug]), status=303)
+    started = job_card.card(execution, job_card.OWNER)
+    return _composer(request, tool, form.renewed(), started=started, started_before=not is_new)
+
+
+def _written(form: Composer, user_id: int) -> tuple[Execution, bool]:
+    """The job that is to be sent now, written; the first of the two where the form asks for a chain."""
+    if form.speech is not None:
+        first, _, is_new = chains.start_spoken(
+            tool=form.tool, body=form.body, speech=form.speech, user_id=user_id, key=form.idempotency_key
+        )
+        return first, is_new
+    return submit.start(tool=form.tool, body=form.body, user_id=user_id, key=form.idempotency_key, held=True)
+
+
+def _send(execution: Execution) -> None:
+    """Send it now. A process without a loop leaves that to the reconciler."""
+    sending = runtime.spawn(submit.send_claimed, execution.pk)
+    if sending is None:
+        leases.release(execution.pk)
+    else:
+        # What takes longer goes on by itself, and the page hears of it.
+        wait([sending], timeout=PATIENCE)
+
+
+def _initial(request: HttpRequest, tool: Tool) -> dict[str, Any]:
+    """`?from=<job>` fills the form with what a job was started with, `?file=<id>` with a file to work from."""
+    initial: dict[str, Any] = {}
+    with suppress(ValueError):
+        source = uuid.UUID(request.GET.get("from", ""))
+        execution = Execution.objects.filter(pk=source, tool=tool.slug).first()
+        initial = tool.values(execution.request_body) if execution else {}
+    remote_ids = [each for each in request.GET.getlist("file") if each and "\x00" not in each]
+    for file in File.objects.filter(remote_id__in=remote_ids):
+        field = tool.takes(file.type)
+        if field is not None:
+            initial.setdefault(field.name, []).append(file.remote_id)
+    return initial
+
+
+def _again(request: HttpRequest, tool: Tool, form: Composer, *, status: int, **extra: Any) -> HttpResponse:
+    """The form once more, with what was typed and what is wrong with it."""
+    if request.htmx:
+        return _composer(request, tool, form, status=status, **extra)
+    return _page(request, tool, form, status=status, **extra)
+
+
+def _composer(
+    request: HttpRequest, tool: Tool, form: Composer, status: int = 200, **extra: Any
+) -> HttpResponse:
+    context = {"tool": tool, "shelves": tools.shelves(), "composer": form, **extra}
+    return render(request, "studio/_composer.html", context, status=status)
+
+
+def _page(
+    request: HttpRequest, tool: Tool, form: Composer | None = None, status: int = 200, **extra: Any
+) -> HttpResponse:
+    request.live_topic = "studio"
+    context = {
+        "tool": tool,
+        "shelves": tools.shelves(),
+        "composer": form or Composer(tool),
+        "since": SinceYouLeft(request.user, last_visit.last(request.user.pk).looked_at),
+        **_board(request),
+        **extra,
+    }
+    return render(request, "studio/page.html", context, status=status)
+
+
+def _board(request: HttpRequest) -> dict[str, Any]:
+    # A batch is one line: its jobs do not crowd out what people started one by one.
+    single = Execution.objects.in_flight().filter(batch=None)
+    flight = list(single.for_cards().newest_first()[: FLIGHT_SHOWN + 1])
+    more = single.count() - FLIGHT_SHOWN if len(flight) > FLIGHT_SHOWN else 0
+    finished = Execution.objects.finished().for_cards()[:FINISHED_SHOWN]
+    return {
+        "flight": job_card.cards_for(request.user, flight[:FLIGHT_SHOWN]),
+        "flight_more": more,
+        "batches": batch_cards(request.user, batches.in_flight(BATCHES_SHOWN)),
+        "finished": job_card.cards_for(request.user, finished),
+    }

@@ -1,0 +1,190 @@
+"""Webhooks for admins: the account's endpoints, every delivery that came, and what was refused."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from dashboard.http.decorators import admins_only
+from dashboard.http.paths import RECEIVER_PATH
+from executions.audit import record as audit_log
+from executions.core.sync_bridge import wait_for
+from executions.models import Event, File, Rejection, WebhookDelivery
+from executions.models.event import ActKind, Source
+from executions.statuses import TERMINAL
+from executions.videogen import VideoGenError
+from executions.webhooks import deliveries, rejections
+from executions.webhooks import endpoints as webhook_endpoints
+
+SIZE = 50
+DAY = timedelta(days=1)
+# So many ends without a single webhook mean that webhooks do not reach us.
+MANY_ENDS = 5
+# Shorter than this no silence is a sign of anything.
+LONG = timedelta(minutes=15)
+
+
+class EndpointForm(forms.Form):
+    url = forms.URLField(label="Address", max_length=500, assume_scheme="https")
+    events = forms.MultipleChoiceField(
+        label="Events", choices=[(name, name) for name in webhook_endpoints.EVENTS], required=True
+    )
+    description = forms.CharField(label="Description", max_length=200, required=False)
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"]
+        if not url.startswith("https://") and not settings.USES_SANDBOX:
+            raise forms.ValidationError("VideoGen sends to https addresses only.")
+        return url
+
+
+@admins_only
+@require_http_methods(["GET", "POST"])
+def endpoints(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST":
+        form = EndpointForm(request.POST)
+        if form.is_valid() and _register(request, form):
+            return HttpResponseRedirect(reverse("webhooks"), status=303)
+        return _page(request, form, status=422)
+    initial = {
+        "url": _own_url(request),
+        "events": webhook_endpoints.EVENTS,
+        "description": webhook_endpoints.MARK,
+    }
+    return _page(request, EndpointForm(initial=initial))
+
+
+def _register(request: HttpRequest, form: EndpointForm) -> bool:
+    asked = form.cleaned_data
+    try:
+        wait_for(
+            webhook_endpoints.register,
+            asked["url"],
+            asked["events"],
+            asked["description"],
+            actor_id=request.user.pk,
+        )
+    except (VideoGenError, TimeoutError) as error:
+        form.add_error(None, f"VideoGen did not register it: {getattr(error, 'message', 'no answer came')}")
+        return False
+    messages.success(request, "The endpoint is registered, and its secret is used from now on.")
+    return True
+
+
+def _page(request: HttpRequest, form: EndpointForm, status: int = 200) -> HttpResponse:
+    note, found = "", []
+    try:
+        found = wait_for(webhook_endpoints.overview)
+    except (VideoGenError, TimeoutError) as error:
+        note = f"The endpoints could not be read: {getattr(error, 'message', 'no answer came')}"
+    rejections.flush()
+    refused = Rejection.objects.filter(hour__gte=timezone.now() - 7 * DAY).order_by("-hour", "reason")[:20]
+    context = {
+        "endpoints": found,
+        "note": note,
+        "form": form,
+        "health": _health(found, _own_url(request)),
+        "rejections": refused,
+        "receiver_url": _own_url(request),
+        "secrets_configured": len(settings.VIDEOGEN_WEBHOOK_SECRETS),
+    }
+    return render(request, "settings/webhooks.html", context, status=status)
+
+
+def _own_url(request: HttpRequest) -> str:
+    return f"{settings.PUBLIC_URL or request.build_absolute_uri('/').rstrip('/')}/{RECEIVER_PATH}"
+
+
+def _health(found: list[webhook_endpoints.Endpoint], own_url: str) -> dict[str, Any]:
+    """How the ends of the last day were heard of, and what is wrong with that, in words."""
+    now = timezone.now()
+    ends = Event.objects.filter(recorded_at__gte=now - DAY, to_status__in=TERMINAL)
+    by_webhook = ends.filter(source=Source.WEBHOOK).count()
+    by_poll = ends.filter(source=Source.POLL).count()
+    last = WebhookDelivery.objects.order_by("-id").first()
+    working = [each for each in found if each.there and each.ours]
+    problems = []
+    if not working and not settings.VIDEOGEN_WEBHOOK_SECRETS:
+        problems.append(
+            "No endpoint of ours is registered, so asking carries all updates, and they come later."
+        )
+    elif working and not any(each.url == own_url for each in working):
+        problems.append(f"Our endpoint points elsewhere, not to {own_url}.")
+    silent_since = max(last.received_at if last else now - DAY, now - DAY)
+    unheard = ends.filter(source=Source.POLL, recorded_at__gt=silent_since).count()
+    if unheard >= MANY_ENDS and now - silent_since >= LONG:
+        since = "in the last day" if not last or last.received_at < now - DAY else "since the last delivery"
+        problems.append(f"{unheard} jobs ended {since} and no webhook told of one: asking carries the load.")
+    return {"problems": problems, "by_webhook": by_webhook, "by_poll": by_poll, "last": last}
+
+
+@admins_only
+@require_POST
+def act(request: HttpRequest, remote_id: str, what: str) -> HttpResponse:
+    """Rotate an endpoint's secret, or delete the endpoint."""
+    try:
+        endpoint = next((e for e in wait_for(webhook_endpoints.overview) if e.remote_id == remote_id), None)
+        if endpoint is None:
+            messages.error(request, "There is no such endpoint any more.")
+        elif what == "rotate":
+            wait_for(webhook_endpoints.rotate, endpoint, actor_id=request.user.pk)
+            messages.success(
+                request, "There is a new secret. The old one still verifies what is under way, for a day."
+            )
+        else:
+            wait_for(webhook_endpoints.remove, remote_id, endpoint.url, actor_id=request.user.pk)
+            messages.success(request, "The endpoint is deleted.")
+    except (VideoGenError, TimeoutError) as error:
+        messages.error(request, f"VideoGen did not do it: {getattr(error, 'message', 'no answer came')}")
+    return HttpResponseRedirect(reverse("webhooks"), status=303)
+
+
+@admins_only
+@require_GET
+def delivery(request: HttpRequest, pk: int) -> HttpResponse:
+    kept = get_object_or_404(WebhookDelivery.objects.select_related("execution"), pk=pk)
+    body = bytes(kept.body)
+    try:
+        shown = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except ValueError:
+        shown = body.decode(errors="replace")
+    context = {
+        "delivery": kept,
+        "file": File.objects.filter(remote_id=kept.remote_file_id).first() if kept.remote_file_id else None,
+        "check": deliveries.check(kept),
+        "body": shown,
+        "headers": kept.headers.items(),
+    }
+    return render(request, "settings/delivery.html", context)
+
+
+@admins_only
+@require_POST
+def replay(request: HttpRequest) -> HttpResponse:
+    """Take in the chosen deliveries once more: exactly these, and each is reported."""
+    ids = [int(each) for each in request.POST.getlist("delivery") if each.isdecimal() and len(each) < 19][
+        :200
+    ]
+    kept = WebhookDelivery.objects.in_bulk(ids)
+    results = [(kept[pk], deliveries.replay(kept[pk])) for pk in dict.fromkeys(ids) if pk in kept]
+    if results:
+        told = {str(each.pk): words for each, words in results}
+        audit_log.record(ActKind.REPLAYED, actor_id=request.user.pk, deliveries=told)
+    if not results:
+        messages.warning(request, "No delivery was chosen.")
+    elif len(results) == 1:
+        messages.info(request, results[0][1])
+    else:
+        return render(request, "settings/replayed.html", {"results": results})
+    to = reverse("delivery", args=[results[0][0].pk]) if results else reverse("deliveries")
+    return HttpResponseRedirect(to, status=303)

@@ -1,0 +1,132 @@
+"""Where VideoGen's webhooks arrive: verified over the raw bytes, stored and applied, then acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError, DataError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from dashboard.http.metrics import DELIVERIES
+from executions.core import runtime
+from executions.videogen import BadSignature, MalformedEvent, Reason, VerifiedDelivery, parse_event, verify
+from executions.webhooks import ingest, rejections, signing_secrets
+from executions.webhooks.write_batcher import intake
+
+logger = logging.getLogger(__name__)
+
+LARGEST = 1024 * 1024  # bytes of a body
+SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+# Seconds. VideoGen takes no answer for a failure after 15 (CONTRACT section 6), and a database that is locked may
+# keep a writer waiting for longer than that: better to say so while somebody listens.
+LONGEST = 12.0
+
+
+@login_not_required
+@csrf_exempt
+async def receive(request: HttpRequest) -> HttpResponse:
+    """A write that is under way when the time is over may still be done: the next attempt is a repeat then."""
+    try:
+        async with asyncio.timeout(LONGEST):
+            return await _take(request)
+    except TimeoutError:
+        logger.warning("A delivery was not stored within %.0f seconds; VideoGen sends it again", LONGEST)
+        return _unavailable()
+
+
+async def _take(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _refused(request, 405, "Webhooks are sent by POST.", Allow="POST")
+    if _declared_length(request) > LARGEST:
+        return _refused(request, 413, "The body is larger than 1 MiB.")
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        return _refused(request, 413, "The body is larger than 1 MiB.")
+    if len(body) > LARGEST:
+        return _refused(request, 413, "The body is larger than 1 MiB.")
+    headers = {name: request.headers[name] for name in SIGNED_HEADERS if name in request.headers}
+    try:
+        verified = await _verified(headers, body)
+    except BadSignature as error:
+        logger.info("A delivery was not signed for us: %s", error)
+        return _refused(request, 401, "The signature does not fit.")
+    except DatabaseError:
+        return _unavailable()
+    if (
+        request.headers.get("content-encoding", "identity") != "identity"
+        or request.content_type != "application/json"
+    ):
+        return _refused(request, 400, "The body must be plain application/json.")
+    try:
+        event = parse_event(body)
+    except MalformedEvent as error:
+        return _refused(request, 400, str(error))
+    delivery = (verified.webhook_id, event, headers, body)
+    try:
+        outcome = await intake().take(*delivery)
+    except DataError as error:
+        logger.warning("A delivery holds what the database cannot store: %s", error)
+        return _refused(request, 400, "The body holds what cannot be stored.")
+    except DatabaseError:
+        logger.exception("A delivery could not be stored; VideoGen sends it again")
+        return _unavailable()
+    except Exception:
+        # A fault of ours, and perhaps of every attempt: it must not be lost when VideoGen gives up.
+        logger.exception("A delivery could not be applied; it is kept as failed, and VideoGen sends it again")
+        with suppress(DatabaseError):
+            await runtime.in_db(ingest.keep_failed, *delivery)
+        return _unavailable()
+    DELIVERIES.labels(outcome).inc()
+    return JsonResponse({"outcome": outcome})
+
+
+async def _verified(headers: dict[str, str], body: bytes) -> VerifiedDelivery:
+    """Raises BadSignature, and what the database raises."""
+    try:
+        return verify(headers, body, await _known_secrets())
+    except BadSignature as error:
+        if error.reason not in (Reason.NO_MATCH, Reason.NO_SECRET) or not signing_secrets.forget_if_old():
+            raise
+    # Another process may have made an endpoint since we looked.
+    return verify(headers, body, await _known_secrets())
+
+
+async def _known_secrets() -> list[str]:
+    known = signing_secrets.remembered()
+    return await runtime.in_reader(signing_secrets.all_secrets) if known is None else known
+
+
+def _declared_length(request: HttpRequest) -> int:
+    declared = request.headers.get("content-length", "")
+    return int(declared) if declared.isdecimal() and declared.isascii() else 0
+
+
+_writing: set[asyncio.Task[None]] = set()
+REASONS = {400: "unreadable", 401: "signature", 405: "method", 413: "too large"}
+
+
+def _refused(request: HttpRequest, status: int, message: str, **headers: str) -> HttpResponse:
+    """Counted, not stored: a flood must not fill the disk."""
+    body = request.body if status in (400, 401) else b""
+    address = request.META.get("REMOTE_ADDR") or ""
+    if rejections.is_due():
+        writing = asyncio.create_task(runtime.in_db(rejections.flush))
+        _writing.add(writing)
+        writing.add_done_callback(_writing.discard)
+    rejections.count(REASONS[status], address=address, length=_declared_length(request), body=body)
+    return _answer(status, message, **headers)
+
+
+def _unavailable() -> HttpResponse:
+    return _answer(503, "The delivery could not be stored. Send it again.", **{"Retry-After": "5"})
+
+
+def _answer(status: int, message: str, **headers: str) -> HttpResponse:
+    DELIVERIES.labels(f"refused {status}").inc()
+    return JsonResponse({"message": message}, status=status, headers=headers)

@@ -1,0 +1,73 @@
+"""The daily closing of accounts, for admins: what agrees, and every difference with what to do about it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from dashboard.http.decorators import admins_only
+from executions import tools
+from executions.core.sync_bridge import wait_for
+from executions.models import DayClosing
+from executions.sync import daily_reconciliation as closing_day
+
+SHOWN = 60
+
+
+@admins_only
+@require_http_methods(["GET", "POST"])
+def closings(request: HttpRequest) -> HttpResponse:
+    """The last days; POST closes the day that it names, anew if it was closed before."""
+    if request.method == "POST":
+        return _close(request)
+    query = request.GET.get("before", "")
+    found = DayClosing.objects.select_related("closed_by")
+    before = _day(query)
+    if before is not None:
+        found = found.filter(day__lt=before)
+    rows = list(found[: SHOWN + 1])
+    context = {
+        "rows": [(row, closing_day.told(row)) for row in rows[:SHOWN]],
+        "older": rows[SHOWN - 1].day.isoformat() if len(rows) > SHOWN else "",
+        "yesterday": (datetime.now(UTC).date() - timedelta(days=1)).isoformat(),
+    }
+    return render(request, "settings/closings.html", context)
+
+
+def _close(request: HttpRequest) -> HttpResponse:
+    day = _day(request.POST.get("day", ""))
+    if day is None:
+        messages.error(request, "Choose a day.")
+        return HttpResponseRedirect(reverse("closings"), status=303)
+    try:
+        row = wait_for(lambda: closing_day.close(day, actor_id=request.user.pk))
+    except closing_day.CannotClose as error:
+        messages.error(request, str(error))
+    except TimeoutError:
+        messages.error(request, "It takes longer than this page can wait. Look again in a minute.")
+    else:
+        return HttpResponseRedirect(reverse("closing", args=[row.pk]), status=303)
+    return HttpResponseRedirect(reverse("closings"), status=303)
+
+
+@admins_only
+@require_GET
+def closing(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(DayClosing.objects.select_related("closed_by"), pk=pk)
+    differences = [
+        (each, tools.find(each.tool).label if each.tool else "") for each in closing_day.differences_of(row)
+    ]
+    context = {"row": row, "differences": differences}
+    return render(request, "settings/closing.html", context)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,41 @@
+"""Reads copies again and compares them with what they were when they were made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from executions.copies import storage as copy_storage
+from executions.models import File
+
+AT_ONCE = 200
+
+
+def verify() -> Iterator[tuple[File, str]]:
+    """Each file that has a copy, the oldest first, and what is wrong with it; empty where it is whole."""
+    last = None
+    while True:
+        rows = File.objects.filter(kept_at__isnull=False).order_by("id")
+        some = list((rows.filter(pk__gt=last) if last else rows)[:AT_ONCE])
+        for file in some:
+            yield file, _problem(file)
+        if len(some) < AT_ONCE:
+            return
+        last = some[-1].pk
+
+
+def _problem(file: File) -> str:
+    digest, size = hashlib.sha256(), 0
+    try:
+        with copy_storage.storage().open(file.kept_path) as copy:
+            while piece := copy.read(copy_storage.PIECE):
+                digest.update(piece)
+                size += len(piece)
+    except FileNotFoundError:
+        return "it is not there"
+    except Exception as error:
+        # A folder or a bucket: each has errors of its own.
+        return f"it cannot be read ({type(error).__name__})"
+    if size != file.kept_bytes:
+        return f"it has {size} bytes, not {file.kept_bytes}"
+    return "" if digest.hexdigest() == file.kept_sha256 else "its bytes have changed"

@@ -1,0 +1,162 @@
+"""Makes the copies that are wanted, in the background, a few at a time, until stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from django.db import DatabaseError
+from django.utils import timezone
+
+from executions.copies import download as copy_download
+from executions.copies import requests as copy_requests
+from executions.copies import storage as copy_storage
+from executions.core import runtime
+from executions.files import signed_urls
+from executions.files.media_types import VIDEO
+from executions.models import Keeping
+from executions.team import settings as team_settings
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 2
+LONGEST_REST = 5.0  # seconds
+# Seconds between two notes of how far a copy is; each also renews the claim.
+NOTE_EVERY = 1.0
+
+
+class Copyist:
+    """Any number of processes may have one: a claim decides who makes which copy."""
+
+    def __init__(self) -> None:
+        self._woken = asyncio.Event()
+        self._at_work: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Look again now. From the loop only."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled. A copy that is cut goes on when its claim ends."""
+        swept = False
+        try:
+            while True:
+                self._woken.clear()
+                try:
+                    if not swept:
+                        await runtime.in_reader(copy_requests.sweep_parts)
+                        swept = True
+                    await self._take_up()
+                except DatabaseError as error:
+                    logger.warning("The database did not answer, trying again: %s", error)
+                except Exception:
+                    logger.exception("Making copies of files stumbled, and goes on")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LONGEST_REST):
+                        await self._woken.wait()
+        finally:
+            for task in self._at_work:
+                task.cancel()
+            await asyncio.gather(*self._at_work, return_exceptions=True)
+
+    async def _take_up(self) -> None:
+        room = AT_ONCE - len(self._at_work)
+        if room <= 0:
+            return
+        if await runtime.in_reader(team_settings.chosen, team_settings.KEEP_ALL):
+            await runtime.in_db(copy_requests.ask_for_more)
+        for mine in await runtime.in_db(copy_requests.claim_due, room):
+            task = asyncio.get_running_loop().create_task(make(mine))
+            self._at_work.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._at_work.discard(task)
+        self.wake()
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("Making a copy failed; it is tried again", exc_info=task.exception())
+
+
+async def make(mine: Keeping) -> None:
+    """Make one copy that was claimed, and write down what came of it."""
+    over = asyncio.Event()
+    working = asyncio.create_task(_made(mine))
+    noting = asyncio.create_task(_note(mine, working, over))
+    copied: copy_requests.Copied | None = None
+    problem, how = "", dict[str, bool]()
+    try:
+        copied = await working
+    except signed_urls.Gone as gone:
+        await asyncio.to_thread(copy_storage.drop_part, mine.file)
+        mine.received = 0
+        problem, how = f"{gone} There is nothing to copy.", {"hopeless": True}
+    except (signed_urls.NotReady, copy_download.Interrupted, copy_storage.StoreFailed) as error:
+        problem = str(error)
+    except (copy_storage.NoRoom, OSError) as error:
+        full = isinstance(error, copy_storage.NoRoom) or copy_storage.no_room(error)
+        problem, how = (
+            (copy_storage.FULL, {"patient": True}) if full else (f"It could not be written: {error}.", {})
+        )
+        if full:
+            # What lies here takes room that others need, and is not worth it.
+            await asyncio.to_thread(copy_storage.drop_part, mine.file)
+            mine.received, mine.validator = 0, ""
+    finally:
+        working.cancel()
+        over.set()
+        # A note that is being written is waited for: it changes whose claim it is.
+        await asyncio.gather(working, noting, return_exceptions=True)
+    if copied is not None:
+        await runtime.in_db(copy_requests.done, mine, copied)
+    else:
+        logger.warning("A copy of file %s was not made: %s", mine.file_id, problem)
+        await runtime.in_db(copy_requests.failed, mine, problem, **how)
+
+
+async def _made(mine: Keeping) -> copy_requests.Copied:
+    whole = await copy_download.fetch(mine)
+    name = copy_storage.name_of(mine.file, whole.mime)
+    kept = await asyncio.to_thread(copy_storage.take_in, whole.part, name, whole.mime)
+    thumbnail = "" if whole.mime.startswith("image/") else await _thumbnail(mine)
+    return copy_requests.Copied(kept, whole.sha256, whole.size, whole.mime, thumbnail)
+
+
+async def _thumbnail(mine: Keeping) -> str:
+    """A picture of what is no picture, kept beside it. It is nice to have, and no reason to fail."""
+    if mine.file.type != VIDEO:
+        return ""
+    try:
+        picture, mime = await copy_download.thumbnail(mine.file)
+        name = copy_storage.name_of(mine.file, mime, "-thumbnail")
+        return await asyncio.to_thread(copy_storage.put, name, picture)
+    except (
+        signed_urls.Gone,
+        signed_urls.NotReady,
+        copy_download.Interrupted,
+        copy_storage.NoRoom,
+        copy_storage.StoreFailed,
+    ) as error:
+        logger.info("The picture of file %s was not kept: %s", mine.file_id, error)
+        return ""
+
+
+async def _note(mine: Keeping, working: asyncio.Task[copy_requests.Copied], over: asyncio.Event) -> None:
+    """Renew the claim while the work goes on, and stop the work where somebody else has it."""
+    noted, last = 0, timezone.now()
+    while not over.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NOTE_EVERY):
+                await over.wait()
+                return
+        if mine.received == noted and timezone.now() - last < copy_requests.CLAIM / 4:
+            continue
+        try:
+            held = await runtime.in_db(copy_requests.renew, mine)
+        except DatabaseError as error:
+            logger.warning("How far a copy is could not be noted: %s", error)
+            continue
+        if not held:
+            working.cancel()
+            return
+        noted, last = mine.received, timezone.now()

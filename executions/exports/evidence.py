@@ -1,0 +1,234 @@
+"""The evidence of a job as one ZIP: what was asked, what came of it, every event, and the proof from the chain.
+
+It is for whoever has to show, to somebody who does not trust us, what was made, when, and on whose wish. Like a
+batch's archive it is sent while it is made. Each event comes with the very text that was hashed, so that the
+hashes can be computed with any tool.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+import zipfile
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.utils import timezone
+
+from executions import tools
+from executions.audit import hash_chain, sealing, verification
+from executions.audit import record as audit_log
+from executions.core import runtime
+from executions.exports.zip_archive import TIMEOUT, Broken, Pipe, entry_info, safe_name, source_of
+from executions.models import Event, Execution, File
+from executions.models.event import ActKind
+
+README = """This archive shows what one job made, and how.
+
+manifest.json   every other file with its size and its SHA-256, and what could not be had
+job.json        the job: who started it, when, where it stands
+request.json    what was asked for
+answers.json    what VideoGen answered to the start, and what it told last
+deliveries/     each webhook of VideoGen's: the signed headers, and the body byte for byte
+media/          what was made
+events.jsonl    every event of the job, one a line, in the order in which they were written down
+chain.json      where the chain of all events ended when this was made
+
+How to check it. The `text` of an event is what it says; it begins with its position in the chain and the hash of
+the event before it. The SHA-256 of that text (UTF-8) is its `hash`. `{command}` walks the whole
+chain on the server where this was made; the head in chain.json has to be on it, and an anchor that was kept
+elsewhere since proves that nothing was changed. An event that has no `text` was not tied to the chain yet when
+this was made: manifest.json says so.
+"""
+# How long somebody else who writes the chain is waited for.
+PATIENCE = 5.0  # seconds
+
+
+@dataclass
+class Evidence:
+    """What is in the database of it, and the files that are to be fetched."""
+
+    execution_id: uuid.UUID
+    texts: dict[str, bytes]
+    files: list[tuple[File, str]]
+    missing: list[str] = field(default_factory=list)
+
+
+def collect(execution_id: uuid.UUID) -> Evidence:
+    """Read everything that is kept of the job, after its events were sealed. Raises Execution.DoesNotExist."""
+    job = Execution.objects.select_related("created_by", "cancel_requested_by", "batch").get(pk=execution_id)
+    results = job.results.select_related("file").order_by("position")
+    files = [
+        (result.file, f"media/{result.position + 1:02}{safe_name(result.file.display_name)}")
+        for result in results
+    ]
+    sealing.seal_these(Event.objects.about("", str(job.pk)), PATIENCE)
+    events = list(_events(job))
+    # Read behind the events: none of them lies beyond it.
+    head = hash_chain.head()
+    last = verification.last()
+    texts = {
+        "README.txt": README.format(command="manage.py verify_audit").encode(),
+        "job.json": _json(_job(job)),
+        "request.json": _json(
+            {
+                "tool": job.tool,
+                "era": settings.VIDEOGEN_API_ERA,
+                "request": tools.find(job.tool).request(job.request_body, settings.VIDEOGEN_API_ERA),
+            }
+        ),
+        "answers.json": _json({"to_the_start": job.start_answer, "last_told": job.last_answer}),
+        **dict(_deliveries(job)),
+        "events.jsonl": b"".join(_line(event) for event in events),
+        "chain.json": _json(
+            {
+                "format": hash_chain.FORMAT,
+                "head": {"position": head.position, "hash": head.hash},
+                "read_at": timezone.now(),
+                "last_verified": {"at": last.at, "position": last.position, "problem": last.problem} if last else None,
+            }
+        ),
+    }  # fmt: skip
+    return Evidence(job.pk, texts, files, list(_unproven(events)))
+
+
+def _job(job: Execution) -> dict[str, Any]:
+    batch = {"id": job.batch_id, "name": job.batch.name} if job.batch else None
+    return {
+        "id": job.pk,
+        "id_at_videogen": job.remote_id,
+        "tool": job.tool,
+        "origin": job.origin,
+        "prompt": job.prompt,
+        "started_by": job.created_by.get_username() if job.created_by else None,
+        "batch": batch,
+        "status": job.status,
+        "error": job.error,
+        "created_at": job.created_at,
+        "sent_at": job.sent_at,
+        "accepted_at": job.accepted_at,
+        "running_at": job.running_at,
+        "ended_at": job.ended_at,
+        "cancel_requested_at": job.cancel_requested_at,
+        "cancel_requested_by": job.cancel_requested_by.get_username() if job.cancel_requested_by else None,
+    }
+
+
+def _deliveries(job: Execution) -> Iterator[tuple[str, bytes]]:
+    for each in job.deliveries.order_by("id"):
+        told = {
+            "id": each.pk,
+            "event": each.event,
+            "outcome": each.outcome,
+            "repeats": each.repeats,
+            "occurred_at": each.occurred_at,
+            "received_at": each.received_at,
+            "headers": each.headers,
+            "body_removed_at": each.pruned_at,
+        }
+        yield f"deliveries/{each.pk}.json", _json(told)
+        if each.pruned_at is None:
+            yield f"deliveries/{each.pk}.body", bytes(each.body)
+
+
+def _events(job: Execution) -> Iterator[dict[str, Any]]:
+    rows = Event.objects.about("", str(job.pk)).order_by("id")
+    people = dict(rows.filter(actor__isnull=False).values_list("actor_id", "actor__username"))
+    for position, previous, its_hash, *said in rows.values_list(
+        "position", "previous_hash", "hash", *hash_chain.COLUMNS
+    ):
+        event = dict(zip(hash_chain.COLUMNS, said, strict=True))
+        told = {**event, "actor": people.get(event["actor_id"]), "position": position}
+        told |= {"previous_hash": previous, "hash": its_hash}
+        if position is not None:
+            told["text"] = hash_chain.text(position, previous, said)
+        yield told
+
+
+def _unproven(events: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What is to be said of events that came just now, or while somebody else kept the chain for long."""
+    count = sum(event["position"] is None for event in events)
+    if count:
+        yield (
+            f"events.jsonl: {count} of {len(events)} events {'was' if count == 1 else 'were'} not tied to the chain yet, "
+            "and stand there without a text and a hash. Take the evidence again in some minutes."
+        )
+
+
+def take(execution_id: uuid.UUID, actor_id: int) -> Evidence:
+    """Collect it, and write down who took it."""
+    job = Execution.objects.get(pk=execution_id)
+    audit_log.record(ActKind.EVIDENCE_TAKEN, actor_id=actor_id, subject=job, name=job.prompt or job.tool)
+    return collect(execution_id)
+
+
+async def stream(evidence: Evidence) -> AsyncGenerator[bytes]:
+    """The archive, piece by piece; what cannot be had is named in its manifest."""
+    pipe = Pipe()
+    entries: list[dict[str, Any]] = []
+    async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True, max_redirects=3) as client:
+        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+            for name, content in evidence.texts.items():
+                archive.writestr(entry_info(name), content)
+                digest = hashlib.sha256(content).hexdigest()
+                entries.append({"name": name, "bytes": len(content), "sha256": digest})
+                yield pipe.take()
+            for file, stem in evidence.files:
+                try:
+                    async with aclosing(_media(archive, pipe, client, file, stem, entries)) as pieces:
+                        async for piece in pieces:
+                            yield piece
+                except Broken as error:
+                    evidence.missing.append(f"{stem}: {error}")
+                if pipe.parts:
+                    yield pipe.take()
+            manifest = {
+                "job": evidence.execution_id,
+                "made_at": timezone.now(),
+                "files": entries,
+                "missing": evidence.missing,
+            }
+            archive.writestr(entry_info("manifest.json"), _json(manifest))
+    yield pipe.take()
+
+
+async def _media(
+    archive: zipfile.ZipFile,
+    pipe: Pipe,
+    client: httpx.AsyncClient,
+    file: File,
+    stem: str,
+    entries: list[dict[str, Any]],
+) -> AsyncGenerator[bytes]:
+    """One file's entry, hashed on its way. Raises Broken."""
+    source = await source_of(client, await runtime.in_reader(File.objects.get, pk=file.pk))
+    digest, size = hashlib.sha256(), 0
+    async with aclosing(source):
+        name = stem + source.ending
+        with archive.open(entry_info(name), "w", force_zip64=True) as entry:
+            async with aclosing(source.pieces()) as pieces:
+                async for piece in pieces:
+                    digest.update(piece)
+                    size += len(piece)
+                    entry.write(piece)
+                    yield pipe.take()
+    told = {"name": name, "bytes": size, "sha256": digest.hexdigest(), "id_at_videogen": file.remote_id}
+    entries.append(told)
+
+
+def _line(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, default=_plain).encode("utf-8", "replace") + b"\n"
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain).encode("utf-8", "replace") + b"\n"
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,132 @@
+"""What a person may do with jobs that wait to be sent: pause, resume, move to the front, edit.
+
+Each act on a job is an observation, decided here and written by the lifecycle through its conditional UPDATE: against
+a worker that is about to send the job, one of the two wins, and the other is told.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+
+from executions.lifecycle import create as submit
+from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import observations as seen
+from executions.lifecycle.machine import Change, decide
+from executions.models import Batch, Execution, Input
+from executions.models.event import Kind
+from executions.tools import Tool
+
+# Jobs that are changed in one transaction: others get to write in between.
+CHUNK = 25
+
+
+# --- one job ----------------------------------------------------------------------------------------------
+
+
+@decide.register
+def _(observation: seen.PauseWished, execution: Execution) -> Change | None:
+    if not execution.is_to_send or execution.paused_at is not None:
+        return None
+    return Change({"paused_at": observation.at}, Kind.PAUSED)
+
+
+@decide.register
+def _(observation: seen.ResumeWished, execution: Execution) -> Change | None:
+    if not execution.is_to_send or execution.paused_at is None:
+        return None
+    return Change({"paused_at": None}, Kind.RESUMED)
+
+
+@decide.register
+def _(observation: seen.FrontWished, execution: Execution) -> Change | None:
+    if not execution.is_to_send:
+        return None
+    return Change({"hastened_at": observation.at}, Kind.HASTENED)
+
+
+@decide.register
+def _(observation: seen.Edited, execution: Execution) -> Change | None:
+    if (
+        not execution.is_to_send
+        or execution.after_id is not None
+        or execution.request_body != observation.before
+    ):
+        return None
+    if observation.body == observation.before:
+        return None
+    columns = {
+        "request_body": observation.body,
+        "prompt": observation.title,
+        "fingerprint": observation.fingerprint,
+    }
+    detail = {"before": observation.before, "after": observation.body}
+    return Change(columns, Kind.EDITED, detail, then=partial(_keep_inputs, inputs=observation.inputs))
+
+
+def _keep_inputs(execution: Execution, inputs: Sequence[Input]) -> None:
+    execution.inputs.all().delete()
+    for each in inputs:
+        each.execution = execution
+    Input.objects.bulk_create(inputs)
+
+
+def pause(execution: Execution, *, user_id: int) -> bool:
+    """Do not send it until it is resumed. False when it was sent, or paused, meanwhile."""
+    return lifecycle.apply(execution.pk, seen.PauseWished(actor_id=user_id))
+
+
+def resume(execution: Execution, *, user_id: int) -> bool:
+    return lifecycle.apply(execution.pk, seen.ResumeWished(actor_id=user_id))
+
+
+def to_the_front(execution: Execution, *, user_id: int) -> bool:
+    """Send it before everything else that waits. False when it was sent meanwhile."""
+    return lifecycle.apply(execution.pk, seen.FrontWished(actor_id=user_id))
+
+
+def edit(
+    execution: Execution, tool: Tool, body: dict[str, Any], *, before: dict[str, Any], user_id: int
+) -> bool:
+    """Ask for something else, while nothing was sent. `before` is the body that the person saw.
+
+    False when it was sent, ended or changed meanwhile, or when `body` is the same as before.
+    """
+    inputs = submit.inputs(tool, body)
+    edited = seen.Edited(
+        actor_id=user_id,
+        before=before,
+        body=body,
+        title=tool.title(body, {file.remote_id: file.display_name for _, _, file in inputs}),
+        fingerprint=submit.fingerprint(tool, body),
+        inputs=tuple(Input(file=file, field=field, position=place) for field, place, file in inputs),
+    )
+    return lifecycle.apply(execution.pk, edited)
+
+
+# --- a batch ----------------------------------------------------------------------------------------------
+
+
+def pause_batch(batch: Batch, *, user_id: int) -> int:
+    """Pause all of it that waits; how many jobs that were."""
+    ids = batch.executions.to_send().filter(ended_at=None, paused_at=None)
+    return _each(ids.values_list("pk", flat=True), seen.PauseWished(actor_id=user_id))
+
+
+def resume_batch(batch: Batch, *, user_id: int) -> int:
+    ids = batch.executions.to_send().filter(ended_at=None, paused_at__isnull=False)
+    return _each(ids.values_list("pk", flat=True), seen.ResumeWished(actor_id=user_id))
+
+
+def _each(found: Any, observation: seen.Observation) -> int:
+    # The last come first: while they are gone through, the first are sent.
+    ids: list[uuid.UUID] = list(found.order_by("-id"))
+    changed = 0
+    for first in range(0, len(ids), CHUNK):
+        with transaction.atomic():
+            changed += sum(lifecycle.apply(pk, observation) for pk in ids[first : first + CHUNK])
+    return changed

@@ -1,0 +1,36 @@
+"""The closing of a day: what we have of it, compared with what the account's list has."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class DayClosing(models.Model):
+    """A row is claimed by writing `began_at`; its figures count once `closed_at` is set. Days are UTC days."""
+
+    day = models.DateField(unique=True)
+    began_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    here = models.PositiveIntegerField(
+        default=0, help_text="Jobs that VideoGen took that day, as we have it."
+    )
+    there = models.PositiveIntegerField(null=True, help_text="Those in the account's list; null: not known.")
+    problem = models.CharField(max_length=500, blank=True, help_text="Why the list could not be compared.")
+    differences = models.JSONField(
+        default=list, help_text="executions.sync.daily_reconciliation.Difference, as dictionaries."
+    )
+
+    class Meta:
+        ordering = ["-day"]
+
+    def __str__(self) -> str:
+        return f"{self.day:%-d %B %Y}"
+
+    @property
+    def agrees(self) -> bool:
+        return self.closed_at is not None and self.there is not None and not self.differences

@@ -1,0 +1,195 @@
+"""Who belongs to the team, and as what: inviting, joining, roles, shutting out and letting in.
+
+Each act writes one event, in the transaction of the change. An admin is whoever is staff; Django's superuser
+goes with it. At least one admin who may sign in remains, whoever acts at the same moment.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.models import Session
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from executions.audit import record as audit_log
+from executions.models import Invitation, Presence
+from executions.models.event import ActKind
+
+MEMBER, ADMIN = "member", "admin"
+# How long an invitation may be good for, in days.
+DAYS = (1, 7, 30)
+
+
+class Refused(Exception):
+    """It cannot be done; the message says why."""
+
+
+def role(person: Any) -> str:
+    return ADMIN if person.is_staff else MEMBER
+
+
+# --- those who are here -----------------------------------------------------------------------------------
+
+
+def change_role(person_id: int, new: str, *, actor_id: int) -> bool:
+    """False when it was so before. Raises Refused for the last admin."""
+    with _held(person_id) as (person, admins):
+        before = role(person)
+        if before == new:
+            return False
+        if before == ADMIN and admins == {person.pk}:
+            raise Refused(f"{person.get_username()} is the last admin: make somebody else one first.")
+        if before == ADMIN:
+            _withdraw_theirs(person.pk, actor_id)
+        person.is_staff = person.is_superuser = new == ADMIN
+        person.save(update_fields=["is_staff", "is_superuser"])
+        _record(ActKind.ROLE_CHANGED, person, actor_id, before=before, after=new)
+    return True
+
+
+def shut_out(person_id: int, *, actor_id: int) -> bool:
+    """Nothing of theirs works from now on; what they made stays. False when it was so before. Raises Refused."""
+    with _held(person_id) as (person, admins):
+        if not person.is_active:
+            return False
+        if person.pk == actor_id:
+            raise Refused("Nobody shuts themselves out: ask another admin.")
+        if admins == {person.pk}:
+            raise Refused(f"{person.get_username()} is the last admin: make somebody else one first.")
+        _withdraw_theirs(person.pk, actor_id)
+        person.is_active = False
+        person.save(update_fields=["is_active"])
+        ended = _end_sessions(person.pk)
+        _record(ActKind.SHUT_OUT, person, actor_id, sessions_ended=ended)
+    return True
+
+
+def let_in(person_id: int, *, actor_id: int) -> bool:
+    """They may sign in again, as what they were. False when they could."""
+    with _held(person_id) as (person, _):
+        if person.is_active:
+            return False
+        person.is_active = True
+        person.save(update_fields=["is_active"])
+        _record(ActKind.LET_IN, person, actor_id, role=role(person))
+    return True
+
+
+@contextmanager
+def _held(person_id: int) -> Iterator[tuple[Any, set[int]]]:
+    """The person, and the ids of all admins who may sign in, none of whom changes meanwhile. Raises DoesNotExist."""
+    people = get_user_model().objects
+    with transaction.atomic():
+        # Always in the same order: two admins who act on each other do not wait for each other without end.
+        admins = people.select_for_update().filter(is_staff=True, is_active=True).order_by("pk")
+        ids = {admin.pk for admin in admins}
+        yield people.select_for_update().get(pk=person_id), ids
+
+
+def _end_sessions(person_id: int) -> int:
+    """An old cookie must not work again when the person is let in. A session does not tell whose it is by a column."""
+    ours = [
+        session.pk
+        for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator()
+        if session.get_decoded().get("_auth_user_id") == str(person_id)
+    ]
+    Session.objects.filter(pk__in=ours).delete()
+    return len(ours)
+
+
+def seen(person_id: int) -> None:
+    """They are here now."""
+    Presence.objects.update_or_create(person_id=person_id, defaults={"at": timezone.now()})
+
+
+def _record(kind: ActKind, person: Any, actor_id: int | None, **detail: Any) -> None:
+    audit_log.record(kind, actor_id=actor_id, subject=person, name=person.get_username(), **detail)
+
+
+# --- those who are to come --------------------------------------------------------------------------------
+
+
+def invite(note: str, new: str, days: int, *, actor_id: int) -> tuple[Invitation, str]:
+    """An invitation, and the secret of its link, which nobody can be told a second time."""
+    token = secrets.token_urlsafe(32)
+    now = timezone.now()
+    with transaction.atomic():
+        invitation = Invitation.objects.create(
+            token_hash=Invitation.hashed(token),
+            note=note,
+            is_admin=new == ADMIN,
+            created_by_id=actor_id,
+            created_at=now,
+            expires_at=now + timedelta(days=days),
+        )
+        audit_log.record(
+            ActKind.INVITED, actor_id=actor_id, subject=invitation, name=note, role=new, until=invitation.expires_at.isoformat()
+        )  # fmt: skip
+    return invitation, token
+
+
+def withdraw(invitation_id: int, *, actor_id: int) -> bool:
+    """Its link no longer works. False when it did not."""
+    with transaction.atomic():
+        return _withdraw(Invitation.objects.open(timezone.now()).filter(pk=invitation_id), actor_id)
+
+
+def _withdraw_theirs(person_id: int, actor_id: int) -> None:
+    """Nobody comes back, or keeps a way in for others, by a link that was made before."""
+    theirs = Invitation.objects.open(timezone.now()).filter(created_by_id=person_id)
+    for pk in list(theirs.values_list("pk", flat=True)):
+        _withdraw(theirs.filter(pk=pk), actor_id)
+
+
+def _withdraw(one: QuerySet[Invitation], actor_id: int) -> bool:
+    """One at most. Part of an outer transaction."""
+    invitation = one.first()
+    if invitation is None or not _unused(invitation).update(withdrawn_at=timezone.now()):
+        return False
+    audit_log.record(
+        ActKind.INVITATION_WITHDRAWN, actor_id=actor_id, subject=invitation, name=invitation.note
+    )
+    return True
+
+
+def _unused(invitation: Invitation) -> QuerySet[Invitation]:
+    """It, unless somebody was faster. By columns of its own row alone: PostgreSQL looks at these once more after it has
+    waited for another's update, and at those of a join not."""
+    return Invitation.objects.filter(pk=invitation.pk, used_at=None, withdrawn_at=None)
+
+
+def invitation_of(token: str) -> Invitation | None:
+    """The invitation that this secret opens, if it still does."""
+    return Invitation.objects.open(timezone.now()).filter(token_hash=Invitation.hashed(token)).first()
+
+
+def join(token: str, username: str, password: str) -> Any:
+    """A new person by an invitation, which works once. The password was validated. Raises Refused."""
+    hashed = make_password(password)  # takes its time, so not while others wait for the database
+    now = timezone.now()
+    gone = "This invitation has been used, withdrawn, or is too old. Ask for a new one."
+    try:
+        with transaction.atomic():
+            invitation = invitation_of(token)
+            if invitation is None or not _unused(invitation).update(used_at=now):
+                raise Refused(gone)
+            person = get_user_model().objects.create(
+                username=username,
+                password=hashed,
+                is_staff=invitation.is_admin,
+                is_superuser=invitation.is_admin,
+            )
+            Invitation.objects.filter(pk=invitation.pk).update(used_by=person)
+            told = {"role": role(person), "invitation": invitation.pk, "invited_by": invitation.created_by_id}
+            _record(ActKind.JOINED, person, person.pk, **told)
+    except IntegrityError:
+        raise Refused("Somebody here has this name already.") from None
+    return person

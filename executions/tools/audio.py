@@ -1,0 +1,112 @@
+"""Tools that make sounds: speech, effects and music."""
+
+from __future__ import annotations
+
+from executions.tools.common_fields import SPOKEN
+from executions.tools.fields import Number, Replacements, Switch, Text, Voice
+from executions.tools.tool import AUDIO, Tool
+
+TEXT_TO_SPEECH = Tool(
+    slug="text-to-speech",
+    tool_type="TEXT_TO_SPEECH",
+    label="Speech",
+    noun="speech",
+    icon="mic",
+    media=AUDIO,
+    subject="ttsText",
+    fields=(
+        Text(
+            name="ttsText",
+            label="Words to speak",
+            required=True,
+            placeholder="Welcome back. Today we look at what the tide leaves behind.",
+        ),
+        Voice(name="voiceId", label="Voice", required_in=("1.1", "2")),
+        Number(
+            name="voiceSpeed",
+            label="Speed",
+            help="1 is normal; empty leaves it to the voice.",
+            low=0.5,
+            high=2,
+            step=0.05,
+            unit="×",
+        ),
+        Text(
+            name="speechLanguageCode",
+            label="Language",
+            help="Two letters, such as en, es or zh; empty leaves it to the voice.",
+            max_length=2,
+            multiline=False,
+            advanced=True,
+        ),
+        Replacements(
+            name="pronunciationReplacements",
+            label="Pronunciation",
+            help="What is written, and how it is spoken.",
+            advanced=True,
+        ),
+        Switch(
+            name="autoExpandPronunciationReplacements",
+            label="Speak numbers and symbols as words",
+            advanced=True,
+        ),
+        *SPOKEN,
+    ),
+)
+
+GENERATE_SOUND_EFFECT = Tool(
+    slug="generate-sound-effect",
+    tool_type="GENERATE_SOUND_EFFECT",
+    label="Sound",
+    noun="sound effect",
+    icon="audio-lines",
+    media=AUDIO,
+    subject="prompt",
+    fields=(
+        Text(
+            name="prompt",
+            label="Prompt",
+            required=True,
+            placeholder="Fog horn far away, gulls, a bell buoy",
+        ),
+        Number(
+            name="durationSeconds",
+            label="Length",
+            help="About 10 seconds when left empty.",
+            low=1,
+            high=30,
+            step=0.5,
+            unit="s",
+        ),
+        Number(
+            name="promptInfluence",
+            label="Prompt influence",
+            help="0 is free, 1 keeps to the words.",
+            low=0,
+            high=1,
+            step=0.05,
+        ),
+        *SPOKEN,
+    ),
+)
+
+GENERATE_MUSIC = Tool(
+    slug="generate-music",
+    tool_type="GENERATE_MUSIC",
+    label="Music",
+    noun="music",
+    icon="music",
+    media=AUDIO,
+    subject="prompt",
+    since="1.1",
+    fields=(
+        Text(
+            name="prompt",
+            label="Prompt",
+            help="Genre, mood, instruments, tempo. About thirty seconds.",
+            required=True,
+            placeholder="Slow piano over a warm drone, hopeful, 70 bpm",
+        ),
+        *SPOKEN,
+    ),
+)

@@ -1,0 +1,74 @@
+"""Tools that make pictures: from words, or from other pictures."""
+
+from __future__ import annotations
+
+from executions.tools.common_fields import ENTITIES, REWRITES, SEEN, SHAPE, quality, source
+from executions.tools.fields import Files, Text
+from executions.tools.tool import IMAGE, Tool
+
+GENERATE_IMAGE = Tool(
+    slug="generate-image",
+    tool_type="GENERATE_IMAGE",
+    label="Image",
+    noun="image",
+    icon="image",
+    media=IMAGE,
+    subject="prompt",
+    fields=(
+        Text(
+            name="prompt",
+            label="Prompt",
+            required=True,
+            placeholder="A lighthouse on a black cliff at dusk, long exposure, warm light in one window",
+        ),
+        Files(
+            name="imageFileIds",
+            label="Reference images",
+            help="Up to four. Say in the prompt what to change.",
+            media=(IMAGE,),
+            most=4,
+            is_list=True,
+        ),
+        SHAPE,
+        *quality("quality", ("LOW", "STANDARD", "HIGH"), ("LOW", "STANDARD", "HIGH", "MAX")),
+        REWRITES,
+        ENTITIES,
+        *SEEN,
+    ),
+)
+
+VECTORIZE_IMAGE = Tool(
+    slug="vectorize-image",
+    tool_type="VECTORIZE_IMAGE",
+    label="Vectorize",
+    noun="vector image",
+    icon="spline",
+    media=IMAGE,
+    subject="",
+    action="Vectorize",
+    fields=(source(IMAGE, "Image"), *SEEN),
+)
+
+REMOVE_IMAGE_BACKGROUND = Tool(
+    slug="remove-image-background",
+    tool_type="REMOVE_IMAGE_BACKGROUND",
+    label="Cut out",
+    noun="image without background",
+    icon="scissors",
+    media=IMAGE,
+    subject="",
+    action="Cut out",
+    fields=(source(IMAGE, "Image"), *SEEN),
+)
+
+UPSCALE_IMAGE = Tool(
+    slug="upscale-image",
+    tool_type="UPSCALE_IMAGE",
+    label="Upscale",
+    noun="larger image",
+    icon="image-upscale",
+    media=IMAGE,
+    subject="",
+    action="Upscale",
+    fields=(source(IMAGE, "Image"), *SEEN),
+)
