@@ -1,14 +1,12 @@
 """What a person may do with jobs that wait to be sent: pause, resume, move to the front, edit.
 
-Each act on a job is an observation, decided here and written by the lifecycle through its conditional UPDATE: against
+Each act on a job is an observation, decided in transitions.py and written by the machine through its conditional UPDATE: against
 a worker that is about to send the job, one of the two wins, and the other is told.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -16,9 +14,7 @@ from django.db import transaction
 from executions.lifecycle import create as submit
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
-from executions.lifecycle.machine import Change, decide
 from executions.models import Batch, Execution, Input
-from executions.models.event import Kind
 from executions.tools import Tool
 
 # Jobs that are changed in one transaction: others get to write in between.
@@ -26,53 +22,6 @@ CHUNK = 25
 
 
 # --- one job ----------------------------------------------------------------------------------------------
-
-
-@decide.register
-def _(observation: seen.PauseWished, execution: Execution) -> Change | None:
-    if not execution.is_to_send or execution.paused_at is not None:
-        return None
-    return Change({"paused_at": observation.at}, Kind.PAUSED)
-
-
-@decide.register
-def _(observation: seen.ResumeWished, execution: Execution) -> Change | None:
-    if not execution.is_to_send or execution.paused_at is None:
-        return None
-    return Change({"paused_at": None}, Kind.RESUMED)
-
-
-@decide.register
-def _(observation: seen.FrontWished, execution: Execution) -> Change | None:
-    if not execution.is_to_send:
-        return None
-    return Change({"hastened_at": observation.at}, Kind.HASTENED)
-
-
-@decide.register
-def _(observation: seen.Edited, execution: Execution) -> Change | None:
-    if (
-        not execution.is_to_send
-        or execution.after_id is not None
-        or execution.request_body != observation.before
-    ):
-        return None
-    if observation.body == observation.before:
-        return None
-    columns = {
-        "request_body": observation.body,
-        "prompt": observation.title,
-        "fingerprint": observation.fingerprint,
-    }
-    detail = {"before": observation.before, "after": observation.body}
-    return Change(columns, Kind.EDITED, detail, then=partial(_keep_inputs, inputs=observation.inputs))
-
-
-def _keep_inputs(execution: Execution, inputs: Sequence[Input]) -> None:
-    execution.inputs.all().delete()
-    for each in inputs:
-        each.execution = execution
-    Input.objects.bulk_create(inputs)
 
 
 def pause(execution: Execution, *, user_id: int) -> bool:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import transitions
 from executions.models import Execution, WebhookDelivery
 from executions.videogen import BadSignature, MalformedEvent, parse_event, verify
 from executions.videogen.signature import Reason
@@ -70,7 +70,7 @@ def would_change(delivery: WebhookDelivery) -> str:
     execution = Execution.objects.filter(remote_id=event.execution_id).first()
     if execution is None:
         return ""
-    change = lifecycle.decide(ingest.report_of(delivery, event), execution)
+    change = transitions.decide(ingest.report_of(delivery, event), execution)
     if change is None:
         return ""
     return f"{execution.status} \N{RIGHTWARDS ARROW} {change.columns.get('status', execution.status)}"

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
-from executions.lifecycle.machine import ANYTHING_NOT_FINAL, FOLLOWERS
+from executions.lifecycle import transitions
+from executions.lifecycle.transitions import ANYTHING_NOT_FINAL, FOLLOWERS
 from executions.models import Execution, Result
 from executions.models.event import Kind, Source
 from executions.statuses import (
@@ -77,7 +78,7 @@ def test_news_leads_where_the_table_allows_and_counts_once(before: str, name: st
 
     now = jobs.fresh(job)
     cancelled_unsent = (job.status, now.status, job.sent_at) == (QUEUED, CANCELLED, None)
-    assert now.status == job.status or lifecycle.may_follow(job.status, now.status) or cancelled_unsent
+    assert now.status == job.status or transitions.may_follow(job.status, now.status) or cancelled_unsent
     assert jobs.replayed(job) == now.status
     assert now.version == job.version + int(changed)
     assert (now.ended_at is not None) == (now.status in TERMINAL)
@@ -95,7 +96,7 @@ def test_what_videogen_tells_is_taken_where_the_table_allows_it(before: str, tol
 
     changed = jobs.report(job, told)
 
-    allowed = lifecycle.may_follow(before, told) and told != before
+    allowed = transitions.may_follow(before, told) and told != before
     assert changed == allowed
     assert jobs.fresh(job).status == (told if allowed else before)
 
@@ -272,4 +273,4 @@ def test_an_id_that_another_job_has_is_not_taken() -> None:
 
 def test_what_is_no_observation_is_refused() -> None:
     with pytest.raises(TypeError, match="not an observation"):
-        lifecycle.decide("succeeded", jobs.queued())  # type: ignore[arg-type]
+        transitions.decide("succeeded", jobs.queued())  # type: ignore[arg-type]

@@ -1,11 +1,17 @@
-"""Only executions/lifecycle/machine.py writes a job's status; the check itself is proven on planted offences."""
+"""Only the package executions/lifecycle writes a job's status; the check itself is proven on planted offences."""
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from executions.lifecycle.observations import Observation
+from executions.lifecycle.transitions import TRANSITIONS, decide
+from executions.models import Execution
+from executions.models.event import Source
 from tests.house.plan import ROOT
 from tests.house.status_writers import LIFECYCLE, status_writers
 
@@ -41,7 +47,10 @@ HARMLESS = {
 
 def planted(tree: Path, module: str, code: str) -> Path:
     """A tree with the lifecycle, and one other module."""
-    for path, words in ((LIFECYCLE, "def f(job):\n    job.status = 'failed'\n"), (Path(module), code + "\n")):
+    for path, words in (
+        (LIFECYCLE / "machine.py", "def f(job):\n    job.status = 'failed'\n"),
+        (Path(module), code + "\n"),
+    ):
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_text(words)
     return tree
@@ -49,7 +58,7 @@ def planted(tree: Path, module: str, code: str) -> Path:
 
 def test_only_the_lifecycle_writes_a_jobs_status() -> None:
     assert status_writers(ROOT) == []
-    assert (ROOT / LIFECYCLE).exists()
+    assert (ROOT / LIFECYCLE / "machine.py").exists()
 
 
 @pytest.mark.parametrize("module", ["executions/shortcut.py", "dashboard/views/shortcut.py"])
@@ -76,6 +85,28 @@ def test_what_only_reads_is_no_offence(tmp_path: Path, code: str) -> None:
 
 def test_the_lifecycle_itself_is_seen_by_the_check(tmp_path: Path) -> None:
     """Under another name the real module would be found: the check is not blind to how it writes."""
-    code = (ROOT / LIFECYCLE).read_text()
+    code = (ROOT / LIFECYCLE / "machine.py").read_text()
 
     assert status_writers(planted(tmp_path, "executions/other.py", code)) != []
+
+
+def _kinds(of: type) -> Iterator[type]:
+    for each in of.__subclasses__():
+        yield each
+        yield from _kinds(each)
+
+
+def test_every_observation_has_its_own_named_transition() -> None:
+    assert set(TRANSITIONS) == set(_kinds(Observation))
+    assert len(set(TRANSITIONS.values())) == len(TRANSITIONS)
+
+
+def test_an_observation_without_a_transition_is_found() -> None:
+    class Planted(Observation):
+        pass
+
+    assert set(_kinds(Observation)) - set(TRANSITIONS) == {Planted}
+    with pytest.raises(TypeError, match="not an observation"):
+        decide(Planted(source=Source.SYSTEM), Execution())
+    del Planted
+    gc.collect()
