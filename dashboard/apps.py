@@ -7,8 +7,8 @@ class DashboardConfig(AppConfig):
     def ready(self) -> None:
         from dashboard.http import metrics
         from dashboard.live import comments as live_comments
-        from dashboard.live import updates as live
+        from dashboard.live import publisher
 
-        live.listen()
+        publisher.listen()
         metrics.listen()
         live_comments.listen()

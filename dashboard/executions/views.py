@@ -18,7 +18,7 @@ from dashboard.cards import lineage
 from dashboard.cards.error_advice import advice
 from dashboard.cards.timeline import timeline
 from dashboard.executions import code_samples
-from dashboard.live import updates as live
+from dashboard.live import renderer
 from dashboard.live.comments import talk
 from executions import tools
 from executions.core import runtime
@@ -66,7 +66,7 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         workers.hurry(execution.pk)
     if not request.htmx:
         return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
-    return HttpResponse(live.fragments(("studio", "job"), pk, request.user, before))
+    return HttpResponse(renderer.fragments(("studio", "job"), pk, request.user, before))
 
 
 @require_POST

@@ -18,7 +18,8 @@ from channels.layers import get_channel_layer
 
 from dashboard.config import channel_layer as redis_layer
 from dashboard.http.metrics import SOCKETS
-from dashboard.live import updates as live
+from dashboard.live import publisher, renderer
+from dashboard.live.changes import Change, join
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Fanout:
         self._heard = asyncio.Event()
         self._is_doubtful = False
         self._parting: set[asyncio.Task[None]] = set()
-        self._waiting: dict[str, live.Change] = {}
+        self._waiting: dict[str, Change] = {}
         self._arrived = asyncio.Event()
 
     async def join(self, page: Page) -> None:
@@ -61,7 +62,7 @@ class Fanout:
             if self._listening is None or self._listening.done():
                 layer = get_channel_layer()
                 channel = await layer.new_channel()
-                await layer.group_add(live.GROUP, channel)
+                await layer.group_add(publisher.GROUP, channel)
                 self._listening = asyncio.create_task(self._listen(layer, channel))
                 self._channel = channel
             if self._is_doubtful:
@@ -113,14 +114,14 @@ class Fanout:
                         self._heard.set()
                         continue
                     for change in message["changes"]:
-                        live.join(self._waiting, live.Change(**change))
+                        join(self._waiting, Change(**change))
                     self._arrived.set()
         except* Exception:
             logger.exception("A change could not be handed to the pages; they come back and ask")
             await self._send_away()
         finally:
             with suppress(Exception):  # a layer that is away has forgotten it
-                await layer.group_discard(live.GROUP, channel)
+                await layer.group_discard(publisher.GROUP, channel)
 
     async def _hand_on(self) -> None:
         """Whatever has come since the last time, together."""
@@ -132,11 +133,11 @@ class Fanout:
             await self._hand_out(changes)
             await asyncio.sleep(min(time.monotonic() - began, LONGEST_PAUSE))
 
-    async def _hand_out(self, changes: list[live.Change]) -> None:
-        rendering = live.Rendering(changes)
+    async def _hand_out(self, changes: list[Change]) -> None:
+        rendering = renderer.Rendering(changes)
         waiting = [(page, rendering.keys(page.topic, page.scope["user"])) for page in self._pages]
         # In the order of the first page that waits for each.
-        left: Sequence[live.Key] = list(dict.fromkeys(key for _, keys in waiting for key in keys))
+        left: Sequence[renderer.Key] = list(dict.fromkeys(key for _, keys in waiting for key in keys))
         while left:
             left = await rendering.make(left)
             ready = [(page, rendering.frames(keys)) for page, keys in waiting if rendering.has(keys)]

@@ -18,7 +18,7 @@ from dashboard.cards import job as job_card
 from dashboard.cards.limit_gauge import Gauge
 from dashboard.forms.tool_form import Composer
 from dashboard.http.decorators import admins_only
-from dashboard.live import updates as live
+from dashboard.live import renderer
 from executions import tools
 from executions.lifecycle import create as submit
 from executions.lifecycle import queue_actions, queue_state
@@ -75,7 +75,7 @@ def _act(request: HttpRequest, pk: uuid.UUID, act: Callable[..., bool]) -> HttpR
         workers.wake()
     execution.refresh_from_db()
     if request.htmx:
-        return HttpResponse(live.fragments(("studio", "job"), pk, request.user, execution.status))
+        return HttpResponse(renderer.fragments(("studio", "job"), pk, request.user, execution.status))
     if not is_done and not execution.is_to_send:
         messages.warning(request, GONE)
     return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from channels.testing import WebsocketCommunicator
 
-from dashboard.live import updates as live
+from dashboard.live import renderer
+from dashboard.live.changes import Change
 from dashboard.live.consumers import LiveConsumer
 from executions.batches import service as batches
 from executions.core import runtime
 from executions.models import Batch, Execution
+from executions.signals import execution_changed
 from tests.batches import planning
 from tests.executions import jobs
 
@@ -21,15 +23,13 @@ PARTS = ("state", "stop", "zip", "far", "hold", "promise")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def change(job: Execution, **told: Any) -> live.Change:
+def change(job: Execution, **told: Any) -> Change:
     batch_id = str(job.batch_id) if job.batch_id else None
-    return live.Change(
-        str(job.pk), job.created_by_id, told.pop("created", False), "queued", job.status, batch_id
-    )
+    return Change(str(job.pk), job.created_by_id, told.pop("created", False), "queued", job.status, batch_id)
 
 
-async def heard(user: Any, topic: str, *changes: live.Change) -> str:
-    rendering = live.Rendering(list(changes))
+async def heard(user: Any, topic: str, *changes: Change) -> str:
+    rendering = renderer.Rendering(list(changes))
     keys = rendering.keys(topic, user)
     left = keys
     while left:
@@ -99,11 +99,11 @@ async def test_starting_a_batch_tells_its_id_with_every_job(people: Any) -> None
     def listen(**kwargs: Any) -> None:
         told.append(kwargs)
 
-    live.execution_changed.connect(listen)
+    execution_changed.connect(listen)
     try:
         batch, _ = await runtime.in_db(batches.confirm, plan.pk)
     finally:
-        live.execution_changed.disconnect(listen)
+        execution_changed.disconnect(listen)
 
     assert [(each["batch_id"], each["created"]) for each in told] == [(batch.pk, True)] * 2
 

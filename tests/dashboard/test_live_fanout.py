@@ -10,7 +10,8 @@ import pytest
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 
-from dashboard.live import updates as live
+from dashboard.live import publisher, renderer
+from dashboard.live.changes import Change
 from dashboard.live.consumers import LiveConsumer
 from dashboard.live.fanout import COME_BACK, fanout
 from dashboard.settings import IN_MEMORY_LAYER
@@ -39,28 +40,28 @@ async def open_page(transactional_db: None) -> AsyncIterator[Open]:
         await page.disconnect()
 
 
-async def a_change() -> live.Change:
+async def a_change() -> Change:
     execution = await runtime.in_db(jobs.queued)
-    return live.Change(str(execution.pk), None, True, "", execution.status)
+    return Change(str(execution.pk), None, True, "", execution.status)
 
 
 async def test_every_page_hears_and_each_kind_of_viewer_is_rendered_for_once(
     people: People, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered: list[tuple[str, str]] = []
-    fragment = live.fragment
+    fragment = renderer.fragment
 
-    def noted(kind: str, card: Any, change: live.Change) -> str:
+    def noted(kind: str, card: Any, change: Change) -> str:
         rendered.append((kind, card.audience))
         return fragment(kind, card, change)
 
-    monkeypatch.setattr(live, "fragment", noted)
+    monkeypatch.setattr(renderer, "fragment", noted)
     viewers = [
         (who, topic) for who in (people.ann, people.ben, people.ada) for topic in ("studio", "history")
     ]
     pages = [await open_page(*viewer) for viewer in viewers]
     change = await a_change()
-    await live.publish([change])
+    await publisher.publish([change])
     for page in pages:
         assert change.id in await page.receive_from()
     assert sorted(rendered) == [
@@ -81,12 +82,12 @@ async def test_pages_that_cannot_be_told_come_back(
         def fails(*_: Any) -> str:
             raise ValueError("the template is broken")
 
-        broken.setattr(live, "fragment", fails)
-        await live.publish([change])
+        broken.setattr(renderer, "fragment", fails)
+        await publisher.publish([change])
         for page in pages:
             assert await page.receive_output() == {"type": "websocket.close", "code": COME_BACK}
     back = await open_page(people.ann, "studio")
-    await live.publish([change])
+    await publisher.publish([change])
     assert change.id in await back.receive_from()
 
 
@@ -100,11 +101,11 @@ def in_memory(settings: Any) -> None:
 async def test_nothing_listens_once_the_last_page_has_left(people: People, open_page: Open) -> None:
     first, second = await open_page(people.ann, "studio"), await open_page(people.ben, "studio")
     groups = get_channel_layer().groups
-    assert len(groups[live.GROUP]) == 1
+    assert len(groups[publisher.GROUP]) == 1
     await first.disconnect()
-    assert len(groups[live.GROUP]) == 1
+    assert len(groups[publisher.GROUP]) == 1
     await second.disconnect()
-    assert live.GROUP not in groups
+    assert publisher.GROUP not in groups
 
 
 @pytest.mark.usefixtures("in_memory")
@@ -115,7 +116,7 @@ async def test_a_page_that_is_open_for_weeks_still_hears(people: People, open_pa
         for channel in channels:
             channels[channel] -= 30 * 24 * 3600
     change = await a_change()
-    await live.publish([change])
+    await publisher.publish([change])
     assert change.id in await page.receive_from()
     assert len(groups) == 2  # the changes, and the news that this person has signed out
 
@@ -127,8 +128,8 @@ async def test_what_changes_while_pages_are_told_goes_together_and_ends_with_the
     told: list[list[tuple[str, str, str]]] = []
     begun, may_go = asyncio.Event(), asyncio.Event()
 
-    class Slow(live.Rendering):
-        def __init__(self, changes: list[live.Change]) -> None:
+    class Slow(renderer.Rendering):
+        def __init__(self, changes: list[Change]) -> None:
             super().__init__(changes)
             told.append([(each.id, each.from_status, each.to_status) for each in changes])
 
@@ -137,14 +138,14 @@ async def test_what_changes_while_pages_are_told_goes_together_and_ends_with_the
             await may_go.wait()
             return await super().make(keys)
 
-    monkeypatch.setattr(live, "Rendering", Slow)
+    monkeypatch.setattr(renderer, "Rendering", Slow)
     await open_page(people.ann, "studio")
     first, second = await a_change(), await a_change()
-    await live.publish([first])
+    await publisher.publish([first])
     await begun.wait()
     for before, after in (("queued", "pending"), ("pending", "running"), ("running", "succeeded")):
-        await live.publish([live.Change(second.id, None, False, before, after)])
-    await live.publish([live.Change(first.id, None, False, "queued", "pending")])
+        await publisher.publish([Change(second.id, None, False, before, after)])
+    await publisher.publish([Change(first.id, None, False, "queued", "pending")])
 
     async def all_have_come() -> bool:
         return first.id in fanout()._waiting

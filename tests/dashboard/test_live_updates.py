@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.live import updates as live
+from dashboard.live import publisher, renderer
+from dashboard.live.changes import Change
 from executions.core import runtime
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
@@ -21,31 +22,31 @@ from tests.dashboard.work import job, report
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def change(execution: Any, before: str = "pending", created: bool = False) -> live.Change:
-    return live.Change(str(execution.pk), execution.created_by_id, created, before, execution.status)
+def change(execution: Any, before: str = "pending", created: bool = False) -> Change:
+    return Change(str(execution.pk), execution.created_by_id, created, before, execution.status)
 
 
 # --- collecting -------------------------------------------------------------------------------------------
 
 
 def test_changes_of_one_job_become_one_from_the_first_status_to_the_last() -> None:
-    first = live.Change("a", 1, True, "", "queued")
-    joined = first.joined(live.Change("a", 1, False, "queued", "pending")).joined(
-        live.Change("a", 1, False, "pending", "succeeded")
+    first = Change("a", 1, True, "", "queued")
+    joined = first.joined(Change("a", 1, False, "queued", "pending")).joined(
+        Change("a", 1, False, "pending", "succeeded")
     )
-    assert joined == live.Change("a", 1, True, "", "succeeded")
+    assert joined == Change("a", 1, True, "", "succeeded")
     assert joined.ended
-    assert not live.Change("a", 1, False, "succeeded", "succeeded").ended
+    assert not Change("a", 1, False, "succeeded", "succeeded").ended
 
 
 @pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch) -> list[list[live.Change]]:
-    messages: list[list[live.Change]] = []
+def published(monkeypatch: pytest.MonkeyPatch) -> list[list[Change]]:
+    messages: list[list[Change]] = []
 
     async def publish(changes: Any) -> None:
         messages.append(list(changes))
 
-    monkeypatch.setattr(live, "publish", publish)
+    monkeypatch.setattr(publisher, "publish", publish)
     return messages
 
 
@@ -57,14 +58,14 @@ async def until(good: Any, seconds: float = 5) -> None:
 
 
 async def test_the_first_change_goes_at_once_and_what_follows_travels_together(
-    published: list[list[live.Change]],
+    published: list[list[Change]],
 ) -> None:
-    broadcaster = live.Broadcaster()
-    broadcaster.note(live.Change("a", 1, True, "", "queued"))
+    broadcaster = publisher.Broadcaster()
+    broadcaster.note(Change("a", 1, True, "", "queued"))
     await until(lambda: len(published) == 1)
     for number in range(20):
-        broadcaster.note(live.Change("a", 1, False, "queued", f"status {number}"))
-        broadcaster.note(live.Change("b", 1, number == 0, "", f"status {number}"))
+        broadcaster.note(Change("a", 1, False, "queued", f"status {number}"))
+        broadcaster.note(Change("b", 1, number == 0, "", f"status {number}"))
     await until(lambda: len(published) == 2)
     assert [(each.id, each.to_status) for each in published[1]] == [("a", "status 19"), ("b", "status 19")]
     assert published[1][1].created
@@ -81,12 +82,12 @@ async def test_a_layer_that_fails_does_not_end_the_work(
             raise ConnectionError("the layer is away")
         sent.extend(each.id for each in changes)
 
-    monkeypatch.setattr(live, "publish", publish)
-    broadcaster = live.Broadcaster()
+    monkeypatch.setattr(publisher, "publish", publish)
+    broadcaster = publisher.Broadcaster()
     with caplog.at_level(logging.WARNING):
-        broadcaster.note(live.Change("a", 1, True, "", "queued"))
+        broadcaster.note(Change("a", 1, True, "", "queued"))
         await until(lambda: sent == ["failed"])
-        broadcaster.note(live.Change("b", 1, True, "", "queued"))
+        broadcaster.note(Change("b", 1, True, "", "queued"))
         await until(lambda: sent == ["failed", "b"])
     assert "Live updates could not be sent: the layer is away" in caplog.text
 
@@ -98,13 +99,13 @@ async def test_a_layer_that_fails_does_not_end_the_work(
 def rendered(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
     """How often each fragment was really rendered, by kind of page and of viewer."""
     counted: Counter[tuple[str, str]] = Counter()
-    render = live.fragment
+    render = renderer.fragment
 
-    def counting(kind: str, card: Any, change: live.Change) -> str:
+    def counting(kind: str, card: Any, change: Change) -> str:
         counted[kind, card.audience] += 1
         return render(kind, card, change)
 
-    monkeypatch.setattr(live, "fragment", counting)
+    monkeypatch.setattr(renderer, "fragment", counting)
     return counted
 
 
@@ -113,7 +114,7 @@ async def test_each_kind_of_viewer_is_rendered_once(
 ) -> None:
     execution = await runtime.in_db(job, ann.user, "queued", "a shared pier")
     pages = [await opened(each, "studio") for each in (ann, ann, ben, ben, ada)]
-    await live.publish([change(execution, "", created=True)])
+    await publisher.publish([change(execution, "", created=True)])
     for page in pages:
         assert "a shared pier" in await received_until(page, "a shared pier")
     assert rendered == {("studio", "owner"): 1, ("studio", "team"): 1, ("studio", "admin"): 1}
@@ -124,7 +125,7 @@ async def test_each_kind_of_viewer_is_rendered_once(
 async def test_only_who_may_cancel_sees_the_button(ann: Browser, ben: Browser, ada: Browser) -> None:
     execution = await runtime.in_db(job, ann.user, "running", "a shared pier")
     pages = {each: await opened(each, "studio") for each in (ann, ben, ada)}
-    await live.publish([change(execution)])
+    await publisher.publish([change(execution)])
     buttons = {
         each: "/cancel/" in await received_until(page, "a shared pier") for each, page in pages.items()
     }
@@ -137,7 +138,7 @@ async def test_a_page_hears_what_it_shows_alone(ann: Browser) -> None:
     mine = await runtime.in_db(job, ann.user, "running", "my pier")
     other = await runtime.in_db(job, ann.user, "running", "another pier")
     pages = {topic: await opened(ann, topic) for topic in ("studio", "history", "rows", f"job:{mine.pk}")}
-    await live.publish([change(other), change(mine)])
+    await publisher.publish([change(other), change(mine)])
     heard = {topic: await received_until(page, "my pier") for topic, page in pages.items()}
     assert f'id="job-{mine.pk}"' in heard["studio"]
     assert f'id="row-{mine.pk}"' in heard["history"]
@@ -153,7 +154,7 @@ async def test_a_page_hears_what_it_shows_alone(ann: Browser) -> None:
 async def test_of_a_new_job_the_first_page_of_the_history_alone_is_told(ann: Browser) -> None:
     execution = await runtime.in_db(job, ann.user, "queued", "a new pier")
     history, rows = await opened(ann, "history"), await opened(ann, "rows")
-    await live.publish([change(execution, "", created=True)])
+    await publisher.publish([change(execution, "", created=True)])
     told = await received_until(history, 'id="arrived"')
     assert "a new pier" not in told, "nothing that is being read may move"
     assert "nav-in-flight" in await rows.receive_from()
@@ -165,7 +166,7 @@ async def test_of_a_new_job_the_first_page_of_the_history_alone_is_told(ann: Bro
 async def test_the_count_in_flight_has_a_frame_of_its_own(ann: Browser) -> None:
     execution = await runtime.in_db(job, ann.user, "succeeded", "a done pier")
     page = await opened(ann, "history")
-    await live.publish([change(execution)])
+    await publisher.publish([change(execution)])
     row, count = await page.receive_from(), await page.receive_from()
     assert "a done pier" in row
     assert re.match(r'<span class="number" id="nav-in-flight" hx-swap-oob="true"></span>', count)
@@ -205,7 +206,7 @@ async def test_a_change_of_which_the_message_is_lost_is_there_when_the_page_asks
         raise ConnectionError("lost")
 
     with monkeypatch.context() as broken:
-        broken.setattr(live, "publish", lost)
+        broken.setattr(publisher, "publish", lost)
         await runtime.in_db(report, execution, "succeeded")
     page = await opened(ann, "studio")
     board = await ann.aget("/board/")
@@ -225,14 +226,14 @@ async def test_what_one_did_oneself_does_not_wait_for_the_socket(ann: Browser) -
 async def test_a_message_about_a_job_that_is_gone_harms_no_page(ann: Browser) -> None:
     execution = await runtime.in_db(job, ann.user, "running", "a pier that stays")
     page = await opened(ann, "studio")
-    gone = live.Change("00000000-0000-7000-8000-000000000000", None, False, "pending", "running")
-    await live.publish([gone, change(execution)])
+    gone = Change("00000000-0000-7000-8000-000000000000", None, False, "pending", "running")
+    await publisher.publish([gone, change(execution)])
     assert "a pier that stays" in await received_until(page, "a pier that stays")
     await page.disconnect()
 
 
 def test_many_changes_travel_in_frames_that_the_server_takes(people: Any) -> None:
-    rendering = live.Rendering([])
+    rendering = renderer.Rendering([])
     keys = [("rows", str(number), "team") for number in range(950)]
     rendering._made = dict.fromkeys(keys, "x" * 5_000)
     frames = rendering.frames(keys)

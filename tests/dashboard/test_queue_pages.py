@@ -12,7 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dashboard.live import updates as live
+from dashboard.live import renderer
+from dashboard.live.changes import Change
 from executions.core import runtime
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
@@ -221,11 +222,11 @@ def test_the_queues_page_makes_as_many_queries_for_many_as_for_few(ann: Browser)
 # --- live -------------------------------------------------------------------------------------------------
 
 
-def change(job: Execution, before: str, after: str) -> live.Change:
-    return live.Change(str(job.pk), job.created_by_id, False, before, after)
+def change(job: Execution, before: str, after: str) -> Change:
+    return Change(str(job.pk), job.created_by_id, False, before, after)
 
 
-def make(rendering: live.Rendering, keys: Sequence[live.Key]) -> None:
+def make(rendering: renderer.Rendering, keys: Sequence[renderer.Key]) -> None:
     while keys:
         keys = rendering._make(keys)
 
@@ -233,7 +234,7 @@ def make(rendering: live.Rendering, keys: Sequence[live.Key]) -> None:
 def test_who_moves_up_hears_of_it(ann: Browser) -> None:
     first, second = jobs.queued(), waiting(ann)
     queue_actions.pause(first, user_id=ann.user.pk)
-    rendering = live.Rendering([change(first, "queued", "queued")])
+    rendering = renderer.Rendering([change(first, "queued", "queued")])
 
     for topic in ("studio", f"job:{second.pk}"):
         keys = rendering.keys(topic, ann.user)
@@ -245,11 +246,11 @@ def test_who_moves_up_hears_of_it(ann: Browser) -> None:
     queue = rendering.keys("queue", ann.user)
     make(rendering, queue)
     assert rendering.frames(queue) == ["<i data-ask></i>"]
-    assert live.Rendering([change(first, "running", "running")]).keys("queue", ann.user) == []
+    assert renderer.Rendering([change(first, "running", "running")]).keys("queue", ann.user) == []
 
 
 def test_a_pause_of_everything_makes_every_page_ask(ann: Browser) -> None:
-    rendering = live.Rendering([live.Change("", None, False, "queued", "queued")])
+    rendering = renderer.Rendering([Change("", None, False, "queued", "queued")])
 
     for topic in ("studio", "history", f"job:{waiting(ann).pk}", "queue"):
         keys = rendering.keys(topic, ann.user)

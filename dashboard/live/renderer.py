@@ -1,38 +1,26 @@
-"""Tells pages what changed: from the domain's signal to one rendering that every connected page shares.
+"""Renders a change once for each kind of page and viewer: the HTML that all pages of one kind share.
 
-The channel layer carries only which jobs changed. Each server process renders them once for each kind of
-viewer that is connected, and hands the same HTML to all of them (dashboard/live/fanout.py). A message may be lost:
-pages refetch what they show whenever their socket opens.
+templates/live/ says for each kind of page what it does about a change, with the same partials as the page itself.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
 from itertools import batched
 from typing import Any
 
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
-from django.conf import settings
 from django.template.loader import render_to_string
 
 from dashboard.cards import job as job_card
 from dashboard.cards.batch import batch_card
 from dashboard.cards.timeline import timeline
-from executions import statuses
+from dashboard.live.changes import Change
 from executions.core import runtime
 from executions.lifecycle.estimates import Waits
 from executions.models import Batch, Execution
-from executions.signals import execution_changed, queue_changed
 
-logger = logging.getLogger(__name__)
-
-GROUP = "live"
 # Fragments in one frame: the server takes frames of 1 MiB at most, and a card is some kilobytes.
 AT_ONCE = 100
 # Seconds that fragments are rendered for before the pages get what there is.
@@ -45,115 +33,6 @@ BATCH_KINDS = {"batch", *BATCH_LISTS.values()}
 PLACES = 20
 # The page asks again for what it shows.
 ASK = "<i data-ask></i>"
-
-
-@dataclass
-class Change:
-    """A job that changed; several changes of one job become one, from its first status to its last."""
-
-    id: str
-    owner_id: int | None
-    created: bool
-    from_status: str
-    to_status: str
-    batch_id: str | None = None
-
-    @property
-    def ended(self) -> bool:
-        return self.to_status in statuses.TERMINAL and self.from_status not in statuses.TERMINAL
-
-    @property
-    def is_of_all(self) -> bool:
-        """The queue as a whole changed, no job of its own."""
-        return not self.id
-
-    @property
-    def moves_the_queue(self) -> bool:
-        return statuses.QUEUED in (self.from_status, self.to_status)
-
-    def joined(self, later: Change) -> Change:
-        return replace(self, created=self.created or later.created, to_status=later.to_status)
-
-
-def join(waiting: dict[str, Change], change: Change) -> None:
-    """Add a change to those that wait; a job has one."""
-    earlier = waiting.get(change.id)
-    waiting[change.id] = earlier.joined(change) if earlier else change
-
-
-class Broadcaster:
-    """Collects changes in the process's loop, and sends them on; what comes while one message is sent goes with the next."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[str, Change] = {}
-        self._sender: asyncio.Task[None] | None = None
-
-    def note(self, change: Change) -> None:
-        join(self._waiting, change)
-        if self._sender is None or self._sender.done():
-            self._sender = asyncio.get_running_loop().create_task(self._send())
-
-    async def _send(self) -> None:
-        while self._waiting:
-            changes, self._waiting = list(self._waiting.values()), {}
-            try:
-                await publish(changes)
-            except Exception as error:
-                # Pages that miss this find out by themselves: the work goes on.
-                logger.warning("Live updates could not be sent: %s", error)
-
-
-broadcaster = Broadcaster()
-
-
-async def publish(changes: Iterable[Change]) -> None:
-    message = {
-        "type": "live.changes",
-        "changes": [asdict(change) for change in changes],
-    }
-    await get_channel_layer().group_send(GROUP, message)
-
-
-def listen() -> None:
-    execution_changed.connect(on_change, dispatch_uid="dashboard.live.updates")
-    queue_changed.connect(on_queue, dispatch_uid="dashboard.live.updates")
-
-
-def on_change(
-    *,
-    execution_id: uuid.UUID,
-    created: bool,
-    from_status: str,
-    to_status: str,
-    owner_id: int | None,
-    batch_id: uuid.UUID | None = None,
-    **_: Any,
-) -> None:
-    """Runs after the commit, in whichever thread made the change."""
-    change = Change(
-        str(execution_id), owner_id, created, from_status, to_status, str(batch_id) if batch_id else None
-    )
-    _note(change)
-
-
-def on_queue(**_: Any) -> None:
-    _note(Change("", None, False, statuses.QUEUED, statuses.QUEUED))
-
-
-def _note(change: Change) -> None:
-    loop = runtime.attached_loop()
-    if loop is not None:
-        # The fast way into the loop; async_to_sync here would wait for something else to wake it.
-        loop.call_soon_threadsafe(broadcaster.note, change)
-    elif settings.REDIS_URL:
-        # A command without a loop: the servers' pages still hear of it.
-        try:
-            async_to_sync(publish)([change])
-        except Exception as error:
-            logger.warning("Live updates could not be sent: %s", error)
-
-
-# --- what one message looks like on a page ----------------------------------------------------------------
 
 
 type Key = tuple[str, str, str]  # kind of page, job or batch, audience

@@ -1,0 +1,41 @@
+"""A change of a job or of the queue, as the servers tell each other and as pages render it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from executions import statuses
+
+
+@dataclass
+class Change:
+    """A job that changed; several changes of one job become one, from its first status to its last."""
+
+    id: str
+    owner_id: int | None
+    created: bool
+    from_status: str
+    to_status: str
+    batch_id: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.to_status in statuses.TERMINAL and self.from_status not in statuses.TERMINAL
+
+    @property
+    def is_of_all(self) -> bool:
+        """The queue as a whole changed, no job of its own."""
+        return not self.id
+
+    @property
+    def moves_the_queue(self) -> bool:
+        return statuses.QUEUED in (self.from_status, self.to_status)
+
+    def joined(self, later: Change) -> Change:
+        return replace(self, created=self.created or later.created, to_status=later.to_status)
+
+
+def join(waiting: dict[str, Change], change: Change) -> None:
+    """Add a change to those that wait; a job has one."""
+    earlier = waiting.get(change.id)
+    waiting[change.id] = earlier.joined(change) if earlier else change

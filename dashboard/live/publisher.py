@@ -1,0 +1,99 @@
+"""Publishes what changed: from the domain's signals to one message on the channel layer.
+
+The message carries only which jobs changed. Each server process renders them (renderer.py) and hands the HTML to its
+pages (fanout.py). A message may be lost: pages refetch what they show whenever their socket opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from dashboard.live.changes import Change, join
+from executions import statuses
+from executions.core import runtime
+from executions.signals import execution_changed, queue_changed
+
+logger = logging.getLogger(__name__)
+
+GROUP = "live"
+
+
+class Broadcaster:
+    """Collects changes in the process's loop, and sends them on; what comes while one message is sent goes with the next."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Change] = {}
+        self._sender: asyncio.Task[None] | None = None
+
+    def note(self, change: Change) -> None:
+        join(self._waiting, change)
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.get_running_loop().create_task(self._send())
+
+    async def _send(self) -> None:
+        while self._waiting:
+            changes, self._waiting = list(self._waiting.values()), {}
+            try:
+                await publish(changes)
+            except Exception as error:
+                # Pages that miss this find out by themselves: the work goes on.
+                logger.warning("Live updates could not be sent: %s", error)
+
+
+broadcaster = Broadcaster()
+
+
+async def publish(changes: Iterable[Change]) -> None:
+    message = {
+        "type": "live.changes",
+        "changes": [asdict(change) for change in changes],
+    }
+    await get_channel_layer().group_send(GROUP, message)
+
+
+def listen() -> None:
+    execution_changed.connect(on_change, dispatch_uid="dashboard.live.publisher")
+    queue_changed.connect(on_queue, dispatch_uid="dashboard.live.publisher")
+
+
+def on_change(
+    *,
+    execution_id: uuid.UUID,
+    created: bool,
+    from_status: str,
+    to_status: str,
+    owner_id: int | None,
+    batch_id: uuid.UUID | None = None,
+    **_: Any,
+) -> None:
+    """Runs after the commit, in whichever thread made the change."""
+    change = Change(
+        str(execution_id), owner_id, created, from_status, to_status, str(batch_id) if batch_id else None
+    )
+    _note(change)
+
+
+def on_queue(**_: Any) -> None:
+    _note(Change("", None, False, statuses.QUEUED, statuses.QUEUED))
+
+
+def _note(change: Change) -> None:
+    loop = runtime.attached_loop()
+    if loop is not None:
+        # The fast way into the loop; async_to_sync here would wait for something else to wake it.
+        loop.call_soon_threadsafe(broadcaster.note, change)
+    elif settings.REDIS_URL:
+        # A command without a loop: the servers' pages still hear of it.
+        try:
+            async_to_sync(publish)([change])
+        except Exception as error:
+            logger.warning("Live updates could not be sent: %s", error)
