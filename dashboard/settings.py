@@ -221,7 +221,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 
 # --- what a browser may load ------------------------------------------------------------------------------
 
-# The hosts of VideoGen's signed URLs have changed before and are never pinned (CONTRACT section 7), so
+# The hosts of VideoGen's signed URLs have changed before and are never pinned (docs/api-notes.md#signed-urls), so
 # media may come from any https host; the stand-in serves it on loopback. Nothing else may come from outside.
 MEDIA_SOURCES = ["http://127.0.0.1:*"] if USES_SANDBOX else ["https:"]
 # Copies in a bucket are shown from its own address, which a service of one's own may have without https.

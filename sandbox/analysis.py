@@ -24,7 +24,7 @@ def signed_from_now(settings: Settings, faults: Faults) -> float:
 
 
 class Analyst:
-    """Describes files one by one; TEMPORARY ones never (CONTRACT section 7)."""
+    """Describes files one by one; TEMPORARY ones never (docs/api-notes.md#temporary-files)."""
 
     def __init__(
         self, store: Store, webhooks: Webhooks, shapes: Shapes, settings: Settings, faults: Faults

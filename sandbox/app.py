@@ -56,7 +56,7 @@ async def _refuse(request: Request, error: Exception) -> JSONResponse:
 
 
 def _worded(error: ApiError, request: Request) -> dict[str, Any]:
-    """The body with the codes of era 2, where that is spoken (CONTRACT section 9)."""
+    """The body with the codes of era 2, where that is spoken (docs/api-notes.md#errors)."""
     world = request.app.state.world
     if world.settings.era not in ("2", "2.5") or not request.url.path.startswith("/v1/"):
         return error.body

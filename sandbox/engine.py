@@ -121,7 +121,7 @@ class Engine:
         return run.execution
 
     def cancel(self, execution_id: str) -> None:
-        """Note the wish; a job that has not ended stops, and its work with it (A3: else nothing happens)."""
+        """Note the wish; a job that has not ended stops, and its work with it (docs/api-notes.md#cancelling: else nothing happens)."""
         run = self._live.get(execution_id)
         if run is None:
             return

@@ -1,4 +1,4 @@
-"""The refusals that the API can answer with (CONTRACT sections 9 and 14)."""
+"""The refusals that the API can answer with (docs/api-notes.md#errors)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def storage_refusal(status: int, message: str) -> ApiError:
 
 
 def watermark_refused() -> ApiError:
-    """Clean output needs an add-on, and the sandbox's account has none (A9)."""
+    """Clean output needs an add-on, and the sandbox's account has none (docs/api-notes.md#errors)."""
     return ApiError(
         403,
         {

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One input. ``since`` and ``until`` name the first and last era that knows it (CONTRACT section 12)."""
+    """One input. ``since`` and ``until`` name the first and last era that knows it (docs/api-notes.md#api-versions)."""
 
     name: str
     required: bool = False
@@ -163,7 +163,7 @@ class TimedWords(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Object(Field):
-    """An object whose known members are fields themselves; others are ignored (A11)."""
+    """An object whose known members are fields themselves; others are ignored (docs/api-notes.md#reading-responses)."""
 
     members: tuple[Field, ...] = ()
 
@@ -207,7 +207,7 @@ def check_text(name: str, value: str) -> str:
 
 
 def check_url(value: Any) -> str:
-    """The value of ``url``: an http or https address. The sandbox takes http and localhost as well (A4)."""
+    """The value of ``url``: an http or https address. The sandbox takes http and localhost as well (docs/api-notes.md#webhook-registration)."""
     if value is None:
         raise invalid_parameters("url is required")
     if not isinstance(value, str):
@@ -223,7 +223,7 @@ def check_url(value: Any) -> str:
 
 
 def read_fields(fields: Sequence[Field], body: Json, settings: Settings) -> Json:
-    """All declared inputs of a body, with defaults for those left out; unknown ones are ignored (A11)."""
+    """All declared inputs of a body, with defaults for those left out; unknown ones are ignored (docs/api-notes.md#reading-responses)."""
     values: Json = {}
     for item in fields:
         if settings.strict_era and not _is_known(item, settings):

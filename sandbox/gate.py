@@ -1,4 +1,4 @@
-"""What every call passes before and after its handler: faults, the key, the rate limit, in this order (A17)."""
+"""What every call passes before and after its handler: faults, the key, the rate limit, in this order (docs/api-notes.md#rate-limits)."""
 
 from __future__ import annotations
 

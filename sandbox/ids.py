@@ -26,7 +26,7 @@ def new_id(prefix: str) -> str:
 
 
 def check_id(value: str, prefixes: tuple[str, ...], thing: str) -> str:
-    """The id itself; 400 ``invalid_id`` when its prefix or shape is wrong (A9)."""
+    """The id itself; 400 ``invalid_id`` when its prefix or shape is wrong (docs/api-notes.md#errors)."""
     for prefix in prefixes:
         if value.startswith(prefix) and _TAIL.fullmatch(value[len(prefix) :]):
             return value

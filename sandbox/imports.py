@@ -1,4 +1,4 @@
-"""Imports from a URL (A15): the bytes are fetched to disk, then go the way of an upload."""
+"""Imports from a URL: the bytes are fetched to disk, then go the way of an upload."""
 
 from __future__ import annotations
 

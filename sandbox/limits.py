@@ -1,4 +1,4 @@
-"""Rate limits: fixed hours from first use, per key and per endpoint group (CONTRACT section 10, A13)."""
+"""Rate limits: fixed hours from first use, per key and per endpoint group (docs/api-notes.md#rate-limits)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 HOUR = 3600.0
 UNDOCUMENTED = "undocumented"
-"""The group of paths that the contract's table leaves out (U9); generous, but it has the headers too."""
+"""The group of paths without a documented limit (docs/api-notes.md#rate-limits); generous, but it has the headers too."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pages of a listing: ``limit`` and ``cursor`` in, the items and ``nextCursor`` out (CONTRACT section 11)."""
+"""Pages of a listing: ``limit`` and ``cursor`` in, the items and ``nextCursor`` out (docs/api-notes.md#paging)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EVERYTHING = 1_000_000_000
 
 
 def read_limit(settings: Settings, query: Mapping[str, str]) -> int:
-    """400 outside 1 to 200 (A10). Era 0.0 has no pages: everything comes at once."""
+    """400 outside 1 to 200 (docs/api-notes.md#paging). Era 0.0 has no pages: everything comes at once."""
     if not settings.knows("1.0"):
         refuse_unknown(settings, query, "limit", "cursor")
         return _EVERYTHING
@@ -32,7 +32,7 @@ def read_limit(settings: Settings, query: Mapping[str, str]) -> int:
 
 
 def refuse_unknown(settings: Settings, query: Mapping[str, str], *names: str) -> None:
-    """For parameters that the spoken era does not know: 400 if it is strict, else they are ignored (A11)."""
+    """For parameters that the spoken era does not know: 400 if it is strict, else they are ignored (docs/api-notes.md#reading-responses)."""
     for name in names:
         if settings.strict_era and name in query:
             raise invalid_parameters(f"{name} is not a parameter of era {settings.era}")

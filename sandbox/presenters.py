@@ -57,7 +57,7 @@ _BY_TAIL = {presenter.tail: presenter for presenter in PRESENTERS}
 
 
 def suited_to(voice: Voice) -> list[Presenter]:
-    """All presenters, those of the voice's gender first (CONTRACT section 12: sortable by voice)."""
+    """All presenters, those of the voice's gender first (docs/api-notes.md#presenters)."""
     return sorted(PRESENTERS, key=lambda presenter: presenter.gender != voice.gender)
 
 

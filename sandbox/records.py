@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
-"""Statuses that never change again (CONTRACT section 3)."""
+"""Statuses that never change again (docs/api-notes.md#statuses)."""
 
 HIDDEN, LISTED, EXPORTED = 0, 1, 2
 """Whether listings show a record: never, always, or when exports are asked for."""

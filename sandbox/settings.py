@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ERAS = ("0.0", "1.0", "1.1", "2", "2.5")
-"""Releases of the wire format, oldest first (CONTRACT, heading)."""
+"""Releases of the wire format, oldest first (docs/api-notes.md#api-versions)."""
 
 SUPERSET = "superset"
-"""The default shape of answers: every field that any era knows (CONTRACT section 13)."""
+"""The default shape of answers: every field that any era knows (docs/api-notes.md#what-the-sandbox-answers)."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Settings:
     concurrency: int = 2
     url_lifetime: float = 3600.0
     upload_lifetime: float = 900.0
-    """Of upload URLs, in seconds (A7)."""
+    """Of upload URLs, in seconds (docs/api-notes.md#uploads)."""
     largest_upload: int = 2 * 1024**3
     webhook_timeout: float = 15.0
 
@@ -43,5 +43,5 @@ class Settings:
 
     @property
     def execution_prefix(self) -> str:
-        """``vg_exec_`` in era 0.0 and in the superset, ``vg_tool_`` later (CONTRACT section 12)."""
+        """``vg_exec_`` in era 0.0 and in the superset, ``vg_tool_`` later (docs/api-notes.md#api-versions)."""
         return "vg_tool_" if self.era != SUPERSET and self.knows("1.0") else "vg_exec_"

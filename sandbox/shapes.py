@@ -56,7 +56,7 @@ class Shapes:
         return entries
 
     def file(self, file: File, signed_until: float | None, *, with_analysis: bool = True) -> Json:
-        """``signed_until`` None: not signed, so sources are pending and without URL (A19)."""
+        """``signed_until`` None: not signed, so sources are pending and without URL (docs/api-notes.md#signed-urls)."""
         body: Json = {
             "fileId": file.id,
             "type": file.type,
@@ -102,7 +102,7 @@ class Shapes:
         return {name: items, "hasMore": next_cursor is not None, "nextCursor": next_cursor}
 
     def tool_event(self, execution: Execution, files: list[File | None]) -> Json:
-        """The body of ``tool_execution.*`` (CONTRACT section 6)."""
+        """The body of ``tool_execution.*`` (docs/api-notes.md#webhook-events)."""
         body: Json = {
             "event": f"tool_execution.{execution.status}",
             "toolExecutionId": execution.id,
@@ -138,7 +138,7 @@ class Shapes:
         return body | self._export(workflow, film)
 
     def workflow_event(self, workflow: Workflow, film: File | None) -> Json:
-        """The body of ``workflow_run.*``; its time was a text in eras 1.0 and 1.1 (CONTRACT section 1)."""
+        """The body of ``workflow_run.*``; its time was a text in eras 1.0 and 1.1 (docs/api-notes.md#ids-and-times)."""
         moment: float | str = _seconds(workflow.ended_at)
         if self._settings.era in ("1.0", "1.1"):
             moment = datetime.fromtimestamp(_seconds(workflow.ended_at), UTC).isoformat()
@@ -208,7 +208,7 @@ class Shapes:
         return body
 
     def _public(self, file: File) -> Json:
-        """Public preview (CONTRACT section 8); the fields exist and are null while it is off."""
+        """Public preview (docs/api-notes.md#public-previews); the fields exist and are null while it is off."""
         is_on = file.public_since is not None
         body: Json = {"isPublicPreviewEnabled": is_on, "publicHlsUrl": None, "publicPlaybackId": None}
         if self._settings.knows("1.0"):

@@ -73,7 +73,7 @@ class Tool:
 
     @property
     def tool_type(self) -> str:
-        """GENERATE_IMAGE for generate-image (A1)."""
+        """GENERATE_IMAGE for generate-image (docs/api-notes.md#tools)."""
         return self.slug.replace("-", "_").upper()
 
 

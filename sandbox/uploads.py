@@ -37,7 +37,7 @@ _TYPES_SINCE = {"IMAGE": "0.0", "VIDEO": "0.0", "AUDIO": "0.0", "PDF": "1.0", "S
 
 
 def known_types(settings: Settings) -> list[str]:
-    """The file types of the era that is spoken (CONTRACT section 12)."""
+    """The file types of the era that is spoken (docs/api-notes.md#api-versions)."""
     return [name for name, since in _TYPES_SINCE.items() if settings.knows(since)]
 
 
@@ -77,7 +77,7 @@ class Uploads:
             task.cancel()
 
     def reserve(self, owner: str, values: Json) -> tuple[File, str]:
-        """A file that waits for its bytes, and the URL for one PUT (A7)."""
+        """A file that waits for its bytes, and the URL for one PUT (docs/api-notes.md#uploads)."""
         words = values.get("transcript") or {}
         file = File(
             id=new_id("vg_file_"),
@@ -203,7 +203,7 @@ class Uploads:
             return await self._pool.run(order)
 
     def _complete(self, file_id: str, made: Json) -> None:
-        """Ready: record and events go together. Upload events are for uploads only (CONTRACT section 6)."""
+        """Ready: record and events go together. Upload events are for uploads only (docs/api-notes.md#webhook-events)."""
         file = self._store.get(File, file_id)
         if file is None:
             return
@@ -243,7 +243,7 @@ def _part(folder: Path) -> Path:
 
 
 def _check_kind(kind: str, declared: str | None) -> None:
-    """A Content-Type is not needed (U5), but one that cannot be true is refused."""
+    """A Content-Type is not needed (docs/api-notes.md#uploads), but one that cannot be true is refused."""
     main = kind.partition(";")[0].strip().lower()
     if main in ("multipart/form-data", "application/x-www-form-urlencoded"):
         raise storage_refusal(415, "Send the bytes of the file itself, not a form.")

@@ -84,7 +84,7 @@ _BY_NAME = {voice.name: voice for voice in VOICES}
 
 
 def voice_for_speech(given: str | None) -> Voice:
-    """The voice to speak with; 400 when it is not made for this (A9)."""
+    """The voice to speak with; 400 when it is not made for this (docs/api-notes.md#tools)."""
     if given is None:
         return DEFAULT
     voice = voice_named(given)

@@ -1,6 +1,6 @@
 """Webhook deliveries: one message per subscribed endpoint, signed anew for each attempt, retried with backoff.
 
-CONTRACT section 6; the retry plan is assumption A5, and the order of messages is not promised (A6).
+Source: docs/api-notes.md#webhook-delivery. The retry plan is assumed, and the order of messages is not promised.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sandbox.settings import Settings
 from sandbox.store import Store
 
 RETRY_PLAN = (5.0, 30.0, 120.0, 600.0, 1800.0)
-"""Seconds between attempts at speed 1; after the last one the message is dropped (A5)."""
+"""Seconds between attempts at speed 1; after the last one the message is dropped (docs/api-notes.md#webhook-delivery)."""
 
 
 def new_secret() -> str:
@@ -170,7 +170,7 @@ class Webhooks:
 
 
 def _signed(message: Message, secret: str, forge: str | None) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of one attempt, with a fresh timestamp (CONTRACT section 6)."""
+    """Body and headers of one attempt, with a fresh timestamp (docs/api-notes.md#webhook-signature)."""
     shift = {"stale": -600, "future": 600}.get(forge or "", 0)
     moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=shift)
     signer = Webhook(new_secret() if forge == "wrong_secret" else secret)

@@ -30,7 +30,7 @@ def renditions_of(made: Json) -> dict[str, Rendition | None]:
 
 
 def announce_ready(webhooks: Webhooks, shapes: Shapes, file: File, signed: float) -> None:
-    """Tell that a file can be downloaded and, if it is a stream, played (A14)."""
+    """Tell that a file can be downloaded and, if it is a stream, played (docs/api-notes.md#webhook-events)."""
     webhooks.publish(shapes.file_event("file.download_ready", file, signed))
     hls = file.rendition("hls")
     if hls is not None and hls.status == "ready":

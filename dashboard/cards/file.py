@@ -41,7 +41,7 @@ ANALYSES = {
     "REJECTED": "gave nothing; the file works all the same",
 }
 
-# VideoGen keeps a temporary file for at least so long (CONTRACT section 7).
+# VideoGen keeps a temporary file for at least so long (docs/api-notes.md#temporary-files).
 TEMPORARY = timedelta(hours=24)
 
 

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 LARGEST = 1024 * 1024  # bytes of a body
 SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
-# Seconds. VideoGen takes no answer for a failure after 15 (CONTRACT section 6), and a database that is locked may
+# Seconds. VideoGen takes no answer for a failure after 15 (docs/api-notes.md#webhook-delivery), and a database that is locked may
 # keep a writer waiting for longer than that: better to say so while somebody listens.
 LONGEST = 12.0
 

@@ -1,4 +1,4 @@
-"""What the account offers to choose from, remembered for hours: these lists change rarely (CONTRACT section 10)."""
+"""What the account offers to choose from, remembered for hours: these lists change rarely (docs/api-notes.md#rate-limits)."""
 
 from __future__ import annotations
 

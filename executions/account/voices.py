@@ -12,6 +12,6 @@ def usable() -> tuple[list[Voice], str]:
     if known is None:
         return [], "The voices could not be read just now; VideoGen chooses one."
     voices = [Voice.from_wire(raw) for raw in known]
-    # The others work in workflows only (CONTRACT section 2, note 2).
+    # The others work in workflows only (docs/api-notes.md#tools).
     voices = [voice for voice in voices if voice.supports_direct_tool_execution and not voice.is_deprecated]
     return sorted(voices, key=lambda voice: (voice.language_code, voice.display_name)), ""

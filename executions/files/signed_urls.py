@@ -17,9 +17,9 @@ from executions.models import File
 from executions.videogen import File as WireFile
 from executions.videogen import FileSource, NotFound, VideoGenError
 
-# Seconds that an address must still be good for when it is handed out (CONTRACT section 7).
+# Seconds that an address must still be good for when it is handed out (docs/api-notes.md#signed-urls).
 MARGIN = 90
-# A 404 for a file this young is not believed (CONTRACT section 5).
+# A 404 for a file this young is not believed (docs/api-notes.md#polling).
 YOUNG = timedelta(minutes=1)
 # Renditions by worth, the first that there is: for whoever wants the file itself.
 BEST = ("download", "preview")

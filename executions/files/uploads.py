@@ -1,7 +1,7 @@
 """Takes a file from a person to VideoGen, and follows it until it can be used.
 
 The bytes lie on our disk when this begins. So a slow browser costs no time of the presigned address, and an
-address that has expired is replaced by a new one, with a new file (CONTRACT section 7).
+address that has expired is replaced by a new one, with a new file (docs/api-notes.md#uploads).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Stops a job: the wish is written first, then VideoGen is asked, and what it reports decides (CONTRACT section 4)."""
+"""Stops a job: the wish is written first, then VideoGen is asked, and what it reports decides (docs/api-notes.md#cancelling)."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from executions.videogen import ApiError, VideoGenError
 
 
 def of_refusal(error: VideoGenError) -> dict[str, Any]:
-    """An answer that was an error: CONTRACT section 9's fields, and the number to quote to support."""
+    """An answer that was an error: the fields of docs/api-notes.md#errors, and the number to quote to support."""
     return {**_common(error), "status": error.status, "request_id": error.request_id}
 
 

@@ -91,7 +91,7 @@ class CancelWished(Observation):
 
 @dataclass(frozen=True, kw_only=True)
 class CancelNoted(Observation):
-    """VideoGen took the wish; how the race ends is told later (CONTRACT section 4)."""
+    """VideoGen took the wish; how the race ends is told later (docs/api-notes.md#cancelling)."""
 
     source: Source = Source.ANSWER
 

@@ -22,7 +22,7 @@ from executions.models import Execution, Input
 from executions.models.event import Kind
 from executions.statuses import CANCELLED, FAILED, PENDING, QUEUED, RUNNING, SUCCEEDED, TERMINAL, UNCONFIRMED
 
-# A status of VideoGen's that we do not know counts as not final (CONTRACT section 3).
+# A status of VideoGen's that we do not know counts as not final (docs/api-notes.md#statuses).
 ANYTHING_NOT_FINAL = "*"
 
 # What may follow what. A status that is not a key is one that we do not know: it follows the last line.

@@ -1,4 +1,4 @@
-"""How many calls we may make to ask after things: one budget for each key, shared by all processes (CONTRACT sections 5 and 10)."""
+"""How many calls we may make to ask after things: one budget for each key, shared by all processes (docs/api-notes.md#polling)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from executions.statuses import QUEUED
 from executions.videogen import Group, RateLimit
 
 HOUR = timedelta(hours=1)
-# What CONTRACT section 10 names, for as long as no answer has told.
+# The documented limits, used until a response reports them. Source: docs/api-notes.md#rate-limits
 DOCUMENTED: dict[str, int] = {
     Group.TOOLS: 500,
     Group.EXECUTION: 5000,

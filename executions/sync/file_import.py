@@ -32,7 +32,7 @@ LEASE = timedelta(minutes=5)
 AGAIN = timedelta(minutes=5)
 # While the list is not read to its end.
 SOON = timedelta(seconds=30)
-# What the list may tell anew about a file that we have. Its addresses are older than ours (A19).
+# What the list may tell anew about a file that we have. Its addresses are older than ours (docs/api-notes.md#signed-urls).
 TOLD = ("type", "scope", "display_name", "description", "transcript", "duration", "analysis_state")
 
 

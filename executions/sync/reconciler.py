@@ -34,7 +34,7 @@ from executions.videogen import NotFound, RateLimited, ToolExecution, Unauthoriz
 
 logger = logging.getLogger(__name__)
 
-# How often a job is asked after, by its age since VideoGen took it (both in seconds; CONTRACT section 5).
+# How often a job is asked after, by its age since VideoGen took it (both in seconds; docs/api-notes.md#polling).
 PACE: tuple[tuple[float, float], ...] = ((10, 1), (30, 2), (300, 5), (3600, 20))
 OVERDUE_PACE = 180.0
 # Where a person at VideoGen has to do something first, a look each second finds nothing.

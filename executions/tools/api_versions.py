@@ -1,4 +1,4 @@
-"""The eras of the API: what each one has, and what it calls things (CONTRACT section 12).
+"""The eras of the API: what each one has, and what it calls things (docs/api-notes.md#api-versions).
 
 The path prefix is the same in all of them, so a client cannot ask for an era: it writes for one that is
 configured. Inside Rushes a body has the names of era 2; the table below says what others call them.

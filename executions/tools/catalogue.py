@@ -1,6 +1,6 @@
 """The catalogue: one entry per tool of the API. Forms, validation, filters and pages are derived from it.
 
-Fields, bounds and defaults are those of CONTRACT sections 2 and 12; the names are those of era 2 (see eras.py).
+Fields, bounds and defaults: docs/api-notes.md#tools and docs/api-notes.md#api-versions; the names are those of era 2 (see api_versions.py).
 The order is that of the studio.
 """
 

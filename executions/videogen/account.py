@@ -13,7 +13,7 @@ from executions.videogen.wire import object_of, required_id
 
 @dataclass(frozen=True)
 class Voice:
-    """Only one that `supports_direct_tool_execution` works for text-to-speech (CONTRACT section 2)."""
+    """Only one that `supports_direct_tool_execution` works for text-to-speech (docs/api-notes.md#tools)."""
 
     voice_id: str
     language_code: str = ""

@@ -54,7 +54,7 @@ class VideoGen:
     ) -> None:
         """Raises ValueError for a key or a base URL that cannot be one. `rng` gives numbers from 0 to 1.
 
-        `knows_pages` False: for an account of era 0.0, whose lists take no `limit` (CONTRACT section 11).
+        `knows_pages` False: for an account of era 0.0, whose lists take no `limit` (docs/api-notes.md#paging).
         """
         self._base_url = base_url
         self._auth = BearerAuth(api_key)
@@ -87,12 +87,12 @@ class VideoGen:
     # --- executions -------------------------------------------------------------------------------------------
 
     async def start_tool(self, slug: str, body: Mapping[str, Any]) -> ToolAccepted:
-        """Sent once. After AnswerLost and ServerError the job may be running all the same (CONTRACT section 3)."""
+        """Sent once. After AnswerLost and ServerError the job may be running all the same (docs/api-notes.md#starting)."""
         answer = await self._once("POST", f"/v1/tools/{_part(slug)}", Group.TOOLS, body)
         return _understood(answer, lambda data: ToolAccepted.from_wire(data, answer.request_id))
 
     async def cancel_execution(self, execution_id: str) -> ToolAccepted:
-        """Sent once. The wish is noted; the execution may still finish first (CONTRACT section 4)."""
+        """Sent once. The wish is noted; the execution may still finish first (docs/api-notes.md#cancelling)."""
         path = f"/v1/tools/executions/{_part(execution_id)}/cancel"
         answer = await self._once("POST", path, Group.CANCEL)
         return _understood(answer, lambda data: ToolAccepted.from_wire(data, answer.request_id))
@@ -120,7 +120,7 @@ class VideoGen:
     # --- files ------------------------------------------------------------------------------------------------
 
     async def get_file(self, file_id: str) -> File:
-        """May leave sources unsigned: judge readiness by `hydrate_file` or events (CONTRACT section 7)."""
+        """May leave sources unsigned: judge readiness by `hydrate_file` or events (docs/api-notes.md#signed-urls)."""
         return await self._safe("GET", f"/v1/files/{_part(file_id)}", Group.FILES, File.from_wire)
 
     async def hydrate_file(self, file_id: str) -> File:
@@ -136,7 +136,7 @@ class VideoGen:
         return each_item(lambda cursor: self.list_files(cursor=cursor))
 
     async def search_files(self, query: str, limit: int = 50, self_only: bool = False) -> list[SearchHit]:
-        """By meaning, best first; what is not analysed yet cannot be found (CONTRACT section 7)."""
+        """By meaning, best first; what is not analysed yet cannot be found (docs/api-notes.md#file-search)."""
         body = {"query": query, "numResults": limit, "selfOnly": self_only}
         return await self._safe("POST", "/v1/files/search", Group.SEARCH, SearchHit.all_from_wire, body=body)
 
@@ -151,7 +151,7 @@ class VideoGen:
         return _understood(answer, FileUpload.from_wire)
 
     async def archive_file(self, file_id: str) -> File:
-        """Hide it from listings. No way back is known; archiving twice does no harm (A12)."""
+        """Hide it from listings. No way back is known; archiving twice does no harm (docs/api-notes.md#files)."""
         return await self._safe("POST", f"/v1/files/{_part(file_id)}/archive", Group.ARCHIVE, File.from_wire)
 
     async def set_public_preview(self, file_id: str, enabled: bool) -> File:

@@ -1,4 +1,4 @@
-"""Turns an answer that is not a success into the error that says so (CONTRACT section 9)."""
+"""Turns an answer that is not a success into the error that says so (docs/api-notes.md#errors)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@
     MalformedEvent              a webhook body that is not an event (it is no answer, so it stands apart)
     BadSignature                a delivery that VideoGen did not sign, see signature.py
 
-A start may be sent again after Refused and Unreachable only (CONTRACT section 3).
+A start may be sent again after Refused and Unreachable only (docs/api-notes.md#starting).
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class RateLimited(Refused):
 
     @property
     def out_of_credits(self) -> bool:
-        """Waiting does not help: the account has nothing left to spend (CONTRACT section 9)."""
+        """Waiting does not help: the account has nothing left to spend (docs/api-notes.md#errors)."""
         return self.code == OUT_OF_CREDITS
 
 

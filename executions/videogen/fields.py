@@ -1,4 +1,4 @@
-"""Lenient readers for single fields: a value of the wrong type counts as absent (CONTRACT section 12, rules 1 and 2).
+"""Lenient readers for single fields: a value of the wrong type counts as absent (docs/api-notes.md#reading-responses).
 
 The lengths and bounds are those of the columns that the values end in.
 """
@@ -30,7 +30,7 @@ def word(value: Any, longest: int = LONGEST_WORD) -> str:
 
 
 def ident(*candidates: Any) -> str | None:
-    """The first that is an id. Ids are opaque: nothing else is looked at (CONTRACT section 1)."""
+    """The first that is an id. Ids are opaque: nothing else is looked at (docs/api-notes.md#ids-and-times)."""
     for value in candidates:
         if isinstance(value, str) and 0 < len(value) <= LONGEST_ID and not value.isspace():
             return value
@@ -86,7 +86,7 @@ def url(value: Any) -> str | None:
 
 
 def moment(value: Any, *, latest: float = _YEAR_2100) -> datetime | None:
-    """Unix seconds, or ISO 8601 text as `occurredAt` once was (CONTRACT section 1); None when it is absurd."""
+    """Unix seconds, or ISO 8601 text as `occurredAt` once was (docs/api-notes.md#ids-and-times); None when it is absurd."""
     seconds = number(value, low=1, high=latest)
     if seconds is not None:
         return datetime.fromtimestamp(seconds, UTC)

@@ -1,4 +1,4 @@
-"""Lists that come in pages (CONTRACT section 11), and the guard against lists without an end."""
+"""Lists that come in pages (docs/api-notes.md#paging), and the guard against lists without an end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hourly limits: the groups that VideoGen counts in, and what an answer's headers say about them (CONTRACT section 10)."""
+"""Hourly limits: the groups that VideoGen counts in, and what an answer's headers say about them (docs/api-notes.md#rate-limits)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verifies that VideoGen sent a delivery: Standard Webhooks, version v1 (CONTRACT section 6).
+"""Verifies that VideoGen sent a delivery: Standard Webhooks, version v1 (docs/api-notes.md#webhook-signature).
 
 The package's own `Webhook.verify` is not used: it decodes the body as text before it has checked it, compares with
 the wall clock only, and fails with a ValueError on a signature header without a comma. Its HMAC is.

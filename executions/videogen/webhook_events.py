@@ -1,4 +1,4 @@
-"""Reads the body of a webhook delivery (CONTRACT section 6). Verify its signature first: see signature.py."""
+"""Reads the body of a webhook delivery (docs/api-notes.md#webhook-events). Verify its signature first: see signature.py."""
 
 from __future__ import annotations
 

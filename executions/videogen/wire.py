@@ -1,7 +1,7 @@
 """The things that answers and events are made of: frozen, read leniently, with the whole answer kept in `raw`.
 
 `from_wire` raises MalformedAnswer when something is missing without which the thing is nothing; everything else
-may be absent or of the wrong type, in every era's shape (CONTRACT section 12). Neither `raw` nor signed URLs are
+may be absent or of the wrong type, in every era's shape (docs/api-notes.md#reading-responses). Neither `raw` nor signed URLs are
 in a thing's repr.
 """
 
@@ -33,7 +33,7 @@ def required_id(data: dict[str, Any], what: str, *names: str) -> str:
 
 @dataclass(frozen=True)
 class ApiError:
-    """Why an execution failed, in VideoGen's words (CONTRACT section 9)."""
+    """Why an execution failed, in VideoGen's words (docs/api-notes.md#errors)."""
 
     message: str
     code: str | None = None
@@ -57,7 +57,7 @@ class ApiError:
 
 @dataclass(frozen=True)
 class FileSource:
-    """One rendition of a file (CONTRACT section 7). `expires_at` None means that the URL does not expire."""
+    """One rendition of a file (docs/api-notes.md#files). `expires_at` None means that the URL does not expire."""
 
     status: str
     url: str | None = field(default=None, repr=False)
@@ -160,7 +160,7 @@ class File:
 
     @property
     def is_ready(self) -> bool:
-        """Something of it can be shown or used (CONTRACT section 7)."""
+        """Something of it can be shown or used (docs/api-notes.md#files)."""
         return any(source.status == "ready" for source in self.sources)
 
     @property
@@ -279,7 +279,7 @@ class ToolExecution:
 
 @dataclass(frozen=True)
 class SearchHit:
-    """A file that fits a question; `similarity` 0 to 1, above 0.7 is usually good (CONTRACT section 7)."""
+    """A file that fits a question; `similarity` 0 to 1, above 0.7 is usually good (docs/api-notes.md#file-search)."""
 
     similarity: float
     file: File

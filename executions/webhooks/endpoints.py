@@ -1,4 +1,4 @@
-"""Our endpoints at VideoGen: registered once, never again at every start (CONTRACT section 6: 10 an hour)."""
+"""Our endpoints at VideoGen: registered once, never again at every start (docs/api-notes.md#webhook-registration: 10 an hour)."""
 
 from __future__ import annotations
 

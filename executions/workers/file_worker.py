@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 5
 LONGEST_REST = 5.0  # seconds
 CLAIM = timedelta(seconds=120)
-# Seconds between looks at an upload that VideoGen prepares: events say the same sooner (CONTRACT section 7).
+# Seconds between looks at an upload that VideoGen prepares: events say the same sooner (docs/api-notes.md#uploads).
 PREPARING = (2, 3, 5, 10, 20, 30, 60)
 # Seconds until the next look for what comes after a file is ready: its analysis, or its public playback id.
 LATER = (5, 15, 60, 300, 900)

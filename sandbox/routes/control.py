@@ -1,4 +1,4 @@
-"""/sandbox/*: the control interface for tests, on this machine only (A8)."""
+"""/sandbox/*: the control interface for tests, on this machine only."""
 
 from __future__ import annotations
 

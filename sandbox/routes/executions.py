@@ -13,7 +13,7 @@ from sandbox.world import World, key_of, world_of
 
 router = APIRouter(prefix="/v1/tools/executions")
 RENEW_WITHIN = 3600.0
-"""Era 2 renews the URLs of a single execution when less than this many seconds are left (CONTRACT section 7)."""
+"""Era 2 renews the URLs of a single execution when less than this many seconds are left (docs/api-notes.md#signed-urls)."""
 
 
 @router.get("")
@@ -43,7 +43,7 @@ async def get_execution(request: Request, execution_id: str) -> JSONResponse:
 
 @router.post("/{execution_id}/cancel")
 async def cancel_execution(request: Request, execution_id: str) -> JSONResponse:
-    """202 whatever the state: the wish is noted, and a final execution stays as it is (A3)."""
+    """202 whatever the state: the wish is noted, and a final execution stays as it is (docs/api-notes.md#cancelling)."""
     world = world_of(request)
     execution = _find(world, execution_id)
     world.engine.cancel(execution.id)

@@ -51,7 +51,7 @@ async def create_upload(request: Request) -> JSONResponse:
 
 @router.post("/search")
 async def search_files(request: Request) -> JSONResponse:
-    """By meaning, best first; only what analysis has described can be found (CONTRACT section 7)."""
+    """By meaning, best first; only what analysis has described can be found (docs/api-notes.md#file-search)."""
     world = world_of(request)
     fields = (
         Text(name="query", required=True, shortest=1),
@@ -73,7 +73,7 @@ async def search_files(request: Request) -> JSONResponse:
 
 @router.post("/import-url")
 async def create_import(request: Request) -> JSONResponse:
-    """202 with the id to ask after (A15)."""
+    """202 with the id to ask after."""
     world = world_of(request)
     if not world.settings.knows("2.5"):
         raise not_found("Path")
@@ -103,7 +103,7 @@ async def get_import(request: Request, import_id: str) -> JSONResponse:
 
 @router.get("/{file_id}")
 async def get_file(request: Request, file_id: str) -> JSONResponse:
-    """What was signed last, never renewed (A19)."""
+    """What was signed last, never renewed (docs/api-notes.md#signed-urls)."""
     world = world_of(request)
     file = find_file(world, file_id)
     return _answer(world, file)
@@ -120,7 +120,7 @@ async def hydrate_file(request: Request, file_id: str) -> JSONResponse:
 
 @router.post("/{file_id}/archive")
 async def archive_file(request: Request, file_id: str) -> JSONResponse:
-    """Hidden from listings and from search; everything else goes on, and doing it twice is harmless (A12)."""
+    """Hidden from listings and from search; everything else goes on, and doing it twice is harmless (docs/api-notes.md#files)."""
     world = world_of(request)
     file = find_file(world, file_id)
     if not file.archived:
@@ -132,7 +132,7 @@ async def archive_file(request: Request, file_id: str) -> JSONResponse:
 
 @router.post("/{file_id}/enable-public-preview")
 async def enable_public_preview(request: Request, file_id: str) -> JSONResponse:
-    """Era 0.0 takes video and audio only (A9); what is still being processed conflicts."""
+    """Era 0.0 takes video and audio only (docs/api-notes.md#public-previews); what is still being processed conflicts."""
     world = world_of(request)
     file = find_file(world, file_id)
     if not file.is_ready:

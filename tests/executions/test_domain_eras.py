@@ -1,4 +1,4 @@
-"""A request has the names of the configured era, and nothing that came with a later one (CONTRACT section 12)."""
+"""A request has the names of the configured era, and nothing that came with a later one (docs/api-notes.md#api-versions)."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from executions.tools.api_versions import ERAS
 from executions.tools.fields import Choice, Files, Ids, Number, Replacements, Shape, Switch, Text
 from tests.executions.filled import everything, value_for
 
-# CONTRACT section 2: the endpoint's name, what executions call it, what it makes.
-CONTRACT = {
+# Source: docs/api-notes.md#tools: the endpoint's name, what executions call it, what it makes.
+DOCUMENTED = {
     "generate-image": ("GENERATE_IMAGE", "IMAGE"),
     "generate-video-clip": ("GENERATE_VIDEO_CLIP", "VIDEO"),
     "text-to-speech": ("TEXT_TO_SPEECH", "AUDIO"),
@@ -28,7 +28,7 @@ CONTRACT = {
     "image-3d-effect": ("IMAGE_3D_EFFECT", "VIDEO"),
     "generate-motion-graphic": ("GENERATE_MOTION_GRAPHIC", "VIDEO"),
 }
-# (tool, input, era): the bounds of CONTRACT sections 2 and 12.
+# (tool, input, era): the documented bounds. Source: docs/api-notes.md#tools and docs/api-notes.md#api-versions.
 BOUNDS = {
     ("generate-sound-effect", "durationSeconds", "0.0"): (1, 30),
     ("generate-sound-effect", "promptInfluence", "0.0"): (0, 1),
@@ -36,7 +36,7 @@ BOUNDS = {
     ("generate-video-clip", "durationSeconds", "1.1"): (1, 15),
     ("generate-video-clip", "durationSeconds", "2"): (1, 30),
     ("generate-motion-graphic", "durationSeconds", "2"): (1, 300),
-    **{(slug, "numResults", "2"): (1, 100) for slug in CONTRACT},
+    **{(slug, "numResults", "2"): (1, 100) for slug in DOCUMENTED},
 }
 MOST_FILES = {
     ("generate-image", "imageFileIds", "0.0"): 4,
@@ -59,9 +59,9 @@ def field_of(slug: str, name: str, era: str) -> Any:
 
 
 def test_the_catalogue_is_that_of_the_contract() -> None:
-    assert {slug: (tool.tool_type, tool.media) for slug, tool in TOOLS.items()} == CONTRACT
+    assert {slug: (tool.tool_type, tool.media) for slug, tool in TOOLS.items()} == DOCUMENTED
     assert {tool_type: tool.slug for tool_type, tool in tools.BY_TYPE.items()} == {
-        tool_type: slug for slug, (tool_type, _) in CONTRACT.items()
+        tool_type: slug for slug, (tool_type, _) in DOCUMENTED.items()
     }
 
 

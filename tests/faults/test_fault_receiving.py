@@ -22,7 +22,7 @@ from tests.faults import scenes
 from tests.faults.receiving import Receiving, outcomes, tells
 
 NEXT_SECRET = "whsec_dGhlIG5leHQgb25lLCBhbHNvIGZvciB0ZXN0cyBhbG9uZQ=="
-VIDEOGEN_LISTENS = 15  # seconds (CONTRACT section 6)
+VIDEOGEN_LISTENS = 15  # seconds (docs/api-notes.md#webhook-delivery)
 
 
 @contextmanager
