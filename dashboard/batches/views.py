@@ -104,7 +104,7 @@ def plan(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         found.refresh_from_db()
     if found.batch_id is not None:
         return _see(redirect("batch", found.batch_id))
-    return render(request, "batches/plan.html", {"page": PlanPage(found)})
+    return render(request, "batches/review.html", {"page": PlanPage(found)})
 
 
 # --- one batch --------------------------------------------------------------------------------------------

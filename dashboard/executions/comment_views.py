@@ -22,17 +22,17 @@ def job_comments(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The comments alone, as a page asks for them again; POST writes one."""
     execution = get_object_or_404(Execution, pk=pk)
     if request.method == "GET":
-        return render(request, "executions/_comments.html", talk(request.user, execution))
+        return render(request, "executions/_comment_list.html", talk(request.user, execution))
     try:
         comments.write(execution, author_id=request.user.pk, text=request.POST.get("text", ""))
     except comments.Refused as refused:
         said = {"problem": str(refused), "typed": request.POST.get("text", "")}
         if request.htmx:
             context = talk(request.user, execution, **said)
-            return render(request, "executions/_talk.html", context, status=422)
+            return render(request, "executions/_comments.html", context, status=422)
         return executions_views.page(request, pk, status=422, **said)
     if request.htmx:
-        return render(request, "executions/_talk.html", talk(request.user, execution))
+        return render(request, "executions/_comments.html", talk(request.user, execution))
     return _back(pk)
 
 
@@ -45,7 +45,7 @@ def withdraw(request: HttpRequest, pk: uuid.UUID, comment: uuid.UUID) -> HttpRes
     comments.withdraw(comment, author_id=request.user.pk)
     if request.htmx:
         execution = Execution.objects.get(pk=pk)
-        return render(request, "executions/_comments.html", talk(request.user, execution))
+        return render(request, "executions/_comment_list.html", talk(request.user, execution))
     return _back(pk)
 
 

@@ -56,14 +56,14 @@ def confirm(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())[:200]
         if page.is_open and page.needs_reason and not reason:
             page.problem = NEEDS_REASON
-            return render(request, "executions/selection.html", {"page": page}, status=422)
+            return render(request, "history/bulk_action.html", {"page": page}, status=422)
         bulk_actions.carry_out(
             found, user_id=request.user.pk, may=may(Act(found.act), request.user), reason=reason
         )
         workers.wake()
         workers.look_at_files()
         return _see(redirect("selection", pk))
-    return render(request, "executions/selection.html", {"page": page})
+    return render(request, "history/bulk_action.html", {"page": page})
 
 
 @require_GET

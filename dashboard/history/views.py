@@ -47,7 +47,7 @@ NOT_YOURS = "Only whoever saved a view, or an admin, may remove it."
 def page(request: HttpRequest) -> HttpResponse:
     found = HistoryPage(request.user, request.GET, request.COOKIES.get(COOKIE))
     request.live_topic = found.topic
-    return render(request, "executions/history.html", {"page": found, "terms": found.terms, "keys": KEYS})
+    return render(request, "history/index.html", {"page": found, "terms": found.terms, "keys": KEYS})
 
 
 @require_GET
@@ -58,7 +58,7 @@ def fresh(request: HttpRequest) -> HttpResponse:
         "most": history_page.MOST_NEW,
         "url": _page_url(asked(request.GET).string()),
     }
-    return render(request, "executions/_fresh.html", context)
+    return render(request, "history/_new_jobs.html", context)
 
 
 @require_POST

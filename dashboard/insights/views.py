@@ -13,4 +13,4 @@ from dashboard.insights.page import InsightsPage
 @require_GET
 @admins_only
 def insights(request: HttpRequest) -> HttpResponse:
-    return render(request, "insights/page.html", {"page": InsightsPage(request.GET)})
+    return render(request, "insights/index.html", {"page": InsightsPage(request.GET)})

@@ -103,12 +103,14 @@ class LiveConsumer(AsyncWebsocketConsumer):
         job_id = self.topic.partition(":")[2]
         # What is on the page already is not put there again: each such message is another one.
         context = {"job_id": job_id, "number": next(self._comments)}
-        await self.send(text_data=render_to_string("live/commented.html", context))
+        await self.send(text_data=render_to_string("live/comments.html", context))
 
     async def person_called(self, message: dict[str, Any]) -> None:
         """Named in a comment, or no longer."""
         unread = await runtime.in_reader(comments.unread, self.scope["user"].pk)
-        await self.send(text_data=render_to_string("_bell.html", {"unread": unread, "oob": True}))
+        await self.send(
+            text_data=render_to_string("shared/_mentions_bell.html", {"unread": unread, "oob": True})
+        )
 
     async def person_changed(self, message: dict[str, Any]) -> None:
         """Another role: what is sent from here on is what that one sees."""

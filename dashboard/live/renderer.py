@@ -127,7 +127,7 @@ class Rendering:
 
 def _count() -> str:
     return render_to_string(
-        "_in_flight.html", {"in_flight": Execution.objects.in_flight().count(), "oob": True}
+        "shared/_in_flight_count.html", {"in_flight": Execution.objects.in_flight().count(), "oob": True}
     )
 
 
@@ -137,7 +137,8 @@ def places(job_id: str, waits: Waits) -> str:
     moved = line.filter(pk=job_id) if job_id else line.filter(batch=None)[:PLACES]
     shown = [job_card.card(job, job_card.TEAM, waits) for job in moved]
     return "".join(
-        render_to_string("executions/_place.html", {"card": card, "oob": True}).strip() for card in shown
+        render_to_string("executions/_queue_position.html", {"card": card, "oob": True}).strip()
+        for card in shown
     )
 
 

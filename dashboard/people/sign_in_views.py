@@ -20,6 +20,7 @@ class SignIn(auth_views.LoginView):
     """Django's own, with a brake on guessing."""
 
     redirect_authenticated_user = True
+    template_name = "account/sign_in.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         guesses = login_throttle.Guesses(request)

@@ -32,7 +32,7 @@ def team(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, form: InvitationForm, *, status: int = 200, link: str = "") -> HttpResponse:
     context = {"page": TeamPage(request.user), "form": form, "link": link}
-    response = render(request, "settings/people.html", context, status=status)
+    response = render(request, "people/index.html", context, status=status)
     response["Cache-Control"] = "no-store"
     return response
 
@@ -107,15 +107,15 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     """For whoever has an invitation's link: a name, a password, and they are in."""
     guesses = login_throttle.Guesses(request, "join")
     if guesses.too_many():
-        response = render(request, "registration/join.html", {"throttled": True}, status=429)
+        response = render(request, "account/join.html", {"throttled": True}, status=429)
         response["Retry-After"] = str(login_throttle.WINDOW)
         return response
     invitation = members.invitation_of(token)
     if invitation is None:
         guesses.count()
-        return render(request, "registration/join.html", {"gone": True}, status=404)
+        return render(request, "account/join.html", {"gone": True}, status=404)
     if request.user.is_authenticated:
-        return render(request, "registration/join.html", {"already": True})
+        return render(request, "account/join.html", {"already": True})
     form = JoinForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -130,4 +130,4 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
             messages.success(request, f"Welcome, {person.get_username()}.")
             return HttpResponseRedirect(reverse("studio"), status=303)
     status = 422 if request.method == "POST" else 200
-    return render(request, "registration/join.html", {"form": form, "invitation": invitation}, status=status)
+    return render(request, "account/join.html", {"form": form, "invitation": invitation}, status=status)

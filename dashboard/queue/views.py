@@ -47,7 +47,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "queue": waits.queue,
         "gauge": Gauge(waits.starts),
     }
-    return render(request, "executions/queue.html", context)
+    return render(request, "queue/index.html", context)
 
 
 @require_POST
@@ -124,7 +124,7 @@ def _edit_page(
         "refusal": refusal,
         "seen": submit.fingerprint(card.tool, card.execution.request_body),
     }
-    return render(request, "executions/edit.html", context, status=status)
+    return render(request, "queue/edit.html", context, status=status)
 
 
 @admins_only

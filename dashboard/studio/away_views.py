@@ -27,7 +27,7 @@ from executions.team import last_visit
 def page(request: HttpRequest) -> HttpResponse:
     """From the look before the last one: what was shown then can be read again."""
     found = SinceYouLeft(request.user, last_visit.last(request.user.pk).before_at)
-    return render(request, "studio/since.html", {"since": found})
+    return render(request, "studio/away.html", {"since": found})
 
 
 @require_POST

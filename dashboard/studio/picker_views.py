@@ -37,7 +37,7 @@ def pick(request: HttpRequest) -> HttpResponse:
         file = File.objects.filter(remote_id=wanted).first()
         if file is None:
             raise Http404("This file is not in the library.")
-        return render(request, "studio/fields/_choice.html", {"choice": Candidate(file, True), "spec": field})
+        return render(request, "forms/_file_option.html", {"choice": Candidate(file, True), "spec": field})
     words = request.GET.get("q", "").replace("\x00", "").strip()[:200]
     found = File.objects.in_library().newest_first()
     if field.media:
@@ -57,5 +57,5 @@ def pick(request: HttpRequest) -> HttpResponse:
         "more": more and f"{reverse('file-pick')}?{urlencode(more)}",
         "is_more": "before" in request.GET,
     }
-    template = "studio/_picker_files.html" if "before" in request.GET else "studio/_picker.html"
+    template = "studio/_file_picker_options.html" if "before" in request.GET else "studio/_file_picker.html"
     return render(request, template, context)

@@ -57,7 +57,7 @@ def before(request: HttpRequest, slug: str) -> HttpResponse:
     form = Composer(tool, request.POST)
     same = None if not form.is_valid() or form.speech else submit.made_before(tool, form.body)
     made = job_card.card(same, job_card.audience(request.user, same.created_by_id)) if same else None
-    return render(request, "studio/_before.html", {"made": made})
+    return render(request, "studio/_made_before.html", {"made": made})
 
 
 @require_GET
@@ -130,7 +130,7 @@ def _composer(
     request: HttpRequest, tool: Tool, form: Composer, status: int = 200, **extra: Any
 ) -> HttpResponse:
     context = {"tool": tool, "shelves": tools.shelves(), "composer": form, **extra}
-    return render(request, "studio/_composer.html", context, status=status)
+    return render(request, "studio/_tool_form.html", context, status=status)
 
 
 def _page(
@@ -145,7 +145,7 @@ def _page(
         **_board(request),
         **extra,
     }
-    return render(request, "studio/page.html", context, status=status)
+    return render(request, "studio/index.html", context, status=status)
 
 
 def _board(request: HttpRequest) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def log(request: HttpRequest) -> HttpResponse:
         "follow": filters.url(newer=found[0].pk if found else 0),
         "older": filters.url(after=found[SIZE - 1].pk) if len(found) > SIZE else "",
     }
-    return render(request, "settings/deliveries.html", context)
+    return render(request, "webhooks/deliveries.html", context)
 
 
 def _follow(request: HttpRequest, filters: Filters, newer: int) -> HttpResponse:
@@ -101,7 +101,7 @@ def _follow(request: HttpRequest, filters: Filters, newer: int) -> HttpResponse:
     if len(found) > SIZE:
         return HttpResponse(headers={"HX-Refresh": "true"})
     context = {"deliveries": found, "follow": filters.url(newer=found[0].pk)}
-    return render(request, "settings/_followed.html", context)
+    return render(request, "webhooks/_new_deliveries.html", context)
 
 
 def _number(text: str) -> int | None:

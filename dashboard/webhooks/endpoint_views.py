@@ -98,7 +98,7 @@ def _page(request: HttpRequest, form: EndpointForm, status: int = 200) -> HttpRe
         "receiver_url": _own_url(request),
         "secrets_configured": len(settings.VIDEOGEN_WEBHOOK_SECRETS),
     }
-    return render(request, "settings/webhooks.html", context, status=status)
+    return render(request, "webhooks/index.html", context, status=status)
 
 
 def _own_url(request: HttpRequest) -> str:
@@ -165,7 +165,7 @@ def delivery(request: HttpRequest, pk: int) -> HttpResponse:
         "body": shown,
         "headers": kept.headers.items(),
     }
-    return render(request, "settings/delivery.html", context)
+    return render(request, "webhooks/delivery.html", context)
 
 
 @admins_only
@@ -185,6 +185,6 @@ def replay(request: HttpRequest) -> HttpResponse:
     elif len(results) == 1:
         messages.info(request, results[0][1])
     else:
-        return render(request, "settings/replayed.html", {"results": results})
+        return render(request, "webhooks/replay_results.html", {"results": results})
     to = reverse("delivery", args=[results[0][0].pk]) if results else reverse("deliveries")
     return HttpResponseRedirect(to, status=303)

@@ -30,4 +30,4 @@ def limits(request: HttpRequest) -> HttpResponse:
         "budget_hourly": poll_budget.HOURLY_BUDGET,
         "queue": queue_state.state(),
     }
-    return render(request, "settings/limits.html", context)
+    return render(request, "webhooks/limits.html", context)

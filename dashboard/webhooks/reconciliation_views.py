@@ -36,7 +36,7 @@ def closings(request: HttpRequest) -> HttpResponse:
         "older": rows[SHOWN - 1].day.isoformat() if len(rows) > SHOWN else "",
         "yesterday": (datetime.now(UTC).date() - timedelta(days=1)).isoformat(),
     }
-    return render(request, "settings/closings.html", context)
+    return render(request, "webhooks/reconciliations.html", context)
 
 
 def _close(request: HttpRequest) -> HttpResponse:
@@ -63,7 +63,7 @@ def closing(request: HttpRequest, pk: int) -> HttpResponse:
         (each, tools.find(each.tool).label if each.tool else "") for each in closing_day.differences_of(row)
     ]
     context = {"row": row, "differences": differences}
-    return render(request, "settings/closing.html", context)
+    return render(request, "webhooks/reconciliation.html", context)
 
 
 def _day(text: str) -> date | None:

@@ -69,13 +69,15 @@ def keep_many(request: HttpRequest) -> HttpResponse:
     count = sum(outcome is copy_requests.Outcome.ASKED for outcome in outcomes.values())
     left_out = {"left_out": len(chosen) - len(names), "most": MOST}
     return render(
-        request, "files/keep.html", {"lines": lines, "count": count, "is_done": is_done, **left_out}
+        request,
+        "library/copy_selected.html",
+        {"lines": lines, "count": count, "is_done": is_done, **left_out},
     )
 
 
 @require_GET
 def copies(request: HttpRequest) -> HttpResponse:
-    return render(request, "files/copies.html", {"page": CopiesPage(request.user)})
+    return render(request, "library/copies.html", {"page": CopiesPage(request.user)})
 
 
 @admins_only

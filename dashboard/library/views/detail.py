@@ -31,7 +31,7 @@ def detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "lineage": lineage.of(file, request.user),
         "story": lineage.story(file, request.user),
     }
-    return render(request, "files/detail.html", context)
+    return render(request, "library/detail.html", context)
 
 
 @require_POST

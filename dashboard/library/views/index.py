@@ -17,11 +17,11 @@ from executions.sync import file_import
 def grid(request: HttpRequest) -> HttpResponse:
     page = LibraryPage(request.user, request.GET)
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
-        return render(request, "files/_tiles.html", {"page": page})
+        return render(request, "library/_file_tiles.html", {"page": page})
     if not page.after:
         # Somebody looks: if it is time, the account is asked what is new.
         workers.look_at_files()
-    return render(request, "files/library.html", {"page": page})
+    return render(request, "library/index.html", {"page": page})
 
 
 @require_POST

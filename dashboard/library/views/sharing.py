@@ -56,7 +56,7 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "story": lineage.story(file, request.user),
         "form": form,
     }
-    return render(request, "files/detail.html", context, status=422)
+    return render(request, "library/detail.html", context, status=422)
 
 
 @require_POST
@@ -93,7 +93,9 @@ def stranger(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     sharing = Sharing(file)
     if not sharing.is_on:
         raise Http404("This file is not public.")
-    return render(request, "files/stranger.html", {"tile": Tile(file, request.user), "sharing": sharing})
+    return render(
+        request, "library/public_preview.html", {"tile": Tile(file, request.user), "sharing": sharing}
+    )
 
 
 @require_GET
@@ -106,4 +108,4 @@ def register(request: HttpRequest) -> HttpResponse:
     tiles = tiles_for(request.user, taken[:SIZE])
     next_url = f"{reverse('files-public')}?after={tiles[-1].id}" if len(taken) > SIZE else ""
     context = {"tiles": tiles, "next_url": next_url, "after": after}
-    return render(request, "files/register.html", context)
+    return render(request, "library/public_files.html", context)

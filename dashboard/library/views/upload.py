@@ -113,7 +113,7 @@ def told(file: File) -> dict[str, Any]:
 def _page(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse:
     recent = File.objects.filter(created_by=request.user, origin=Origin.UPLOAD, archived_at=None)
     tiles = tiles_for(request.user, recent.select_related("created_by").newest_first()[:RECENT])
-    return render(request, "files/upload.html", {"tiles": tiles, **extra}, status=status)
+    return render(request, "library/upload.html", {"tiles": tiles, **extra}, status=status)
 
 
 def _body(request: HttpRequest) -> BinaryIO:
