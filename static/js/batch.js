@@ -20,7 +20,8 @@ function mark() {
   for (const link of document.querySelectorAll('.tally a')) {
     const here = new URL(location)
     const there = new URL(link.href)
-    if (here.searchParams.get('status') === there.searchParams.get('status')) link.setAttribute('aria-current', 'true')
+    if (here.searchParams.get('status') === there.searchParams.get('status'))
+      link.setAttribute('aria-current', 'true')
     else link.removeAttribute('aria-current')
   }
 }

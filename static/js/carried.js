@@ -4,7 +4,11 @@ import { isChanged } from './changed.js'
 
 const kept = new Map() // name of a field -> what it holds
 
-const isOne = (control) => control.name && control.type !== 'hidden' && control.type !== 'file' && !control.closest('[data-files], .pairs')
+const isOne = (control) =>
+  control.name &&
+  control.type !== 'hidden' &&
+  control.type !== 'file' &&
+  !control.closest('[data-files], .pairs')
 const group = (control) => [...control.form.elements].filter((each) => each.name === control.name)
 
 // A text is kept, whoever wrote it; of everything else what differs from what the tool itself proposes.
@@ -21,7 +25,11 @@ export function keep(form) {
   }
   for (const field of form.querySelectorAll('[data-files]')) {
     const tiles = [...field.querySelectorAll('.choice:has(input:checked)')]
-    if (tiles.length || kept.has(field.dataset.name)) kept.set(field.dataset.name, tiles.map((tile) => tile.cloneNode(true)))
+    if (tiles.length || kept.has(field.dataset.name))
+      kept.set(
+        field.dataset.name,
+        tiles.map((tile) => tile.cloneNode(true)),
+      )
   }
   const pairs = form.querySelector('.pairs')
   if (pairs) kept.set('.pairs', [...pairs.children])

@@ -2,9 +2,13 @@
 
 function isChanged(control) {
   if (control.type === 'hidden' || control.disabled) return false
-  if (control.type === 'checkbox' || control.type === 'radio') return control.checked !== control.defaultChecked
+  if (control.type === 'checkbox' || control.type === 'radio')
+    return control.checked !== control.defaultChecked
   if (control.type === 'select-one') {
-    const own = Math.max(0, [...control.options].findLastIndex((option) => option.defaultSelected))
+    const own = Math.max(
+      0,
+      [...control.options].findLastIndex((option) => option.defaultSelected),
+    )
     return control.selectedIndex !== own
   }
   if (control.type === 'file') return control.files.length > 0
@@ -12,6 +16,8 @@ function isChanged(control) {
 }
 
 // Whether anything on the page would be lost with it.
-const holdsWords = () => [...document.forms].some((form) => [...form.elements].some(isChanged)) || document.querySelector('.uploading') !== null
+const holdsWords = () =>
+  [...document.forms].some((form) => [...form.elements].some(isChanged)) ||
+  document.querySelector('.uploading') !== null
 
 export { holdsWords, isChanged }

@@ -16,7 +16,14 @@ for (const chart of document.querySelectorAll('[data-chart]')) {
     marks.slice(1).forEach((mark) => mark.setAttribute('tabindex', '-1'))
     drawing.addEventListener('keydown', (event) => {
       const here = marks.indexOf(document.activeElement)
-      const to = { ArrowRight: here + 1, ArrowDown: here + 1, ArrowLeft: here - 1, ArrowUp: here - 1, Home: 0, End: marks.length - 1 }[event.key]
+      const to = {
+        ArrowRight: here + 1,
+        ArrowDown: here + 1,
+        ArrowLeft: here - 1,
+        ArrowUp: here - 1,
+        Home: 0,
+        End: marks.length - 1,
+      }[event.key]
       if (here < 0 || to === undefined || !marks[to]) return
       event.preventDefault()
       marks[here].setAttribute('tabindex', '-1')

@@ -10,7 +10,11 @@ const ASKS = 30 // how often a sample that is being made is asked for
 let playing = null // the button of the voice that is heard
 
 function dress(root) {
-  root.querySelectorAll('.voice-filters[hidden], [data-pair-add][hidden], [data-listen][hidden]').forEach((part) => { part.hidden = false })
+  root
+    .querySelectorAll('.voice-filters[hidden], [data-pair-add][hidden], [data-listen][hidden]')
+    .forEach((part) => {
+      part.hidden = false
+    })
   root.querySelectorAll('[data-pairs]').forEach(count)
 }
 
@@ -23,7 +27,10 @@ function filter(field) {
   let shown = 0
   for (const row of field.querySelectorAll('.voice')) {
     const text = row.textContent.toLowerCase()
-    const fits = (!language || row.dataset.language === language) && (!gender || row.dataset.gender === gender) && words.every((word) => text.includes(word))
+    const fits =
+      (!language || row.dataset.language === language) &&
+      (!gender || row.dataset.gender === gender) &&
+      words.every((word) => text.includes(word))
     row.hidden = !fits
     shown += fits
   }
@@ -47,7 +54,9 @@ async function listen(button) {
     if (playing !== button) return
     if (!url) return quiet()
     player.src = url
-    await player.play().catch(() => { throw new Error(UNHEARD) })
+    await player.play().catch(() => {
+      throw new Error(UNHEARD)
+    })
     if (playing === button) button.dataset.state = 'playing'
   } catch (problem) {
     if (playing !== button) return // another one is to be heard by now
@@ -76,7 +85,10 @@ async function sampleOf(button, patience = ASKS) {
 function ended(job) {
   return new Promise((done, fail) => {
     const watch = new MutationObserver(look)
-    const limit = setTimeout(() => { watch.disconnect(); fail(new Error('The sample is not ready yet. Try again in a moment.')) }, 60_000)
+    const limit = setTimeout(() => {
+      watch.disconnect()
+      fail(new Error('The sample is not ready yet. Try again in a moment.'))
+    }, 60_000)
     function look() {
       const take = document.getElementById(`take-${job}`)
       if (!take) return
@@ -106,7 +118,9 @@ function count(field) {
 function addRow(field) {
   const last = field.querySelector('.pair:last-child')
   const row = last.cloneNode(true)
-  row.querySelectorAll('input').forEach((input) => { input.value = '' })
+  row.querySelectorAll('input').forEach((input) => {
+    input.value = ''
+  })
   last.after(row)
   count(field)
   row.querySelector('input').focus()
@@ -125,9 +139,16 @@ function removeRow(row) {
 function move({ target }) {
   const face = target.closest?.('[data-clip]')
   if (!face || face.querySelector('video') || matchMedia('(prefers-reduced-motion: reduce)').matches) return
-  const clip = Object.assign(document.createElement('video'), { src: face.dataset.clip, muted: true, loop: true, playsInline: true })
+  const clip = Object.assign(document.createElement('video'), {
+    src: face.dataset.clip,
+    muted: true,
+    loop: true,
+    playsInline: true,
+  })
   clip.addEventListener('error', () => clip.remove())
-  clip.addEventListener('playing', () => { clip.dataset.ready = 'yes' })
+  clip.addEventListener('playing', () => {
+    clip.dataset.ready = 'yes'
+  })
   face.querySelector('img').after(clip)
   clip.play().catch(() => clip.remove())
 }
@@ -162,7 +183,9 @@ document.addEventListener('keydown', (event) => {
 document.addEventListener('change', ({ target }) => {
   const field = target.closest('[data-voices]')
   if (!field || target.type !== 'radio') return
-  field.querySelector('[data-chosen]').textContent = target.value ? target.closest('.voice').querySelector('.name').textContent : ''
+  field.querySelector('[data-chosen]').textContent = target.value
+    ? target.closest('.voice').querySelector('.name').textContent
+    : ''
 })
 
 document.body.addEventListener('htmx:afterSwap', () => {

@@ -9,7 +9,9 @@ function count() {
   form.querySelector('[data-count]').textContent = number || ''
   const isTooMany = number > Number(form.dataset.most)
   form.querySelector('[data-too-many]').hidden = !isTooMany
-  form.querySelectorAll('button:not([type=reset])').forEach((button) => { button.disabled = isTooMany })
+  form.querySelectorAll('button:not([type=reset])').forEach((button) => {
+    button.disabled = isTooMany
+  })
 }
 
 document.addEventListener('click', (event) => {
@@ -18,7 +20,9 @@ document.addEventListener('click', (event) => {
   if (event.shiftKey && last?.isConnected) {
     const all = boxes()
     const [from, to] = [all.indexOf(last), all.indexOf(box)].sort((a, b) => a - b)
-    all.slice(from, to + 1).forEach((each) => { each.checked = box.checked })
+    all.slice(from, to + 1).forEach((each) => {
+      each.checked = box.checked
+    })
   }
   last = box
   count()

@@ -12,7 +12,10 @@ let wasOpen = false // whether "More options" was open
 const contents = (form) => new URLSearchParams(new FormData(form)).toString()
 
 function dress() {
-  if (apple) document.querySelectorAll('#composer kbd').forEach((keys) => { keys.textContent = '⌘ ↵' })
+  if (apple)
+    document.querySelectorAll('#composer kbd').forEach((keys) => {
+      keys.textContent = '⌘ ↵'
+    })
 }
 
 dress()
@@ -50,7 +53,9 @@ document.body.addEventListener('htmx:beforeSend', ({ detail }) => {
   const start = { sent: contents(form), next: false, isLeft: false }
   starts.set(form, start)
   // Where the form is no longer on the page, htmx says the answer to nobody.
-  detail.xhr.addEventListener('loadend', () => { if (start.isLeft) report(detail.xhr) })
+  detail.xhr.addEventListener('loadend', () => {
+    if (start.isLeft) report(detail.xhr)
+  })
 })
 
 // --- another tool -----------------------------------------------------------------------------------------
@@ -65,11 +70,21 @@ document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
 })
 
 // Back and Forward between tools leave the page where it is, as the links do.
-addEventListener('popstate', (event) => {
-  if (!event.state?.htmx || !document.querySelector('#composer[hx-post]')) return
-  event.stopImmediatePropagation() // htmx would load the page anew
-  htmx.ajax('GET', location.pathname + location.search, { target: '#composer', select: '#composer', swap: 'outerHTML' }).catch(() => {})
-}, { capture: true })
+addEventListener(
+  'popstate',
+  (event) => {
+    if (!event.state?.htmx || !document.querySelector('#composer[hx-post]')) return
+    event.stopImmediatePropagation() // htmx would load the page anew
+    htmx
+      .ajax('GET', location.pathname + location.search, {
+        target: '#composer',
+        select: '#composer',
+        swap: 'outerHTML',
+      })
+      .catch(() => {})
+  },
+  { capture: true },
+)
 
 const formOf = (answer) => new DOMParser().parseFromString(answer, 'text/html').getElementById('composer')
 
@@ -83,7 +98,9 @@ function report(xhr) {
 
 // Nobody is at the fields by now, or sees all of them.
 function sayWhatCameOfIt(form) {
-  const words = [...form.querySelectorAll('.problem, .refusal p:first-child, .notice[role="alert"]')].map(wordsOf)
+  const words = [...form.querySelectorAll('.problem, .refusal p:first-child, .notice[role="alert"]')].map(
+    wordsOf,
+  )
   if (words.length) tell(`It was not started. ${words.join(' ')}`)
   else say(form.dataset.say)
 }
@@ -119,7 +136,9 @@ function takeWords(form, answer) {
   form.querySelector('.fields').before(...answer.querySelectorAll('.started, .refusal, .shelves ~ .notice'))
   // Both are forms of the same tool: their fields stand in the same order.
   const fields = form.querySelectorAll('.field')
-  answer.querySelectorAll('.field').forEach((wrong, index) => { if (wrong.matches('.bad') && fields[index]) accuse(fields[index], wrong) })
+  answer.querySelectorAll('.field').forEach((wrong, index) => {
+    if (wrong.matches('.bad') && fields[index]) accuse(fields[index], wrong)
+  })
   if (form.querySelector('#more .bad')) form.querySelector('#more').open = true
 }
 
@@ -132,7 +151,11 @@ function accuse(field, wrong) {
   for (const control of field.querySelectorAll('input, select, textarea')) {
     if (!wrong.querySelector(`[aria-invalid][name="${control.name}"]`)) continue
     control.setAttribute('aria-invalid', 'true')
-    if (problem.id) control.setAttribute('aria-describedby', [problem.id, field.querySelector(':scope > .help')?.id].filter(Boolean).join(' '))
+    if (problem.id)
+      control.setAttribute(
+        'aria-describedby',
+        [problem.id, field.querySelector(':scope > .help')?.id].filter(Boolean).join(' '),
+      )
   }
 }
 
@@ -140,7 +163,12 @@ document.body.addEventListener('htmx:afterRequest', ({ detail }) => {
   if (!isStart(detail)) return
   const form = detail.target
   // After a refusal the person decides what comes next.
-  const goesOn = starts.get(form)?.next && detail.successful && detail.xhr.status < 400 && !isSignIn(detail.xhr.responseURL) && form.isConnected
+  const goesOn =
+    starts.get(form)?.next &&
+    detail.successful &&
+    detail.xhr.status < 400 &&
+    !isSignIn(detail.xhr.responseURL) &&
+    form.isConnected
   starts.delete(form)
   if (goesOn) setTimeout(launch, 0, form) // htmx takes the next one when it is done with this one
 })

@@ -16,6 +16,9 @@ for (const button of document.querySelectorAll('[data-copy]')) {
       words.textContent = 'Selected'
     }
     document.getElementById('said').textContent = words.textContent
-    setTimeout(() => { words.textContent = usual; delete button.dataset.done }, 2000)
+    setTimeout(() => {
+      words.textContent = usual
+      delete button.dataset.done
+    }, 2000)
   })
 }

@@ -25,11 +25,17 @@ function zoom(link) {
     const box = image.getBoundingClientRect()
     const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]
     if (dialog.toggleAttribute('data-full')) {
-      dialog.scrollTo(x * dialog.scrollWidth - dialog.clientWidth / 2, y * dialog.scrollHeight - dialog.clientHeight / 2)
+      dialog.scrollTo(
+        x * dialog.scrollWidth - dialog.clientWidth / 2,
+        y * dialog.scrollHeight - dialog.clientHeight / 2,
+      )
     }
   })
   dialog.addEventListener('click', () => dialog.close())
-  dialog.addEventListener('close', () => { dialog.remove(); link.focus() })
+  dialog.addEventListener('close', () => {
+    dialog.remove()
+    link.focus()
+  })
   dialog.append(image, close)
   document.body.append(dialog)
   dialog.showModal()
@@ -50,7 +56,9 @@ document.addEventListener('click', async (event) => {
     const word = [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim())
     if (word) {
       word.data = 'Copied'
-      setTimeout(() => { word.data = 'Copy' }, 2000)
+      setTimeout(() => {
+        word.data = 'Copy'
+      }, 2000)
     }
   } catch {
     getSelection().selectAllChildren(document.getElementById(button.dataset.copy))

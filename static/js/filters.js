@@ -4,11 +4,20 @@
 let pointed = false
 const form = document.querySelector('form.filters')
 
-form?.addEventListener('pointerdown', () => { pointed = true })
-form?.addEventListener('keydown', () => { pointed = false })
-form?.addEventListener('change', ({ target }) => { if (pointed && target.localName === 'select') form.requestSubmit() })
+form?.addEventListener('pointerdown', () => {
+  pointed = true
+})
+form?.addEventListener('keydown', () => {
+  pointed = false
+})
+form?.addEventListener('change', ({ target }) => {
+  if (pointed && target.localName === 'select') form.requestSubmit()
+})
 form?.addEventListener('submit', () => {
   // Empty choices stay out of the address.
-  for (const choice of form.elements) if (choice.name && (!choice.value || choice.hasAttribute('data-empty'))) choice.disabled = true
+  for (const choice of form.elements)
+    if (choice.name && (!choice.value || choice.hasAttribute('data-empty'))) choice.disabled = true
 })
-addEventListener('pageshow', () => { for (const choice of form?.elements ?? []) choice.disabled = false })
+addEventListener('pageshow', () => {
+  for (const choice of form?.elements ?? []) choice.disabled = false
+})

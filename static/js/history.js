@@ -26,7 +26,9 @@ function choose(box, isOn, withThose) {
   if (withThose && last?.isConnected) {
     const all = boxes()
     const [from, to] = [all.indexOf(last), all.indexOf(box)].sort((a, b) => a - b)
-    all.slice(from, to + 1).forEach((each) => { each.checked = isOn })
+    all.slice(from, to + 1).forEach((each) => {
+      each.checked = isOn
+    })
   }
   box.checked = isOn
   last = box
@@ -34,7 +36,9 @@ function choose(box, isOn, withThose) {
 }
 
 function chooseAll(isOn) {
-  boxes().forEach((box) => { box.checked = isOn })
+  boxes().forEach((box) => {
+    box.checked = isOn
+  })
   count()
 }
 
@@ -53,7 +57,8 @@ const current = () => items().indexOf(document.activeElement.closest?.('[data-it
 function go(step) {
   const all = items()
   const at = current()
-  const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step))]
+  const next =
+    all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step))]
   next?.querySelector('.prompt a, .what a')?.focus()
   next?.scrollIntoView({ block: 'nearest' })
 }
@@ -77,7 +82,8 @@ const ACTS = {
   Escape: () => chooseAll(false),
 }
 
-const isTyping = (element) => element.matches('input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]')
+const isTyping = (element) =>
+  element.matches('input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]')
 
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
@@ -91,7 +97,8 @@ document.addEventListener('keydown', (event) => {
 // --- filters that open
 
 document.addEventListener('click', (event) => {
-  for (const open of document.querySelectorAll('details.pull[open]')) if (!open.contains(event.target)) open.open = false
+  for (const open of document.querySelectorAll('details.pull[open]'))
+    if (!open.contains(event.target)) open.open = false
 })
 document.addEventListener('keydown', (event) => {
   const open = event.key === 'Escape' && document.querySelector('details.pull[open]')
@@ -115,17 +122,24 @@ for (const menu of document.querySelectorAll('details.pull')) {
 // A value is asked for or left out, never both.
 document.addEventListener('change', ({ target }) => {
   const value = target.closest?.('.value')
-  if (value && target.checked) value.querySelectorAll('input').forEach((each) => { if (each !== target) each.checked = false })
-  if (target.matches?.('[name=from], [name=to]')) target.form.querySelector('[name=when][value=between]').checked = true
+  if (value && target.checked)
+    value.querySelectorAll('input').forEach((each) => {
+      if (each !== target) each.checked = false
+    })
+  if (target.matches?.('[name=from], [name=to]'))
+    target.form.querySelector('[name=when][value=between]').checked = true
 })
 
 for (const sift of document.querySelectorAll('.sift')) {
   sift.hidden = false
   sift.addEventListener('input', () => {
     const words = sift.value.toLowerCase()
-    for (const value of sift.parentElement.querySelectorAll('.value')) value.hidden = !value.textContent.toLowerCase().includes(words)
+    for (const value of sift.parentElement.querySelectorAll('.value'))
+      value.hidden = !value.textContent.toLowerCase().includes(words)
   })
-  sift.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault() })
+  sift.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter') event.preventDefault()
+  })
 }
 
 // --- what is new
@@ -136,7 +150,10 @@ let asked = null
 if (news) {
   new MutationObserver((changes) => {
     if (!changes.some(({ addedNodes }) => [...addedNodes].some((node) => node.id === 'arrived'))) return
-    asked ??= setTimeout(() => { asked = null; htmx.trigger(news, 'rushes:fresh') }, 150)
+    asked ??= setTimeout(() => {
+      asked = null
+      htmx.trigger(news, 'rushes:fresh')
+    }, 150)
   }).observe(news, { childList: true })
 }
 

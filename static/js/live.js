@@ -53,7 +53,9 @@ if (body.hasAttribute('ws-connect')) {
   goDown() // until it opens
   body.addEventListener('htmx:wsOpen', comeUp)
   body.addEventListener('htmx:wsClose', goDown)
-  body.addEventListener('htmx:wsClose', () => { if (body.dataset.live === 'up') body.dataset.live = 'lost' })
+  body.addEventListener('htmx:wsClose', () => {
+    if (body.dataset.live === 'up') body.dataset.live = 'lost'
+  })
   addEventListener('online', askAtOnce)
   document.addEventListener('visibilitychange', askAtOnce)
 }
@@ -73,11 +75,15 @@ body.addEventListener('htmx:beforeRequest', (event) => {
   // request itself is listened to, and the body hears of the answer.
   if (elt.matches(answers)) event.detail.target = body
   fetching += 1
-  xhr.addEventListener('loadend', () => {
-    fetching -= 1
-    if (fetching === 0) held.splice(0).forEach(apply)
-    if (xhr.status >= 200 && xhr.status < 400) delete body.dataset.reach
-  }, { once: true })
+  xhr.addEventListener(
+    'loadend',
+    () => {
+      fetching -= 1
+      if (fetching === 0) held.splice(0).forEach(apply)
+      if (xhr.status >= 200 && xhr.status < 400) delete body.dataset.reach
+    },
+    { once: true },
+  )
 })
 
 body.addEventListener('htmx:afterRequest', (event) => {
@@ -96,7 +102,11 @@ body.addEventListener('htmx:beforeSwap', (event) => {
   if (requestConfig.elt.matches?.(answers) && event.detail.shouldSwap) {
     event.detail.shouldSwap = false
     apply(xhr.response)
-  } else if (requestConfig.elt.matches?.(regions) && event.detail.shouldSwap && saysTheSame(requestConfig.elt, xhr.response)) {
+  } else if (
+    requestConfig.elt.matches?.(regions) &&
+    event.detail.shouldSwap &&
+    saysTheSame(requestConfig.elt, xhr.response)
+  ) {
     // As after nearly every opening of the socket: what somebody is about to click stays where it is.
     event.detail.shouldSwap = false
   }
@@ -146,7 +156,8 @@ function fragmentsOf(message) {
   const template = document.createElement('template')
   template.innerHTML = `<tbody></tbody>${message}`
   return [...template.content.children].flatMap((element) =>
-    element.localName === 'tbody' && !element.attributes.length ? [...element.children] : [element])
+    element.localName === 'tbody' && !element.attributes.length ? [...element.children] : [element],
+  )
 }
 
 // The message is the same for everybody; what was searched for is marked on this page alone, where a long prompt begins
@@ -157,7 +168,8 @@ function keepMarks(fragment, target) {
     const now = fragment.querySelector(`#${CSS.escape(before.id)}`)
     if (!now) continue
     const asksTheSame = before.dataset.of && now.dataset.of === before.dataset.of
-    if (asksTheSame || now.textContent === before.textContent) now.replaceChildren(...before.cloneNode(true).childNodes)
+    if (asksTheSame || now.textContent === before.textContent)
+      now.replaceChildren(...before.cloneNode(true).childNodes)
   }
 }
 

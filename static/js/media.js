@@ -2,7 +2,11 @@
 // signed address have run out), then the frame says so.
 // And players that live updates carry over keep their controls.
 
-const WORDS = { IMG: 'The picture could not be loaded.', VIDEO: 'The video could not be loaded.', AUDIO: 'The sound could not be loaded.' }
+const WORDS = {
+  IMG: 'The picture could not be loaded.',
+  VIDEO: 'The video could not be loaded.',
+  AUDIO: 'The sound could not be loaded.',
+}
 const PAUSES = [1500, 4000, 10000] // ms before each further try
 const STARVING = 2500 // ms without any bytes for a player that waits for them
 const stood = new WeakMap() // where a player stood, and whether it ran: setting its source anew forgets both
@@ -19,13 +23,17 @@ function trouble({ target: media }) {
     return
   }
   media.dataset.tries = tries + 1
-  if (media.currentTime || media.paused === false) stood.set(media, { at: media.currentTime, ran: !media.paused })
+  if (media.currentTime || media.paused === false)
+    stood.set(media, { at: media.currentTime, ran: !media.paused })
   const was = stood.get(media)
   // One that stops in the middle has an address that ran out: its link leads to a fresh one, at once.
-  setTimeout(() => {
-    media.src = media.getAttribute('src')
-    if (was) media.addEventListener('loadedmetadata', () => goOn(media, was), { once: true })
-  }, was && tries === 0 ? 0 : PAUSES[tries])
+  setTimeout(
+    () => {
+      media.src = media.getAttribute('src')
+      if (was) media.addEventListener('loadedmetadata', () => goOn(media, was), { once: true })
+    },
+    was && tries === 0 ? 0 : PAUSES[tries],
+  )
 }
 
 // Chromium asks an address that ran out for half a minute before it gives up. A slow line brings bytes all the
@@ -33,10 +41,14 @@ function trouble({ target: media }) {
 function hunger({ target: player }) {
   const since = performance.now()
   clearTimeout(waits.get(player))
-  waits.set(player, setTimeout(() => {
-    const isHungry = player.readyState < 3 && player.networkState === 2 && !player.error
-    if (isHungry && (fed.get(player) ?? 0) < since && player.hasAttribute('src')) trouble({ target: player })
-  }, STARVING))
+  waits.set(
+    player,
+    setTimeout(() => {
+      const isHungry = player.readyState < 3 && player.networkState === 2 && !player.error
+      if (isHungry && (fed.get(player) ?? 0) < since && player.hasAttribute('src'))
+        trouble({ target: player })
+    }, STARVING),
+  )
 }
 
 function goOn(player, { at, ran }) {
@@ -60,7 +72,8 @@ document.addEventListener('waiting', hunger, true)
 document.addEventListener('seeking', hunger, true)
 
 // What failed before this script came.
-for (const image of document.images) if (image.complete && image.currentSrc && !image.naturalWidth) trouble({ target: image })
+for (const image of document.images)
+  if (image.complete && image.currentSrc && !image.naturalWidth) trouble({ target: image })
 
 // htmx moves a preserved player into the new fragment while it plays; Chromium then stops drawing its controls
 // until they are set anew.

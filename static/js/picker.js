@@ -14,7 +14,9 @@ const most = (field) => Number(field.dataset.most)
 const chosen = (field) => field.querySelectorAll('.choices input:checked')
 
 function dress() {
-  document.querySelectorAll('.sources[hidden]').forEach((part) => { part.hidden = false })
+  document.querySelectorAll('.sources[hidden]').forEach((part) => {
+    part.hidden = false
+  })
 }
 
 function settled(field) {
@@ -27,7 +29,10 @@ function choose(field, tile) {
   const known = [...field.querySelectorAll('.choices input')].find((input) => input.value === value)
   if (!known) field.querySelector('.choices').prepend(tile)
   const input = known ?? tile.querySelector('input')
-  if (most(field) === 1) chosen(field).forEach((other) => { other.checked = false })
+  if (most(field) === 1)
+    chosen(field).forEach((other) => {
+      other.checked = false
+    })
   input.checked = true
   input.defaultChecked = false // by the person, and not sent yet
   keepWithin(field, input)
@@ -37,7 +42,9 @@ function choose(field, tile) {
 function keepWithin(field, input) {
   if (chosen(field).length <= most(field)) return true
   if (most(field) === 1) {
-    chosen(field).forEach((other) => { other.checked = other === input })
+    chosen(field).forEach((other) => {
+      other.checked = other === input
+    })
     return true
   }
   input.checked = false
@@ -63,7 +70,9 @@ function mark() {
   const field = document.getElementById(dialog.dataset.field)
   if (!field) return
   const values = new Set([...chosen(field)].map((input) => input.value))
-  dialog.querySelectorAll('.choice input').forEach((input) => { input.checked = values.has(input.value) })
+  dialog.querySelectorAll('.choice input').forEach((input) => {
+    input.checked = values.has(input.value)
+  })
 }
 
 function picked(input) {
@@ -85,7 +94,8 @@ function picked(input) {
 function take(field, files) {
   const media = field.dataset.media.split(' ').filter(Boolean)
   for (const file of files) {
-    if (media.length && file.type && !media.some((kind) => file.type.startsWith(WORDS[kind]))) tell(`“${file.name}” does not fit here.`)
+    if (media.length && file.type && !media.some((kind) => file.type.startsWith(WORDS[kind])))
+      tell(`“${file.name}” does not fit here.`)
     else upload(field, file)
   }
 }
@@ -108,7 +118,7 @@ function upload(field, file) {
     else bar.value = now.sent
     bar.hidden = now.state === 'failed'
     tile.toggleAttribute('data-failed', now.state === 'failed')
-    name.textContent = now.state === 'failed' ? now.problem : STEPS[now.state] ?? now.name
+    name.textContent = now.state === 'failed' ? now.problem : (STEPS[now.state] ?? now.name)
     act.textContent = now.canRetry ? 'Try again' : now.canCancel ? 'Cancel' : 'Remove'
     act.hidden = now.state === 'ready'
     if (now.canRetry) uploads.delete(now)
@@ -132,7 +142,8 @@ async function arrived(field, tile, upload) {
   const answer = field.isConnected ? await call(url) : null
   uploads.delete(upload)
   tile.remove()
-  if (!field.isConnected || (answer && !answer.ok)) tell(`“${upload.name}” was uploaded. Find it in the library.`)
+  if (!field.isConnected || (answer && !answer.ok))
+    tell(`“${upload.name}” was uploaded. Find it in the library.`)
   if (!field.isConnected || !answer?.ok) return
   const holder = document.createElement('template')
   holder.innerHTML = await answer.text()
@@ -162,19 +173,28 @@ const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes('File
 document.addEventListener('dragover', (event) => {
   if (!carries(event)) return
   event.preventDefault() // a file dropped beside the field does not open in place of the page
-  document.querySelectorAll('[data-over]').forEach((field) => { if (field !== fieldOf(event.target)) delete field.dataset.over })
+  document.querySelectorAll('[data-over]').forEach((field) => {
+    if (field !== fieldOf(event.target)) delete field.dataset.over
+  })
   const field = fieldOf(event.target)
   event.dataTransfer.dropEffect = field ? 'copy' : 'none'
   if (field) field.dataset.over = 'yes'
 })
 
-document.addEventListener('dragleave', (event) => { if (!event.relatedTarget) document.querySelectorAll('[data-over]').forEach((field) => { delete field.dataset.over }) })
+document.addEventListener('dragleave', (event) => {
+  if (!event.relatedTarget)
+    document.querySelectorAll('[data-over]').forEach((field) => {
+      delete field.dataset.over
+    })
+})
 
 document.addEventListener('drop', (event) => {
   if (!carries(event)) return
   event.preventDefault()
   const field = fieldOf(event.target)
-  document.querySelectorAll('[data-over]').forEach((each) => { delete each.dataset.over })
+  document.querySelectorAll('[data-over]').forEach((each) => {
+    delete each.dataset.over
+  })
   if (field) take(field, event.dataTransfer.files)
 })
 
@@ -182,7 +202,10 @@ document.addEventListener('paste', (event) => {
   const files = [...(event.clipboardData?.files ?? [])]
   if (!files.length) return
   // Into the field that has the focus; else into the first one that takes such a file.
-  const fits = (field) => files.some((file) => field.dataset.media.split(' ').some((kind) => !kind || file.type.startsWith(WORDS[kind])))
+  const fits = (field) =>
+    files.some((file) =>
+      field.dataset.media.split(' ').some((kind) => !kind || file.type.startsWith(WORDS[kind])),
+    )
   const field = fieldOf(event.target) ?? [...document.querySelectorAll('#composer [data-files]')].find(fits)
   if (!field) return
   event.preventDefault()

@@ -17,7 +17,12 @@ const isTooOld = (answer) => answer.includes('id="too-old"') // see 403_csrf.htm
 // --- what is said -----------------------------------------------------------------------------------------
 
 export function sayItIsOver(then = 'try again') {
-  const link = Object.assign(document.createElement('a'), { href: signIn, target: '_blank', rel: 'noopener', textContent: 'Sign in in another tab' })
+  const link = Object.assign(document.createElement('a'), {
+    href: signIn,
+    target: '_blank',
+    rel: 'noopener',
+    textContent: 'Sign in in another tab',
+  })
   told = tell(['You are signed out. ', link, `, then ${then}.`], { stays: true })
 }
 
@@ -55,7 +60,7 @@ document.body.addEventListener('htmx:beforeOnLoad', (event) => {
 })
 
 async function sendAgain({ elt, path, verb, triggeringEvent }) {
-  if (!await renew(() => stay({ elt, verb }))) return
+  if (!(await renew(() => stay({ elt, verb })))) return
   again.add(elt)
   await htmx.ajax(verb, path, { source: elt, event: triggeringEvent }).catch(() => {})
   again.delete(elt)
@@ -65,11 +70,15 @@ async function sendAgain({ elt, path, verb, triggeringEvent }) {
 
 // The answer; or null, and what is wrong was said.
 export async function call(url, options = {}, isAgain = false) {
-  const headers = { ...options.headers, ...(options.method === 'POST' && { 'X-CSRFToken': tokenOf(document) }) }
+  const headers = {
+    ...options.headers,
+    ...(options.method === 'POST' && { 'X-CSRFToken': tokenOf(document) }),
+  }
   const answer = await fetch(url, { ...options, headers }).catch(() => null)
   if (!answer) tell('Rushes could not be reached. Try again in a moment.')
   else if (isSignIn(answer.url)) sayItIsOver()
-  else if (answer.status === 403 && !isAgain && isTooOld(await answer.clone().text())) return await renew() ? call(url, options, true) : null
+  else if (answer.status === 403 && !isAgain && isTooOld(await answer.clone().text()))
+    return (await renew()) ? call(url, options, true) : null
   else return answer
   return null
 }
@@ -81,9 +90,15 @@ export async function renew(over = () => sayItIsOver()) {
   const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), 'text/html')
   if (!page) tell(UNREACHED)
   else if (isSignIn(answer.url)) over()
-  else if (personOf(page) !== personOf(document)) tell('You are signed in as somebody else now, so nothing was sent. Copy what you typed, then reload the page.', { stays: true })
+  else if (personOf(page) !== personOf(document))
+    tell(
+      'You are signed in as somebody else now, so nothing was sent. Copy what you typed, then reload the page.',
+      { stays: true },
+    )
   else {
-    document.querySelectorAll(TOKENS).forEach((input) => { input.value = tokenOf(page) })
+    document.querySelectorAll(TOKENS).forEach((input) => {
+      input.value = tokenOf(page)
+    })
     return true
   }
   return false

@@ -13,7 +13,9 @@ function body(fields) {
 }
 
 async function tellSeen() {
-  const answer = await fetch(url, { method: 'POST', body: body({ until: panel.dataset.until }) }).catch(() => null)
+  const answer = await fetch(url, { method: 'POST', body: body({ until: panel.dataset.until }) }).catch(
+    () => null,
+  )
   if (!answer?.ok) return // without a connection it stays unseen
   unseen = false
   panel.dataset.seen = ''
@@ -27,8 +29,15 @@ if (panel) {
     if (unseen && inSight && !document.hidden) timer = setTimeout(tellSeen, IN_SIGHT)
   }
   // A long one never fits: then as much of it as of the window is enough.
-  const enough = ({ intersectionRatio, intersectionRect }) => intersectionRatio >= 0.4 || intersectionRect.height >= innerHeight * 0.4
-  const watcher = new IntersectionObserver((entries) => { inSight = enough(entries.at(-1)); look() }, { threshold: [0, 0.1, 0.2, 0.3, 0.4] })
+  const enough = ({ intersectionRatio, intersectionRect }) =>
+    intersectionRatio >= 0.4 || intersectionRect.height >= innerHeight * 0.4
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      inSight = enough(entries.at(-1))
+      look()
+    },
+    { threshold: [0, 0.1, 0.2, 0.3, 0.4] },
+  )
   watcher.observe(panel)
   document.addEventListener('visibilitychange', look)
   panel.querySelector('header form')?.addEventListener('submit', (event) => {

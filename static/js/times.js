@@ -44,7 +44,8 @@ function within(node) {
 within(document)
 new MutationObserver((changes) => {
   for (const change of changes) {
-    for (const node of change.addedNodes) if (node.nodeType === Node.ELEMENT_NODE) within(node.parentNode ?? node)
+    for (const node of change.addedNodes)
+      if (node.nodeType === Node.ELEMENT_NODE) within(node.parentNode ?? node)
   }
 }).observe(document.body, { childList: true, subtree: true })
 

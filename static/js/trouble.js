@@ -4,7 +4,8 @@
 const READ_IN = 12000 // ms
 let timer = null
 
-const place = () => document.querySelector('dialog:modal [data-trouble]') ?? document.getElementById('trouble')
+const place = () =>
+  document.querySelector('dialog:modal [data-trouble]') ?? document.getElementById('trouble')
 
 // `words` is a text, or a list of texts and elements. What holds something to press `stays`.
 export function tell(words, { stays = false } = {}) {
@@ -41,5 +42,6 @@ document.body.addEventListener('htmx:responseError', ({ detail }) => {
 })
 
 document.body.addEventListener('htmx:timeout', ({ detail }) => {
-  if (!byItself(detail)) tell('The answer did not come in time. It may have worked: look before you try again.')
+  if (!byItself(detail))
+    tell('The answer did not come in time. It may have worked: look before you try again.')
 })

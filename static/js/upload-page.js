@@ -27,7 +27,10 @@ const WORDS = {
 function size(bytes) {
   const units = ['bytes', 'KB', 'MB', 'GB']
   let step = 0
-  while (bytes >= 1000 && step < 3) { bytes /= 1000; step += 1 }
+  while (bytes >= 1000 && step < 3) {
+    bytes /= 1000
+    step += 1
+  }
   return `${step && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} ${units[step]}`
 }
 
@@ -49,7 +52,8 @@ function show(upload) {
   if (upload.canCancel) open.add(upload)
   else open.delete(upload)
   if (was !== row.dataset.state && (upload.state === 'ready' || upload.state === 'failed')) {
-    document.getElementById('said').textContent = `${upload.name}: ${row.querySelector('[data-words]').textContent}`
+    document.getElementById('said').textContent =
+      `${upload.name}: ${row.querySelector('[data-words]').textContent}`
   }
 }
 
@@ -78,7 +82,10 @@ function take(files) {
 }
 
 form.querySelector('[data-choose]').addEventListener('click', () => chooser.click())
-chooser.addEventListener('change', () => { take([...chooser.files]); chooser.value = '' })
+chooser.addEventListener('change', () => {
+  take([...chooser.files])
+  chooser.value = ''
+})
 form.addEventListener('submit', (event) => event.preventDefault())
 
 document.addEventListener('dragover', (event) => {
@@ -86,7 +93,9 @@ document.addEventListener('dragover', (event) => {
   event.preventDefault()
   form.dataset.over = ''
 })
-document.addEventListener('dragleave', (event) => { if (!event.relatedTarget) delete form.dataset.over })
+document.addEventListener('dragleave', (event) => {
+  if (!event.relatedTarget) delete form.dataset.over
+})
 document.addEventListener('drop', (event) => {
   const files = filesOf(event.dataTransfer)
   if (!files.length) return
@@ -96,6 +105,11 @@ document.addEventListener('drop', (event) => {
 })
 document.addEventListener('paste', (event) => {
   const files = filesOf(event.clipboardData)
-  if (files.length) { event.preventDefault(); take(files) }
+  if (files.length) {
+    event.preventDefault()
+    take(files)
+  }
 })
-addEventListener('beforeunload', (event) => { if (open.size) event.preventDefault() })
+addEventListener('beforeunload', (event) => {
+  if (open.size) event.preventDefault()
+})

@@ -12,7 +12,17 @@ export class Upload {
   // `tell(upload)` is called at every change.
   // state: waiting, sending, handing over (VideoGen gets it), processing, ready, failed, cancelled
   constructor(file, { url, statesUrl, tell }) {
-    Object.assign(this, { file, url, statesUrl, tell, name: file.name || `pasted-${Date.now()}`, state: 'waiting', sent: 0, problem: '', answer: null })
+    Object.assign(this, {
+      file,
+      url,
+      statesUrl,
+      tell,
+      name: file.name || `pasted-${Date.now()}`,
+      state: 'waiting',
+      sent: 0,
+      problem: '',
+      answer: null,
+    })
   }
 
   get canCancel() {
@@ -64,7 +74,10 @@ export class Upload {
       const request = new XMLHttpRequest()
       this.request = request
       request.open('POST', `${this.url}?name=${encodeURIComponent(this.name)}${query}`)
-      request.setRequestHeader('X-CSRFToken', document.querySelector('#csrf [name="csrfmiddlewaretoken"]').value)
+      request.setRequestHeader(
+        'X-CSRFToken',
+        document.querySelector('#csrf [name="csrfmiddlewaretoken"]').value,
+      )
       request.setRequestHeader('Content-Type', 'application/octet-stream')
       if (isWhole) {
         request.upload.onprogress = ({ loaded, total }) => this.change({ sent: loaded / (total || 1) })
@@ -74,11 +87,20 @@ export class Upload {
       request.onabort = () => reject(new Error('Cancelled.'))
       request.onload = () => {
         let answer = null
-        try { answer = JSON.parse(request.responseText) } catch { /* a page, or nothing */ }
+        try {
+          answer = JSON.parse(request.responseText)
+        } catch {
+          /* a page, or nothing */
+        }
         if (answer && request.status < 300) resolve(answer)
         else if (answer?.error) reject(new Error(answer.error))
         // Whoever signed in anew in another tab has another token.
-        else if (request.status === 403 && !isAgain) renew().then((isFresh) => isFresh ? this.send(query, body, isWhole, true) : Promise.reject(new Error(SESSION_OVER))).then(resolve, reject)
+        else if (request.status === 403 && !isAgain)
+          renew()
+            .then((isFresh) =>
+              isFresh ? this.send(query, body, isWhole, true) : Promise.reject(new Error(SESSION_OVER)),
+            )
+            .then(resolve, reject)
         else if (request.status < 400 || request.status === 403) reject(new Error(SESSION_OVER))
         else if (request.status === 413) reject(new Error('The file is too large.'))
         else if (request.status === 507) reject(new Error('The server has no room for the file just now.'))
@@ -92,10 +114,15 @@ export class Upload {
     for (let tries = 0; this.state === 'processing'; tries += 1) {
       await new Promise((resolve) => setTimeout(resolve, ASK_EVERY[Math.min(tries, ASK_EVERY.length - 1)]))
       try {
-        const answer = await fetch(`${this.statesUrl}?id=${this.answer.id}`, { headers: { Accept: 'application/json' } })
+        const answer = await fetch(`${this.statesUrl}?id=${this.answer.id}`, {
+          headers: { Accept: 'application/json' },
+        })
         const found = answer.ok && !answer.redirected ? (await answer.json()).files[0] : null
-        if (found && this.state === 'processing') this.change({ answer: found, state: found.state, problem: found.problem })
-      } catch { /* asked again */ }
+        if (found && this.state === 'processing')
+          this.change({ answer: found, state: found.state, problem: found.problem })
+      } catch {
+        /* asked again */
+      }
     }
   }
 }
@@ -120,10 +147,22 @@ export class Queue {
       this.running += 1
       // VideoGen's preparing does not hold up the next one.
       let isFree = false
-      const free = () => { if (!isFree) { isFree = true; this.running -= 1; this.next() } }
+      const free = () => {
+        if (!isFree) {
+          isFree = true
+          this.running -= 1
+          this.next()
+        }
+      }
       const tell = upload.tell
-      upload.tell = (changed) => { tell(changed); if (!changed.canCancel) free() }
-      upload.start().finally(() => { upload.tell = tell; free() })
+      upload.tell = (changed) => {
+        tell(changed)
+        if (!changed.canCancel) free()
+      }
+      upload.start().finally(() => {
+        upload.tell = tell
+        free()
+      })
     }
   }
 }
