@@ -52,7 +52,7 @@ def proportion(shape: str) -> SafeString:
 
 @register.filter
 def moment(value: datetime | None) -> str:
-    """A time, complete in the attribute; static/js/times.js shows it in the reader's own zone and words."""
+    """A time, complete in the attribute; static/js/lib/times.js shows it in the reader's own zone and words."""
     if value is None:
         return ""
     return format_html(
@@ -77,7 +77,7 @@ def clock(value: datetime | None) -> str:
 
 @register.filter
 def elapsed(value: datetime | None) -> str:
-    """How long ago that was; static/js/times.js counts on from there, second by second."""
+    """How long ago that was; static/js/lib/times.js counts on from there, second by second."""
     if value is None:
         return ""
     seconds = max(0, int((timezone.now() - value).total_seconds()))

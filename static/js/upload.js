@@ -1,172 +1,115 @@
-// Uploads one file: asks first whether it can be taken, sends its bytes, then follows it until it can be used.
-// No page is known here; upload-page.js shows it, and a form may do so as well.
+// The page for uploads: files dropped, pasted or chosen, each with a row that tells how far it is.
 
-import { renew } from './session.js'
+import { Queue, Upload, filesOf } from './lib/upload.js'
 
-const ASK_EVERY = [1000, 1500, 2000, 3000, 5000] // ms between questions about a file in the making
-const HEAD = 4096 // bytes that tell what a file is
-const SESSION_OVER = 'You are signed out. Sign in in another tab, then try again.'
-const UNREACHED = 'Rushes could not be reached. Try again.'
+const form = document.getElementById('upload')
+const list = document.getElementById('uploads')
+const pattern = document.getElementById('upload-row')
+const chooser = form.querySelector('input[type="file"]')
+const queue = new Queue()
+const open = new Set()
 
-export class Upload {
-  // `tell(upload)` is called at every change.
-  // state: waiting, sending, handing over (VideoGen gets it), processing, ready, failed, cancelled
-  constructor(file, { url, statesUrl, tell }) {
-    Object.assign(this, {
-      file,
-      url,
-      statesUrl,
-      tell,
-      name: file.name || `pasted-${Date.now()}`,
-      state: 'waiting',
-      sent: 0,
-      problem: '',
-      answer: null,
+for (const element of form.querySelectorAll('[data-with-script]')) element.hidden = false
+for (const element of form.querySelectorAll('[data-without-script]')) element.hidden = true
+chooser.classList.add('visually-hidden')
+chooser.tabIndex = -1
+
+const WORDS = {
+  waiting: () => 'waiting for its turn',
+  sending: (upload) => `${Math.floor(upload.sent * 100)} % of ${size(upload.file.size)}`,
+  'handing over': () => 'VideoGen gets it',
+  processing: () => 'VideoGen prepares it',
+  ready: () => 'in the library',
+  failed: (upload) => upload.problem || 'It failed.',
+  cancelled: () => 'cancelled',
+}
+
+function size(bytes) {
+  const units = ['bytes', 'KB', 'MB', 'GB']
+  let step = 0
+  while (bytes >= 1000 && step < 3) {
+    bytes /= 1000
+    step += 1
+  }
+  return `${step && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} ${units[step]}`
+}
+
+function show(upload) {
+  const { row } = upload
+  const was = row.dataset.state
+  row.dataset.state = upload.state === 'cancelled' ? 'failed' : upload.state
+  row.querySelector('[data-words]').textContent = WORDS[upload.state]?.(upload) ?? upload.state
+  const bar = row.querySelector('progress')
+  if (upload.state === 'sending' || upload.state === 'waiting') bar.value = Math.round(upload.sent * 100)
+  else bar.removeAttribute('value')
+  bar.setAttribute('aria-label', upload.name)
+  row.querySelector('[data-act="cancel"]').hidden = !upload.canCancel
+  row.querySelector('[data-act="retry"]').hidden = !upload.canRetry
+  const link = row.querySelector('[data-act="open"]')
+  if (upload.answer) link.href = upload.answer.url
+  link.hidden = !upload.answer
+  if (upload.state === 'ready' && was !== 'ready') picture(upload)
+  if (upload.canCancel) open.add(upload)
+  else open.delete(upload)
+  if (was !== row.dataset.state && (upload.state === 'ready' || upload.state === 'failed')) {
+    document.getElementById('said').textContent =
+      `${upload.name}: ${row.querySelector('[data-words]').textContent}`
+  }
+}
+
+function picture(upload) {
+  if (upload.answer.type === 'AUDIO') return
+  const image = new Image()
+  image.alt = ''
+  image.src = upload.answer.thumbnail_url
+  upload.row.querySelector('.thumb').replaceChildren(image)
+}
+
+function take(files) {
+  for (const file of files) {
+    const upload = new Upload(file, { url: form.action, statesUrl: form.dataset.states, tell: show })
+    upload.row = pattern.content.firstElementChild.cloneNode(true)
+    upload.row.querySelector('[data-name]').textContent = upload.name
+    upload.row.querySelector('[data-act="cancel"]').addEventListener('click', () => upload.cancel())
+    upload.row.querySelector('[data-act="retry"]').addEventListener('click', () => {
+      upload.change({ state: 'waiting', sent: 0, problem: '' })
+      queue.add(upload)
     })
-  }
-
-  get canCancel() {
-    return ['waiting', 'sending', 'handing over'].includes(this.state)
-  }
-
-  get canRetry() {
-    return ['failed', 'cancelled'].includes(this.state)
-  }
-
-  change(news) {
-    Object.assign(this, news)
-    this.tell(this)
-  }
-
-  async start() {
-    this.change({ state: 'sending', sent: 0, problem: '', answer: null })
-    try {
-      await this.check()
-      if (this.state === 'cancelled') return
-      const answer = await this.send('', this.file, true)
-      this.change({ answer, state: answer.state, problem: answer.problem })
-      await this.follow()
-    } catch (problem) {
-      if (this.state !== 'cancelled') this.change({ state: 'failed', problem: problem.message })
-    }
-  }
-
-  // The first bytes and the size are enough to refuse: nobody waits for two gigabytes to hear it.
-  async check() {
-    if (!this.file.size) throw new Error('The file is empty.')
-    await this.send(`&check=${this.file.size}`, this.file.slice(0, HEAD), false)
-  }
-
-  cancel() {
-    if (!this.canCancel) return
-    this.state = 'cancelled'
-    this.request?.abort()
-    this.change({ problem: 'Cancelled.' })
-  }
-
-  // VideoGen has it, and prepares it: nobody here waits for it any more.
-  forget() {
-    if (this.state === 'processing') this.change({ state: 'cancelled', problem: '' })
-  }
-
-  send(query, body, isWhole, isAgain = false) {
-    return new Promise((resolve, reject) => {
-      const request = new XMLHttpRequest()
-      this.request = request
-      request.open('POST', `${this.url}?name=${encodeURIComponent(this.name)}${query}`)
-      request.setRequestHeader(
-        'X-CSRFToken',
-        document.querySelector('#csrf [name="csrfmiddlewaretoken"]').value,
-      )
-      request.setRequestHeader('Content-Type', 'application/octet-stream')
-      if (isWhole) {
-        request.upload.onprogress = ({ loaded, total }) => this.change({ sent: loaded / (total || 1) })
-        request.upload.onload = () => this.change({ state: 'handing over', sent: 1 })
-      }
-      request.onerror = () => reject(new Error(UNREACHED))
-      request.onabort = () => reject(new Error('Cancelled.'))
-      request.onload = () => {
-        let answer = null
-        try {
-          answer = JSON.parse(request.responseText)
-        } catch {
-          /* a page, or nothing */
-        }
-        if (answer && request.status < 300) resolve(answer)
-        else if (answer?.error) reject(new Error(answer.error))
-        // Whoever signed in anew in another tab has another token.
-        else if (request.status === 403 && !isAgain)
-          renew()
-            .then((isFresh) =>
-              isFresh ? this.send(query, body, isWhole, true) : Promise.reject(new Error(SESSION_OVER)),
-            )
-            .then(resolve, reject)
-        else if (request.status < 400 || request.status === 403) reject(new Error(SESSION_OVER))
-        else if (request.status === 413) reject(new Error('The file is too large.'))
-        else if (request.status === 507) reject(new Error('The server has no room for the file just now.'))
-        else reject(new Error(`The server had a problem (${request.status}). Try again.`))
-      }
-      request.send(body)
-    })
-  }
-
-  async follow() {
-    for (let tries = 0; this.state === 'processing'; tries += 1) {
-      await new Promise((resolve) => setTimeout(resolve, ASK_EVERY[Math.min(tries, ASK_EVERY.length - 1)]))
-      try {
-        const answer = await fetch(`${this.statesUrl}?id=${this.answer.id}`, {
-          headers: { Accept: 'application/json' },
-        })
-        const found = answer.ok && !answer.redirected ? (await answer.json()).files[0] : null
-        if (found && this.state === 'processing')
-          this.change({ answer: found, state: found.state, problem: found.problem })
-      } catch {
-        /* asked again */
-      }
-    }
+    list.append(upload.row)
+    show(upload)
+    queue.add(upload)
   }
 }
 
-// A few at a time: the others wait for their turn.
-export class Queue {
-  constructor(most = 3) {
-    this.most = most
-    this.running = 0
-    this.waiting = []
-  }
+form.querySelector('[data-choose]').addEventListener('click', () => chooser.click())
+chooser.addEventListener('change', () => {
+  take([...chooser.files])
+  chooser.value = ''
+})
+form.addEventListener('submit', (event) => event.preventDefault())
 
-  add(upload) {
-    this.waiting.push(upload)
-    this.next()
+document.addEventListener('dragover', (event) => {
+  if (!event.dataTransfer?.types.includes('Files')) return
+  event.preventDefault()
+  form.dataset.over = ''
+})
+document.addEventListener('dragleave', (event) => {
+  if (!event.relatedTarget) delete form.dataset.over
+})
+document.addEventListener('drop', (event) => {
+  const files = filesOf(event.dataTransfer)
+  if (!files.length) return
+  event.preventDefault()
+  delete form.dataset.over
+  take(files)
+})
+document.addEventListener('paste', (event) => {
+  const files = filesOf(event.clipboardData)
+  if (files.length) {
+    event.preventDefault()
+    take(files)
   }
-
-  next() {
-    while (this.running < this.most && this.waiting.length) {
-      const upload = this.waiting.shift()
-      if (upload.state !== 'waiting') continue
-      this.running += 1
-      // VideoGen's preparing does not hold up the next one.
-      let isFree = false
-      const free = () => {
-        if (!isFree) {
-          isFree = true
-          this.running -= 1
-          this.next()
-        }
-      }
-      const tell = upload.tell
-      upload.tell = (changed) => {
-        tell(changed)
-        if (!changed.canCancel) free()
-      }
-      upload.start().finally(() => {
-        upload.tell = tell
-        free()
-      })
-    }
-  }
-}
-
-export function filesOf(transfer) {
-  return [...(transfer?.files ?? [])]
-}
+})
+addEventListener('beforeunload', (event) => {
+  if (open.size) event.preventDefault()
+})

@@ -60,7 +60,7 @@ def test_a_planted_offence_is_found(tmp_path: Path, markup: str) -> None:
 @pytest.mark.parametrize(
     "markup",
     [
-        '<script src="{% static \'js/live.js\' %}" type="module"></script>',
+        '<script src="{% static \'js/lib/live.js\' %}" type="module"></script>',
         '<progress value="5" max="100" data-style="x">',
         "{# <style> is not for us #}<p>",
         '<p data-on="x">A style of one\'s own</p>',

@@ -18,7 +18,7 @@ RAW = "application/octet-stream"
 
 
 async def send(browser: Browser, body: bytes, name: str = "pier.png", query: str = "") -> Any:
-    """As static/js/upload.js does."""
+    """As static/js/lib/upload.js does."""
     return await browser.async_client.post(
         f"/files/upload/?{httpx.QueryParams(name=name)}{query}", body, content_type=RAW
     )

@@ -78,7 +78,7 @@ def withdraw(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def copied(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Somebody copied the public link (static/js/file.js tells): it may be anywhere now."""
+    """Somebody copied the public link (static/js/library-file.js tells): it may be anywhere now."""
     file = get_object_or_404(File, pk=pk)
     if not Sharing(file).is_on:
         raise Http404("This file is not public.")

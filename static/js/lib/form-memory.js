@@ -1,6 +1,6 @@
 // What was typed for one tool, for the next one that asks for the same. Kept by this page alone, as long as it is open.
 
-import { isChanged } from './changed.js'
+import { isChanged } from './form-changes.js'
 
 const kept = new Map() // name of a field -> what it holds
 

@@ -2,7 +2,7 @@
 // Everything here is added to a form that works without it.
 
 import { call } from './session.js'
-import { tell } from './trouble.js'
+import { tell } from './toast.js'
 
 const UNHEARD = 'This voice cannot be heard just now.'
 const player = new Audio()

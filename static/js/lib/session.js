@@ -1,7 +1,7 @@
 // The session is over, or was begun anew in another tab, with another token: whatever is typed on this page stays.
 
-import { holdsWords } from './changed.js'
-import { UNREACHED, tell } from './trouble.js'
+import { holdsWords } from './form-changes.js'
+import { UNREACHED, tell } from './toast.js'
 
 const signIn = document.body.dataset.signIn
 let told = null // the word that it is over

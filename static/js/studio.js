@@ -2,7 +2,7 @@
 // the studio sees what ends there: when they leave, their last look is now.
 
 const IN_SIGHT = 2500 // ms
-const url = '/since/seen/'
+const url = document.querySelector('[data-seen-url]').dataset.seenUrl
 const panel = document.getElementById('since')
 let unseen = panel !== null
 

@@ -1,7 +1,7 @@
 // Files for a form: chosen in a dialog over the library, or dropped, pasted or picked from the disk and uploaded on the way.
 
 import { call } from './session.js'
-import { tell } from './trouble.js'
+import { tell } from './toast.js'
 import { Upload } from './upload.js'
 
 const dialog = document.getElementById('picker')

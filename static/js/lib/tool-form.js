@@ -1,8 +1,8 @@
 // The form that starts a job: its keys, what stays in it when another one takes its place, and where one is then.
 
-import { fill, keep } from './carried.js'
+import { fill, keep } from './form-memory.js'
 import { isSignIn, sayItIsOver } from './session.js'
-import { UNREACHED, tell, wordsFor } from './trouble.js'
+import { UNREACHED, tell, wordsFor } from './toast.js'
 
 const apple = /Mac|iPhone|iPad/.test(navigator.platform)
 const starts = new WeakMap() // of each form that is under way: what it held, and whether what was typed meanwhile is to be started, too

@@ -1,0 +1,172 @@
+// Uploads one file: asks first whether it can be taken, sends its bytes, then follows it until it can be used.
+// No page is known here; upload-page.js shows it, and a form may do so as well.
+
+import { renew } from './session.js'
+
+const ASK_EVERY = [1000, 1500, 2000, 3000, 5000] // ms between questions about a file in the making
+const HEAD = 4096 // bytes that tell what a file is
+const SESSION_OVER = 'You are signed out. Sign in in another tab, then try again.'
+const UNREACHED = 'Rushes could not be reached. Try again.'
+
+export class Upload {
+  // `tell(upload)` is called at every change.
+  // state: waiting, sending, handing over (VideoGen gets it), processing, ready, failed, cancelled
+  constructor(file, { url, statesUrl, tell }) {
+    Object.assign(this, {
+      file,
+      url,
+      statesUrl,
+      tell,
+      name: file.name || `pasted-${Date.now()}`,
+      state: 'waiting',
+      sent: 0,
+      problem: '',
+      answer: null,
+    })
+  }
+
+  get canCancel() {
+    return ['waiting', 'sending', 'handing over'].includes(this.state)
+  }
+
+  get canRetry() {
+    return ['failed', 'cancelled'].includes(this.state)
+  }
+
+  change(news) {
+    Object.assign(this, news)
+    this.tell(this)
+  }
+
+  async start() {
+    this.change({ state: 'sending', sent: 0, problem: '', answer: null })
+    try {
+      await this.check()
+      if (this.state === 'cancelled') return
+      const answer = await this.send('', this.file, true)
+      this.change({ answer, state: answer.state, problem: answer.problem })
+      await this.follow()
+    } catch (problem) {
+      if (this.state !== 'cancelled') this.change({ state: 'failed', problem: problem.message })
+    }
+  }
+
+  // The first bytes and the size are enough to refuse: nobody waits for two gigabytes to hear it.
+  async check() {
+    if (!this.file.size) throw new Error('The file is empty.')
+    await this.send(`&check=${this.file.size}`, this.file.slice(0, HEAD), false)
+  }
+
+  cancel() {
+    if (!this.canCancel) return
+    this.state = 'cancelled'
+    this.request?.abort()
+    this.change({ problem: 'Cancelled.' })
+  }
+
+  // VideoGen has it, and prepares it: nobody here waits for it any more.
+  forget() {
+    if (this.state === 'processing') this.change({ state: 'cancelled', problem: '' })
+  }
+
+  send(query, body, isWhole, isAgain = false) {
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest()
+      this.request = request
+      request.open('POST', `${this.url}?name=${encodeURIComponent(this.name)}${query}`)
+      request.setRequestHeader(
+        'X-CSRFToken',
+        document.querySelector('#csrf [name="csrfmiddlewaretoken"]').value,
+      )
+      request.setRequestHeader('Content-Type', 'application/octet-stream')
+      if (isWhole) {
+        request.upload.onprogress = ({ loaded, total }) => this.change({ sent: loaded / (total || 1) })
+        request.upload.onload = () => this.change({ state: 'handing over', sent: 1 })
+      }
+      request.onerror = () => reject(new Error(UNREACHED))
+      request.onabort = () => reject(new Error('Cancelled.'))
+      request.onload = () => {
+        let answer = null
+        try {
+          answer = JSON.parse(request.responseText)
+        } catch {
+          /* a page, or nothing */
+        }
+        if (answer && request.status < 300) resolve(answer)
+        else if (answer?.error) reject(new Error(answer.error))
+        // Whoever signed in anew in another tab has another token.
+        else if (request.status === 403 && !isAgain)
+          renew()
+            .then((isFresh) =>
+              isFresh ? this.send(query, body, isWhole, true) : Promise.reject(new Error(SESSION_OVER)),
+            )
+            .then(resolve, reject)
+        else if (request.status < 400 || request.status === 403) reject(new Error(SESSION_OVER))
+        else if (request.status === 413) reject(new Error('The file is too large.'))
+        else if (request.status === 507) reject(new Error('The server has no room for the file just now.'))
+        else reject(new Error(`The server had a problem (${request.status}). Try again.`))
+      }
+      request.send(body)
+    })
+  }
+
+  async follow() {
+    for (let tries = 0; this.state === 'processing'; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, ASK_EVERY[Math.min(tries, ASK_EVERY.length - 1)]))
+      try {
+        const answer = await fetch(`${this.statesUrl}?id=${this.answer.id}`, {
+          headers: { Accept: 'application/json' },
+        })
+        const found = answer.ok && !answer.redirected ? (await answer.json()).files[0] : null
+        if (found && this.state === 'processing')
+          this.change({ answer: found, state: found.state, problem: found.problem })
+      } catch {
+        /* asked again */
+      }
+    }
+  }
+}
+
+// A few at a time: the others wait for their turn.
+export class Queue {
+  constructor(most = 3) {
+    this.most = most
+    this.running = 0
+    this.waiting = []
+  }
+
+  add(upload) {
+    this.waiting.push(upload)
+    this.next()
+  }
+
+  next() {
+    while (this.running < this.most && this.waiting.length) {
+      const upload = this.waiting.shift()
+      if (upload.state !== 'waiting') continue
+      this.running += 1
+      // VideoGen's preparing does not hold up the next one.
+      let isFree = false
+      const free = () => {
+        if (!isFree) {
+          isFree = true
+          this.running -= 1
+          this.next()
+        }
+      }
+      const tell = upload.tell
+      upload.tell = (changed) => {
+        tell(changed)
+        if (!changed.canCancel) free()
+      }
+      upload.start().finally(() => {
+        upload.tell = tell
+        free()
+      })
+    }
+  }
+}
+
+export function filesOf(transfer) {
+  return [...(transfer?.files ?? [])]
+}
