@@ -115,6 +115,14 @@ class Tile:
         return "you" if person.pk == self.user.pk else person.get_username()
 
     @property
+    def opened_by(self) -> str:
+        """Who made it public; empty if that was done outside Rushes."""
+        person = self.file.public_by
+        if person is None:
+            return ""
+        return "you" if person.pk == self.user.pk else person.get_username()
+
+    @property
     def tool(self) -> tools.Tool | None:
         return tools.find(self.file.source_tool) if self.file.source_tool else None
 

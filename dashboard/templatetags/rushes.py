@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -18,6 +18,7 @@ from dashboard.cards.error_advice import advice
 from dashboard.live.comments import words
 from executions.search import text as text_search
 from executions.search.text import Term
+from executions.videogen import Voice
 
 register = template.Library()
 register.filter("advice", advice)
@@ -86,6 +87,12 @@ def elapsed(value: datetime | None) -> str:
         value.isoformat(timespec="milliseconds"),
         stopwatch(seconds),
     )
+
+
+@register.filter
+def voice_name(voices: Iterable[Voice], voice_id: str) -> str:
+    """The name of the voice with this id, or the id if it has none; empty if it is not among them."""
+    return next((each.display_name or each.voice_id for each in voices if each.voice_id == voice_id), "")
 
 
 @register.filter
