@@ -19,7 +19,7 @@ from tests.executions import jobs
 CLAIM = """
 import django, sys, time
 django.setup()
-from executions import leases
+from executions.lifecycle import leases
 print(leases.claim_due(5), flush=True)
 time.sleep(600)
 """
