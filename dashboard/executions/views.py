@@ -21,7 +21,7 @@ from dashboard.executions import code_samples
 from dashboard.live import renderer
 from dashboard.live.comments import talk
 from executions import tools
-from executions.core import runtime
+from executions.core import sync_bridge
 from executions.lifecycle import cancel as canceling
 from executions.lifecycle import create as submit
 from executions.models import Execution
@@ -84,7 +84,7 @@ def again(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         again=execution,
         key=f"again.{execution.pk}.{request.GET.get('key', '')[:32]}",
     )
-    runtime.spawn(submit.send, fresh.pk)
+    sync_bridge.spawn(submit.send, fresh.pk)
     url = reverse("execution", args=[fresh.pk])
     return (
         HttpResponse(headers={"HX-Redirect": url}) if request.htmx else HttpResponseRedirect(url, status=303)

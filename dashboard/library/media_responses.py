@@ -24,7 +24,7 @@ from django.utils.http import content_disposition_header
 
 from executions.copies import requests as copy_requests
 from executions.copies import storage as copy_storage
-from executions.core import runtime
+from executions.core import runtime, sync_bridge
 from executions.files import media_http, signed_urls
 from executions.files.media_types import SVG, UNKNOWN, is_plain, may_be_shown
 from executions.files.uploads import clean_name
@@ -181,7 +181,7 @@ class _Passing:
     def close(self) -> None:
         """Called by the response, from any thread, also where no piece was ever asked for."""
         if not self.answer.is_closed:
-            asyncio.run_coroutine_threadsafe(_closed(self.http, self.answer), self.loop)
+            sync_bridge.spawn(_closed, self.http, self.answer, loop=self.loop)
 
 
 async def _closed(http: httpx.AsyncClient, answer: httpx.Response) -> None:

@@ -7,14 +7,13 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from dashboard.http.history_links import history_url
-from executions.core import runtime
+from executions.core import sync_bridge
 from executions.models import Comment, Execution
 from executions.signals import job_commented
 from executions.team import comments
@@ -50,8 +49,8 @@ def listen() -> None:
 
 def on_comment(*, execution_id: uuid.UUID, people: list[int], **_: Any) -> None:
     """Runs after the commit, in whichever thread wrote it."""
-    if runtime.spawn(_publish, execution_id, people) is None and settings.REDIS_URL:
-        async_to_sync(_publish)(execution_id, people)
+    if sync_bridge.spawn(_publish, execution_id, people) is None and settings.REDIS_URL:
+        sync_bridge.run(_publish, execution_id, people)
 
 
 async def _publish(execution_id: uuid.UUID, people: Iterable[int]) -> None:

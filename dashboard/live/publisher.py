@@ -13,13 +13,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
 
 from dashboard.live.changes import Change, join
 from executions import statuses
-from executions.core import runtime
+from executions.core import sync_bridge
 from executions.signals import execution_changed, queue_changed
 
 logger = logging.getLogger(__name__)
@@ -87,13 +86,9 @@ def on_queue(**_: Any) -> None:
 
 
 def _note(change: Change) -> None:
-    loop = runtime.attached_loop()
-    if loop is not None:
-        # The fast way into the loop; async_to_sync here would wait for something else to wake it.
-        loop.call_soon_threadsafe(broadcaster.note, change)
-    elif settings.REDIS_URL:
+    if not sync_bridge.post(broadcaster.note, change) and settings.REDIS_URL:
         # A command without a loop: the servers' pages still hear of it.
         try:
-            async_to_sync(publish)([change])
+            sync_bridge.run(publish, [change])
         except Exception as error:
             logger.warning("Live updates could not be sent: %s", error)

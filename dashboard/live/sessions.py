@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
 from dashboard.live.consumers import people_group
-from executions.core import runtime
+from executions.core import sync_bridge
 
 logger = logging.getLogger(__name__)
 
@@ -27,10 +26,7 @@ def changed(user_id: int) -> None:
 def _tell(user_id: int, message: dict[str, Any]) -> None:
     send = get_channel_layer().group_send
     try:
-        if runtime.attached_loop() is None:
-            async_to_sync(send)(people_group(user_id), message)
-        elif (sending := runtime.spawn(send, people_group(user_id), message)) is not None:
-            sending.result(timeout=10)
+        sync_bridge.run(send, people_group(user_id), message, timeout=10)
     except Exception as error:
         # Their pages hear nothing more at the next request: rights are asked for each time.
         logger.error("The open pages of person %d could not be told: %s", user_id, error)

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from dashboard.server.ports import free_port
-from executions.core import runtime
+from executions.core import runtime, sync_bridge
 
 # Seconds that running requests and calls get after SIGTERM or Ctrl-C.
 DRAIN = 3.0
@@ -60,7 +60,7 @@ def answer(
         try:
             await asyncio.gather(server.drain(DRAIN), finish())
             # What these have handed on: a start whose page was not waited for, for one.
-            await runtime.drain(until - asyncio.get_running_loop().time())
+            await sync_bridge.drain(until - asyncio.get_running_loop().time())
             await runtime.close_client()
         finally:
             server.stop()

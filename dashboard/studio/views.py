@@ -19,7 +19,7 @@ from dashboard.forms.tool_form import Composer
 from dashboard.studio.away_summary import SinceYouLeft
 from executions import statuses, tools
 from executions.batches import service as batches
-from executions.core import runtime
+from executions.core import sync_bridge
 from executions.lifecycle import chains, leases
 from executions.lifecycle import create as submit
 from executions.models import Execution, File
@@ -96,7 +96,7 @@ def _written(form: Composer, user_id: int) -> tuple[Execution, bool]:
 
 def _send(execution: Execution) -> None:
     """Send it now. A process without a loop leaves that to the reconciler."""
-    sending = runtime.spawn(submit.send_claimed, execution.pk)
+    sending = sync_bridge.spawn(submit.send_claimed, execution.pk)
     if sending is None:
         leases.release(execution.pk)
     else:

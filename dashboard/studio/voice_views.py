@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 
 from executions import statuses
 from executions.account import voices
-from executions.core import runtime
+from executions.core import sync_bridge
 from executions.lifecycle import create as submit
 from executions.lifecycle import voice_samples
 
@@ -26,5 +26,5 @@ def sample(request: HttpRequest, voice_id: str) -> JsonResponse:
         return JsonResponse({"url": reverse("file-preview", args=[result.file_id])})
     job = voice_samples.start(voice, request.user.pk)
     if job.status == statuses.QUEUED:
-        runtime.spawn(submit.send, job.pk)
+        sync_bridge.spawn(submit.send, job.pk)
     return JsonResponse({"job": str(job.pk)}, status=202)

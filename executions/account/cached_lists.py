@@ -7,10 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from django.core.cache import cache
 
-from executions.core import runtime
+from executions.core import runtime, sync_bridge
 from executions.videogen import VideoGen, VideoGenError
 
 logger = logging.getLogger(__name__)
@@ -43,20 +42,9 @@ def remembered(name: str, read: Reader) -> list[dict[str, Any]] | None:
 
 
 def _read(read: Reader) -> list[dict[str, Any]]:
-    reading = runtime.spawn(_ask, read)
-    if reading is not None:
-        return reading.result(timeout=PATIENCE + 1)
-    return async_to_sync(_ask_once)(read)
+    return sync_bridge.run(_ask, read, timeout=PATIENCE + 1)
 
 
 async def _ask(read: Reader) -> list[dict[str, Any]]:
     async with asyncio.timeout(PATIENCE):
         return [entry.raw for entry in await read(runtime.client())]
-
-
-async def _ask_once(read: Reader) -> list[dict[str, Any]]:
-    """Without a server's loop: the client lives for this one call."""
-    try:
-        return await _ask(read)
-    finally:
-        await runtime.close_client()

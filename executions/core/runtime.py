@@ -1,7 +1,7 @@
 """Where the domain runs: the process's event loop, its API client, and the threads that talk to the database.
 
 A process that runs an event loop (a server, a reconciler) attaches it once. From then on any thread can
-hand work to it. Where none is attached (a shell, a test), the work waits in the database for a process that has one.
+hand work to it (core/sync_bridge.py). Where none is attached (a shell, a test), the work waits in the database for a process that has one.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import asyncio
 import hashlib
 import threading
 import weakref
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -19,7 +19,6 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, connections
 
-from executions.core import request_context
 from executions.videogen import VideoGen
 
 _loop: asyncio.AbstractEventLoop | None = None
@@ -27,7 +26,6 @@ _clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, VideoGen] = weakr
 _account: tuple[str, str] | None = None
 _lock = threading.Lock()
 _pools: dict[str, ThreadPoolExecutor] = {}
-_spawned: set[Future[Any]] = set()
 
 
 def attach(loop: asyncio.AbstractEventLoop) -> None:
@@ -44,30 +42,6 @@ def detach() -> None:
 
 def attached_loop() -> asyncio.AbstractEventLoop | None:
     return _loop if _loop is not None and _loop.is_running() else None
-
-
-def spawn[T](
-    work: Callable[..., Coroutine[Any, Any, T]], *args: Any, is_own: bool = True
-) -> Future[T] | None:
-    """Run `work(*args)` in the attached loop, from any thread; None where no loop is attached.
-
-    It is the system's own work from there on; a caller who waits for it (calling.py) says `is_own=False`.
-    """
-    loop = attached_loop()
-    if loop is None:
-        return None
-    with request_context.from_address("" if is_own else request_context.address()):
-        running = asyncio.run_coroutine_threadsafe(work(*args), loop)
-    _spawned.add(running)
-    running.add_done_callback(_spawned.discard)
-    return running
-
-
-async def drain(seconds: float) -> None:
-    """Let what was spawned come to its end, for at most so long."""
-    running = [asyncio.wrap_future(each) for each in list(_spawned)]
-    if running:
-        await asyncio.wait(running, timeout=max(0.0, seconds))
 
 
 # --- the API client ---------------------------------------------------------------------------------------
