@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -120,32 +121,23 @@ def ask_again() -> int:
 
 def claim_due(limit: int) -> list[Keeping]:
     """Take what is due, the longest waiting first. Of any number of processes one gets each."""
-    now = timezone.now()
-    taken = []
-    for each in Keeping.objects.filter(due_at__lte=now).order_by("due_at").select_related("file")[:limit]:
-        until = now + CLAIM
-        if Keeping.objects.filter(pk=each.pk, due_at=each.due_at).update(due_at=until):
-            each.due_at = until
-            taken.append(each)
-    return taken
+    return Keeping.objects.order_by("due_at").prefetch_related("file").claim(limit, CLAIM)
 
 
 def renew(mine: Keeping) -> bool:
     """Say that the work goes on, and how far it is. False where the claim is no longer ours."""
-    until = timezone.now() + CLAIM
-    held = Keeping.objects.filter(pk=mine.pk, due_at=mine.due_at).update(
-        due_at=until, received=mine.received, total=mine.total, validator=mine.validator
-    )
-    if held:
-        mine.due_at = until
-    return bool(held)
+    return Keeping.objects.renew(mine, CLAIM, **_progress(mine))
+
+
+def _progress(mine: Keeping) -> dict[str, Any]:
+    return {"received": mine.received, "total": mine.total, "validator": mine.validator}
 
 
 def done(mine: Keeping, copied: Copied) -> bool:
     """The copy is complete. False where the claim is no longer ours: then whoever has it says so."""
     now = timezone.now()
     with transaction.atomic():
-        held, _ = Keeping.objects.filter(pk=mine.pk, due_at=mine.due_at).delete()
+        held, _ = Keeping.objects.held(mine).delete()
         if not held:
             return False
         File.objects.filter(pk=mine.file_id).update(
@@ -173,13 +165,12 @@ def failed(mine: Keeping, problem: str, *, hopeless: bool = False, patient: bool
     now = timezone.now()
     seconds = min(LONGEST, FIRST * 2 ** min(mine.tries, 20)) * random.uniform(0.8, 1.2)
     over = hopeless or (not patient and now - mine.asked_at > PATIENCE)
-    Keeping.objects.filter(pk=mine.pk, due_at=mine.due_at).update(
-        due_at=None if over else now + timedelta(seconds=seconds),
+    Keeping.objects.release(
+        mine,
+        None if over else now + timedelta(seconds=seconds),
         tries=mine.tries + 1,
         problem=problem[:500],
-        received=mine.received,
-        total=mine.total,
-        validator=mine.validator,
+        **_progress(mine),
     )
 
 
@@ -213,5 +204,4 @@ def sweep_parts() -> None:
 
 def release_all() -> int:
     """Free every claim. Only for a process that knows to be alone, when it starts (SQLite)."""
-    now = timezone.now()
-    return Keeping.objects.filter(due_at__gt=now, due_at__lte=now + CLAIM).update(due_at=now)
+    return Keeping.objects.release_all(CLAIM)

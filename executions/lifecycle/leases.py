@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -55,11 +55,10 @@ def release_held() -> int:
 
 def claim(execution_id: uuid.UUID) -> bool:
     """Take this job for one call, if it is due and free."""
-    now = timezone.now()
-    taken = bool(Execution.objects.due(now).filter(pk=execution_id).update(leased_until=now + LEASE))
-    if taken:
-        hold([execution_id], now + LEASE)
-    return taken
+    until = Execution.objects.filter(pk=execution_id).take(LEASE)
+    if until is not None:
+        hold([execution_id], until)
+    return until is not None
 
 
 def claim_due(limit: int, asks: int | None = None) -> list[uuid.UUID]:
@@ -73,9 +72,7 @@ def claim_due(limit: int, asks: int | None = None) -> list[uuid.UUID]:
     now = timezone.now()
     with transaction.atomic():
         room = rate_limits.hold_starts(now)
-        rows = queue_state.workable(now).order_by(HASTENED_FIRST, "next_attempt_at", "id")
-        if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True)
+        rows = queue_state.workable(now).order_by(HASTENED_FIRST, "next_attempt_at", "id").unlocked()
         waiting_in_batch = Q(status=QUEUED, batch__isnull=False, hastened_at=None)
         single = rows.exclude(waiting_in_batch).values_list("pk", flat=True)
         if asks is None:
@@ -103,4 +100,4 @@ def release(execution_id: uuid.UUID, next_attempt_at: datetime | None = None) ->
 
 def release_all() -> int:
     """Free every lease. Only for a process that knows to be alone, when it starts (SQLite)."""
-    return Execution.objects.filter(leased_until__isnull=False).update(leased_until=None)
+    return Execution.objects.release_all(LEASE)

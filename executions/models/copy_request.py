@@ -7,7 +7,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from executions.core.leasing import LeasedQuerySet
 from executions.models.file import File
+
+
+class KeepingQuerySet(LeasedQuerySet["Keeping"]):
+    lease_column = "due_at"
+    is_free_when_null = False
 
 
 class Keeping(models.Model):
@@ -31,6 +37,8 @@ class Keeping(models.Model):
     validator = models.CharField(
         max_length=200, blank=True, help_text="What the media server calls the bytes that lie here."
     )
+
+    objects = KeepingQuerySet.as_manager()
 
     class Meta:
         indexes = [

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+
+from executions.core.leasing import LeasedQuerySet
+
+# After this long, one that was begun and not finished is begun again.
+RETRY_AFTER = timedelta(minutes=30)
+
+
+class DayClosingQuerySet(LeasedQuerySet["DayClosing"]):
+    """Its column says when the lease began, not when it ends."""
+
+    lease_column = "began_at"
+    is_free_when_null = False
+
+    def free(self, now: datetime) -> Self:
+        return super().free(now - RETRY_AFTER)
+
+    def due(self, now: datetime) -> Self:
+        return self.free(now).filter(closed_at=None)
+
+    def mark(self, now: datetime, lease: timedelta) -> datetime:
+        return now
 
 
 class DayClosing(models.Model):
@@ -24,6 +48,8 @@ class DayClosing(models.Model):
     differences = models.JSONField(
         default=list, help_text="executions.sync.daily_reconciliation.Difference, as dictionaries."
     )
+
+    objects = DayClosingQuerySet.as_manager()
 
     class Meta:
         ordering = ["-day"]

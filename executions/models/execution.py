@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from executions import statuses
 from executions.core.ids import uuid7
+from executions.core.leasing import LeasedQuerySet
 from executions.models.batch import Batch
 
 # An unconfirmed job stays in sight for a day; then only the history shows it.
@@ -23,7 +24,7 @@ HASTENED_FIRST = F("hastened_at").desc(nulls_last=True)
 IN_TURN = (HASTENED_FIRST, IsNull(F("batch"), False), "next_attempt_at", "id")
 
 
-class ExecutionQuerySet(models.QuerySet["Execution"]):
+class ExecutionQuerySet(LeasedQuerySet["Execution"]):
     def for_cards(self) -> ExecutionQuerySet:
         """With all that a card shows, in a number of queries that does not grow with the rows."""
         from executions.models.file import Result
@@ -52,9 +53,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
     def due(self, now: datetime) -> ExecutionQuerySet:
         """What the reconciler has to look at: its time has come, nobody holds a lease on it, and it is not paused."""
-        return self.filter(ended_at=None, next_attempt_at__lte=now, paused_at=None).filter(
-            Q(leased_until=None) | Q(leased_until__lte=now)
-        )
+        return self.free(now).filter(ended_at=None, next_attempt_at__lte=now, paused_at=None)
 
     def to_send(self) -> ExecutionQuerySet:
         """What is still ours alone: written, and never sent."""
@@ -65,11 +64,10 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
         What is paused, waits for another job, or is being worked on right now stands in no line.
         """
-        now = timezone.now()
         return (
             self.to_send()
+            .free(timezone.now())
             .filter(ended_at=None, paused_at=None, next_attempt_at__isnull=False)
-            .filter(Q(leased_until=None) | Q(leased_until__lte=now))
             .filter(Q(after=None) | Q(after__ended_at__isnull=False))
             .order_by(*IN_TURN)
         )

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from executions.core.ids import uuid7
+from executions.core.leasing import LeasedQuerySet
 from executions.models.execution import Execution
 
 
@@ -41,7 +42,10 @@ FILTERED = {
 }
 
 
-class FileQuerySet(models.QuerySet["File"]):
+class FileQuerySet(LeasedQuerySet["File"]):
+    lease_column = "next_look_at"
+    is_free_when_null = False
+
     def in_library(self) -> FileQuerySet:
         """What the library shows: neither archived nor still on its way up."""
         return self.filter(archived_at=None).exclude(state__in=[State.UPLOADING, State.FAILED])
@@ -99,7 +103,7 @@ class File(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
 
-    # When the background work looks at it again (library/keeper.py); null: there is nothing to do.
+    # When the background work looks at it again (workers/file_worker.py); null: there is nothing to do.
     next_look_at = models.DateTimeField(null=True)
     looks = models.PositiveIntegerField(
         default=0, help_text="Looks in a row without news; the pause grows with it."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from executions.core.leasing import LeasedQuerySet
+
 
 class AccountWalk(models.Model):
     """One row. VideoGen lists files in pages, the latest change first; reading all of them may take many rounds."""
@@ -18,6 +20,8 @@ class AccountWalk(models.Model):
     ran_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)
     problem = models.CharField(max_length=500, blank=True, help_text="Why the last round failed, in words.")
+
+    objects = LeasedQuerySet["AccountWalk"].as_manager()
 
     def __str__(self) -> str:
         return f"{self.position} files read"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from executions.core.leasing import LeasedQuerySet
+
 # In the place of a tool or a person: whichever; and the person of a job that nobody here started.
 ANY_TOOL, ANYBODY, NOBODY = "", 0, -1
 
@@ -58,6 +60,8 @@ class RollupState(models.Model):
     event_id = models.BigIntegerField(default=0, help_text="Events up to this one are counted.")
     counted_until = models.DateTimeField(null=True, help_text="When that was last known to be all.")
     leased_until = models.DateTimeField(null=True)
+
+    objects = LeasedQuerySet["RollupState"].as_manager()
 
     def __str__(self) -> str:
         return f"counted up to event {self.event_id}"

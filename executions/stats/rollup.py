@@ -10,7 +10,7 @@ from itertools import batched
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Max, Min
 from django.utils import timezone
 
 from executions.models import Event, Rollup, RollupState
@@ -61,14 +61,12 @@ def is_behind() -> bool:
 
 def claim() -> bool:
     """One worker at a time; a claim ends by itself, should its worker die."""
-    now = timezone.now()
     RollupState.objects.get_or_create(pk=1)
-    free = RollupState.objects.filter(Q(leased_until=None) | Q(leased_until__lte=now))
-    return bool(free.update(leased_until=now + LEASE))
+    return RollupState.objects.take(LEASE) is not None
 
 
 def release() -> None:
-    RollupState.objects.update(leased_until=None)
+    RollupState.objects.release_all(LEASE)
 
 
 def read(size: int = STEP) -> Step | None:

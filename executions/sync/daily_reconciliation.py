@@ -22,6 +22,7 @@ from executions.lifecycle import leases
 from executions.lifecycle import machine as lifecycle
 from executions.limits import api_health, poll_budget
 from executions.models import DayClosing, Execution, Stranger
+from executions.models.daily_reconciliation import RETRY_AFTER
 from executions.models.event import ActKind
 from executions.statuses import TERMINAL, UNCONFIRMED
 from executions.sync import external_jobs
@@ -36,8 +37,6 @@ LATER = timedelta(minutes=30)
 EARLIEST = 2020
 # How many days back a closing that was missed is made up for.
 MISSED = 7
-# A closing that did not come to its end is tried again after this.
-AGAIN = timedelta(minutes=30)
 # Jobs stand in the list in the order in which they came there; answers come back in nearly the same.
 ORDER = timedelta(minutes=10)
 # More differences than anybody reads one by one.
@@ -139,12 +138,10 @@ def due_days() -> list[date]:
 
 def _claim(day: date, *, anew: bool = False) -> DayClosing | None:
     """The day's row, for whoever made it, or came after somebody who did not finish."""
-    now = timezone.now()
-    row, is_new = DayClosing.objects.get_or_create(day=day, defaults={"began_at": now})
+    row, is_new = DayClosing.objects.get_or_create(day=day, defaults={"began_at": timezone.now()})
     if is_new or anew:
         return row
-    unfinished = DayClosing.objects.filter(pk=row.pk, closed_at=None, began_at__lte=now - AGAIN)
-    return row if unfinished.update(began_at=now) else None
+    return row if DayClosing.objects.filter(pk=row.pk).take(RETRY_AFTER) else None
 
 
 async def _close(row: DayClosing, actor_id: int | None) -> DayClosing:

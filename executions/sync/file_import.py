@@ -48,12 +48,14 @@ def ask_soon() -> None:
 
 def claim() -> AccountWalk | None:
     """Take the next round, if its time has come and nobody is at it."""
-    walk, now = state(), timezone.now()
-    pause = AGAIN if walk.completed_at and not walk.problem else SOON
-    due = Q(ran_at=None) | Q(ran_at__lte=now - pause)
-    free = Q(leased_until=None) | Q(leased_until__lte=now)
-    taken = AccountWalk.objects.filter(due & free, pk=walk.pk).update(leased_until=now + LEASE)
-    return walk if taken else None
+    walk = state()
+    due = Q(ran_at=None) | Q(ran_at__lte=timezone.now() - _pause(walk))
+    walk.leased_until = AccountWalk.objects.filter(due, pk=walk.pk).take(LEASE)
+    return walk if walk.leased_until else None
+
+
+def _pause(walk: AccountWalk) -> timedelta:
+    return AGAIN if walk.completed_at and not walk.problem else SOON
 
 
 async def run() -> int:
@@ -185,8 +187,16 @@ def _differs(file: File, wire: WireFile) -> bool:
 
 
 def _finish(walk: AccountWalk, problem: str) -> None:
-    walk.ran_at, walk.leased_until, walk.problem = timezone.now(), None, problem[:500]
-    walk.save()
+    """Write how far it came, unless the lease expired meanwhile: then another process reads from the same place."""
+    AccountWalk.objects.release(
+        walk,
+        cursor=walk.cursor,
+        completed_at=walk.completed_at,
+        began_at=walk.began_at,
+        position=walk.position,
+        ran_at=timezone.now(),
+        problem=problem[:500],
+    )
 
 
 def seconds_until_due() -> float:
@@ -194,5 +204,4 @@ def seconds_until_due() -> float:
     walk = state()
     if walk.ran_at is None:
         return 0.0
-    pause = AGAIN if walk.completed_at and not walk.problem else SOON
-    return max(0.0, walk.ran_at.timestamp() + pause.total_seconds() - time.time())
+    return max(0.0, walk.ran_at.timestamp() + _pause(walk).total_seconds() - time.time())
