@@ -1,31 +1,51 @@
-"""The reconciler and the keeper of files of this process, if it has them, and how views reach them."""
+"""The background workers of this process, if it runs them, and how views reach them."""
 
 from __future__ import annotations
 
 import uuid
 
-from executions.core import runtime
+from executions.audit.sealing import SealingWorker
+from executions.copies.worker import CopyWorker
+from executions.core import sync_bridge
+from executions.core.worker import Worker, drain_all, run_all
 from executions.sync.reconciler import Reconciler
-from executions.workers.file_worker import Keeper
+from executions.workers.file_worker import FileWorker
+from executions.workers.maintenance import MaintenanceWorker, RollupWorker
 
 reconciler = Reconciler()
-keeper = Keeper()
+_files, _copies = FileWorker(), CopyWorker()
+_all: tuple[Worker, ...] = (
+    reconciler,
+    _files,
+    _copies,
+    SealingWorker(),
+    RollupWorker(),
+    MaintenanceWorker(),
+)
+
+
+async def run() -> None:
+    """Run all of them until cancelled."""
+    with reconciler.listening():
+        await run_all(_all)
+
+
+async def drain(seconds: float) -> None:
+    """After `run`: let what is under way finish, for at most this long."""
+    await drain_all(_all, seconds)
 
 
 def hurry(execution_id: uuid.UUID) -> None:
-    """Do the next thing for a job now, rather than at its next look."""
-    runtime.spawn(reconciler.hurry, execution_id)
+    """Do the next thing for a job now, rather than when it is next due."""
+    sync_bridge.spawn(reconciler.hurry, execution_id)
 
 
 def wake() -> None:
-    """Let the reconciler look now at what has become due."""
-    loop = runtime.attached_loop()
-    if loop is not None:
-        loop.call_soon_threadsafe(reconciler.wake)
+    """Let the reconciler do now what has become due."""
+    reconciler.wake()
 
 
 def look_at_files() -> None:
     """Do what is due for files now."""
-    loop = runtime.attached_loop()
-    if loop is not None:
-        loop.call_soon_threadsafe(keeper.wake)
+    _files.wake()
+    _copies.wake()

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from dashboard.http import metrics as measured
+from executions.core import worker
 from executions.limits import api_health
 
 
@@ -23,11 +24,12 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Each dependency's state; 503 when one that we cannot do without is away."""
+    """The state of each dependency and of each worker of this process; 503 when one that pages need is away."""
     state = {
         "database": _database(),
         "cache": _cache(),
         "videogen_key": "refused" if api_health.key_refused() else "ok",
+        "workers": {each.name: "late" if each.is_late else "ok" for each in worker.running()},
     }
     ready = state["database"] == state["cache"] == "ok"
     return JsonResponse(state, status=200 if ready else 503)

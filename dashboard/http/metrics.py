@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Count
 from prometheus_client import Counter, Gauge
 
+from executions.core import worker
 from executions.models import Execution
 from executions.signals import execution_changed
 
@@ -18,6 +19,12 @@ DELIVERIES = Counter(
 )
 SOCKETS = Gauge("rushes_live_sockets", "Pages that are connected to this process.")
 IN_FLIGHT = Gauge("rushes_jobs_in_flight", "Jobs of the whole installation that have not ended.", ["status"])
+
+LAST_BEAT = Gauge(
+    "rushes_worker_last_beat_timestamp_seconds",
+    "When each background worker of this process last showed that it lives, as Unix time.",
+    ["worker"],
+)
 
 
 def listen() -> None:
@@ -34,3 +41,6 @@ def look() -> None:
     in_flight = Execution.objects.filter(ended_at=None).order_by()
     for status, count in in_flight.values_list("status").annotate(Count("pk")):
         IN_FLIGHT.labels(status).set(count)
+    LAST_BEAT.clear()
+    for each in worker.running():
+        LAST_BEAT.labels(each.name).set(each.last_beat)

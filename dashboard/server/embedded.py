@@ -1,4 +1,4 @@
-"""The background work of `serve`: the reconciler in the server's loop, and our endpoint at the sandbox."""
+"""The background work of `serve`: the workers in the server's loop, and our endpoint at the sandbox."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from typing import IO, Self
 
 from django.db import DatabaseError, connection
 
+from dashboard import workers
 from dashboard.config.environment import SettingsError
 from dashboard.http.paths import RECEIVER_PATH
 from dashboard.server.sandbox_process import Sandbox
-from dashboard.workers import keeper, reconciler
 from executions.copies import requests as copy_requests
 from executions.core import runtime
 from executions.files import uploads
 from executions.lifecycle import leases
 from executions.videogen import VideoGenError
 from executions.webhooks import endpoints
-from executions.workers import maintenance
 
 logger = logging.getLogger(__name__)
 
@@ -83,14 +82,13 @@ class Embedded:
                     "The webhook endpoint could not be registered, so asking carries the updates: %s", error
                 )
         self._working = asyncio.current_task()
-        with reconciler.listening():
-            await asyncio.gather(reconciler.run(), keeper.run(), maintenance.run())
+        await workers.run()
 
     async def stop(self, seconds: float) -> None:
         """Start nothing new, and let calls that are under way come back."""
         if self._working is not None:
             self._working.cancel()
-        await reconciler.drain(seconds)
+        await workers.drain(seconds)
 
     def close(self) -> None:
         """After the loop has ended."""

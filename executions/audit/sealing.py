@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from collections.abc import Sequence
 
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 
 from executions.audit.hash_chain import COLUMNS, digest, head
 from executions.core import runtime
+from executions.core.worker import Worker
 from executions.models import Event
 from executions.models.event import EventQuerySet
-
-logger = logging.getLogger(__name__)
 
 EVERY = 1.0  # seconds
 # Events in one transaction: on SQLite others write between two of these.
@@ -27,18 +24,13 @@ TURN = 0x5275_7368_6573
 type Sealed = tuple[int, str, str, int]  # position, previous hash, hash, the event's id
 
 
-async def run() -> None:
-    """Seal what comes, until cancelled."""
-    while True:
-        sealed = 0
-        try:
-            if await runtime.in_reader(waiting):
-                sealed = await runtime.in_db(seal)
-        except DatabaseError as error:
-            logger.warning("Events could not be sealed, and are tried again: %s", error)
-        except Exception:
-            logger.exception("The sealer stumbled, and goes on")
-        await asyncio.sleep(EVERY if sealed < CHUNK else 0)
+class SealingWorker(Worker):
+    name = "audit"
+    max_rest = EVERY
+
+    async def step(self) -> float:
+        sealed = await runtime.in_db(seal) if await runtime.in_reader(waiting) else 0
+        return EVERY if sealed < CHUNK else 0
 
 
 def waiting() -> bool:

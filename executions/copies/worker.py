@@ -13,6 +13,7 @@ from executions.copies import download as copy_download
 from executions.copies import requests as copy_requests
 from executions.copies import storage as copy_storage
 from executions.core import runtime
+from executions.core.worker import Worker
 from executions.files import signed_urls
 from executions.files.media_types import VIDEO
 from executions.models import Keeping
@@ -21,61 +22,37 @@ from executions.team import settings as team_settings
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 2
-LONGEST_REST = 5.0  # seconds
 # Seconds between two notes of how far a copy is; each also renews the claim.
 NOTE_EVERY = 1.0
 
 
-class Copyist:
-    """Any number of processes may have one: a claim decides who makes which copy."""
+class CopyWorker(Worker):
+    """Any number of processes may have one: a claim decides which of them makes a copy."""
+
+    name = "copy"
 
     def __init__(self) -> None:
-        self._woken = asyncio.Event()
-        self._at_work: set[asyncio.Task[None]] = set()
-
-    def wake(self) -> None:
-        """Look again now. From the loop only."""
-        self._woken.set()
+        super().__init__()
+        self._has_swept = False
 
     async def run(self) -> None:
-        """Work until cancelled. A copy that is cut goes on when its claim ends."""
-        swept = False
         try:
-            while True:
-                self._woken.clear()
-                try:
-                    if not swept:
-                        await runtime.in_reader(copy_requests.sweep_parts)
-                        swept = True
-                    await self._take_up()
-                except DatabaseError as error:
-                    logger.warning("The database did not answer, trying again: %s", error)
-                except Exception:
-                    logger.exception("Making copies of files stumbled, and goes on")
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LONGEST_REST):
-                        await self._woken.wait()
+            await super().run()
         finally:
-            for task in self._at_work:
-                task.cancel()
-            await asyncio.gather(*self._at_work, return_exceptions=True)
+            # A copy that is cut continues from what it has, once its lease expires.
+            await self.drain(0)
 
-    async def _take_up(self) -> None:
-        room = AT_ONCE - len(self._at_work)
+    async def step(self) -> None:
+        if not self._has_swept:
+            await runtime.in_reader(copy_requests.sweep_parts)
+            self._has_swept = True
+        room = AT_ONCE - len(self.tasks)
         if room <= 0:
             return
         if await runtime.in_reader(team_settings.chosen, team_settings.KEEP_ALL):
             await runtime.in_db(copy_requests.ask_for_more)
         for mine in await runtime.in_db(copy_requests.claim_due, room):
-            task = asyncio.get_running_loop().create_task(make(mine))
-            self._at_work.add(task)
-            task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._at_work.discard(task)
-        self.wake()
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("Making a copy failed; it is tried again", exc_info=task.exception())
+            self.begin(make(mine), f"the copy of file {mine.file_id}")
 
 
 async def make(mine: Keeping) -> None:

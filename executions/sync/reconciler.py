@@ -14,12 +14,14 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from executions.core import backoff, runtime
+from executions.core import backoff, runtime, sync_bridge
+from executions.core.worker import Worker
 from executions.lifecycle import cancel, chains, leases, queue_state
 from executions.lifecycle import create as submit
 from executions.lifecycle import machine as lifecycle
@@ -52,13 +54,15 @@ def pace(age: float, in_flight: int) -> timedelta:
     return timedelta(seconds=max(by_age, by_budget))
 
 
-class Reconciler:
-    """One worker. Several may share a PostgreSQL database; on SQLite there is one, inside `serve`."""
+class Reconciler(Worker):
+    """Several may share a PostgreSQL database; on SQLite there is one, inside `serve`."""
+
+    name = "job"
+    max_rest = LONGEST_REST
 
     def __init__(self) -> None:
-        self._woken = asyncio.Event()
-        self._working: set[asyncio.Task[None]] = set()
-        self._ended: set[uuid.UUID] = set()
+        super().__init__()
+        self._ended_jobs: set[uuid.UUID] = set()
         self._hastening: asyncio.Task[None] | None = None
         self._budget = poll_budget.shared
         self._quiet_until = 0.0  # monotonic: no GETs before, since VideoGen said so
@@ -66,23 +70,19 @@ class Reconciler:
         self._sweeping: asyncio.Task[None] | None = None
         self._has_swept = False
 
-    def wake(self) -> None:
-        """Look again now. Call it from the loop; from a thread through call_soon_threadsafe."""
-        self._woken.set()
-
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Hear of this process's own changes while this lasts, rather than find them at the next look."""
-        loop = asyncio.get_running_loop()
+        hasten = partial(sync_bridge.post, self._hasten_followers, loop=asyncio.get_running_loop())
 
         def on_change(*, execution_id: uuid.UUID, created: bool, to_status: str, **_: Any) -> None:
             if to_status in TERMINAL:
-                loop.call_soon_threadsafe(self._hasten_followers, execution_id)
+                hasten(execution_id)
             elif created or to_status == PENDING:
-                loop.call_soon_threadsafe(self.wake)
+                self.wake()
 
         def on_queue(**_: Any) -> None:
-            loop.call_soon_threadsafe(self.wake)
+            self.wake()
 
         execution_changed.connect(on_change, dispatch_uid=id(self))
         queue_changed.connect(on_queue, dispatch_uid=id(self))
@@ -93,16 +93,14 @@ class Reconciler:
             queue_changed.disconnect(dispatch_uid=id(self))
 
     def _hasten_followers(self, execution_id: uuid.UUID) -> None:
-        self._ended.add(execution_id)
+        self._ended_jobs.add(execution_id)
         if self._hastening is None or self._hastening.done():
-            self._hastening = asyncio.create_task(self._hasten())
-            self._working.add(self._hastening)
-            self._hastening.add_done_callback(self._working.discard)
+            self._hastening = self.begin(self._hasten(), "hasten")
 
     async def _hasten(self) -> None:
         """What ends while the database is asked is asked about together, not each by itself."""
-        while self._ended:
-            ended, self._ended = self._ended, set()
+        while self._ended_jobs:
+            ended, self._ended_jobs = self._ended_jobs, set()
             try:
                 if await runtime.in_db(chains.hasten, *ended):
                     self.wake()
@@ -111,36 +109,22 @@ class Reconciler:
                     "Jobs that wait for others were not hastened, and come in their time: %s", error
                 )
 
-    async def run(self) -> None:
-        """Work until cancelled; what is under way then is finished by `drain`."""
-        while True:
-            self._woken.clear()
-            try:
-                claimed = await self._claim_and_work()
-                rest = await runtime.in_db(seconds_until_due)
-            except DatabaseError as error:
-                logger.warning("The database did not answer, trying again: %s", error)
-                claimed, rest = 0, 1.0
-            except Exception:
-                logger.exception("The reconciler stumbled, and goes on")
-                claimed, rest = 0, 1.0
-            if len(self._working) >= AT_ONCE:
-                await asyncio.wait(self._working, return_when=asyncio.FIRST_COMPLETED)
-                continue
-            if not claimed and not rest:
-                # What is due all the same is a batch's, and waits for a place or a start: whoever frees one wakes us.
-                rest = SHORT_REST
-            if self._asks() < 1:
-                # What is due now may not be asked after: to look at it again and again would be all that we did.
-                rest = max(rest, 1.0)
-            await self._rest(min(rest, LONGEST_REST))
+    async def step(self) -> float:
+        claimed = await self._claim_and_work()
+        if self._free() <= 0:
+            return LONGEST_REST  # the first task that ends wakes us
+        rest = await runtime.in_db(seconds_until_due)
+        if not claimed and not rest:
+            # What is due all the same is a batch's, and waits for a place or a start: whoever frees one wakes us.
+            rest = SHORT_REST
+        if self._asks() < 1:
+            # What is due now may not be asked after: to look at it again and again would be all that we did.
+            rest = max(rest, 1.0)
+        return rest
 
-    async def _rest(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(max(seconds, 0.01)):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
+    def _free(self) -> int:
+        """How many more jobs may be worked on at the same time. A sweep takes no place."""
+        return AT_ONCE - sum(task is not self._sweeping for task in self.tasks)
 
     async def _take(self) -> bool:
         """One call out of the budget of all processes together."""
@@ -153,16 +137,14 @@ class Reconciler:
 
     async def _claim_and_work(self) -> int:
         """How many jobs are worked on now that were not before."""
-        free = AT_ONCE - len(self._working)
+        free = self._free()
         if free <= 0:
             return 0
         await self._budget.refill()
         await self._sweep_if_due()
         claimed = await runtime.in_db(leases.claim_due, free, self._asks())
         for execution_id in claimed:
-            task = asyncio.create_task(self._guarded(execution_id), name=f"look after {execution_id}")
-            self._working.add(task)
-            task.add_done_callback(self._done)
+            self.begin(self._guarded(execution_id), f"look after {execution_id}")
         return len(claimed)
 
     async def _sweep_if_due(self) -> None:
@@ -174,7 +156,7 @@ class Reconciler:
             self._has_swept = False
             return
         if await self._sweeper.is_due():
-            self._sweeping = asyncio.create_task(self._sweep(), name="sweep")
+            self._sweeping = self.begin(self._sweep(), "sweep")
 
     async def _sweep(self) -> None:
         try:
@@ -187,22 +169,6 @@ class Reconciler:
             await asyncio.sleep(1.0)
         finally:
             self._sweeping, self._has_swept = None, True
-            self.wake()
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        # Only now the time of the job's next look is known; it may be before the rest's end.
-        self._working.discard(task)
-        self.wake()
-
-    async def drain(self, seconds: float) -> None:
-        """Let what is under way finish, for at most so long. What is cut then is found by its lease's end."""
-        working = {*self._working, *filter(None, [self._sweeping])}
-        if working:
-            _, late = await asyncio.wait(working, timeout=seconds)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=1)
 
     async def _guarded(self, execution_id: uuid.UUID) -> None:
         """One job's trouble is not the others'."""

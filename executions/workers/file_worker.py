@@ -1,8 +1,7 @@
-"""Looks after files in the background: uploads until they are ready, archives, public previews whose day has come,
-and copies that are wanted (keeping/copyist.py).
+"""Looks after files in the background: uploads until they are ready, archives, public previews whose day has come.
 
-A file that needs a look carries its time (`next_look_at`). A look is claimed by one UPDATE, so any number of
-processes may share the work. Between looks the account's list is read into the library (account_walk.py).
+A file that needs a look carries its time (`next_look_at`), which is also its lease (core/leasing.py), so any number of
+processes may share the work. Between looks the account's list is read into the library (sync/file_import.py).
 """
 
 from __future__ import annotations
@@ -11,11 +10,10 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError
 from django.utils import timezone
 
-from executions.copies.worker import Copyist
 from executions.core import runtime
+from executions.core.worker import Worker
 from executions.files import actions as file_actions
 from executions.files import signed_urls, uploads
 from executions.files.store import keep_file
@@ -28,7 +26,7 @@ from executions.videogen import NotFound, RateLimited, VideoGenError
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 5
-LONGEST_REST = 5.0  # seconds
+LONGEST_REST, SHORT_REST = 5.0, 1.0  # seconds; the short one while something is due soon
 CLAIM = timedelta(seconds=120)
 # Seconds between looks at an upload that VideoGen prepares: events say the same sooner (docs/api-notes.md#uploads).
 PREPARING = (2, 3, 5, 10, 20, 30, 60)
@@ -39,51 +37,22 @@ ANALYSED = ("FULFILLED", "REJECTED")
 
 def claim_due(limit: int) -> list[File]:
     """Take files whose look is due, the longest waiting first."""
-    now = timezone.now()
-    due = File.objects.filter(next_look_at__lte=now).order_by("next_look_at")[:limit]
-    return [
-        file
-        for file in due
-        if File.objects.filter(pk=file.pk, next_look_at=file.next_look_at).update(next_look_at=now + CLAIM)
-    ]
+    return File.objects.order_by("next_look_at").claim(limit, CLAIM)
 
 
-class Keeper:
-    def __init__(self) -> None:
-        self._woken = asyncio.Event()
-        self._copyist = Copyist()
+class FileWorker(Worker):
+    name = "file"
 
-    def wake(self) -> None:
-        """Look again now. From the loop only."""
-        self._woken.set()
-        self._copyist.wake()
-
-    async def run(self) -> None:
-        """Work until cancelled. What is cut is due again when its claim ends."""
-        await asyncio.gather(self._run(), self._copyist.run())
-
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            rest = 1.0
-            try:
-                await self.work()
-                rest = LONGEST_REST if not await runtime.in_db(_something_soon) else 1.0
-            except DatabaseError as error:
-                logger.warning("The database did not answer, trying again: %s", error)
-            except Exception:
-                logger.exception("The keeper of files stumbled, and goes on")
-            try:
-                async with asyncio.timeout(rest):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
+    async def step(self) -> float:
+        await self.work()
+        return SHORT_REST if await runtime.in_db(_something_soon) else LONGEST_REST
 
     async def work(self) -> None:
         """Everything that is due now, once."""
         due = await runtime.in_db(claim_due, AT_ONCE)
         while due:
             await asyncio.gather(*(self._guarded(file) for file in due))
+            self.beat(self.max_step)
             due = await runtime.in_db(claim_due, AT_ONCE)
         await file_import.run()
 

@@ -1,8 +1,7 @@
-"""What is done now and then, by whoever does the background work: sealing the record, closing days, letting go of what is old."""
+"""Recurring work: keeping counts up to date, verifying the audit log, reconciling days, deleting what is old."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,9 +11,10 @@ from functools import partial
 from django.conf import settings
 from django.utils import timezone
 
-from executions.audit import anchors, retention, sealing, verification
+from executions.audit import anchors, retention, verification
 from executions.audit.hash_chain import Head
 from executions.core import runtime
+from executions.core.worker import Worker
 from executions.models import CallBudget, RateWindow, Rejection
 from executions.stats import rollup
 from executions.sync import daily_reconciliation
@@ -29,19 +29,15 @@ VERIFIED_EVERY = timedelta(days=1)
 BREATH = 0.02  # seconds
 
 
-async def run() -> None:
-    """Work until cancelled."""
-    await asyncio.gather(sealing.run(), keep_counting(), _tidy())
+class RollupWorker(Worker):
+    """Keeps the counts behind Insights up to date."""
 
+    name = "rollup"
+    max_rest = COUNT_EVERY
+    max_step = EVERY  # a long history is counted in one step
 
-async def keep_counting() -> None:
-    """Keep the counts behind Insights up to date, until cancelled."""
-    while True:
-        try:
-            await count()
-        except Exception:
-            logger.exception("Counting the events stumbled, and is tried again")
-        await asyncio.sleep(COUNT_EVERY)
+    async def step(self) -> None:
+        await count()
 
 
 async def count() -> None:
@@ -58,8 +54,12 @@ async def count() -> None:
         await runtime.in_db(rollup.release)
 
 
-async def _tidy() -> None:
-    while True:
+class MaintenanceWorker(Worker):
+    name = "maintenance"
+    max_rest = EVERY
+    max_step = EVERY  # the whole record is walked through in one step
+
+    async def step(self) -> None:
         await _each(
             {
                 "Old deliveries could not be pruned": _prune_deliveries,
@@ -71,7 +71,6 @@ async def _tidy() -> None:
         )
         await look_after_the_record()
         await _each({"Days could not be closed": daily_reconciliation.close_due})
-        await asyncio.sleep(EVERY)
 
 
 async def _each(duties: Mapping[str, Callable[[], Awaitable[object]]]) -> None:

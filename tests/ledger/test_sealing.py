@@ -121,7 +121,7 @@ async def test_the_background_work_seals_by_itself(monkeypatch: pytest.MonkeyPat
 
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(sealing, "seal", noted)
-    working = asyncio.create_task(sealing.run())
+    working = asyncio.create_task(sealing.SealingWorker().run())
     await asyncio.wait_for(done.wait(), 30)
     working.cancel()
     assert (await runtime.in_reader(hash_chain.head)).position == 3

@@ -294,7 +294,7 @@ async def test_the_background_keeps_every_file_where_that_is_chosen(people: Any)
     await runtime.in_db(team_settings.choose, team_settings.KEEP_ALL, True, actor_id=people.ada.pk)
     async with serving(PICTURE) as media:
         made = await runtime.in_db(media.file)
-        working = copy_worker.Copyist()
+        working = copy_worker.CopyWorker()
         task = asyncio.create_task(working.run())
 
         async def there() -> bool:

@@ -11,11 +11,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
+from dashboard import workers
 from executions.core import runtime
 from executions.lifecycle import leases
-from executions.sync.reconciler import Reconciler
-from executions.workers import maintenance
-from executions.workers.file_worker import Keeper
 
 # Seconds that calls under way get after SIGTERM or Ctrl-C.
 DRAIN = 8.0
@@ -38,8 +36,7 @@ class Command(BaseCommand):
     async def work(self) -> None:
         loop = asyncio.get_running_loop()
         runtime.attach(loop)
-        reconciler = Reconciler()
-        working = loop.create_task(self.run(reconciler))
+        working = loop.create_task(workers.run())
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, working.cancel)
         self.stdout.write("Reconciling. Ctrl-C stops it.")
@@ -47,12 +44,8 @@ class Command(BaseCommand):
         try:
             await working
         except asyncio.CancelledError:
-            await reconciler.drain(DRAIN)
+            await workers.drain(DRAIN)
             with suppress(DatabaseError):  # then they end by themselves
                 await runtime.in_db(leases.release_held)
         finally:
             await runtime.close_client()
-
-    async def run(self, reconciler: Reconciler) -> None:
-        with reconciler.listening():
-            await asyncio.gather(reconciler.run(), Keeper().run(), maintenance.run())
