@@ -15,6 +15,7 @@ from dashboard.audit.page import COLUMNS, AuditPage
 from dashboard.cards import job as job_card
 from dashboard.http import table_export
 from dashboard.http.decorators import admins_only
+from dashboard.http.requests import AuthenticatedRequest
 from executions.audit import hash_chain, verification
 from executions.audit import record as audit_log
 from executions.exports import evidence
@@ -44,7 +45,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @admins_only
 @require_GET
-def export(request: HttpRequest, kind: str) -> StreamingHttpResponse:
+def export(request: AuthenticatedRequest, kind: str) -> StreamingHttpResponse:
     """What the filters let through, as CSV or JSON Lines."""
     if kind not in table_export.KINDS:
         raise Http404("An export is .csv or .jsonl.")
@@ -56,7 +57,7 @@ def export(request: HttpRequest, kind: str) -> StreamingHttpResponse:
 
 
 @require_GET
-async def take_evidence(request: HttpRequest, pk: uuid.UUID) -> HttpResponse | StreamingHttpResponse:
+async def take_evidence(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse | StreamingHttpResponse:
     """Everything that shows what a job made, as one ZIP. For its owner, and admins."""
     execution = await aget_object_or_404(Execution, pk=pk)
     user = await request.auser()

@@ -27,6 +27,7 @@ from dashboard.batches.pages import BatchList, JobsPage, PlanPage, cancel_lines
 from dashboard.batches.row_validation import Library, check_again
 from dashboard.cards import job as job_card
 from dashboard.cards.batch import batch_card
+from dashboard.http.requests import AuthenticatedRequest
 from executions import statuses, tools
 from executions.audit import record as audit_log
 from executions.batches import service as batches
@@ -41,7 +42,7 @@ NOT_YOURS = "Only the person who started a batch, or an admin, may stop it."
 
 
 @require_GET
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: AuthenticatedRequest) -> HttpResponse:
     request.live_topic = "batches"
     return render(request, "batches/index.html", {"page": BatchList(request.user, request.GET)})
 
@@ -50,7 +51,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: AuthenticatedRequest) -> HttpResponse:
     """The form; POST checks every row and leads to the preview, or shows what is wrong with which row."""
     if request.method == "GET":
         return _new(request, NewBatch(request.GET))
@@ -92,7 +93,7 @@ def template(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def plan(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def plan(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """What exactly would be started. Only the person who made it sees it, and says yes."""
     found = get_object_or_404(BatchPlan.objects.select_related("batch"), pk=pk, created_by=request.user)
     if request.method == "POST" and found.batch_id is None:
@@ -111,7 +112,7 @@ def plan(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_GET
-def detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     batch = _batch(pk)
     request.live_topic = f"batch:{pk}"
     context = {
@@ -122,7 +123,7 @@ def detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def undo(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def undo(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     batch = _batch(pk)
     if not _may_stop(request, batch):
         return HttpResponseForbidden(NOT_YOURS)
@@ -134,7 +135,7 @@ def undo(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def again(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """A preview of what failed (or was cancelled), to be run again as a batch of one's own."""
     batch = _batch(pk)
     status = request.GET.get("status", statuses.FAILED)
@@ -155,7 +156,7 @@ def again(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Name what a cancel would hit, and ask once more."""
     batch = _batch(pk)
     if not _may_stop(request, batch):
@@ -168,7 +169,7 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def confirm_cancel(request: HttpRequest, pk: uuid.UUID, wish: uuid.UUID) -> HttpResponse:
+def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, wish: uuid.UUID) -> HttpResponse:
     """The jobs that were named; POST cancels those. Afterwards what became of each."""
     batch = _batch(pk)
     if not _may_stop(request, batch):
@@ -189,7 +190,7 @@ def confirm_cancel(request: HttpRequest, pk: uuid.UUID, wish: uuid.UUID) -> Http
 
 
 @require_safe
-async def results(request: HttpRequest, pk: uuid.UUID) -> HttpResponse | StreamingHttpResponse:
+async def results(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse | StreamingHttpResponse:
     """Everything that the batch made, as one ZIP that is never held as a whole."""
     batch = await aget_object_or_404(Batch, pk=pk)
     wanted = await runtime.in_reader(zip_archive.wanted, batch)
@@ -211,7 +212,7 @@ def _batch(pk: uuid.UUID) -> Batch:
     return get_object_or_404(Batch.objects.select_related("created_by"), pk=pk)
 
 
-def _may_stop(request: HttpRequest, batch: Batch) -> bool:
+def _may_stop(request: AuthenticatedRequest, batch: Batch) -> bool:
     return job_card.may_really_stop(request.user, batch.created_by_id)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.executions import views as executions_views
+from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live.comments import talk
 from executions.models import Comment, Execution
 from executions.team import comments
@@ -18,7 +19,7 @@ MENTIONS_SHOWN = 50
 
 
 @require_http_methods(["GET", "POST"])
-def job_comments(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def job_comments(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """The comments alone, as a page asks for them again; POST writes one."""
     execution = get_object_or_404(Execution, pk=pk)
     if request.method == "GET":
@@ -37,7 +38,7 @@ def job_comments(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def withdraw(request: HttpRequest, pk: uuid.UUID, comment: uuid.UUID) -> HttpResponse:
+def withdraw(request: AuthenticatedRequest, pk: uuid.UUID, comment: uuid.UUID) -> HttpResponse:
     """For whoever wrote it, and nobody else: not even an admin takes back another's words."""
     found = get_object_or_404(Comment, pk=comment, execution=pk)
     if found.author_id != request.user.pk:
@@ -50,7 +51,7 @@ def withdraw(request: HttpRequest, pk: uuid.UUID, comment: uuid.UUID) -> HttpRes
 
 
 @require_http_methods(["GET", "POST"])
-def mentions(request: HttpRequest) -> HttpResponse:
+def mentions(request: AuthenticatedRequest) -> HttpResponse:
     """Where one is named, the latest first; POST: all of it has been seen."""
     if request.method == "POST":
         comments.see(request.user.pk)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseForbidden, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -18,6 +18,7 @@ from dashboard.cards import lineage
 from dashboard.cards.error_advice import advice
 from dashboard.cards.timeline import timeline
 from dashboard.executions import code_samples
+from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import renderer
 from dashboard.live.comments import talk
 from executions import tools
@@ -29,11 +30,11 @@ from executions.sync import external_jobs
 
 
 @require_GET
-def detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     return page(request, pk)
 
 
-def page(request: HttpRequest, pk: uuid.UUID, *, status: int = 200, **said: Any) -> HttpResponse:
+def page(request: AuthenticatedRequest, pk: uuid.UUID, *, status: int = 200, **said: Any) -> HttpResponse:
     """The job's page; `said` is what became of a comment that was not taken."""
     execution = get_object_or_404(Execution.objects.for_cards(), pk=pk)
     audience = job_card.audience(request.user, execution.created_by_id)
@@ -54,7 +55,7 @@ def page(request: HttpRequest, pk: uuid.UUID, *, status: int = 200, **said: Any)
 
 
 @require_POST
-def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Its own jobs for a member, any for an admin; any for everybody where admins have chosen so."""
     execution = get_object_or_404(Execution, pk=pk)
     if not job_card.may_really_stop(request.user, execution.created_by_id):
@@ -70,7 +71,7 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def again(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """A new job with the same request, of whoever asks. For an unconfirmed one this is a knowing decision."""
     execution = get_object_or_404(Execution, pk=pk)
     audience = job_card.audience(request.user, execution.created_by_id)
@@ -92,7 +93,7 @@ def again(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def link(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def link(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Say which of the account's jobs an unconfirmed one is. For its owner, or an admin."""
     execution = get_object_or_404(Execution, pk=pk)
     if job_card.audience(request.user, execution.created_by_id) == job_card.TEAM:

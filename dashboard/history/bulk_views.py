@@ -7,7 +7,6 @@ import uuid
 from django.contrib import messages
 from django.http import (
     Http404,
-    HttpRequest,
     HttpResponse,
     HttpResponseRedirect,
     QueryDict,
@@ -21,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dashboard import workers
 from dashboard.history.bulk_page import SelectionPage, may
 from dashboard.history.query import asked, uuid_of
+from dashboard.http.requests import AuthenticatedRequest
 from executions.audit import record as audit_log
 from executions.batches import bulk_actions
 from executions.exports import zip_archive
@@ -32,7 +32,7 @@ NEEDS_REASON = "Say why, in a few words: it stays with the jobs."
 
 
 @require_POST
-def choose(request: HttpRequest) -> HttpResponse:
+def choose(request: AuthenticatedRequest) -> HttpResponse:
     """Freeze the ticked jobs, and ask before anything is done to them."""
     act = request.POST.get("act", "")
     ids = [found for each in request.POST.getlist("job")[: bulk_actions.MOST] if (found := uuid_of(each))]
@@ -45,7 +45,7 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def confirm(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """The jobs that were chosen; POST does it, or goes on after a break. Afterwards what became of each. Only for
     whoever chose."""
     found = get_object_or_404(Selection, pk=pk, created_by=request.user)
@@ -67,7 +67,7 @@ def confirm(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_GET
-def results(request: HttpRequest, pk: uuid.UUID) -> StreamingHttpResponse:
+def results(request: AuthenticatedRequest, pk: uuid.UUID) -> StreamingHttpResponse:
     """Everything that the chosen jobs made, as one ZIP that is never held as a whole."""
     found = get_object_or_404(Selection, pk=pk, created_by=request.user, act=Act.DOWNLOAD)
     wanted = zip_archive.wanted_of([uuid.UUID(each) for each in found.ids])

@@ -21,6 +21,7 @@ from dashboard.history.export import HEAD, export_rows
 from dashboard.history.page import COLUMNS, HistoryPage
 from dashboard.history.query import asked
 from dashboard.http import table_export
+from dashboard.http.requests import AuthenticatedRequest
 from executions.audit import record as audit_log
 from executions.models import SavedFilter
 from executions.models.event import ActKind
@@ -44,7 +45,7 @@ NOT_YOURS = "Only whoever saved a view, or an admin, may remove it."
 
 
 @require_GET
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: AuthenticatedRequest) -> HttpResponse:
     found = HistoryPage(request.user, request.GET, request.COOKIES.get(COOKIE))
     request.live_topic = found.topic
     return render(request, "history/index.html", {"page": found, "terms": found.terms, "keys": KEYS})
@@ -73,7 +74,7 @@ def columns(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def save(request: HttpRequest) -> HttpResponse:
+def save(request: AuthenticatedRequest) -> HttpResponse:
     """Give the filters of an address a name that the whole team sees."""
     name = " ".join(request.POST.get("name", "").replace("\x00", "").split())[:80]
     query = asked(QueryDict(request.POST.get("query", "")[:4000])).string()
@@ -93,7 +94,7 @@ def save(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def forget(request: HttpRequest, pk: int) -> HttpResponse:
+def forget(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(SavedFilter, pk=pk)
     if not (request.user.is_staff or row.created_by_id == request.user.pk):
         return HttpResponseForbidden(NOT_YOURS)
@@ -103,7 +104,7 @@ def forget(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_GET
-def export(request: HttpRequest, kind: str) -> HttpResponseBase:
+def export(request: AuthenticatedRequest, kind: str) -> HttpResponseBase:
     """Everything that the filters let through, the newest first, however much that is."""
     found = asked(request.GET)
     query = found.string(sort="", view="")

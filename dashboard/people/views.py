@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from dashboard.http import login_throttle
 from dashboard.http.decorators import admins_only
+from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import sessions as live_sessions
 from dashboard.people.forms import InvitationForm, JoinForm
 from dashboard.people.page import TeamPage
@@ -26,11 +27,13 @@ from executions.team import settings as team_settings
 
 @admins_only
 @require_GET
-def team(request: HttpRequest) -> HttpResponse:
+def team(request: AuthenticatedRequest) -> HttpResponse:
     return _page(request, InvitationForm(initial={"role": members.MEMBER, "days": 7}))
 
 
-def _page(request: HttpRequest, form: InvitationForm, *, status: int = 200, link: str = "") -> HttpResponse:
+def _page(
+    request: AuthenticatedRequest, form: InvitationForm, *, status: int = 200, link: str = ""
+) -> HttpResponse:
     context = {"page": TeamPage(request.user), "form": form, "link": link}
     response = render(request, "people/index.html", context, status=status)
     response["Cache-Control"] = "no-store"
@@ -39,7 +42,7 @@ def _page(request: HttpRequest, form: InvitationForm, *, status: int = 200, link
 
 @admins_only
 @require_POST
-def invite(request: HttpRequest) -> HttpResponse:
+def invite(request: AuthenticatedRequest) -> HttpResponse:
     """The answer shows the link, once: nothing that could make it again is kept."""
     form = InvitationForm(request.POST)
     if not form.is_valid():
@@ -53,7 +56,7 @@ def invite(request: HttpRequest) -> HttpResponse:
 
 @admins_only
 @require_POST
-def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+def withdraw(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     if members.withdraw(pk, actor_id=request.user.pk):
         messages.success(request, "The invitation is withdrawn. Its link no longer works.")
     else:
@@ -63,7 +66,7 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
 
 @admins_only
 @require_POST
-def change(request: HttpRequest, pk: int, what: str) -> HttpResponse:
+def change(request: AuthenticatedRequest, pk: int, what: str) -> HttpResponse:
     """`what`: role (POST says which), shut-out, or let-in."""
     person = get_object_or_404(get_user_model(), pk=pk)
     name, actor_id = person.get_username(), request.user.pk
@@ -90,7 +93,7 @@ def change(request: HttpRequest, pk: int, what: str) -> HttpResponse:
 
 @admins_only
 @require_POST
-def choose(request: HttpRequest) -> HttpResponse:
+def choose(request: AuthenticatedRequest) -> HttpResponse:
     """What members may do."""
     if team_settings.choose(
         team_settings.TEAM_CANCELS, "team_cancels" in request.POST, actor_id=request.user.pk

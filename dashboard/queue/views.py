@@ -18,6 +18,7 @@ from dashboard.cards import job as job_card
 from dashboard.cards.limit_gauge import Gauge
 from dashboard.forms.tool_form import Composer
 from dashboard.http.decorators import admins_only
+from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import renderer
 from executions import tools
 from executions.lifecycle import create as submit
@@ -34,7 +35,7 @@ GONE = "Too late: it was sent meanwhile. Cancel it there, or let it run."
 
 
 @require_GET
-def queue(request: HttpRequest) -> HttpResponse:
+def queue(request: AuthenticatedRequest) -> HttpResponse:
     """Everything that waits, in its turn, and what is paused."""
     request.live_topic = "queue"
     waits = Waits()
@@ -51,21 +52,21 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def pause(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def pause(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     return _act(request, pk, queue_actions.pause)
 
 
 @require_POST
-def resume(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def resume(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     return _act(request, pk, queue_actions.resume)
 
 
 @require_POST
-def front(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def front(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     return _act(request, pk, queue_actions.to_the_front)
 
 
-def _act(request: HttpRequest, pk: uuid.UUID, act: Callable[..., bool]) -> HttpResponse:
+def _act(request: AuthenticatedRequest, pk: uuid.UUID, act: Callable[..., bool]) -> HttpResponse:
     """One's own jobs for a member, any for an admin. What came too late is said."""
     execution = get_object_or_404(Execution, pk=pk)
     if job_card.audience(request.user, execution.created_by_id) == job_card.TEAM:
@@ -82,7 +83,7 @@ def _act(request: HttpRequest, pk: uuid.UUID, act: Callable[..., bool]) -> HttpR
 
 
 @require_http_methods(["GET", "POST"])
-def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def edit(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """The tool's form, filled with what the job asks for. Saved only while nothing was sent."""
     execution = get_object_or_404(Execution.objects.for_cards(), pk=pk)
     audience = job_card.audience(request.user, execution.created_by_id)
@@ -129,7 +130,7 @@ def _edit_page(
 
 @admins_only
 @require_POST
-def pause_all(request: HttpRequest) -> HttpResponse:
+def pause_all(request: AuthenticatedRequest) -> HttpResponse:
     """Send nothing any more. What VideoGen has already goes on."""
     queue_state.pause_all(user_id=request.user.pk)
     return HttpResponseRedirect(reverse("queue"), status=303)
@@ -137,14 +138,14 @@ def pause_all(request: HttpRequest) -> HttpResponse:
 
 @admins_only
 @require_POST
-def resume_all(request: HttpRequest) -> HttpResponse:
+def resume_all(request: AuthenticatedRequest) -> HttpResponse:
     if queue_state.resume_all(user_id=request.user.pk):
         workers.wake()
     return HttpResponseRedirect(reverse("queue"), status=303)
 
 
 @require_POST
-def batch(request: HttpRequest, pk: uuid.UUID, what: str) -> HttpResponse:
+def batch(request: AuthenticatedRequest, pk: uuid.UUID, what: str) -> HttpResponse:
     """Pause, or resume, all of a batch that waits."""
     found = get_object_or_404(Batch, pk=pk)
     if job_card.audience(request.user, found.created_by_id) == job_card.TEAM:

@@ -7,13 +7,14 @@ from contextlib import suppress
 from datetime import datetime
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.batches.row_validation import check_again
+from dashboard.http.requests import AuthenticatedRequest
 from dashboard.studio.away_summary import SinceYouLeft
 from executions import tools
 from executions.batches import service as batches
@@ -24,14 +25,14 @@ from executions.team import last_visit
 
 
 @require_GET
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: AuthenticatedRequest) -> HttpResponse:
     """From the look before the last one: what was shown then can be read again."""
     found = SinceYouLeft(request.user, last_visit.last(request.user.pk).before_at)
     return render(request, "studio/away.html", {"since": found})
 
 
 @require_POST
-def seen(request: HttpRequest) -> HttpResponse:
+def seen(request: AuthenticatedRequest) -> HttpResponse:
     """`until`: all that ended before has been seen. Without it: whoever watched the studio leaves it now."""
     text = request.POST.get("until", "")
     if text:
@@ -47,7 +48,7 @@ def seen(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def again(request: HttpRequest) -> HttpResponse:
+def again(request: AuthenticatedRequest) -> HttpResponse:
     """A plan with what exactly these jobs asked for, which the person looks over and confirms."""
     jobs = _jobs(request)
     slugs = {job.tool for job in jobs}
@@ -68,7 +69,7 @@ def again(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _jobs(request: HttpRequest) -> list[Execution]:
+def _jobs(request: AuthenticatedRequest) -> list[Execution]:
     """The named jobs of this person that did not come out well, in the order in which they were started."""
     ids = set()
     for text in request.POST.getlist("job")[: batches.MOST_ROWS]:

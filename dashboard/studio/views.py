@@ -16,6 +16,7 @@ from dashboard.cards import job as job_card
 from dashboard.cards.batch import batch_cards
 from dashboard.cards.error_advice import refusal
 from dashboard.forms.tool_form import Composer
+from dashboard.http.requests import AuthenticatedRequest
 from dashboard.studio.away_summary import SinceYouLeft
 from executions import statuses, tools
 from executions.batches import service as batches
@@ -32,12 +33,12 @@ PATIENCE = 3.0
 
 
 @require_GET
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: AuthenticatedRequest) -> HttpResponse:
     return _page(request, tools.offered()["generate-image"])
 
 
 @require_http_methods(["GET", "POST"])
-def tool_form(request: HttpRequest, slug: str) -> HttpResponse:
+def tool_form(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     tool = tools.offered().get(slug)
     if tool is None:
         raise Http404("There is no such tool in this era of the API.")
@@ -49,7 +50,7 @@ def tool_form(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_POST
-def before(request: HttpRequest, slug: str) -> HttpResponse:
+def before(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     """A word to whoever is about to ask the same again: what was made, and when. Never a block."""
     tool = tools.offered().get(slug)
     if tool is None:
@@ -61,12 +62,12 @@ def before(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_GET
-def board(request: HttpRequest) -> HttpResponse:
+def board(request: AuthenticatedRequest) -> HttpResponse:
     """What is in flight and what just finished: a page asks for it when its socket opens."""
     return render(request, "studio/_board.html", _board(request))
 
 
-def _start(request: HttpRequest, tool: Tool) -> HttpResponse:
+def _start(request: AuthenticatedRequest, tool: Tool) -> HttpResponse:
     form = Composer(tool, request.POST)
     if not form.is_valid():
         return _again(request, tool, form, status=422)
@@ -119,7 +120,9 @@ def _initial(request: HttpRequest, tool: Tool) -> dict[str, Any]:
     return initial
 
 
-def _again(request: HttpRequest, tool: Tool, form: Composer, *, status: int, **extra: Any) -> HttpResponse:
+def _again(
+    request: AuthenticatedRequest, tool: Tool, form: Composer, *, status: int, **extra: Any
+) -> HttpResponse:
     """The form once more, with what was typed and what is wrong with it."""
     if request.htmx:
         return _composer(request, tool, form, status=status, **extra)
@@ -134,7 +137,7 @@ def _composer(
 
 
 def _page(
-    request: HttpRequest, tool: Tool, form: Composer | None = None, status: int = 200, **extra: Any
+    request: AuthenticatedRequest, tool: Tool, form: Composer | None = None, status: int = 200, **extra: Any
 ) -> HttpResponse:
     request.live_topic = "studio"
     context = {
@@ -148,7 +151,7 @@ def _page(
     return render(request, "studio/index.html", context, status=status)
 
 
-def _board(request: HttpRequest) -> dict[str, Any]:
+def _board(request: AuthenticatedRequest) -> dict[str, Any]:
     # A batch is one line: its jobs do not crowd out what people started one by one.
     single = Execution.objects.in_flight().filter(batch=None)
     flight = list(single.for_cards().newest_first()[: FLIGHT_SHOWN + 1])

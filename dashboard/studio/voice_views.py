@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, JsonResponse
+from django.http import JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from dashboard.http.requests import AuthenticatedRequest
 from executions import statuses
 from executions.account import voices
 from executions.core import sync_bridge
@@ -14,7 +15,7 @@ from executions.lifecycle import voice_samples
 
 
 @require_POST
-def sample(request: HttpRequest, voice_id: str) -> JsonResponse:
+def sample(request: AuthenticatedRequest, voice_id: str) -> JsonResponse:
     """{url} to play; or, with 202, {job}: the sample is being made, and this is asked again when that has ended."""
     known, note = voices.usable()
     voice = next((each for each in known if each.voice_id == voice_id), None)

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from dashboard.http.decorators import admins_only
 from dashboard.http.paths import RECEIVER_PATH
+from dashboard.http.requests import AuthenticatedRequest
 from executions.audit import record as audit_log
 from executions.core.sync_bridge import wait_for
 from executions.models import Event, File, Rejection, WebhookDelivery
@@ -50,7 +51,7 @@ class EndpointForm(forms.Form):
 
 @admins_only
 @require_http_methods(["GET", "POST"])
-def endpoints(request: HttpRequest) -> HttpResponse:
+def endpoints(request: AuthenticatedRequest) -> HttpResponse:
     if request.method == "POST":
         form = EndpointForm(request.POST)
         if form.is_valid() and _register(request, form):
@@ -64,7 +65,7 @@ def endpoints(request: HttpRequest) -> HttpResponse:
     return _page(request, EndpointForm(initial=initial))
 
 
-def _register(request: HttpRequest, form: EndpointForm) -> bool:
+def _register(request: AuthenticatedRequest, form: EndpointForm) -> bool:
     asked = form.cleaned_data
     try:
         wait_for(
@@ -130,7 +131,7 @@ def _health(found: list[webhook_endpoints.Endpoint], own_url: str) -> dict[str, 
 
 @admins_only
 @require_POST
-def act(request: HttpRequest, remote_id: str, what: str) -> HttpResponse:
+def act(request: AuthenticatedRequest, remote_id: str, what: str) -> HttpResponse:
     """Rotate an endpoint's secret, or delete the endpoint."""
     try:
         endpoint = next((e for e in wait_for(webhook_endpoints.overview) if e.remote_id == remote_id), None)
@@ -170,7 +171,7 @@ def delivery(request: HttpRequest, pk: int) -> HttpResponse:
 
 @admins_only
 @require_POST
-def replay(request: HttpRequest) -> HttpResponse:
+def replay(request: AuthenticatedRequest) -> HttpResponse:
     """Take in the chosen deliveries once more: exactly these, and each is reported."""
     ids = [int(each) for each in request.POST.getlist("delivery") if each.isdecimal() and len(each) < 19][
         :200

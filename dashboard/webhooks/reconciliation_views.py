@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from dashboard.http.decorators import admins_only
+from dashboard.http.requests import AuthenticatedRequest
 from executions import tools
 from executions.core.sync_bridge import wait_for
 from executions.models import DayClosing
@@ -21,7 +22,7 @@ SHOWN = 60
 
 @admins_only
 @require_http_methods(["GET", "POST"])
-def closings(request: HttpRequest) -> HttpResponse:
+def closings(request: AuthenticatedRequest) -> HttpResponse:
     """The last days; POST closes the day that it names, anew if it was closed before."""
     if request.method == "POST":
         return _close(request)
@@ -39,7 +40,7 @@ def closings(request: HttpRequest) -> HttpResponse:
     return render(request, "webhooks/reconciliations.html", context)
 
 
-def _close(request: HttpRequest) -> HttpResponse:
+def _close(request: AuthenticatedRequest) -> HttpResponse:
     day = _day(request.POST.get("day", ""))
     if day is None:
         messages.error(request, "Choose a day.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dashboard import workers
 from dashboard.cards.file import Tile
 from dashboard.http.decorators import admins_only
+from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import CopiesPage
 from executions.batches import service as batches
 from executions.copies import requests as copy_requests
@@ -32,7 +33,7 @@ DONE = {copy_requests.Outcome.ASKED: ("running", "clock", "is on its way"), **_O
 
 
 @require_POST
-def keep(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def keep(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Whoever sees a file may keep it: it harms nobody, and later it may be too late."""
     file = get_object_or_404(File, pk=pk)
     if file.gone_at is not None and file.kept_at is None:
@@ -45,7 +46,7 @@ def keep(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def keep_many(request: HttpRequest) -> HttpResponse:
+def keep_many(request: AuthenticatedRequest) -> HttpResponse:
     """Names the chosen files and what asking for their copies leads to; POST asks for exactly these, and reports.
 
     POST with `ask` only names them, too: an address is too short for many files.
@@ -76,13 +77,13 @@ def keep_many(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def copies(request: HttpRequest) -> HttpResponse:
+def copies(request: AuthenticatedRequest) -> HttpResponse:
     return render(request, "library/copies.html", {"page": CopiesPage(request.user)})
 
 
 @admins_only
 @require_POST
-def choose(request: HttpRequest) -> HttpResponse:
+def choose(request: AuthenticatedRequest) -> HttpResponse:
     """Whether every file is kept; or another try for all that could not be."""
     if "again" in request.POST:
         tried = copy_requests.ask_again()

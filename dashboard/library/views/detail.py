@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseForbidden, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from dashboard import workers
 from dashboard.cards import lineage
 from dashboard.cards.file import Tile, may_act
+from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import copy_of
 from dashboard.library.sharing import Sharing
 from executions.files import actions as file_actions
@@ -22,7 +23,7 @@ NOT_YOURS = "Only the person whose file it is, or an admin, may do this."
 
 
 @require_GET
-def detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File.objects.select_related("created_by", "public_by", "keeping"), pk=pk)
     context = {
         "tile": Tile(file, request.user),
@@ -35,7 +36,7 @@ def detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def archive(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def archive(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File, pk=pk)
     if not may_act(request.user, file):
         return HttpResponseForbidden(NOT_YOURS)
@@ -46,7 +47,7 @@ def archive(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def restore(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def restore(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File, pk=pk)
     if not may_act(request.user, file):
         return HttpResponseForbidden(NOT_YOURS)

@@ -9,12 +9,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard import workers
+from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.page import LibraryPage
 from executions.sync import file_import
 
 
 @require_GET
-def grid(request: HttpRequest) -> HttpResponse:
+def grid(request: AuthenticatedRequest) -> HttpResponse:
     page = LibraryPage(request.user, request.GET)
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
         return render(request, "library/_file_tiles.html", {"page": page})

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import aget_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library import media_responses
 from executions.files import actions as file_actions
 from executions.files import signed_urls
@@ -34,7 +35,7 @@ async def thumbnail(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
 
 
 @require_safe
-async def download(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+async def download(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponseBase:
     """The bytes themselves, as a download: our copy, else through us from VideoGen.
 
     Who took it is written down, but not who only asked whether it is there, or looks at it within a page.

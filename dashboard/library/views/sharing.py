@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from dashboard import workers
 from dashboard.cards import lineage
 from dashboard.cards.file import Tile, may_act, public_reason, tiles_for
+from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import copy_of
 from dashboard.library.page import _id
 from dashboard.library.sharing import PublishForm, Sharing
@@ -28,7 +29,7 @@ LATE = "VideoGen did not answer in time. Look again in a moment before you repea
 
 
 @require_POST
-def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def publish(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File.objects.select_related("created_by", "public_by"), pk=pk)
     if not may_act(request.user, file):
         return HttpResponseForbidden(NOT_YOURS)
@@ -60,7 +61,7 @@ def publish(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def withdraw(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def withdraw(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File, pk=pk)
     if not may_act(request.user, file):
         return HttpResponseForbidden(NOT_YOURS)
@@ -77,7 +78,7 @@ def withdraw(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def copied(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def copied(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Somebody copied the public link (static/js/library-file.js tells): it may be anywhere now."""
     file = get_object_or_404(File, pk=pk)
     if not Sharing(file).is_on:
@@ -87,7 +88,7 @@ def copied(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_GET
-def stranger(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def stranger(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """What somebody with the link sees, with nothing of ours around it."""
     file = get_object_or_404(File.objects.select_related("created_by"), pk=pk)
     sharing = Sharing(file)
@@ -99,7 +100,7 @@ def stranger(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_GET
-def register(request: HttpRequest) -> HttpResponse:
+def register(request: AuthenticatedRequest) -> HttpResponse:
     rows = File.objects.public().select_related("created_by", "public_by").newest_first()
     after = _id(request.GET.get("after", ""))
     if after:

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from dashboard import workers
 from dashboard.cards.file import tiles_for
+from dashboard.http.requests import AuthenticatedRequest
 from executions.files import uploads
 from executions.files.media_types import HEAD
 from executions.files.uploads import UploadRefused
@@ -33,7 +34,7 @@ MOST_ASKED = 100  # states in one answer
 
 
 @require_http_methods(["GET", "POST"])
-async def upload(request: HttpRequest) -> HttpResponse:
+async def upload(request: AuthenticatedRequest) -> HttpResponse:
     if request.method == "GET":
         return await sync_to_async(_page)(request)
     user = await request.auser()
@@ -61,7 +62,7 @@ async def _checked(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"type": kind.type})
 
 
-async def _from_form(request: HttpRequest, user_id: int) -> HttpResponse:
+async def _from_form(request: AuthenticatedRequest, user_id: int) -> HttpResponse:
     """Without a script: any number of files in one form. Those that can be taken are; the others are named."""
     try:
         given = await sync_to_async(lambda: request.FILES.getlist("file"))()
@@ -84,7 +85,7 @@ async def _from_form(request: HttpRequest, user_id: int) -> HttpResponse:
 
 
 @require_GET
-def states(request: HttpRequest) -> HttpResponse:
+def states(request: AuthenticatedRequest) -> HttpResponse:
     """`?id=…&id=…`: how far one's own uploads are."""
     ids = []
     for text in request.GET.getlist("id")[:MOST_ASKED]:
@@ -110,7 +111,7 @@ def told(file: File) -> dict[str, Any]:
     }
 
 
-def _page(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse:
+def _page(request: AuthenticatedRequest, status: int = 200, **extra: Any) -> HttpResponse:
     recent = File.objects.filter(created_by=request.user, origin=Origin.UPLOAD, archived_at=None)
     tiles = tiles_for(request.user, recent.select_related("created_by").newest_first()[:RECENT])
     return render(request, "library/upload.html", {"tiles": tiles, **extra}, status=status)
