@@ -6,14 +6,14 @@ go unrecorded. Secrets are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, reverse_lazy
 
@@ -36,7 +36,7 @@ def is_kept(pattern: URLPattern, endings: tuple[str, ...]) -> bool:
     """Whether an address stays; then whoever is not signed in is sent to our own page for that."""
     if not (pattern.name or "").endswith(endings):
         return False
-    pattern.callback.login_url = reverse_lazy("login")  # type: ignore[attr-defined]
+    pattern.callback.login_url = reverse_lazy("login")  # type: ignore[attr-defined]  # read by Django's middleware
     return True
 
 
@@ -50,7 +50,7 @@ class Site(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and request.user.is_staff)
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., HttpResponse]:
+    def admin_view[View: Callable[..., HttpResponseBase]](self, view: View, cacheable: bool = False) -> View:
         return admins_only(super().admin_view(view, cacheable))
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
@@ -64,38 +64,48 @@ class Site(admin.AdminSite):
 site = Site()
 
 
-class ReadOnly(admin.ModelAdmin):
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[models.Model]
+else:
+    ModelAdmin = admin.ModelAdmin  # generic for type checkers alone
+
+
+class ReadOnly(ModelAdmin):
     """Every column but the secret ones; nothing is added, changed or deleted."""
 
     show_full_result_count = False
     list_per_page = 50
     actions = None
+    ordering = ("-pk",)
 
     def __init__(self, model: type[models.Model], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
-        self.exclude = [
+        self._secret = [
             field.name
             for field in model._meta.fields
             if isinstance(field, models.BinaryField) or any(word in field.name for word in SECRET)
         ]
-        self.list_display = (
+        columns: Sequence[str] = (
             LISTS.get(model._meta.model_name or "")
             or [
                 field.name
                 for field in model._meta.fields
-                if field.name not in self.exclude
+                if field.name not in self._secret
                 and not isinstance(field, models.JSONField | models.TextField)
             ][:COLUMNS]
         )
-        self.list_select_related = (
+        self.list_display = tuple(columns)
+        self.list_select_related = (  # type: ignore[misc]  # each table has its own
             tuple(
                 field.name
                 for field in model._meta.fields
-                if isinstance(field, models.ForeignKey) and field.name in self.list_display
+                if isinstance(field, models.ForeignKey) and field.name in columns
             )
             or False
         )
-        self.ordering = ("-pk",)
+
+    def get_exclude(self, request: HttpRequest, obj: models.Model | None = None) -> list[str]:
+        return self._secret
 
     def get_urls(self) -> list[URLPattern]:
         return [each for each in super().get_urls() if is_kept(each, OF_A_TABLE)]
@@ -109,7 +119,7 @@ class ReadOnly(admin.ModelAdmin):
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    has_change_permission = has_delete_permission = has_add_permission  # type: ignore[assignment]
+    has_change_permission = has_delete_permission = has_add_permission
 
 
 class People(ReadOnly):

@@ -13,7 +13,7 @@ _open: dict[tuple[str, int], asyncio.Transport] = {}
 class CuttableProtocol(H11Protocol):
     """uvicorn's HTTP/1.1 protocol, which also remembers its transport by the caller's address."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # narrower, as its base has it
         super().connection_made(transport)
         if self.client is not None:
             _open[self.client] = transport

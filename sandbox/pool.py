@@ -55,7 +55,8 @@ class Pool:
             raise Refused(answer["refused"]["message"], answer["refused"]["code"])
         if "broken" in answer:
             raise WorkerBroken(answer["broken"])
-        return answer["made"]
+        made: Json = answer["made"]
+        return made
 
     async def close(self) -> None:
         """Kill all workers, and wait until they are gone."""
@@ -98,7 +99,7 @@ class Pool:
             worker.stdin.write(json.dumps(order).encode() + b"\n")
             await worker.stdin.drain()
             while line := await worker.stdout.readline():
-                answer = json.loads(line)
+                answer: Json = json.loads(line)
                 if "share" not in answer:
                     return answer
                 report(answer["share"])

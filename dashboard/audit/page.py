@@ -223,7 +223,8 @@ def _object(text: str) -> tuple[str, str]:
 
 def _nearest(queries: Iterable[QuerySet[Any]], order: str) -> list[int]:
     """The ids that any of these sorted and limited queries finds, in order, by one statement."""
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[Any] = []
     for number, each in enumerate(queries):
         try:
             sql, parameters = each.query.sql_with_params()

@@ -55,7 +55,7 @@ SOURCES = {
 }
 # What deserves a second look.
 ALARMING = {ActKind.SIGN_IN_FAILED, ActKind.SHUT_OUT, Kind.CANCEL_REFUSED, ActKind.PRUNED}
-ACTS = {
+ACTS: dict[str, str] = {
     FileKind.UPLOADED: "uploaded a file",
     FileKind.ARCHIVED: "archived a file",
     FileKind.RESTORED: "brought a file back",

@@ -49,7 +49,9 @@ WAYS = {
 class NewBatch:
     """What was typed, or what a link brought (`way`, `tool`, `file`). `is_valid` checks every row."""
 
-    def __init__(self, data: QueryDict, upload: UploadedFile | None = None, *, bound: bool = False) -> None:
+    def __init__(
+        self, data: QueryDict, upload: UploadedFile[bytes] | None = None, *, bound: bool = False
+    ) -> None:
         self.data = data
         self.upload = upload
         self.bound = bound

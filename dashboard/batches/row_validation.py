@@ -64,14 +64,14 @@ class RowForm(Composer):
     def __init__(self, tool: Tool, data: Any, *, catalogues: Catalogues, library: Library) -> None:
         super().__init__(tool, data, catalogues=catalogues)
         for entry in tool.file_fields:
-            self.fields[entry.name].find = library.find  # type: ignore[attr-defined]
+            self.fields[entry.name].find = library.find  # type: ignore[attr-defined]  # a FilesField
 
     @property
     def problems(self) -> Iterator[str]:
         """What is wrong, each with the field's label before the field's own words."""
         for name, errors in self.errors.items():
             label = str(self.fields[name].label or name) if name in self.fields else ""
-            for words in errors:
+            for words in map(str, errors):
                 yield words if not label or words.startswith(label) else f"{label}: {words}"
 
 

@@ -64,7 +64,7 @@ def new(request: AuthenticatedRequest) -> HttpResponse:
             data[kind] = value
         return _new(request, NewBatch(data, upload))
     form = NewBatch(request.POST, upload, bound=True)
-    if not form.is_valid():
+    if form.tool is None or not form.is_valid():
         return _new(request, form, status=422)
     rows = form.checked.rows
     made = batches.plan(form.tool, rows, name=form.named(len(rows)), user_id=request.user.pk)
@@ -143,7 +143,7 @@ def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         return HttpResponse("Only what failed or was cancelled can be run again.", status=400)
     tool = tools.offered().get(batch.tool)
     made = batches.plan_again(batch, status, user_id=request.user.pk) if tool else None
-    if made is None:
+    if tool is None or made is None:
         messages.info(request, "There is nothing to run again.")
         return _see(redirect("batch", pk))
     problems = check_again(tool, of_plan(made)).problems

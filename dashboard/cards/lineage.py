@@ -96,7 +96,7 @@ def _line(event: Event, user: Any) -> Line:
     if event.actor is not None:
         who = "you" if event.actor_id == user.pk else event.actor.get_username()
     until = event.detail.get("until")
-    icon, text = {
+    words: dict[str, tuple[str, str]] = {
         FileKind.UPLOADED: ("upload", f"{who} uploaded it"),
         FileKind.ARCHIVED: ("archive", f"{who} archived it"),
         FileKind.RESTORED: ("archive-restore", f"{who} brought it back"),
@@ -114,7 +114,8 @@ def _line(event: Event, user: Any) -> Line:
             "lock",
             f"{who} withdrew the public preview{'' if event.actor else ', since its day had come'}",
         ),
-    }.get(FileKind(event.kind) if event.kind in FileKind.values else None, ("circle-dot", event.kind))
+    }
+    icon, text = words.get(event.kind, ("circle-dot", event.kind))
     source = ""
     if event.kind == FileKind.PUBLISHED:
         source = (

@@ -95,11 +95,11 @@ def _lanes(execution: Execution, events: Sequence[Event], whole: float) -> Itera
         for (attempt, begin), finish in zip(begins, ends, strict=True):
             label = "running" if len(begins) == 1 else f"attempt {attempt + 1}"
             stretches.append((label, statuses.RUNNING, begin, finish))
-    for label, hue, begin, finish in stretches:
-        if begin is None:
+    for label, hue, began, finish in stretches:
+        if began is None:
             continue
         # Clocks may disagree about the order; a stretch is never negative and never leaves the drawing.
-        first = min(max(_seconds(execution.created_at, begin), 0.0), whole)
+        first = min(max(_seconds(execution.created_at, began), 0.0), whole)
         last = min(max(_seconds(execution.created_at, finish), first), whole)
         yield Lane(label, hue, 100 * first / whole, 100 * (last - first) / whole, last - first)
 

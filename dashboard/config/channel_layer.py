@@ -26,9 +26,9 @@ class _Noticed:
     """Mixed into redis-py's connections."""
 
     async def disconnect(self, *args: Any, **options: Any) -> None:
-        was_connected = self.is_connected  # type: ignore[attr-defined]
+        was_connected = self.is_connected  # type: ignore[attr-defined]  # the connection's
         try:
-            await super().disconnect(*args, **options)  # type: ignore[misc]
+            await super().disconnect(*args, **options)  # type: ignore[misc]  # the connection's
         finally:
             if was_connected:
                 for listener in _listeners:

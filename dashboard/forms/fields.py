@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -20,7 +20,9 @@ class PairsInput(forms.Widget):
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[tuple[str, str]]:
         if hasattr(data, "getlist") and f"{name}-written" in data:
-            rows = zip_longest(data.getlist(f"{name}-written"), data.getlist(f"{name}-spoken"), fillvalue="")
+            rows: Iterable[Sequence[str]] = zip_longest(
+                data.getlist(f"{name}-written"), data.getlist(f"{name}-spoken"), fillvalue=""
+            )
         else:
             lines = str(data.get(name) or "").splitlines()
             rows = (line.partition("=")[::2] for line in lines)
@@ -118,7 +120,8 @@ def _text(field: spec.Text, **common: Any) -> forms.Field:
 
 
 def _number(field: spec.Number, **common: Any) -> forms.Field:
-    kind = forms.IntegerField if field.whole else forms.FloatField
+    # Both take limits of either kind; Django's stubs want whole ones for whole numbers.
+    kind: Callable[..., forms.Field] = forms.IntegerField if field.whole else forms.FloatField
     return kind(min_value=field.low, max_value=field.high, initial=field.initial, **common)
 
 
@@ -146,7 +149,7 @@ MAKERS: dict[str, Callable[..., forms.Field]] = {
 def form_field(entry: spec.Field) -> forms.Field:
     """The form's field for an entry of a tool; the entry itself is its `spec`, for the templates."""
     field = MAKERS[entry.kind](entry, label=entry.label, help_text=entry.help, required=entry.required)
-    field.spec = entry  # type: ignore[attr-defined]
+    field.spec = entry  # type: ignore[attr-defined]  # ours, read by templates
     field.error_messages.setdefault("required", "")
     field.error_messages["required"] = f"{entry.label}: please fill this in."
     return field
@@ -155,4 +158,6 @@ def form_field(entry: spec.Field) -> forms.Field:
 def offer(field: forms.Field, choices: Sequence[tuple[str, str]]) -> None:
     """Add what the account has to a field of choices."""
     assert isinstance(field, forms.ChoiceField)
-    field.choices = [*field.choices, *choices]  # type: ignore[assignment]
+    # The stubs give what may be assigned, a callable too; what is read is always iterable.
+    known: Iterable[Any] = field.choices  # type: ignore[assignment]
+    field.choices = [*known, *choices]

@@ -98,7 +98,7 @@ class Composer(forms.Form):
                 self.speech = chains.Speech(words, cleaned.get("speechVoice") or "")
         wanted = self.tool.at_least_one
         if wanted and not self.errors and not any(cleaned.get(name) for name in wanted):
-            labels = [self.fields[name].label or name for name in wanted]
+            labels = [str(self.fields[name].label or name) for name in wanted]
             raise forms.ValidationError(
                 f"Give it something to start from: {', '.join(labels[:-1])} or {labels[-1]}."
             )

@@ -106,7 +106,7 @@ class Asked:
 def asked(query: QueryDict) -> Asked:
     terms: list[tuple[str, str]] = []
     given: list[str] = []
-    choices: dict[str, Choice] = {}
+    choices: dict[str, Any] = {}
     for name in MANY:
         values = list(dict.fromkeys(map(_clean, query.getlist(name))))[:MOST_VALUES]
         kept, choices[name] = _choice(values, READERS.get(name, str))
@@ -142,7 +142,9 @@ def _clean(text: str, longest: int = LONGEST_VALUE + 1) -> str:
 
 
 def _choice(values: Iterable[str], read: Callable[[str], Any]) -> tuple[list[str], Choice]:
-    kept, only, without = [], [], []
+    kept: list[str] = []
+    only: list[Any] = []
+    without: list[Any] = []
     for value in values:
         found = read(value.removeprefix("-"))
         if found is None or found == "":

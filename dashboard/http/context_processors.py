@@ -35,7 +35,8 @@ class Shell:
     @cached_property
     def unread(self) -> int:
         """Comments that name this person and that they have not seen."""
-        return comments.unread(self.request.user.pk)
+        user = self.request.user
+        return comments.unread(user.pk) if user.is_authenticated else 0
 
     @property
     def live_url(self) -> str:

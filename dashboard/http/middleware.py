@@ -19,6 +19,9 @@ from executions.team import members
 
 logger = logging.getLogger(__name__)
 
+# What answers a request: at once, or as something to be awaited.
+Next = Callable[[HttpRequest], Any]
+
 
 class StaticFiles(WhiteNoiseMiddleware):
     """WhiteNoise, answering with whole files: its streamed ones warn, or hang, under ASGI.
@@ -40,19 +43,21 @@ class StaticFiles(WhiteNoiseMiddleware):
 
 
 @sync_and_async_middleware
-def where_from(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+def where_from(get_response: Next) -> Next:
     """Events that are written while a request is answered carry its address."""
     if iscoroutinefunction(get_response):
 
         async def answer_later(request: HttpRequest) -> HttpResponse:
             with request_context.from_address(client_address(request)):
-                return await get_response(request)
+                response: HttpResponse = await get_response(request)
+            return response
 
         return answer_later
 
     def answer(request: HttpRequest) -> HttpResponse:
         with request_context.from_address(client_address(request)):
-            return get_response(request)
+            response: HttpResponse = get_response(request)
+        return response
 
     return answer
 
@@ -63,35 +68,35 @@ _noted: dict[int, float] = {}
 
 
 @sync_and_async_middleware
-def seen(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+def seen(get_response: Next) -> Next:
     """Notes now and then that a person is here."""
     if iscoroutinefunction(get_response):
 
         async def answer_later(request: HttpRequest) -> HttpResponse:
-            response = await get_response(request)
-            if _is_page(request) and _is_due(request.user.pk):
-                await sync_to_async(_note)(request.user.pk)
+            response: HttpResponse = await get_response(request)
+            if (person := _person(request)) is not None and _is_due(person):
+                await sync_to_async(_note)(person)
             return response
 
         return answer_later
 
     def answer(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
-        if _is_page(request) and _is_due(request.user.pk):
-            _note(request.user.pk)
+        response: HttpResponse = get_response(request)
+        if (person := _person(request)) is not None and _is_due(person):
+            _note(person)
         return response
 
     return answer
 
 
-def _is_page(request: HttpRequest) -> bool:
-    """Opened by somebody who is signed in. Async views are what pages load by themselves."""
+def _person(request: HttpRequest) -> int | None:
+    """The signed-in person who opened this page. Async views are what pages load by themselves."""
     match = request.resolver_match
     if match is None or iscoroutinefunction(match.func) or not getattr(match.func, "login_required", True):
-        return False
+        return None
     # Where nobody had to know who asks, as for an error, it is not found out here: an event loop may not ask the database.
     # Who has just signed out is still the cached one, and no longer the request's.
-    return hasattr(request, "_cached_user") and request.user.is_authenticated
+    return request.user.pk if hasattr(request, "_cached_user") else None
 
 
 def _is_due(user_id: int) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
@@ -15,6 +18,8 @@ class AuthenticatedRequest(HttpRequest):
 
     user: User
     """The person who is signed in, never anonymous."""
+    auser: Callable[[], Coroutine[Any, Any, User]]
+    """The same, for async views."""
     htmx: HtmxDetails
     """What htmx reports about the request; false when the browser itself asked for the page."""
     live_topic: str

@@ -14,9 +14,10 @@ from dashboard.insights import breakdown_charts, time_charts
 from dashboard.insights.breakdown_charts import exact
 from dashboard.insights.data import Figures, first_day, middle, slow
 from dashboard.insights.period import Asked
+from dashboard.insights.svg import Chart
 from executions import tools
 from executions.models.event import Source
-from executions.models.rollup import Measure
+from executions.models.rollup import Measure, RollupState
 from executions.stats import rollup
 from executions.statuses import SUCCEEDED
 
@@ -49,7 +50,7 @@ class InsightsPage:
         return self._state.counted_until
 
     @cached_property
-    def _state(self) -> rollup.RollupState:
+    def _state(self) -> RollupState:
         return rollup.state()
 
     @cached_property
@@ -112,11 +113,11 @@ class InsightsPage:
     # --- the charts ---------------------------------------------------------------------------------------------
 
     @cached_property
-    def ends(self) -> time_charts.Chart:
+    def ends(self) -> Chart:
         return time_charts.by_end(self.figures)
 
     @cached_property
-    def rate(self) -> time_charts.Chart:
+    def rate(self) -> Chart:
         return time_charts.rate(self.figures)
 
     @cached_property
@@ -124,7 +125,7 @@ class InsightsPage:
         return time_charts.by_tool(self.figures)
 
     @cached_property
-    def times(self) -> time_charts.Chart:
+    def times(self) -> Chart:
         return breakdown_charts.times(self.figures)
 
     @cached_property
@@ -136,15 +137,15 @@ class InsightsPage:
         return breakdown_charts.people(self.figures, self.names)
 
     @cached_property
-    def week(self) -> time_charts.Chart:
+    def week(self) -> Chart:
         return breakdown_charts.week(self.figures)
 
     @cached_property
-    def delay(self) -> time_charts.Chart:
+    def delay(self) -> Chart:
         return breakdown_charts.delay(self.figures)
 
     @cached_property
-    def heard(self) -> time_charts.Chart:
+    def heard(self) -> Chart:
         return breakdown_charts.heard(self.figures)
 
 

@@ -67,7 +67,7 @@ def by_end(figures: Figures) -> Chart:
     width = 100 / len(figures.columns)
     marks, rows = [], []
     for number, (span, ends) in enumerate(zip(figures.columns, figures.by_column, strict=True)):
-        words, y = column_words(span, step), TOP + PLOT
+        words, y = column_words(span, step), float(TOP + PLOT)
         for end, count in ends.by_end():
             if not count:
                 continue

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 TOPICS = {"studio", "history", "rows", "gallery", "tiles", "batches", "queue"}
 # Pages of one thing, by its id.
-THINGS = {"job": Execution, "batch": Batch}
+THINGS: dict[str, type[Execution] | type[Batch]] = {"job": Execution, "batch": Batch}
 # A page is not reconnected by its script after these; after 1012 it is (docs/architecture.md).
 REFUSED, SIGNED_OUT = 4403, 4401
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
-from dashboard.live.consumers import people_group
+from dashboard.live.comments import people_group
 from executions.core import sync_bridge
 
 logger = logging.getLogger(__name__)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django import forms
 from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.models import User
 
 from executions.team import members
 
@@ -21,7 +24,13 @@ class InvitationForm(forms.Form):
     )
 
 
-class JoinForm(UserCreationForm):
+if TYPE_CHECKING:
+    UserForm = UserCreationForm[User]
+else:
+    UserForm = UserCreationForm  # generic for type checkers alone
+
+
+class JoinForm(UserForm):
     """Name and password, by Django's rules; the person is made by executions/team/members.py."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:

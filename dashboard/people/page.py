@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db.models import Count
 from django.utils import timezone
@@ -21,7 +21,7 @@ COUNTED_EVERY = 60  # seconds
 
 @dataclass(frozen=True)
 class Person:
-    user: Any
+    user: User
     jobs: int
     is_me: bool
     is_last_admin: bool
@@ -50,7 +50,7 @@ class Person:
 
 
 class TeamPage:
-    def __init__(self, user: Any) -> None:
+    def __init__(self, user: User) -> None:
         self.user = user
 
     @property
@@ -71,7 +71,7 @@ class TeamPage:
 
     @property
     def team_cancels(self) -> bool:
-        return team_settings.chosen_now(team_settings.TEAM_CANCELS)
+        return bool(team_settings.chosen_now(team_settings.TEAM_CANCELS))
 
 
 def _jobs() -> dict[int, int]:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from dashboard.http import login_throttle
+from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import sessions as live_sessions
 from executions.audit import record as audit_log
 from executions.models.event import ActKind
@@ -53,7 +54,7 @@ def _tried(request: HttpRequest) -> str:
 
 
 @require_POST
-def sign_out(request: HttpRequest) -> HttpResponse:
+def sign_out(request: AuthenticatedRequest) -> HttpResponse:
     """End the session, and with it every socket that it opened."""
     user, session_key = request.user, request.session.session_key
     audit_log.record(ActKind.SIGNED_OUT, actor_id=user.pk, subject=user, name=user.get_username())

@@ -39,6 +39,7 @@ class LimitedRequest(WebRequest):
     daphne, and goes to Django as that file (dashboard/http/asgi_handler.py): daphne's own way leads through memory.
     """
 
+    content: Any
     received = 0
     brake: Brake | None = None
     limit = LARGEST_BODY
@@ -47,17 +48,18 @@ class LimitedRequest(WebRequest):
     refused = False
 
     def gotLength(self, length: int | None) -> None:
-        is_large = length is not None and length > LARGEST_BODY
-        if is_large and self._is_upload() and length <= asgi_handler.LARGEST:
+        if length is None or length <= LARGEST_BODY:
+            super().gotLength(length or 0)
+            return
+        if self._is_upload() and length <= asgi_handler.LARGEST:
             super().gotLength(length)
             self.limit = length
             self.held = []
             self.channel._networkProducer.pauseProducing()
             self.asking = asyncio.ensure_future(self._ask())
             return
-        super().gotLength(0 if length is None or is_large else length)
-        if is_large:
-            self._refuse(b"413 Content Too Large")
+        super().gotLength(0)
+        self._refuse(b"413 Content Too Large")
 
     def _is_upload(self) -> bool:
         channel = self.channel

@@ -25,7 +25,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             )
         self._has_turn = True
         try:
-            super()._start_transaction_under_autocommit()
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]  # a private method that the stubs leave out
         except BaseException:
             self._end_turn()
             raise
@@ -37,18 +37,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> Any:
         # A COMMIT that fails leaves the transaction open: the rollback that follows gives the turn up.
-        done = super()._commit()
+        done = super()._commit()  # type: ignore[misc]  # a private method that the stubs leave out
         self._end_turn()
         return done
 
     def _rollback(self) -> Any:
         try:
-            return super()._rollback()
+            return super()._rollback()  # type: ignore[misc]  # a private method that the stubs leave out
         finally:
             self._end_turn()
 
     def _close(self) -> Any:
         try:
-            return super()._close()
+            return super()._close()  # type: ignore[misc]  # a private method that the stubs leave out
         finally:
             self._end_turn()

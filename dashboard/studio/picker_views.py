@@ -47,8 +47,8 @@ def pick(request: HttpRequest) -> HttpResponse:
     with suppress(ValueError):
         found = found.filter(pk__lt=uuid.UUID(request.GET.get("before", "")))
     files = list(found[: PAGE + 1])
-    here = {"tool": tool.slug, "field": field.name}
-    more = {**here, "q": words, "before": files[PAGE - 1].pk} if len(files) > PAGE else None
+    here: dict[str, str] = {"tool": tool.slug, "field": field.name}
+    more = {**here, "q": words, "before": str(files[PAGE - 1].pk)} if len(files) > PAGE else None
     context = {
         "spec": field,
         "words": words,

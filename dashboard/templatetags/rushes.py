@@ -142,7 +142,7 @@ def language_name(code: str) -> str:
 @register.filter
 def pairs_and_one_more(pairs: Sequence[tuple[str, str]] | None) -> list[tuple[str, str]]:
     """The rows of a field that repeats, and an empty one to go on with."""
-    return [*(tuple(pair) for pair in pairs or () if any(pair)), ("", "")]
+    return [*((written, spoken) for written, spoken in pairs or () if written or spoken), ("", "")]
 
 
 @register.filter
@@ -165,4 +165,5 @@ def _mark(words: str) -> str:
 @register.simple_tag
 def query_with(asked: Any, **more: str) -> str:
     """The history's address after the ?, with another order or view."""
-    return asked.string(**more)
+    query: str = asked.string(**more)
+    return query

@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.files import File as Content
@@ -93,7 +93,13 @@ def no_room(error: OSError) -> bool:
     return error.errno in _NO_ROOM
 
 
-class _Part(Content):
+if TYPE_CHECKING:
+    BytesFile = Content[bytes]
+else:
+    BytesFile = Content  # generic for type checkers alone
+
+
+class _Part(BytesFile):
     """A complete part: a folder takes it by moving it, a bucket by reading it piece by piece."""
 
     def __init__(self, path: Path, handle: Any, mime: str) -> None:
@@ -154,5 +160,6 @@ async def pieces(path: Path, first: int, last: int) -> AsyncGenerator[bytes]:
 def url(name: str, mime: str, disposition: str) -> str:
     """A signed address of something kept, in a bucket, good for SIGNED_FOR seconds."""
     parameters = {"ResponseContentDisposition": disposition, "ResponseContentType": mime}
+    # Only the storage of a bucket takes these arguments.
     signed: str = storage().url(name, parameters=parameters, expire=SIGNED_FOR)  # type: ignore[call-arg]
     return signed

@@ -173,7 +173,7 @@ async def stream(evidence: Evidence) -> AsyncGenerator[bytes]:
     pipe = Pipe()
     entries: list[dict[str, Any]] = []
     async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True, max_redirects=3) as client:
-        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]  # it is only written to
             for name, content in evidence.texts.items():
                 archive.writestr(entry_info(name), content)
                 digest = hashlib.sha256(content).hexdigest()

@@ -87,7 +87,7 @@ async def stream(files_wanted: list[Wanted]) -> AsyncGenerator[bytes]:
     pipe = Pipe()
     missing: list[str] = []
     async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True, max_redirects=3) as client:
-        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]  # it is only written to
             for each in files_wanted:
                 try:
                     async with aclosing(_entry(archive, pipe, client, each)) as pieces:

@@ -11,7 +11,7 @@ import logging
 import math
 import unicodedata
 from datetime import timedelta
-from typing import BinaryIO
+from typing import IO
 
 from django.db import transaction
 from django.utils import timezone
@@ -85,7 +85,7 @@ def check(head: bytes, size: int) -> MediaType:
     return found
 
 
-async def take_in(source: BinaryIO, size: int, name: str, user_id: int) -> File:
+async def take_in(source: IO[bytes], size: int, name: str, user_id: int) -> File:
     """Upload `size` bytes of `source` as a file of this person. Raises UploadRefused; nothing is half there then."""
     head = await asyncio.to_thread(_head, source)
     kind = check(head, size)
@@ -115,7 +115,7 @@ async def take_in(source: BinaryIO, size: int, name: str, user_id: int) -> File:
     return await runtime.in_db(_arrived, file, user_id)
 
 
-def _head(source: BinaryIO) -> bytes:
+def _head(source: IO[bytes]) -> bytes:
     source.seek(0)
     return source.read(HEAD)
 

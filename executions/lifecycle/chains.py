@@ -19,6 +19,7 @@ from executions.lifecycle import leases
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Execution, Input
+from executions.models.event import Source
 from executions.statuses import SUCCEEDED
 
 # How often a waiting job looks whether the one before it has ended; the end itself hurries it.
@@ -79,7 +80,7 @@ def filled_body(execution: Execution) -> dict[str, Any] | None:
     if result is None:
         words = tools.find(before.tool).label.lower()
         message = f"The {words} before it {'made nothing' if before.status == SUCCEEDED else before.status}."
-        lifecycle.apply(execution.pk, seen.Refused(source=seen.Source.SYSTEM, error={"message": message}))
+        lifecycle.apply(execution.pk, seen.Refused(source=Source.SYSTEM, error={"message": message}))
         return None
     Input.objects.get_or_create(
         execution=execution, field=execution.after_field, position=0, defaults={"file": result.file}
@@ -87,7 +88,8 @@ def filled_body(execution: Execution) -> dict[str, Any] | None:
     field = next(
         each for each in tools.find(execution.tool).file_fields if each.name == execution.after_field
     )
-    return execution.request_body | field.to_body([result.file.remote_id])
+    body: dict[str, Any] = execution.request_body | field.to_body([result.file.remote_id])
+    return body
 
 
 def hasten(*execution_ids: uuid.UUID) -> bool:

@@ -26,6 +26,7 @@ from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.limits import api_health
 from executions.models import Batch, Execution, File, Input
+from executions.models.event import Source
 from executions.statuses import SUCCEEDED, UNCONFIRMED
 from executions.tools import Tool
 from executions.videogen import (
@@ -183,7 +184,7 @@ def _begin(execution_id: uuid.UUID) -> tuple[str, dict[str, Any], int] | None:
     if execution.was_sent:
         # Its worker died between the request and the answer.
         lifecycle.apply(
-            execution_id, seen.AnswerLost(source=seen.Source.SYSTEM, reason="we stopped in the middle")
+            execution_id, seen.AnswerLost(source=Source.SYSTEM, reason="we stopped in the middle")
         )
         return None
     is_held, until = queue_state.hold(execution)

@@ -19,7 +19,7 @@ def bucket(seconds: float) -> int:
 
 def lower(number: int) -> float:
     """Where a bucket begins, in seconds; it ends where the next one begins."""
-    return FIRST * 2.0 ** (number / PER_DOUBLING)
+    return FIRST * math.exp2(number / PER_DOUBLING)
 
 
 def percentile(counts: Mapping[int, int], share: float) -> float | None:
@@ -32,6 +32,6 @@ def percentile(counts: Mapping[int, int], share: float) -> float | None:
         count = counts[number]
         if count and passed + count >= wanted:
             # As if those of one bucket were spread evenly over it.
-            return lower(number) * 2.0 ** ((wanted - passed) / count / PER_DOUBLING)
+            return lower(number) * math.exp2((wanted - passed) / count / PER_DOUBLING)
         passed += count
     return lower(max(counts) + 1)

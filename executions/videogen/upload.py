@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import BinaryIO
+from typing import IO
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,7 +17,7 @@ TIMEOUT = httpx.Timeout(connect=10, write=60, read=180, pool=10)
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-async def put_file(url: str, source: BinaryIO, size: int) -> None:
+async def put_file(url: str, source: IO[bytes], size: int) -> None:
     """PUT `size` bytes of `source`, from its beginning.
 
     Raises Forbidden where the address has expired or was used, InvalidRequest for another refusal, and
@@ -48,7 +48,7 @@ async def put_file(url: str, source: BinaryIO, size: int) -> None:
         raise InvalidRequest("VideoGen's storage refused the file.", status=status)
 
 
-async def _pieces(source: BinaryIO) -> AsyncIterator[bytes]:
+async def _pieces(source: IO[bytes]) -> AsyncIterator[bytes]:
     await asyncio.to_thread(source.seek, 0)
     while piece := await asyncio.to_thread(source.read, PIECE):
         yield piece

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from executions.lifecycle import transitions
 from executions.models import Execution, WebhookDelivery
+from executions.models.webhook_delivery import Outcome
 from executions.videogen import BadSignature, MalformedEvent, parse_event, verify
 from executions.videogen.signature import Reason
 from executions.webhooks import ingest, signing_secrets
@@ -87,12 +88,12 @@ def replay(delivery: WebhookDelivery) -> str:
         logger.exception("Delivery %d could not be applied", delivery.pk)
         return "It failed here again; the log says why."
     return {
-        ingest.Outcome.APPLIED: "Applied.",
-        ingest.Outcome.TOO_LATE: "It changed nothing: what it says was known.",
-        ingest.Outcome.UNKNOWN_JOB: "Its job is still not known here.",
-        ingest.Outcome.FILE: "The file is as it says.",
-        ingest.Outcome.UNKNOWN_EVENT: "Nothing is known to do about such an event.",
-    }[ingest.Outcome(outcome)]
+        Outcome.APPLIED: "Applied.",
+        Outcome.TOO_LATE: "It changed nothing: what it says was known.",
+        Outcome.UNKNOWN_JOB: "Its job is still not known here.",
+        Outcome.FILE: "The file is as it says.",
+        Outcome.UNKNOWN_EVENT: "Nothing is known to do about such an event.",
+    }[Outcome(outcome)]
 
 
 def prune() -> int:

@@ -58,7 +58,8 @@ def tone(frequency: float | Wave, seconds: float, partials: Sequence[float] = (1
 def decay(seconds: float, half_life: float, attack: float = 0.003) -> Wave:
     """An envelope: a quick rise, then half as loud after each ``half_life``."""
     time = moments(seconds)
-    return (np.minimum(time / attack, 1) * 0.5 ** (time / half_life)).astype(np.float32)
+    envelope: Wave = (np.minimum(time / attack, 1) * 0.5 ** (time / half_life)).astype(np.float32)
+    return envelope
 
 
 def swell(seconds: float, attack: float, release: float) -> Wave:
@@ -66,7 +67,8 @@ def swell(seconds: float, attack: float, release: float) -> Wave:
     time = moments(seconds)
     rise = np.clip(time / max(attack, 1e-3), 0, 1)
     fall = np.clip((seconds - time) / max(release, 1e-3), 0, 1)
-    return (rise * fall).astype(np.float32)
+    envelope: Wave = (rise * fall).astype(np.float32)
+    return envelope
 
 
 def place(canvas: Wave, sound: Wave, at: float, loudness: float = 1.0) -> None:

@@ -142,7 +142,8 @@ class Towers:
         number = storey.astype(np.int32) * 31 + floor.astype(np.int32) * 17
         chance = self.lights[number % len(self.lights)]
         lit = inside * (chance > 0.62) * (0.35 + 0.6 * chance)
-        return unit((255, 209, 128)) * lit
+        glow: Floats = unit((255, 209, 128)) * lit
+        return glow
 
 
 @dataclass

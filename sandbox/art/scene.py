@@ -109,7 +109,8 @@ class Scene:
 
     def _draw_vignette(self) -> Floats:
         distance = np.hypot((self.x / self.ratio - 0.5) * 1.1, self.y - 0.5)
-        return 1.03 - 0.36 * distance**2
+        brightness: Floats = 1.03 - 0.36 * distance**2
+        return brightness
 
     def _with_snow(self, rows: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
         picture = Image.fromarray(rows)

@@ -6,7 +6,7 @@ import logging
 import shutil
 import tempfile
 import uuid
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -71,6 +71,8 @@ async def _from_form(request: AuthenticatedRequest, user_id: int) -> HttpRespons
     problems = [] if given else ["Choose at least one file."]
     taken = 0
     for each in given:
+        assert each.file is not None, "Django's parser has read it"
+        assert each.size is not None, "Django's parser has read it"
         try:
             await uploads.take_in(each.file, each.size, each.name or "", user_id)
             taken += 1
@@ -117,18 +119,18 @@ def _page(request: AuthenticatedRequest, status: int = 200, **extra: Any) -> Htt
     return render(request, "library/upload.html", {"tiles": tiles, **extra}, status=status)
 
 
-def _body(request: HttpRequest) -> BinaryIO:
+def _body(request: HttpRequest) -> IO[bytes]:
     """The body as a file that can be read again. Under our server it already is one."""
     stream = request._stream
     if hasattr(stream, "seekable") and stream.seekable():
         return stream
     copy = tempfile.SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE)  # noqa: SIM115 - the caller closes it
-    shutil.copyfileobj(stream, copy, uploads.HEAD)
+    shutil.copyfileobj(stream, copy, HEAD)
     copy.seek(0)
     return copy
 
 
-def _size(body: BinaryIO) -> int:
+def _size(body: IO[bytes]) -> int:
     size = body.seek(0, 2)
     body.seek(0)
     return size

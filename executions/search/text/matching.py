@@ -51,7 +51,7 @@ class Found(Func):
         self.most = most
         super().__init__(F(column), output_field=BooleanField())
 
-    def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> SQL:  # type: ignore[override]
+    def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> SQL:  # type: ignore[override]  # as compilers call it
         [col] = self.get_source_expressions()
         index = searched(col.target.model._meta.db_table, col.target.column)
         parts, params = [], []
@@ -80,7 +80,7 @@ class Seen(Func):
         self.term = term
         super().__init__(F(column), output_field=BooleanField())
 
-    def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> SQL:  # type: ignore[override]
+    def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> SQL:  # type: ignore[override]  # as compilers call it
         return _seen_sqlite(self._text(compiler), self.term)
 
     def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> SQL:
