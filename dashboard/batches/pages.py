@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from dashboard.cards import job as cards
 from dashboard.cards.batch import BatchCard, batch_cards
+from dashboard.http.params import as_uuid
 from executions import statuses, tools
 from executions.batches import insert as batch_insert
 from executions.batches import service as batches
@@ -29,7 +30,7 @@ class BatchList:
 
     def __init__(self, user: Any, query: Mapping[str, str]) -> None:
         self.user = user
-        self.after = _id(query.get("after", ""))
+        self.after = as_uuid(query.get("after", ""))
 
     @cached_property
     def _found(self) -> tuple[list[BatchCard], bool]:
@@ -60,7 +61,7 @@ class JobsPage:
         self.user = user
         self.batch = batch
         self.status = query.get("status", "")[:64].replace("\x00", "")
-        self.after = _id(query.get("after", ""))
+        self.after = as_uuid(query.get("after", ""))
 
     @cached_property
     def _found(self) -> tuple[list[cards.Card], bool]:
@@ -218,13 +219,6 @@ def _became(word: str | None, card: cards.Card) -> Look:
         case batches.ENDED:
             return Look(f"had ended: {card.look.word}", card.look.icon, card.look.hue)
     return Look("not done yet", "clock", statuses.QUEUED)
-
-
-def _id(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
 
 
 def _url(base: str, **terms: Any) -> str:

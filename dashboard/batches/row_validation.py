@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from django.db.models import Q
 
 from dashboard.forms.tool_form import Catalogues, Composer
+from dashboard.http.params import as_uuid
 from executions.batches.rows import Row
 from executions.models import File
 from executions.tools import Tool
@@ -43,7 +43,7 @@ class Library:
 
     def __init__(self, names: Iterable[str]) -> None:
         wanted = {name for name in names if name and "\x00" not in name}
-        ours = {key for name in wanted if (key := _uuid(name)) is not None}
+        ours = {key for name in wanted if (key := as_uuid(name)) is not None}
         found = File.objects.filter(Q(remote_id__in=wanted) | Q(pk__in=ours)) if wanted else ()
         self.by_name: dict[str, File] = {}
         for file in found:
@@ -100,10 +100,3 @@ def check_again(tool: Tool, rows: Sequence[Row]) -> Checked:
             data |= {"speech": row.speech.words, "speechVoice": row.speech.voice_id}
         raws.append(Raw(row.number, data))
     return check(tool, raws, Library(name for row in rows for _, name in tool.inputs(row.body)))
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

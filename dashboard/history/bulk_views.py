@@ -19,7 +19,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from dashboard import workers
 from dashboard.history.bulk_page import SelectionPage, may
-from dashboard.history.query import asked, uuid_of
+from dashboard.history.query import asked
+from dashboard.http.params import as_uuid
 from dashboard.http.requests import AuthenticatedRequest
 from executions.audit import record as audit_log
 from executions.batches import bulk_actions
@@ -35,7 +36,7 @@ NEEDS_REASON = "Say why, in a few words: it stays with the jobs."
 def choose(request: AuthenticatedRequest) -> HttpResponse:
     """Freeze the ticked jobs, and ask before anything is done to them."""
     act = request.POST.get("act", "")
-    ids = [found for each in request.POST.getlist("job")[: bulk_actions.MOST] if (found := uuid_of(each))]
+    ids = [found for each in request.POST.getlist("job")[: bulk_actions.MOST] if (found := as_uuid(each))]
     made = bulk_actions.choose(ids, Act(act), user_id=request.user.pk) if act in Act.values and ids else None
     if made is None:
         messages.info(request, "Nothing was chosen. Tick jobs first, then say what to do with them.")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from django.contrib.auth import get_user_model
 from django.db import connection
 
-from dashboard.history.query import WHEN, Asked, uuid_of
+from dashboard.history.query import WHEN, Asked
+from dashboard.http.params import as_uuid
 from executions import statuses, tools
 from executions.models import Batch, Execution
 from executions.search.jobs import NO_CODE
@@ -102,7 +103,7 @@ def _people() -> list[tuple[str, str, str, str]]:
 def _batches(asked: Asked) -> list[tuple[str, str, str, str]]:
     """Those that are chosen, then the newest."""
     rows = Batch.objects.only("pk", "name")
-    chosen = list(rows.filter(pk__in=filter(None, map(uuid_of, _chosen(asked, "batch")))))
+    chosen = list(rows.filter(pk__in=filter(None, map(as_uuid, _chosen(asked, "batch")))))
     newest = [batch for batch in rows.order_by("-id")[:BATCHES] if batch not in chosen]
     return [(str(batch.pk), batch.name, "", "") for batch in [*chosen, *newest]]
 

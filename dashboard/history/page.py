@@ -12,7 +12,8 @@ from django.urls import reverse
 
 from dashboard.cards import job as cards
 from dashboard.history.filter_menus import Menu, Spans, menus
-from dashboard.history.query import SORTS, asked, left_out_of_address, uuid_of
+from dashboard.history.query import SORTS, asked, left_out_of_address
+from dashboard.http.params import as_uuid
 from executions.models import Execution, SavedFilter
 from executions.search.jobs import Found, count_newer, page
 
@@ -42,7 +43,7 @@ class HistoryPage:
         self.user = user
         self.asked = asked(query)
         self.after, self.before, self.top = (
-            uuid_of(query.get(name, "")) for name in ("after", "before", "top")
+            as_uuid(query.get(name, "")) for name in ("after", "before", "top")
         )
         chosen = [name for name in (columns or "").split(" ") if name in COLUMNS]
         self.columns = chosen or list(USUAL_COLUMNS)
@@ -204,7 +205,7 @@ class HistoryPage:
 
 def fresh(query: QueryDict) -> int:
     """How many jobs that match came after the page's first one, up to one more than MOST_NEW."""
-    top = uuid_of(query.get("top", ""))
+    top = as_uuid(query.get("top", ""))
     return count_newer(asked(query).filters, top, MOST_NEW + 1) if top else 0
 
 

@@ -12,7 +12,6 @@ sort, view                      see SORTS and VIEWS
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,6 +21,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.utils import timezone
 
+from dashboard.http.params import as_uuid
 from executions import tools
 from executions.models import Execution
 from executions.search.jobs import ORDERS, Choice, Filters
@@ -55,19 +55,12 @@ def _number(text: str) -> int | None:
     return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else None
 
 
-def uuid_of(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
-
-
 def _slug(text: str) -> str | None:
     """A tool of the catalogue, or one that somebody used elsewhere before the catalogue knew it."""
     return text if text in tools.TOOLS or Execution.objects.filter(tool=text).exists() else None
 
 
-READERS: dict[str, Callable[[str], Any]] = {"tool": _slug, "person": _number, "batch": uuid_of}
+READERS: dict[str, Callable[[str], Any]] = {"tool": _slug, "person": _number, "batch": as_uuid}
 
 
 @dataclass(frozen=True)

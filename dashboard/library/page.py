@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -13,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from dashboard.cards.file import SCOPES, TYPES, Tile
+from dashboard.http.params import as_uuid
 from executions import tools
 from executions.batches import service as batches
 from executions.core.sync_bridge import wait_for
@@ -47,7 +47,7 @@ class LibraryPage:
         self.show = ARCHIVED if query.get("show", "") == ARCHIVED else ""
         self.words = " ".join(query.get("q", "").replace("\x00", " ").split())[:LONGEST_QUERY]
         self.by = MEANING if query.get("by", "") == MEANING else ""
-        self.after = _id(query.get("after", ""))
+        self.after = as_uuid(query.get("after", ""))
         self.problem = ""
 
     @property
@@ -145,10 +145,3 @@ class LibraryPage:
         }
         query = urlencode({name: str(value) for name, value in terms.items() if value})
         return reverse("files") + (f"?{query}" if query else "")
-
-
-def _id(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -14,6 +13,7 @@ from django.contrib.auth import get_user_model
 from django.template.loader import render_to_string
 from redis.exceptions import RedisError
 
+from dashboard.http.params import as_uuid
 from dashboard.live.comments import job_group, people_group
 from dashboard.live.fanout import COME_BACK, fanout
 from executions.core import runtime
@@ -84,9 +84,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         kind, _, wanted = topic.partition(":")
         if kind not in THINGS:
             return topic in TOPICS
-        try:
-            thing_id = uuid.UUID(wanted)
-        except ValueError:
+        thing_id = as_uuid(wanted)
+        if thing_id is None:
             return False
         self.topic = f"{kind}:{thing_id}"
         return await runtime.in_reader(THINGS[kind].objects.filter(pk=thing_id).exists)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from contextlib import suppress
 from datetime import datetime
 
 from django.contrib import messages
@@ -14,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.batches.row_validation import check_again
+from dashboard.http.params import as_uuid
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.studio.away_summary import SinceYouLeft
 from executions import tools
@@ -71,10 +70,7 @@ def again(request: AuthenticatedRequest) -> HttpResponse:
 
 def _jobs(request: AuthenticatedRequest) -> list[Execution]:
     """The named jobs of this person that did not come out well, in the order in which they were started."""
-    ids = set()
-    for text in request.POST.getlist("job")[: batches.MOST_ROWS]:
-        with suppress(ValueError):
-            ids.add(uuid.UUID(text))
+    ids = {pk for text in request.POST.getlist("job")[: batches.MOST_ROWS] if (pk := as_uuid(text))}
     own = Execution.objects.filter(pk__in=ids, created_by=request.user, status__in=[FAILED, CANCELLED])
     return list(own.select_related("after").order_by("id"))
 

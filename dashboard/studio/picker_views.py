@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from contextlib import suppress
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,6 +9,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from dashboard.forms.file_choice import Candidate
+from dashboard.http.params import as_uuid
 from executions import tools
 from executions.models import File
 
@@ -44,8 +42,8 @@ def pick(request: HttpRequest) -> HttpResponse:
         found = found.filter(type__in=field.media)
     if words:
         found = found.filter(display_name__icontains=words)
-    with suppress(ValueError):
-        found = found.filter(pk__lt=uuid.UUID(request.GET.get("before", "")))
+    if before := as_uuid(request.GET.get("before", "")):
+        found = found.filter(pk__lt=before)
     files = list(found[: PAGE + 1])
     here: dict[str, str] = {"tool": tool.slug, "field": field.name}
     more = {**here, "q": words, "before": str(files[PAGE - 1].pk)} if len(files) > PAGE else None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
 from concurrent.futures import wait
-from contextlib import suppress
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,6 +14,7 @@ from dashboard.cards import job as job_card
 from dashboard.cards.batch import batch_cards
 from dashboard.cards.error_advice import refusal
 from dashboard.forms.tool_form import Composer
+from dashboard.http.params import as_uuid
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.studio.away_summary import SinceYouLeft
 from executions import statuses, tools
@@ -108,8 +107,7 @@ def _send(execution: Execution) -> None:
 def _initial(request: HttpRequest, tool: Tool) -> dict[str, Any]:
     """`?from=<job>` fills the form with what a job was started with, `?file=<id>` with a file to work from."""
     initial: dict[str, Any] = {}
-    with suppress(ValueError):
-        source = uuid.UUID(request.GET.get("from", ""))
+    if source := as_uuid(request.GET.get("from", "")):
         execution = Execution.objects.filter(pk=source, tool=tool.slug).first()
         initial = tool.values(execution.request_body) if execution else {}
     remote_ids = [each for each in request.GET.getlist("file") if each and "\x00" not in each]

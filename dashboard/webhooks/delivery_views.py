@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from contextlib import suppress
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,6 +12,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from dashboard.http.decorators import admins_only
+from dashboard.http.params import as_uuid
 from executions.models import Execution, File, WebhookDelivery
 from executions.models.webhook_delivery import Outcome
 from executions.webhooks import endpoints
@@ -52,13 +51,13 @@ class Filters:
         return self._of_job(rows) if self.job else rows
 
     def _files(self) -> list[str]:
-        with suppress(ValueError):
-            return list(File.objects.filter(pk=uuid.UUID(self.file)).values_list("remote_id", flat=True))
+        if pk := as_uuid(self.file):
+            return list(File.objects.filter(pk=pk).values_list("remote_id", flat=True))
         return [self.file]
 
     def _of_job(self, rows: QuerySet[WebhookDelivery]) -> QuerySet[WebhookDelivery]:
-        with suppress(ValueError):
-            return rows.filter(execution_id=uuid.UUID(self.job))
+        if pk := as_uuid(self.job):
+            return rows.filter(execution_id=pk)
         known = Execution.objects.filter(remote_id=self.job).values_list("pk", flat=True).first()
         if known is not None:
             return rows.filter(execution_id=known)

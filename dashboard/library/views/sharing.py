@@ -13,9 +13,9 @@ from django.views.decorators.http import require_GET, require_POST
 from dashboard import workers
 from dashboard.cards import lineage
 from dashboard.cards.file import Tile, may_act, public_reason, tiles_for
+from dashboard.http.params import as_uuid
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import copy_of
-from dashboard.library.page import _id
 from dashboard.library.sharing import PublishForm, Sharing
 from dashboard.library.views.detail import NOT_YOURS
 from executions.core.sync_bridge import wait_for
@@ -102,7 +102,7 @@ def stranger(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 @require_GET
 def register(request: AuthenticatedRequest) -> HttpResponse:
     rows = File.objects.public().select_related("created_by", "public_by").newest_first()
-    after = _id(request.GET.get("after", ""))
+    after = as_uuid(request.GET.get("after", ""))
     if after:
         rows = rows.filter(pk__lt=after)
     taken = list(rows[: SIZE + 1])

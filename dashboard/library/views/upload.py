@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-import uuid
 from typing import IO, Any
 
 from asgiref.sync import sync_to_async
@@ -20,6 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from dashboard import workers
 from dashboard.cards.file import tiles_for
+from dashboard.http.params import as_uuid
 from dashboard.http.requests import AuthenticatedRequest
 from executions.files import uploads
 from executions.files.media_types import HEAD
@@ -89,12 +89,7 @@ async def _from_form(request: AuthenticatedRequest, user_id: int) -> HttpRespons
 @require_GET
 def states(request: AuthenticatedRequest) -> HttpResponse:
     """`?id=…&id=…`: how far one's own uploads are."""
-    ids = []
-    for text in request.GET.getlist("id")[:MOST_ASKED]:
-        try:
-            ids.append(uuid.UUID(text))
-        except ValueError:
-            continue
+    ids = [pk for text in request.GET.getlist("id")[:MOST_ASKED] if (pk := as_uuid(text))]
     files = File.objects.filter(pk__in=ids, created_by=request.user)
     return JsonResponse({"files": [told(file) for file in files]})
 
