@@ -20,6 +20,7 @@ from django.urls import reverse
 from dashboard.audit.wording import FOUND_BY_ID, GROUPS, SOURCES, Row
 from dashboard.history.query import left_out_of_address
 from dashboard.http import table_export
+from dashboard.http.params import MAX_USER_ID, as_number
 from executions.models import Event
 from executions.models.event import KINDS, EventQuerySet
 
@@ -42,14 +43,14 @@ class AuditPage:
 
     def __init__(self, query: Mapping[str, str]) -> None:
         given = {name: " ".join(query.get(name, "").replace("\x00", " ").split())[:LONGEST] for name in TERMS}
-        self.actor = _number(given["actor"])
+        self.actor = as_number(given["actor"], MAX_USER_ID)
         self.group = given["group"] if given["group"] in GROUPS else ""
         self.kind = given["kind"] if given["kind"] in dict(KINDS) else ""
         self.source = given["source"] if given["source"] in SOURCES else ""
         self.object, self.address, self.q = given["object"], given["address"], given["q"]
         self.since, self.until = _day(given["since"]), _day(given["until"])
         self._given = {name: value for name, value in given.items() if value}
-        self.after, self.before = _number(query.get("after", "")), _number(query.get("before", ""))
+        self.after, self.before = as_number(query.get("after", "")), as_number(query.get("before", ""))
 
     # --- what was asked for -------------------------------------------------------------------------------
 
@@ -195,10 +196,6 @@ class AuditPage:
     def _url(self, terms: Mapping[str, Any]) -> str:
         query = urlencode(terms)
         return reverse("audit") + (f"?{query}" if query else "")
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and 0 < len(text) < 18 else None
 
 
 def _day(text: str) -> date | None:

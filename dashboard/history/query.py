@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.utils import timezone
 
-from dashboard.http.params import as_uuid
+from dashboard.http.params import MAX_USER_ID, as_number, as_uuid
 from executions import tools
 from executions.models import Execution
 from executions.search.jobs import ORDERS, Choice, Filters
@@ -51,16 +51,16 @@ MANY = ("status", "tool", "person", "batch", "error")
 ONE = ("origin", "when", "from", "to", "min", "max", "q")
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else None
-
-
 def _slug(text: str) -> str | None:
     """A tool of the catalogue, or one that somebody used elsewhere before the catalogue knew it."""
     return text if text in tools.TOOLS or Execution.objects.filter(tool=text).exists() else None
 
 
-READERS: dict[str, Callable[[str], Any]] = {"tool": _slug, "person": _number, "batch": as_uuid}
+def _person(text: str) -> int | None:
+    return as_number(text, MAX_USER_ID)
+
+
+READERS: dict[str, Callable[[str], Any]] = {"tool": _slug, "person": _person, "batch": as_uuid}
 
 
 @dataclass(frozen=True)

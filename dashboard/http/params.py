@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import uuid
 
+MAX_ID = 2**63 - 1
+MAX_USER_ID = 2**31 - 1  # the column of people's ids is a smaller one
+
 
 def as_uuid(text: str) -> uuid.UUID | None:
     try:
         return uuid.UUID(text)
     except ValueError:
         return None
+
+
+def as_number(text: str, at_most: int = MAX_ID) -> int | None:
+    """A whole number from 0 to `at_most`, in ASCII digits without a sign. What is larger fits in no column."""
+    # Python refuses to read thousands of digits, so their count is looked at first.
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))):
+        return None
+    number = int(text)
+    return number if number <= at_most else None

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import reverse
 
+from dashboard.http.params import MAX_USER_ID, as_number
 from executions import tools
 
 DAY = timedelta(days=1)
@@ -147,4 +148,4 @@ class Asked:
 
 def _person(text: str) -> int | None:
     """A person's id. What cannot be one is nobody's."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return as_number(text, MAX_USER_ID)

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from dashboard.cards.file import SCOPES, TYPES, Tile
-from dashboard.http.params import as_uuid
+from dashboard.http.params import MAX_USER_ID, as_number, as_uuid
 from executions import tools
 from executions.batches import service as batches
 from executions.core.sync_bridge import wait_for
@@ -42,8 +42,7 @@ class LibraryPage:
         self.type = query.get("type", "") if query.get("type", "") in TYPES else ""
         self.scope = query.get("scope", "") if query.get("scope", "") in SCOPES else ""
         self.tool = query.get("tool", "") if query.get("tool", "") in tools.TOOLS else ""
-        person = query.get("person", "")
-        self.person = person if person.isascii() and person.isdecimal() and len(person) < 10 else ""
+        self.person = str(as_number(query.get("person", ""), MAX_USER_ID) or "")
         self.show = ARCHIVED if query.get("show", "") == ARCHIVED else ""
         self.words = " ".join(query.get("q", "").replace("\x00", " ").split())[:LONGEST_QUERY]
         self.by = MEANING if query.get("by", "") == MEANING else ""

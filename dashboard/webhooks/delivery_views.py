@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from dashboard.http.decorators import admins_only
-from dashboard.http.params import as_uuid
+from dashboard.http.params import as_number, as_uuid
 from executions.models import Execution, File, WebhookDelivery
 from executions.models.webhook_delivery import Outcome
 from executions.webhooks import endpoints
@@ -69,10 +69,10 @@ class Filters:
 def log(request: HttpRequest) -> HttpResponse:
     """The newest first; `after` goes on from an older one, `newer` asks what has come since."""
     filters = Filters(request.GET)
-    newer = _number(request.GET.get("newer", ""))
+    newer = as_number(request.GET.get("newer", ""))
     if newer is not None:
         return _follow(request, filters, newer)
-    after = _number(request.GET.get("after", ""))
+    after = as_number(request.GET.get("after", ""))
     rows = filters.rows() if after is None else filters.rows().filter(pk__lt=after)
     found = list(rows[: SIZE + 1])
     context = {
@@ -101,7 +101,3 @@ def _follow(request: HttpRequest, filters: Filters, newer: int) -> HttpResponse:
         return HttpResponse(headers={"HX-Refresh": "true"})
     context = {"deliveries": found, "follow": filters.url(newer=found[0].pk)}
     return render(request, "webhooks/_new_deliveries.html", context)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < 19 else None

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dashboard.http.decorators import admins_only
+from dashboard.http.params import as_number
 from dashboard.http.paths import RECEIVER_PATH
 from dashboard.http.requests import AuthenticatedRequest
 from executions.audit import record as audit_log
@@ -173,9 +174,8 @@ def delivery(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def replay(request: AuthenticatedRequest) -> HttpResponse:
     """Take in the chosen deliveries once more: exactly these, and each is reported."""
-    ids = [int(each) for each in request.POST.getlist("delivery") if each.isdecimal() and len(each) < 19][
-        :200
-    ]
+    given = map(as_number, request.POST.getlist("delivery"))
+    ids = [pk for pk in given if pk is not None][:200]
     kept = WebhookDelivery.objects.in_bulk(ids)
     results = [(kept[pk], deliveries.replay(kept[pk])) for pk in dict.fromkeys(ids) if pk in kept]
     if results:

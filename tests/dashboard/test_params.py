@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from dashboard.http.params import as_uuid
+from dashboard.http.params import MAX_ID, MAX_USER_ID, as_number, as_uuid
 
 ID = uuid.UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 
@@ -19,3 +19,22 @@ def test_an_id_is_read_however_it_is_written(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "1", "x" * 36, f"{ID}0", f"{ID}\x00", "' OR 1=1"])
 def test_what_is_not_an_id_is_none(text: str) -> None:
     assert as_uuid(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("0", 0), ("7", 7), ("007", 7), (str(MAX_ID), MAX_ID), ("2147483648", 2**31)]
+)
+def test_a_number_is_read(text: str, number: int) -> None:
+    assert as_number(text) == number
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-1", "+1", " 1", "1.0", "1e3", "x", "²", "٣", str(MAX_ID + 1), "9" * 5000]
+)
+def test_what_is_not_a_number_or_fits_no_column_is_none(text: str) -> None:
+    assert as_number(text) is None
+
+
+def test_a_number_has_a_largest() -> None:
+    assert as_number(str(MAX_USER_ID), MAX_USER_ID) == MAX_USER_ID
+    assert as_number(str(MAX_USER_ID + 1), MAX_USER_ID) is None

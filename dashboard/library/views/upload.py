@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from dashboard import workers
 from dashboard.cards.file import tiles_for
-from dashboard.http.params import as_uuid
+from dashboard.http.params import as_number, as_uuid
 from dashboard.http.requests import AuthenticatedRequest
 from executions.files import uploads
 from executions.files.media_types import HEAD
@@ -54,11 +54,11 @@ async def upload(request: AuthenticatedRequest) -> HttpResponse:
 
 async def _checked(request: HttpRequest) -> HttpResponse:
     """`?check=<size>` with the first bytes alone: whether it makes sense to send the rest."""
-    size = request.GET["check"]
-    if not (size.isascii() and size.isdecimal() and len(size) < 18):
+    size = as_number(request.GET["check"])
+    if size is None:
         raise UploadRefused("The size of the file must be a number of bytes.")
     with await sync_to_async(_body)(request) as body:
-        kind = uploads.check(body.read(HEAD), int(size))
+        kind = uploads.check(body.read(HEAD), size)
     return JsonResponse({"type": kind.type})
 
 
