@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -20,7 +20,7 @@ from django.urls import reverse
 from dashboard.audit.wording import FOUND_BY_ID, GROUPS, SOURCES, Row
 from dashboard.history.query import left_out_of_address
 from dashboard.http import table_export
-from dashboard.http.params import MAX_USER_ID, as_number
+from dashboard.http.params import MAX_USER_ID, as_day, as_number
 from executions.models import Event
 from executions.models.event import KINDS, EventQuerySet
 
@@ -48,7 +48,7 @@ class AuditPage:
         self.kind = given["kind"] if given["kind"] in dict(KINDS) else ""
         self.source = given["source"] if given["source"] in SOURCES else ""
         self.object, self.address, self.q = given["object"], given["address"], given["q"]
-        self.since, self.until = _day(given["since"]), _day(given["until"])
+        self.since, self.until = as_day(given["since"]), as_day(given["until"])
         self._given = {name: value for name, value in given.items() if value}
         self.after, self.before = as_number(query.get("after", "")), as_number(query.get("before", ""))
 
@@ -196,14 +196,6 @@ class AuditPage:
     def _url(self, terms: Mapping[str, Any]) -> str:
         query = urlencode(terms)
         return reverse("audit") + (f"?{query}" if query else "")
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if 2000 <= day.year < 2200 else None
 
 
 def _object(text: str) -> tuple[str, str]:

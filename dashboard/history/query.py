@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.utils import timezone
 
-from dashboard.http.params import MAX_USER_ID, as_number, as_uuid
+from dashboard.http.params import MAX_USER_ID, as_day, as_number, as_uuid
 from executions import tools
 from executions.models import Execution
 from executions.search.jobs import ORDERS, Choice, Filters
@@ -162,9 +162,9 @@ class _Reading:
         else:
             if one["when"] == BETWEEN:
                 self.understood.add("when")
-            if (since := _day(one["from"])) is not None:
+            if (since := _begin_of_day(one["from"])) is not None:
                 self._take("from", one["from"], since=since)
-            if (until := _day(one["to"])) is not None:
+            if (until := _begin_of_day(one["to"])) is not None:
                 self._take("to", one["to"], until=until + timedelta(days=1))
         if (least := _seconds(one["min"])) is not None:
             self._take("min", one["min"], at_least=least)
@@ -179,13 +179,9 @@ class _Reading:
         self.filters |= filters
 
 
-def _day(text: str) -> datetime | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    # Before the first job there is nothing to tell apart, and no calendar goes on for ever.
-    return datetime.combine(day, time(), UTC) if 1970 <= day.year <= 9000 else None
+def _begin_of_day(text: str) -> datetime | None:
+    day = as_day(text)
+    return datetime.combine(day, time(), UTC) if day else None
 
 
 def _seconds(text: str) -> float | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 
 MAX_ID = 2**63 - 1
 MAX_USER_ID = 2**31 - 1  # the column of people's ids is a smaller one
+# Nothing is older, and what is added to a day must not lead out of the calendar.
+YEARS = range(1970, 9001)
 
 
 def as_uuid(text: str) -> uuid.UUID | None:
@@ -22,3 +25,12 @@ def as_number(text: str, at_most: int = MAX_ID) -> int | None:
         return None
     number = int(text)
     return number if number <= at_most else None
+
+
+def as_day(text: str) -> date | None:
+    """A day as 2026-03-31, of one of YEARS."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.year in YEARS else None

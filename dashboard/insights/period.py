@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import reverse
 
-from dashboard.http.params import MAX_USER_ID, as_number
+from dashboard.http.params import MAX_USER_ID, as_day, as_number
 from executions import tools
 
 DAY = timedelta(days=1)
@@ -117,11 +117,11 @@ class Asked:
         text = query.get(name, "").strip()
         if not text:
             return None
-        try:
-            return max(date.fromisoformat(text), EARLIEST)
-        except ValueError:
+        day = as_day(text)
+        if day is None:
             self.problems.append(f"“{text[:40]}” is no day. Write it as 2026-03-31.")
             return None
+        return max(day, EARLIEST)
 
     @property
     def own(self) -> dict[str, Any]:

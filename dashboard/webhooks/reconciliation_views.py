@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from dashboard.http.decorators import admins_only
+from dashboard.http.params import as_day
 from dashboard.http.requests import AuthenticatedRequest
 from executions import tools
 from executions.core.sync_bridge import wait_for
@@ -28,7 +29,7 @@ def closings(request: AuthenticatedRequest) -> HttpResponse:
         return _close(request)
     query = request.GET.get("before", "")
     found = DayClosing.objects.select_related("closed_by")
-    before = _day(query)
+    before = as_day(query)
     if before is not None:
         found = found.filter(day__lt=before)
     rows = list(found[: SHOWN + 1])
@@ -41,7 +42,7 @@ def closings(request: AuthenticatedRequest) -> HttpResponse:
 
 
 def _close(request: AuthenticatedRequest) -> HttpResponse:
-    day = _day(request.POST.get("day", ""))
+    day = as_day(request.POST.get("day", ""))
     if day is None:
         messages.error(request, "Choose a day.")
         return HttpResponseRedirect(reverse("closings"), status=303)
@@ -65,10 +66,3 @@ def closing(request: HttpRequest, pk: int) -> HttpResponse:
     ]
     context = {"row": row, "differences": differences}
     return render(request, "webhooks/reconciliation.html", context)
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 
 import pytest
 
-from dashboard.http.params import MAX_ID, MAX_USER_ID, as_number, as_uuid
+from dashboard.http.params import MAX_ID, MAX_USER_ID, as_day, as_number, as_uuid
 
 ID = uuid.UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 
@@ -38,3 +39,27 @@ def test_what_is_not_a_number_or_fits_no_column_is_none(text: str) -> None:
 def test_a_number_has_a_largest() -> None:
     assert as_number(str(MAX_USER_ID), MAX_USER_ID) == MAX_USER_ID
     assert as_number(str(MAX_USER_ID + 1), MAX_USER_ID) is None
+
+
+@pytest.mark.parametrize("day", [date(1970, 1, 1), date(2028, 2, 29), date(9000, 12, 31)])
+def test_a_day_is_read(day: date) -> None:
+    assert as_day(day.isoformat()) == day
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "32 Jan",
+        "2026-13-01",
+        "2026-02-29",
+        "0001-01-01",
+        "1969-12-31",
+        "9001-01-01",
+        "9999-12-31",
+        "\x00",
+    ],
+)
+def test_what_is_not_a_day_or_is_far_from_any_job_is_none(text: str) -> None:
+    assert as_day(text) is None
