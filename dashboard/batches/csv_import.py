@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dashboard.batches.row_validation import Library, Raw
 from dashboard.forms.tool_form import Catalogues
+from dashboard.http.csv_safety import guard, unguard
 from executions.batches.service import MOST_ROWS
 from executions.models import File
 from executions.tools import Tool
@@ -17,8 +18,6 @@ from executions.tools import fields as spec
 
 LARGEST = 1024 * 1024  # bytes
 BOM = "\ufeff"
-# A spreadsheet takes a cell that begins with one of these for a formula, unless an apostrophe stands before it.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 YES = {"yes", "y", "true", "1", "on", "x"}
 NO = {"no", "n", "false", "0", "off"}
 
@@ -91,8 +90,8 @@ def template(tool: Tool, files: Sequence[File] = ()) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     names = [column.name for column in columns(tool)]
-    writer.writerow([harmless(name) for name in names])
-    writer.writerows([[harmless(row.get(name, "")) for name in names] for row in rows])
+    writer.writerow([guard(name) for name in names])
+    writer.writerows([[guard(row.get(name, "")) for name in names] for row in rows])
     # With the mark at its beginning spreadsheets know that it is UTF-8.
     return BOM + text.getvalue()
 
@@ -115,15 +114,6 @@ def _example(tool: Tool, *, words: bool = True) -> dict[str, str]:
             case spec.Choice() | spec.Shape():
                 row[entry.name] = entry.initial
     return row
-
-
-def harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
-
-
-def meant(cell: str) -> str:
-    """A cell as it was meant: without the apostrophe that makes it harmless."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
 # --- reading ----------------------------------------------------------------------------------------------
@@ -195,7 +185,7 @@ def _headings(tool: Tool, row: Sequence[str]) -> list[str]:
     while row and not row[-1].strip():
         row = row[:-1]
     for cell in row:
-        heading = meant(cell).strip()
+        heading = unguard(cell).strip()
         name = known.get(heading.casefold())
         if name is None:
             offered = ", ".join(column.name for column in columns(tool))
@@ -211,7 +201,7 @@ def _headings(tool: Tool, row: Sequence[str]) -> list[str]:
 
 def _cells(names: Sequence[str], row: Sequence[str]) -> dict[str, str]:
     padded = [*row, *[""] * len(names)]
-    return {name: meant(cell) for name, cell in zip(names, padded, strict=False)}
+    return {name: unguard(cell) for name, cell in zip(names, padded, strict=False)}
 
 
 class _Reader:

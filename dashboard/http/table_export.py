@@ -15,13 +15,12 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 
+from dashboard.http.csv_safety import guard
 from executions.core import runtime
 
 KINDS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson; charset=utf-8"}
 # Rows in a piece: read in one go beside the writers, and sent as one.
 ROWS = 1000
-# A spreadsheet takes a cell that begins with one of these for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 MARK = "\ufeff"  # without it spreadsheets do not take a CSV for UTF-8
 
 
@@ -91,8 +90,7 @@ def _as_json_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str
 def _cell(value: Any) -> Any:
     if value is None or isinstance(value, int | float):
         return value
-    text = _plain(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return guard(_plain(value))
 
 
 def _plain(value: Any) -> str:
