@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
@@ -21,6 +20,7 @@ from dashboard.audit.wording import FOUND_BY_ID, GROUPS, SOURCES, Row
 from dashboard.history.query import left_out_of_address
 from dashboard.http import table_export
 from dashboard.http.params import MAX_USER_ID, as_day, as_number
+from dashboard.http.query_urls import query_string, with_query
 from executions.models import Event
 from executions.models.event import KINDS, EventQuerySet
 
@@ -107,7 +107,7 @@ class AuditPage:
 
     @property
     def export_query(self) -> str:
-        return urlencode(self.terms)
+        return query_string(self.terms)
 
     @cached_property
     def _found(self) -> tuple[list[Row], bool, bool]:
@@ -194,8 +194,7 @@ class AuditPage:
             after = ids[-1]
 
     def _url(self, terms: Mapping[str, Any]) -> str:
-        query = urlencode(terms)
-        return reverse("audit") + (f"?{query}" if query else "")
+        return with_query(reverse("audit"), terms)
 
 
 def _object(text: str) -> tuple[str, str]:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from dashboard.cards import job as cards
 from dashboard.cards.batch import BatchCard, batch_cards
 from dashboard.http.params import as_uuid
+from dashboard.http.query_urls import with_query
 from executions import statuses, tools
 from executions.batches import insert as batch_insert
 from executions.batches import service as batches
@@ -46,12 +46,12 @@ class BatchList:
 
     @property
     def here_url(self) -> str:
-        return _url(reverse("batches"), after=self.after)
+        return with_query(reverse("batches"), {"after": self.after})
 
     @property
     def next_url(self) -> str:
         found, more = self._found
-        return _url(reverse("batches"), after=found[-1].id) if more else ""
+        return with_query(reverse("batches"), {"after": found[-1].id}) if more else ""
 
 
 class JobsPage:
@@ -83,16 +83,16 @@ class JobsPage:
 
     @property
     def here_url(self) -> str:
-        return _url(self.base_url, status=self.status, after=self.after)
+        return with_query(self.base_url, {"status": self.status, "after": self.after})
 
     @property
     def first_url(self) -> str:
-        return _url(self.base_url, status=self.status) if self.after else ""
+        return with_query(self.base_url, {"status": self.status}) if self.after else ""
 
     @property
     def next_url(self) -> str:
         found, more = self._found
-        return _url(self.base_url, status=self.status, after=found[-1].id) if more else ""
+        return with_query(self.base_url, {"status": self.status, "after": found[-1].id}) if more else ""
 
 
 @dataclass(frozen=True)
@@ -219,8 +219,3 @@ def _became(word: str | None, card: cards.Card) -> Look:
         case batches.ENDED:
             return Look(f"had ended: {card.look.word}", card.look.icon, card.look.hue)
     return Look("not done yet", "clock", statuses.QUEUED)
-
-
-def _url(base: str, **terms: Any) -> str:
-    query = urlencode({name: str(value) for name, value in terms.items() if value})
-    return f"{base}?{query}" if query else base

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, cached_property
 from typing import Any
-from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from dashboard.cards import cancellation
+from dashboard.http.query_urls import with_query
 from executions import statuses, tools
 from executions.lifecycle import estimates
 from executions.lifecycle.estimates import Waits
@@ -69,8 +69,8 @@ def uses(media: str, remote_id: str) -> list[tuple[str, str, str]]:
     """What a file can be used in: (the tool's label, its icon, its form with the file filled in)."""
     if not media:
         return []
-    query = urlencode({"file": remote_id})
-    return [(tool.label, tool.icon, f"{_form_url(tool.slug)}?{query}") for tool in tools.taking(media)]
+    query = {"file": remote_id}
+    return [(tool.label, tool.icon, with_query(_form_url(tool.slug), query)) for tool in tools.taking(media)]
 
 
 @cache

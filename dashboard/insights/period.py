@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard.http.params import MAX_USER_ID, as_day, as_number
+from dashboard.http.query_urls import with_query
 from executions import tools
 
 DAY = timedelta(days=1)
@@ -140,10 +140,10 @@ class Asked:
     @property
     def clear_url(self) -> str:
         days = {"since": self.span.first, "until": self.span.last} if self.is_free else {"range": self.preset}
-        return f"{reverse('insights')}?{urlencode(days)}"
+        return with_query(reverse("insights"), days)
 
     def _url(self, **days: Any) -> str:
-        return f"{reverse('insights')}?{urlencode(days | self.own, doseq=True)}"
+        return with_query(reverse("insights"), days | self.own)
 
 
 def _person(text: str) -> int | None:

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from dashboard.cards.file import SCOPES, TYPES, Tile
 from dashboard.http.params import MAX_USER_ID, as_number, as_uuid
+from dashboard.http.query_urls import with_query
 from executions import tools
 from executions.batches import service as batches
 from executions.core.sync_bridge import wait_for
@@ -142,5 +142,4 @@ class LibraryPage:
             "show": self.show,
             **position,
         }
-        query = urlencode({name: str(value) for name, value in terms.items() if value})
-        return reverse("files") + (f"?{query}" if query else "")
+        return with_query(reverse("files"), terms)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from dashboard.forms.file_choice import Candidate
 from dashboard.http.params import as_uuid
+from dashboard.http.query_urls import with_query
 from executions import tools
 from executions.models import File
 
@@ -51,8 +51,8 @@ def pick(request: HttpRequest) -> HttpResponse:
         "spec": field,
         "words": words,
         "choices": [Candidate(file) for file in files[:PAGE]],
-        "url": f"{reverse('file-pick')}?{urlencode(here)}",
-        "more": more and f"{reverse('file-pick')}?{urlencode(more)}",
+        "url": with_query(reverse("file-pick"), here),
+        "more": more and with_query(reverse("file-pick"), more),
         "is_more": "before" in request.GET,
     }
     template = "studio/_file_picker_options.html" if "before" in request.GET else "studio/_file_picker.html"

@@ -8,11 +8,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from dashboard.http.decorators import admins_only
 from dashboard.http.params import as_number, as_uuid
+from dashboard.http.query_urls import with_query
 from executions.models import Execution, File, WebhookDelivery
 from executions.models.webhook_delivery import Outcome
 from executions.webhooks import endpoints
@@ -36,8 +36,7 @@ class Filters:
         return {name: value for name, value in found.items() if value}
 
     def url(self, **more: Any) -> str:
-        query = urlencode({**self.terms, **more})
-        return f"{reverse('deliveries')}?{query}" if query else reverse("deliveries")
+        return with_query(reverse("deliveries"), {**self.terms, **more})
 
     def rows(self) -> QuerySet[WebhookDelivery]:
         """What fits, the newest first."""
