@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 READY = "sandbox ready at "
+
+
+@cache
+def plain_http() -> httpx.Client:
+    """For sandboxes on this machine. A client of its own for each request would read all certificates each time."""
+    return httpx.Client(timeout=10, trust_env=False, verify=False)
 
 
 @dataclass(frozen=True)
@@ -27,14 +34,14 @@ class SandboxProcess:
 
     def control(self, method: str, path: str, json: Any = None) -> Any:
         """Talk to its control interface: faults, truth, deliveries."""
-        answer = httpx.request(method, f"{self.url}/sandbox/{path}", json=json, timeout=10)
+        answer = plain_http().request(method, f"{self.url}/sandbox/{path}", json=json)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def call(self, method: str, path: str, json: Any = None) -> httpx.Response:
         """Talk to it as an API client that is not ours would."""
         headers = {"Authorization": f"Bearer {self.api_key}"}
-        return httpx.request(method, f"{self.url}{path}", json=json, headers=headers, timeout=10)
+        return plain_http().request(method, f"{self.url}{path}", json=json, headers=headers)
 
 
 @pytest.fixture(scope="session")
@@ -118,24 +125,3 @@ def _no_leftovers() -> Iterator[None]:
         signing_secrets.forget()
         team_settings.forget()
         cache.clear()
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _tests_may_empty_the_record() -> Iterator[None]:
-    """A test that commits is tidied up after by emptying every table, which the database refuses for events."""
-    from django.db.backends.base.operations import BaseDatabaseOperations
-
-    from executions.audit import triggers
-
-    flush = BaseDatabaseOperations.execute_sql_flush
-
-    def without_triggers(self: Any, statements: list[str]) -> None:
-        triggers.drop(self.connection)
-        try:
-            flush(self, statements)
-        finally:
-            triggers.install(self.connection)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", without_triggers)
-        yield

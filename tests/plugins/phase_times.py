@@ -1,0 +1,73 @@
+"""Where the time of a test run goes: `--phase-times=FILE` writes seconds per test and phase, and per fixture.
+
+Each line is JSON; `cpu` is what this process computed, without what it started (sandbox, server, browser) and
+without waiting, so it can be compared between runs on a busy machine. With workers, each of them writes its own part; `scripts/phase-times FILE` adds them up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("rushes").addoption(
+        "--phase-times", metavar="FILE", help="write seconds per phase and per fixture to FILE"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    given = config.getoption("--phase-times")
+    if given:
+        config.pluginmanager.register(PhaseTimes(Path(given).absolute()), "phase-times-writer")
+
+
+class PhaseTimes:
+    def __init__(self, path: Path) -> None:
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+        part = path.with_name(f"{path.name}.{worker}") if worker else path
+        self._file = part.open("w", buffering=1)
+
+    def _write(self, **line: Any) -> None:
+        self._file.write(json.dumps(line) + "\n")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        """From when the fixture itself begins: those that it asks for are set up before, but for `getfixturevalue`."""
+        with self._timed(fixture=fixturedef.argname, scope=fixturedef.scope):
+            return (yield)
+
+    @contextmanager
+    def _timed(self, **about: Any) -> Iterator[None]:
+        began, cpu = time.perf_counter(), time.process_time()
+        try:
+            yield
+        finally:
+            self._write(**about, seconds=time.perf_counter() - began, cpu=round(time.process_time() - cpu, 6))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        with self._timed(test=item.nodeid, phase="setup"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        with self._timed(test=item.nodeid, phase="call"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        with self._timed(test=item.nodeid, phase="teardown"):
+            return (yield)
+
+    def pytest_unconfigure(self) -> None:
+        self._file.close()
