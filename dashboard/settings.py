@@ -155,8 +155,8 @@ if SCALED:
     DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_health_checks=True))}
     DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 20, "timeout": 10}}
     if TESTING:
-        # Tests open and drop databases; a pool would hold on to them.
-        DATABASES["default"]["OPTIONS"] = {}
+        # Tests open and drop databases; a pool would hold on to them. Nor is any of it to outlive the machine.
+        DATABASES["default"]["OPTIONS"] = {"options": "-c synchronous_commit=off"}
 else:
     sqlite_path = (
         DATABASE_URL.removeprefix("sqlite:///") if DATABASE_URL else str(DATA_DIR / "rushes.sqlite3")

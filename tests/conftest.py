@@ -14,9 +14,15 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 READY = "sandbox ready at "
+
+# `ci` is the same every day; `deep` looks further, by chance: pytest --hypothesis-profile=deep
+hypothesis_settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+hypothesis_settings.register_profile("deep", deadline=None, max_examples=2000)
+hypothesis_settings.load_profile("ci")
 
 
 @cache

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.security.conftest import _known_secrets, _no_open_connections, ada, ann, ben
 
 __all__ = ["_known_secrets", "_no_open_connections", "ada", "ann", "ben"]
+
+pytestmark = pytest.mark.both_engines

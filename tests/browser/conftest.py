@@ -27,6 +27,7 @@ from tests.browser.gate import Gate
 from tests.browser.site import Site
 from tests.conftest import SandboxProcess
 
+pytestmark = pytest.mark.browser
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}

@@ -11,6 +11,8 @@ from videogen import VideoGenApi
 from tests.conformance.contract import answer_problems
 from tests.sandbox.running import KEY, Running
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Running]:

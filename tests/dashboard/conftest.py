@@ -9,6 +9,8 @@ import pytest
 
 from tests.dashboard.browsers import Browser, hang_up, signed_in
 
+pytestmark = pytest.mark.both_engines
+
 
 @pytest.fixture(autouse=True)
 def _nobody_there(settings: Any) -> None:

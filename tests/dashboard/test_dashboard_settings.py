@@ -9,6 +9,8 @@ import pytest
 from dashboard.config.environment import Environment, SettingsError, kept_secret, writable_folder
 from tests.dashboard.serving import manage
 
+pytestmark = pytest.mark.processes
+
 PRODUCTION = {
     "DATABASE_URL": "postgres://rushes:a-database-password@127.0.0.1:1/rushes",
     "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz-and-more",

@@ -19,6 +19,8 @@ from executions.tools import fields as spec
 from tests.dashboard.browsers import HTMX, Browser
 from tests.dashboard.work import file
 
+pytestmark = pytest.mark.one_engine  # what is refused at a field never comes to the database
+
 HOSTILE = "<script>alert(1)</script> {{ settings }} \u202etxet\u202c \N{CLAPPER BOARD} Ærø \"quoted\" 'too'"
 OTHER_MEDIA = {"IMAGE": "AUDIO", "VIDEO": "IMAGE", "AUDIO": "VIDEO"}
 

@@ -24,6 +24,8 @@ from websockets.exceptions import ConnectionClosed
 from dashboard.server import sandbox_process
 from tests.dashboard.serving import PASSWORD, Serving, Web, cookies, eventually, is_alive, manage, token
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Serving]:
@@ -158,6 +160,7 @@ def test_a_sandbox_that_does_not_start_is_said(
         sandbox.wait()
 
 
+@pytest.mark.services
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="one of several processes")
 @pytest.mark.django_db(transaction=True)
 def test_one_of_several_processes_answers_and_sends_its_pages_away_when_it_stops(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ import django
 django.setup()
 from dashboard.server.daphne_server import Server
 
+pytestmark = pytest.mark.processes
+
 async def application(scope, receive, send):
     await receive()
     print("opening", file=sys.stderr, flush=True)

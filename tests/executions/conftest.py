@@ -12,6 +12,8 @@ from executions.models import Execution
 from tests.conftest import SandboxProcess
 from tests.executions import service
 
+pytestmark = pytest.mark.both_engines
+
 # Hundreds of jobs are started in one hour, and none of these tests is about that.
 PLENTY = {"POST /v1/tools/*": 100_000, "POST /v1/tools/executions/{id}/cancel": 100_000}
 

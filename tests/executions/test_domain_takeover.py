@@ -25,6 +25,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.processes
 @pytest.mark.django_db(transaction=True)
 def test_a_dead_workers_job_is_taken_over_within_a_minute(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory

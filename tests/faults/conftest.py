@@ -19,6 +19,8 @@ from tests.videogen.misbehaving_service import Service
 
 __all__ = ["ada", "ann", "ben"]
 
+pytestmark = [pytest.mark.both_engines, pytest.mark.processes]
+
 
 @pytest.fixture(autouse=True)
 def _no_open_connections() -> Iterator[None]:

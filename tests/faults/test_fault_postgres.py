@@ -18,9 +18,12 @@ from soak.site import PASSWORD, Site
 from tests.dashboard.serving import eventually, token
 from tests.faults import scenes
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="needs PostgreSQL"
-)
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.skipif(
+        not os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="needs PostgreSQL"
+    ),
+]
 
 
 @pytest.fixture

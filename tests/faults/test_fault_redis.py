@@ -21,7 +21,7 @@ from dashboard.live.fanout import COME_BACK
 from tests.dashboard.serving import Serving, cookies, eventually, token
 from tests.faults import scenes
 
-pytestmark = pytest.mark.skipif("REDIS_URL" not in os.environ, reason="needs Redis")
+pytestmark = [pytest.mark.services, pytest.mark.skipif("REDIS_URL" not in os.environ, reason="needs Redis")]
 
 
 class Redis:

@@ -40,6 +40,7 @@ def test_everything_at_once_on_sqlite_ends_with_the_truth(tmp_path: Path) -> Non
     soak(tmp_path, "sqlite", kills=2)
 
 
+@pytest.mark.services
 @pytest.mark.skipif(not ON_POSTGRES, reason="needs PostgreSQL")
 def test_everything_at_once_on_postgresql_ends_with_the_truth(tmp_path: Path) -> None:
     """Faults 53 and 56: kill -9 of two servers and of the reconciler, and a crash of the database, under every fault."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.dashboard.conftest import _no_open_connections, _nobody_there, ada, ann, ben
 
 __all__ = ["_no_open_connections", "_nobody_there", "ada", "ann", "ben"]
+
+pytestmark = pytest.mark.both_engines

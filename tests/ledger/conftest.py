@@ -13,6 +13,8 @@ from executions.audit import triggers
 from executions.models import Event
 from executions.models.event import ActKind
 
+pytestmark = pytest.mark.both_engines
+
 
 def happen(count: int = 1, kind: ActKind = ActKind.EXPORTED, **detail: Any) -> list[Event]:
     """Some acts, one after the other."""

@@ -11,6 +11,8 @@ from tests.dashboard.conftest import _no_open_connections, _nobody_there, ada, a
 
 __all__ = ["_no_open_connections", "_nobody_there", "ada", "ann", "ben"]
 
+pytestmark = pytest.mark.both_engines
+
 
 @pytest.fixture(autouse=True)
 def _own_folder(settings: Any, tmp_path: Path) -> None:

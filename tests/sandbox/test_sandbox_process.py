@@ -16,6 +16,8 @@ import pytest
 
 from tests.sandbox.running import ROOT, Running, wait_for
 
+pytestmark = pytest.mark.processes
+
 type Launch = Callable[..., Running]
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.sandbox.running import READY, ROOT
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.mark.parametrize("before", ["nothing", "idle", "half a request", "just connecting"])
 def test_it_says_nothing_when_it_is_stopped(before: str) -> None:

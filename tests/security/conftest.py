@@ -13,6 +13,8 @@ from tests.dashboard.serving import Serving
 
 __all__ = ["_known_secrets", "_no_open_connections", "ada", "ann", "ben", "serving"]
 
+pytestmark = pytest.mark.both_engines
+
 
 @pytest.fixture(autouse=True)
 def _known_secrets(settings: Any) -> None:

@@ -182,6 +182,7 @@ def test_the_detector_sees_what_it_is_for() -> None:
     assert len(reader.foreign) == 1
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("scheme", ["https", "http"])
 def test_cookies_are_secure_where_the_public_address_is(scheme: str, tmp_path: Any) -> None:
     import subprocess

@@ -191,12 +191,7 @@ def be_full() -> None:
         cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0]}")
 
 
-@pytest.fixture
-def _on_sqlite() -> None:
-    assert connection.vendor == "sqlite", "this folder is for SQLite"
-
-
-@pytest.mark.usefixtures("_on_sqlite")
+@pytest.mark.one_engine
 @pytest.mark.parametrize("trouble", [be_read_only, be_full])
 async def test_what_cannot_be_stored_is_asked_for_again_and_then_applied(trouble: Any) -> None:
     execution = await running()

@@ -95,6 +95,7 @@ def test_no_answer_holds_them(path: str, ada: Browser) -> None:
         assert leaks(answer.content.decode() + str(answer.headers)) == []
 
 
+@pytest.mark.processes
 def test_a_server_in_trouble_logs_none_of_them(tmp_path: Path) -> None:
     """A real key at a service that is not there, every log line there is, and requests that go wrong."""
     data_dir = tmp_path / "data"

@@ -1,0 +1,7 @@
+"""The whole way of a job goes over both databases."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.both_engines
