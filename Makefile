@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 REAL_SET := $(if $(S3_BUCKET),requirements-s3.txt,requirements.txt)
 RUN_SET := $(if $(VIDEOGEN_API_KEY),$(REAL_SET),requirements-sandbox.txt)
 
-.PHONY: run test bench soak fuzz check lock clean
+.PHONY: run test test-fast coverage bench soak fuzz check lock clean
 SOAK ?= sqlite
 REQUESTS ?= 100000
 
@@ -15,6 +15,13 @@ run: .venv/$(RUN_SET).installed
 
 test: .venv/requirements-dev.txt.installed
 	@PYTHON=$(PYTHON) scripts/test $(ARGS)
+
+# Without a sandbox, a server, a browser or a service beside the tests.
+test-fast: .venv/requirements-dev.txt.installed
+	@PYTHON=$(PYTHON) scripts/test fast
+
+coverage: .venv/requirements-dev.txt.installed
+	@PYTHON=$(PYTHON) scripts/test coverage
 
 check: .venv/requirements-dev.txt.installed
 	@PYTHON=$(PYTHON) scripts/check
