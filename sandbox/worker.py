@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sandbox.makers.base import CannotMake, Input, Made, Order
+from sandbox.media_cache import remembered
 
 
 def main() -> None:
@@ -47,12 +48,17 @@ def _outcome(job: dict[str, Any], out: TextIO) -> dict[str, Any]:
         report=lambda share: _say(out, {"share": share}),
     )
     try:
-        maker = importlib.import_module(f"sandbox.makers.{job['maker']}")
-        return {"made": describe(maker.make(order), folder)}
+        return {"made": remembered(job, lambda: _made(job["maker"], order))}
     except CannotMake as refusal:
         return {"refused": {"message": refusal.message, "code": refusal.code}}
     except Exception:
         return {"broken": traceback.format_exc()}
+
+
+def _made(name: str, order: Order) -> dict[str, Any]:
+    # The libraries that makers need are loaded by the first order that is not in the cache.
+    maker = importlib.import_module(f"sandbox.makers.{name}")
+    return describe(maker.make(order), order.folder)
 
 
 def describe(made: Made, folder: Path) -> dict[str, Any]:

@@ -50,6 +50,17 @@ class SandboxProcess:
         return plain_http().request(method, f"{self.url}{path}", json=json, headers=headers)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _media_are_small_and_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For every sandbox that a test starts, whichever worker it belongs to."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SANDBOX_MEDIA_CACHE", str(folder / "media-cache"))
+        patch.setenv("SANDBOX_LONGEST_SIDE", "480")
+        yield
+
+
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     """One sandbox for the session, twenty times as fast as life."""

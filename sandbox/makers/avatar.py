@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sandbox.art import caption, film, sound
+from sandbox.art import caption, film, pictures, sound
 from sandbox.art.face import Look, Portrait
 from sandbox.art.film import Frame, Track
 from sandbox.art.sound import Samples
@@ -14,7 +14,7 @@ from sandbox.makers.base import CannotMake, Made, Order
 from sandbox.presenters import find_presenter
 
 FPS = 25
-SIZE = (1280, 720)
+SHAPE, LONG_SIDE = {"width": 16, "height": 9}, 1280
 SHAPES = 7
 """How many openings of the mouth are drawn."""
 LONGEST_SECONDS = 600
@@ -33,9 +33,10 @@ def make(order: Order) -> Made:
     if samples.shape[1] > LONGEST_SECONDS * RATE:
         raise CannotMake(f"The audio is longer than {LONGEST_SECONDS // 60} minutes.", "audio_too_long")
     openings = mouth_openings(samples, RATE, FPS)
+    size = pictures.pixels(SHAPE, LONG_SIDE, even=True)
     made = film.write(
-        speaking(Look(**presenter.look), SIZE, openings, order.seed(recording.file_id)),
-        SIZE,
+        speaking(Look(**presenter.look), size, openings, order.seed(recording.file_id)),
+        size,
         FPS,
         order.folder,
         Track(samples, RATE),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from sandbox.art import film, footage
+from sandbox.art import film, footage, pictures
 from sandbox.art.film import Frame
 from sandbox.makers.base import CannotMake, Made, Order
 
@@ -26,7 +26,7 @@ def make(order: Order) -> Made:
         picture = footage.open_picture(source.path)
     except ValueError as problem:
         raise CannotMake(f"The image could not be used: {problem}.", "unreadable_input") from problem
-    scale = LONG_SIDE / max(picture.size)
+    scale = pictures.longest_side(LONG_SIDE) / max(picture.size)
     size = max(2, round(picture.width * scale) // 2 * 2), max(2, round(picture.height * scale) // 2 * 2)
     count = FPS * SECONDS
     made = film.write(

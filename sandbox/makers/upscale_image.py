@@ -21,7 +21,7 @@ def make(order: Order) -> Made:
         picture = footage.open_picture(source.path, "RGBA")
     except ValueError as problem:
         raise CannotMake(f"The image could not be used: {problem}.", "unreadable_input") from problem
-    factor = min(4, max(FACTOR, -(-GOOD_SIDE // max(picture.size))))
+    factor = min(4, max(FACTOR, -(-pictures.longest_side(GOOD_SIDE) // max(picture.size))))
     size = picture.width * factor, picture.height * factor
     if size[0] * size[1] > MOST_PIXELS:
         raise CannotMake("The image is too large to be enlarged.", "image_too_large")

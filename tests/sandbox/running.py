@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -20,9 +21,15 @@ READY = "sandbox ready at "
 class Running:
     """One sandbox process; ``client`` speaks to it with the first key."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, longest_side: int | None = None) -> None:
+        # Most other tests have small media made; here they have their true size unless a test says otherwise.
+        environment = {name: value for name, value in os.environ.items() if name != "SANDBOX_LONGEST_SIDE"}
+        if longest_side is not None:
+            environment["SANDBOX_LONGEST_SIDE"] = str(longest_side)
         command = [sys.executable, "-m", "sandbox", "--port", "0", "--api-key", KEY, "--api-key", SECOND_KEY]
-        self.process = subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment
+        )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line.startswith(READY), line
