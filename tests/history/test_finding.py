@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,14 +14,37 @@ from django.test.utils import CaptureQueriesContext
 
 from executions.models import Batch, Execution
 from executions.search.jobs import NO_CODE, ORDERS, Choice, Filters, count_newer, every, page, paging
+from tests.factories.people import People, team
+from tests.factories.shared import shared
 from tests.history.made import BEGAN, past, write
 
 pytestmark = pytest.mark.django_db
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 
 
+@pytest.fixture(scope="module")
+def past_jobs(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[People, list[Execution]]]:
+    """The people and their jobs, written once: hundreds of tests only look for them."""
+
+    def build() -> tuple[People, list[Execution]]:
+        people = team()
+        return people, jobs_of(people)
+
+    with shared(django_db_blocker, build) as built:
+        yield built
+
+
 @pytest.fixture
-def many(people: Any) -> list[Execution]:
+def people(past_jobs: tuple[People, list[Execution]]) -> People:
+    return past_jobs[0]
+
+
+@pytest.fixture
+def many(past_jobs: tuple[People, list[Execution]]) -> list[Execution]:
+    return past_jobs[1]
+
+
+def jobs_of(people: People) -> list[Execution]:
     """200 jobs of every sort, the oldest first."""
     chance = random.Random(3)
     batch = Batch.objects.create(name="Storyboard", tool="generate-image", size=1)
