@@ -20,6 +20,12 @@ def _nobody_there(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that only reads is tried again at once: how long the client waits is what tests/videogen tests."""
+    monkeypatch.setattr("executions.videogen.client.PAUSES", (0.0, 0.0))
+
+
+@pytest.fixture(autouse=True)
 def _no_open_connections() -> Iterator[None]:
     """The thread that async tests run sync views in keeps no connection to the database."""
     yield

@@ -103,7 +103,7 @@ async def test_signing_out_closes_that_sessions_sockets_alone(ann: Browser, ben:
         assert await page.receive_nothing(0.2)
         await page.disconnect()
     for page in pages:
-        await page.wait()
+        await page.disconnect()
 
 
 async def test_a_page_that_left_is_forgotten(ann: Browser) -> None:

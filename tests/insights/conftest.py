@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dashboard.conftest import _no_open_connections, _nobody_there, ada, ann, ben
+from tests.dashboard.conftest import _no_open_connections, _no_pauses, _nobody_there, ada, ann, ben
 
-__all__ = ["_no_open_connections", "_nobody_there", "ada", "ann", "ben"]
+__all__ = ["_no_open_connections", "_no_pauses", "_nobody_there", "ada", "ann", "ben"]
 
 pytestmark = pytest.mark.both_engines

@@ -30,7 +30,7 @@ async def test_shutting_out_closes_all_of_a_persons_sockets_and_nobody_elses(
     for page in pages:
         ended = await page.receive_output(5)
         assert (ended["type"], ended["code"]) == ("websocket.close", SIGNED_OUT)
-        await page.wait()
+        await page.disconnect()
     assert await other.receive_nothing(0.2)
     await other.disconnect()
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.dashboard.conftest import _no_open_connections, ada, ann, ben
+from tests.dashboard.conftest import _no_open_connections, _no_pauses, ada, ann, ben
 from tests.dashboard.deliveries import SECRET
 from tests.dashboard.serving import Serving
 
-__all__ = ["_known_secrets", "_no_open_connections", "ada", "ann", "ben", "serving"]
+__all__ = ["_known_secrets", "_no_open_connections", "_no_pauses", "ada", "ann", "ben", "serving"]
 
 pytestmark = pytest.mark.both_engines
 
