@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from executions.models import Batch, BatchPlan, Execution
 from tests.batches import planning
 from tests.dashboard.browsers import Browser, text
+from tests.markup import attribute, every, values, words
 
 pytestmark = pytest.mark.django_db
 
@@ -19,8 +19,7 @@ LINES = {"way": "lines", "tool": "generate-image", "numResults": "1", "aspectRat
 
 
 def problems(page: Any) -> str:
-    found = re.search(r'<div id="problems".*?</div>\s*</div>', page.content.decode(), re.DOTALL)
-    return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", found[0]).split())) if found else ""
+    return " ".join(words(node) for node in every(page, "#problems"))
 
 
 def preview(browser: Browser, data: dict[str, Any]) -> Any:
@@ -61,7 +60,7 @@ def test_a_wrong_line_is_named_nothing_starts_and_nothing_is_lost(ann: Browser) 
     body = html.unescape(page.content.decode())
     assert typed in body
     assert 'value="Coast & sea"' in body
-    assert re.search(r'value="9:16" checked', body)
+    assert values(page, "aspectRatio", checked=True) == ["9:16"]
     assert not BatchPlan.objects.exists()
     assert not Execution.objects.exists()
 
@@ -108,7 +107,7 @@ def test_another_tool_keeps_what_was_typed(ann: Browser) -> None:
     assert page.status_code == 200
     assert "A cliff\nA pier" in body
     assert 'name="tool" value="generate-sound-effect"' in body
-    assert re.search(r'name="numResults"[^>]*value="7"', body)
+    assert values(page, "numResults") == ["7"]
     assert problems(page) == ""
 
 
@@ -174,10 +173,8 @@ def test_files_from_the_library_get_one_tool_and_its_options_once(ann: Browser) 
 
     page = ann.get(planning.NEW, {"file": [one.remote_id, str(two.pk)]})
 
-    body = page.content.decode()
-    assert re.search(rf'value="{one.remote_id}" checked', body)
-    assert re.search(rf'value="{two.remote_id}" checked', body)
-    assert re.search(rf'value="{other.remote_id}">', body)
+    assert set(values(page, "file", checked=True)) == {one.remote_id, two.remote_id}
+    assert values(page, "file", checked=False) == [other.remote_id]
     assert "Upscale" in text(page)
     assert "Upscale video" not in text(page)
 
@@ -201,7 +198,9 @@ def test_files_of_two_kinds_offer_the_tools_that_take_both(ann: Browser) -> None
 
     page = ann.get(planning.NEW, {"file": [picture.remote_id, film.remote_id]})
 
-    assert re.findall(r'value="tool:([^"]+)"', page.content.decode()) == ["generate-video-clip"]
+    assert [attribute(each, "value") for each in every(page, '[value^="tool:"]')] == [
+        "tool:generate-video-clip"
+    ]
     data = {
         "way": "files",
         "tool": "generate-video-clip",

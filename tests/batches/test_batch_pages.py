@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 import uuid
 from typing import Any
 
@@ -17,6 +15,7 @@ from executions.core import chunked
 from executions.models import Batch, BatchCancel, BatchPlan, Execution
 from tests.batches import planning
 from tests.dashboard.browsers import Browser, text
+from tests.markup import every, link, parse
 
 pytestmark = pytest.mark.django_db
 
@@ -63,11 +62,10 @@ def test_a_batchs_state_in_a_word(ann: Browser, ends: list[str], said: str) -> N
 def test_a_long_batch_comes_in_pages(ann: Browser) -> None:
     batch = planning.batch(ann.user, 101)
 
-    first = ann.get(f"/batches/{batch.pk}/").content.decode()
-    further = html.unescape(re.search(r'rel="next" href="([^"]+)"', first)[1])  # type: ignore[index]
-    second = ann.get(further).content.decode()
+    first = parse(ann.get(f"/batches/{batch.pk}/"))
+    second = ann.get(link(first, "a[rel=next]"))
 
-    assert (first.count('id="row-'), second.count('id="row-')) == (100, 1)
+    assert [len(every(page, '[id^="row-"]')) for page in (first, second)] == [100, 1]
 
 
 def test_undo_by_its_owner(ann: Browser) -> None:

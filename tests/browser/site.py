@@ -15,10 +15,10 @@ import httpx
 
 from tests.conftest import SandboxProcess
 from tests.dashboard.serving import ROOT, Serving, environment, token
+from tests.markup import value
 
 # What the sandbox's faults can strike: calls, as "METHOD /path".
 STARTS, CANCELS = "POST /v1/tools/*", "POST /v1/tools/executions/*/cancel"
-FORM_KEY = re.compile(r'name="key" value="([^"]+)"')
 
 
 class Site:
@@ -65,9 +65,7 @@ class Site:
         client = self._client(name)
         for prompt in prompts:
             page = client.get(f"/tools/{tool}/").text
-            key = FORM_KEY.search(page)
-            assert key, page
-            form = {"key": key[1], "numResults": 1, field: prompt, **fields, **token(client)}
+            form = {"key": value(page, "key"), "numResults": 1, field: prompt, **fields, **token(client)}
             answer = client.post(f"/tools/{tool}/", data=form)
             assert answer.status_code == 303, answer.text
         return list(prompts)

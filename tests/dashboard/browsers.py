@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import html
-import re
 from typing import Any
 
 from asgiref.sync import SyncToAsync
 from django.db import connections
 from django.http import HttpResponse
 from django.test import AsyncClient, Client
+
+from tests.markup import words
 
 HTMX = {"HX-Request": "true"}
 
@@ -49,7 +49,7 @@ def signed_in(user: Any, **options: Any) -> Browser:
 
 def text(response: HttpResponse) -> str:
     """A page's words, without its tags."""
-    return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split()))
+    return words(response)
 
 
 def hang_up() -> None:

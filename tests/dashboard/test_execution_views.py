@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from typing import Any
 
@@ -13,24 +12,22 @@ from dashboard.history import page as history_page
 from executions.core import runtime
 from executions.lifecycle import create as submit
 from executions.models import Event, Execution
+from tests import markup
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.dashboard.work import job, report
+from tests.markup import content, every, one, words
 
 URL = "/executions/"
 
 
 def prompts(page: str) -> list[str]:
     """The prompts of the rows, from the top."""
-    found = re.findall(
-        r'<a id="see-[^"]+" href="/executions/[^"]+" dir="auto" data-of="[^"]*">(.*?)</a>', page
-    )
-    return [re.sub("</?mark>", "", each) for each in found]
+    return [content(node) for node in every(page, 'a[id^="see-"][href^="/executions/"]')]
 
 
 def link(page: str, rel: str) -> str:
     """Where "Newer" (prev) or "Older" (next) leads; empty when there is no such button."""
-    found = re.search(rf'rel="{rel}" href="([^"]+)"', page)
-    return found[1].replace("&amp;", "&") if found else ""
+    return markup.link(page, f'a[rel="{rel}"]')
 
 
 def page_of(browser: Browser, url: str = URL, **query: Any) -> str:
@@ -141,11 +138,8 @@ def test_a_job_shows_what_was_asked_and_what_was_answered(ann: Browser, ben: Bro
     assert "a pier &lt;in&gt; the rain" in page
     assert f'"toolExecutionId": "{execution.remote_id}"'.replace('"', "&quot;") in page
     assert "&quot;told&quot;: &quot;by VideoGen&quot;" in page
-    raw = re.search(r"as it was sent</summary><pre[^>]*>(.*?)</pre>", page, re.DOTALL)[1]  # type: ignore[index]
-    assert (
-        json.loads(raw.replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">"))
-        == execution.request_body
-    )
+    [raw] = [each for each in every(page, "details") if "as it was sent" in words(each, "summary")]
+    assert json.loads(content(one(raw, "pre"))) == execution.request_body
     assert "ben" in page
     assert f"/ws/live/?topic=job:{execution.pk}" in page
     told = text(ann.get(f"{URL}{execution.pk}/"))

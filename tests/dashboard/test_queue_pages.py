@@ -25,6 +25,7 @@ from executions.videogen import Group, RateLimit
 from tests.batches import planning
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.executions import jobs
+from tests.markup import value
 
 
 def waiting(browser: Browser, prompt: str = "a lighthouse") -> Execution:
@@ -34,9 +35,8 @@ def waiting(browser: Browser, prompt: str = "a lighthouse") -> Execution:
 
 
 def form(page: str, **changed: str) -> dict[str, str]:
-    found = re.search(r'name="seen" value="([0-9a-f]+)"', page)
-    assert found
-    return {"prompt": "a pier", "numResults": "1", "watermarkMode": "AUTO", "seen": found[1], **changed}
+    seen = value(page, "seen")
+    return {"prompt": "a pier", "numResults": "1", "watermarkMode": "AUTO", "seen": seen, **changed}
 
 
 def page_of(browser: Browser, job: Execution) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import uuid
 from typing import Any
 
@@ -13,6 +12,7 @@ from executions.core import runtime
 from executions.models import Execution
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.dashboard.work import file, form, job
+from tests.markup import attribute, one, value, values, words
 
 URL = "/tools/generate-image/"
 
@@ -33,7 +33,7 @@ def unique(words: str) -> str:
 
 
 def key_on(page: str) -> str:
-    return re.search(r'name="key" value="([0-9a-f]+)"', page)[1]  # type: ignore[index]
+    return value(page, "key")
 
 
 # --- a start ----------------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ async def test_a_start_with_htmx_answers_with_a_fresh_form(account: Any, ann: Br
     assert f'href="/executions/{execution.pk}/"' in page
     assert key_on(page) != sent["key"], "the same words may be started again, on purpose"
     assert f">{sent['prompt']}</textarea>" in page
-    assert re.search(r'value="1:1" checked', page)
+    assert values(page, "aspectRatio", checked=True) == ["1:1"]
 
 
 async def test_a_double_click_starts_one_job(account: Any, ann: Browser) -> None:
@@ -109,10 +109,8 @@ def test_a_process_without_a_loop_leaves_the_job_to_the_reconciler(ann: Browser)
 
 
 async def test_words_that_are_spoken_first_start_a_chain(account: Any, ann: Browser) -> None:
-    page = (await ann.aget("/tools/generate-avatar/")).content.decode()
-    presenter = re.search(r'name="avatarPresenterId" value="([^"]+)"', page)
-    assert presenter is not None
-    sent = form(speech="Welcome back.", avatarPresenterId=presenter[1])
+    presenter = value(await ann.aget("/tools/generate-avatar/"), "avatarPresenterId")
+    sent = form(speech="Welcome back.", avatarPresenterId=presenter)
     answer = await ann.apost("/tools/generate-avatar/", sent, headers=HTMX)
     assert answer.status_code == 200, text(answer)
     speech, avatar = await runtime.in_db(all_jobs)
@@ -133,12 +131,12 @@ def test_a_wrong_field_says_so_and_keeps_what_was_typed(headers: dict[str, str],
     page = answer.content.decode()
     assert answer.status_code == 422
     assert 'value="101"' in page, "the wrong value as well"
-    field = page[page.index('name="numResults"') :]
-    assert field.index('aria-invalid="true"') < field.index(">")
-    assert 'aria-describedby="composer-numResults-error' in field[: field.index(">")]
-    assert "less than or equal to 100" in page[page.index('id="composer-numResults-error"') :][:600]
+    field = one(page, "[name=numResults]")
+    assert attribute(field, "aria-invalid") == "true"
+    assert "composer-numResults-error" in attribute(field, "aria-describedby").split()
+    assert "less than or equal to 100" in words(page, "#composer-numResults-error")
     assert ">a &lt;b&gt;bold&lt;/b&gt; pier</textarea>" in page
-    assert re.search(r'value="9:16" checked', page)
+    assert values(page, "aspectRatio", checked=True) == ["9:16"]
     assert ("<html" in page) == (not headers)
     assert all_jobs() == []
 
@@ -182,7 +180,7 @@ async def test_a_refusal_of_videogen_is_said_at_the_form(account: Any, ann: Brow
     assert "The prompt names a person." in page
     assert "content_policy" in page
     assert f">{sent['prompt']}</textarea>" in page
-    assert re.search(r'value="4:3" checked', page)
+    assert values(page, "aspectRatio", checked=True) == ["4:3"]
     [execution] = await runtime.in_db(all_jobs)
     assert (execution.status, execution.remote_id) == ("failed", None)
 

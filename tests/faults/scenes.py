@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -22,6 +21,7 @@ from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
 from tests.executions import jobs
+from tests.markup import value
 
 STARTS, READS = "POST /v1/tools/*", "GET /v1/tools/executions/*"
 CANCELS = "POST /v1/tools/executions/*/cancel"
@@ -188,9 +188,8 @@ def stop_all(sandbox: SandboxProcess) -> None:
 
 def form(prompt: str, page: str = "") -> dict[str, str]:
     """The studio's form as a browser sends it; `page` is where it was read, with its key."""
-    key = re.search(r'name="key" value="([0-9a-f]+)"', page)
     filled = {"prompt": prompt, "numResults": "1", "aspectRatio": "1:1", "watermarkMode": "AUTO"}
-    return {**filled, "key": key[1]} if key else filled
+    return {**filled, "key": value(page, "key")} if page else filled
 
 
 async def page_of(browser: Browser, job: Execution) -> str:

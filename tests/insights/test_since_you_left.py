@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
-from html import unescape
 from typing import Any
 
 import pytest
@@ -17,10 +15,10 @@ from executions.models.event import Kind
 from executions.team import last_visit
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
+from tests.markup import attribute, every, links, values
 
 pytestmark = pytest.mark.django_db
 REFUSED = {"message": "The prompt was refused by moderation.", "code": "moderation_refused"}
-UNTIL = re.compile(r'data-until="([^"]+)"')
 
 
 def left(browser: Browser, ago: timedelta = timedelta(hours=1)) -> None:
@@ -34,7 +32,12 @@ def studio(browser: Browser) -> str:
 
 
 def panel(page: str) -> str:
-    return page.split('id="since"', 1)[1].split("</section>", 1)[0] if 'id="since"' in page else ""
+    return "".join(node.html or "" for node in every(page, "#since"))
+
+
+def looked_until(browser: Browser) -> str:
+    """The moment up to which the panel tells."""
+    return attribute(every(studio(browser), "[data-until]")[0], "data-until")
 
 
 def test_whoever_comes_for_the_first_time_has_missed_nothing(ann: Browser) -> None:
@@ -67,11 +70,7 @@ def test_the_link_of_a_cause_leads_to_those_jobs(error: dict[str, str], ann: Bro
         job(ann.user, "failed", f"mine {number}", error=error)
     job(ben.user, "failed", "that of ben", error=error)
     job(ann.user, "failed", "another cause", error={"message": "x", "code": "timed_out"})
-    [url] = [
-        unescape(url)
-        for url in re.findall(r'href="(/executions/\?[^"]+)"', panel(studio(ann)))
-        if "timed_out" not in url
-    ]
+    [url] = [url for url in links(panel(studio(ann)), 'a[href^="/executions/?"]') if "timed_out" not in url]
     page = ann.get(url).content.decode()
     assert "mine 0" in page
     assert "mine 1" in page
@@ -97,10 +96,9 @@ def test_it_stays_until_it_was_seen_and_can_be_read_again(ann: Browser) -> None:
     job(ann.user, "failed", error=REFUSED)
     assert panel(studio(ann))
     assert panel(studio(ann)), "to open the page is not to see it"
-    until = UNTIL.search(studio(ann))
-    assert until
+    until = looked_until(ann)
     job(ann.user, "succeeded")
-    assert ann.post("/since/seen/", {"until": until[1], "quiet": "1"}).status_code == 204
+    assert ann.post("/since/seen/", {"until": until, "quiet": "1"}).status_code == 204
     told = panel(studio(ann))
     assert "1 came out well" in told, "what ended after the page was made has not been seen"
     assert "failed" not in told
@@ -136,7 +134,7 @@ def test_exactly_the_named_jobs_are_run_again_after_a_yes(ann: Browser, ben: Bro
     left(ann)
     failed = [job(ann.user, "failed", f"pier {number}", error=REFUSED) for number in range(3)]
     told = panel(studio(ann))
-    ids = re.findall(r'name="job" value="([^"]+)"', told)
+    ids = values(told, "job")
     assert set(ids) == {str(each.pk) for each in failed}
     job(ann.user, "failed", "one more", error=REFUSED)  # after the page was made
     theirs, fine = job(ben.user, "failed"), job(ann.user, "succeeded")
@@ -192,6 +190,5 @@ def test_of_very_many_the_latest_are_told_and_that_there_are_more(ann: Browser, 
 def test_times_are_told_with_their_zone(ann: Browser) -> None:
     left(ann)
     job(ann.user, "failed")
-    until = UNTIL.search(studio(ann))
-    assert until
-    assert datetime.fromisoformat(until[1]).tzinfo is not None
+    until = looked_until(ann)
+    assert datetime.fromisoformat(until).tzinfo is not None

@@ -15,11 +15,12 @@ from dashboard.library.page import SIZE
 from executions.models import File
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.dashboard.work import file
+from tests.markup import attribute, every, link, links, one, value, values, words
 
 
 def names(answer: Any) -> list[str]:
     """The files of a page, in order."""
-    return re.findall(r'<h3 class="what"><a [^>]*>([^<]*)</a>', answer.content.decode())
+    return [words(node) for node in every(answer, "h3.what a")]
 
 
 def fill(count: int, **columns: Any) -> list[File]:
@@ -85,8 +86,7 @@ def test_pages_follow_each_other_without_a_gap_while_new_files_come(ann: Browser
     while url:
         answer = ann.get(url)
         seen += names(answer)
-        found = re.search(r'href="([^"]*after=[^"]*)"', answer.content.decode())
-        url = found[1].replace("&amp;", "&") if found else ""
+        url = link(answer, '[href*="after="]')
         pages += 1
         file(display_name="new meanwhile")
     assert pages == 3
@@ -96,10 +96,8 @@ def test_pages_follow_each_other_without_a_gap_while_new_files_come(ann: Browser
 def test_the_next_page_keeps_the_filters(ann: Browser) -> None:
     fill(SIZE + 1)
     fill(SIZE + 1, type="VIDEO")
-    page = ann.get("/files/?type=VIDEO&q=shot").content.decode()
-    url = re.search(r'hx-get="([^"]*after=[^"]*)"', page)
-    assert url is not None
-    rest = ann.get(url[1].replace("&amp;", "&"), headers=HTMX)
+    page = ann.get("/files/?type=VIDEO&q=shot")
+    rest = ann.get(links(page, '[hx-get*="after="]', "hx-get")[0], headers=HTMX)
     assert names(rest) == ["shot 000"]
     assert "<html" not in rest.content.decode(), "htmx gets the tiles alone"
 
@@ -153,35 +151,34 @@ def test_the_register_lists_what_is_public_and_since_when(ann: Browser, ben: Bro
     file(display_name="open elsewhere", type="VIDEO", public_since=timezone.now())
     file(display_name="shut", type="VIDEO")
     page = ann.get("/files/public/")
-    words = text(page)
-    assert "shut" not in words
-    assert re.search(r"open elsewhere elsewhere .+ no end open ben ", words)
-    assert until.strftime("%-d %b") in words
-    assert "Withdraw" not in words, "neither is ann's to close"
+    told = text(page)
+    assert "shut" not in told
+    assert re.search(r"open elsewhere elsewhere .+ no end open ben ", told)
+    assert until.strftime("%-d %b") in told
+    assert "Withdraw" not in told, "neither is ann's to close"
     assert "Withdraw" in text(ben.get("/files/public/"))
 
 
 def test_chosen_files_lead_to_a_batch_of_exactly_these(ann: Browser) -> None:
     first, second, third = fill(3)
-    page = ann.get("/files/").content.decode()
-    boxes = re.findall(r'<input type="checkbox" form="chosen" name="file" value="([^"]+)">', page)
+    page = ann.get("/files/")
+    boxes = [attribute(box, "value") for box in every(page, "input[type=checkbox][form=chosen][name=file]")]
     assert boxes == [third.remote_id, second.remote_id, first.remote_id]
-    assert re.search(r'<form id="chosen"[^>]* action="/batches/new/"', page)
+    assert attribute(one(page, "form#chosen"), "action") == "/batches/new/"
     names = [third.remote_id, first.remote_id]
     by_link = ann.get("/batches/new/", {"way": "files", "file": names})
     by_form = ann.post("/batches/new/", {"change": "way:files", "file": names})
     for batch in (by_link, by_form):
         assert batch.status_code == 200
-        chosen = re.findall(r'name="file" value="([^"]+)" checked', batch.content.decode())
-        assert chosen == names
+        assert values(batch, "file", checked=True) == names
 
 
 def test_chosen_files_are_sent_in_a_body(ann: Browser) -> None:
     """The names of five hundred do not fit into an address."""
-    [form] = re.findall(r'<form id="chosen".*?</form>', ann.get("/files/").content.decode(), re.DOTALL)
-    assert 'method="post"' in form
-    assert 'name="csrfmiddlewaretoken"' in form
-    assert 'name="change" value="way:files"' in form
+    form = one(ann.get("/files/"), "form#chosen")
+    assert attribute(form, "method") == "post"
+    assert value(form, "csrfmiddlewaretoken")
+    assert values(form, "change") == ["way:files"]
 
 
 def test_a_file_in_the_making_cannot_be_chosen(ann: Browser) -> None:

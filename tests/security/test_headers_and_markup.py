@@ -13,6 +13,7 @@ from django.test import Client
 
 from tests.dashboard.browsers import HTMX, Browser
 from tests.dashboard.work import file, job
+from tests.markup import attribute, one
 
 DIRECTIVES = {
     "default-src": "'self'",
@@ -157,8 +158,7 @@ def test_no_page_goes_into_a_frame_or_tells_where_one_comes_from(every_page: dic
 
 
 def test_htmx_may_neither_evaluate_nor_run_what_it_loads(ann: Browser) -> None:
-    config = re.search(r"name=\"htmx-config\" content='([^']+)'", ann.get("/").content.decode())[1]  # type: ignore[index]
-    told = json.loads(config)
+    told = json.loads(attribute(one(ann.get("/"), "meta[name=htmx-config]"), "content"))
     assert told["allowEval"] is False
     assert told["allowScriptTags"] is False
     assert told["includeIndicatorStyles"] is False

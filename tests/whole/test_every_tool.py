@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from executions.tools import api_versions
 from executions.tools import fields as spec
 from sandbox.presenters import PRESENTERS
 from tests.conftest import READY, ROOT
+from tests.markup import every, words
 
 # For a tool that hangs; a busy machine makes videos slowly.
 PATIENCE = 400.0  # seconds for one tool
@@ -116,9 +116,7 @@ async def test_every_tool_makes_what_it_says(strict_account: str, django_user_mo
             tool = offered[slug]
             sent = await runtime.in_db(form_of, tool, files)
             answer = await browser.post(f"/tools/{slug}/", sent, headers={"HX-Request": "true"})
-            problems = re.findall(
-                r'class="(?:problem|refusal).*?</(?:p|div)>', answer.content.decode(), re.DOTALL
-            )
+            problems = [words(node) for node in every(answer, ".problem, .refusal")]
             assert answer.status_code == 200, f"{slug}: {problems}"
             execution = await ended(await runtime.in_db(one))
             assert execution.tool == slug
