@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -100,26 +99,35 @@ def test_another_sealer_is_waited_for(ann: Browser, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.services
-def test_the_sealer_of_another_process_is_waited_for(ann: Browser) -> None:
+def test_the_sealer_of_another_process_is_waited_for(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("on SQLite there is one writer anyway")
     made = job(ann.user, "refused")
-    is_held = threading.Event()
+    is_held, is_waited_for = threading.Event(), threading.Event()
+    take_turn = sealing.take_turn
+
+    def noted() -> bool:
+        is_mine = take_turn()
+        if not is_mine:
+            is_waited_for.set()
+        return is_mine
 
     def hold() -> None:
         try:
             with transaction.atomic():
-                assert sealing.take_turn()
+                assert take_turn()
                 is_held.set()
-                time.sleep(0.5)
+                assert is_waited_for.wait(20)
         finally:
             connections.close_all()
 
     thread = threading.Thread(target=hold)
     thread.start()
     assert is_held.wait(20)
+    monkeypatch.setattr(sealing, "take_turn", noted)
     found = evidence.take(made.pk, ann.user.pk)
     thread.join(20)
+    assert is_waited_for.is_set()
     assert all("text" in event for event in events_of(found))
     assert found.missing == []
 

@@ -20,4 +20,6 @@ def team() -> People:
     from django.contrib.auth import get_user_model
 
     create = get_user_model().objects.create
-    return People(ann=create(username="ann"), ben=create(username="ben"), ada=create(username="ada", is_staff=True))
+    return People(
+        ann=create(username="ann"), ben=create(username="ben"), ada=create(username="ada", is_staff=True)
+    )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import itertools
 from collections import Counter
 from datetime import date, timedelta
-from html import unescape
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,6 +23,7 @@ from executions.models import Execution, Rollup
 from executions.stats import event_reader, rollup
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
+from tests.markup import attribute, every
 
 pytestmark = pytest.mark.django_db
 TODAY = date(2026, 11, 24)
@@ -40,9 +40,10 @@ def asked(query: str, first: date | None = None) -> Asked:
 
 def marks(page: str, chart: str) -> dict[str, dict[str, list[str]]]:
     """The marks of a chart by their words, with the filters that each leads to."""
-    section = page.split(f'aria-labelledby="chart-{chart}"', 1)[1].split("</section>", 1)[0]
-    found = re.findall(r'<a href="([^"]+)" aria-label="([^"]+)">', section)
-    return {unescape(words): parse_qs(urlsplit(unescape(url)).query) for url, words in found}
+    found = every(page, f'[aria-labelledby="chart-{chart}"] a[href][aria-label]')
+    return {
+        attribute(mark, "aria-label"): parse_qs(urlsplit(attribute(mark, "href")).query) for mark in found
+    }
 
 
 def test_each_mark_leads_to_the_jobs_that_it_counts(ada: Browser, ann: Browser) -> None:
@@ -218,11 +219,8 @@ def test_a_long_range_counts_what_its_days_count() -> None:
         assert Figures(asked(query)).totals["heard"]["poll"] == days, query
 
 
-@pytest.mark.parametrize("days", ["range=30", "range=90", "since=2025-08-01&until=2026-11-02"])
-@pytest.mark.parametrize("tool", ["", "&tool=generate-image"])
-@pytest.mark.parametrize("person", ["", "&person={}"])
 def test_every_figure_counts_all_of_the_jobs_that_are_asked_for(
-    days: str, tool: str, person: str, ann: Browser, ben: Browser
+    ann: Browser, ben: Browser, subtests: pytest.Subtests
 ) -> None:
     """One job a day, by two people in turn with two tools in turn, whichever counts they are read from."""
     cells: Counter[event_reader.Cell] = Counter()
@@ -234,23 +232,31 @@ def test_every_figure_counts_all_of_the_jobs_that_are_asked_for(
         Rollup(period=period, start=start, tool=name, person=who, measure=measure, value=value, count=count)
         for (period, start, name, who, measure, value), count in event_reader.spread(cells).items()
     )
-    chosen = asked(days + tool + person.format(ann.user.pk), TODAY - timedelta(days=499))
-    counted = {
-        day: (who, which)
-        for day, which, who, measure, _ in cells
-        if measure == "started"
-        and chosen.span.first <= day <= chosen.span.last
-        and (not tool or which == "generate-image")
-        and (not person or who == ann.user.pk)
-    }
-    figures = Figures(chosen)
-    by_tool = {name: sum(each.started for each in columns) for name, columns in figures.by_tool.items()}
-    assert figures.whole.started == figures.whole.ended["succeeded"] == len(counted)
-    assert by_tool == Counter(which for _, which in counted.values())
-    assert {who: each.started for who, each in figures.people.items()} == Counter(
-        who for who, _ in counted.values()
-    )
-    assert figures.running.total() == figures.totals["hour"].total() == len(counted)
+    for days, tool, person in itertools.product(
+        ("range=30", "range=90", "since=2025-08-01&until=2026-11-02"),
+        ("", "&tool=generate-image"),
+        ("", f"&person={ann.user.pk}"),
+    ):
+        with subtests.test(days=days, tool=tool, person=person):
+            chosen = asked(days + tool + person, TODAY - timedelta(days=499))
+            counted = {
+                day: (who, which)
+                for day, which, who, measure, _ in cells
+                if measure == "started"
+                and chosen.span.first <= day <= chosen.span.last
+                and (not tool or which == "generate-image")
+                and (not person or who == ann.user.pk)
+            }
+            figures = Figures(chosen)
+            by_tool = {
+                name: sum(each.started for each in columns) for name, columns in figures.by_tool.items()
+            }
+            assert figures.whole.started == figures.whole.ended["succeeded"] == len(counted)
+            assert by_tool == Counter(which for _, which in counted.values())
+            assert {who: each.started for who, each in figures.people.items()} == Counter(
+                who for who, _ in counted.values()
+            )
+            assert figures.running.total() == figures.totals["hour"].total() == len(counted)
 
 
 def test_the_days_before_are_as_many_and_end_just_before() -> None:

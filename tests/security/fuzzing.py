@@ -9,13 +9,14 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.dashboard.deliveries import OTHER_SECRET, signed
 
-# How many in process, and over the wire. `make fuzz` sets it.
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "2000"))
 VOLLEY = 20  # requests that are made of one body
+# How many in process, and over the wire: as many bodies as the profile of hypothesis has examples. `make fuzz` sets it.
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", VOLLEY * settings().max_examples))
 ON_THE_WIRE = max(200, REQUESTS // 50)
 
 EVENTS = (
