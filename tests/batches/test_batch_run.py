@@ -19,9 +19,10 @@ from executions.batches import service as batches
 from executions.batches.rows import Row
 from executions.core import runtime
 from executions.exports import zip_archive
-from executions.lifecycle import leases, machine
+from executions.lifecycle import leases, transitions
 from executions.lifecycle.chains import Speech
 from executions.models import Batch, Execution, File, Result
+from executions.sync import reconciler as sync
 from executions.sync.reconciler import AT_ONCE, Reconciler
 from tests.batches import planning
 from tests.dashboard.browsers import Browser
@@ -34,8 +35,9 @@ NOOR = "vg_pres_" + "Noor".ljust(22, "0")
 @pytest.fixture
 async def worker(account: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reconciler]:
     """A reconciler at work that looks ten times as often as in life: the sandbox is twenty times as fast."""
-    monkeypatch.setattr(machine, "FIRST_LOOK", timedelta(seconds=0.1))
-    monkeypatch.setattr("executions.sync.reconciler.pace", lambda age, in_flight: timedelta(seconds=0.1))
+    monkeypatch.setattr(transitions, "FIRST_POLL_DELAY", timedelta(seconds=0.1))
+    monkeypatch.setattr(sync, "pace", lambda age, in_flight: timedelta(seconds=0.1))
+    monkeypatch.setattr(sync, "LONGEST_REST", 0.1)
     reconciler = Reconciler()
     with reconciler.listening():
         running = asyncio.create_task(reconciler.run())
