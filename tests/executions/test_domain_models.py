@@ -71,7 +71,7 @@ def test_jobs_that_videogen_has_not_named_are_many() -> None:
         {"cancel_noted_at": timezone.now()},
         {"attempt": -1},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_a_row_that_contradicts_itself_is_refused(columns: dict[str, Any]) -> None:
     job = jobs.running()

@@ -215,7 +215,7 @@ async def test_an_empty_or_growing_answer_is_no_copy() -> None:
 @pytest.mark.parametrize(
     ("head", "told", "mime"),
     [
-        (png(), "text/html", "image/png"),
+        pytest.param(png(), "text/html", "image/png", id="a picture"),
         (b'<?xml version="1.0"?><svg onload="x()">', "image/svg+xml", "image/svg+xml"),
         (b'<svg xmlns="http://www.w3.org/2000/svg">', "", "image/svg+xml"),
         (b"<!DOCTYPE html><script>x()</script>", "text/html", "application/octet-stream"),

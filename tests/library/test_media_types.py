@@ -153,7 +153,7 @@ def test_a_long_name_keeps_its_ending() -> None:
     ("size", "head", "status", "words"),
     [
         (0, b"", 400, "empty"),
-        (uploads.LARGEST + 1, png(), 413, "larger than 4 GB"),
+        pytest.param(uploads.LARGEST + 1, png(), 413, "larger than 4 GB", id="too large"),
         (100, b"<html>", 415, "whatever its name says"),
     ],
 )

@@ -59,10 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _starts_processes_only_where_marked(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    if request.node.get_closest_marker("processes") is None:
-        assert started == [], "it starts a process: it wants @pytest.mark.processes"
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown() -> None:
+    new = started.copy()
     started.clear()
+    if request.node.get_closest_marker("processes") is None:
+        assert new == [], "it starts a process: it wants @pytest.mark.processes"
