@@ -165,7 +165,9 @@ def test_htmx_may_neither_evaluate_nor_run_what_it_loads(ann: Browser) -> None:
     assert told["historyCacheSize"] == 0, "no page is kept in the browser after signing out"
 
 
-@pytest.mark.parametrize("path", ["/static/js/lib/live.js", "/static/css/base.css", "/static/img/favicon.svg"])
+@pytest.mark.parametrize(
+    "path", ["/static/js/lib/live.js", "/static/css/base.css", "/static/img/favicon.svg"]
+)
 def test_static_files_are_never_sniffed(path: str, client: Client, db: None) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
