@@ -18,7 +18,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.urls import path
 
-from dashboard.http.asgi_handler import Pages
+from dashboard.http.asgi_handler import PageHandler
 from dashboard.http.paths import LIVE_PATH, RECEIVER_PATH
 from dashboard.http.webhook_bypass import ShortWay
 from dashboard.live.consumers import REFUSED, LiveConsumer
@@ -55,7 +55,7 @@ class SameOrigin:
 
 application = ProtocolTypeRouter(
     {
-        "http": InLoop(ShortWay(Pages(), f"/{RECEIVER_PATH}", receiver.receive, receiver.LARGEST)),
+        "http": InLoop(ShortWay(PageHandler(), f"/{RECEIVER_PATH}", receiver.receive, receiver.LARGEST)),
         "websocket": InLoop(
             SameOrigin(AuthMiddlewareStack(URLRouter([path(LIVE_PATH, LiveConsumer.as_asgi(), name="live")])))
         ),

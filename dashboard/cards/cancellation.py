@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from dashboard.templatetags.rushes import took
+from dashboard.cards.durations import took
 from executions import statuses
 from executions.models import Execution
 

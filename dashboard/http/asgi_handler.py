@@ -1,42 +1,24 @@
-"""Django's handler of requests, with two things of our own.
+"""Django's request handler with two changes: large bodies stay files on disk, and idle database connections go back.
 
-Bodies that are too large for memory: who may send one, and how it reaches a view as the file that it is on disk.
-And the database's connections, of which a pool has few: a request that has nothing more to ask keeps none.
+Who may send a large body is decided in upload_guard.py. A connection pool has few connections, so a request that has
+no more queries to run keeps none.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import IO, Any
 
 from asgiref.sync import SyncToAsync, sync_to_async
-from django.conf import settings
-from django.contrib.auth import get_user
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
 from django.db import close_old_connections, connections
-from django.http import HttpRequest, HttpResponseBase, parse_cookie
+from django.http import HttpResponseBase
 
-from executions.files import uploads
-
-# Bytes: the largest file, and room for the form around it where there is no script.
-LARGEST = uploads.LARGEST + 1024 * 1024
-IN_SCOPE = "rushes.body"
+from dashboard.http.upload_guard import BODY_IN_SCOPE
 
 
-def is_signed_in(cookies: str) -> bool:
-    """Whether a Cookie header belongs to a session of somebody who may still come in."""
-    key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)
-    if not key:
-        return False
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
-    user = get_user(request)
-    return bool(user.is_authenticated and user.is_active)
-
-
-class _Whole:
-    """A request's messages, with the file that its body lies in."""
+class _ReceiveWithBody:
+    """A request's `receive`, together with the file that holds its body."""
 
     def __init__(self, receive: Any, body: IO[bytes]) -> None:
         self.receive = receive
@@ -46,37 +28,37 @@ class _Whole:
         return await self.receive()
 
 
-def _give_back_after_view() -> None:
-    """Close the connections of the request's own thread, once it has done what it may still be in the middle of."""
+def _close_connections_after_view() -> None:
+    """Close the connections of the request's thread as soon as the view that still runs there has finished."""
     context = SyncToAsync.thread_sensitive_context.get(None)
     executor = SyncToAsync.context_to_thread_executor.get(context) if context is not None else None
     if executor is not None:
         executor.submit(connections.close_all)
 
 
-class Pages(ASGIHandler):
-    """Django's own would copy a large body once more, and keep its connection while it streams or when it is dropped."""
+class PageHandler(ASGIHandler):
+    """Unlike Django's handler it neither copies a large body nor keeps a connection while a response streams or is dropped."""
 
     async def handle(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body = scope.get(IN_SCOPE)
+        body = scope.get(BODY_IN_SCOPE)
         try:
-            await super().handle(scope, receive if body is None else _Whole(receive, body), send)
+            await super().handle(scope, receive if body is None else _ReceiveWithBody(receive, body), send)
         except BaseException:
-            # Most likely the server gave up a view whose client has gone: then the signal that ends a request, and
-            # gives its connection back, does not get through.
-            _give_back_after_view()
+            # Most likely the server cancelled a view whose client has gone: then the request_finished signal, which
+            # would return the connection, is never sent.
+            _close_connections_after_view()
             raise
 
     async def send_response(self, response: HttpResponseBase, send: Any) -> None:
         if response.streaming:
-            # A slow client takes minutes.
+            # A slow client may take minutes.
             await sync_to_async(close_old_connections)()
         await super().send_response(response, send)
 
     async def read_body(self, receive: Any) -> IO[bytes]:
-        if not isinstance(receive, _Whole):
+        if not isinstance(receive, _ReceiveWithBody):
             return await super().read_body(receive)
-        # The empty body that daphne told of instead.
+        # The empty body that the server announced in its place.
         message = await receive()
         if message["type"] == "http.disconnect":
             receive.body.close()

@@ -10,13 +10,13 @@ from typing import Any
 
 from django.urls import reverse
 
+from dashboard.cards.durations import took
 from dashboard.cards.error_advice import advice
 from dashboard.insights import svg
 from dashboard.insights.data import Figures, middle, slow
 from dashboard.insights.period import Span
 from dashboard.insights.svg import Chart, Mark, Table, Tick, percent, px
 from dashboard.insights.time_charts import count_words, end_look, jobs_url
-from dashboard.templatetags.rushes import took
 from executions import tools
 from executions.models.event import Source
 from executions.models.rollup import NOBODY, Measure

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.cards.durations import took
 from dashboard.http.history_links import history_url
 from dashboard.insights import svg
 from dashboard.insights.data import OPEN, Ends, Figures, middle, slow, together
 from dashboard.insights.period import Asked, Span
 from dashboard.insights.svg import PLOT, TOP, Chart, Mark, Table, Tick, percent, px
-from dashboard.templatetags.rushes import took
 from executions import statuses, tools
 from executions.statuses import FAILED, Look
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 
-from dashboard.http import asgi_handler
+from dashboard.http import upload_guard
 from dashboard.http.paths import UPLOAD_PATH
 from dashboard.server.backpressure import Brake
 from executions.core import runtime
@@ -51,7 +51,7 @@ class LimitedRequest(WebRequest):
         if length is None or length <= LARGEST_BODY:
             super().gotLength(length or 0)
             return
-        if self._is_upload() and length <= asgi_handler.LARGEST:
+        if self._is_upload() and length <= upload_guard.MAX_BODY_BYTES:
             super().gotLength(length)
             self.limit = length
             self.held = []
@@ -70,7 +70,7 @@ class LimitedRequest(WebRequest):
         """May this one send so much? Until that is known nothing more is read from the connection."""
         cookies = b"; ".join(self.requestHeaders.getRawHeaders(b"cookie", [])).decode("latin-1")
         try:
-            may = await runtime.in_reader(asgi_handler.is_signed_in, cookies)
+            may = await runtime.in_reader(upload_guard.is_signed_in, cookies)
         except Exception:
             logger.exception("Whether a large body may come could not be found out")
             may = False
@@ -182,7 +182,7 @@ class Server(daphne.server.Server):
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         body = getattr(protocol, "whole_body", None)
         if body is not None:
-            scope[asgi_handler.IN_SCOPE] = body
+            scope[upload_guard.BODY_IN_SCOPE] = body
         return super().create_application(protocol, scope)
 
     def run(self) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from dashboard.cards.durations import stopwatch, took
 from dashboard.cards.error_advice import advice
 from dashboard.live.comments import words
 from executions.search import text as text_search
@@ -22,6 +23,7 @@ from executions.videogen import Voice
 
 register = template.Library()
 register.filter("advice", advice)
+register.filter("took", took)
 register.filter("words", words)
 
 
@@ -96,18 +98,6 @@ def voice_name(voices: Iterable[Voice], voice_id: str) -> str:
 
 
 @register.filter
-def took(seconds: float | None) -> str:
-    """A duration in words: 0.4 s, 21 s, 1:52, 1:02:03."""
-    if seconds is None:
-        return "—"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 59.5:
-        return f"{seconds:.0f} s"
-    return stopwatch(round(seconds))
-
-
-@register.filter
 def grouped(number: int | None) -> str:
     """4,000: thousands are set apart."""
     return "—" if number is None else f"{number:,}"
@@ -118,13 +108,6 @@ def ordinal(number: int) -> str:
     """1st, 2nd, 3rd, 11th."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number:,}{ending}"
-
-
-def stopwatch(seconds: int) -> str:
-    """0:07, 1:52, 1:02:03."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 @register.filter

@@ -11,7 +11,7 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connection, connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
-from dashboard.http.asgi_handler import Pages
+from dashboard.http.asgi_handler import PageHandler
 from executions.core import sync_bridge
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,7 +44,7 @@ async def test_a_streamed_answer_holds_none_while_a_client_takes_it() -> None:
 
     async with ThreadSensitiveContext():
         held.append(await sync_to_async(opened)())
-        await Pages().send_response(StreamingHttpResponse(pieces()), send)
+        await PageHandler().send_response(StreamingHttpResponse(pieces()), send)
     assert seen == [True]
 
 
@@ -65,7 +65,7 @@ async def test_a_view_that_was_given_up_gives_its_back_when_it_ends(
         may_end.wait(30)
         return HttpResponse()
 
-    class Slow(Pages):
+    class Slow(PageHandler):
         async def run_get_response(self, request: HttpRequest) -> HttpResponse:
             try:
                 return await sync_to_async(view)()
