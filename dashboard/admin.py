@@ -17,7 +17,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, reverse_lazy
 
-from dashboard.http.decorators import admins_only
+from dashboard.http.decorators import requires
+from executions import policy
+from executions.policy import Action
 
 # A column whose name has one of these in it is not shown.
 SECRET = ("secret", "token", "password")
@@ -48,10 +50,10 @@ class Site(admin.AdminSite):
     final_catch_all_view = False
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_staff)
+        return policy.can(request.user, Action.TABLES_VIEW)
 
     def admin_view[View: Callable[..., HttpResponseBase]](self, view: View, cacheable: bool = False) -> View:
-        return admins_only(super().admin_view(view, cacheable))
+        return requires(Action.TABLES_VIEW)(super().admin_view(view, cacheable))
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         found = super().get_urls()

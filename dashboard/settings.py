@@ -122,6 +122,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "dashboard.http.middleware.seen",
     "django_htmx.middleware.HtmxMiddleware",
+    "dashboard.http.middleware.refusals",
 ]
 
 ROOT_URLCONF = "dashboard.urls"

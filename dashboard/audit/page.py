@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.core.exceptions import EmptyResultSet
-from django.db import connection
-from django.db.models import QuerySet
 from django.urls import reverse
 
 from dashboard.audit.wording import FOUND_BY_ID, GROUPS, SOURCES, Row
@@ -21,6 +18,7 @@ from dashboard.history.query import left_out_of_address
 from dashboard.http import table_export
 from dashboard.http.params import MAX_USER_ID, as_day, as_number
 from dashboard.http.query_urls import query_string, with_query
+from executions.core import database
 from executions.models import Event
 from executions.models.event import KINDS, EventQuerySet
 
@@ -148,7 +146,9 @@ class AuditPage:
                 several = [each.filter(source=source) for each in several for source in SOURCES]
         else:
             several = [rows]
-        return _nearest([each.order_by(order).values_list("pk")[:size] for each in several], order)[:size]
+        return database.ids_of_any(
+            [each.order_by(order).values_list("pk")[:size] for each in several], order
+        )[:size]
 
     @cached_property
     def _matching(self) -> EventQuerySet:
@@ -207,21 +207,3 @@ def _object(text: str) -> tuple[str, str]:
     if found:
         return "", str(uuid.UUID(found[0]))
     return (kind, wanted) if wanted else ("", text)
-
-
-def _nearest(queries: Iterable[QuerySet[Any]], order: str) -> list[int]:
-    """The ids that any of these sorted and limited queries finds, in order, by one statement."""
-    parts: list[str] = []
-    values: list[Any] = []
-    for number, each in enumerate(queries):
-        try:
-            sql, parameters = each.query.sql_with_params()
-        except EmptyResultSet:
-            continue
-        parts.append(f"SELECT * FROM ({sql}) AS kind_{number}")
-        values += parameters
-    if not parts:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts), values)
-        return sorted({pk for (pk,) in cursor.fetchall()}, reverse=order.startswith("-"))

@@ -12,21 +12,22 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
 from dashboard.audit.page import COLUMNS, AuditPage
-from dashboard.cards import job as job_card
 from dashboard.http import table_export
-from dashboard.http.decorators import admins_only
+from dashboard.http.decorators import requires
 from dashboard.http.requests import AuthenticatedRequest
+from executions import policy
 from executions.audit import hash_chain, verification
 from executions.audit import record as audit_log
 from executions.exports import evidence
 from executions.models import Event, Execution
 from executions.models.event import ActKind
+from executions.policy import Action
 
 # More than these are not counted.
 MANY = 1000
 
 
-@admins_only
+@requires(Action.AUDIT_VIEW)
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
     head = hash_chain.head()
@@ -43,7 +44,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "audit/index.html", context)
 
 
-@admins_only
+@requires(Action.AUDIT_VIEW)
 @require_GET
 def export(request: AuthenticatedRequest, kind: str) -> StreamingHttpResponse:
     """What the filters let through, as CSV or JSON Lines."""
@@ -61,9 +62,9 @@ async def take_evidence(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpRes
     """Everything that shows what a job made, as one ZIP. For its owner, and admins."""
     execution = await aget_object_or_404(Execution, pk=pk)
     user = await request.auser()
-    if job_card.audience(user, execution.created_by_id) == job_card.TEAM:
+    if not policy.can(user, Action.JOB_TAKE_EVIDENCE, execution):
         return HttpResponseForbidden("Only the person who started a job, or an admin, may take its evidence.")
-    found = await sync_to_async(evidence.take)(pk, user.pk)
+    found = await sync_to_async(evidence.take)(pk, user)
     headers = {
         "Content-Disposition": content_disposition_header(True, f"evidence-{pk}.zip"),
         "Cache-Control": "no-store",

@@ -28,7 +28,7 @@ from dashboard.batches.row_validation import Library, check_again
 from dashboard.cards import job as job_card
 from dashboard.cards.batch import batch_card
 from dashboard.http.requests import AuthenticatedRequest
-from executions import statuses, tools
+from executions import policy, statuses, tools
 from executions.audit import record as audit_log
 from executions.batches import service as batches
 from executions.batches.rows import of_plan
@@ -36,6 +36,7 @@ from executions.core import chunked, runtime
 from executions.exports import zip_archive
 from executions.models import Batch, BatchCancel, BatchPlan
 from executions.models.event import ActKind
+from executions.policy import Action
 
 PROBLEMS_SHOWN = 50
 NOT_YOURS = "Only the person who started a batch, or an admin, may stop it."
@@ -67,7 +68,7 @@ def new(request: AuthenticatedRequest) -> HttpResponse:
     if form.tool is None or not form.is_valid():
         return _new(request, form, status=422)
     rows = form.checked.rows
-    made = batches.plan(form.tool, rows, name=form.named(len(rows)), user_id=request.user.pk)
+    made = batches.plan(form.tool, rows, name=form.named(len(rows)), actor=request.user)
     return _see(redirect("batch-plan", made.pk))
 
 
@@ -95,10 +96,12 @@ def template(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def plan(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """What exactly would be started. Only the person who made it sees it, and says yes."""
-    found = get_object_or_404(BatchPlan.objects.select_related("batch"), pk=pk, created_by=request.user)
+    found = get_object_or_404(
+        policy.visible_to(request.user, BatchPlan.objects.select_related("batch")), pk=pk
+    )
     if request.method == "POST" and found.batch_id is None:
         try:
-            batches.confirm(found.pk, only_new=request.POST.get("only") == "new")
+            batches.confirm(found.pk, actor=request.user, only_new=request.POST.get("only") == "new")
         except ValueError as error:
             messages.warning(request, str(error))
             return _see(redirect("batch-plan", pk))
@@ -128,7 +131,7 @@ def undo(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if not _may_stop(request, batch):
         return HttpResponseForbidden(NOT_YOURS)
     try:
-        batches.undo(batch, user_id=request.user.pk)
+        batches.undo(batch, actor=request.user)
     except batches.TooLate as error:
         messages.warning(request, str(error))
     return _see(redirect("batch", pk))
@@ -142,13 +145,13 @@ def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if status not in (statuses.FAILED, statuses.CANCELLED):
         return HttpResponse("Only what failed or was cancelled can be run again.", status=400)
     tool = tools.offered().get(batch.tool)
-    made = batches.plan_again(batch, status, user_id=request.user.pk) if tool else None
+    made = batches.plan_again(batch, status, actor=request.user) if tool else None
     if tool is None or made is None:
         messages.info(request, "There is nothing to run again.")
         return _see(redirect("batch", pk))
     problems = check_again(tool, of_plan(made)).problems
     if problems:
-        made.delete()
+        batches.discard(made, actor=request.user)
         first = problems[0]
         messages.error(request, f"Nothing was started. Job {first.number}: {first.words}")
         return _see(redirect("batch", pk))
@@ -161,7 +164,7 @@ def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     batch = _batch(pk)
     if not _may_stop(request, batch):
         return HttpResponseForbidden(NOT_YOURS)
-    wish = batches.plan_cancel(batch, user_id=request.user.pk)
+    wish = batches.plan_cancel(batch, actor=request.user)
     if wish is None:
         messages.info(request, "Everything in this batch has ended: there is nothing to cancel.")
         return _see(redirect("batch", pk))
@@ -176,7 +179,7 @@ def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, wish: uuid.UUID
         return HttpResponseForbidden(NOT_YOURS)
     found = get_object_or_404(BatchCancel, pk=wish, batch=batch)
     if request.method == "POST":
-        batches.cancel(found, user_id=request.user.pk)
+        batches.cancel(found, actor=request.user)
         workers.wake()
         return _see(redirect("batch-cancel-confirm", pk, wish))
     context = {
@@ -213,7 +216,7 @@ def _batch(pk: uuid.UUID) -> Batch:
 
 
 def _may_stop(request: AuthenticatedRequest, batch: Batch) -> bool:
-    return job_card.may_really_stop(request.user, batch.created_by_id)
+    return policy.can(request.user, Action.BATCH_CANCEL, batch)
 
 
 def _see(response: HttpResponseRedirect, **_: Any) -> HttpResponseRedirect:

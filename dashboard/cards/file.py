@@ -12,11 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.cards import job as job_card
-from executions import tools
+from executions import policy, tools
 from executions.files.actions import UNDO
 from executions.files.media_types import AUDIO, IMAGE, VIDEO
 from executions.models import File
 from executions.models.file import Origin, State
+from executions.policy import Action
 
 TYPES = {
     IMAGE: ("Pictures", "picture", "image"),
@@ -235,7 +236,7 @@ class Tile:
 
 def may_act(user: Any, file: File) -> bool:
     """Archive it, open it to the public: whose it is, or an admin. What is nobody's here is an admin's to decide."""
-    return bool(user.is_staff or (file.created_by_id is not None and file.created_by_id == user.pk))
+    return policy.can(user, Action.FILE_ARCHIVE, file)
 
 
 def public_reason(file: File) -> str:

@@ -14,10 +14,11 @@ from django.urls import reverse
 
 from dashboard.cards import cancellation
 from dashboard.http.query_urls import with_query
-from executions import statuses, tools
+from executions import policy, statuses, tools
 from executions.lifecycle import estimates
 from executions.lifecycle.estimates import Waits
 from executions.models import Execution, Result
+from executions.policy import Action, Role
 from executions.team import settings as team_settings
 
 # Who looks. A change is rendered once for each of these, not once for each person.
@@ -31,17 +32,22 @@ def audience(user: Any, owner_id: int | None) -> str:
     """Which of the audiences `user` belongs to for a job of `owner_id`."""
     if owner_id is not None and user.pk == owner_id:
         return OWNER
-    return ADMIN if user.is_staff else TEAM
+    return ADMIN if policy.role_of(user) is Role.ADMIN else TEAM
 
 
 def may_stop(audience: str) -> bool:
     """Whether the audience is shown the way to cancel: all of them where admins have chosen so."""
-    return audience != TEAM or bool(team_settings.chosen(team_settings.TEAM_CANCELS))
+    return allows(audience, Action.JOB_CANCEL)
 
 
-def may_really_stop(user: Any, owner_id: int | None) -> bool:
-    """Whether `user` may cancel what `owner_id` started, at this very moment."""
-    return audience(user, owner_id) != TEAM or bool(team_settings.chosen_now(team_settings.TEAM_CANCELS))
+def allows(audience: str, action: Action) -> bool:
+    """What the policy says of everyone in the audience, by the admins' choice as it was a moment ago."""
+    role = Role.ADMIN if audience == ADMIN else Role.MEMBER
+    return policy.allows(role, action, is_own=audience == OWNER, team_cancels=_team_cancels)
+
+
+def _team_cancels() -> bool:
+    return bool(team_settings.chosen(team_settings.TEAM_CANCELS))
 
 
 @dataclass(frozen=True)
@@ -157,8 +163,17 @@ class Card:
     def may_start_again(self) -> bool:
         """What has ended, by anybody. A lost answer is repeated by its owner alone, who decides knowingly."""
         if self.status == statuses.UNCONFIRMED:
-            return self.audience != TEAM
-        return self.is_final and self.execution.tool in tools.offered() and not self.is_from_elsewhere
+            return allows(self.audience, Action.JOB_RESTART_UNCONFIRMED)
+        return (
+            self.is_final
+            and allows(self.audience, Action.JOB_RESTART)
+            and self.execution.tool in tools.offered()
+            and not self.is_from_elsewhere
+        )
+
+    @property
+    def may_take_evidence(self) -> bool:
+        return allows(self.audience, Action.JOB_TAKE_EVIDENCE)
 
     @property
     def cancel(self) -> cancellation.Cancel | None:
@@ -200,11 +215,16 @@ class Card:
     @property
     def may_queue(self) -> bool:
         """Its owner and admins say when it is sent, and what."""
-        return self.is_waiting and self.audience != TEAM
+        return self.is_waiting and allows(self.audience, Action.JOB_PAUSE)
 
     @property
     def may_edit(self) -> bool:
-        return self.may_queue and self.execution.after_id is None and self.execution.tool in tools.offered()
+        return (
+            self.may_queue
+            and allows(self.audience, Action.JOB_EDIT)
+            and self.execution.after_id is None
+            and self.execution.tool in tools.offered()
+        )
 
     @cached_property
     def _held_until(self) -> datetime | None:

@@ -6,7 +6,8 @@ import secrets
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
+
+from executions.team import members
 
 NAMES = ("admin", "member")
 
@@ -21,14 +22,9 @@ class Password:
 
 def make_people() -> Password:
     """Make whoever is missing. A random password is made, and can be told, only once; DEMO_PASSWORD always counts."""
-    people = get_user_model()
-    missing = [name for name in NAMES if not people.objects.filter(username=name).exists()]
+    missing = members.missing(NAMES)
     password = settings.DEMO_PASSWORD or (secrets.token_urlsafe(9) if missing else "")
     for name in NAMES:
         if name in missing or settings.DEMO_PASSWORD:
-            person, _ = people.objects.get_or_create(username=name)
-            person.is_staff = person.is_superuser = name == "admin"
-            if not person.check_password(password):
-                person.set_password(password)
-            person.save()
+            members.set_up(name, password, members.ADMIN if name == "admin" else members.MEMBER)
     return Password(password)

@@ -12,7 +12,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dashboard.executions import views as executions_views
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live.comments import talk
+from executions import policy
 from executions.models import Comment, Execution
+from executions.policy import Action
 from executions.team import comments
 
 MENTIONS_SHOWN = 50
@@ -25,7 +27,7 @@ def job_comments(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if request.method == "GET":
         return render(request, "executions/_comment_list.html", talk(request.user, execution))
     try:
-        comments.write(execution, author_id=request.user.pk, text=request.POST.get("text", ""))
+        comments.write(execution, actor=request.user, text=request.POST.get("text", ""))
     except comments.Refused as refused:
         said = {"problem": str(refused), "typed": request.POST.get("text", "")}
         if request.htmx:
@@ -41,9 +43,9 @@ def job_comments(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 def withdraw(request: AuthenticatedRequest, pk: uuid.UUID, comment: uuid.UUID) -> HttpResponse:
     """For whoever wrote it, and nobody else: not even an admin takes back another's words."""
     found = get_object_or_404(Comment, pk=comment, execution=pk)
-    if found.author_id != request.user.pk:
+    if not policy.can(request.user, Action.COMMENT_WITHDRAW, found):
         return HttpResponse("Only whoever wrote a comment may withdraw it.", status=403)
-    comments.withdraw(comment, author_id=request.user.pk)
+    comments.withdraw(comment, actor=request.user)
     if request.htmx:
         execution = Execution.objects.get(pk=pk)
         return render(request, "executions/_comment_list.html", talk(request.user, execution))
@@ -54,7 +56,7 @@ def withdraw(request: AuthenticatedRequest, pk: uuid.UUID, comment: uuid.UUID) -
 def mentions(request: AuthenticatedRequest) -> HttpResponse:
     """Where one is named, the latest first; POST: all of it has been seen."""
     if request.method == "POST":
-        comments.see(request.user.pk)
+        comments.see(request.user)
         return HttpResponseRedirect(reverse("mentions"), status=303)
     found = comments.mentions_of(request.user.pk, MENTIONS_SHOWN)
     return render(request, "people/mentions.html", {"mentions": found})

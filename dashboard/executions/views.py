@@ -21,11 +21,12 @@ from dashboard.executions import code_samples
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import renderer
 from dashboard.live.comments import talk
-from executions import tools
+from executions import policy, tools
 from executions.core import sync_bridge
 from executions.lifecycle import cancel as canceling
 from executions.lifecycle import create as submit
 from executions.models import Execution
+from executions.policy import Action
 from executions.sync import external_jobs
 
 
@@ -41,9 +42,12 @@ def page(request: AuthenticatedRequest, pk: uuid.UUID, *, status: int = 200, **s
     request.live_topic = f"job:{pk}"
     context = {
         "card": job_card.card(execution, audience),
+        "can_view_audit": policy.can(request.user, Action.AUDIT_VIEW),
         "timeline": timeline(execution, audience),
         "advice": advice(execution.error or {}),
-        "candidates": external_jobs.candidates(execution) if audience != job_card.TEAM else [],
+        "candidates": external_jobs.candidates(execution)
+        if policy.can(request.user, Action.JOB_LINK, execution)
+        else [],
         "asked": job_card.pretty(
             tools.find(execution.tool).request(execution.request_body, settings.VIDEOGEN_API_ERA)
         ),
@@ -58,12 +62,13 @@ def page(request: AuthenticatedRequest, pk: uuid.UUID, *, status: int = 200, **s
 def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Its own jobs for a member, any for an admin; any for everybody where admins have chosen so."""
     execution = get_object_or_404(Execution, pk=pk)
-    if not job_card.may_really_stop(request.user, execution.created_by_id):
-        canceling.refuse(execution, user_id=request.user.pk)
-        return HttpResponseForbidden("Only the person who started a job, or an admin, may cancel it.")
     before = execution.status
     reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())
-    if canceling.request(execution, user_id=request.user.pk, reason=reason):
+    try:
+        is_asked = canceling.request(execution, actor=request.user, reason=reason)
+    except policy.NotAllowed:
+        return HttpResponseForbidden("Only the person who started a job, or an admin, may cancel it.")
+    if is_asked:
         workers.hurry(execution.pk)
     if not request.htmx:
         return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
@@ -80,7 +85,7 @@ def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     fresh, _ = submit.start(
         tool=tools.find(execution.tool),
         body=execution.request_body,
-        user_id=request.user.pk,
+        actor=request.user,
         title=execution.prompt,
         again=execution,
         key=f"again.{execution.pk}.{request.GET.get('key', '')[:32]}",
@@ -96,13 +101,13 @@ def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 def link(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Say which of the account's jobs an unconfirmed one is. For its owner, or an admin."""
     execution = get_object_or_404(Execution, pk=pk)
-    if job_card.audience(request.user, execution.created_by_id) == job_card.TEAM:
+    if not policy.can(request.user, Action.JOB_LINK, execution):
         return HttpResponseForbidden(
             "Only the person who started a job, or an admin, may say which one it is."
         )
     remote_id = request.POST.get("remote_id", "")
     if remote_id not in {stranger.remote_id for stranger in external_jobs.candidates(execution)}:
         messages.error(request, "That job is not open any more: it was settled meanwhile.")
-    elif external_jobs.link(pk, remote_id, actor_id=request.user.pk):
+    elif external_jobs.link(pk, remote_id, actor=request.user):
         workers.hurry(pk)
     return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)

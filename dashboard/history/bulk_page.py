@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,23 +13,6 @@ from executions.core import chunked
 from executions.models import Execution, Selection
 from executions.models.selection import Act
 from executions.statuses import CANCELLED, FAILED, QUEUED, SUCCEEDED, UNCONFIRMED, Look
-from executions.team import settings as team_settings
-
-
-def may(act: Act, user: Any) -> Callable[[Execution], bool]:
-    """Whether `user` may do that to a job, as it stands at that moment."""
-
-    all_may = act is Act.DOWNLOAD or (
-        act is Act.CANCEL and team_settings.chosen_now(team_settings.TEAM_CANCELS)
-    )
-
-    def allowed(job: Execution) -> bool:
-        audience = job_card.audience(user, job.created_by_id)
-        if act is Act.AGAIN:
-            return job_card.card(job, audience).may_start_again
-        return all_may or audience != job_card.TEAM
-
-    return allowed
 
 
 @dataclass(frozen=True)
@@ -129,7 +111,6 @@ class SelectionPage:
         """The jobs in their order; those that are gone from the history are left out."""
         ids = [UUID(each) for each in self.selection.ids]
         jobs = Execution.objects.for_cards().for_lists().in_bulk(ids)
-        allowed = may(self.act, self.user)
         made = []
         for pk in ids:
             if (job := jobs.get(pk)) is None:
@@ -138,7 +119,9 @@ class SelectionPage:
             if self.is_done:
                 made.append(Line(card, self._became(self.selection.report.get(str(pk), ""), card)))
             else:
-                made.append(Line(card, card.look, self._spared(card, allowed(job))))
+                made.append(
+                    Line(card, card.look, self._spared(card, bulk_actions.may(self.act, self.user, job)))
+                )
         return made
 
     @property

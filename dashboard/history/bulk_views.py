@@ -18,10 +18,11 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dashboard import workers
-from dashboard.history.bulk_page import SelectionPage, may
+from dashboard.history.bulk_page import SelectionPage
 from dashboard.history.query import asked
 from dashboard.http.params import as_uuid
 from dashboard.http.requests import AuthenticatedRequest
+from executions import policy
 from executions.audit import record as audit_log
 from executions.batches import bulk_actions
 from executions.exports import zip_archive
@@ -37,7 +38,7 @@ def choose(request: AuthenticatedRequest) -> HttpResponse:
     """Freeze the ticked jobs, and ask before anything is done to them."""
     act = request.POST.get("act", "")
     ids = [found for each in request.POST.getlist("job")[: bulk_actions.MOST] if (found := as_uuid(each))]
-    made = bulk_actions.choose(ids, Act(act), user_id=request.user.pk) if act in Act.values and ids else None
+    made = bulk_actions.choose(ids, Act(act), actor=request.user) if act in Act.values and ids else None
     if made is None:
         messages.info(request, "Nothing was chosen. Tick jobs first, then say what to do with them.")
         query = asked(QueryDict(request.POST.get("query", "")[:4000])).string()
@@ -49,7 +50,7 @@ def choose(request: AuthenticatedRequest) -> HttpResponse:
 def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """The jobs that were chosen; POST does it, or goes on after a break. Afterwards what became of each. Only for
     whoever chose."""
-    found = get_object_or_404(Selection, pk=pk, created_by=request.user)
+    found = get_object_or_404(policy.visible_to(request.user, Selection.objects.all()), pk=pk)
     page = SelectionPage(found, request.user)
     if request.method == "POST" and not page.is_open and not page.left:
         return _see(redirect("selection", pk))  # done before: the report says so
@@ -58,9 +59,7 @@ def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         if page.is_open and page.needs_reason and not reason:
             page.problem = NEEDS_REASON
             return render(request, "history/bulk_action.html", {"page": page}, status=422)
-        bulk_actions.carry_out(
-            found, user_id=request.user.pk, may=may(Act(found.act), request.user), reason=reason
-        )
+        bulk_actions.carry_out(found, actor=request.user, reason=reason)
         workers.wake()
         workers.look_at_files()
         return _see(redirect("selection", pk))
@@ -70,7 +69,9 @@ def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 @require_GET
 def results(request: AuthenticatedRequest, pk: uuid.UUID) -> StreamingHttpResponse:
     """Everything that the chosen jobs made, as one ZIP that is never held as a whole."""
-    found = get_object_or_404(Selection, pk=pk, created_by=request.user, act=Act.DOWNLOAD)
+    found = get_object_or_404(
+        policy.visible_to(request.user, Selection.objects.filter(act=Act.DOWNLOAD)), pk=pk
+    )
     wanted = zip_archive.wanted_of([uuid.UUID(each) for each in found.ids])
     if not wanted:
         raise Http404("None of these has a result.")

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
-from django.db import connection
 
 from dashboard.history.query import WHEN, Asked
 from dashboard.http.params import as_uuid
@@ -109,25 +108,11 @@ def _batches(asked: Asked) -> list[tuple[str, str, str, str]]:
 
 
 def _codes(asked: Asked) -> list[str]:
-    return [code for code in dict.fromkeys([*_chosen(asked, "error"), *error_codes()]) if code != NO_CODE]
-
-
-def error_codes() -> list[str]:
-    """The codes that any job ended with: one step along the index for each, however many jobs have it."""
-    table = Execution._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH RECURSIVE codes(code) AS (
-                SELECT min(error_code) FROM {table} WHERE error_code IS NOT NULL
-                UNION ALL
-                SELECT (SELECT min(error_code) FROM {table} WHERE error_code > codes.code)
-                FROM codes WHERE codes.code IS NOT NULL
-            )
-            SELECT code FROM codes WHERE code IS NOT NULL LIMIT {MOST}
-            """
-        )
-        return [code for (code,) in cursor.fetchall()]
+    return [
+        code
+        for code in dict.fromkeys([*_chosen(asked, "error"), *Execution.objects.error_codes(MOST)])
+        if code != NO_CODE
+    ]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import uuid
 from functools import cached_property, partial
 from typing import Any
 
-from django.db import connection
 from django.http import QueryDict
 from django.urls import reverse
 
@@ -14,7 +13,10 @@ from dashboard.cards import job as cards
 from dashboard.history.filter_menus import Menu, Spans, menus
 from dashboard.history.query import SORTS, asked, left_out_of_address
 from dashboard.http.params import as_uuid
+from executions import policy
+from executions.core import database
 from executions.models import Execution, SavedFilter
+from executions.policy import Action
 from executions.search.jobs import Found, count_newer, page
 
 SIZE = 50
@@ -104,9 +106,7 @@ class HistoryPage:
         """The team's saved views: (view, whether it is this one, whether the person may remove it)."""
         here = self.asked.string()
         rows = SavedFilter.objects.select_related("created_by")[:100]
-        return [
-            (row, row.query == here, self.user.is_staff or row.created_by_id == self.user.pk) for row in rows
-        ]
+        return [(row, row.query == here, policy.can(self.user, Action.FILTER_DELETE, row)) for row in rows]
 
     @property
     def is_saved(self) -> bool:
@@ -211,10 +211,4 @@ def fresh(query: QueryDict) -> int:
 
 def estimate() -> int:
     """About how many jobs there are, from what the database knows without counting."""
-    table = Execution._meta.db_table
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [table])
-        else:
-            cursor.execute(f"SELECT max(rowid) FROM {table}")
-        return max(int((cursor.fetchone() or [0])[0] or 0), SIZE)
+    return max(database.estimated_rows(Execution), SIZE)

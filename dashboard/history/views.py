@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db import IntegrityError, transaction
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -22,9 +21,12 @@ from dashboard.history.page import COLUMNS, HistoryPage
 from dashboard.history.query import asked
 from dashboard.http import table_export
 from dashboard.http.requests import AuthenticatedRequest
+from executions import policy
 from executions.audit import record as audit_log
 from executions.models import SavedFilter
 from executions.models.event import ActKind
+from executions.policy import Action
+from executions.team import saved_filters
 
 COOKIE, YEAR = "history_columns", 365 * 24 * 3600
 # static/js/history.js does what these say.
@@ -83,10 +85,7 @@ def save(request: AuthenticatedRequest) -> HttpResponse:
     elif len(query) > 2000:
         messages.error(request, "This view has too many filters to be saved.")
     else:
-        try:
-            with transaction.atomic():
-                SavedFilter.objects.create(name=name, query=query, created_by=request.user)
-        except IntegrityError:
+        if saved_filters.save(name, query, actor=request.user) is None:
             messages.error(request, f"There is a view called “{name}” already: choose another name.")
         else:
             messages.success(request, f"Saved as “{name}”. The whole team can open it.")
@@ -96,9 +95,9 @@ def save(request: AuthenticatedRequest) -> HttpResponse:
 @require_POST
 def forget(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(SavedFilter, pk=pk)
-    if not (request.user.is_staff or row.created_by_id == request.user.pk):
+    if not policy.can(request.user, Action.FILTER_DELETE, row):
         return HttpResponseForbidden(NOT_YOURS)
-    row.delete()
+    saved_filters.remove(row, actor=request.user)
     messages.success(request, f"“{row.name}” is removed. The jobs are still there.")
     return _back(request)
 

@@ -1,4 +1,4 @@
-"""What only admins may do or see."""
+"""Pages and acts that not every role is allowed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from django.http import HttpResponseBase
 from django.shortcuts import render
 
 from dashboard.http.requests import AuthenticatedRequest
+from executions import policy
+from executions.policy import Action
 
 
-def admins_only[View: Callable[..., HttpResponseBase]](view: View) -> View:
-    """Members read that this is for admins; whoever is not signed in is asked to."""
+def requires[View: Callable[..., HttpResponseBase]](action: Action) -> Callable[[View], View]:
+    """Answer 403 to people whose role does not allow `action`; whoever is not signed in is asked to sign in."""
 
-    @wraps(view)
-    def guarded(request: AuthenticatedRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.is_staff:
-            return render(request, "403.html", {"reason": "This page is for admins."}, status=403)
-        return view(request, *args, **kwargs)
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(request: AuthenticatedRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not policy.can(request.user, action):
+                return render(request, "403.html", {"reason": "This page is for admins."}, status=403)
+            return view(request, *args, **kwargs)
 
-    return cast(View, guarded)
+        return cast(View, guarded)
+
+    return guard

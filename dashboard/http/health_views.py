@@ -5,15 +5,17 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import cache
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from dashboard.http import metrics as measured
-from executions.core import worker
+from executions import policy
+from executions.core import database, worker
 from executions.limits import api_health
+from executions.policy import Action
 
 
 @login_not_required
@@ -42,7 +44,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     token = settings.METRICS_TOKEN
     sent = request.headers.get("authorization", "").removeprefix("Bearer ")
     is_scraper = bool(token) and constant_time_compare(sent, token)
-    if not is_scraper and not request.user.is_staff:
+    if not is_scraper and not policy.can(request.user, Action.METRICS_VIEW):
         return HttpResponse(
             "The metrics are for admins and for METRICS_TOKEN.\n", status=403, content_type="text/plain"
         )
@@ -52,8 +54,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def _database() -> str:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        database.ping()
     except DatabaseError:
         return "away"
     return "ok"

@@ -10,10 +10,12 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.decorators import sync_and_async_middleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from dashboard.http.client_ip import client_address
+from executions import policy
 from executions.core import request_context
 from executions.team import members
 
@@ -60,6 +62,32 @@ def where_from(get_response: Next) -> Next:
         return response
 
     return answer
+
+
+@sync_and_async_middleware
+def refusals(get_response: Next) -> Next:
+    """An act that the policy refuses is a 403, wherever it was asked for."""
+    if iscoroutinefunction(get_response):
+
+        async def answer_later(request: HttpRequest) -> HttpResponse:
+            response: HttpResponse = await get_response(request)
+            return response
+
+        answer_later.process_exception = _refused  # type: ignore[attr-defined]
+        return answer_later
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response: HttpResponse = get_response(request)
+        return response
+
+    answer.process_exception = _refused  # type: ignore[attr-defined]
+    return answer
+
+
+def _refused(request: HttpRequest, error: Exception) -> HttpResponse | None:
+    if isinstance(error, policy.NotAllowed):
+        return render(request, "403.html", {"reason": str(error)}, status=403)
+    return None
 
 
 # Seconds between two notes of when somebody was here.

@@ -6,11 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from dashboard.http.decorators import admins_only
+from dashboard.http.decorators import requires
 from dashboard.insights.page import InsightsPage
+from executions.policy import Action
 
 
 @require_GET
-@admins_only
+@requires(Action.INSIGHTS_VIEW)
 def insights(request: HttpRequest) -> HttpResponse:
     return render(request, "insights/index.html", {"page": InsightsPage(request.GET)})

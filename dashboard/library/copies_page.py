@@ -12,10 +12,12 @@ from django.db.models import Count, F, Sum
 from django.utils import timezone
 
 from dashboard.cards.file import Tile
+from executions import policy
 from executions.copies import storage as copy_storage
 from executions.copies.requests import CLAIM
 from executions.models import File, Keeping
 from executions.models.file import State
+from executions.policy import Action
 from executions.team import settings as team_settings
 
 SHOWN = 100
@@ -103,6 +105,10 @@ class CopiesPage:
         self.count: int = told["count"]
         self.bytes: int = told["bytes"] or 0
         self.keeps_all = bool(team_settings.chosen(team_settings.KEEP_ALL))
+
+    @property
+    def can_choose(self) -> bool:
+        return policy.can(self.user, Action.SETTING_CHANGE)
 
     @property
     def place(self) -> str:

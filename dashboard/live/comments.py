@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 def talk(person: Any, execution: Execution, **more: Any) -> dict[str, Any]:
     """What the comments of a job are shown with. Whoever is named in them has seen it by that."""
     if comments.mentions_unseen(person.pk, execution):
-        comments.see(person.pk, execution)
+        comments.see(person, execution)
     return {
         "job_id": execution.pk,
         "comments": comments.of(execution),

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.db.models import Count
 from django.utils import timezone
 
+from executions import policy
 from executions.models import Execution, Invitation
 from executions.team import members as people
 from executions.team import settings as team_settings
@@ -36,7 +37,7 @@ class Person:
 
     @property
     def other_role(self) -> str:
-        return people.MEMBER if self.user.is_staff else people.ADMIN
+        return people.MEMBER if self.role == people.ADMIN else people.ADMIN
 
     @property
     def seen_at(self) -> datetime | None:
@@ -58,7 +59,7 @@ class TeamPage:
         """Those who may sign in first, by their names."""
         found = get_user_model().objects.select_related("presence").order_by("-is_active", "username")[:MOST]
         jobs = _jobs()
-        admins = [each.pk for each in found if each.is_staff and each.is_active]
+        admins = [each.pk for each in found if policy.role_of(each) is policy.Role.ADMIN]
         return [
             Person(each, jobs.get(each.pk, 0), each.pk == self.user.pk, admins == [each.pk]) for each in found
         ]

@@ -14,18 +14,19 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dashboard.http import login_throttle
-from dashboard.http.decorators import admins_only
+from dashboard.http.decorators import requires
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import sessions as live_sessions
 from dashboard.people.forms import InvitationForm, JoinForm
 from dashboard.people.page import TeamPage
 from executions.audit import record as audit_log
 from executions.models.event import ActKind
+from executions.policy import Action
 from executions.team import members
 from executions.team import settings as team_settings
 
 
-@admins_only
+@requires(Action.PEOPLE_VIEW)
 @require_GET
 def team(request: AuthenticatedRequest) -> HttpResponse:
     return _page(request, InvitationForm(initial={"role": members.MEMBER, "days": 7}))
@@ -40,7 +41,7 @@ def _page(
     return response
 
 
-@admins_only
+@requires(Action.PERSON_INVITE)
 @require_POST
 def invite(request: AuthenticatedRequest) -> HttpResponse:
     """The answer shows the link, once: nothing that could make it again is kept."""
@@ -48,56 +49,54 @@ def invite(request: AuthenticatedRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=422)
     asked = form.cleaned_data
-    _, token = members.invite(asked["note"], asked["role"], asked["days"], actor_id=request.user.pk)
+    _, token = members.invite(asked["note"], asked["role"], asked["days"], actor=request.user)
     path = reverse("join", args=[token])
     link = f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
     return _page(request, InvitationForm(initial={"role": members.MEMBER, "days": 7}), status=201, link=link)
 
 
-@admins_only
+@requires(Action.INVITATION_WITHDRAW)
 @require_POST
 def withdraw(request: AuthenticatedRequest, pk: int) -> HttpResponse:
-    if members.withdraw(pk, actor_id=request.user.pk):
+    if members.withdraw(pk, actor=request.user):
         messages.success(request, "The invitation is withdrawn. Its link no longer works.")
     else:
         messages.info(request, "That invitation was used, withdrawn, or over already.")
     return HttpResponseRedirect(reverse("people"), status=303)
 
 
-@admins_only
+@requires(Action.PEOPLE_VIEW)
 @require_POST
 def change(request: AuthenticatedRequest, pk: int, what: str) -> HttpResponse:
     """`what`: role (POST says which), shut-out, or let-in."""
     person = get_object_or_404(get_user_model(), pk=pk)
-    name, actor_id = person.get_username(), request.user.pk
+    name = person.get_username()
     try:
         match what:
-            case "shut-out" if members.shut_out(pk, actor_id=actor_id):
+            case "shut-out" if members.shut_out(pk, actor=request.user):
                 live_sessions.left(pk)
                 messages.success(request, f"{name} is shut out: sessions and open pages have ended.")
-            case "let-in" if members.let_in(pk, actor_id=actor_id):
+            case "let-in" if members.let_in(pk, actor=request.user):
                 messages.success(request, f"{name} may sign in again.")
             case "role":
                 new = request.POST.get("role", "")
                 if new not in (members.MEMBER, members.ADMIN):
                     return HttpResponse("A role is member or admin.", status=400, content_type="text/plain")
-                if members.change_role(pk, new, actor_id=actor_id):
+                if members.change_role(pk, new, actor=request.user):
                     live_sessions.changed(pk)
                     messages.success(request, f"{name} is {new} now.")
     except members.Refused as error:
         messages.error(request, str(error))
-    if pk == actor_id and what == "role":
+    if pk == request.user.pk and what == "role":
         return HttpResponseRedirect(reverse("studio"), status=303)
     return HttpResponseRedirect(reverse("people"), status=303)
 
 
-@admins_only
+@requires(Action.SETTING_CHANGE)
 @require_POST
 def choose(request: AuthenticatedRequest) -> HttpResponse:
     """What members may do."""
-    if team_settings.choose(
-        team_settings.TEAM_CANCELS, "team_cancels" in request.POST, actor_id=request.user.pk
-    ):
+    if team_settings.choose(team_settings.TEAM_CANCELS, "team_cancels" in request.POST, actor=request.user):
         messages.success(request, "Saved.")
     return HttpResponseRedirect(reverse("people"), status=303)
 

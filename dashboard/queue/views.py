@@ -17,14 +17,15 @@ from dashboard import workers
 from dashboard.cards import job as job_card
 from dashboard.cards.limit_gauge import Gauge
 from dashboard.forms.tool_form import Composer
-from dashboard.http.decorators import admins_only
+from dashboard.http.decorators import requires
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import renderer
-from executions import tools
+from executions import policy, tools
 from executions.lifecycle import create as submit
 from executions.lifecycle import queue_actions, queue_state
 from executions.lifecycle.estimates import Waits
 from executions.models import Batch, Execution
+from executions.policy import Action
 
 SHOWN = 100
 NOT_YOURS = "Only the person who started a job, or an admin, may say when it is sent."
@@ -46,6 +47,7 @@ def queue(request: AuthenticatedRequest) -> HttpResponse:
         "count": Execution.objects.in_line().count() if len(line) == SHOWN else len(line),
         "paused": job_card.cards_for(request.user, paused.newest_first()[:SHOWN], waits),
         "queue": waits.queue,
+        "can_pause_all": policy.can(request.user, Action.QUEUE_PAUSE),
         "gauge": Gauge(waits.starts),
     }
     return render(request, "queue/index.html", context)
@@ -69,9 +71,9 @@ def front(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 def _act(request: AuthenticatedRequest, pk: uuid.UUID, act: Callable[..., bool]) -> HttpResponse:
     """One's own jobs for a member, any for an admin. What came too late is said."""
     execution = get_object_or_404(Execution, pk=pk)
-    if job_card.audience(request.user, execution.created_by_id) == job_card.TEAM:
+    if not policy.can(request.user, Action.JOB_PAUSE, execution):
         return HttpResponseForbidden(NOT_YOURS)
-    is_done = act(execution, user_id=request.user.pk)
+    is_done = act(execution, actor=request.user)
     if is_done:
         workers.wake()
     execution.refresh_from_db()
@@ -87,7 +89,7 @@ def edit(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """The tool's form, filled with what the job asks for. Saved only while nothing was sent."""
     execution = get_object_or_404(Execution.objects.for_cards(), pk=pk)
     audience = job_card.audience(request.user, execution.created_by_id)
-    if audience == job_card.TEAM:
+    if not policy.can(request.user, Action.JOB_EDIT, execution):
         return HttpResponseForbidden("Only the person who started a job, or an admin, may change it.")
     card = job_card.card(execution, audience)
     offered = tools.offered().get(execution.tool)
@@ -107,7 +109,7 @@ def edit(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         return _edit_page(request, card, form, "Somebody changed it meanwhile. Look at it again.", status=409)
     if card.is_waiting and form.body == before:
         return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
-    if not queue_actions.edit(execution, tool, form.body, before=before, user_id=request.user.pk):
+    if not queue_actions.edit(execution, tool, form.body, before=before, actor=request.user):
         execution.refresh_from_db()
         # What was typed is not lost: it can be started as a job of its own.
         return _edit_page(request, job_card.card(execution, audience), form.renewed(), GONE, status=409)
@@ -128,18 +130,18 @@ def _edit_page(
     return render(request, "queue/edit.html", context, status=status)
 
 
-@admins_only
+@requires(Action.QUEUE_PAUSE)
 @require_POST
 def pause_all(request: AuthenticatedRequest) -> HttpResponse:
     """Send nothing any more. What VideoGen has already goes on."""
-    queue_state.pause_all(user_id=request.user.pk)
+    queue_state.pause_all(actor=request.user)
     return HttpResponseRedirect(reverse("queue"), status=303)
 
 
-@admins_only
+@requires(Action.QUEUE_RESUME)
 @require_POST
 def resume_all(request: AuthenticatedRequest) -> HttpResponse:
-    if queue_state.resume_all(user_id=request.user.pk):
+    if queue_state.resume_all(actor=request.user):
         workers.wake()
     return HttpResponseRedirect(reverse("queue"), status=303)
 
@@ -148,10 +150,10 @@ def resume_all(request: AuthenticatedRequest) -> HttpResponse:
 def batch(request: AuthenticatedRequest, pk: uuid.UUID, what: str) -> HttpResponse:
     """Pause, or resume, all of a batch that waits."""
     found = get_object_or_404(Batch, pk=pk)
-    if job_card.audience(request.user, found.created_by_id) == job_card.TEAM:
+    if not policy.can(request.user, Action.BATCH_PAUSE, found):
         return HttpResponseForbidden("Only the person who started the batch, or an admin, may do that.")
     acts: dict[str, Any] = {"pause": queue_actions.pause_batch, "resume": queue_actions.resume_batch}
-    if not acts[what](found, user_id=request.user.pk):
+    if not acts[what](found, actor=request.user):
         messages.info(request, f"Nothing of this batch was left to {what}.")
     elif what == "resume":
         workers.wake()

@@ -47,7 +47,7 @@ class Sandbox:
         self.url = self._ready_url(self.process)
         if self._has_moved:
             # None of the old addresses leads anywhere now; they are signed anew when somebody asks.
-            File.objects.exclude(snapshot={}).update(snapshot={})
+            File.objects.forget_urls()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -38,9 +38,9 @@ def seen(request: AuthenticatedRequest) -> HttpResponse:
         until = _time(text)
         if until is None:
             return HttpResponse("until is no time with a zone.", status=400)
-        last_visit.seen(request.user.pk, until)
+        last_visit.seen(request.user, until)
     else:
-        last_visit.watched(request.user.pk)
+        last_visit.watched(request.user)
     if request.POST.get("quiet"):
         return HttpResponse(status=204)
     return HttpResponseRedirect(reverse("studio"), status=303)
@@ -56,10 +56,10 @@ def again(request: AuthenticatedRequest) -> HttpResponse:
         messages.info(request, "There is nothing of these that can be run again together.")
         return HttpResponseRedirect(reverse("since"), status=303)
     name = f"{len(jobs)} × {tool.label} (again)" if len(jobs) > 1 else f"{tool.label} (again)"
-    plan = batches.plan_jobs(tool, jobs, name=name, user_id=request.user.pk)
+    plan = batches.plan_jobs(tool, jobs, name=name, actor=request.user)
     problems = check_again(tool, of_plan(plan)).problems
     if problems:
-        plan.delete()
+        batches.discard(plan, actor=request.user)
         first = problems[0]
         messages.error(request, f"Nothing was started. Job {first.number}: {first.words}")
         return HttpResponseRedirect(reverse("since"), status=303)

@@ -23,6 +23,7 @@ from executions.core import sync_bridge
 from executions.lifecycle import chains, leases
 from executions.lifecycle import create as submit
 from executions.models import Execution, File
+from executions.policy import Actor
 from executions.team import last_visit
 from executions.tools import Tool
 
@@ -70,7 +71,7 @@ def _start(request: AuthenticatedRequest, tool: Tool) -> HttpResponse:
     form = Composer(tool, request.POST)
     if not form.is_valid():
         return _again(request, tool, form, status=422)
-    execution, is_new = _written(form, request.user.pk)
+    execution, is_new = _written(form, request.user)
     if is_new:
         _send(execution)
     execution = Execution.objects.for_cards().get(pk=execution.pk)
@@ -84,14 +85,14 @@ def _start(request: AuthenticatedRequest, tool: Tool) -> HttpResponse:
     return _composer(request, tool, form.renewed(), started=started, started_before=not is_new)
 
 
-def _written(form: Composer, user_id: int) -> tuple[Execution, bool]:
+def _written(form: Composer, actor: Actor) -> tuple[Execution, bool]:
     """The job that is to be sent now, written; the first of the two where the form asks for a chain."""
     if form.speech is not None:
         first, _, is_new = chains.start_spoken(
-            tool=form.tool, body=form.body, speech=form.speech, user_id=user_id, key=form.idempotency_key
+            tool=form.tool, body=form.body, speech=form.speech, actor=actor, key=form.idempotency_key
         )
         return first, is_new
-    return submit.start(tool=form.tool, body=form.body, user_id=user_id, key=form.idempotency_key, held=True)
+    return submit.start(tool=form.tool, body=form.body, actor=actor, key=form.idempotency_key, held=True)
 
 
 def _send(execution: Execution) -> None:

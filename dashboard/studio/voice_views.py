@@ -25,7 +25,7 @@ def sample(request: AuthenticatedRequest, voice_id: str) -> JsonResponse:
     result = next(iter(made.results.all()), None) if made else None
     if result is not None:
         return JsonResponse({"url": reverse("file-preview", args=[result.file_id])})
-    job = voice_samples.start(voice, request.user.pk)
+    job = voice_samples.start(voice, request.user)
     if job.status == statuses.QUEUED:
         sync_bridge.spawn(submit.send, job.pk)
     return JsonResponse({"job": str(job.pk)}, status=202)

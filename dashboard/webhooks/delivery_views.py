@@ -10,11 +10,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from dashboard.http.decorators import admins_only
+from dashboard.http.decorators import requires
 from dashboard.http.params import as_number, as_uuid
 from dashboard.http.query_urls import with_query
 from executions.models import Execution, File, WebhookDelivery
 from executions.models.webhook_delivery import Outcome
+from executions.policy import Action
 from executions.webhooks import endpoints
 
 SIZE = 50
@@ -63,7 +64,7 @@ class Filters:
         return rows.filter(remote_execution_id=self.job, outcome=Outcome.UNKNOWN_JOB)
 
 
-@admins_only
+@requires(Action.WEBHOOKS_VIEW)
 @require_GET
 def log(request: HttpRequest) -> HttpResponse:
     """The newest first; `after` goes on from an older one, `newer` asks what has come since."""

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from dashboard.http.decorators import admins_only
+from dashboard.http.decorators import requires
 from dashboard.http.params import as_number
 from dashboard.http.paths import RECEIVER_PATH
 from dashboard.http.requests import AuthenticatedRequest
@@ -23,6 +23,7 @@ from executions.audit import record as audit_log
 from executions.core.sync_bridge import wait_for
 from executions.models import Event, File, Rejection, WebhookDelivery
 from executions.models.event import ActKind, Source
+from executions.policy import Action
 from executions.statuses import TERMINAL
 from executions.videogen import VideoGenError
 from executions.webhooks import deliveries, rejections
@@ -50,7 +51,7 @@ class EndpointForm(forms.Form):
         return url
 
 
-@admins_only
+@requires(Action.WEBHOOKS_VIEW)
 @require_http_methods(["GET", "POST"])
 def endpoints(request: AuthenticatedRequest) -> HttpResponse:
     if request.method == "POST":
@@ -74,7 +75,7 @@ def _register(request: AuthenticatedRequest, form: EndpointForm) -> bool:
             asked["url"],
             asked["events"],
             asked["description"],
-            actor_id=request.user.pk,
+            actor=request.user,
         )
     except (VideoGenError, TimeoutError) as error:
         form.add_error(None, f"VideoGen did not register it: {getattr(error, 'message', 'no answer came')}")
@@ -130,7 +131,7 @@ def _health(found: list[webhook_endpoints.Endpoint], own_url: str) -> dict[str, 
     return {"problems": problems, "by_webhook": by_webhook, "by_poll": by_poll, "last": last}
 
 
-@admins_only
+@requires(Action.WEBHOOKS_VIEW)
 @require_POST
 def act(request: AuthenticatedRequest, remote_id: str, what: str) -> HttpResponse:
     """Rotate an endpoint's secret, or delete the endpoint."""
@@ -139,19 +140,19 @@ def act(request: AuthenticatedRequest, remote_id: str, what: str) -> HttpRespons
         if endpoint is None:
             messages.error(request, "There is no such endpoint any more.")
         elif what == "rotate":
-            wait_for(webhook_endpoints.rotate, endpoint, actor_id=request.user.pk)
+            wait_for(webhook_endpoints.rotate, endpoint, actor=request.user)
             messages.success(
                 request, "There is a new secret. The old one still verifies what is under way, for a day."
             )
         else:
-            wait_for(webhook_endpoints.remove, remote_id, endpoint.url, actor_id=request.user.pk)
+            wait_for(webhook_endpoints.remove, remote_id, endpoint.url, actor=request.user)
             messages.success(request, "The endpoint is deleted.")
     except (VideoGenError, TimeoutError) as error:
         messages.error(request, f"VideoGen did not do it: {getattr(error, 'message', 'no answer came')}")
     return HttpResponseRedirect(reverse("webhooks"), status=303)
 
 
-@admins_only
+@requires(Action.WEBHOOKS_VIEW)
 @require_GET
 def delivery(request: HttpRequest, pk: int) -> HttpResponse:
     kept = get_object_or_404(WebhookDelivery.objects.select_related("execution"), pk=pk)
@@ -170,14 +171,16 @@ def delivery(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "webhooks/delivery.html", context)
 
 
-@admins_only
+@requires(Action.DELIVERY_REPLAY)
 @require_POST
 def replay(request: AuthenticatedRequest) -> HttpResponse:
     """Take in the chosen deliveries once more: exactly these, and each is reported."""
     given = map(as_number, request.POST.getlist("delivery"))
     ids = [pk for pk in given if pk is not None][:200]
     kept = WebhookDelivery.objects.in_bulk(ids)
-    results = [(kept[pk], deliveries.replay(kept[pk])) for pk in dict.fromkeys(ids) if pk in kept]
+    results = [
+        (kept[pk], deliveries.replay(kept[pk], actor=request.user)) for pk in dict.fromkeys(ids) if pk in kept
+    ]
     if results:
         told = {str(each.pk): words for each, words in results}
         audit_log.record(ActKind.REPLAYED, actor_id=request.user.pk, deliveries=told)

@@ -9,13 +9,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from dashboard.cards.limit_gauge import Gauge
-from dashboard.http.decorators import admins_only
+from dashboard.http.decorators import requires
 from executions.lifecycle import queue_state
 from executions.limits import poll_budget
 from executions.limits import rate_limits as hourly
+from executions.policy import Action
 
 
-@admins_only
+@requires(Action.WEBHOOKS_VIEW)
 @require_GET
 def limits(request: HttpRequest) -> HttpResponse:
     known = [Gauge(each) for each in hourly.overview()]

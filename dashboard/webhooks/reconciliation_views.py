@@ -10,18 +10,19 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
-from dashboard.http.decorators import admins_only
+from dashboard.http.decorators import requires
 from dashboard.http.params import as_day
 from dashboard.http.requests import AuthenticatedRequest
 from executions import tools
 from executions.core.sync_bridge import wait_for
 from executions.models import DayClosing
+from executions.policy import Action
 from executions.sync import daily_reconciliation as closing_day
 
 SHOWN = 60
 
 
-@admins_only
+@requires(Action.WEBHOOKS_VIEW)
 @require_http_methods(["GET", "POST"])
 def closings(request: AuthenticatedRequest) -> HttpResponse:
     """The last days; POST closes the day that it names, anew if it was closed before."""
@@ -47,7 +48,7 @@ def _close(request: AuthenticatedRequest) -> HttpResponse:
         messages.error(request, "Choose a day.")
         return HttpResponseRedirect(reverse("closings"), status=303)
     try:
-        row = wait_for(lambda: closing_day.close(day, actor_id=request.user.pk))
+        row = wait_for(lambda: closing_day.close(day, actor=request.user))
     except closing_day.CannotClose as error:
         messages.error(request, str(error))
     except TimeoutError:
@@ -57,7 +58,7 @@ def _close(request: AuthenticatedRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("closings"), status=303)
 
 
-@admins_only
+@requires(Action.WEBHOOKS_VIEW)
 @require_GET
 def closing(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(DayClosing.objects.select_related("closed_by"), pk=pk)

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from executions import statuses
+from executions import policy, statuses
 from executions.audit import record as audit_log
 from executions.batches import insert as batch_insert
 from executions.batches.rows import Row, of_jobs, of_plan, titled
@@ -24,6 +24,7 @@ from executions.core import chunked
 from executions.lifecycle import cancel as canceling
 from executions.models import Batch, BatchCancel, BatchPlan, Execution
 from executions.models.event import ActKind
+from executions.policy import Action, Actor
 from executions.tools import Tool, find
 
 MOST_ROWS = 500
@@ -40,8 +41,9 @@ class TooLate(Exception):
 # --- from rows to jobs ------------------------------------------------------------------------------------
 
 
-def plan(tool: Tool, rows: Sequence[Row], *, name: str, user_id: int) -> BatchPlan:
+def plan(tool: Tool, rows: Sequence[Row], *, name: str, actor: Actor) -> BatchPlan:
     """Keep checked rows until the person confirms them. Their old plans that led to nothing are forgotten."""
+    user_id = policy.require_person(actor, Action.BATCH_PLAN)
     if not 0 < len(rows) <= MOST_ROWS:
         raise ValueError(f"A batch has between 1 and {MOST_ROWS} rows, not {len(rows)}.")
     long_ago = timezone.now() - KEPT
@@ -50,11 +52,12 @@ def plan(tool: Tool, rows: Sequence[Row], *, name: str, user_id: int) -> BatchPl
     return BatchPlan.objects.create(name=name[:200], tool=tool.slug, created_by_id=user_id, rows=kept)
 
 
-def confirm(plan_id: uuid.UUID, *, only_new: bool = False) -> tuple[Batch, bool]:
+def confirm(plan_id: uuid.UUID, *, actor: Actor, only_new: bool = False) -> tuple[Batch, bool]:
     """Start what the plan holds; `only_new` leaves out what was made before. False when it was started before.
 
     Raises ValueError when nothing would be left.
     """
+    policy.require(actor, Action.BATCH_START, BatchPlan.objects.get(pk=plan_id))
     with transaction.atomic():
         # The row alone: what is joined to a locked row may be older than the row itself.
         found = BatchPlan.objects.select_for_update().get(pk=plan_id)
@@ -81,7 +84,7 @@ def confirm(plan_id: uuid.UUID, *, only_new: bool = False) -> tuple[Batch, bool]
         return batch, True
 
 
-def plan_again(batch: Batch, status: str, *, user_id: int) -> BatchPlan | None:
+def plan_again(batch: Batch, status: str, *, actor: Actor) -> BatchPlan | None:
     """A plan with what the batch's jobs in this status (failed or cancelled) asked for; None when there are none."""
     jobs = batch.executions.filter(status=status).select_related("after").order_by("id")
     # What was only spoken for another job is spoken again with that one.
@@ -89,22 +92,29 @@ def plan_again(batch: Batch, status: str, *, user_id: int) -> BatchPlan | None:
     if not retried:
         return None
     name = batch.name if batch.name.endswith("(again)") else f"{batch.name[:190]} (again)"
-    return plan(find(batch.tool), of_jobs(retried)[:MOST_ROWS], name=name, user_id=user_id)
+    return plan(find(batch.tool), of_jobs(retried)[:MOST_ROWS], name=name, actor=actor)
 
 
-def plan_jobs(tool: Tool, jobs: Sequence[Execution], *, name: str, user_id: int) -> BatchPlan:
+def plan_jobs(tool: Tool, jobs: Sequence[Execution], *, name: str, actor: Actor) -> BatchPlan:
     """A plan with what these jobs of one tool asked for, and no others. They carry `after`."""
-    return plan(tool, of_jobs(jobs)[:MOST_ROWS], name=name, user_id=user_id)
+    return plan(tool, of_jobs(jobs)[:MOST_ROWS], name=name, actor=actor)
+
+
+def discard(found: BatchPlan, *, actor: Actor) -> None:
+    """Forget a plan that is not to be started."""
+    policy.require(actor, Action.BATCH_DISCARD, found)
+    found.delete()
 
 
 # --- stopping ---------------------------------------------------------------------------------------------
 
 
-def undo(batch: Batch, *, user_id: int) -> int:
+def undo(batch: Batch, *, actor: Actor) -> int:
     """Take the whole batch back while nothing of it has been sent; how many jobs that stopped.
 
     Raises TooLate. Undoing it again finishes what a crash may have left.
     """
+    user_id = policy.require(actor, Action.BATCH_UNDO, batch)
     with transaction.atomic():
         now = timezone.now()
         held = Batch.objects.filter(pk=batch.pk, undone_at=None, sends_at__gt=now).update(undone_at=now)
@@ -121,28 +131,30 @@ def undo(batch: Batch, *, user_id: int) -> int:
     stopped = 0
     for chunk in chunked.chunks(batch.executions.filter(ended_at=None).values_list("pk", flat=True)):
         with transaction.atomic():
-            stopped += sum(word != ENDED for word in _cancel_each(chunk, user_id).values())
+            stopped += sum(word != ENDED for word in _cancel_each(chunk, actor).values())
     return stopped
 
 
-def plan_cancel(batch: Batch, *, user_id: int) -> BatchCancel | None:
+def plan_cancel(batch: Batch, *, actor: Actor) -> BatchCancel | None:
     """Name the jobs that a cancel of the batch would stop now; None when all have ended."""
+    user_id = policy.require_person(actor, Action.BATCH_CANCEL, batch)
     running = batch.executions.filter(ended_at=None).order_by("id").values_list("pk", flat=True)
     ids = [str(pk) for pk in running]
     return BatchCancel.objects.create(batch=batch, created_by_id=user_id, ids=ids) if ids else None
 
 
-def cancel(wish: BatchCancel, *, user_id: int) -> BatchCancel:
+def cancel(wish: BatchCancel, *, actor: Actor) -> BatchCancel:
     """Do it, once: those jobs and no others, skipping what ended meanwhile. The report is kept with the wish.
 
     Called again after a break it goes on with what is left.
     """
+    user_id = policy.require(actor, Action.BATCH_CANCEL, wish.batch)
     now = timezone.now()
     with transaction.atomic():
         is_first = BatchCancel.objects.filter(pk=wish.pk, done_at=None).update(done_at=now)
         if is_first:
             _record(ActKind.BATCH_CANCELLED, wish.batch, user_id, jobs=len(wish.ids))
-    chunked.carry_on(BatchCancel.objects.filter(pk=wish.pk), lambda _, ids: _cancel_each(ids, user_id))
+    chunked.carry_on(BatchCancel.objects.filter(pk=wish.pk), lambda _, ids: _cancel_each(ids, actor))
     wish.refresh_from_db()
     return wish
 
@@ -155,11 +167,11 @@ STOPPED, ASKED, ENDED = "stopped", "asked", "ended"
 ASKED_BEFORE, UNSURE, GONE = "asked before", "unsure", "gone"
 
 
-def _cancel_each(ids: Sequence[uuid.UUID], user_id: int) -> dict[str, str]:
+def _cancel_each(ids: Sequence[uuid.UUID], actor: Actor) -> dict[str, str]:
     """What became of each, by its id, in that order. Part of an outer transaction."""
     jobs = Execution.objects.in_bulk(ids)
     # A list, in order: a set would take them as they come.
-    wished = [pk for pk in ids if pk in jobs and canceling.request(jobs[pk], user_id=user_id)]
+    wished = [pk for pk in ids if pk in jobs and canceling.request(jobs[pk], actor=actor)]
     now = Execution.objects.in_bulk(ids)
     return {str(pk): _word(now[pk], pk in wished) if pk in now else GONE for pk in ids}
 

@@ -14,10 +14,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from executions import policy
 from executions.copies import storage as copy_storage
 from executions.models import Event, File, Keeping
 from executions.models.event import FileKind, Source
 from executions.models.file import State
+from executions.policy import Action, Actor
 
 # A worker that lives renews its claim long before it ends.
 CLAIM = timedelta(seconds=90)
@@ -44,8 +46,9 @@ class Copied:
 # --- asking -----------------------------------------------------------------------------------------------
 
 
-def ask(file: File, actor_id: int | None) -> bool:
+def ask(file: File, actor: Actor) -> bool:
     """A copy of this file is wanted; False where there is one. One that was given up is begun anew."""
+    actor_id = policy.require(actor, Action.FILE_COPY, file)
     if file.kept_at is not None or file.state != State.READY:
         return False
     now = timezone.now()
@@ -84,8 +87,9 @@ def outlook(files: Sequence[File]) -> dict[uuid.UUID, Outcome]:
     return found
 
 
-def ask_for(files: Sequence[File], actor_id: int) -> dict[uuid.UUID, Outcome]:
+def ask_for(files: Sequence[File], actor: Actor) -> dict[uuid.UUID, Outcome]:
     """Copies of all these are wanted, as far as that makes sense: what became of each wish."""
+    actor_id = policy.require(actor, Action.FILE_COPY)
     now = timezone.now()
     with transaction.atomic():
         found = outlook(files)
@@ -109,8 +113,9 @@ def ask_for_more() -> int:
     return len(ids)
 
 
-def ask_again() -> int:
+def ask_again(actor: Actor) -> int:
     """Begin anew with all that was given up or waits after a failure."""
+    policy.require(actor, Action.COPIES_RETRY)
     now = timezone.now()
     failed = Keeping.objects.exclude(problem="").filter(Q(due_at=None) | Q(due_at__gt=now + CLAIM))
     return failed.filter(file__gone_at=None).update(due_at=now, asked_at=now, tries=0, problem="")

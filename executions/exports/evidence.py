@@ -21,13 +21,14 @@ import httpx
 from django.conf import settings
 from django.utils import timezone
 
-from executions import tools
+from executions import policy, tools
 from executions.audit import hash_chain, sealing, verification
 from executions.audit import record as audit_log
 from executions.core import runtime
 from executions.exports.zip_archive import TIMEOUT, Broken, Pipe, entry_info, safe_name, source_of
 from executions.models import Event, Execution, File
 from executions.models.event import ActKind
+from executions.policy import Action, Actor
 
 README = """This archive shows what one job made, and how.
 
@@ -161,9 +162,10 @@ def _unproven(events: Sequence[dict[str, Any]]) -> Iterator[str]:
         )
 
 
-def take(execution_id: uuid.UUID, actor_id: int) -> Evidence:
+def take(execution_id: uuid.UUID, actor: Actor) -> Evidence:
     """Collect it, and write down who took it."""
     job = Execution.objects.get(pk=execution_id)
+    actor_id = policy.require(actor, Action.JOB_TAKE_EVIDENCE, job)
     audit_log.record(ActKind.EVIDENCE_TAKEN, actor_id=actor_id, subject=job, name=job.prompt or job.tool)
     return collect(execution_id)
 

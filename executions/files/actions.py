@@ -13,11 +13,13 @@ from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
+from executions import policy
 from executions.core import runtime
 from executions.files.store import keep_file
 from executions.limits import api_health
-from executions.models import Event, File
+from executions.models import Event, Execution, File
 from executions.models.event import FileKind, Source
+from executions.policy import Action, Actor
 from executions.videogen import AnswerLost, NotFound, SearchHit, ServerError, VideoGenError
 
 # VideoGen's API hides a file for good. It is told only after this time, so that until then undo is whole.
@@ -30,8 +32,15 @@ LONGEST_QUERY = 500
 # --- archive ----------------------------------------------------------------------------------------------
 
 
-def archive(file: File, actor_id: int | None, reason: str = "") -> bool:
-    """Out of the library. False when it was archived before. `reason` is kept with the event, if there is one."""
+def archive(file: File, actor: Actor, reason: str = "", result_of: Execution | None = None) -> bool:
+    """Out of the library. False when it was archived before. `reason` is kept with the event, if there is one.
+
+    The results of a job (`result_of`) are archived by those who may do that with the job. Raises NotAllowed.
+    """
+    if result_of is not None:
+        actor_id = policy.require(actor, Action.JOB_ARCHIVE_RESULTS, result_of)
+    else:
+        actor_id = policy.require(actor, Action.FILE_ARCHIVE, file)
     now = timezone.now()
     with transaction.atomic():
         changed = File.objects.filter(pk=file.pk, archived_at=None).update(archived_at=now, next_look_at=now)
@@ -41,8 +50,9 @@ def archive(file: File, actor_id: int | None, reason: str = "") -> bool:
     return bool(changed)
 
 
-def restore(file: File, actor_id: int | None) -> bool:
+def restore(file: File, actor: Actor) -> bool:
     """Back into the library. False when it was there. What VideoGen hides in the meantime it goes on hiding."""
+    actor_id = policy.require(actor, Action.FILE_RESTORE, file)
     now = timezone.now()
     with transaction.atomic():
         changed = File.objects.filter(pk=file.pk, archived_at__isnull=False).update(
@@ -67,11 +77,12 @@ async def tell_archived(file: File) -> None:
 # --- the public preview -----------------------------------------------------------------------------------
 
 
-async def publish(file: File, until: datetime | None, actor_id: int) -> None:
+async def publish(file: File, until: datetime | None, actor: Actor) -> None:
     """Open it to anybody with the link, until then. Raises VideoGenError, and then it is as it was.
 
     The register names it before VideoGen is asked: what may be public is in the register at every moment.
     """
+    actor_id = await runtime.in_db(policy.require, actor, Action.FILE_PUBLISH, file)
     before = await runtime.in_db(_opening, file, until, actor_id)
     try:
         wire = await runtime.client().set_public_preview(file.remote_id, True)
@@ -91,7 +102,7 @@ async def publish(file: File, until: datetime | None, actor_id: int) -> None:
 type Opened = tuple[datetime | None, datetime | None, int | None]
 
 
-def _opening(file: File, until: datetime | None, actor_id: int) -> Opened | None:
+def _opening(file: File, until: datetime | None, actor_id: int | None) -> Opened | None:
     """What the register said before; None when the file was not public."""
     now = timezone.now()
     with transaction.atomic():
@@ -114,13 +125,14 @@ def _not_opened(file: File, before: Opened | None) -> None:
     File.objects.filter(pk=file.pk).update(public_since=since, public_until=until, public_by=by)
 
 
-def _opened(file: File, until: datetime | None, actor_id: int, was_public: bool) -> None:
+def _opened(file: File, until: datetime | None, actor_id: int | None, was_public: bool) -> None:
     detail = {"until": until.isoformat() if until else None, "changed": was_public}
     _write(file, FileKind.PUBLISHED, actor_id, timezone.now(), **detail)
 
 
-async def withdraw(file: File, actor_id: int | None) -> None:
-    """Close it again; `actor_id` None: its day has come. Raises VideoGenError, and then it may still be open."""
+async def withdraw(file: File, actor: Actor) -> None:
+    """Close it again; by Rushes itself when its day has come. Raises VideoGenError, and then it may still be open."""
+    actor_id = await runtime.in_db(policy.require, actor, Action.FILE_WITHDRAW, file)
     try:
         wire = await runtime.client().set_public_preview(file.remote_id, False)
     except NotFound:
@@ -142,9 +154,9 @@ def _closed(file: File, actor_id: int | None) -> None:
             _write(file, FileKind.WITHDRAWN, actor_id, timezone.now())
 
 
-def note(file: File, kind: FileKind, actor_id: int, **detail: object) -> None:
+def note(file: File, kind: FileKind, actor: Actor, **detail: object) -> None:
     """Write down that somebody looked where it matters: took the file home, or its public link."""
-    _write(file, kind, actor_id, timezone.now(), **detail)
+    _write(file, kind, policy.require(actor, Action.FILE_TAKE, file), timezone.now(), **detail)
 
 
 def _write(file: File, kind: FileKind, actor_id: int | None, at: datetime, **detail: object) -> None:

@@ -16,12 +16,14 @@ from typing import IO
 from django.db import transaction
 from django.utils import timezone
 
+from executions import policy
 from executions.core import runtime
 from executions.files.media_types import HEAD, TAKEN, MediaType, media_type
 from executions.limits import api_health
 from executions.models import Event, File
 from executions.models.event import FileKind, Source
 from executions.models.file import Origin, State
+from executions.policy import Action, Actor
 from executions.videogen import (
     AnswerLost,
     Forbidden,
@@ -85,8 +87,9 @@ def check(head: bytes, size: int) -> MediaType:
     return found
 
 
-async def take_in(source: IO[bytes], size: int, name: str, user_id: int) -> File:
+async def take_in(source: IO[bytes], size: int, name: str, actor: Actor) -> File:
     """Upload `size` bytes of `source` as a file of this person. Raises UploadRefused; nothing is half there then."""
+    user_id = await runtime.in_db(policy.require, actor, Action.FILE_UPLOAD)
     head = await asyncio.to_thread(_head, source)
     kind = check(head, size)
     name = clean_name(name)
@@ -137,7 +140,9 @@ def _refusal(error: VideoGenError) -> UploadRefused:
     return UploadRefused(f"{error.message} Nothing was uploaded. Try again.", 502)
 
 
-def _begun(file: File | None, remote_id: str, kind: MediaType, name: str, size: int, user_id: int) -> File:
+def _begun(
+    file: File | None, remote_id: str, kind: MediaType, name: str, size: int, user_id: int | None
+) -> File:
     """The row of an upload that is under way; a second try is the same upload with another file behind it."""
     if file is not None:
         File.objects.filter(pk=file.pk).update(remote_id=remote_id)
@@ -155,7 +160,7 @@ def _begun(file: File | None, remote_id: str, kind: MediaType, name: str, size: 
     )
 
 
-def _arrived(file: File, user_id: int) -> File:
+def _arrived(file: File, user_id: int | None) -> File:
     """VideoGen has the bytes. Its word that the file is ready may have been faster than our thread."""
     now = timezone.now()
     with transaction.atomic():

@@ -8,6 +8,7 @@ import uuid
 
 from django.utils import timezone
 
+from executions import policy
 from executions.core import runtime
 from executions.lifecycle import leases
 from executions.lifecycle import machine as lifecycle
@@ -15,28 +16,35 @@ from executions.lifecycle import observations as seen
 from executions.limits import api_health
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
+from executions.policy import Action, Actor
 from executions.videogen import VideoGenError
 
 logger = logging.getLogger(__name__)
 
 
-def request(execution: Execution, *, user_id: int, reason: str = "") -> bool:
+def request(execution: Execution, *, actor: Actor, reason: str = "") -> bool:
     """Note a person's wish to stop the job, and why. What was not sent yet ends at once; else VideoGen is asked next.
 
-    False when the wish came too late, or was there already.
+    False when the wish came too late, or was there already. Raises NotAllowed, after writing down who tried.
     """
-    return lifecycle.apply(execution.pk, seen.CancelWished(actor_id=user_id, reason=reason[:200]))
+    if not policy.can(actor, Action.JOB_CANCEL, execution):
+        _refused(execution, actor)
+        raise policy.NotAllowed(Action.JOB_CANCEL)
+    return lifecycle.apply(execution.pk, seen.CancelWished(actor_id=policy.id_of(actor), reason=reason[:200]))
 
 
-def refuse(execution: Execution, *, user_id: int) -> None:
+def _refused(execution: Execution, actor: Actor) -> None:
     """Write down that a person who may not stop this job wanted to."""
+    actor_id = policy.id_of(actor)
+    if actor_id is None:
+        return
     Event.objects.create(
         execution=execution,
         kind=Kind.CANCEL_REFUSED,
         from_status=execution.status,
         to_status=execution.status,
         source=Source.PERSON,
-        actor_id=user_id,
+        actor_id=actor_id,
         occurred_at=timezone.now(),
     )
 

@@ -20,6 +20,7 @@ from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Execution, Input
 from executions.models.event import Source
+from executions.policy import Actor
 from executions.statuses import SUCCEEDED
 
 # How often a waiting job looks whether the one before it has ended; the end itself hurries it.
@@ -43,7 +44,7 @@ class Speech:
 
 
 def start_spoken(
-    *, tool: tools.Tool, body: dict[str, Any], speech: Speech, user_id: int, key: str | None
+    *, tool: tools.Tool, body: dict[str, Any], speech: Speech, actor: Actor, key: str | None
 ) -> tuple[Execution, Execution, bool]:
     """Write both jobs of a chain at once: (the speech, the job after it, False when `key` has started them before)."""
     from executions.lifecycle import (
@@ -54,14 +55,14 @@ def start_spoken(
         first, is_new = submit.start(
             tool=tools.TOOLS["text-to-speech"],
             body=speech.body,
-            user_id=user_id,
+            actor=actor,
             key=key and f"{key}.1",
             held=True,
         )
         second, _ = submit.start(
             tool=tool,
             body=body,
-            user_id=user_id,
+            actor=actor,
             key=key and f"{key}.2",
             title=f"{tool.label}: “{speech.words[:200]}”",
             after=first,

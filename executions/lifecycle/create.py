@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from executions import tools
+from executions import policy, tools
 from executions.core import backoff, runtime
 from executions.lifecycle import chains, errors, leases, queue_state
 from executions.lifecycle import machine as lifecycle
@@ -27,6 +27,7 @@ from executions.lifecycle import observations as seen
 from executions.limits import api_health
 from executions.models import Batch, Execution, File, Input
 from executions.models.event import Source
+from executions.policy import Action, Actor
 from executions.statuses import SUCCEEDED, UNCONFIRMED
 from executions.tools import Tool
 from executions.videogen import (
@@ -55,7 +56,7 @@ def start(
     *,
     tool: Tool,
     body: dict[str, Any],
-    user_id: int | None,
+    actor: Actor,
     key: str | None = None,
     title: str = "",
     batch: Batch | None = None,
@@ -71,6 +72,7 @@ def start(
     the back button start one job. `after` is a job whose first result fills `after_field` of the body (chain.py).
     `again` is the job that is repeated, for the record. `held` leases the job to the caller, who sends it by `send_claimed` and hears how that went.
     """
+    actor_id = _require(actor, again)
     works_from = inputs(tool, body)
     names = {file.remote_id: file.display_name for _, _, file in works_from}
     execution = Execution(
@@ -79,7 +81,7 @@ def start(
         prompt=title or tool.title(body, names),
         # A chained job is like no other: what it works from is made for it.
         fingerprint="" if after else fingerprint(tool, body),
-        created_by_id=user_id,
+        created_by_id=actor_id,
         idempotency_key=key,
         batch=batch,
         after=after,
@@ -89,7 +91,7 @@ def start(
     )
     try:
         with transaction.atomic():
-            lifecycle.start(execution, actor_id=user_id, **_repeats(again))
+            lifecycle.start(execution, actor_id=actor_id, **_repeats(again))
             Input.objects.bulk_create(
                 Input(execution=execution, file=file, field=field, position=position)
                 for field, position, file in works_from
@@ -100,7 +102,17 @@ def start(
     except IntegrityError:
         if key is None:
             raise
-        return Execution.objects.get(created_by_id=user_id, idempotency_key=key), False
+        return Execution.objects.get(created_by_id=actor_id, idempotency_key=key), False
+
+
+def _require(actor: Actor, again: Execution | None) -> int | None:
+    """Whose job it becomes. Raises NotAllowed."""
+    if again is None:
+        return policy.require(actor, Action.JOB_START)
+    is_unconfirmed = again.status == UNCONFIRMED
+    return policy.require(
+        actor, Action.JOB_RESTART_UNCONFIRMED if is_unconfirmed else Action.JOB_RESTART, again
+    )
 
 
 def inputs(tool: Tool, body: dict[str, Any]) -> list[tuple[str, int, File]]:

@@ -11,10 +11,12 @@ from typing import Any
 
 from django.db import transaction
 
+from executions import policy
 from executions.lifecycle import create as submit
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Batch, Execution, Input
+from executions.policy import Action, Actor
 from executions.tools import Tool
 
 # Jobs that are changed in one transaction: others get to write in between.
@@ -24,30 +26,34 @@ CHUNK = 25
 # --- one job ----------------------------------------------------------------------------------------------
 
 
-def pause(execution: Execution, *, user_id: int) -> bool:
+def pause(execution: Execution, *, actor: Actor) -> bool:
     """Do not send it until it is resumed. False when it was sent, or paused, meanwhile."""
-    return lifecycle.apply(execution.pk, seen.PauseWished(actor_id=user_id))
+    actor_id = policy.require(actor, Action.JOB_PAUSE, execution)
+    return lifecycle.apply(execution.pk, seen.PauseWished(actor_id=actor_id))
 
 
-def resume(execution: Execution, *, user_id: int) -> bool:
-    return lifecycle.apply(execution.pk, seen.ResumeWished(actor_id=user_id))
+def resume(execution: Execution, *, actor: Actor) -> bool:
+    actor_id = policy.require(actor, Action.JOB_RESUME, execution)
+    return lifecycle.apply(execution.pk, seen.ResumeWished(actor_id=actor_id))
 
 
-def to_the_front(execution: Execution, *, user_id: int) -> bool:
+def to_the_front(execution: Execution, *, actor: Actor) -> bool:
     """Send it before everything else that waits. False when it was sent meanwhile."""
-    return lifecycle.apply(execution.pk, seen.FrontWished(actor_id=user_id))
+    actor_id = policy.require(actor, Action.JOB_PRIORITISE, execution)
+    return lifecycle.apply(execution.pk, seen.FrontWished(actor_id=actor_id))
 
 
 def edit(
-    execution: Execution, tool: Tool, body: dict[str, Any], *, before: dict[str, Any], user_id: int
+    execution: Execution, tool: Tool, body: dict[str, Any], *, before: dict[str, Any], actor: Actor
 ) -> bool:
     """Ask for something else, while nothing was sent. `before` is the body that the person saw.
 
     False when it was sent, ended or changed meanwhile, or when `body` is the same as before.
     """
+    actor_id = policy.require(actor, Action.JOB_EDIT, execution)
     inputs = submit.inputs(tool, body)
     edited = seen.Edited(
-        actor_id=user_id,
+        actor_id=actor_id,
         before=before,
         body=body,
         title=tool.title(body, {file.remote_id: file.display_name for _, _, file in inputs}),
@@ -60,15 +66,17 @@ def edit(
 # --- a batch ----------------------------------------------------------------------------------------------
 
 
-def pause_batch(batch: Batch, *, user_id: int) -> int:
+def pause_batch(batch: Batch, *, actor: Actor) -> int:
     """Pause all of it that waits; how many jobs that were."""
+    actor_id = policy.require(actor, Action.BATCH_PAUSE, batch)
     ids = batch.executions.to_send().filter(ended_at=None, paused_at=None)
-    return _each(ids.values_list("pk", flat=True), seen.PauseWished(actor_id=user_id))
+    return _each(ids.values_list("pk", flat=True), seen.PauseWished(actor_id=actor_id))
 
 
-def resume_batch(batch: Batch, *, user_id: int) -> int:
+def resume_batch(batch: Batch, *, actor: Actor) -> int:
+    actor_id = policy.require(actor, Action.BATCH_RESUME, batch)
     ids = batch.executions.to_send().filter(ended_at=None, paused_at__isnull=False)
-    return _each(ids.values_list("pk", flat=True), seen.ResumeWished(actor_id=user_id))
+    return _each(ids.values_list("pk", flat=True), seen.ResumeWished(actor_id=actor_id))
 
 
 def _each(found: Any, observation: seen.Observation) -> int:

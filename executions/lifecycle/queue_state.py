@@ -7,11 +7,13 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from executions import policy
 from executions.audit import record as audit_log
 from executions.limits import rate_limits
 from executions.models import Execution, Queue
 from executions.models.event import ActKind
 from executions.models.execution import ExecutionQuerySet
+from executions.policy import Action, Actor
 from executions.signals import queue_changed
 from executions.statuses import QUEUED
 
@@ -24,23 +26,23 @@ def is_paused() -> bool:
     return Queue.objects.filter(pk=1, paused_at__isnull=False).exists()
 
 
-def pause_all(*, user_id: int | None) -> bool:
+def pause_all(*, actor: Actor) -> bool:
     """Send nothing any more, until it is resumed. What was sent goes on. False when it was paused already."""
-    return _set_paused(timezone.now(), user_id)
+    return _set_paused(timezone.now(), policy.require(actor, Action.QUEUE_PAUSE))
 
 
-def resume_all(*, user_id: int | None) -> bool:
-    return _set_paused(None, user_id)
+def resume_all(*, actor: Actor) -> bool:
+    return _set_paused(None, policy.require(actor, Action.QUEUE_RESUME))
 
 
-def _set_paused(at: datetime | None, user_id: int | None) -> bool:
+def _set_paused(at: datetime | None, actor_id: int | None) -> bool:
     with transaction.atomic():
         Queue.objects.get_or_create(pk=1)
         others = Queue.objects.filter(pk=1, paused_at__isnull=at is not None)
-        if not others.update(paused_at=at, paused_by_id=user_id if at else None):
+        if not others.update(paused_at=at, paused_by_id=actor_id if at else None):
             return False
         kind = ActKind.QUEUE_PAUSED if at else ActKind.QUEUE_RESUMED
-        audit_log.record(kind, actor_id=user_id, subject=state(), name="the queue")
+        audit_log.record(kind, actor_id=actor_id, subject=state(), name="the queue")
         transaction.on_commit(lambda: queue_changed.send(sender=Queue))
     return True
 

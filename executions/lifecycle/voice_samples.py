@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from executions import tools
+from executions import policy, tools
 from executions.lifecycle import create as submit
 from executions.models import Execution
+from executions.policy import Action, Actor
 from executions.statuses import TERMINAL
 from executions.videogen import Voice
 
@@ -38,8 +39,9 @@ def find(voice: Voice) -> Execution | None:
     return submit.made_before(tools.TOOLS["text-to-speech"], _body(voice))
 
 
-def start(voice: Voice, user_id: int) -> Execution:
+def start(voice: Voice, actor: Actor) -> Execution:
     """The job that makes the sample: the one that is doing so already, or a new one, not sent yet."""
+    policy.require(actor, Action.JOB_START)
     tool, body = tools.TOOLS["text-to-speech"], _body(voice)
     same = Execution.objects.filter(fingerprint=submit.fingerprint(tool, body))
     ended = same.filter(status__in=TERMINAL).count()
@@ -47,4 +49,4 @@ def start(voice: Voice, user_id: int) -> Execution:
     under_way = same.exclude(status__in=TERMINAL).first()
     if under_way is not None:
         return under_way
-    return submit.start(tool=tool, body=body, user_id=user_id, key=f"sample.{voice.voice_id}.{ended}")[0]
+    return submit.start(tool=tool, body=body, actor=actor, key=f"sample.{voice.voice_id}.{ended}")[0]

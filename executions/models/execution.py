@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 from django.db.models.lookups import IsNull
 from django.utils import timezone
@@ -34,6 +34,23 @@ class ExecutionQuerySet(LeasedQuerySet["Execution"]):
         return self.select_related("created_by").prefetch_related(
             results, "batch", "after", "cancel_requested_by"
         )
+
+    def error_codes(self, most: int) -> list[str]:
+        """The codes that any job ended with: one step along the index for each, however many jobs have it."""
+        table = self.model._meta.db_table
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""
+                WITH RECURSIVE codes(code) AS (
+                    SELECT min(error_code) FROM {table} WHERE error_code IS NOT NULL
+                    UNION ALL
+                    SELECT (SELECT min(error_code) FROM {table} WHERE error_code > codes.code)
+                    FROM codes WHERE codes.code IS NOT NULL
+                )
+                SELECT code FROM codes WHERE code IS NOT NULL LIMIT {int(most)}
+                """
+            )
+            return [code for (code,) in cursor.fetchall()]
 
     def for_lists(self) -> ExecutionQuerySet:
         """Without the long columns that only a job's own page shows."""

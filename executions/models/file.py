@@ -50,6 +50,10 @@ class FileQuerySet(LeasedQuerySet["File"]):
         """What the library shows: neither archived nor still on its way up."""
         return self.filter(archived_at=None).exclude(state__in=[State.UPLOADING, State.FAILED])
 
+    def forget_urls(self) -> int:
+        """The addresses that VideoGen signed lead nowhere any more; they are signed again when they are needed."""
+        return self.exclude(snapshot={}).update(snapshot={})
+
     def archived(self) -> FileQuerySet:
         return self.filter(archived_at__isnull=False)
 

@@ -9,6 +9,9 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+# The setting by which members may cancel each other's jobs; otherwise only the owner and admins may.
+TEAM_CANCELS = "members may cancel each other's jobs"
+
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def open(self, now: datetime) -> InvitationQuerySet:

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
+from executions import policy
 from executions.audit import record as audit_log
 from executions.core import runtime
 from executions.lifecycle import leases
@@ -24,6 +25,7 @@ from executions.limits import api_health, poll_budget
 from executions.models import DayClosing, Execution, Stranger
 from executions.models.daily_reconciliation import RETRY_AFTER
 from executions.models.event import ActKind
+from executions.policy import Action, Actor
 from executions.statuses import TERMINAL, UNCONFIRMED
 from executions.sync import external_jobs
 from executions.sync.list_poller import MOST_PAGES
@@ -93,8 +95,9 @@ class Ours:
     accepted_at: datetime
 
 
-async def close(day: date, *, actor_id: int | None = None) -> DayClosing:
+async def close(day: date, *, actor: Actor) -> DayClosing:
     """Close a day, or close it anew. Raises CannotClose. What the API refuses is said in the closing's `problem`."""
+    actor_id = await runtime.in_db(policy.require, actor, Action.DAY_RECONCILE)
     if day.year < EARLIEST:
         raise CannotClose(f"There was no VideoGen in {day.year}.")
     if day >= timezone.now().date():

@@ -21,7 +21,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from executions import tools
+from executions import policy, tools
 from executions.core import ids
 from executions.lifecycle import errors
 from executions.lifecycle import machine as lifecycle
@@ -29,6 +29,7 @@ from executions.lifecycle import observations as seen
 from executions.models import Execution, Stranger, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome
+from executions.policy import Action, Actor
 from executions.statuses import UNCONFIRMED
 from executions.videogen import ToolExecution, parse_event
 from executions.webhooks import ingest
@@ -210,7 +211,7 @@ def settle(now: datetime) -> None:
             continue
         match list(_possible(job.tool, job.sent_at)[:2]):
             case [only] if _owners(only, sent) == 1 and _is_confined(only, job):
-                link(job.pk, only.remote_id, source=Source.POLL)
+                link(job.pk, only.remote_id, actor=policy.SYSTEM, source=Source.POLL)
     if settings.IMPORT_ELSEWHERE:
         _import_all(sent, now)
 
@@ -232,10 +233,10 @@ def _is_confined(stranger: Stranger, job: Execution) -> bool:
     )
 
 
-def link(
-    execution_id: uuid.UUID, remote_id: str, *, source: Source = Source.PERSON, actor_id: int | None = None
-) -> bool:
+def link(execution_id: uuid.UUID, remote_id: str, *, actor: Actor, source: Source = Source.PERSON) -> bool:
     """Say that this unconfirmed job is that one there. False when it is settled already, or the other is taken."""
+    job = Execution.objects.only("created_by").get(pk=execution_id)
+    actor_id = policy.require(actor, Action.JOB_LINK, job)
     accepted = seen.Accepted(source=source, actor_id=actor_id, remote_id=remote_id, answer=None)
     try:
         with transaction.atomic():

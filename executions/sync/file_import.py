@@ -16,12 +16,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from executions import tools
+from executions import policy, tools
 from executions.core import runtime
 from executions.core.ids import uuid7_at
 from executions.limits import api_health, poll_budget
 from executions.models import AccountWalk, File
 from executions.models.file import Origin, State
+from executions.policy import Action, Actor
 from executions.videogen import File as WireFile
 from executions.videogen import InvalidRequest, Page, VideoGenError
 
@@ -41,8 +42,9 @@ def state() -> AccountWalk:
     return walk
 
 
-def ask_soon() -> None:
+def ask_soon(actor: Actor) -> None:
     """The next round begins at once."""
+    policy.require(actor, Action.FILES_IMPORT)
     AccountWalk.objects.filter(pk=state().pk).update(ran_at=None)
 
 

@@ -13,8 +13,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from executions import policy
 from executions.models import Comment, Event, Execution, Mention
 from executions.models.event import Kind, Source
+from executions.policy import Action, Actor
 from executions.signals import job_commented
 
 LONGEST = 4000  # characters
@@ -38,8 +40,9 @@ def mentioned(text: str) -> list[str]:
     return found[:MOST_MENTIONS]
 
 
-def write(execution: Execution, *, author_id: int, text: str) -> Comment:
-    """Write a comment and tell whoever is named in it. Raises Refused."""
+def write(execution: Execution, *, actor: Actor, text: str) -> Comment:
+    """Write a comment and tell whoever is named in it. Raises Refused, NotAllowed."""
+    author_id = policy.require_person(actor, Action.COMMENT_WRITE, execution)
     text = text.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()
     if not text:
         raise Refused("Write something first.")
@@ -54,8 +57,9 @@ def write(execution: Execution, *, author_id: int, text: str) -> Comment:
     return comment
 
 
-def withdraw(comment_id: uuid.UUID, *, author_id: int) -> bool:
+def withdraw(comment_id: uuid.UUID, *, actor: Actor) -> bool:
     """Mark one's own comment as withdrawn: its words are on none of the team's pages any more. False when there was nothing to do."""
+    author_id = policy.require_person(actor, Action.COMMENT_WITHDRAW, Comment.objects.get(pk=comment_id))
     with transaction.atomic():
         own = Comment.objects.filter(pk=comment_id, author_id=author_id, withdrawn_at=None)
         if not own.update(withdrawn_at=timezone.now()):
@@ -91,15 +95,16 @@ def mentions_unseen(person_id: int, execution: Execution) -> bool:
     return Mention.objects.filter(person_id=person_id, seen_at=None, comment__execution=execution).exists()
 
 
-def see(person_id: int, execution: Execution | None = None) -> int:
+def see(actor: Actor, execution: Execution | None = None) -> int:
     """A person has seen where they are named: on one job's page, or all. How many were new."""
+    person_id = policy.require_person(actor, Action.VISIT_MARK)
     rows = Mention.objects.filter(person_id=person_id, seen_at=None)
     if execution is not None:
         rows = rows.filter(comment__execution=execution)
     return rows.update(seen_at=timezone.now())
 
 
-def _tell(comment: Comment, actor_id: int, detail: dict[str, Any], people: Iterable[int]) -> None:
+def _tell(comment: Comment, actor_id: int | None, detail: dict[str, Any], people: Iterable[int]) -> None:
     execution = comment.execution
     Event.objects.create(
         execution=execution,

@@ -7,7 +7,9 @@ from datetime import datetime
 from django.db.models import F
 from django.utils import timezone
 
+from executions import policy
 from executions.models import Execution, LastLook
+from executions.policy import Action, Actor
 
 # So many ends are looked at; of more the latest.
 MOST = 500
@@ -23,15 +25,17 @@ def last(person_id: int) -> LastLook:
     )
 
 
-def seen(person_id: int, until: datetime) -> bool:
+def seen(actor: Actor, until: datetime) -> bool:
     """What ended up to then has been shown to them and seen. A look never moves back; False when this one did not move."""
+    person_id = policy.require_person(actor, Action.VISIT_MARK)
     until = min(until, timezone.now())
     moved = LastLook.objects.filter(pk=person_id, looked_at__lt=until)
     return bool(moved.update(before_at=F("looked_at"), looked_at=until))
 
 
-def watched(person_id: int) -> bool:
+def watched(actor: Actor) -> bool:
     """They were at the page while things ended, and leave it now. What they missed before stays where it was."""
+    person_id = policy.require_person(actor, Action.VISIT_MARK)
     now = timezone.now()
     return bool(LastLook.objects.filter(pk=person_id, looked_at__lt=now).update(looked_at=now))
 

@@ -7,7 +7,7 @@ goes with it. At least one admin who may sign in remains, whoever acts at the sa
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -19,9 +19,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from executions import policy
 from executions.audit import record as audit_log
 from executions.models import Invitation, Presence
 from executions.models.event import ActKind
+from executions.policy import Action, Actor
 
 MEMBER, ADMIN = "member", "admin"
 # How long an invitation may be good for, in days.
@@ -39,8 +41,9 @@ def role(person: Any) -> str:
 # --- those who are here -----------------------------------------------------------------------------------
 
 
-def change_role(person_id: int, new: str, *, actor_id: int) -> bool:
-    """False when it was so before. Raises Refused for the last admin."""
+def change_role(person_id: int, new: str, *, actor: Actor) -> bool:
+    """False when it was so before. Raises NotAllowed, and Refused for the last admin."""
+    actor_id = policy.require(actor, Action.PERSON_CHANGE_ROLE)
     with _held(person_id) as (person, admins):
         before = role(person)
         if before == new:
@@ -55,8 +58,9 @@ def change_role(person_id: int, new: str, *, actor_id: int) -> bool:
     return True
 
 
-def shut_out(person_id: int, *, actor_id: int) -> bool:
+def shut_out(person_id: int, *, actor: Actor) -> bool:
     """Nothing of theirs works from now on; what they made stays. False when it was so before. Raises Refused."""
+    actor_id = policy.require(actor, Action.PERSON_DEACTIVATE)
     with _held(person_id) as (person, admins):
         if not person.is_active:
             return False
@@ -72,8 +76,9 @@ def shut_out(person_id: int, *, actor_id: int) -> bool:
     return True
 
 
-def let_in(person_id: int, *, actor_id: int) -> bool:
+def let_in(person_id: int, *, actor: Actor) -> bool:
     """They may sign in again, as what they were. False when they could."""
+    actor_id = policy.require(actor, Action.PERSON_REACTIVATE)
     with _held(person_id) as (person, _):
         if person.is_active:
             return False
@@ -105,6 +110,21 @@ def _end_sessions(person_id: int) -> int:
     return len(ours)
 
 
+def missing(names: Iterable[str]) -> list[str]:
+    """Which of these nobody here has."""
+    known = set(get_user_model().objects.filter(username__in=names).values_list("username", flat=True))
+    return [name for name in names if name not in known]
+
+
+def set_up(name: str, password: str, new: str) -> None:
+    """A person who needs no invitation, with this password and role; for the sandbox's demo people alone."""
+    person, _ = get_user_model().objects.get_or_create(username=name)
+    person.is_staff = person.is_superuser = new == ADMIN
+    if not person.check_password(password):
+        person.set_password(password)
+    person.save()
+
+
 def seen(person_id: int) -> None:
     """They are here now."""
     Presence.objects.update_or_create(person_id=person_id, defaults={"at": timezone.now()})
@@ -117,8 +137,9 @@ def _record(kind: ActKind, person: Any, actor_id: int | None, **detail: Any) -> 
 # --- those who are to come --------------------------------------------------------------------------------
 
 
-def invite(note: str, new: str, days: int, *, actor_id: int) -> tuple[Invitation, str]:
+def invite(note: str, new: str, days: int, *, actor: Actor) -> tuple[Invitation, str]:
     """An invitation, and the secret of its link, which nobody can be told a second time."""
+    actor_id = policy.require(actor, Action.PERSON_INVITE)
     token = secrets.token_urlsafe(32)
     now = timezone.now()
     with transaction.atomic():
@@ -136,20 +157,21 @@ def invite(note: str, new: str, days: int, *, actor_id: int) -> tuple[Invitation
     return invitation, token
 
 
-def withdraw(invitation_id: int, *, actor_id: int) -> bool:
+def withdraw(invitation_id: int, *, actor: Actor) -> bool:
     """Its link no longer works. False when it did not."""
+    actor_id = policy.require(actor, Action.INVITATION_WITHDRAW)
     with transaction.atomic():
         return _withdraw(Invitation.objects.open(timezone.now()).filter(pk=invitation_id), actor_id)
 
 
-def _withdraw_theirs(person_id: int, actor_id: int) -> None:
+def _withdraw_theirs(person_id: int, actor_id: int | None) -> None:
     """Nobody comes back, or keeps a way in for others, by a link that was made before."""
     theirs = Invitation.objects.open(timezone.now()).filter(created_by_id=person_id)
     for pk in list(theirs.values_list("pk", flat=True)):
         _withdraw(theirs.filter(pk=pk), actor_id)
 
 
-def _withdraw(one: QuerySet[Invitation], actor_id: int) -> bool:
+def _withdraw(one: QuerySet[Invitation], actor_id: int | None) -> bool:
     """One at most. Part of an outer transaction."""
     invitation = one.first()
     if invitation is None or not _unused(invitation).update(withdrawn_at=timezone.now()):

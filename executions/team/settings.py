@@ -8,12 +8,13 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from executions import policy
 from executions.audit import record as audit_log
 from executions.models import Setting
 from executions.models.event import ActKind
+from executions.models.team import TEAM_CANCELS as TEAM_CANCELS
+from executions.policy import Action, Actor
 
-# Members may cancel each other's jobs; otherwise only the person who started one, or an admin, may.
-TEAM_CANCELS = "members may cancel each other's jobs"
 # Every file that is made or uploaded here is copied to our own storage; otherwise those that somebody asks for.
 KEEP_ALL = "a copy of every file is kept"
 DEFAULTS: dict[str, Any] = {TEAM_CANCELS: False, KEEP_ALL: False}
@@ -36,8 +37,9 @@ def chosen_now(name: str) -> Any:
     return DEFAULTS[name] if found is None else found
 
 
-def choose(name: str, value: Any, *, actor_id: int) -> bool:
-    """False when it was so before."""
+def choose(name: str, value: Any, *, actor: Actor) -> bool:
+    """False when it was so before. Raises NotAllowed."""
+    actor_id = policy.require(actor, Action.SETTING_CHANGE)
     with transaction.atomic():
         before = chosen_now(name)
         if before == value:

@@ -9,9 +9,11 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from executions import policy
 from executions.lifecycle import transitions
 from executions.models import Execution, WebhookDelivery
 from executions.models.webhook_delivery import Outcome
+from executions.policy import Action, Actor
 from executions.videogen import BadSignature, MalformedEvent, parse_event, verify
 from executions.videogen.signature import Reason
 from executions.webhooks import ingest, signing_secrets
@@ -77,8 +79,9 @@ def would_change(delivery: WebhookDelivery) -> str:
     return f"{execution.status} \N{RIGHTWARDS ARROW} {change.columns.get('status', execution.status)}"
 
 
-def replay(delivery: WebhookDelivery) -> str:
+def replay(delivery: WebhookDelivery, *, actor: Actor) -> str:
     """Take it in again, as if it had just come. What is known already changes nothing. Returns what came of it."""
+    policy.require(actor, Action.DELIVERY_REPLAY)
     found = check(delivery)
     if not found.may_replay:
         return found.signature

@@ -12,10 +12,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from executions import policy
 from executions.audit import record as audit_log
 from executions.core import runtime
 from executions.models import WebhookEndpoint
 from executions.models.event import ActKind
+from executions.policy import Action, Actor
 from executions.videogen import NotFound
 from executions.videogen import WebhookEndpoint as Registered
 from executions.videogen import WebhookEndpointCreated as Created
@@ -75,38 +77,44 @@ async def register(
     events: Sequence[str] = EVENTS,
     description: str = MARK,
     *,
-    actor_id: int | None = None,
+    actor: Actor,
     instead_of: str = "",
 ) -> WebhookEndpoint:
     """A new endpoint, whose secret is kept and verifies from now on. Sent once. Raises VideoGenError.
 
     `instead_of` is the endpoint that it takes the place of, in a rotation.
     """
+    actor_id = await runtime.in_db(
+        policy.require, actor, Action.ENDPOINT_ROTATE if instead_of else Action.ENDPOINT_REGISTER
+    )
     created = await runtime.client().create_webhook_endpoint(url, list(events), description)
     kept = await runtime.in_db(_keep, created, list(events), actor_id, instead_of)
     signing_secrets.forget()
     return kept
 
 
-async def remove(remote_id: str, url: str = "", *, actor_id: int | None = None, is_act: bool = True) -> None:
+async def remove(remote_id: str, url: str = "", *, actor: Actor, is_act: bool = True) -> None:
     """Delete an endpoint there; if it is ours, its secret still verifies for a while. Raises VideoGenError.
 
     `url` is where it pointed, for the record. In a rotation (`is_act` false) it is not an act of its own.
     """
+    actor_id = await runtime.in_db(
+        policy.require, actor, Action.ENDPOINT_REMOVE if is_act else Action.ENDPOINT_ROTATE
+    )
     with contextlib.suppress(NotFound):
         await runtime.client().delete_webhook_endpoint(remote_id)
     await runtime.in_db(_deleted, remote_id, url, actor_id, is_act)
     signing_secrets.forget()
 
 
-async def rotate(endpoint: Endpoint, *, actor_id: int | None = None) -> WebhookEndpoint:
+async def rotate(endpoint: Endpoint, *, actor: Actor) -> WebhookEndpoint:
     """A new secret: a new endpoint like this one, then this one is deleted. Both secrets verify meanwhile."""
     events = endpoint.there.events if endpoint.there and endpoint.there.events else EVENTS
     description = endpoint.there.description if endpoint.there else MARK
     fresh = await register(
-        endpoint.url, events, description or MARK, actor_id=actor_id, instead_of=endpoint.remote_id
+        endpoint.url, events, description or MARK, actor=actor, instead_of=endpoint.remote_id
     )
-    await remove(endpoint.remote_id, endpoint.url, actor_id=actor_id, is_act=False)
+    await remove(endpoint.remote_id, endpoint.url, actor=actor, is_act=False)
     return fresh
 
 
@@ -119,11 +127,11 @@ async def ensure(url: str) -> None:
     ]
     for remote_id in ours.keys() - set(good[:1]):
         if remote_id in there:
-            await remove(remote_id, ours[remote_id])
+            await remove(remote_id, ours[remote_id], actor=policy.SYSTEM)
         else:
             await runtime.in_db(_retire, remote_id)
     if not good:
-        await register(url)
+        await register(url, actor=policy.SYSTEM)
     signing_secrets.forget()
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from executions import policy
 from executions.core import runtime
 from executions.core.worker import Worker
 from executions.files import actions as file_actions
@@ -75,7 +76,7 @@ async def look_after(file: File) -> None:
         if file.archived_at and file.archive_told_at is None and file.archived_at + file_actions.UNDO <= now:
             await file_actions.tell_archived(file)
         if file.public_since and file.public_until and file.public_until <= now:
-            await file_actions.withdraw(file, None)
+            await file_actions.withdraw(file, policy.SYSTEM)
         if file.state in (State.UPLOADING, State.PROCESSING):
             await _ask_after_upload(file)
         elif _waits_for_more(file):

@@ -97,7 +97,7 @@ def test_batches(ann: Browser) -> None:
     ann.post(f"/batches/{plan.batch_id}/undo/")
     assert Event.objects.filter(kind="batch undone").count() == 1
     batch = planning.batch(ann.user)
-    wish = planning.wish(batch, user_id=ann.user.pk)
+    wish = planning.wish(batch, actor=ann.user)
     for _ in range(2):
         ann.post(f"/batches/{batch.pk}/cancel/{wish.pk}/")
     assert [event.detail["jobs"] for event in Event.objects.filter(kind="batch cancelled")] == [len(wish.ids)]

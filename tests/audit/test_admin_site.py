@@ -47,7 +47,7 @@ def test_no_secret_is_shown(ada: Browser, ann: Browser) -> None:
     endpoint = WebhookEndpoint(remote_id="vg_endpoint_1", url="https://rushes.example.org/")
     endpoint.secret = "whsec_never_to_be_seen"
     endpoint.save()
-    invitation, _ = team.invite("Kim", "member", 7, actor_id=ada.user.pk)
+    invitation, _ = team.invite("Kim", "member", 7, actor=ada.user)
     for thing, kept in ((endpoint, endpoint.encrypted_secret), (invitation, invitation.token_hash), (ann.user, ann.user.password)):  # fmt: skip
         page = ada.get(f"{address(thing)}{thing.pk}/change/").content.decode()
         assert str(thing) in page or "vg_endpoint_1" in page

@@ -133,7 +133,7 @@ def test_everything_on_record_is_a_link_that_finds_it(model: Any, ada: Browser) 
 
 def test_everything_on_record_of_a_selection(ada: Browser, ann: Browser) -> None:
     made = job(ann.user, "succeeded")
-    selection = bulk_actions.choose([made.pk], Act.DOWNLOAD, user_id=ann.user.pk)
+    selection = bulk_actions.choose([made.pk], Act.DOWNLOAD, actor=ann.user)
     ann.get(f"/executions/selections/{selection.pk}/results.zip")
     event = Event.objects.get(kind=ActKind.EXPORTED)
     [row] = [each for each in rows_of(ada.get(URL)) if each.event == event]

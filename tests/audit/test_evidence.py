@@ -93,7 +93,7 @@ def head_of(found: evidence.Evidence) -> int:
 def test_another_sealer_is_waited_for(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = iter([False, False, True])
     monkeypatch.setattr(sealing, "take_turn", lambda: next(turns, True))
-    found = evidence.take(job(ann.user, "refused").pk, ann.user.pk)
+    found = evidence.take(job(ann.user, "refused").pk, ann.user)
     assert all("text" in event for event in events_of(found))
     assert found.missing == []
 
@@ -125,7 +125,7 @@ def test_the_sealer_of_another_process_is_waited_for(ann: Browser, monkeypatch: 
     thread.start()
     assert is_held.wait(20)
     monkeypatch.setattr(sealing, "take_turn", noted)
-    found = evidence.take(made.pk, ann.user.pk)
+    found = evidence.take(made.pk, ann.user)
     thread.join(20)
     assert is_waited_for.is_set()
     assert all("text" in event for event in events_of(found))
@@ -154,7 +154,7 @@ def test_no_event_lies_beyond_the_head(ann: Browser, monkeypatch: pytest.MonkeyP
         return read(of)
 
     monkeypatch.setattr(evidence, "_events", later)
-    found = evidence.take(job(ann.user, "refused").pk, ann.user.pk)
+    found = evidence.take(job(ann.user, "refused").pk, ann.user)
     assert events_of(found)[-1]["position"] == head_of(found)
 
 
@@ -185,7 +185,7 @@ async def made_picture(account: Any, browser: Browser) -> Execution:
     """A job that the sandbox has done."""
     body = {"prompt": "a lighthouse", "numResults": 1}
     tool = tools.find("generate-image")
-    fresh, _ = await runtime.in_db(submit.start, tool=tool, body=body, user_id=browser.user.pk)
+    fresh, _ = await runtime.in_db(submit.start, tool=tool, body=body, actor=browser.user)
     await submit.send(fresh.pk)
     sent = await runtime.in_db(Execution.objects.get, pk=fresh.pk)
     await asyncio.to_thread(ended_there, account, sent.remote_id)

@@ -24,14 +24,12 @@ def rows(count: int, *, prompt: str = "a lighthouse") -> list[Row]:
 
 
 def plan(user: Any, count: int = 3, **options: Any) -> BatchPlan:
-    return batches.plan(
-        tools.find("generate-image"), rows(count, **options), name="Lighthouses", user_id=user.pk
-    )
+    return batches.plan(tools.find("generate-image"), rows(count, **options), name="Lighthouses", actor=user)
 
 
 def batch(user: Any, count: int = 3, *, held: bool = False) -> Batch:
     """A batch as it is after the yes; unless `held`, the seconds in which it can be undone are over."""
-    started, _ = batches.confirm(plan(user, count).pk)
+    started, _ = batches.confirm(plan(user, count).pk, actor=user)
     if not held:
         past = timezone.now() - timedelta(seconds=1)
         Batch.objects.filter(pk=started.pk).update(sends_at=past)
@@ -69,9 +67,9 @@ def bring(job: Execution, status: str) -> None:
         end(job, status)
 
 
-def wish(started: Batch, *, user_id: int) -> BatchCancel:
+def wish(started: Batch, *, actor: Any) -> BatchCancel:
     """The wish to cancel what has not ended."""
-    found = batches.plan_cancel(started, user_id=user_id)
+    found = batches.plan_cancel(started, actor=actor)
     assert found is not None
     return found
 
@@ -83,5 +81,5 @@ def file(name: str = "harbour", *, media: str = "IMAGE", remote_id: str = "") ->
 
 
 def made_before(user: Any, row: Row) -> Execution:
-    job, _ = submit.start(tool=tools.find("generate-image"), body=row.body, user_id=user.pk)
+    job, _ = submit.start(tool=tools.find("generate-image"), body=row.body, actor=user)
     return end(job, "succeeded")

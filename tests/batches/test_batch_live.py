@@ -107,7 +107,7 @@ async def test_starting_a_batch_tells_its_id_with_every_job(people: Any) -> None
 
     execution_changed.connect(listen)
     try:
-        batch, _ = await runtime.in_db(batches.confirm, plan.pk)
+        batch, _ = await runtime.in_db(batches.confirm, plan.pk, actor=people.ann)
     finally:
         execution_changed.disconnect(listen)
 

@@ -118,7 +118,7 @@ def test_cancel_lists_first_and_reports_one_by_one(ann: Browser) -> None:
 def test_a_cancel_that_broke_off_is_told_and_finished(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunked, "CHUNK", 2)
     batch = planning.batch(ann.user, 5)
-    url = f"/batches/{batch.pk}/cancel/{planning.wish(batch, user_id=ann.user.pk).pk}/"
+    url = f"/batches/{batch.pk}/cancel/{planning.wish(batch, actor=ann.user).pk}/"
     word, told = batches._word, []
 
     def breaks(*of_one: Any) -> str:
@@ -187,7 +187,7 @@ def test_the_team_sees_a_batch_and_only_its_owner_or_an_admin_may_stop_it(
 ) -> None:
     batch = planning.batch(ann.user, held=True)
     url = f"/batches/{batch.pk}/"
-    wish = planning.wish(batch, user_id=ann.user.pk)
+    wish = planning.wish(batch, actor=ann.user)
 
     page = ben.get(url)
 
@@ -231,7 +231,7 @@ def test_strangers_are_sent_to_sign_in(client: Any, people: Any) -> None:
 
 def test_what_is_not_there_is_not_found(ann: Browser, ben: Browser) -> None:
     mine, theirs = planning.batch(ann.user), planning.batch(ben.user)
-    wish = planning.wish(theirs, user_id=ben.user.pk)
+    wish = planning.wish(theirs, actor=ben.user)
     nowhere = uuid.uuid4()
 
     assert ann.get(f"/batches/{nowhere}/").status_code == 404
@@ -256,7 +256,7 @@ def test_queries_do_not_grow_with_rows(ann: Browser, path: str) -> None:
         place = {
             "batch": batch.pk,
             "plan": planning.plan(ann.user, count).pk,
-            "wish": planning.wish(batch, user_id=ann.user.pk).pk,
+            "wish": planning.wish(batch, actor=ann.user).pk,
         }
         with CaptureQueriesContext(connection) as captured:
             assert ann.get(path.format(**place)).status_code == 200

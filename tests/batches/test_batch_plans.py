@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 def test_the_plan_becomes_exactly_its_rows(people: Any) -> None:
     plan = planning.plan(people.ann, 3)
 
-    batch, is_new = batches.confirm(plan.pk)
+    batch, is_new = batches.confirm(plan.pk, actor=people.ann)
 
     jobs = planning.jobs(batch)
     assert is_new
@@ -53,8 +53,8 @@ def test_the_plan_becomes_exactly_its_rows(people: Any) -> None:
 def test_a_yes_said_twice_starts_once(people: Any) -> None:
     plan = planning.plan(people.ann)
 
-    first, _ = batches.confirm(plan.pk)
-    second, is_new = batches.confirm(plan.pk)
+    first, _ = batches.confirm(plan.pk, actor=people.ann)
+    second, is_new = batches.confirm(plan.pk, actor=people.ann)
 
     assert (second, is_new) == (first, False)
     assert Execution.objects.count() == 3
@@ -68,7 +68,7 @@ def test_a_yes_said_at_the_same_time_starts_once(people: Any) -> None:
     def say_yes() -> None:
         try:
             barrier.wait(10)
-            batches.confirm(plan.pk)
+            batches.confirm(plan.pk, actor=people.ann)
         finally:
             connections.close_all()
 
@@ -88,16 +88,16 @@ def test_many_rows_are_written_in_as_few_statements_as_three(people: Any) -> Non
     with CaptureQueriesContext(
         connection,
     ) as small:
-        batches.confirm(few.pk)
+        batches.confirm(few.pk, actor=people.ann)
     with CaptureQueriesContext(connection) as large:
-        batch, _ = batches.confirm(many.pk)
+        batch, _ = batches.confirm(many.pk, actor=people.ann)
 
     assert len(large) == len(small)
     assert batch.executions.count() == 300
 
 
 def test_nothing_of_it_is_due_before_the_wait_is_over_and_then_in_order(people: Any) -> None:
-    batch, _ = batches.confirm(planning.plan(people.ann, 12).pk)
+    batch, _ = batches.confirm(planning.plan(people.ann, 12).pk, actor=people.ann)
 
     assert leases.claim_due(10) == []
     assert batch.sends_at - batch.created_at == batches.HOLD
@@ -110,7 +110,7 @@ def test_nothing_of_it_is_due_before_the_wait_is_over_and_then_in_order(people: 
 def test_single_jobs_pass_a_batch(people: Any) -> None:
     planning.batch(people.ann, 20)
     body = {"prompt": "one", "numResults": 1}
-    single, _ = submit.start(tool=tools.find("generate-image"), body=body, user_id=people.ben.pk)
+    single, _ = submit.start(tool=tools.find("generate-image"), body=body, actor=people.ben)
 
     claimed = leases.claim_due(10)
 
@@ -118,16 +118,16 @@ def test_single_jobs_pass_a_batch(people: Any) -> None:
     assert len(claimed) == 10 - leases.KEPT_FREE, "the batch leaves places for what comes next"
     assert len(leases.claim_due(leases.KEPT_FREE)) == 0
     body = {"prompt": "another", "numResults": 1}
-    next_single, _ = submit.start(tool=tools.find("generate-image"), body=body, user_id=people.ben.pk)
+    next_single, _ = submit.start(tool=tools.find("generate-image"), body=body, actor=people.ben)
     assert leases.claim_due(leases.KEPT_FREE) == [next_single.pk]
 
 
 def test_a_row_that_speaks_first_becomes_two_jobs_in_a_chain(people: Any) -> None:
     avatar = tools.find("generate-avatar")
     row = Row(1, {"avatarPresenterId": "p1", "numResults": 1}, speech=Speech("Good evening", "v1"))
-    plan = batches.plan(avatar, [row], name="News", user_id=people.ann.pk)
+    plan = batches.plan(avatar, [row], name="News", actor=people.ann)
 
-    batch, _ = batches.confirm(plan.pk)
+    batch, _ = batches.confirm(plan.pk, actor=people.ann)
 
     speech, film = planning.jobs(batch)
     assert batch.size == 2
@@ -150,7 +150,7 @@ def test_files_that_rows_work_from_are_kept_as_their_inputs(people: Any) -> None
     rows = [Row(n, {"imageFileId": file.remote_id, "numResults": 1}) for n, file in enumerate(files, 1)]
 
     batch, _ = batches.confirm(
-        batches.plan(tools.find("upscale-image"), rows, name="", user_id=people.ann.pk).pk
+        batches.plan(tools.find("upscale-image"), rows, name="", actor=people.ann).pk, actor=people.ann
     )
 
     inputs = Input.objects.filter(execution__batch=batch).order_by("execution_id")
@@ -165,7 +165,7 @@ def test_what_was_made_before_is_marked_and_can_be_left_out(people: Any) -> None
     before = planning.made_before(people.ben, planning.rows(2)[1])
 
     plan = planning.plan(people.ann, 3)
-    batch, _ = batches.confirm(plan.pk, only_new=True)
+    batch, _ = batches.confirm(plan.pk, actor=people.ann, only_new=True)
 
     assert [row["made"] for row in plan.rows] == ["", str(before.pk), ""]
     assert [job.prompt for job in planning.jobs(batch)] == ["a lighthouse 1", "a lighthouse 3"]
@@ -176,7 +176,7 @@ def test_when_all_was_made_before_only_the_new_is_nothing(people: Any) -> None:
     plan = planning.plan(people.ann, 1)
 
     with pytest.raises(ValueError, match="nothing is left"):
-        batches.confirm(plan.pk, only_new=True)
+        batches.confirm(plan.pk, actor=people.ann, only_new=True)
     assert not Batch.objects.exists()
 
 
@@ -188,7 +188,7 @@ def test_a_plan_has_bounds(people: Any, count: int) -> None:
 
 def test_old_plans_that_led_to_nothing_are_forgotten(people: Any) -> None:
     old, used, others = planning.plan(people.ann), planning.plan(people.ann), planning.plan(people.ben)
-    batches.confirm(used.pk)
+    batches.confirm(used.pk, actor=people.ann)
     BatchPlan.objects.update(created_at=timezone.now() - batches.KEPT - timedelta(minutes=1))
 
     planning.plan(people.ann)
@@ -204,7 +204,7 @@ def test_old_plans_that_led_to_nothing_are_forgotten(people: Any) -> None:
 def test_undo_stops_everything_before_anything_is_sent(people: Any) -> None:
     batch = planning.batch(people.ann, held=True)
 
-    stopped = batches.undo(batch, user_id=people.ann.pk)
+    stopped = batches.undo(batch, actor=people.ann)
 
     jobs = planning.jobs(batch)
     assert stopped == 3
@@ -220,7 +220,7 @@ def test_undo_comes_too_late_once_requests_may_have_left(people: Any) -> None:
     batch = planning.batch(people.ann)
 
     with pytest.raises(batches.TooLate, match="have gone out"):
-        batches.undo(batch, user_id=people.ann.pk)
+        batches.undo(batch, actor=people.ann)
     assert {job.status for job in planning.jobs(batch)} == {"queued"}
 
 
@@ -230,10 +230,10 @@ def test_an_undo_that_was_cut_off_sends_nothing_and_is_finished_by_the_next(
     batch = planning.batch(people.ann, held=True)
     with monkeypatch.context() as cut:
         cut.setattr(batches, "_cancel_each", lambda ids, user_id: {})
-        batches.undo(batch, user_id=people.ann.pk)
+        batches.undo(batch, actor=people.ann)
     assert not Execution.objects.due(timezone.now() + timedelta(hours=1)).exists()
 
-    assert batches.undo(Batch.objects.get(pk=batch.pk), user_id=people.ann.pk) == 3
+    assert batches.undo(Batch.objects.get(pk=batch.pk), actor=people.ann) == 3
 
     assert {job.status for job in planning.jobs(batch)} == {"cancelled"}
 
@@ -250,10 +250,10 @@ def test_a_cancel_acts_on_the_named_jobs_and_tells_each_ones_fate(people: Any) -
     planning.take(asked)
     lifecycle.apply(asked.pk, seen.CancelWished(actor_id=people.ann.pk))
     planning.end(late, "succeeded")
-    wish = planning.wish(batch, user_id=people.ada.pk)
+    wish = planning.wish(batch, actor=people.ada)
     planning.end(ended, "succeeded")  # between the list and the yes
 
-    done = batches.cancel(wish, user_id=people.ada.pk)
+    done = batches.cancel(wish, actor=people.ada)
 
     assert done.report == {
         str(unsent.pk): batches.STOPPED,
@@ -274,10 +274,10 @@ def test_a_cancel_acts_on_the_named_jobs_and_tells_each_ones_fate(people: Any) -
 
 def test_a_cancel_done_twice_acts_once(people: Any) -> None:
     batch = planning.batch(people.ann)
-    wish = planning.wish(batch, user_id=people.ann.pk)
-    first = batches.cancel(wish, user_id=people.ann.pk).report
+    wish = planning.wish(batch, actor=people.ann)
+    first = batches.cancel(wish, actor=people.ann).report
 
-    again = batches.cancel(wish, user_id=people.ben.pk).report
+    again = batches.cancel(wish, actor=people.ben).report
 
     assert again == first == {str(job.pk): batches.STOPPED for job in planning.jobs(batch)}
     assert Event.objects.filter(execution__batch=batch, to_status="cancelled").count() == 3
@@ -287,10 +287,10 @@ def test_what_waits_for_speech_is_cancelled_and_does_not_fail(people: Any) -> No
     rows = [
         Row(n, {"avatarPresenterId": "p1", "numResults": 1}, speech=Speech("Good evening")) for n in range(8)
     ]
-    plan = batches.plan(tools.find("generate-avatar"), rows, name="", user_id=people.ann.pk)
-    batch, _ = batches.confirm(plan.pk)
+    plan = batches.plan(tools.find("generate-avatar"), rows, name="", actor=people.ann)
+    batch, _ = batches.confirm(plan.pk, actor=people.ann)
 
-    batches.cancel(planning.wish(batch, user_id=people.ann.pk), user_id=people.ann.pk)
+    batches.cancel(planning.wish(batch, actor=people.ann), actor=people.ann)
 
     assert {job.status for job in planning.jobs(batch)} == {"cancelled"}
     ends = Event.objects.filter(execution__batch=batch, to_status="cancelled").order_by("id")
@@ -307,23 +307,23 @@ def test_what_failed_is_planned_again_and_nothing_else(people: Any) -> None:
     planning.end(fine, "succeeded")
     planning.take(running)
 
-    plan = batches.plan_again(batch, "failed", user_id=people.ben.pk)
+    plan = batches.plan_again(batch, "failed", actor=people.ben)
 
     assert plan is not None
     assert [row["body"]["prompt"] for row in plan.rows] == ["a lighthouse 1"]
     assert (plan.name, plan.created_by) == ("Lighthouses (again)", people.ben)
-    assert batches.plan_again(batch, "cancelled", user_id=people.ben.pk) is None
+    assert batches.plan_again(batch, "cancelled", actor=people.ben) is None
 
 
 def test_a_film_whose_speech_failed_is_spoken_again(people: Any) -> None:
     row = Row(1, {"avatarPresenterId": "p1", "numResults": 1}, speech=Speech("Good evening", "v1"))
-    plan = batches.plan(tools.find("generate-avatar"), [row], name="", user_id=people.ann.pk)
-    batch, _ = batches.confirm(plan.pk)
+    plan = batches.plan(tools.find("generate-avatar"), [row], name="", actor=people.ann)
+    batch, _ = batches.confirm(plan.pk, actor=people.ann)
     speech, film = planning.jobs(batch)
     planning.end(speech, "failed")
     lifecycle.apply(film.pk, seen.Refused(error={"message": "The speech before it failed."}))
 
-    again = batches.plan_again(batch, "failed", user_id=people.ann.pk)
+    again = batches.plan_again(batch, "failed", actor=people.ann)
 
     assert again is not None
     assert [(row["speech"], row["body"]) for row in again.rows] == [

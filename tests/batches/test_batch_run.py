@@ -104,8 +104,8 @@ async def test_a_single_job_passes_a_batch_that_is_being_sent(
     assert under_way_now <= AT_ONCE - leases.KEPT_FREE
     await runtime.in_db(
         batches.cancel,
-        await runtime.in_db(planning.wish, batch, user_id=people.ann.pk),
-        user_id=people.ann.pk,
+        await runtime.in_db(planning.wish, batch, actor=people.ann),
+        actor=people.ann,
     )
 
 
@@ -115,11 +115,11 @@ async def test_nothing_is_sent_while_it_can_be_undone(
     monkeypatch.setattr(batches, "HOLD", timedelta(minutes=5))
     prompt = scenes.words()
     plan = await runtime.in_db(planning.plan, people.ann, 3, prompt=prompt)
-    batch, _ = await runtime.in_db(batches.confirm, plan.pk)
+    batch, _ = await runtime.in_db(batches.confirm, plan.pk, actor=people.ann)
     await scenes.ended(await scenes.queued(scenes.words()), 60)  # what is due is worked on meanwhile
 
     assert {job.sent_at for job in await runtime.in_db(planning.jobs, batch)} == {None}
-    assert await runtime.in_db(batches.undo, batch, user_id=people.ann.pk) == 3
+    assert await runtime.in_db(batches.undo, batch, actor=people.ann) == 3
 
     await runtime.in_db(Batch.objects.filter(pk=batch.pk).update, sends_at=timezone.now())
     await scenes.ended(await scenes.queued(scenes.words()), 60)
@@ -133,9 +133,9 @@ async def test_rows_that_speak_first_run_as_chains(account: Any, worker: Reconci
         speech=Speech("Hello there"),
     )
     plan = await runtime.in_db(
-        batches.plan, tools.find("generate-avatar"), [row], name="News", user_id=people.ann.pk
+        batches.plan, tools.find("generate-avatar"), [row], name="News", actor=people.ann
     )
-    batch, _ = await runtime.in_db(batches.confirm, plan.pk)
+    batch, _ = await runtime.in_db(batches.confirm, plan.pk, actor=people.ann)
     await runtime.in_db(batch.executions.update, next_attempt_at=timezone.now())
     worker.wake()
 

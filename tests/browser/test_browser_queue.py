@@ -23,7 +23,7 @@ for place, prompt in enumerate({prompts!r}):
     submit.start(
         tool=tools.find("generate-image"),
         body={{"prompt": prompt, "numResults": 1}},
-        user_id=user.pk,
+        actor=user,
         not_before=timezone.now() + timedelta(hours=1, seconds=place),
     )
 """

@@ -210,7 +210,7 @@ def test_the_queues_page_makes_as_many_queries_for_many_as_for_few(ann: Browser)
         for number in range(count):
             job = waiting(ann, f"pier {number}")
             if number % 3 == 0:
-                queue_actions.pause(job, user_id=ann.user.pk)
+                queue_actions.pause(job, actor=ann.user)
         with CaptureQueriesContext(connection) as captured:
             assert ann.get("/queue/").status_code == 200
         return len(captured)
@@ -233,7 +233,7 @@ def make(rendering: renderer.Rendering, keys: Sequence[renderer.Key]) -> None:
 
 def test_who_moves_up_hears_of_it(ann: Browser) -> None:
     first, second = jobs.queued(), waiting(ann)
-    queue_actions.pause(first, user_id=ann.user.pk)
+    queue_actions.pause(first, actor=ann.user)
     rendering = renderer.Rendering([change(first, "queued", "queued")])
 
     for topic in ("studio", f"job:{second.pk}"):

@@ -21,7 +21,7 @@ from tests.executions import jobs, service
 
 
 def wish(job: Execution, user_id: int) -> bool:
-    return cancel.request(job, user_id=user_id)
+    return cancel.request(job, actor=user_id)
 
 
 # --- the wish -----------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ WORDS = "Welcome back."
 
 def start(ann: Any, key: str | None = None) -> tuple[Execution, Execution, bool]:
     body = {"avatarPresenterId": "vg_pres_1", "numResults": 1}
-    return chains.start_spoken(tool=AVATAR, body=body, speech=chains.Speech(WORDS), user_id=ann.pk, key=key)
+    return chains.start_spoken(tool=AVATAR, body=body, speech=chains.Speech(WORDS), actor=ann, key=key)
 
 
 def end(job: Execution, status: str, *file_ids: str) -> None:
@@ -131,7 +131,7 @@ async def test_a_chain_runs_from_words_to_an_avatar(account: SandboxProcess, ann
         tool=AVATAR,
         body=body,
         speech=chains.Speech(WORDS),
-        user_id=ann.pk,
+        actor=ann,
         key=None,
     )
     reconciler = Reconciler()

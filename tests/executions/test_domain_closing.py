@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from executions import policy
 from executions.core import runtime
 from executions.core.runtime import in_db
 from executions.models import DayClosing, Event, Execution, Stranger
@@ -156,14 +157,14 @@ async def yesterdays(count: int) -> date:
 async def test_a_day_is_closed_against_the_list_and_kept(account: SandboxProcess, people: Any) -> None:
     day = await yesterdays(3)
 
-    row = await daily_reconciliation.close(day, actor_id=people.ada.pk)
+    row = await daily_reconciliation.close(day, actor=people.ada)
 
     assert (row.here, row.there, row.differences) == (3, 3, [])
     assert daily_reconciliation.told(row) == "3 there, 3 here."
     kept = await in_db(lambda: Event.objects.get(kind=ActKind.DAY_CLOSED))
     assert (kept.actor_id, kept.subject_id, kept.detail["here"]) == (people.ada.pk, str(row.pk), 3)
 
-    again = await daily_reconciliation.close(day)
+    again = await daily_reconciliation.close(day, actor=policy.SYSTEM)
     assert again.pk == row.pk, "one row for a day"
 
 
@@ -174,7 +175,7 @@ async def test_an_end_that_nobody_told_us_is_taken_over(account: SandboxProcess)
     assert job.remote_id is not None
     await scenes.in_thread(service.ended_there, account, job.remote_id)
 
-    row = await daily_reconciliation.close(day)
+    row = await daily_reconciliation.close(day, actor=policy.SYSTEM)
 
     assert row.agrees
     assert (await in_db(jobs.fresh, job)).status == "succeeded"
@@ -184,7 +185,7 @@ async def test_without_a_list_only_our_own_side_is_told(account: SandboxProcess)
     day = await yesterdays(2)
     service.order(account, "status", "GET /v1/tools/executions", status=404, count=None)
 
-    row = await daily_reconciliation.close(day)
+    row = await daily_reconciliation.close(day, actor=policy.SYSTEM)
 
     assert (row.here, row.there, row.agrees) == (2, None, False)
     assert "no list" in daily_reconciliation.told(row)
@@ -194,7 +195,7 @@ async def test_a_list_that_cannot_be_read_is_tried_again(account: SandboxProcess
     day = await yesterdays(1)
     service.order(account, "status", "GET /v1/tools/executions", status=403, count=None)
 
-    row = await daily_reconciliation.close(day)
+    row = await daily_reconciliation.close(day, actor=policy.SYSTEM)
 
     assert row.closed_at is None
     assert row.problem.startswith("The list could not be read")

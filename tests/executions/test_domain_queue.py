@@ -36,7 +36,7 @@ def body(prompt: str) -> dict[str, Any]:
 
 
 def edit(job: Execution, prompt: str, user: Any) -> bool:
-    return queue_actions.edit(job, IMAGE, body(prompt), before=job.request_body, user_id=user.pk)
+    return queue_actions.edit(job, IMAGE, body(prompt), before=job.request_body, actor=user)
 
 
 # --- pause ------------------------------------------------------------------------------------------------
@@ -45,15 +45,15 @@ def edit(job: Execution, prompt: str, user: Any) -> bool:
 def test_a_paused_job_is_left_until_it_is_resumed(ann: Any) -> None:
     job = jobs.queued()
 
-    assert queue_actions.pause(job, user_id=ann.pk)
-    assert not queue_actions.pause(job, user_id=ann.pk)
+    assert queue_actions.pause(job, actor=ann)
+    assert not queue_actions.pause(job, actor=ann)
     assert leases.claim_due(5) == []
     assert not leases.claim(job.pk)
     assert reconciler.seconds_until_due() == reconciler.LONGEST_REST, (
         "and nobody turns round and round about it"
     )
 
-    assert queue_actions.resume(job, user_id=ann.pk)
+    assert queue_actions.resume(job, actor=ann)
     assert leases.claim_due(5) == [job.pk]
     assert events(job) == [(Kind.STARTED, None), (Kind.PAUSED, ann.pk), (Kind.RESUMED, ann.pk)]
 
@@ -61,8 +61,8 @@ def test_a_paused_job_is_left_until_it_is_resumed(ann: Any) -> None:
 def test_what_was_sent_can_be_neither_paused_nor_edited_nor_moved(ann: Any) -> None:
     for job in (jobs.sending(), jobs.running("vg_exec_2")):
         before = events(job)
-        assert not queue_actions.pause(job, user_id=ann.pk)
-        assert not queue_actions.to_the_front(job, user_id=ann.pk)
+        assert not queue_actions.pause(job, actor=ann)
+        assert not queue_actions.to_the_front(job, actor=ann)
         assert not edit(job, "something else", ann)
         assert events(job) == before
 
@@ -74,7 +74,7 @@ async def test_a_pause_between_the_claim_and_the_request_keeps_it_here(
     job = await service.queued(prompt)
     assert await in_db(leases.claim, job.pk)
 
-    assert await in_db(partial(queue_actions.pause, job, user_id=people.ann.pk))
+    assert await in_db(partial(queue_actions.pause, job, actor=people.ann))
     await submit.send_claimed(job.pk)
 
     assert service.known_there(account, prompt) == []
@@ -90,7 +90,7 @@ def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(django_user_model:
 
         paused, sent = together(
             [
-                partial(queue_actions.pause, job, user_id=user.pk),
+                partial(queue_actions.pause, job, actor=user),
                 partial(lifecycle.apply, job.pk, seen.Sending(body=job.request_body)),
             ]
         )
@@ -106,13 +106,11 @@ def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(django_user_model:
 def test_an_edit_tells_what_was_before_and_what_is_after(ann: Any) -> None:
     old = planning.file("harbour")
     new = planning.file("pier")
-    job, _ = submit.start(
-        tool=IMAGE, body=body("a harbour") | {"imageFileIds": [old.remote_id]}, user_id=ann.pk
-    )
+    job, _ = submit.start(tool=IMAGE, body=body("a harbour") | {"imageFileIds": [old.remote_id]}, actor=ann)
     before = job.request_body
     after = body("a pier") | {"imageFileIds": [new.remote_id]}
 
-    assert queue_actions.edit(job, IMAGE, after, before=before, user_id=ann.pk)
+    assert queue_actions.edit(job, IMAGE, after, before=before, actor=ann)
 
     now = jobs.fresh(job)
     assert (now.request_body, now.prompt) == (after, "a pier")
@@ -120,7 +118,7 @@ def test_an_edit_tells_what_was_before_and_what_is_after(ann: Any) -> None:
     assert [each.file for each in now.inputs.all()] == [new]
     event = Event.objects.get(execution=job, kind=Kind.EDITED)
     assert (event.actor_id, event.detail) == (ann.pk, {"before": before, "after": after})
-    assert not queue_actions.edit(job, IMAGE, body("again"), before=before, user_id=ann.pk), (
+    assert not queue_actions.edit(job, IMAGE, body("again"), before=before, actor=ann), (
         "it was changed meanwhile"
     )
 
@@ -169,8 +167,8 @@ def test_the_front_passes_everything_and_a_batch_passes_nothing(people: Any) -> 
         at = timezone.now() - timedelta(seconds=10 - late)
         Execution.objects.filter(pk=job.pk).update(next_attempt_at=at)
 
-    queue_actions.to_the_front(third, user_id=people.ann.pk)
-    queue_actions.to_the_front(batch[2], user_id=people.ann.pk)
+    queue_actions.to_the_front(third, actor=people.ann)
+    queue_actions.to_the_front(batch[2], actor=people.ann)
 
     turn = [batch[2].pk, third.pk, first.pk, second.pk, batch[0].pk, batch[1].pk]
     waits = Waits()
@@ -183,7 +181,7 @@ def test_the_front_passes_everything_and_a_batch_passes_nothing(people: Any) -> 
 def test_what_is_paused_or_waits_for_another_job_stands_in_no_line(people: Any) -> None:
     job, paused = jobs.queued(), jobs.queued()
     follower = jobs.queued(after=job, after_field="imageFileIds")
-    queue_actions.pause(paused, user_id=people.ann.pk)
+    queue_actions.pause(paused, actor=people.ann)
 
     assert Waits().line == [job.pk]
     assert Waits().place(follower) is None
@@ -199,13 +197,13 @@ def test_while_the_queue_is_paused_nothing_is_sent_and_the_rest_goes_on(people: 
         next_attempt_at=timezone.now(), leased_until=None
     )
 
-    assert queue_state.pause_all(user_id=people.ada.pk)
-    assert not queue_state.pause_all(user_id=people.ada.pk)
+    assert queue_state.pause_all(actor=people.ada)
+    assert not queue_state.pause_all(actor=people.ada)
     assert set(leases.claim_due(9)) == {running.pk, crashed.pk}
     leases.claim(waiting.pk)
     assert submit._begin(waiting.pk) is None
 
-    assert queue_state.resume_all(user_id=people.ada.pk)
+    assert queue_state.resume_all(actor=people.ada)
     assert leases.claim_due(9) == [waiting.pk]
     acts = Event.objects.filter(subject_type="queue").values_list("kind", "actor_id")
     assert list(acts) == [(ActKind.QUEUE_PAUSED, people.ada.pk), (ActKind.QUEUE_RESUMED, people.ada.pk)]
@@ -215,7 +213,7 @@ def test_a_batch_is_paused_and_resumed_as_far_as_it_waits(people: Any) -> None:
     batch = planning.batch(people.ann, 4)
     planning.take(planning.jobs(batch)[0])
 
-    assert queue_actions.pause_batch(batch, user_id=people.ann.pk) == 3
+    assert queue_actions.pause_batch(batch, actor=people.ann) == 3
     assert leases.claim_due(20, 0) == []
-    assert queue_actions.resume_batch(batch, user_id=people.ann.pk) == 3
-    assert queue_actions.resume_batch(batch, user_id=people.ann.pk) == 0
+    assert queue_actions.resume_batch(batch, actor=people.ann) == 3
+    assert queue_actions.resume_batch(batch, actor=people.ann) == 0

@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from executions import tools
+from executions import policy, tools
 from executions.core import runtime
 from executions.lifecycle import create as submit
 from executions.lifecycle import leases
@@ -38,10 +38,10 @@ def test_one_form_starts_one_job_and_each_person_has_keys_of_their_own(
     ben = django_user_model.objects.create(username="ben")
     body = {"prompt": "x"}
 
-    first = submit.start(tool=IMAGE, body=body, user_id=ann.pk, key="k")
-    again = submit.start(tool=IMAGE, body={"prompt": "typed again"}, user_id=ann.pk, key="k")
-    other_form = submit.start(tool=IMAGE, body=body, user_id=ann.pk, key="k2")
-    bens = submit.start(tool=IMAGE, body=body, user_id=ben.pk, key="k")
+    first = submit.start(tool=IMAGE, body=body, actor=ann, key="k")
+    again = submit.start(tool=IMAGE, body={"prompt": "typed again"}, actor=ann, key="k")
+    other_form = submit.start(tool=IMAGE, body=body, actor=ann, key="k2")
+    bens = submit.start(tool=IMAGE, body=body, actor=ben, key="k")
 
     assert [is_new for _, is_new in (first, again, other_form, bens)] == [True, False, True, True]
     assert again[0] == first[0]
@@ -53,7 +53,7 @@ def test_the_files_that_a_job_works_from_are_written_down(db: None) -> None:
     files = [File.objects.create(remote_id=f"vg_file_{n}", display_name=f"{n}.png") for n in range(2)]
     body = {"prompt": "both", "imageFileIds": ["vg_file_1", "vg_file_elsewhere", "vg_file_0"]}
 
-    job, _ = submit.start(tool=IMAGE, body=body, user_id=None)
+    job, _ = submit.start(tool=IMAGE, body=body, actor=policy.SYSTEM)
 
     found = list(Input.objects.values_list("field", "position", "file"))
     assert found == [("imageFileIds", 0, files[1].pk), ("imageFileIds", 2, files[0].pk)]

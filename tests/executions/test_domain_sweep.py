@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from executions import tools
+from executions import policy, tools
 from executions.core import runtime
 from executions.lifecycle import create as submit
 from executions.lifecycle import leases
@@ -91,9 +91,9 @@ def test_two_lost_starts_and_one_job_are_left_to_the_people(db: None) -> None:
     external_jobs.settle(timezone.now())
     assert {fresh(first).status, fresh(second).status} == {UNCONFIRMED}
     assert [each.remote_id for each in external_jobs.candidates(first)] == ["vg_tool_one"]
-    assert external_jobs.link(first.pk, "vg_tool_one", actor_id=None)
+    assert external_jobs.link(first.pk, "vg_tool_one", actor=policy.SYSTEM)
     assert fresh(first).remote_id == "vg_tool_one"
-    assert not external_jobs.link(second.pk, "vg_tool_one"), "it is taken"
+    assert not external_jobs.link(second.pk, "vg_tool_one", actor=policy.SYSTEM), "it is taken"
     assert fresh(second).status == UNCONFIRMED
 
 
@@ -198,7 +198,7 @@ def _statuses() -> dict[str, int]:
 
 def _start(prompt: str) -> Execution:
     body = {"prompt": prompt, "numResults": 1}
-    return submit.start(tool=tools.find("generate-image"), body=body, user_id=None)[0]
+    return submit.start(tool=tools.find("generate-image"), body=body, actor=policy.SYSTEM)[0]
 
 
 async def test_one_call_answers_for_many_jobs(account: Any) -> None:

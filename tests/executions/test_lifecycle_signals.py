@@ -46,7 +46,7 @@ def test_one_signal_tells_what_changed_whose_it_is_and_that_it_is_new(
     heard: list[dict[str, Any]], ann: Any
 ) -> None:
     tool = tools.find("generate-image")
-    job, _ = submit.start(tool=tool, body={"prompt": "x"}, user_id=ann.pk)
+    job, _ = submit.start(tool=tool, body={"prompt": "x"}, actor=ann)
 
     expected = {"execution_id": job.pk, "created": True, "from_status": "", "to_status": "queued"}
     assert heard == [{**expected, "owner_id": ann.pk, "batch_id": None}]

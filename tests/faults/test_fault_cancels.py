@@ -129,7 +129,7 @@ async def test_a_cancel_that_was_not_taken_is_asked_again_while_the_job_runs(
     job = await owned(ann, prompt)
     reconciler = Reconciler()
     await scenes.order(account, counted)
-    assert await runtime.in_db(cancel.request, job, user_id=ann.user.pk) is True
+    assert await runtime.in_db(cancel.request, job, actor=ann.user) is True
 
     waits = []
     for asked in range(1, 4):

@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from dashboard.webhooks import receiver
+from executions import policy
 from executions.core import runtime
 from executions.models import WebhookDelivery, WebhookEndpoint
 from executions.sync.reconciler import Reconciler
@@ -109,7 +110,7 @@ async def test_a_secret_replaced_in_the_middle_of_traffic_loses_no_delivery(
     await scenes.until(lambda: at_least(4))
     # The account may have others, of whoever used it before.
     (endpoint,) = [each for each in await endpoints.overview() if each.ours == old]
-    await endpoints.rotate(endpoint)
+    await endpoints.rotate(endpoint, actor=policy.SYSTEM)
     started = await flowing
 
     finals = [await scenes.ended(job) for job in started]

@@ -175,7 +175,7 @@ def test_two_who_go_on_at_once_take_turns(ann: Browser, monkeypatch: pytest.Monk
 
     def work() -> None:
         barrier.wait()
-        bulk_actions.carry_out(selection, user_id=ann.user.pk, may=lambda _: True)
+        bulk_actions.carry_out(selection, actor=ann.user)
         connections.close_all()
 
     threads = [threading.Thread(target=work) for _ in range(2)]

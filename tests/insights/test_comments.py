@@ -149,12 +149,12 @@ async def test_open_pages_are_told_of_a_comment_and_the_named_one_is_called(
     execution = await runtime.in_db(job, people.ann, "running")
     at_the_job = await opened(ada, f"job:{execution.pk}")
     elsewhere = await opened(ben, "history")
-    await runtime.in_db(comments.write, execution, author_id=people.ann.pk, text="@ben look")
+    await runtime.in_db(comments.write, execution, actor=people.ann, text="@ben look")
     told = await received_until(at_the_job, "commented-")
     assert f'hx-get="/executions/{execution.pk}/comments/"' in told
     assert "look" not in told, "each person asks for what they may see and do"
     assert "1</span>" in await received_until(elsewhere, 'id="bell"')
-    await runtime.in_db(comments.write, execution, author_id=people.ann.pk, text="@ben again")
+    await runtime.in_db(comments.write, execution, actor=people.ann, text="@ben again")
     assert await received_until(at_the_job, "commented-") != told, "else the page would think it had it"
     for page in (at_the_job, elsewhere):
         await page.disconnect()

@@ -117,10 +117,10 @@ def test_who_leaves_the_studio_has_seen_what_ended_there(ann: Browser) -> None:
 
 def test_a_look_never_moves_back_or_into_the_future(ann: Browser) -> None:
     left(ann)
-    last_visit.seen(ann.user.pk, timezone.now() + timedelta(days=9))
+    last_visit.seen(ann.user, timezone.now() + timedelta(days=9))
     now = LastLook.objects.get(pk=ann.user.pk).looked_at
     assert now <= timezone.now()
-    assert not last_visit.seen(ann.user.pk, now - timedelta(days=1))
+    assert not last_visit.seen(ann.user, now - timedelta(days=1))
     assert LastLook.objects.get(pk=ann.user.pk).looked_at == now
 
 

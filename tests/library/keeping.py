@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from executions import policy
 from executions.copies import requests as copy_requests
 from executions.copies import worker as copy_worker
 from executions.core import runtime
@@ -23,9 +24,9 @@ async def tried(file: File) -> File:
     return await again(file)
 
 
-async def kept(file: File, actor_id: int | None = None) -> File:
+async def kept(file: File, actor: Any = policy.SYSTEM) -> File:
     """The file with its copy."""
-    assert await runtime.in_db(copy_requests.ask, file, actor_id)
+    assert await runtime.in_db(copy_requests.ask, file, actor)
     file = await tried(file)
     assert file.kept_at is not None, await wish(file)
     return file

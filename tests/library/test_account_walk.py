@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from executions import policy
 from executions.core import runtime
 from executions.models import AccountWalk, File
 from executions.sync import file_import
@@ -59,7 +60,7 @@ async def in_library() -> list[str]:
 
 async def again() -> int:
     """One more round, at once."""
-    await runtime.in_db(file_import.ask_soon)
+    await runtime.in_db(file_import.ask_soon, policy.SYSTEM)
     return await file_import.run()
 
 

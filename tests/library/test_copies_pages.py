@@ -23,7 +23,7 @@ def test_the_copies_are_counted_and_what_failed_is_named(ann: Browser, ada: Brow
         kept_at=timezone.now(), kept_bytes=2048, kept_path="aa/x.png", kept_type="image/png", origin="result"
     )
     lost = file(display_name="The lost one", origin="result")
-    copy_requests.ask(lost, ann.user.pk)
+    copy_requests.ask(lost, ann.user)
     [mine] = copy_requests.claim_due(1)
     copy_requests.failed(mine, "VideoGen no longer has this file. There is nothing to copy.", hopeless=True)
     page = text(ann.get("/files/copies/"))
@@ -52,7 +52,7 @@ def test_an_admin_chooses_that_every_file_is_kept_and_it_is_recorded(ann: Browse
 
 def test_a_copy_that_is_finished_while_its_page_is_made_is_never_nowhere(ann: Browser) -> None:
     made = file(display_name="A pier", origin="result")
-    copy_requests.ask(made, ann.user.pk)
+    copy_requests.ask(made, ann.user)
     [mine] = copy_requests.claim_due(1)
     finished = []
 

@@ -14,6 +14,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
+from executions import policy
 from executions.copies import requests as copy_requests
 from executions.copies import storage as copy_storage
 from executions.copies import worker as copy_worker
@@ -52,7 +53,7 @@ async def test_a_copy_that_broke_off_goes_on_where_it_stopped() -> None:
     async with serving(PICTURE) as media:
         media.breaks = [2_000_000]
         made = await runtime.in_db(media.file)
-        await runtime.in_db(copy_requests.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
         made = await keeping.tried(made)
         wish = await keeping.wish(made)
         assert made.kept_at is None
@@ -70,7 +71,7 @@ async def test_bytes_of_another_version_are_not_mixed() -> None:
     async with serving(PICTURE) as media:
         media.breaks = [2_000_000]
         made = await runtime.in_db(media.file)
-        await runtime.in_db(copy_requests.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
         await keeping.tried(made)
         media.content, media.etag = png(padding=2_500_000), '"second"'
         made = await keeping.tried(made)
@@ -81,7 +82,7 @@ async def test_what_a_dead_process_left_is_gone_on_with() -> None:
     async with serving(PICTURE) as media:
         made = await runtime.in_db(media.file)
         media.may_end.clear()
-        await runtime.in_db(copy_requests.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
         [mine] = await runtime.in_db(copy_requests.claim_due, 1)
         working = asyncio.create_task(copy_worker.make(mine))
 
@@ -104,7 +105,7 @@ async def test_what_a_dead_process_left_is_gone_on_with() -> None:
 
 def test_parts_that_nobody_waits_for_are_swept(people: Any) -> None:
     left, wanted = file(origin="result"), file(origin="result")
-    copy_requests.ask(wanted, None)
+    copy_requests.ask(wanted, policy.SYSTEM)
     for each in (left, wanted):
         copy_storage.part_of(each).write_bytes(b"part")
     (copy_storage.part_of(left).parent / "somebody's.part").write_bytes(b"not ours")
@@ -116,7 +117,7 @@ def test_parts_that_nobody_waits_for_are_swept(people: Any) -> None:
 
 def test_of_many_processes_one_makes_the_copy(people: Any) -> None:
     made = file(origin="result")
-    copy_requests.ask(made, None)
+    copy_requests.ask(made, policy.SYSTEM)
 
     def claim(_: int) -> int:
         try:
@@ -130,7 +131,7 @@ def test_of_many_processes_one_makes_the_copy(people: Any) -> None:
 
 def test_whoever_lost_the_claim_says_nothing(people: Any) -> None:
     made = file(origin="result")
-    copy_requests.ask(made, None)
+    copy_requests.ask(made, policy.SYSTEM)
     [slow] = copy_requests.claim_due(1)
     copy_requests.release_all()
     [other] = copy_requests.claim_due(1)
@@ -159,7 +160,7 @@ async def test_a_full_disk_is_said_and_leaves_nothing_half() -> None:
     large = png(padding=48 * 1024 * 1024)
     async with serving(large) as media:
         made = await runtime.in_db(media.file)
-        await runtime.in_db(copy_requests.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
         with disk_of(40 * 1024 * 1024):
             made = await keeping.tried(made)
         wish = await keeping.wish(made)
@@ -175,7 +176,7 @@ async def test_the_last_of_the_disk_is_left_to_the_database(monkeypatch: Any) ->
     monkeypatch.setattr(copy_storage, "RESERVE", 1 << 60)
     async with serving(PICTURE) as media:
         made = await runtime.in_db(media.file)
-        await runtime.in_db(copy_requests.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
         made = await keeping.tried(made)
     assert "no room left on the disk" in (await keeping.wish(made))["problem"]
     assert keeping.lying_about() == []
@@ -183,7 +184,7 @@ async def test_the_last_of_the_disk_is_left_to_the_database(monkeypatch: Any) ->
 
 async def test_what_videogen_no_longer_has_is_given_up(account: Any) -> None:
     made = await runtime.in_db(file, "vg_file_that_never_was", origin="result")
-    await runtime.in_db(copy_requests.ask, made, None)
+    await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
     made = await keeping.tried(made)
     wish = await keeping.wish(made)
     assert wish["due_at"] is None
@@ -195,7 +196,7 @@ async def test_a_server_that_refuses_is_asked_for_a_new_address_then_later_again
     async with serving(PICTURE) as media:
         media.statuses = [403]
         made = await runtime.in_db(media.file, "vg_file_that_never_was")
-        await runtime.in_db(copy_requests.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
         made = await keeping.tried(made)
     # The sandbox does not know the file: the new address was asked for there.
     assert made.gone_at is not None
@@ -206,7 +207,7 @@ async def test_an_empty_or_growing_answer_is_no_copy() -> None:
     async with serving(b"x") as media:
         made = await runtime.in_db(media.file)
         media.breaks = [0]
-        await runtime.in_db(copy_requests.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
         made = await keeping.tried(made)
         assert made.kept_at is None
         assert keeping.lying_about() in ([], [f".parts/{made.pk}.part"])
@@ -235,25 +236,25 @@ async def test_what_a_copy_is_is_told_by_its_content(head: bytes, told: str, mim
 
 def test_asking_twice_is_one_wish_and_what_was_given_up_begins_anew(people: Any) -> None:
     made = file(origin="result")
-    assert copy_requests.ask(made, people.ann.pk)
-    assert copy_requests.ask(made, people.ben.pk)
+    assert copy_requests.ask(made, people.ann)
+    assert copy_requests.ask(made, people.ben)
     [mine] = copy_requests.claim_due(5)
     copy_requests.failed(mine, "gone", hopeless=True)
     assert copy_requests.claim_due(5) == []
-    assert copy_requests.ask(made, people.ben.pk)
+    assert copy_requests.ask(made, people.ben)
     [mine] = copy_requests.claim_due(5)
     assert (mine.asked_by_id, mine.tries, mine.problem) == (people.ann.pk, 0, "")
 
 
 def test_what_has_a_copy_or_is_not_ready_is_not_asked_for() -> None:
-    assert not copy_requests.ask(file(kept_at=timezone.now()), None)
-    assert not copy_requests.ask(file(state="processing"), None)
+    assert not copy_requests.ask(file(kept_at=timezone.now()), policy.SYSTEM)
+    assert not copy_requests.ask(file(state="processing"), policy.SYSTEM)
     assert not Keeping.objects.exists()
 
 
 def test_tries_grow_rarer_and_end_after_a_day() -> None:
     made = file(origin="result")
-    copy_requests.ask(made, None)
+    copy_requests.ask(made, policy.SYSTEM)
     pauses = []
     for _ in range(12):
         Keeping.objects.update(due_at=timezone.now())
@@ -291,7 +292,7 @@ def test_where_every_file_is_kept_the_newest_come_first_a_few_at_a_time(monkeypa
 
 
 async def test_the_background_keeps_every_file_where_that_is_chosen(people: Any) -> None:
-    await runtime.in_db(team_settings.choose, team_settings.KEEP_ALL, True, actor_id=people.ada.pk)
+    await runtime.in_db(team_settings.choose, team_settings.KEEP_ALL, True, actor=people.ada)
     async with serving(PICTURE) as media:
         made = await runtime.in_db(media.file)
         working = copy_worker.CopyWorker()

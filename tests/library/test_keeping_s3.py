@@ -12,6 +12,7 @@ import httpx
 import pytest
 from django.utils import timezone
 
+from executions import policy
 from executions.core import runtime
 from executions.exports import zip_archive
 from executions.models import File
@@ -101,7 +102,7 @@ async def test_a_bucket_that_is_not_there_is_said_and_tried_again(bucket: Any, s
         made = await runtime.in_db(media.file)
         from executions.copies import requests as copy_requests
 
-        await runtime.in_db(copy_requests.ask, made, None)
+        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
         made = await keeping.tried(made)
         wish = await keeping.wish(made)
         assert made.kept_at is None

@@ -15,6 +15,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
+from executions import policy
 from executions.copies import requests as copy_requests
 from executions.copies import storage as copy_storage
 from executions.core import runtime
@@ -173,7 +174,9 @@ async def test_a_copy_that_was_removed_by_hand_counts_as_none_while_videogen_has
     copy_storage.path(made.kept_path).unlink()
     await ann.aget(f"/files/{made.pk}/download")
     assert (await keeping.again(made)).kept_at is None
-    assert await runtime.in_db(copy_requests.ask, await keeping.again(made), None), "it can be made anew"
+    assert await runtime.in_db(copy_requests.ask, await keeping.again(made), policy.SYSTEM), (
+        "it can be made anew"
+    )
 
 
 @pytest.mark.parametrize("missing", [("vg_file_1",), ("vg_file_1", "vg_file_3"), ("vg_file_1", "vg_file_2", "vg_file_3")])  # fmt: skip
@@ -186,7 +189,7 @@ async def test_what_was_removed_can_be_made_anew_however_much_it_is(
         copy_storage.path(each.kept_path).unlink()
     for each in gone:
         await ann.aget(f"/files/{each.pk}/download")
-        assert await runtime.in_db(copy_requests.ask, await keeping.again(each), None)
+        assert await runtime.in_db(copy_requests.ask, await keeping.again(each), policy.SYSTEM)
 
 
 async def test_a_folder_that_is_away_for_a_moment_loses_no_copy(account: Any, ann: Browser) -> None:

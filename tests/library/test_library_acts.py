@@ -167,8 +167,8 @@ def test_a_files_page_makes_as_many_queries_for_one_use_as_for_many(ann: Browser
         for number in range(count):
             Input.objects.create(execution=job_of_it, file=file(type="IMAGE"), field="imageFileIds", position=number)  # fmt: skip
             Input.objects.create(execution=job(ann.user, "succeeded", results=2), file=result, field="imageFileId")  # fmt: skip
-            file_actions.archive(result, ann.user.pk)
-            file_actions.restore(result, ann.user.pk)
+            file_actions.archive(result, ann.user)
+            file_actions.restore(result, ann.user)
         return result
 
     def queries(made: File) -> int:
@@ -202,7 +202,7 @@ def test_every_state_has_its_words(ann: Browser) -> None:
 
 def test_events_of_files_are_append_only(ann: Browser) -> None:
     made = mine(ann)
-    file_actions.archive(made, ann.user.pk)
+    file_actions.archive(made, ann.user)
     event = Event.objects.get(file=made)
     for act in (event.save, event.delete, Event.objects.all().delete):
         with pytest.raises(TypeError):

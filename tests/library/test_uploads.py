@@ -224,7 +224,7 @@ async def test_an_upload_that_is_cancelled_leaves_nothing_ready(account: Any, pe
     fault = {"kind": "slow", "seconds": 5, "match": "PUT /incoming/*"}
     account.control("PUT", "faults", {"faults": [fault]})
     body = png()
-    running = asyncio.create_task(uploads.take_in(io.BytesIO(body), len(body), "pier.png", people.ann.pk))
+    running = asyncio.create_task(uploads.take_in(io.BytesIO(body), len(body), "pier.png", people.ann))
 
     async def is_under_way() -> bool:
         return [each.state for each in await stored()] == [State.UPLOADING]
@@ -253,7 +253,7 @@ async def test_an_upload_whose_process_died_is_given_up(account: Any, people: An
 
 async def test_a_file_that_lies_about_its_length_is_refused_by_what_it_is(account: Any, people: Any) -> None:
     with pytest.raises(UploadRefused, match="empty"):
-        await uploads.take_in(io.BytesIO(b""), 0, "pier.png", people.ann.pk)
+        await uploads.take_in(io.BytesIO(b""), 0, "pier.png", people.ann)
 
 
 # --- without a script -------------------------------------------------------------------------------------

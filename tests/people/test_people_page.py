@@ -60,7 +60,7 @@ def test_a_link_works_once(ada: Browser, client: Client) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_link_works_once_for_two_at_the_same_moment(ada: Browser) -> None:
-    _, token = members.invite("", members.MEMBER, 1, actor_id=ada.user.pk)
+    _, token = members.invite("", members.MEMBER, 1, actor=ada.user)
     barrier, outcomes = threading.Barrier(2), []
 
     def work(name: str) -> None:
@@ -159,16 +159,16 @@ def test_the_last_admin_stays(act: str, ada: Browser, ann: Browser) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("act", ["demote", "shut out"])
 def test_two_admins_who_remove_each_other_leave_one(act: str, ada: Browser, ann: Browser) -> None:
-    members.change_role(ann.user.pk, members.ADMIN, actor_id=ada.user.pk)
+    members.change_role(ann.user.pk, members.ADMIN, actor=ada.user)
     barrier = threading.Barrier(2)
 
     def work(whom: int, by: int) -> None:
         barrier.wait()
         try:
             if act == "demote":
-                members.change_role(whom, members.MEMBER, actor_id=by)
+                members.change_role(whom, members.MEMBER, actor=by)
             else:
-                members.shut_out(whom, actor_id=by)
+                members.shut_out(whom, actor=by)
         except members.Refused:
             pass
         finally:
@@ -217,7 +217,7 @@ def test_an_invitation_ends_with_the_rights_of_whoever_made_it(
     act: str, ada: Browser, ann: Browser, client: Client
 ) -> None:
     """Nobody comes back as an admin by a link that they made for themselves while they were one."""
-    members.change_role(ann.user.pk, members.ADMIN, actor_id=ada.user.pk)
+    members.change_role(ann.user.pk, members.ADMIN, actor=ada.user)
     link, theirs = link_of(ann, role="admin"), link_of(ada)
     ada.post(f"{URL}{ann.user.pk}/{act}/", {"role": "member"})
     assert client.post(link, NEW).status_code == 404
@@ -232,8 +232,8 @@ def test_an_invitation_ends_with_the_rights_of_whoever_made_it(
 def test_an_invitation_made_while_its_maker_was_being_shut_out_opens_nothing(
     ada: Browser, ann: Browser
 ) -> None:
-    members.shut_out(ann.user.pk, actor_id=ada.user.pk)
-    _, token = members.invite("", members.ADMIN, 1, actor_id=ann.user.pk)
+    members.shut_out(ann.user.pk, actor=ada.user)
+    _, token = members.invite("", members.ADMIN, 1, actor=ann.user)
     assert members.invitation_of(token) is None
     with pytest.raises(members.Refused):
         members.join(token, "kim", "salt flats at noon")
@@ -307,7 +307,7 @@ def test_the_page_makes_as_many_queries_for_many_people(ada: Browser, django_ass
         ada.get(URL)
     for number in range(20):
         get_user_model().objects.create(username=f"person {number}")
-        members.invite(f"{number}", members.MEMBER, 7, actor_id=ada.user.pk)
+        members.invite(f"{number}", members.MEMBER, 7, actor=ada.user)
     with CaptureQueriesContext(connection) as many:
         ada.get(URL)
     assert len(many) == len(few)

@@ -12,12 +12,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from dashboard import workers
 from dashboard.cards.file import Tile
-from dashboard.http.decorators import admins_only
+from dashboard.http.decorators import requires
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import CopiesPage
 from executions.batches import service as batches
 from executions.copies import requests as copy_requests
 from executions.models import File
+from executions.policy import Action
 from executions.team import settings as team_settings
 
 MOST = batches.MOST_ROWS  # files at once, as many as the library lets one choose
@@ -38,7 +39,7 @@ def keep(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File, pk=pk)
     if file.gone_at is not None and file.kept_at is None:
         messages.error(request, "VideoGen no longer has this file: there is nothing to copy.")
-    elif copy_requests.ask(file, request.user.pk):
+    elif copy_requests.ask(file, request.user):
         workers.look_at_files()
     elif file.kept_at is None:
         messages.error(request, "Only a file that is ready can be kept.")
@@ -62,7 +63,7 @@ def keep_many(request: AuthenticatedRequest) -> HttpResponse:
     if not files:
         messages.info(request, "Tick the files in the library that are to be kept.")
         return HttpResponseRedirect(reverse("files"), status=303)
-    outcomes = copy_requests.ask_for(files, request.user.pk) if is_done else copy_requests.outlook(files)
+    outcomes = copy_requests.ask_for(files, request.user) if is_done else copy_requests.outlook(files)
     if is_done:
         workers.look_at_files()
     words = DONE if is_done else TO_DO
@@ -81,16 +82,16 @@ def copies(request: AuthenticatedRequest) -> HttpResponse:
     return render(request, "library/copies.html", {"page": CopiesPage(request.user)})
 
 
-@admins_only
+@requires(Action.SETTING_CHANGE)
 @require_POST
 def choose(request: AuthenticatedRequest) -> HttpResponse:
     """Whether every file is kept; or another try for all that could not be."""
     if "again" in request.POST:
-        tried = copy_requests.ask_again()
+        tried = copy_requests.ask_again(request.user)
         messages.success(
             request, "One copy is tried again." if tried == 1 else f"{tried} copies are tried again."
         )
-    elif team_settings.choose(team_settings.KEEP_ALL, "all" in request.POST, actor_id=request.user.pk):
+    elif team_settings.choose(team_settings.KEEP_ALL, "all" in request.POST, actor=request.user):
         messages.success(request, "Saved.")
     workers.look_at_files()
     return HttpResponseRedirect(reverse("copies"), status=303)

@@ -40,7 +40,7 @@ def archive(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File, pk=pk)
     if not may_act(request.user, file):
         return HttpResponseForbidden(NOT_YOURS)
-    if file_actions.archive(file, request.user.pk):
+    if file_actions.archive(file, request.user):
         workers.look_at_files()
     # The page says that it is archived, and offers the way back.
     return HttpResponseRedirect(reverse("file", args=[pk]), status=303)
@@ -51,7 +51,7 @@ def restore(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File, pk=pk)
     if not may_act(request.user, file):
         return HttpResponseForbidden(NOT_YOURS)
-    if file_actions.restore(file, request.user.pk):
+    if file_actions.restore(file, request.user):
         workers.look_at_files()
         words = "It is back in the library."
         if file.archive_told_at is not None:

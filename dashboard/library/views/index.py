@@ -28,7 +28,7 @@ def grid(request: AuthenticatedRequest) -> HttpResponse:
 @require_POST
 def sync(request: HttpRequest) -> HttpResponse:
     """Look for new files in the account now."""
-    file_import.ask_soon()
+    file_import.ask_soon(request.user)
     workers.look_at_files()
     messages.info(request, "Rushes asks VideoGen for files that were made elsewhere. New ones appear here.")
     return HttpResponseRedirect(reverse("files"), status=303)

@@ -15,6 +15,7 @@ from executions.files import actions as file_actions
 from executions.files import signed_urls
 from executions.models import File
 from executions.models.event import FileKind
+from executions.policy import Actor
 
 # Seconds that a browser may reuse a redirect; the address behind it is good for much longer then.
 REUSE = 30
@@ -60,8 +61,8 @@ def _is_taken(request: HttpRequest) -> bool:
     return request.method == "GET" and is_first and not is_of_a_page
 
 
-def _note_download(pk: uuid.UUID, user_id: int) -> None:
-    file_actions.note(File.objects.get(pk=pk), FileKind.DOWNLOADED, user_id)
+def _note_download(pk: uuid.UUID, actor: Actor) -> None:
+    file_actions.note(File.objects.get(pk=pk), FileKind.DOWNLOADED, actor)
 
 
 async def _shown(request: HttpRequest, pk: uuid.UUID, *renditions: str) -> HttpResponseBase:

@@ -39,7 +39,7 @@ def publish(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         form.add_error(None, reason)
     if form.is_valid():
         try:
-            wait_for(file_actions.publish, file, form.cleaned_data["until"], request.user.pk)
+            wait_for(file_actions.publish, file, form.cleaned_data["until"], request.user)
         except VideoGenError as error:
             form.add_error(None, f"VideoGen did not make it public: {error.message}")
         except TimeoutError:
@@ -67,7 +67,7 @@ def withdraw(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         return HttpResponseForbidden(NOT_YOURS)
     back = reverse("files-public") if request.POST.get("from") == "register" else reverse("file", args=[pk])
     try:
-        wait_for(file_actions.withdraw, file, request.user.pk)
+        wait_for(file_actions.withdraw, file, request.user)
     except VideoGenError as error:
         messages.error(request, f"VideoGen did not withdraw it, so it may still be public: {error.message}")
     except TimeoutError:
@@ -83,7 +83,7 @@ def copied(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File, pk=pk)
     if not Sharing(file).is_on:
         raise Http404("This file is not public.")
-    file_actions.note(file, FileKind.LINK_COPIED, request.user.pk)
+    file_actions.note(file, FileKind.LINK_COPIED, request.user)
     return HttpResponse(status=204)
 
 

@@ -26,6 +26,7 @@ from executions.files.media_types import HEAD
 from executions.files.uploads import UploadRefused
 from executions.models import File
 from executions.models.file import Origin
+from executions.policy import Actor
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +40,13 @@ async def upload(request: AuthenticatedRequest) -> HttpResponse:
         return await sync_to_async(_page)(request)
     user = await request.auser()
     if request.content_type == "multipart/form-data":
-        return await _from_form(request, user.pk)
+        return await _from_form(request, user)
     try:
         if "check" in request.GET:
             return await _checked(request)
         with await sync_to_async(_body)(request) as body:
             size = await sync_to_async(_size)(body)
-            file = await uploads.take_in(body, size, request.GET.get("name", ""), user.pk)
+            file = await uploads.take_in(body, size, request.GET.get("name", ""), user)
     except UploadRefused as refused:
         return JsonResponse({"error": str(refused)}, status=refused.status)
     workers.look_at_files()
@@ -62,7 +63,7 @@ async def _checked(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"type": kind.type})
 
 
-async def _from_form(request: AuthenticatedRequest, user_id: int) -> HttpResponse:
+async def _from_form(request: AuthenticatedRequest, actor: Actor) -> HttpResponse:
     """Without a script: any number of files in one form. Those that can be taken are; the others are named."""
     try:
         given = await sync_to_async(lambda: request.FILES.getlist("file"))()
@@ -74,7 +75,7 @@ async def _from_form(request: AuthenticatedRequest, user_id: int) -> HttpRespons
         assert each.file is not None, "Django's parser has read it"
         assert each.size is not None, "Django's parser has read it"
         try:
-            await uploads.take_in(each.file, each.size, each.name or "", user_id)
+            await uploads.take_in(each.file, each.size, each.name or "", actor)
             taken += 1
         except UploadRefused as refused:
             problems.append(f"{uploads.clean_name(each.name or '')}: {refused}")

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from executions import policy
 from executions.core import runtime
 from executions.models import DayClosing
 from executions.sync import daily_reconciliation
@@ -40,7 +41,7 @@ class Command(BaseCommand):
     async def run(self, day: date) -> DayClosing:
         runtime.attach(asyncio.get_running_loop())
         try:
-            return await daily_reconciliation.close(day)
+            return await daily_reconciliation.close(day, actor=policy.SYSTEM)
         finally:
             await runtime.close_client()
             runtime.detach()

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from executions import policy
 from executions.copies import requests as copy_requests
 from executions.copies import verify as verify_copies
 from executions.models import File, Keeping
@@ -28,7 +29,7 @@ class Command(BaseCommand):
         if act == "verify":
             self.verify()
         elif act == "again":
-            self.stdout.write(f"{copy_requests.ask_again()} are tried again.")
+            self.stdout.write(f"{copy_requests.ask_again(policy.SYSTEM)} are tried again.")
         else:
             given_up = Keeping.objects.filter(due_at=None).count()
             self.stdout.write(f"{File.objects.filter(kept_at__isnull=False).count()} kept")

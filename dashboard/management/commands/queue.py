@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from executions import policy
 from executions.lifecycle import queue_state
 from executions.models import Execution
 
@@ -18,10 +19,10 @@ class Command(BaseCommand):
 
     def handle(self, *, act: str, **options: Any) -> None:
         if act == "pause":
-            done = queue_state.pause_all(user_id=None)
+            done = queue_state.pause_all(actor=policy.SYSTEM)
             self.stdout.write("Paused: nothing is sent." if done else "It was paused already.")
         elif act == "resume":
-            done = queue_state.resume_all(user_id=None)
+            done = queue_state.resume_all(actor=policy.SYSTEM)
             self.stdout.write("Resumed." if done else "It was not paused.")
         else:
             state = queue_state.state()

@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
 
+from executions.core import database
 from executions.models import Event, Rollup
 from executions.models.event import ActKind
 from executions.stats import rollup
@@ -38,9 +38,8 @@ class Command(BaseCommand):
             pass
         after = rollup.state().event_id
         if after > before:
-            with connection.cursor() as cursor:
-                # The database has not seen yet how many there are now.
-                cursor.execute(f"ANALYZE {Rollup._meta.db_table}")
+            # The database has not seen yet how many there are now.
+            database.analyze(Rollup)
         events = Event.objects.filter(id__gt=before, id__lte=after).count()
         self.stdout.write(f"{events:,} events counted in {time.monotonic() - began:.1f} s.")
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dashboard.http.paths import RECEIVER_PATH
+from executions import policy
 from executions.core import runtime
 from executions.videogen import VideoGenError
 from executions.webhooks import endpoints as webhook_endpoints
@@ -41,7 +42,7 @@ class Command(BaseCommand):
         runtime.attach(asyncio.get_running_loop())
         try:
             if act == "register":
-                kept = await webhook_endpoints.register(url or self.own_url())
+                kept = await webhook_endpoints.register(url or self.own_url(), actor=policy.SYSTEM)
                 self.stdout.write(
                     f"Registered {kept.remote_id} at {kept.url} (secret \N{HORIZONTAL ELLIPSIS}{kept.secret_last4})."
                 )
@@ -64,10 +65,10 @@ class Command(BaseCommand):
         if endpoint is None:
             raise CommandError(f"The account has no webhook endpoint {remote_id}.")
         if act == "delete":
-            await webhook_endpoints.remove(remote_id)
+            await webhook_endpoints.remove(remote_id, actor=policy.SYSTEM)
             self.stdout.write(f"Deleted {remote_id}.")
         else:
-            fresh = await webhook_endpoints.rotate(endpoint)
+            fresh = await webhook_endpoints.rotate(endpoint, actor=policy.SYSTEM)
             self.stdout.write(
                 f"{fresh.remote_id} (secret \N{HORIZONTAL ELLIPSIS}{fresh.secret_last4}) takes the place of {remote_id}."
             )
