@@ -24,10 +24,10 @@ from dashboard.live.comments import talk
 from executions import policy, tools
 from executions.core import sync_bridge
 from executions.lifecycle import cancel as canceling
-from executions.lifecycle import create as submit
+from executions.lifecycle import create
 from executions.models import Execution
 from executions.policy import Action
-from executions.sync import external_jobs
+from executions.sync import external_jobs, submit
 
 
 @require_GET
@@ -82,7 +82,7 @@ def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     audience = job_card.audience(request.user, execution.created_by_id)
     if not job_card.card(execution, audience).may_start_again:
         return HttpResponseForbidden("This job cannot be started again by you.")
-    fresh, _ = submit.start(
+    fresh, _ = create.start(
         tool=tools.find(execution.tool),
         body=execution.request_body,
         actor=request.user,

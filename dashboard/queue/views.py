@@ -21,8 +21,7 @@ from dashboard.http.decorators import requires
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import renderer
 from executions import policy, tools
-from executions.lifecycle import create as submit
-from executions.lifecycle import queue_actions, queue_state
+from executions.lifecycle import create, queue_actions, queue_state
 from executions.lifecycle.estimates import Waits
 from executions.models import Batch, Execution
 from executions.policy import Action
@@ -105,7 +104,7 @@ def edit(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         return _edit_page(request, card, form, "" if card.is_waiting else GONE, status=422)
     before = execution.request_body
-    if card.is_waiting and request.POST.get("seen") != submit.fingerprint(tool, before):
+    if card.is_waiting and request.POST.get("seen") != create.fingerprint(tool, before):
         return _edit_page(request, card, form, "Somebody changed it meanwhile. Look at it again.", status=409)
     if card.is_waiting and form.body == before:
         return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
@@ -125,7 +124,7 @@ def _edit_page(
         "composer": form,
         "tool": card.tool,
         "refusal": refusal,
-        "seen": submit.fingerprint(card.tool, card.execution.request_body),
+        "seen": create.fingerprint(card.tool, card.execution.request_body),
     }
     return render(request, "queue/edit.html", context, status=status)
 

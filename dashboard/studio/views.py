@@ -20,10 +20,10 @@ from dashboard.studio.away_summary import SinceYouLeft
 from executions import statuses, tools
 from executions.batches import service as batches
 from executions.core import sync_bridge
-from executions.lifecycle import chains, leases
-from executions.lifecycle import create as submit
+from executions.lifecycle import chains, create, leases
 from executions.models import Execution, File
 from executions.policy import Actor
+from executions.sync import submit
 from executions.team import last_visit
 from executions.tools import Tool
 
@@ -56,7 +56,7 @@ def before(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     if tool is None:
         raise Http404("There is no such tool in this era of the API.")
     form = Composer(tool, request.POST)
-    same = None if not form.is_valid() or form.speech else submit.made_before(tool, form.body)
+    same = None if not form.is_valid() or form.speech else create.made_before(tool, form.body)
     made = job_card.card(same, job_card.audience(request.user, same.created_by_id)) if same else None
     return render(request, "studio/_made_before.html", {"made": made})
 
@@ -92,7 +92,7 @@ def _written(form: Composer, actor: Actor) -> tuple[Execution, bool]:
             tool=form.tool, body=form.body, speech=form.speech, actor=actor, key=form.idempotency_key
         )
         return first, is_new
-    return submit.start(tool=form.tool, body=form.body, actor=actor, key=form.idempotency_key, held=True)
+    return create.start(tool=form.tool, body=form.body, actor=actor, key=form.idempotency_key, held=True)
 
 
 def _send(execution: Execution) -> None:

@@ -10,8 +10,8 @@ from dashboard.http.requests import AuthenticatedRequest
 from executions import statuses
 from executions.account import voices
 from executions.core import sync_bridge
-from executions.lifecycle import create as submit
 from executions.lifecycle import voice_samples
+from executions.sync import submit
 
 
 @require_POST

@@ -11,7 +11,7 @@ from executions import policy, statuses, tools
 from executions.core import chunked
 from executions.files import actions as file_actions
 from executions.lifecycle import cancel as canceling
-from executions.lifecycle import create as submit
+from executions.lifecycle import create
 from executions.models import Execution, Selection
 from executions.models.selection import Act
 from executions.policy import Action, Actor
@@ -83,7 +83,7 @@ def _cancel(job: Execution, selection: Selection, actor: Actor, reason: str) -> 
 def _again(job: Execution, selection: Selection, actor: Actor, reason: str) -> str:
     if not may(Act.AGAIN, actor, job):
         return CANNOT_START
-    submit.start(
+    create.start(
         tool=tools.find(job.tool),
         body=job.request_body,
         actor=actor,

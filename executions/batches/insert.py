@@ -10,7 +10,7 @@ from typing import Any
 
 from executions import tools
 from executions.batches.rows import Row, known_files, spoken_title
-from executions.lifecycle import create as submit
+from executions.lifecycle import create
 from executions.lifecycle import machine as lifecycle
 from executions.models import Batch, Execution, File, Input
 from executions.tools import Tool
@@ -59,7 +59,7 @@ def _job(batch: Batch, tool: Tool, body: dict[str, Any], title: str, **chained: 
         request_body=body,
         prompt=title,
         # A chained job is like no other: what it works from is made for it.
-        fingerprint="" if chained.get("after") else submit.fingerprint(tool, body),
+        fingerprint="" if chained.get("after") else create.fingerprint(tool, body),
         created_by_id=batch.created_by_id,
         batch=batch,
         **chained,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from executions.lifecycle import create as submit
+from executions.lifecycle import create
 from executions.lifecycle.chains import Speech
 from executions.models import BatchPlan, Execution, File
 from executions.statuses import SUCCEEDED
@@ -50,7 +50,7 @@ def titled(tool: Tool, rows: Sequence[Row]) -> list[Row]:
     """The rows with the words that stand for them, and with what made the same before."""
     files = known_files(tool, [row.body for row in rows])
     names = {remote_id: file.display_name for remote_id, file in files.items()}
-    prints = [submit.fingerprint(tool, row.body) if row.speech is None else "" for row in rows]
+    prints = [create.fingerprint(tool, row.body) if row.speech is None else "" for row in rows]
     made = _made_before(prints)
     return [
         Row(

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from executions import tools
-from executions.lifecycle import leases
+from executions.lifecycle import create, leases
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Execution, Input
@@ -47,19 +47,15 @@ def start_spoken(
     *, tool: tools.Tool, body: dict[str, Any], speech: Speech, actor: Actor, key: str | None
 ) -> tuple[Execution, Execution, bool]:
     """Write both jobs of a chain at once: (the speech, the job after it, False when `key` has started them before)."""
-    from executions.lifecycle import (
-        create as submit,  # submit asks this module what a chained job is to be sent with
-    )
-
     with transaction.atomic():
-        first, is_new = submit.start(
+        first, is_new = create.start(
             tool=tools.TOOLS["text-to-speech"],
             body=speech.body,
             actor=actor,
             key=key and f"{key}.1",
             held=True,
         )
-        second, _ = submit.start(
+        second, _ = create.start(
             tool=tool,
             body=body,
             actor=actor,

@@ -24,7 +24,7 @@ from executions.statuses import PENDING, QUEUED
 
 
 def start(execution: Execution, *, actor_id: int | None, **detail: Any) -> Execution:
-    """Write a new job, `queued`, and the event that it began with. It is sent by executions.lifecycle.create."""
+    """Write a new job, `queued`, and the event that it began with. executions.sync.submit sends it."""
     start_all([execution], actor_id=actor_id, details={execution.pk: detail})
     return execution
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from executions import policy
-from executions.lifecycle import create as submit
+from executions.lifecycle import create
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Batch, Execution, Input
@@ -51,13 +51,13 @@ def edit(
     False when it was sent, ended or changed meanwhile, or when `body` is the same as before.
     """
     actor_id = policy.require(actor, Action.JOB_EDIT, execution)
-    inputs = submit.inputs(tool, body)
+    inputs = create.inputs(tool, body)
     edited = seen.Edited(
         actor_id=actor_id,
         before=before,
         body=body,
         title=tool.title(body, {file.remote_id: file.display_name for _, _, file in inputs}),
-        fingerprint=submit.fingerprint(tool, body),
+        fingerprint=create.fingerprint(tool, body),
         inputs=tuple(Input(file=file, field=field, position=place) for field, place, file in inputs),
     )
     return lifecycle.apply(execution.pk, edited)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from executions import policy, tools
-from executions.lifecycle import create as submit
+from executions.lifecycle import create
 from executions.models import Execution
 from executions.policy import Action, Actor
 from executions.statuses import TERMINAL
@@ -36,17 +36,17 @@ def _body(voice: Voice) -> dict[str, Any]:
 
 def find(voice: Voice) -> Execution | None:
     """The job that made the sample, if it was made."""
-    return submit.made_before(tools.TOOLS["text-to-speech"], _body(voice))
+    return create.made_before(tools.TOOLS["text-to-speech"], _body(voice))
 
 
 def start(voice: Voice, actor: Actor) -> Execution:
     """The job that makes the sample: the one that is doing so already, or a new one, not sent yet."""
     policy.require(actor, Action.JOB_START)
     tool, body = tools.TOOLS["text-to-speech"], _body(voice)
-    same = Execution.objects.filter(fingerprint=submit.fingerprint(tool, body))
+    same = Execution.objects.filter(fingerprint=create.fingerprint(tool, body))
     ended = same.filter(status__in=TERMINAL).count()
     # Everybody who asks meanwhile finds this one; after a failure the next listener starts another.
     under_way = same.exclude(status__in=TERMINAL).first()
     if under_way is not None:
         return under_way
-    return submit.start(tool=tool, body=body, actor=actor, key=f"sample.{voice.voice_id}.{ended}")[0]
+    return create.start(tool=tool, body=body, actor=actor, key=f"sample.{voice.voice_id}.{ended}")[0]

@@ -23,14 +23,13 @@ from django.utils import timezone
 from executions.core import backoff, runtime, sync_bridge
 from executions.core.worker import Worker
 from executions.lifecycle import cancel, chains, leases, queue_state
-from executions.lifecycle import create as submit
 from executions.lifecycle import machine as lifecycle
 from executions.limits import api_health, poll_budget
 from executions.limits.poll_budget import HOURLY_BUDGET
 from executions.models import Execution
 from executions.signals import execution_changed, queue_changed
 from executions.statuses import PENDING, QUEUED, TERMINAL
-from executions.sync import external_jobs
+from executions.sync import external_jobs, submit
 from executions.sync.list_poller import UNKNOWN_THERE, Sweeper
 from executions.videogen import NotFound, RateLimited, ToolExecution, Unauthorized, VideoGenError
 

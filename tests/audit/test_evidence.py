@@ -19,11 +19,11 @@ from executions.audit import hash_chain, sealing
 from executions.audit import record as audit_log
 from executions.core import runtime
 from executions.exports import evidence
-from executions.lifecycle import create as submit
+from executions.lifecycle import create
 from executions.lifecycle import machine as lifecycle
 from executions.models import Event, Execution, WebhookDelivery
 from executions.models.event import ActKind
-from executions.sync import external_jobs
+from executions.sync import external_jobs, submit
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
 from tests.executions.service import ended_there
@@ -185,7 +185,7 @@ async def made_picture(account: Any, browser: Browser) -> Execution:
     """A job that the sandbox has done."""
     body = {"prompt": "a lighthouse", "numResults": 1}
     tool = tools.find("generate-image")
-    fresh, _ = await runtime.in_db(submit.start, tool=tool, body=body, actor=browser.user)
+    fresh, _ = await runtime.in_db(create.start, tool=tool, body=body, actor=browser.user)
     await submit.send(fresh.pk)
     sent = await runtime.in_db(Execution.objects.get, pk=fresh.pk)
     await asyncio.to_thread(ended_there, account, sent.remote_id)

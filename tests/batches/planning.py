@@ -10,7 +10,7 @@ from django.utils import timezone
 from executions import tools
 from executions.batches import service as batches
 from executions.batches.rows import Row
-from executions.lifecycle import create as submit
+from executions.lifecycle import create
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Batch, BatchCancel, BatchPlan, Execution, File
@@ -81,5 +81,5 @@ def file(name: str = "harbour", *, media: str = "IMAGE", remote_id: str = "") ->
 
 
 def made_before(user: Any, row: Row) -> Execution:
-    job, _ = submit.start(tool=tools.find("generate-image"), body=row.body, actor=user)
+    job, _ = create.start(tool=tools.find("generate-image"), body=row.body, actor=user)
     return end(job, "succeeded")

@@ -14,8 +14,7 @@ from django.utils import timezone
 from executions import tools
 from executions.batches import service as batches
 from executions.batches.rows import Row
-from executions.lifecycle import create as submit
-from executions.lifecycle import leases
+from executions.lifecycle import create, leases
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.lifecycle.chains import Speech
@@ -42,7 +41,7 @@ def test_the_plan_becomes_exactly_its_rows(people: Any) -> None:
     assert {(job.status, job.created_by, job.tool) for job in jobs} == {
         ("queued", people.ann, "generate-image")
     }
-    assert jobs[0].fingerprint == submit.fingerprint(tools.find("generate-image"), jobs[0].request_body)
+    assert jobs[0].fingerprint == create.fingerprint(tools.find("generate-image"), jobs[0].request_body)
     events = Event.objects.filter(execution__batch=batch)
     assert [(event.kind, event.to_status, event.actor) for event in events] == [
         (Kind.STARTED, "queued", people.ann)
@@ -110,7 +109,7 @@ def test_nothing_of_it_is_due_before_the_wait_is_over_and_then_in_order(people: 
 def test_single_jobs_pass_a_batch(people: Any) -> None:
     planning.batch(people.ann, 20)
     body = {"prompt": "one", "numResults": 1}
-    single, _ = submit.start(tool=tools.find("generate-image"), body=body, actor=people.ben)
+    single, _ = create.start(tool=tools.find("generate-image"), body=body, actor=people.ben)
 
     claimed = leases.claim_due(10)
 
@@ -118,7 +117,7 @@ def test_single_jobs_pass_a_batch(people: Any) -> None:
     assert len(claimed) == 10 - leases.KEPT_FREE, "the batch leaves places for what comes next"
     assert len(leases.claim_due(leases.KEPT_FREE)) == 0
     body = {"prompt": "another", "numResults": 1}
-    next_single, _ = submit.start(tool=tools.find("generate-image"), body=body, actor=people.ben)
+    next_single, _ = create.start(tool=tools.find("generate-image"), body=body, actor=people.ben)
     assert leases.claim_due(leases.KEPT_FREE) == [next_single.pk]
 
 

@@ -17,10 +17,11 @@ WAITING = """
 from datetime import timedelta
 from django.contrib.auth import get_user_model
 from django.utils import timezone
-from executions import submit, tools
+from executions import tools
+from executions.lifecycle import create
 user = get_user_model().objects.get(username="member")
 for place, prompt in enumerate({prompts!r}):
-    submit.start(
+    create.start(
         tool=tools.find("generate-image"),
         body={{"prompt": prompt, "numResults": 1}},
         actor=user,

@@ -10,8 +10,8 @@ import pytest
 
 from dashboard.history import page as history_page
 from executions.core import runtime
-from executions.lifecycle import create as submit
 from executions.models import Event, Execution
+from executions.sync import submit
 from tests import markup
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.dashboard.work import job, report

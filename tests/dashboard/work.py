@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from executions import policy, tools
-from executions.lifecycle import create as submit
+from executions.lifecycle import create
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Execution, File
@@ -35,7 +35,7 @@ def job(
     entry = tools.find(tool)
     body = {entry.subject or "prompt": prompt, "numResults": 1}
     user_id = owner.pk if owner else None
-    execution, _ = submit.start(tool=entry, body=body, actor=owner or policy.SYSTEM)
+    execution, _ = create.start(tool=entry, body=body, actor=owner or policy.SYSTEM)
     if status == "cancelled before":
         lifecycle.apply(execution.pk, seen.CancelWished(actor_id=user_id))
     elif status != "queued":

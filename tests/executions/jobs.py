@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from executions import policy, tools
-from executions.lifecycle import create as submit
+from executions.lifecycle import create
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Event, Execution
@@ -21,7 +21,7 @@ Step = tuple[str, str, str, str]
 def queued(prompt: str = "a lighthouse", **options: Any) -> Execution:
     """A job as the studio writes it, not sent yet."""
     body = {"prompt": prompt, "numResults": 1}
-    execution, _ = submit.start(tool=tools.find("generate-image"), body=body, actor=policy.SYSTEM, **options)
+    execution, _ = create.start(tool=tools.find("generate-image"), body=body, actor=policy.SYSTEM, **options)
     return execution
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from django.utils import timezone
 
 from executions.core import runtime
-from executions.lifecycle import create as submit
 from executions.limits import rate_limits
 from executions.models import Execution, RateWindow
+from executions.sync import submit
 from tests.conftest import SandboxProcess
 from tests.executions import jobs
 

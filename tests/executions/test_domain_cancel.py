@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from executions.core import runtime
 from executions.lifecycle import cancel, leases
-from executions.lifecycle import create as submit
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Event, Execution
+from executions.sync import submit
 from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.executions import jobs, service

@@ -14,12 +14,12 @@ from django.utils import timezone
 
 from executions.core import runtime
 from executions.core.runtime import in_db
-from executions.lifecycle import create as submit
 from executions.lifecycle import leases
 from executions.limits import api_health as standing
 from executions.limits import poll_budget, rate_limits
 from executions.limits.poll_budget import SharedBudget
 from executions.models import CallBudget, Execution, RateWindow
+from executions.sync import submit
 from executions.sync.reconciler import Reconciler
 from executions.videogen import Group, RateLimit
 from executions.videogen.rate_limits import rate_limit

@@ -11,14 +11,13 @@ from django.utils import timezone
 
 from executions import tools
 from executions.core.runtime import in_db
-from executions.lifecycle import create as submit
-from executions.lifecycle import leases, queue_actions, queue_state
+from executions.lifecycle import create, leases, queue_actions, queue_state
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.lifecycle.estimates import Waits
 from executions.models import Event, Execution
 from executions.models.event import ActKind, Kind
-from executions.sync import reconciler
+from executions.sync import reconciler, submit
 from tests.batches import planning
 from tests.conftest import SandboxProcess
 from tests.executions import jobs, service
@@ -106,7 +105,7 @@ def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(django_user_model:
 def test_an_edit_tells_what_was_before_and_what_is_after(ann: Any) -> None:
     old = planning.file("harbour")
     new = planning.file("pier")
-    job, _ = submit.start(tool=IMAGE, body=body("a harbour") | {"imageFileIds": [old.remote_id]}, actor=ann)
+    job, _ = create.start(tool=IMAGE, body=body("a harbour") | {"imageFileIds": [old.remote_id]}, actor=ann)
     before = job.request_body
     after = body("a pier") | {"imageFileIds": [new.remote_id]}
 
@@ -114,7 +113,7 @@ def test_an_edit_tells_what_was_before_and_what_is_after(ann: Any) -> None:
 
     now = jobs.fresh(job)
     assert (now.request_body, now.prompt) == (after, "a pier")
-    assert now.fingerprint == submit.fingerprint(IMAGE, after)
+    assert now.fingerprint == create.fingerprint(IMAGE, after)
     assert [each.file for each in now.inputs.all()] == [new]
     event = Event.objects.get(execution=job, kind=Kind.EDITED)
     assert (event.actor_id, event.detail) == (ann.pk, {"before": before, "after": after})

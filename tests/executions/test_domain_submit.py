@@ -15,13 +15,13 @@ from django.utils import timezone
 
 from executions import policy, tools
 from executions.core import runtime
-from executions.lifecycle import create as submit
-from executions.lifecycle import leases
+from executions.lifecycle import create, leases
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.limits import api_health as standing
 from executions.limits import rate_limits
 from executions.models import Execution, File, Input
+from executions.sync import submit
 from executions.videogen import VideoGenError
 from tests.conftest import SandboxProcess
 from tests.executions import jobs, service
@@ -38,10 +38,10 @@ def test_one_form_starts_one_job_and_each_person_has_keys_of_their_own(
     ben = django_user_model.objects.create(username="ben")
     body = {"prompt": "x"}
 
-    first = submit.start(tool=IMAGE, body=body, actor=ann, key="k")
-    again = submit.start(tool=IMAGE, body={"prompt": "typed again"}, actor=ann, key="k")
-    other_form = submit.start(tool=IMAGE, body=body, actor=ann, key="k2")
-    bens = submit.start(tool=IMAGE, body=body, actor=ben, key="k")
+    first = create.start(tool=IMAGE, body=body, actor=ann, key="k")
+    again = create.start(tool=IMAGE, body={"prompt": "typed again"}, actor=ann, key="k")
+    other_form = create.start(tool=IMAGE, body=body, actor=ann, key="k2")
+    bens = create.start(tool=IMAGE, body=body, actor=ben, key="k")
 
     assert [is_new for _, is_new in (first, again, other_form, bens)] == [True, False, True, True]
     assert again[0] == first[0]
@@ -53,7 +53,7 @@ def test_the_files_that_a_job_works_from_are_written_down(db: None) -> None:
     files = [File.objects.create(remote_id=f"vg_file_{n}", display_name=f"{n}.png") for n in range(2)]
     body = {"prompt": "both", "imageFileIds": ["vg_file_1", "vg_file_elsewhere", "vg_file_0"]}
 
-    job, _ = submit.start(tool=IMAGE, body=body, actor=policy.SYSTEM)
+    job, _ = create.start(tool=IMAGE, body=body, actor=policy.SYSTEM)
 
     found = list(Input.objects.values_list("field", "position", "file"))
     assert found == [("imageFileIds", 0, files[1].pk), ("imageFileIds", 2, files[0].pk)]
@@ -64,12 +64,12 @@ def test_a_job_that_asks_the_same_is_found_once_it_has_succeeded(db: None) -> No
     body = {"prompt": "a lighthouse", "numResults": 1}
     job = jobs.running()
 
-    assert submit.made_before(IMAGE, body) is None
+    assert create.made_before(IMAGE, body) is None
     jobs.report(job, "succeeded")
 
-    assert submit.made_before(IMAGE, dict(reversed(body.items()))) == job
-    assert submit.made_before(IMAGE, body | {"numResults": 2}) is None
-    assert submit.made_before(tools.find("generate-sound-effect"), body) is None
+    assert create.made_before(IMAGE, dict(reversed(body.items()))) == job
+    assert create.made_before(IMAGE, body | {"numResults": 2}) is None
+    assert create.made_before(tools.find("generate-sound-effect"), body) is None
 
 
 # --- the request --------------------------------------------------------------------------------------------

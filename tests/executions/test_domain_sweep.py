@@ -13,13 +13,12 @@ from django.utils import timezone
 
 from executions import policy, tools
 from executions.core import runtime
-from executions.lifecycle import create as submit
-from executions.lifecycle import leases
+from executions.lifecycle import create, leases
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Execution, Stranger
 from executions.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED, UNCONFIRMED
-from executions.sync import external_jobs, list_poller
+from executions.sync import external_jobs, list_poller, submit
 from executions.sync import reconciler as reconcile
 from executions.videogen import ServerError, ToolExecution
 from tests.executions import service
@@ -198,7 +197,7 @@ def _statuses() -> dict[str, int]:
 
 def _start(prompt: str) -> Execution:
     body = {"prompt": prompt, "numResults": 1}
-    return submit.start(tool=tools.find("generate-image"), body=body, actor=policy.SYSTEM)[0]
+    return create.start(tool=tools.find("generate-image"), body=body, actor=policy.SYSTEM)[0]
 
 
 async def test_one_call_answers_for_many_jobs(account: Any) -> None:

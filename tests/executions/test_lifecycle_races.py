@@ -13,7 +13,7 @@ import pytest
 from django.db import IntegrityError, connection, connections, transaction
 
 from executions import tools
-from executions.lifecycle import create as submit
+from executions.lifecycle import create
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Event, Execution, Result, WebhookDelivery
@@ -123,7 +123,7 @@ def test_a_wish_to_stop_and_the_request_that_leaves_agree(seed: int) -> None:
 def test_one_form_sent_by_many_threads_is_one_job(seed: int, ann: Any) -> None:
     tool = tools.find("generate-image")
 
-    started = together([partial(submit.start, tool=tool, body={"prompt": "x"}, actor=ann, key="once")] * 6)
+    started = together([partial(create.start, tool=tool, body={"prompt": "x"}, actor=ann, key="once")] * 6)
 
     assert len({job.pk for job, _ in started}) == 1
     assert sorted(is_new for _, is_new in started) == [False] * 5 + [True]

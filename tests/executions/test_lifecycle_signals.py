@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from executions import tools
-from executions.lifecycle import create as submit
+from executions.lifecycle import create
 from executions.signals import execution_changed
 from tests.executions import jobs
 
@@ -46,7 +46,7 @@ def test_one_signal_tells_what_changed_whose_it_is_and_that_it_is_new(
     heard: list[dict[str, Any]], ann: Any
 ) -> None:
     tool = tools.find("generate-image")
-    job, _ = submit.start(tool=tool, body={"prompt": "x"}, actor=ann)
+    job, _ = create.start(tool=tool, body={"prompt": "x"}, actor=ann)
 
     expected = {"execution_id": job.pk, "created": True, "from_status": "", "to_status": "queued"}
     assert heard == [{**expected, "owner_id": ann.pk, "batch_id": None}]

@@ -24,8 +24,8 @@ def main() -> None:
     from django.core.management import execute_from_command_line
 
     django.setup()
-    from executions.lifecycle import create as submit
     from executions.models import Execution
+    from executions.sync import submit
     from executions.videogen import VideoGen
 
     moment = os.environ["DIE_AT"]

@@ -14,9 +14,9 @@ from django.db import connections
 from django.utils import timezone
 
 from executions.core import runtime
-from executions.lifecycle import create as submit
 from executions.models import Execution
 from executions.models.event import Kind, Source
+from executions.sync import submit
 from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser

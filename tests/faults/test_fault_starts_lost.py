@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from executions.core import runtime
-from executions.lifecycle import create as submit
 from executions.lifecycle import leases
 from executions.limits import api_health as standing
 from executions.models import Execution
 from executions.models.event import Source
+from executions.sync import submit
 from executions.sync.list_poller import Sweeper
 from executions.sync.reconciler import Reconciler, pace
 from executions.videogen import client as client_module

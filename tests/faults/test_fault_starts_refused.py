@@ -9,10 +9,9 @@ import pytest
 from django.test import Client
 
 from executions.core.runtime import in_db
-from executions.lifecycle import create as submit
 from executions.limits import api_health as standing
 from executions.models import Execution
-from executions.sync import reconciler
+from executions.sync import reconciler, submit
 from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import HTMX, Browser, text

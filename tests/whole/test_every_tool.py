@@ -17,8 +17,8 @@ from django.test import AsyncClient
 from executions import tools
 from executions.account import presenters, voices
 from executions.core import runtime
-from executions.lifecycle import create as submit
 from executions.models import Execution, File
+from executions.sync import submit
 from executions.sync.reconciler import Reconciler
 from executions.tools import api_versions
 from executions.tools import fields as spec
