@@ -1,4 +1,4 @@
-"""What a person reads when a request could not be answered at all."""
+"""The error page for requests that failed with an exception."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views import defaults
 
-AWAY = "The database cannot be reached, or its disk is full. Nothing was changed, and jobs that are running go on."
+DATABASE_UNAVAILABLE = (
+    "The database cannot be reached, or its disk is full. Nothing was changed. Running jobs continue."
+)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """A database that is away is no mistake of ours, and passes: 503, in words. Anything else is a 500."""
+    """503 with the reason while the database is unavailable, which is temporary and not a bug; otherwise 500."""
     if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
-        answer = render(None, "503.html", {"reason": AWAY}, status=503)
-        answer["Retry-After"] = "5"
-        return answer
+        response = render(None, "503.html", {"reason": DATABASE_UNAVAILABLE}, status=503)
+        response["Retry-After"] = "5"
+        return response
     return defaults.server_error(request)

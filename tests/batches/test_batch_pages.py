@@ -130,9 +130,9 @@ def test_a_cancel_that_broke_off_is_told_and_finished(ann: Browser, monkeypatch:
     with monkeypatch.context() as broken, pytest.raises(OperationalError):
         broken.setattr(batches, "_word", breaks)
         ann.post(url)
-    assert "It is under way: 3 of 5 are left." in text(ann.get(url))
+    assert "In progress: 3 of 5 remaining." in text(ann.get(url))
     BatchCancel.objects.update(done_at=timezone.now() - chunked.SILENCE)
-    assert "It broke off: 3 of 5 are left." in text(ann.get(url))
+    assert "Interrupted: 3 of 5 remaining." in text(ann.get(url))
     assert ann.post(url).status_code == 303
     assert text(ann.get(url)).count("cancelled before it was sent") == 5
 

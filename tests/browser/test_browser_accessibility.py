@@ -78,7 +78,7 @@ def test_signing_in(browse: Opener, complaints: Complaints) -> None:
 def test_a_page_that_is_not_there(browse: Opener, complaints: Complaints) -> None:
     complaints.expected.append("status of 404")
     page = browse("/nothing/here/")
-    expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     audit(page)
 
 

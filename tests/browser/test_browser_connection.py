@@ -12,8 +12,8 @@ from tests.browser.gate import Gate
 from tests.browser.site import Site, order
 from tests.conftest import SandboxProcess
 
-INTERRUPTED = "Live updates are interrupted. This page asks every few seconds."
-OUT_OF_REACH = "Rushes cannot be reached. What you see may be old."
+INTERRUPTED = "Live updates are disconnected. Refreshing every few seconds."
+OUT_OF_REACH = "Cannot reach Rushes. This page may be out of date."
 # The browser's own line, and that of htmx's extension.
 SOCKET_FAILED = r"WebSocket connection to .* failed|\[object Event\]"
 

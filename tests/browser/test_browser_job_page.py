@@ -184,4 +184,4 @@ def test_a_picture_that_videogen_does_not_give_out_is_said(
     frame = page.locator("figure.result .frame")
     expect(frame).to_have_attribute("data-broken", "The picture could not be loaded.")
     page.goto(page.locator("figure.result").get_by_role("link", name="Download").get_attribute("href") or "")
-    expect(page.get_by_role("heading", name="Not ready yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="Temporarily unavailable")).to_be_visible()

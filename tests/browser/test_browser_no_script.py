@@ -29,7 +29,7 @@ def test_the_main_journey(browse: Opener, site: Site, sandbox: SandboxProcess) -
     page.get_by_label("Password").fill(site.password)
     page.get_by_role("button", name="Sign in").click()
     # Chromium does not draw this element when it is told over its debugging protocol to run no scripts.
-    assert "Without JavaScript this page does not update by itself" in page.content()
+    assert "Without JavaScript this page does not update" in page.content()
 
     first, second = acts.words(), acts.words()
     acts.start(page, first, shape="1:1")

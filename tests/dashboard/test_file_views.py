@@ -110,7 +110,7 @@ async def test_a_file_that_videogen_no_longer_has_is_not_found(account: Any, ann
     picture = await runtime.in_db(file, "vg_file_that_never_was", type="IMAGE")
     answer = await lead(ann, picture.pk)
     assert answer.status_code == 404
-    assert "There is nothing here" in text(answer)
+    assert "Page not found" in text(answer)
 
 
 @pytest.mark.parametrize(

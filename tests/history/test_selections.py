@@ -146,10 +146,10 @@ def test_what_broke_off_is_told_and_can_be_finished(
     monkeypatch.setitem(bulk_actions.ACTS, Act(act), breaks)
     with pytest.raises(OperationalError):
         ann.post(url, {"reason": "the wrong file"})
-    assert "It is under way: 3 of 5 are left." in text(ann.get(url)), "nobody knows yet that it broke off"
+    assert "In progress: 3 of 5 remaining." in text(ann.get(url)), "the interruption is not known yet"
     Selection.objects.update(done_at=timezone.now() - chunked.SILENCE)
     page = text(ann.get(url))
-    assert "It broke off: 3 of 5 are left." in page
+    assert "Interrupted: 3 of 5 remaining." in page
     assert page.count("not done yet") == 3
     monkeypatch.setitem(bulk_actions.ACTS, Act(act), real)
     for _ in range(2):
@@ -157,7 +157,7 @@ def test_what_broke_off_is_told_and_can_be_finished(
     selection = Selection.objects.get()
     assert selection.reason == "the wrong file"
     assert set(selection.report) == {str(each.pk) for each in jobs}
-    assert "broke off" not in text(ann.get(url))
+    assert "Interrupted" not in text(ann.get(url))
     if act == "again":
         assert Execution.objects.count() == 10
     else:

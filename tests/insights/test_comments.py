@@ -68,7 +68,7 @@ def test_a_mention_is_unread_until_the_page_was_seen(ann: Browser, ben: Browser)
     execution = job(ann.user, "succeeded")
     say(ann, execution, "@ben is this the one? @nobody @ann")
     assert Mention.objects.count() == 1, "neither who is not there nor oneself"
-    assert '1</span><span class="visually-hidden"> unread comments name you' in ben.get("/").content.decode()
+    assert '1</span><span class="visually-hidden"> unread mention' in ben.get("/").content.decode()
     assert "is this the one?" in ben.get("/mentions/").content.decode()
     assert comments.unread(ben.user.pk) == 1, "the list does not yet show the job"
     page = ben.get(f"/executions/{execution.pk}/").content.decode()

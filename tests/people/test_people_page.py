@@ -88,7 +88,7 @@ def test_a_link_ends_with_its_time_and_when_it_is_withdrawn(ada: Browser, client
     for _ in range(2):
         ada.post(f"{URL}invitations/{second.pk}/withdraw/")
     for link in (late, withdrawn):
-        assert "This invitation is over" in text(client.get(link))
+        assert "This invitation is no longer valid" in text(client.get(link))
     assert Event.objects.filter(kind="invitation withdrawn").count() == 1
 
 
@@ -128,7 +128,7 @@ def test_links_are_not_to_be_guessed(client: Client, db: None) -> None:
 
 def test_whoever_is_signed_in_does_not_become_another_person(ada: Browser, ann: Browser) -> None:
     link = link_of(ada)
-    assert "You are signed in already" in text(ann.post(link, NEW))
+    assert "You are already signed in" in text(ann.post(link, NEW))
     assert Invitation.objects.get().used_at is None
 
 

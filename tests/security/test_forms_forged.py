@@ -26,7 +26,7 @@ def test_no_post_works_without_the_token_of_our_pages(
     before = list(Execution.objects.values_list("pk", "version"))
     answer = browser.post(path, form(), headers=headers)
     assert answer.status_code == 403
-    assert "This form is too old" in text(answer)
+    assert "This form has expired" in text(answer)
     assert list(Execution.objects.values_list("pk", "version")) == before
     assert browser.get("/").status_code == 200, "still signed in"
 
