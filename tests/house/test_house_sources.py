@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,8 @@ import pytest
 from tests.house.plan import ROOT
 
 NOTES = "docs/api-notes.md"
+# Folders that are made here, and are no part of the source.
+SKIPPED = {".git", ".venv", ".uv", ".mypy_cache", ".ruff_cache", ".pytest_cache", "data"}
 SUFFIXES = {".py", ".md", ".html", ".css", ".js", ".yaml", ".yml", ".toml"}
 CITED = re.compile(re.escape(NOTES) + r"(?:#([\w-]*))?")
 # The document that citations named before the notes had anchors: it was never in this repository.
@@ -29,14 +30,9 @@ def anchors(text: str) -> set[str]:
 
 def tracked(root: Path) -> list[Path]:
     """The text files of the repository, relative to `root`."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    return [path for path in map(Path, sorted(listed)) if path.suffix in SUFFIXES and (root / path).is_file()]
+    top = [path for path in sorted(root.iterdir()) if path.name not in SKIPPED]
+    files = [each for path in top for each in (path.rglob("*") if path.is_dir() else [path])]
+    return sorted(path.relative_to(root) for path in files if path.suffix in SUFFIXES and path.is_file())
 
 
 def wrong_citations(root: Path, files: list[Path]) -> list[str]:
