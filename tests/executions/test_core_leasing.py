@@ -1,0 +1,194 @@
+"""Every leased table keeps the same promises: one holder, until it gives the row back or its lease expires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from django.utils.timezone import now as real_now
+
+from executions.core.leasing import LeasedQuerySet
+from executions.models import AccountWalk, DayClosing, Execution, File, Keeping, RollupState
+from executions.models.daily_reconciliation import RETRY_AFTER
+from tests.executions import jobs
+from tests.executions.threads import together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LEASE = RETRY_AFTER  # one length for all: the table of days knows its own
+
+
+def copy_request() -> Keeping:
+    file = File.objects.create(remote_id=f"vg_file_{File.objects.count()}")
+    return Keeping.objects.create(file=file, due_at=timezone.now() - timedelta(minutes=1))
+
+
+def due_file() -> File:
+    ago = timezone.now() - timedelta(minutes=1)
+    return File.objects.create(remote_id=f"vg_file_{File.objects.count()}", next_look_at=ago)
+
+
+def day() -> DayClosing:
+    began = timezone.now() - RETRY_AFTER - timedelta(minutes=1)
+    first = datetime(2026, 5, 1).date()
+    return DayClosing.objects.create(day=first + timedelta(days=DayClosing.objects.count()), began_at=began)
+
+
+@dataclass(frozen=True)
+class Table:
+    model: Any
+    make: Callable[[], Any]
+
+    @property
+    def rows(self) -> LeasedQuerySet[Any]:
+        rows: LeasedQuerySet[Any] = self.model.objects.order_by("pk")
+        return rows
+
+
+TABLES = [
+    Table(Execution, jobs.queued),
+    Table(Keeping, copy_request),
+    Table(File, due_file),
+    Table(AccountWalk, lambda: AccountWalk.objects.create(pk=AccountWalk.objects.count() + 1)),
+    Table(DayClosing, day),
+    Table(RollupState, lambda: RollupState.objects.create(pk=RollupState.objects.count() + 1)),
+]
+
+
+@pytest.fixture(params=TABLES, ids=lambda table: table.model.__name__)
+def table(request: pytest.FixtureRequest) -> Table:
+    found: Table = request.param
+    return found
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """Moves the clock."""
+
+    def move(by: timedelta) -> None:
+        monkeypatch.setattr(timezone, "now", lambda: real_now() + by)
+
+    return move
+
+
+def test_of_many_processes_one_gets_each_row(table: Table) -> None:
+    made = {table.make().pk for _ in range(12)}
+
+    def claim() -> list[Any]:
+        mine: list[Any] = []
+        while found := table.rows.claim(2, LEASE):
+            mine += [row.pk for row in found]
+        return mine
+
+    claims = [pk for mine in together([claim] * 10) for pk in mine]
+    # A row that another process had locked is passed over; whoever comes next finds it.
+    claims += [row.pk for row in table.rows.claim(12, LEASE)]
+
+    assert sorted(map(str, claims)) == sorted(map(str, made)), "each once"
+
+
+def test_of_many_processes_one_takes_a_named_row(table: Table) -> None:
+    row = table.make()
+    taken = together([partial(table.rows.filter(pk=row.pk).take, LEASE)] * 6)
+    assert sum(mark is not None for mark in taken) == 1
+    [mark] = filter(None, taken)
+    row.refresh_from_db()
+    assert getattr(row, table.rows.lease_column) == mark
+
+
+def test_a_claim_takes_no_more_than_it_may_and_in_order(table: Table) -> None:
+    made = sorted([table.make().pk for _ in range(3)])
+    assert [row.pk for row in table.rows.claim(2, LEASE)] == made[:2]
+    assert [row.pk for row in table.rows.claim(2, LEASE)] == made[2:]
+    assert table.rows.claim(2, LEASE) == []
+
+
+def test_a_dead_workers_lease_expires(table: Table, later: Callable[[timedelta], None]) -> None:
+    table.make()
+    [dead] = table.rows.claim(1, LEASE)
+    later(LEASE - timedelta(seconds=30))
+    assert table.rows.claim(1, LEASE) == []
+    later(LEASE + timedelta(seconds=1))
+    [heir] = table.rows.claim(1, LEASE)
+    assert heir.pk == dead.pk
+
+
+def test_a_renewed_lease_lasts_longer(table: Table, later: Callable[[timedelta], None]) -> None:
+    table.make()
+    [mine] = table.rows.claim(1, LEASE)
+    later(LEASE - timedelta(seconds=30))
+    assert table.rows.renew(mine, LEASE)
+    later(LEASE + timedelta(seconds=30))
+    assert table.rows.claim(1, LEASE) == []
+    assert table.rows.held(mine).exists(), "the holder knows its new time"
+
+
+def test_who_lost_the_lease_writes_nothing(table: Table, later: Callable[[timedelta], None]) -> None:
+    table.make()
+    [slow] = table.rows.claim(1, LEASE)
+    later(LEASE + timedelta(seconds=1))
+    [heir] = table.rows.claim(1, LEASE)
+    assert not table.rows.renew(slow, LEASE)
+    assert not table.rows.release(slow)
+    assert not table.rows.held(slow).exists()
+    assert table.rows.renew(heir, LEASE)
+
+
+def test_what_is_released_is_free_at_once(later: Callable[[timedelta], None]) -> None:
+    RollupState.objects.create()
+    [mine] = RollupState.objects.claim(1, LEASE)
+    assert RollupState.objects.release(mine, event_id=7)
+    [other] = RollupState.objects.claim(1, LEASE)
+    assert other.event_id == 7
+
+
+def test_what_is_due_later_is_released_until_then(later: Callable[[timedelta], None]) -> None:
+    copy_request()
+    [mine] = Keeping.objects.claim(1, LEASE)
+    assert Keeping.objects.release(mine, timezone.now() + timedelta(hours=1), tries=3)
+    later(timedelta(minutes=59))
+    assert Keeping.objects.claim(1, LEASE) == []
+    later(timedelta(minutes=61))
+    [again] = Keeping.objects.claim(1, LEASE)
+    assert again.tries == 3
+
+
+def test_null_is_free_or_never_due_as_the_table_says(table: Table) -> None:
+    if table.model is DayClosing:
+        pytest.skip("its column cannot be null")
+    table.make()
+    table.rows.update(**{table.rows.lease_column: None})
+    assert len(table.rows.claim(1, LEASE)) == (0 if table.model in (Keeping, File) else 1)
+
+
+def test_a_process_that_is_alone_frees_every_lease_and_no_row_that_is_due_later() -> None:
+    for make in (copy_request, jobs.queued):
+        make()
+    waiting = copy_request()
+    at = timezone.now() + LEASE + timedelta(hours=1)
+    Keeping.objects.filter(pk=waiting.pk).update(due_at=at)
+    assert (len(Keeping.objects.claim(5, LEASE)), len(Execution.objects.claim(5, LEASE))) == (1, 1)
+    assert Keeping.objects.release_all(LEASE) == 1
+    assert Execution.objects.release_all(LEASE) == 1
+    assert (len(Keeping.objects.claim(5, LEASE)), len(Execution.objects.claim(5, LEASE))) == (1, 1)
+    waiting.refresh_from_db()
+    assert waiting.due_at == at
+
+
+def test_rows_that_another_transaction_claims_are_not_waited_for() -> None:
+    """On PostgreSQL; SQLite has one writer, and a claim waits for its turn."""
+    if not connection.features.has_select_for_update_skip_locked:
+        pytest.skip("SQLite cannot lock rows")
+    from django.db import transaction
+
+    first, second = sorted([jobs.queued().pk, jobs.queued().pk])
+    with transaction.atomic():
+        assert [row.pk for row in Execution.objects.order_by("pk").unlocked()[:1]] == [first]
+        [claimed] = together([lambda: [row.pk for row in Execution.objects.order_by("pk").claim(5, LEASE)]])
+    assert claimed == [second]
