@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.db import DatabaseError, connection
-from django.test import Client
+from django.test import AsyncClient, Client
 
 from dashboard.config.redis_cache import OPTIONS as cache_options
 from executions.core import runtime
+from executions.core.worker import Worker
 from executions.limits import api_health as standing
 from executions.models import Execution
 from tests.dashboard.browsers import Browser
@@ -97,3 +99,27 @@ def test_it_tells_nothing_that_is_secret(client: Client, settings: Any) -> None:
     said = client.get("/readyz").content.decode()
     assert "a-key-that-nobody-may-see" not in said
     assert settings.SECRET_KEY not in said
+
+
+class Hanging(Worker):
+    name = "hanging"
+    max_step = 0.0
+
+    async def step(self) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_it_names_each_worker_of_this_process(async_client: AsyncClient) -> None:
+    class Resting(Hanging):
+        name = "resting"
+        max_step = 3600.0
+
+    at_work = [asyncio.create_task(each.run()) for each in (Hanging(), Resting())]
+    await asyncio.sleep(0)
+    answer = await async_client.get("/readyz")
+    for task in at_work:
+        task.cancel()
+    await asyncio.wait(at_work)
+
+    assert (answer.status_code, answer.json()["workers"]) == (200, {"hanging": "late", "resting": "ok"})
+    assert (await async_client.get("/readyz")).json()["workers"] == {}, "none runs any more"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
-from django.test import Client
+from django.test import AsyncClient, Client
 
+from executions.core.worker import Worker
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
 
@@ -41,3 +44,27 @@ def test_it_counts_what_happens(ada: Browser, people: Any) -> None:
     assert after['rushes_jobs_in_flight{status="queued"}'] == 1
     refused = 'rushes_webhook_deliveries_total{outcome="refused 401"}'
     assert after[refused] == before.get(refused, 0) + 1
+
+
+async def test_it_tells_when_each_worker_last_showed_that_it_lives(
+    async_client: AsyncClient, settings: Any, db: None
+) -> None:
+    class Resting(Worker):
+        name = "resting"
+
+        async def step(self) -> None:
+            return None
+
+    settings.METRICS_TOKEN = "a-token-of-the-operators"
+    began = time.time()
+    at_work = asyncio.create_task(Resting().run())
+    await asyncio.sleep(0)
+    told = (await async_client.get("/metrics", headers=TOKEN)).content.decode()
+    at_work.cancel()
+    await asyncio.wait([at_work])
+
+    name = 'rushes_worker_last_beat_timestamp_seconds{worker="resting"} '
+    [line] = [line for line in told.splitlines() if line.startswith(name)]
+    assert began <= float(line.removeprefix(name)) <= time.time()
+    after = (await async_client.get("/metrics", headers=TOKEN)).content.decode()
+    assert 'worker="resting"' not in after, "it does not run any more"

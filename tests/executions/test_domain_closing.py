@@ -13,6 +13,7 @@ from executions import policy
 from executions.core import runtime
 from executions.core.runtime import in_db
 from executions.models import DayClosing, Event, Execution, Stranger
+from executions.models.daily_reconciliation import RETRY_AFTER
 from executions.models.event import ActKind
 from executions.statuses import TERMINAL
 from executions.sync import daily_reconciliation, external_jobs
@@ -201,7 +202,7 @@ async def test_a_list_that_cannot_be_read_is_tried_again(account: SandboxProcess
     assert row.problem.startswith("The list could not be read")
     assert day in await in_db(daily_reconciliation.due_days)
     account.control("DELETE", "faults")
-    await in_db(partial(DayClosing.objects.update, began_at=timezone.now() - daily_reconciliation.AGAIN))
+    await in_db(partial(DayClosing.objects.update, began_at=timezone.now() - RETRY_AFTER))
     await daily_reconciliation.close_due()
     assert (await in_db(DayClosing.objects.get)).agrees
 

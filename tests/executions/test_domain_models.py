@@ -150,9 +150,9 @@ def test_a_job_is_not_changed_by_save() -> None:
     job = jobs.queued()
     job.note = "changed by hand"
 
-    with pytest.raises(TypeError, match=r"lifecycle\.apply"):
+    with pytest.raises(TypeError, match=r"lifecycle\.machine\.apply"):
         job.save()
-    with pytest.raises(TypeError, match=r"lifecycle\.apply"):
+    with pytest.raises(TypeError, match=r"lifecycle\.machine\.apply"):
         job.save(update_fields=["note"])
     assert jobs.fresh(job).note == ""
 
