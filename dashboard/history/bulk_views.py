@@ -29,6 +29,7 @@ from executions.exports import zip_archive
 from executions.models import Selection
 from executions.models.event import ActKind
 from executions.models.selection import Act
+from executions.policy import Action
 
 NEEDS_REASON = "Say why, in a few words: it stays with the jobs."
 
@@ -77,7 +78,7 @@ def results(request: AuthenticatedRequest, pk: uuid.UUID) -> StreamingHttpRespon
         raise Http404("None of these has a result.")
     audit_log.record(
         ActKind.EXPORTED,
-        actor_id=request.user.pk,
+        actor_id=policy.require(request.user, Action.FILE_TAKE),
         subject=found,
         name=f"results of {len(found.ids)} jobs",
         jobs=found.ids,

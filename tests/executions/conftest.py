@@ -33,8 +33,8 @@ def hasty_commits(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture
 def ann(db: None, django_user_model: Any) -> Any:
-    """Somebody of the team, who never signs in: hashing a password takes a second."""
-    return django_user_model.objects.create(username="ann")
+    """An admin, who may act on the jobs of these tests, which are nobody's. Never signs in: hashing a password takes a second."""
+    return django_user_model.objects.create(username="ann", is_staff=True)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_a_running_job_keeps_its_status_and_is_looked_at_next(ann: Any) -> None:
 
 
 def test_a_second_wish_is_none(ann: Any, django_user_model: Any) -> None:
-    ben = django_user_model.objects.create(username="ben")
+    ben = django_user_model.objects.create(username="ben", is_staff=True)
     job = jobs.running()
 
     assert wish(job, ann.pk)

@@ -73,7 +73,7 @@ async def test_a_pause_between_the_claim_and_the_request_keeps_it_here(
     job = await service.queued(prompt)
     assert await in_db(leases.claim, job.pk)
 
-    assert await in_db(partial(queue_actions.pause, job, actor=people.ann))
+    assert await in_db(partial(queue_actions.pause, job, actor=people.ada))
     await submit.send_claimed(job.pk)
 
     assert service.known_there(account, prompt) == []
@@ -83,7 +83,7 @@ async def test_a_pause_between_the_claim_and_the_request_keeps_it_here(
 
 @pytest.mark.django_db(transaction=True)
 def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(django_user_model: Any) -> None:
-    user = django_user_model.objects.create(username="ann")
+    user = django_user_model.objects.create(username="ann", is_staff=True)
     for _ in range(15):
         job = jobs.queued()
 
@@ -126,7 +126,7 @@ def test_an_edit_tells_what_was_before_and_what_is_after(ann: Any) -> None:
 def test_of_an_edit_and_a_sending_at_the_same_moment_what_is_sent_is_what_the_row_says(
     django_user_model: Any,
 ) -> None:
-    user = django_user_model.objects.create(username="ann")
+    user = django_user_model.objects.create(username="ann", is_staff=True)
     for number in range(15):
         job = jobs.queued("before")
         leases.claim(job.pk)
@@ -149,7 +149,7 @@ async def test_an_edited_job_asks_for_what_it_was_changed_to(account: SandboxPro
     first, second = service.words(), service.words()
     job = await service.queued(first)
 
-    assert await in_db(edit, job, second, people.ann)
+    assert await in_db(edit, job, second, people.ada)
     await submit.send(job.pk)
 
     assert service.known_there(account, first) == []
@@ -166,7 +166,7 @@ def test_the_front_passes_everything_and_a_batch_passes_nothing(people: Any) -> 
         at = timezone.now() - timedelta(seconds=10 - late)
         Execution.objects.filter(pk=job.pk).update(next_attempt_at=at)
 
-    queue_actions.to_the_front(third, actor=people.ann)
+    queue_actions.to_the_front(third, actor=people.ada)
     queue_actions.to_the_front(batch[2], actor=people.ann)
 
     turn = [batch[2].pk, third.pk, first.pk, second.pk, batch[0].pk, batch[1].pk]
@@ -180,7 +180,7 @@ def test_the_front_passes_everything_and_a_batch_passes_nothing(people: Any) -> 
 def test_what_is_paused_or_waits_for_another_job_stands_in_no_line(people: Any) -> None:
     job, paused = jobs.queued(), jobs.queued()
     follower = jobs.queued(after=job, after_field="imageFileIds")
-    queue_actions.pause(paused, actor=people.ann)
+    queue_actions.pause(paused, actor=people.ada)
 
     assert Waits().line == [job.pk]
     assert Waits().place(follower) is None

@@ -38,7 +38,7 @@ def _in_this_loop(transactional_db: None) -> None:
 async def test_a_copy_is_whole_checked_and_written_down(people: Any) -> None:
     async with serving(PICTURE, "image/png") as media:
         made = await runtime.in_db(media.file)
-        made = await keeping.kept(made, people.ann.pk)
+        made = await keeping.kept(made, people.ann)
     sha256 = hashlib.sha256(PICTURE).hexdigest()
     assert (made.kept_sha256, made.kept_bytes, made.kept_type) == (sha256, len(PICTURE), "image/png")
     assert copy_storage.path(made.kept_path).read_bytes() == PICTURE

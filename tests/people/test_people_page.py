@@ -12,8 +12,8 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from dashboard.history.bulk_page import may
 from dashboard.http import login_throttle, middleware
+from executions.batches import bulk_actions
 from executions.models import Event, Invitation
 from executions.models.selection import Act
 from executions.team import members
@@ -269,10 +269,10 @@ def test_batches_honour_it_too(ada: Browser, ann: Browser, ben: Browser) -> None
 
 def test_selections_of_the_history_honour_it_too(ada: Browser, ann: Browser, ben: Browser) -> None:
     anns = job(ann.user, "running")
-    assert not may(Act.CANCEL, ben.user)(anns)
+    assert not bulk_actions.may(Act.CANCEL, ben.user, anns)
     ada.post(f"{URL}choices/", {"team_cancels": "on"})
-    assert may(Act.CANCEL, ben.user)(anns)
-    assert not may(Act.ARCHIVE, ben.user)(anns), "to cancel, and nothing more"
+    assert bulk_actions.may(Act.CANCEL, ben.user, anns)
+    assert not bulk_actions.may(Act.ARCHIVE, ben.user, anns), "to cancel, and nothing more"
 
 
 # --- the page ---------------------------------------------------------------------------------------------
