@@ -25,7 +25,7 @@ function count() {
 function choose(box, isOn, withThose) {
   if (withThose && last?.isConnected) {
     const all = boxes()
-    const [from, to] = [all.indexOf(last), all.indexOf(box)].sort((a, b) => a - b)
+    const [from, to] = [all.indexOf(last), all.indexOf(box)].toSorted((a, b) => a - b)
     all.slice(from, to + 1).forEach((each) => {
       each.checked = isOn
     })

@@ -19,7 +19,7 @@ document.addEventListener('click', (event) => {
   if (!box.matches?.('.tile .pick input')) return
   if (event.shiftKey && last?.isConnected) {
     const all = boxes()
-    const [from, to] = [all.indexOf(last), all.indexOf(box)].sort((a, b) => a - b)
+    const [from, to] = [all.indexOf(last), all.indexOf(box)].toSorted((a, b) => a - b)
     all.slice(from, to + 1).forEach((each) => {
       each.checked = box.checked
     })

@@ -21,6 +21,10 @@ async function tellSeen() {
   panel.dataset.seen = ''
 }
 
+// A long one never fits: then as much of it as of the window is enough.
+const enough = ({ intersectionRatio, intersectionRect }) =>
+  intersectionRatio >= 0.4 || intersectionRect.height >= innerHeight * 0.4
+
 if (panel) {
   let timer = null
   let inSight = false
@@ -28,9 +32,6 @@ if (panel) {
     clearTimeout(timer)
     if (unseen && inSight && !document.hidden) timer = setTimeout(tellSeen, IN_SIGHT)
   }
-  // A long one never fits: then as much of it as of the window is enough.
-  const enough = ({ intersectionRatio, intersectionRect }) =>
-    intersectionRatio >= 0.4 || intersectionRect.height >= innerHeight * 0.4
   const watcher = new IntersectionObserver(
     (entries) => {
       inSight = enough(entries.at(-1))

@@ -96,13 +96,13 @@ function take(field, files) {
   for (const file of files) {
     if (media.length && file.type && !media.some((kind) => file.type.startsWith(WORDS[kind])))
       tell(`“${file.name}” does not fit here.`)
-    else upload(field, file)
+    else startUpload(field, file)
   }
 }
 
 const STEPS = { 'handing over': 'To VideoGen', processing: 'Being prepared' }
 
-function upload(field, file) {
+function startUpload(field, file) {
   const tile = document.createElement('div')
   tile.className = 'choice uploading'
   const bar = Object.assign(document.createElement('progress'), { max: 1, value: 0 })

@@ -14,7 +14,7 @@ const group = (control) => [...control.form.elements].filter((each) => each.name
 // A text is kept, whoever wrote it; of everything else what differs from what the tool itself proposes.
 function isWorthIt(control) {
   if (kept.has(control.name)) return true
-  if (/^text/.test(control.type)) return control.value !== ''
+  if (control.type.startsWith('text')) return control.value !== ''
   return control.type === 'radio' ? group(control).some(isChanged) : isChanged(control)
 }
 

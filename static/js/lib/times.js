@@ -28,10 +28,11 @@ function show(time) {
   time.textContent = time.dataset.moment === 'clock' ? exact.format(at) : words(at)
 }
 
+const two = (number) => String(number).padStart(2, '0')
+
 function count(time) {
   const seconds = Math.max(0, Math.floor((Date.now() + ahead - Date.parse(time.dateTime)) / 1000))
   const [hour, minute, second] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
-  const two = (number) => String(number).padStart(2, '0')
   const text = hour ? `${hour}:${two(minute)}:${two(second)}` : `${minute}:${two(second)}`
   if (time.textContent !== text) time.textContent = text
 }

@@ -80,12 +80,14 @@ export class Upload {
       )
       request.setRequestHeader('Content-Type', 'application/octet-stream')
       if (isWhole) {
-        request.upload.onprogress = ({ loaded, total }) => this.change({ sent: loaded / (total || 1) })
-        request.upload.onload = () => this.change({ state: 'handing over', sent: 1 })
+        request.upload.addEventListener('progress', ({ loaded, total }) =>
+          this.change({ sent: loaded / (total || 1) }),
+        )
+        request.upload.addEventListener('load', () => this.change({ state: 'handing over', sent: 1 }))
       }
-      request.onerror = () => reject(new Error(UNREACHED))
-      request.onabort = () => reject(new Error('Cancelled.'))
-      request.onload = () => {
+      request.addEventListener('error', () => reject(new Error(UNREACHED)))
+      request.addEventListener('abort', () => reject(new Error('Cancelled.')))
+      request.addEventListener('load', () => {
         let answer = null
         try {
           answer = JSON.parse(request.responseText)
@@ -105,7 +107,7 @@ export class Upload {
         else if (request.status === 413) reject(new Error('The file is too large.'))
         else if (request.status === 507) reject(new Error('The server has no room for the file just now.'))
         else reject(new Error(`The server had a problem (${request.status}). Try again.`))
-      }
+      })
       request.send(body)
     })
   }
