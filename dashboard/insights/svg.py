@@ -31,11 +31,11 @@ class Mark:
         """Itself. Not in a template, which would take ten times as long for a thousand of them."""
         place = f'x="{self.x}" y="{self.y}" width="{self.width}" height="{self.height}"'
         if not self.url:
-            return mark_safe(f'<rect class="mark none" {place}/>')
+            return mark_safe(f'<rect class="insights-mark insights-none" {place}/>')
         level = f' data-level="{self.level}"' if self.level else ""
         return mark_safe(
             f'<a href="{escape(self.url)}" aria-label="{escape(self.label)}">'
-            f'<rect class="mark" {place} data-hue="{self.hue}"{level}/></a>'
+            f'<rect class="insights-mark" {place} data-hue="{self.hue}"{level}/></a>'
         )
 
 

@@ -75,7 +75,7 @@ def words(comment: Comment) -> SafeString:
         if name in known:
             made.append(escape(comment.text[done : match.start()]))
             url = history_url({"person": str(known[name])})
-            made.append(format_html('<a class="mention" href="{}">@{}</a>', url, name))
+            made.append(format_html('<a class="comment-mention" href="{}">@{}</a>', url, name))
             done = match.start() + 1 + len(name)
     made.append(escape(comment.text[done:]))
     return mark_safe("".join(made))

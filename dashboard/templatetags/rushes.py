@@ -47,7 +47,7 @@ def proportion(shape: str) -> SafeString:
     scale = (420 / (width * height)) ** 0.5
     width, height = min(width * scale, 30), min(height * scale, 30)
     return format_html(
-        '<svg class="proportion" viewBox="0 0 32 32" width="32" height="32" aria-hidden="true">'
+        '<svg class="field-proportion" viewBox="0 0 32 32" width="32" height="32" aria-hidden="true">'
         '<rect x="{}" y="{}" width="{}" height="{}" rx="2.5"/></svg>',
         *(f"{value:.1f}" for value in (16 - width / 2, 16 - height / 2, width, height)),
     )

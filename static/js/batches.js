@@ -17,7 +17,7 @@ function count() {
 
 // A live update does not know which of the jobs this page shows.
 function mark() {
-  for (const link of document.querySelectorAll('.tally a')) {
+  for (const link of document.querySelectorAll('.batch-tally a')) {
     const here = new URL(location)
     const there = new URL(link.href)
     if (here.searchParams.get('status') === there.searchParams.get('status'))

@@ -3,7 +3,7 @@
 
 const list = () => document.querySelector('[data-items]')
 const items = () => [...(list()?.children ?? [])]
-const boxOf = (item) => item.querySelector('.box input')
+const boxOf = (item) => item.querySelector('.history-box input')
 const boxes = () => items().map(boxOf)
 const chosen = document.getElementById('chosen')
 const keys = document.getElementById('keys')
@@ -17,7 +17,7 @@ function count() {
   chosen.querySelector('[data-count]').textContent = number || ''
   const every = document.getElementById('pick-all')
   if (!every) return
-  every.closest('.box').hidden = false
+  every.closest('.history-box').hidden = false
   every.checked = number > 0 && number === all.length
   every.indeterminate = number > 0 && number < all.length
 }
@@ -45,7 +45,7 @@ function chooseAll(isOn) {
 document.addEventListener('click', (event) => {
   const box = event.target
   if (box.id === 'pick-all') chooseAll(box.checked)
-  else if (box.matches?.('[data-items] .box input')) choose(box, box.checked, event.shiftKey)
+  else if (box.matches?.('[data-items] .history-box input')) choose(box, box.checked, event.shiftKey)
 })
 chosen.addEventListener('reset', () => setTimeout(count))
 addEventListener('pageshow', count)
@@ -59,7 +59,7 @@ function go(step) {
   const at = current()
   const next =
     all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step))]
-  next?.querySelector('.prompt a, .what a')?.focus()
+  next?.querySelector('.table-title a, .job-tile-title a')?.focus()
   next?.scrollIntoView({ block: 'nearest' })
 }
 
@@ -87,7 +87,8 @@ const isTyping = (element) =>
 
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
-  if (event.key === 'Escape' && document.querySelector('details.pull[open], [popover]:popover-open')) return
+  if (event.key === 'Escape' && document.querySelector('details.history-menu[open], [popover]:popover-open'))
+    return
   const act = ACTS[event.key]
   if (!act) return
   event.preventDefault()
@@ -97,22 +98,22 @@ document.addEventListener('keydown', (event) => {
 // --- filters that open
 
 document.addEventListener('click', (event) => {
-  for (const open of document.querySelectorAll('details.pull[open]'))
+  for (const open of document.querySelectorAll('details.history-menu[open]'))
     if (!open.contains(event.target)) open.open = false
 })
 document.addEventListener('keydown', (event) => {
-  const open = event.key === 'Escape' && document.querySelector('details.pull[open]')
+  const open = event.key === 'Escape' && document.querySelector('details.history-menu[open]')
   if (!open) return
   open.open = false
   open.querySelector('summary').focus()
 })
 
 // A menu that is closed with other values than it was opened with applies them.
-const form = document.querySelector('form.filters')
+const form = document.querySelector('form.filter-bar')
 form.dataset.scripted = ''
 const values = () => new URLSearchParams(new FormData(form)).toString()
 const opened = new WeakMap()
-for (const menu of document.querySelectorAll('details.pull')) {
+for (const menu of document.querySelectorAll('details.history-menu')) {
   menu.addEventListener('toggle', () => {
     if (menu.open) opened.set(menu, values())
     else if (opened.has(menu) && opened.get(menu) !== values()) form.requestSubmit()
@@ -121,7 +122,7 @@ for (const menu of document.querySelectorAll('details.pull')) {
 
 // A value is asked for or left out, never both.
 document.addEventListener('change', ({ target }) => {
-  const value = target.closest?.('.value')
+  const value = target.closest?.('.history-value')
   if (value && target.checked)
     value.querySelectorAll('input').forEach((each) => {
       if (each !== target) each.checked = false
@@ -130,11 +131,11 @@ document.addEventListener('change', ({ target }) => {
     target.form.querySelector('[name=when][value=between]').checked = true
 })
 
-for (const sift of document.querySelectorAll('.sift')) {
+for (const sift of document.querySelectorAll('.history-find')) {
   sift.hidden = false
   sift.addEventListener('input', () => {
     const words = sift.value.toLowerCase()
-    for (const value of sift.parentElement.querySelectorAll('.value'))
+    for (const value of sift.parentElement.querySelectorAll('.history-value'))
       value.hidden = !value.textContent.toLowerCase().includes(words)
   })
   sift.addEventListener('keydown', (event) => {

@@ -2,7 +2,7 @@
 // Without this script every mark is a stop, and the browser shows its words by itself.
 
 for (const chart of document.querySelectorAll('[data-chart]')) {
-  const readout = chart.querySelector('.readout')
+  const readout = chart.querySelector('.insights-readout')
   const usual = readout?.textContent ?? ''
 
   const say = (mark) => {

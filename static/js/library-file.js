@@ -3,7 +3,7 @@
 // --- zoom -------------------------------------------------------------------------------------------------
 
 document.addEventListener('click', (event) => {
-  const link = event.target.closest?.('a.zoom')
+  const link = event.target.closest?.('a.library-file-zoom')
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return
   event.preventDefault()
   zoom(link)
@@ -11,7 +11,7 @@ document.addEventListener('click', (event) => {
 
 function zoom(link) {
   const dialog = document.createElement('dialog')
-  dialog.className = 'zoomed'
+  dialog.className = 'library-file-zoomed'
   dialog.setAttribute('aria-label', 'The picture, enlarged')
   const image = new Image()
   image.src = link.dataset.full

@@ -1,7 +1,7 @@
 // Choosing many files of the library: how many are chosen, and a row of them with the Shift key.
 
 const form = document.getElementById('chosen')
-const boxes = () => [...document.querySelectorAll('.tile .pick input')]
+const boxes = () => [...document.querySelectorAll('.file-tile-pick input')]
 let last = null // the box that was ticked before
 
 function count() {
@@ -16,7 +16,7 @@ function count() {
 
 document.addEventListener('click', (event) => {
   const box = event.target
-  if (!box.matches?.('.tile .pick input')) return
+  if (!box.matches?.('.file-tile-pick input')) return
   if (event.shiftKey && last?.isConnected) {
     const all = boxes()
     const [from, to] = [all.indexOf(last), all.indexOf(box)].toSorted((a, b) => a - b)

@@ -62,7 +62,7 @@ function picture(upload) {
   const image = new Image()
   image.alt = ''
   image.src = upload.answer.thumbnail_url
-  upload.row.querySelector('.thumb').replaceChildren(image)
+  upload.row.querySelector('.thumbnail').replaceChildren(image)
 }
 
 function take(files) {

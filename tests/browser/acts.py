@@ -13,10 +13,10 @@ FINAL = ("succeeded", "failed", "cancelled")
 RECORDER = """() => {
   window.record = []
   const last = new Map()
-  const look = () => document.querySelectorAll('.job, .take').forEach((card) => {
+  const look = () => document.querySelectorAll('.job-card, .finished-job').forEach((card) => {
     const { status } = card.dataset
     const progress = card.querySelector('progress')?.value ?? null
-    const title = card.querySelector('.what')?.textContent.trim()
+    const title = card.querySelector('.job-card-title, .finished-job-title')?.textContent.trim()
     const what = JSON.stringify([status, progress])
     if (last.get(title) === what) return
     last.set(title, what)
@@ -63,12 +63,12 @@ def start(page: Page, prompt: str, *, shape: str = "", takes: int = 1) -> None:
 
 def job(page: Page, prompt: str) -> Locator:
     """Its row of "In flight"."""
-    return page.locator(".job", has_text=prompt)
+    return page.locator(".job-card", has_text=prompt)
 
 
 def take(page: Page, prompt: str) -> Locator:
     """Its tile of "Just finished"."""
-    return page.locator(".take", has_text=prompt)
+    return page.locator(".finished-job", has_text=prompt)
 
 
 def row(page: Page, prompt: str) -> Locator:

@@ -108,11 +108,13 @@ def test_the_studio_with_every_kind_of_card(browse: Opener, site: Site, sandbox:
 def test_the_form_of_every_tool(browse: Opener, material: str) -> None:
     page = acts.live(browse("/"))
     acts.take(page, material).wait_for()
-    links = page.locator(".kinds a")
+    links = page.locator(".tool-form-kinds a")
     addresses = set()
     for media in links.evaluate_all("(links) => links.map((link) => link.href)"):
         page.goto(media)
-        addresses |= set(page.locator(".tools a").evaluate_all("(links) => links.map((link) => link.href)"))
+        addresses |= set(
+            page.locator(".tool-form-tools a").evaluate_all("(links) => links.map((link) => link.href)")
+        )
     assert len(addresses) >= 10
     for address in sorted(addresses):
         page.goto(address)
@@ -126,19 +128,19 @@ def test_a_job_from_running_to_its_end(browse: Opener, site: Site, sandbox: Sand
     studio = acts.live(browse("/"))
     [running] = site.start(acts.words(), name="admin")
     page = open_job(studio, acts.job(studio, running))
-    expect(page.locator(".head")).to_have_attribute("data-status", "running")
+    expect(page.locator(".page-header")).to_have_attribute("data-status", "running")
     audit(page)
     page.get_by_role("button", name="Cancel").click()
-    expect(page.locator(".head")).to_have_attribute("data-status", "cancelled")
+    expect(page.locator(".page-header")).to_have_attribute("data-status", "cancelled")
     order(sandbox, {"kind": "job", "seconds": 0.1, "fail": "moderation_refused"})
     [failed] = site.start(acts.words())
     page = open_job(studio, acts.take(studio, failed))
-    expect(page.locator(".head")).to_have_attribute("data-status", "failed")
+    expect(page.locator(".page-header")).to_have_attribute("data-status", "failed")
     audit(page)
     order(sandbox)
     [succeeded] = site.start(acts.words(), numResults=2)
     page = open_job(studio, acts.take(studio, succeeded))
-    expect(page.locator(".head")).to_have_attribute("data-status", "succeeded")
+    expect(page.locator(".page-header")).to_have_attribute("data-status", "succeeded")
     for fold in page.locator("details").all():
         fold.locator("summary").click()
     audit(page)
@@ -146,7 +148,7 @@ def test_a_job_from_running_to_its_end(browse: Opener, site: Site, sandbox: Sand
 
 def open_job(studio: Page, card: Locator) -> Page:
     """A job's page, in a tab beside the studio."""
-    address = card.locator(".what a").get_attribute("href")
+    address = card.locator(".finished-job-title a").get_attribute("href")
     page = studio.context.new_page()
     page.goto(str(address))
     return page
@@ -198,7 +200,7 @@ def test_a_job_can_be_started_and_opened_by_keyboard_alone(browse: Opener, site:
     expect(page.get_by_label("1:1", exact=True)).to_be_checked()
     tab_to("start")
     keys.press("Enter")
-    expect(page.locator(".started")).to_be_visible()
+    expect(page.locator(".tool-form-started")).to_be_visible()
     expect(page.locator("#start")).to_be_focused()
 
     acts.ended(page, prompt)

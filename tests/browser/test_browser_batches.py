@@ -48,7 +48,7 @@ def test_twenty_rows_with_a_wrong_one_put_right_undone_and_run_to_a_zip(
     page.get_by_role("button", name="Start 20 jobs").click()
     live(page)
     expect(page.get_by_role("button", name="Undo")).to_be_hidden(timeout=15_000)
-    expect(page.locator(".batch-head .facts")).to_contain_text("20 of 20 ended", timeout=120_000)
+    expect(page.locator(".batch-header .facts")).to_contain_text("20 of 20 ended", timeout=120_000)
     expect(page.locator("#rows tr[data-status=succeeded]")).to_have_count(20)
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Download all 20 as ZIP").click()
@@ -66,14 +66,14 @@ def test_the_studio_shows_somebodys_batch_as_one_line_until_it_is_cancelled(brow
     page.locator("#start").click()
     page.get_by_role("button", name="Start 30 jobs").click()
 
-    line = studio.locator("#flight .batch-line", has_text=prompt)
+    line = studio.locator("#flight .batch-card", has_text=prompt)
     expect(line).to_contain_text("0 of 30 ended")
-    expect(studio.locator("#flight .job:not(.batch-line)", has_text=prompt)).to_have_count(0)
+    expect(studio.locator("#flight .job-card:not(.batch-card)", has_text=prompt)).to_have_count(0)
     line.get_by_role("link").click()
     studio.get_by_role("button", name="Cancel what is left…").click(timeout=20_000)
     studio.get_by_role("button", name=re.compile("Cancel th")).click()
     expect(studio.get_by_role("heading", name="What became of the cancel")).to_be_visible()
-    expect(page.locator(".batch-head .facts")).to_contain_text("30 of 30 ended", timeout=60_000)
+    expect(page.locator(".batch-header .facts")).to_contain_text("30 of 30 ended", timeout=60_000)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
         "nothing sticks out on a phone"
     )

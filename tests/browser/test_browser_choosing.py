@@ -26,7 +26,7 @@ def upload(page: Page) -> Locator:
         "buffer": png(),
     }
     page.locator("#composer input[type=file]").first.set_input_files([given])
-    return page.locator("#composer .uploading")
+    return page.locator("#composer .tool-field-uploading")
 
 
 def never_ready(page: Page) -> None:
@@ -56,7 +56,7 @@ def test_too_many_files_are_told_within_the_dialog(browse: Opener) -> None:
     page.get_by_role("group", name="Reference images").get_by_role("button", name="Library").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Search by name").fill(mark)
-    boxes = dialog.locator(".choice input")
+    boxes = dialog.locator(".tool-field-option input")
     expect(boxes).to_have_count(5)
     for index in range(4):
         boxes.nth(index).check()
@@ -76,7 +76,7 @@ def test_a_voice_that_cannot_be_heard_is_told_as_everything_else(
         re.compile("/voices/.+/sample"),
         lambda route: route.fulfill(status=503, json={"error": "VideoGen is away."}),
     )
-    page.locator(".voices > summary").click()
+    page.locator(".tool-field-voices > summary").click()
     page.locator("[data-listen]:visible").first.click()
     expect(page.locator("#trouble .toast")).to_have_text("VideoGen is away.")
 
@@ -96,7 +96,7 @@ def test_an_upload_that_is_prepared_for_ever_can_be_removed(browse: Opener, comp
     tile.get_by_role("button", name="Remove").click()
     expect(tile).to_have_count(0)
     page.locator("#start").click()
-    expect(page.locator(".started")).to_contain_text("Started.")
+    expect(page.locator(".tool-form-started")).to_contain_text("Started.")
 
 
 def test_an_upload_of_a_form_that_was_left_holds_up_no_start(browse: Opener, complaints: Complaints) -> None:
@@ -104,11 +104,11 @@ def test_an_upload_of_a_form_that_was_left_holds_up_no_start(browse: Opener, com
     page, words = acts.live(browse("/")), acts.words()
     never_ready(page)
     expect(upload(page)).to_contain_text("Being prepared")
-    page.locator(".kinds").get_by_role("link", name="Video", exact=True).click()
+    page.locator(".tool-form-kinds").get_by_role("link", name="Video", exact=True).click()
     expect(page.locator("#kind-video")).to_have_attribute("aria-current", "true")
     page.get_by_label("Prompt", exact=True).fill(words)
     page.locator("#start").click()
-    expect(page.locator(".started")).to_contain_text("Started.")
+    expect(page.locator(".tool-form-started")).to_contain_text("Started.")
 
 
 def test_an_upload_survives_that_another_start_is_answered(browse: Opener, complaints: Complaints) -> None:
@@ -125,7 +125,7 @@ def test_an_upload_survives_that_another_start_is_answered(browse: Opener, compl
     tile = upload(page)
     expect(tile).to_contain_text("Being prepared")
     held.pop().continue_()
-    expect(page.locator(".started")).to_contain_text("Started.")
+    expect(page.locator(".tool-form-started")).to_contain_text("Started.")
     expect(tile).to_contain_text("Being prepared")
 
 
@@ -146,7 +146,7 @@ def test_a_voice_is_not_heard_without_a_session(
 ) -> None:
     complaints.expected.append("status of 403")  # without any cookie the token is refused first
     page = acts.live(browse("/tools/text-to-speech/"))
-    page.locator(".voices > summary").click()
+    page.locator(".tool-field-voices > summary").click()
     page.context.clear_cookies(name=cookie)
     button = page.locator("[data-listen]:visible").first
     button.click()
@@ -157,7 +157,7 @@ def test_a_voice_is_not_heard_without_a_session(
 def test_without_a_connection_it_is_told(browse: Opener, complaints: Complaints) -> None:
     complaints.expected.append("ERR_INTERNET_DISCONNECTED|WebSocket|object Event")
     library, voice = acts.live(browse(UPSCALE)), acts.live(browse("/tools/text-to-speech/"))
-    voice.locator(".voices > summary").click()
+    voice.locator(".tool-field-voices > summary").click()
     for page in (library, voice):
         page.context.set_offline(True)
     library.get_by_role("button", name="Library").click()
@@ -179,4 +179,4 @@ def test_an_upload_goes_on_when_one_has_signed_in_elsewhere(
     other.get_by_role("button", name="Sign in").click()
     expect(other.locator("#composer")).to_be_visible()
     upload(page)
-    expect(page.locator("#composer .choice:has(:checked)")).to_contain_text("pier", timeout=20_000)
+    expect(page.locator("#composer .tool-field-option:has(:checked)")).to_contain_text("pier", timeout=20_000)

@@ -28,7 +28,7 @@ def once(page: Page, *prompts: str, status: str = "succeeded", within: float = 1
     """The page shows each of these jobs, in this status, exactly once."""
     deadline = time.monotonic() + within
     for prompt in prompts:
-        shown = page.locator(".job, .take, #rows tr").filter(has_text=prompt)
+        shown = page.locator(".job-card, .finished-job, #rows tr").filter(has_text=prompt)
         left = max(100, (deadline - time.monotonic()) * 1000)
         expect(shown).to_have_attribute("data-status", status, timeout=left)
         expect(shown).to_have_count(1)
@@ -57,7 +57,7 @@ def test_a_cut_socket_catches_up(
         acts.ended(observer, prompt)
     for page in (studio, history):
         expect(page.locator("body")).not_to_have_attribute("data-live", "up")
-    expect(studio.locator(".take").filter(has_text=fresh[-1])).to_have_count(0)
+    expect(studio.locator(".finished-job").filter(has_text=fresh[-1])).to_have_count(0)
 
     studio.context.unroute("**/*")
     gate.let_sockets()
@@ -70,7 +70,7 @@ def test_a_cut_socket_catches_up(
         assert acts.stayed(page)
     arrived.click()
     once(history, under_way, *fresh)
-    expect(studio.locator(".job")).to_have_count(0)
+    expect(studio.locator(".job-card")).to_have_count(0)
 
 
 def test_behind_a_proxy_that_blocks_sockets_pages_ask(
@@ -115,7 +115,7 @@ def test_a_restart_of_the_server_is_survived_by_open_pages(
     # The sandbox has forgotten how long the job should take, and begins it anew.
     once(studio, prompt, within=120)
     once(history, prompt)
-    expect(page_of_it.locator(".head")).to_have_attribute("data-status", "succeeded")
+    expect(page_of_it.locator(".page-header")).to_have_attribute("data-status", "succeeded")
     acts.picture_size(page_of_it.get_by_role("img", name=f"Take 1: {prompt}"))
     assert len(site.truth(prompt)) == 1
     for page in (studio, history, page_of_it):

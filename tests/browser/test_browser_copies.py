@@ -33,7 +33,7 @@ def test_a_picture_is_kept_and_saved(browse: Opener) -> None:
     assert prompt.split()[-1] in saved.suggested_filename
     assert hashlib.sha256(Path(saved.path()).read_bytes()).hexdigest() == sha256
     page.goto("/files/")
-    tile = page.locator(".tile", has_text=prompt)
+    tile = page.locator(".file-tile", has_text=prompt)
     expect(tile.get_by_text("A copy is kept here")).to_be_attached()
 
 

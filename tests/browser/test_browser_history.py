@@ -35,7 +35,7 @@ def long_ago(site: Site) -> None:
 
 
 def prompts(page: Page) -> list[str]:
-    return [text.strip() for text in page.locator("#rows .prompt").all_inner_texts()]
+    return [text.strip() for text in page.locator("#rows .table-title").all_inner_texts()]
 
 
 def filtered(page: Page, name: str, value: str) -> None:
@@ -198,7 +198,7 @@ def test_with_the_keyboard_alone_jobs_are_chosen_and_cancelled(
     page.get_by_label("Why").fill("started twice")
     page.get_by_role("button", name="Cancel 2 jobs").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("What became of the cancel")
-    expect(page.locator(".chosen-jobs li")).to_have_count(2)
+    expect(page.locator(".history-chosen-jobs li")).to_have_count(2)
     page.get_by_role("link", name=prompts_made[2]).click()
     expect(page.locator("[data-cancel]")).to_contain_text("asked by admin")
     expect(page.locator("[data-cancel]")).to_contain_text("started twice")

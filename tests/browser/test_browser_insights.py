@@ -42,7 +42,7 @@ def test_a_mark_of_a_chart_leads_to_its_jobs(browse: Opener, site: Site, sandbox
     expect(page.locator("dl.top")).to_contain_text("succeeded")
     words = mark.get_attribute("aria-label") or ""
     mark.focus()
-    expect(page.locator('[aria-labelledby="chart-ends"] .readout')).to_have_text(words)
+    expect(page.locator('[aria-labelledby="chart-ends"] .insights-readout')).to_have_text(words)
     audit(page, looks=TWO_LOOKS)
     page.set_viewport_size({"width": 1280, "height": 900})
     mark.press("Enter")
@@ -124,11 +124,11 @@ def test_since_you_left_and_run_again(browse: Opener, site: Site, sandbox: Sandb
     expect(panel).to_contain_text("failed")
     audit(page, within="#since", looks=TWO_LOOKS)
     page.set_viewport_size({"width": 1280, "height": 900})
-    cause = panel.locator(".cause", has_text="moderation_refused")
+    cause = panel.locator(".away-summary-cause", has_text="moderation_refused")
     cause.get_by_role("button").click()
     page.wait_for_url("**/batches/plans/*/")
     for prompt in failed:
-        expect(page.locator(".plan-rows")).to_contain_text(prompt)
+        expect(page.locator(".batch-rows")).to_contain_text(prompt)
     page.locator("#confirm").click()
     page.wait_for_url("**/batches/*/")
     expect(page.get_by_role("heading", level=1)).to_contain_text("again")

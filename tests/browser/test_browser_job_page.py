@@ -44,7 +44,7 @@ def test_the_page_moves_by_itself_and_then_shows_everything(
     acts.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
     acts.live(page)
     acts.stays(page)
-    head = page.locator(".head")
+    head = page.locator(".page-header")
     expect(head).to_have_attribute("data-status", "running")
     expect(head.get_by_role("progressbar")).to_be_visible()
     expect(head).to_have_attribute("data-status", "succeeded")
@@ -77,12 +77,12 @@ def test_the_timeline_says_what_happened_when_and_who_told(browse: Opener, site:
     [prompt] = site.start(acts.words(), name="member")
     page = browse("/")
     open_job(page, prompt)
-    expect(page.locator(".head")).to_have_attribute("data-status", "succeeded")
+    expect(page.locator(".page-header")).to_have_attribute("data-status", "succeeded")
     events = page.get_by_role("region", name="How it went").get_by_role("listitem")
     first, last = events.first, events.last
     expect(first).to_contain_text("member started it")
     expect(last).to_have_attribute("data-hue", "succeeded")
-    expect(last.locator(".source")).to_contain_text("webhook")
+    expect(last.locator(".timeline-source")).to_contain_text("webhook")
     times = events.locator("time").evaluate_all("(times) => times.map((time) => time.dateTime)")
     assert len(times) == events.count() >= 4
     assert times == sorted(times)
@@ -99,11 +99,11 @@ def test_a_failed_job_shows_code_and_message(browse: Opener, site: Site, sandbox
     [prompt] = site.start(acts.words())
     page = browse("/")
     open_job(acts.live(page), prompt)
-    outcome = page.locator(".outcome")
+    outcome = page.locator(".result-outcome")
     expect(outcome.get_by_role("heading", name="It failed")).to_be_visible()
     for words in ("The sandbox was asked to let this job fail.", "moderation_refused", "SBX-0001"):
         expect(outcome).to_contain_text(words)
-    expect(page.locator(".head .status")).to_contain_text("failed")
+    expect(page.locator(".page-header .status-badge")).to_contain_text("failed")
 
 
 def test_a_lost_answer_is_not_sent_again_by_itself(
@@ -115,12 +115,12 @@ def test_a_lost_answer_is_not_sent_again_by_itself(
     prompt = acts.words()
     acts.start(page, prompt)
     acts.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
-    expect(page.locator(".head")).to_have_attribute("data-status", "unconfirmed")
+    expect(page.locator(".page-header")).to_have_attribute("data-status", "unconfirmed")
     expect(page.get_by_text("This starts a second job, which may be billed as well.")).to_be_visible()
     before = page.url
     page.get_by_role("button", name="Start it again").click()
     expect(page).not_to_have_url(before)
-    expect(page.locator(".head")).to_have_attribute("data-status", "succeeded")
+    expect(page.locator(".page-header")).to_have_attribute("data-status", "succeeded")
     assert len(site.truth(prompt)) == 1
 
 
@@ -138,7 +138,7 @@ def test_a_prompt_is_shown_as_text(browse: Opener, site: Site, prompt: str) -> N
     page = browse("/")
     page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
     acts.start(acts.live(page), prompt)
-    expect(acts.ended(page, prompt).locator(".what")).to_have_text(prompt)
+    expect(acts.ended(page, prompt).locator(".finished-job-title")).to_have_text(prompt)
     open_job(page, prompt)
     expect(page.locator(".parameters")).to_contain_text(prompt)
     assert raw(page, "The request, as it was sent")["prompt"] == prompt
@@ -159,7 +159,7 @@ def test_a_picture_whose_address_has_run_out_is_asked_for_again(
     failed: list[str] = []
     page.on("requestfailed", lambda request: failed.append(request.url))
     with page.expect_response(lambda response: response.ok and response.url in failed):
-        expect(page.locator(".head")).to_have_attribute("data-status", "succeeded")
+        expect(page.locator(".page-header")).to_have_attribute("data-status", "succeeded")
     acts.picture_size(page.get_by_role("img", name=f"Take 1: {prompt}"))
     expect(page.locator("[data-broken]")).to_have_count(0)
 
@@ -181,7 +181,7 @@ def test_a_picture_that_videogen_does_not_give_out_is_said(
         # The page's own time goes on as well, so a slow machine may be at the next one.
         expect(image).to_have_attribute("data-tries", re.compile(f"[{tries}-3]"))
         page.clock.run_for(pause)
-    frame = page.locator("figure.result .frame")
+    frame = page.locator("figure.result .result-frame")
     expect(frame).to_have_attribute("data-broken", "The picture could not be loaded.")
     page.goto(page.locator("figure.result").get_by_role("link", name="Download").get_attribute("href") or "")
     expect(page.get_by_role("heading", name="Temporarily unavailable")).to_be_visible()

@@ -86,7 +86,7 @@ def test_several_files_at_once_arrive(kind: str, browse: Opener) -> None:
         expect(row(page, each)).to_contain_text("in the library")
     page.goto("/files/")
     for each in names:
-        expect(page.locator(".tile", has_text=each)).to_be_visible()
+        expect(page.locator(".file-tile", has_text=each)).to_be_visible()
 
 
 def test_the_bar_tells_what_is_sent(browse: Opener) -> None:
@@ -129,7 +129,7 @@ def test_cancel_then_try_again(browse: Opener, sandbox: SandboxProcess, complain
     row(page, named).get_by_role("button", name="Try again").click()
     arrived(page, named)
     page.goto("/files/")
-    expect(page.locator(".tile", has_text=named)).to_have_count(1)
+    expect(page.locator(".file-tile", has_text=named)).to_have_count(1)
 
 
 def test_a_wrong_file_is_refused_before_it_is_sent_and_the_others_go_on(
@@ -176,19 +176,19 @@ def test_a_picture_is_zoomed_and_closed_again(browse: Opener) -> None:
 def test_the_library_goes_on_as_one_scrolls(browse: Opener, site: Site) -> None:
     mark = _many(site, 120)
     page = browse(f"/files/?q={mark}", viewport=PHONE)
-    tiles = page.locator(".tile")
+    tiles = page.locator(".file-tile")
     expect(tiles).to_have_count(48)
-    page.locator(".older").scroll_into_view_if_needed()
+    page.locator(".file-tile-older").scroll_into_view_if_needed()
     expect(tiles).to_have_count(96)
-    page.locator(".older").scroll_into_view_if_needed()
+    page.locator(".file-tile-older").scroll_into_view_if_needed()
     expect(tiles).to_have_count(120)
-    expect(page.locator(".older")).to_have_count(0)
-    names = tiles.locator(".what").all_inner_texts()
+    expect(page.locator(".file-tile-older")).to_have_count(0)
+    names = tiles.locator(".file-tile-title").all_inner_texts()
     assert names == [f"{mark} {number:03}" for number in reversed(range(120))]
     # Without a script the same is a link.
     plain = browse(f"/files/?q={mark}", java_script_enabled=False)
     plain.get_by_role("link", name="Older").click()
-    expect(plain.locator(".tile").first).to_contain_text(f"{mark} 071")
+    expect(plain.locator(".file-tile").first).to_contain_text(f"{mark} 071")
 
 
 def _many(site: Site, count: int) -> str:
@@ -205,7 +205,7 @@ def _many(site: Site, count: int) -> str:
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_bar_of_the_chosen_fits_on_a_phone(theme: str, browse: Opener, site: Site) -> None:
     page = browse(f"/files/?q={_many(site, 3)}", viewport=PHONE, color_scheme=theme)
-    for box in page.locator(".pick input").all():
+    for box in page.locator(".file-tile-pick input").all():
         box.check()
     bar = page.locator("#chosen")
     expect(bar.get_by_role("status")).to_have_text("3 chosen", use_inner_text=True)
@@ -223,12 +223,12 @@ def test_more_files_than_an_address_can_name_are_sent(
     act: str, said: str, browse: Opener, site: Site
 ) -> None:
     page = browse(f"/files/?q={_many(site, 400)}")
-    tiles = page.locator(".tile")
+    tiles = page.locator(".file-tile")
     for count in (*range(48, 400, 48), 400):
         expect(tiles).to_have_count(count)
         if count < 400:
-            page.locator(".older").scroll_into_view_if_needed()
-    boxes = page.locator(".pick input")
+            page.locator(".file-tile-older").scroll_into_view_if_needed()
+    boxes = page.locator(".file-tile-pick input")
     boxes.first.check()
     boxes.last.click(modifiers=["Shift"])
     bar = page.locator("#chosen")
@@ -239,7 +239,7 @@ def test_more_files_than_an_address_can_name_are_sent(
 
 def test_more_than_can_be_sent_at_once_is_said_before(browse: Opener, site: Site) -> None:
     page = browse(f"/files/?q={_many(site, 3)}")
-    bar, boxes = page.locator("#chosen"), page.locator(".pick input")
+    bar, boxes = page.locator("#chosen"), page.locator(".file-tile-pick input")
     bar.evaluate("(form) => { form.dataset.most = '2' }")
     for box in boxes.all():
         box.check()
@@ -312,4 +312,4 @@ def test_without_a_script_a_form_uploads(browse: Opener) -> None:
     page.locator("#files").set_input_files([payload(named, png())])
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_text("One file was uploaded.")).to_be_visible()
-    expect(page.locator(".tile", has_text=named)).to_be_visible()
+    expect(page.locator(".file-tile", has_text=named)).to_be_visible()

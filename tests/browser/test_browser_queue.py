@@ -44,13 +44,13 @@ def test_a_waiting_job_is_paused_edited_resumed_and_sent_as_it_is_now(browse: Op
     stays(studio)
 
     page = live(browse("/queue/", name="member"))
-    page.locator(".queued", has_text=first).get_by_role("button", name="Pause").click()
+    page.locator(".queue-card", has_text=first).get_by_role("button", name="Pause").click()
     expect(page.get_by_role("heading", name="Paused")).to_be_visible()
     expect(job(studio, first)).to_contain_text("paused")
     expect(job(studio, second)).to_contain_text("next in the queue")
     assert stayed(studio), "it moves up live, on the page that is open"
 
-    page.locator(".queued", has_text=first).get_by_role("link", name="Edit").click()
+    page.locator(".queue-card", has_text=first).get_by_role("link", name="Edit").click()
     expect(page.get_by_text("It is paused, and is sent when it is resumed.")).to_be_visible()
     expect(page.get_by_label("Prompt")).to_have_value(first)
     page.get_by_label("Prompt").fill(changed)
@@ -60,15 +60,15 @@ def test_a_waiting_job_is_paused_edited_resumed_and_sent_as_it_is_now(browse: Op
 
     live(page)
     page.get_by_role("button", name="Resume").click()
-    expect(page.locator(".head")).to_contain_text("next in the queue")
+    expect(page.locator(".page-header")).to_contain_text("next in the queue")
     site.manage(DUE.format(prompt=changed))
-    expect(page.locator(".head .status")).to_contain_text("succeeded", timeout=30_000)
+    expect(page.locator(".page-header .status-badge")).to_contain_text("succeeded", timeout=30_000)
     assert site.truth(first) == []
     assert len(site.truth(changed)) == 1
 
     page.goto("/queue/")
-    page.locator(".queued", has_text=second).get_by_role("button", name="Cancel").click()
-    expect(page.locator(".queued", has_text=second)).to_have_count(0)
+    page.locator(".queue-card", has_text=second).get_by_role("button", name="Cancel").click()
+    expect(page.locator(".queue-card", has_text=second)).to_have_count(0)
 
 
 def test_an_edit_that_comes_too_late_is_said_and_what_was_typed_stays(
@@ -78,7 +78,7 @@ def test_an_edit_that_comes_too_late_is_said_and_what_was_typed_stays(
     prompt, typed = words("a pier"), words("a tower")
     site.manage(WAITING.format(prompts=[prompt]))
     page = live(browse("/queue/", name="member", viewport=PHONE))
-    page.locator(".queued", has_text=prompt).get_by_role("link", name="Edit").click()
+    page.locator(".queue-card", has_text=prompt).get_by_role("link", name="Edit").click()
     page.get_by_label("Prompt").fill(typed)
 
     watching = live(browse("/", name="admin"))
@@ -90,7 +90,7 @@ def test_an_edit_that_comes_too_late_is_said_and_what_was_typed_stays(
     expect(page.get_by_label("Prompt")).to_have_value(typed)
     assert site.truth(typed) == []
     page.get_by_role("button", name="Start this as a new job").click()
-    expect(job(watching, typed).or_(watching.locator(".take", has_text=typed)).first).to_be_visible()
+    expect(job(watching, typed).or_(watching.locator(".finished-job", has_text=typed)).first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -108,7 +108,7 @@ def test_an_admin_pauses_everything_and_whoever_waits_sees_it_at_once(browse: Op
         page.goto("/queue/")
         page.get_by_role("button", name="Resume the whole queue").click()
     expect(page.get_by_role("button", name="Pause the whole queue")).to_be_visible()
-    expect(studio.locator(".take", has_text=prompt)).to_be_visible(timeout=30_000)
+    expect(studio.locator(".finished-job", has_text=prompt)).to_be_visible(timeout=30_000)
 
 
 def test_a_batch_promises_by_when_it_is_sent(browse: Opener) -> None:
@@ -116,7 +116,7 @@ def test_a_batch_promises_by_when_it_is_sent(browse: Opener) -> None:
     page = browse("/batches/new/", name="member")
     page.get_by_label("One prompt a line").fill("\n".join(f"{prompt} {number}" for number in range(1, 13)))
     page.locator("#start").click()
-    promised = page.locator(".promise")
+    promised = page.locator(".batch-estimate")
     expect(promised).to_contain_text(
         re.compile(r"All 12 will be sent by .*\d\d:\d\d; a single job goes first")
     )
@@ -133,7 +133,7 @@ def test_deliveries_are_followed_while_their_page_is_open(browse: Opener, site: 
     prompt, later = words("a pier"), words("a tower")
     site.start(prompt)
     studio = live(browse("/", name="member"))
-    expect(studio.locator(".take", has_text=prompt)).to_be_visible(timeout=30_000)
+    expect(studio.locator(".finished-job", has_text=prompt)).to_be_visible(timeout=30_000)
     page = browse("/settings/deliveries/", name="admin")
     row = page.locator("#delivery-rows tr", has_text=prompt)
     expect(row.first).to_be_visible(timeout=15_000)

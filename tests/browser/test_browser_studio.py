@@ -22,7 +22,7 @@ def test_a_picture_from_prompt_to_result_on_two_screens(browse: Opener, sandbox:
     acts.start(mine, prompt, shape="9:16", takes=2)
 
     expect(acts.job(mine, prompt)).to_be_visible()
-    expect(mine.locator(".started")).to_contain_text("Started.")
+    expect(mine.locator(".tool-form-started")).to_contain_text("Started.")
     for page, who in ((mine, "you"), (theirs, "admin")):
         tile = acts.ended(page, prompt)
         seen = acts.statuses(page, prompt)
@@ -138,7 +138,7 @@ def test_a_double_click_starts_one_job(browse: Opener, site: Site, sandbox: Sand
     page.get_by_label("Prompt").fill(prompt)
     page.locator("#start").evaluate("(button) => { button.click(); button.click() }")
     page.get_by_label("Prompt").press("Control+Enter")
-    expect(page.locator(".started")).to_be_visible()
+    expect(page.locator(".tool-form-started")).to_be_visible()
     acts.ended(page, prompt)
     expect(acts.take(page, prompt)).to_have_count(1)
     assert len(site.truth(prompt)) == 1
@@ -157,7 +157,7 @@ def test_what_is_typed_and_started_while_a_start_is_under_way_is_kept_and_starte
     expect(page.locator("#composer.htmx-request")).to_be_visible()
     prompt.fill(second)
     prompt.press("Control+Enter")
-    expect(page.locator(".started")).to_contain_text("Started.")
+    expect(page.locator(".tool-form-started")).to_contain_text("Started.")
     acts.ended(page, first)
     acts.ended(page, second)
     # What is only typed, and not started, stays in the form; what was wrong before is not said any more.
@@ -171,7 +171,7 @@ def test_what_is_typed_and_started_while_a_start_is_under_way_is_kept_and_starte
     prompt.press_sequentially(", once more")
     expect(page.locator("#composer:not(.htmx-request)")).to_be_visible()
     expect(prompt).to_have_value(f"{third}, once more")
-    expect(page.locator("#composer :is(.problem, .bad, [aria-invalid])")).to_have_count(0)
+    expect(page.locator("#composer :is(.field-problem, .field-invalid, [aria-invalid])")).to_have_count(0)
     expect(prompt).to_be_focused()
     acts.ended(page, third)
     assert [len(site.truth(words)) for words in (first, second, third)] == [1, 1, 1]

@@ -27,7 +27,7 @@ DROP = """(field, { name, bytes }) => {
 
 def ended(page: Page, title: str) -> Locator:
     """The tile of the job with these words, once it has succeeded."""
-    tile = page.locator(".take", has_text=title).first
+    tile = page.locator(".finished-job", has_text=title).first
     expect(tile).to_have_attribute("data-status", "succeeded", timeout=150_000)
     return tile
 
@@ -37,7 +37,7 @@ def use_in(page: Page, tile: Locator, tool: str) -> None:
     tile.hover()
     tile.get_by_role("button", name="Use it in another tool").click()
     page.locator(".menu:popover-open").get_by_role("link", name=tool, exact=True).click()
-    expect(page.locator("#composer .choices input:checked")).to_have_count(1)
+    expect(page.locator("#composer .tool-field-options input:checked")).to_have_count(1)
 
 
 def test_what_can_be_made_of_a_picture(browse: Opener) -> None:
@@ -46,7 +46,9 @@ def test_what_can_be_made_of_a_picture(browse: Opener) -> None:
     tile = ended(page, prompt)
     assert picture_size(tile.locator("img"))[0] > 0
     for tool, title in (("Upscale", "Upscale"), ("Vectorize", "Vectorize"), ("Cut out", "Cut out")):
-        use_in(page, page.locator(".take", has=page.get_by_role("link", name=prompt, exact=True)), tool)
+        use_in(
+            page, page.locator(".finished-job", has=page.get_by_role("link", name=prompt, exact=True)), tool
+        )
         page.locator("#start").click()
         made, _ = picture_size(ended(page, f"{title} “{prompt}”").locator("img"))
         assert made > 0
@@ -58,7 +60,9 @@ def test_what_can_be_made_of_a_clip(browse: Opener) -> None:
     page.locator("#start").click()
     assert play(ended(page, prompt).locator("video")) > 1
     for tool, title in (("Upscale video", "Upscale"), ("Cut out video", "Cut out")):
-        use_in(page, page.locator(".take", has=page.get_by_role("link", name=prompt, exact=True)), tool)
+        use_in(
+            page, page.locator(".finished-job", has=page.get_by_role("link", name=prompt, exact=True)), tool
+        )
         page.locator("#start").click()
         assert play(ended(page, f"{title} “{prompt}”").locator("video")) > 1
 
@@ -73,25 +77,25 @@ def test_a_sound_effect_is_heard(browse: Opener) -> None:
 
 def test_an_avatar_speaks_words_that_are_spoken_first(browse: Opener) -> None:
     page, said = live(browse("/tools/generate-avatar/")), words("Good evening")
-    page.locator(".face-choice input").first.check()
+    page.locator(".tool-field-face input").first.check()
     page.get_by_label("Or speak this first").fill(said)
     page.locator("#start").click()
-    expect(page.locator(".job, .take", has_text=said)).to_have_count(2)
+    expect(page.locator(".job-card, .finished-job", has_text=said)).to_have_count(2)
     assert play(ended(page, f"Avatar: “{said}").locator("video")) > 0.5
-    assert play(page.locator(".take[data-media=audio]", has_text=said).locator("audio")) > 0.5
+    assert play(page.locator(".finished-job[data-media=audio]", has_text=said).locator("audio")) > 0.5
 
 
 def test_a_voice_is_searched_heard_and_spoken_with(browse: Opener) -> None:
     page, said = live(browse("/tools/text-to-speech/")), words("The tide leaves")
-    page.locator(".voices > summary").click()
-    all_of_them = page.locator(".voice:visible").count()
+    page.locator(".tool-field-voices > summary").click()
+    all_of_them = page.locator(".tool-field-voice:visible").count()
     page.get_by_label("Search voices").fill("british")
-    expect(page.locator(".voice:visible")).not_to_have_count(all_of_them)
-    first = page.locator(".voice:visible").first
+    expect(page.locator(".tool-field-voice:visible")).not_to_have_count(all_of_them)
+    first = page.locator(".tool-field-voice:visible").first
     first.get_by_role("button").click()
     expect(first.locator("[data-state=playing]")).to_be_visible(timeout=30_000)
     first.get_by_role("radio").check()
-    name = first.locator(".name").inner_text()
+    name = first.locator(".tool-field-name").inner_text()
     expect(page.locator("[data-chosen]")).to_have_text(name)
     page.get_by_label("Words to speak").fill(said)
     page.locator("#more > summary").click()
@@ -99,7 +103,7 @@ def test_a_voice_is_searched_heard_and_spoken_with(browse: Opener) -> None:
     page.get_by_label("Spoken").first.fill("tyde")
     page.locator("#start").click()
     tile = ended(page, said)
-    tile.locator(".what a").click()
+    tile.locator(".finished-job-title a").click()
     expect(page.locator(".parameters")).to_contain_text("tide = tyde")
 
 
@@ -109,7 +113,7 @@ def test_a_picture_dropped_on_a_form_is_uploaded_on_the_way(browse: Opener) -> N
     Image.effect_mandelbrot((320, 200), (-2, -1.2, 0.7, 1.2), 60).save(made, "PNG")
     field = page.locator("#composer [data-files]")
     field.evaluate(DROP, {"name": name, "bytes": list(made.getvalue())})
-    chosen = field.locator(".choice:has(:checked)")
+    chosen = field.locator(".tool-field-option:has(:checked)")
     expect(chosen).to_contain_text(name, timeout=20_000)
     page.locator("#start").click()
     assert picture_size(ended(page, f"Vectorize “{name}”").locator("img"))[0] > 0
@@ -123,10 +127,12 @@ def test_the_library_is_searched_from_the_form(browse: Opener, site: Site) -> No
     page.get_by_role("button", name="Library").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Search by name").fill(prompt)
-    expect(dialog.locator(".choice")).to_have_count(1)
-    dialog.locator(".choice input").check()
+    expect(dialog.locator(".tool-field-option")).to_have_count(1)
+    dialog.locator(".tool-field-option input").check()
     expect(dialog).to_be_hidden()
-    expect(page.locator("#composer .choice:has(:checked)")).to_contain_text(re.compile(prompt, re.IGNORECASE))
+    expect(page.locator("#composer .tool-field-option:has(:checked)")).to_contain_text(
+        re.compile(prompt, re.IGNORECASE)
+    )
 
 
 def test_what_was_made_before_is_said_and_may_be_made_again(browse: Opener) -> None:
@@ -137,8 +143,8 @@ def test_what_was_made_before_is_said_and_may_be_made_again(browse: Opener) -> N
     page.get_by_label("Prompt").fill(prompt)
     expect(page.locator("#before")).to_contain_text("Made before by you", timeout=15_000)
     page.locator("#start").click()
-    expect(page.locator(".take", has_text=prompt)).to_have_count(2, timeout=30_000)
-    page.locator(".take", has_text=prompt).first.locator(".what a").click()
+    expect(page.locator(".finished-job", has_text=prompt)).to_have_count(2, timeout=30_000)
+    page.locator(".finished-job", has_text=prompt).first.locator(".finished-job-title a").click()
     before = page.url
     page.get_by_role("button", name="Run again").click()
     page.wait_for_url(re.compile(r"/executions/(?!" + before.rstrip("/").rsplit("/", 1)[1] + ")"))

@@ -16,7 +16,7 @@ SIGNED_OUT = "You are signed out. Sign in in another tab, then press Start again
 
 
 def tool(page: Page, name: str) -> None:
-    page.locator(".kinds").get_by_role("link", name=name, exact=True).click()
+    page.locator(".tool-form-kinds").get_by_role("link", name=name, exact=True).click()
 
 
 def hold(page: Page) -> list[Route]:
@@ -72,10 +72,12 @@ def test_files_that_were_chosen_come_along_where_they_fit(browse: Opener) -> Non
     acts.start(page, prompt)
     acts.ended(page, prompt)
     page.goto("/tools/upscale-image/")
-    page.locator("#composer .choice", has_text=prompt).locator("input").check()
+    page.locator("#composer .tool-field-option", has_text=prompt).locator("input").check()
     page.locator("#tool-vectorize-image").click()
     expect(page.locator("#tool-vectorize-image")).to_have_attribute("aria-current", "true")
-    expect(page.locator("#composer .choice:has(:checked)")).to_contain_text(prompt, ignore_case=True)
+    expect(page.locator("#composer .tool-field-option:has(:checked)")).to_contain_text(
+        prompt, ignore_case=True
+    )
 
 
 def test_another_tool_can_be_chosen_while_a_start_is_under_way(browse: Opener) -> None:
@@ -146,7 +148,7 @@ def test_what_is_typed_before_a_field_is_refused_stays(browse: Opener, complaint
     under_way(page)
     held.pop().continue_()
     acts.ended(page, f"so: {words}")
-    expect(page.locator("#composer :is(.problem, .bad, [aria-invalid])")).to_have_count(0)
+    expect(page.locator("#composer :is(.field-problem, .field-invalid, [aria-invalid])")).to_have_count(0)
 
 
 # --- the session ------------------------------------------------------------------------------------------
@@ -180,7 +182,7 @@ def test_a_start_after_the_session_is_over_is_sent_when_one_has_signed_in_elsewh
     sign_in(opened.value, "admin", site.password)
     expect(opened.value.locator("#composer")).to_be_visible()
     page.locator("#start").click()
-    expect(page.locator(".started")).to_contain_text("Started.")
+    expect(page.locator(".tool-form-started")).to_contain_text("Started.")
     expect(trouble).to_be_empty()
     acts.ended(page, words)
     assert acts.stayed(page)

@@ -43,7 +43,7 @@ def test_a_comment_stands_on_the_page_and_an_event_tells_of_it(ann: Browser, ben
 def test_whatever_is_written_is_shown_as_text(text: str, ann: Browser, ben: Browser) -> None:
     execution = job(ann.user, "succeeded")
     say(ben, execution, text)
-    said = one(ann.get(f"/executions/{execution.pk}/"), "p.said")
+    said = one(ann.get(f"/executions/{execution.pk}/"), "p.comment-text")
     assert {node.tag for node in every(said, "*")} <= {"p", "a", "br"}
     assert content(said).split() == text.split()
 

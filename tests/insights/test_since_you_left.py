@@ -57,7 +57,7 @@ def test_what_ended_is_gathered_by_batch_and_by_cause(ann: Browser, ben: Browser
     told = panel(studio(ann))
     assert "3 failed" in told
     assert "Run these 3 again" in told
-    assert told.count('class="cause"') == 2
+    assert told.count('class="away-summary-cause"') == 2
     assert "The account has no credits left." in told, "and what to do about it"
     assert "1 came out well" in told
     assert "That of ben." not in told

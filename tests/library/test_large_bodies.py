@@ -108,13 +108,13 @@ def test_a_connection_that_is_cut_leaves_no_file(serving: Serving) -> None:
         raise ConnectionAbortedError
 
     with serving.signed_in() as client:
-        before = client.get("/files/").text.count('class="tile"')
+        before = client.get("/files/").text.count('class="file-tile"')
         proof = {"X-CSRFToken": client.cookies["csrftoken"], "Content-Length": str(32 * MIB)}
         with pytest.raises(ConnectionAbortedError):
             client.post(UPLOAD, content=cut(), headers=proof)
     with serving.signed_in() as client:
         page = client.get("/files/").text
-        assert page.count('class="tile"') == before
+        assert page.count('class="file-tile"') == before
     assert "Traceback" not in serving.errors
 
 

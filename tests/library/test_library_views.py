@@ -20,7 +20,7 @@ from tests.markup import attribute, every, link, links, one, value, values, word
 
 def names(answer: Any) -> list[str]:
     """The files of a page, in order."""
-    return [words(node) for node in every(answer, "h3.what a")]
+    return [words(node) for node in every(answer, "h3.file-tile-title a")]
 
 
 def fill(count: int, **columns: Any) -> list[File]:

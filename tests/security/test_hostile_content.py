@@ -71,7 +71,7 @@ async def test_a_hostile_prompt_is_text_in_a_live_update_too(what: str, ann: Bro
     prompt = PROMPTS[what]
     page = await opened(ann, "studio")
     await runtime.in_db(job, ann.user, "running", prompt)
-    frame = await received_until(page, 'class="job"')
+    frame = await received_until(page, 'class="job-card"')
     assert prompt not in frame
     assert "<script" not in frame
     await page.disconnect()

@@ -116,7 +116,7 @@ async def test_every_tool_makes_what_it_says(strict_account: str, django_user_mo
             tool = offered[slug]
             sent = await runtime.in_db(form_of, tool, files)
             answer = await browser.post(f"/tools/{slug}/", sent, headers={"HX-Request": "true"})
-            problems = [words(node) for node in every(answer, ".problem, .refusal")]
+            problems = [words(node) for node in every(answer, ".field-problem, .tool-form-refusal")]
             assert answer.status_code == 200, f"{slug}: {problems}"
             execution = await ended(await runtime.in_db(one))
             assert execution.tool == slug

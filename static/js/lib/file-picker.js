@@ -11,10 +11,10 @@ const WORDS = { IMAGE: 'image/', VIDEO: 'video/', AUDIO: 'audio/' }
 
 const fieldOf = (element) => element.closest?.('[data-files]')
 const most = (field) => Number(field.dataset.most)
-const chosen = (field) => field.querySelectorAll('.choices input:checked')
+const chosen = (field) => field.querySelectorAll('.tool-field-options input:checked')
 
 function dress() {
-  document.querySelectorAll('.sources[hidden]').forEach((part) => {
+  document.querySelectorAll('.tool-field-sources[hidden]').forEach((part) => {
     part.hidden = false
   })
 }
@@ -26,8 +26,10 @@ function settled(field) {
 // A tile among the field's own, chosen; the one that is there already, if it is.
 function choose(field, tile) {
   const value = tile.querySelector('input').value
-  const known = [...field.querySelectorAll('.choices input')].find((input) => input.value === value)
-  if (!known) field.querySelector('.choices').prepend(tile)
+  const known = [...field.querySelectorAll('.tool-field-options input')].find(
+    (input) => input.value === value,
+  )
+  if (!known) field.querySelector('.tool-field-options').prepend(tile)
   const input = known ?? tile.querySelector('input')
   if (most(field) === 1)
     chosen(field).forEach((other) => {
@@ -70,7 +72,7 @@ function mark() {
   const field = document.getElementById(dialog.dataset.field)
   if (!field) return
   const values = new Set([...chosen(field)].map((input) => input.value))
-  dialog.querySelectorAll('.choice input').forEach((input) => {
+  dialog.querySelectorAll('.tool-field-option input').forEach((input) => {
     input.checked = values.has(input.value)
   })
 }
@@ -79,7 +81,7 @@ function picked(input) {
   const field = document.getElementById(dialog.dataset.field)
   if (!field) return
   if (input.checked) {
-    choose(field, input.closest('.choice').cloneNode(true))
+    choose(field, input.closest('.tool-field-option').cloneNode(true))
   } else {
     const own = [...chosen(field)].find((each) => each.value === input.value)
     if (own) own.checked = false
@@ -104,12 +106,15 @@ const STEPS = { 'handing over': 'To VideoGen', processing: 'Being prepared' }
 
 function startUpload(field, file) {
   const tile = document.createElement('div')
-  tile.className = 'choice uploading'
+  tile.className = 'tool-field-option tool-field-uploading'
   const bar = Object.assign(document.createElement('progress'), { max: 1, value: 0 })
-  const name = Object.assign(document.createElement('span'), { className: 'name' })
-  const act = Object.assign(document.createElement('button'), { type: 'button', className: 'link' })
+  const name = Object.assign(document.createElement('span'), { className: 'tool-field-name' })
+  const act = Object.assign(document.createElement('button'), {
+    type: 'button',
+    className: 'tool-field-link',
+  })
   tile.append(bar, name, act)
-  field.querySelector('.choices').prepend(tile)
+  field.querySelector('.tool-field-options').prepend(tile)
 
   const show = (now) => {
     if (now.state === 'cancelled') tile.remove()
@@ -162,8 +167,8 @@ document.addEventListener('change', ({ target }) => {
   if (target.type === 'file' && target.closest('[data-upload]')) {
     take(fieldOf(target), target.files)
     target.value = ''
-  } else if (dialog.contains(target) && target.closest('.choice')) picked(target)
-  else if (target.closest?.('[data-files] .choices')) keepWithin(fieldOf(target), target)
+  } else if (dialog.contains(target) && target.closest('.tool-field-option')) picked(target)
+  else if (target.closest?.('[data-files] .tool-field-options')) keepWithin(fieldOf(target), target)
 })
 
 dialog.addEventListener('htmx:afterSwap', mark)

@@ -2,7 +2,7 @@
 // arrow keys pass over choices that are not meant.
 
 let pointed = false
-const form = document.querySelector('form.filters')
+const form = document.querySelector('form.filter-bar')
 
 form?.addEventListener('pointerdown', () => {
   pointed = true

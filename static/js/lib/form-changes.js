@@ -18,6 +18,6 @@ function isChanged(control) {
 // Whether anything on the page would be lost with it.
 const holdsWords = () =>
   [...document.forms].some((form) => [...form.elements].some(isChanged)) ||
-  document.querySelector('.uploading') !== null
+  document.querySelector('.tool-field-uploading') !== null
 
 export { holdsWords, isChanged }

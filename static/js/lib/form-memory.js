@@ -8,7 +8,7 @@ const isOne = (control) =>
   control.name &&
   control.type !== 'hidden' &&
   control.type !== 'file' &&
-  !control.closest('[data-files], .pairs')
+  !control.closest('[data-files], .tool-field-pairs')
 const group = (control) => [...control.form.elements].filter((each) => each.name === control.name)
 
 // A text is kept, whoever wrote it; of everything else what differs from what the tool itself proposes.
@@ -24,15 +24,15 @@ export function keep(form) {
     kept.set(control.name, control.type === 'checkbox' ? control.checked : control.value)
   }
   for (const field of form.querySelectorAll('[data-files]')) {
-    const tiles = [...field.querySelectorAll('.choice:has(input:checked)')]
+    const tiles = [...field.querySelectorAll('.tool-field-option:has(input:checked)')]
     if (tiles.length || kept.has(field.dataset.name))
       kept.set(
         field.dataset.name,
         tiles.map((tile) => tile.cloneNode(true)),
       )
   }
-  const pairs = form.querySelector('.pairs')
-  if (pairs) kept.set('.pairs', [...pairs.children])
+  const pairs = form.querySelector('.tool-field-pairs')
+  if (pairs) kept.set('.tool-field-pairs', [...pairs.children])
 }
 
 export function fill(form) {
@@ -48,7 +48,8 @@ export function fill(form) {
   for (const field of form.querySelectorAll('[data-files]')) {
     for (const tile of (kept.get(field.dataset.name) ?? []).toReversed()) place(field, tile.cloneNode(true))
   }
-  if (kept.has('.pairs')) form.querySelector('.pairs')?.replaceChildren(...kept.get('.pairs'))
+  if (kept.has('.tool-field-pairs'))
+    form.querySelector('.tool-field-pairs')?.replaceChildren(...kept.get('.tool-field-pairs'))
 }
 
 // Its field shows which one is chosen, and is told so.
@@ -71,9 +72,11 @@ function fits(input, value) {
 
 function place(field, tile) {
   const value = tile.querySelector('input').value
-  const there = [...field.querySelectorAll('.choices input')].find((input) => input.value === value)
-  const chosen = field.querySelectorAll('.choices input:checked').length
+  const there = [...field.querySelectorAll('.tool-field-options input')].find(
+    (input) => input.value === value,
+  )
+  const chosen = field.querySelectorAll('.tool-field-options input:checked').length
   if (chosen >= Number(field.dataset.most)) return
-  if (!there) field.querySelector('.choices').prepend(tile)
+  if (!there) field.querySelector('.tool-field-options').prepend(tile)
   ;(there ?? tile.querySelector('input')).checked = true
 }

@@ -128,7 +128,7 @@ function plain(element) {
     time.replaceChildren()
     time.removeAttribute('title')
   }
-  for (const box of copy.querySelectorAll('.box[hidden]')) box.hidden = false
+  for (const box of copy.querySelectorAll('.history-box[hidden]')) box.hidden = false
   for (const each of [copy, ...copy.querySelectorAll('[class*="htmx-"]')]) {
     each.classList.remove('htmx-request', 'htmx-added', 'htmx-settling', 'htmx-swapping')
   }

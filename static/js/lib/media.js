@@ -18,7 +18,7 @@ function trouble({ target: media }) {
   if (!words) return
   const tries = Number(media.dataset.tries ?? 0)
   if (tries >= PAUSES.length) {
-    const frame = media.closest('.frame')
+    const frame = media.closest('[data-frame]')
     if (frame) frame.dataset.broken = words
     return
   }
@@ -60,7 +60,7 @@ function goOn(player, { at, ran }) {
 function well(event) {
   if (!WORDS[event.target.tagName]) return
   delete event.target.dataset.tries
-  delete event.target.closest('.frame')?.dataset.broken
+  delete event.target.closest('[data-frame]')?.dataset.broken
 }
 
 // None of these events bubbles, so they are caught on their way down.

@@ -11,7 +11,7 @@ let playing = null // the button of the voice that is heard
 
 function dress(root) {
   root
-    .querySelectorAll('.voice-filters[hidden], [data-pair-add][hidden], [data-listen][hidden]')
+    .querySelectorAll('.tool-field-voice-filters[hidden], [data-pair-add][hidden], [data-listen][hidden]')
     .forEach((part) => {
       part.hidden = false
     })
@@ -25,7 +25,7 @@ function filter(field) {
   const language = field.querySelector('[data-voice-language]').value
   const gender = field.querySelector('[data-voice-gender]').value
   let shown = 0
-  for (const row of field.querySelectorAll('.voice')) {
+  for (const row of field.querySelectorAll('.tool-field-voice')) {
     const text = row.textContent.toLowerCase()
     const fits =
       (!language || row.dataset.language === language) &&
@@ -107,7 +107,7 @@ player.addEventListener('ended', quiet)
 // --- rows that repeat
 
 function count(field) {
-  const rows = field.querySelectorAll('.pair')
+  const rows = field.querySelectorAll('.tool-field-pair')
   rows.forEach((row, index) => {
     row.setAttribute('aria-label', `Row ${index + 1}`)
     row.querySelector('[data-pair-remove]').hidden = rows.length < 2
@@ -116,7 +116,7 @@ function count(field) {
 }
 
 function addRow(field) {
-  const last = field.querySelector('.pair:last-child')
+  const last = field.querySelector('.tool-field-pair:last-child')
   const row = last.cloneNode(true)
   row.querySelectorAll('input').forEach((input) => {
     input.value = ''
@@ -167,12 +167,12 @@ document.addEventListener('click', ({ target }) => {
   const button = target.closest('button')
   if (button?.dataset.listen) listen(button)
   else if (button?.matches('[data-pair-add]')) addRow(button.closest('[data-pairs]'))
-  else if (button?.matches('[data-pair-remove]')) removeRow(button.closest('.pair'))
+  else if (button?.matches('[data-pair-remove]')) removeRow(button.closest('.tool-field-pair'))
 })
 
 document.addEventListener('input', ({ target }) => {
   const field = target.closest('[data-voices]')
-  if (field && target.closest('.voice-filters')) filter(field)
+  if (field && target.closest('.tool-field-voice-filters')) filter(field)
 })
 
 // The search is no part of the job: Enter there does not start it.
@@ -184,7 +184,7 @@ document.addEventListener('change', ({ target }) => {
   const field = target.closest('[data-voices]')
   if (!field || target.type !== 'radio') return
   field.querySelector('[data-chosen]').textContent = target.value
-    ? target.closest('.voice').querySelector('.name').textContent
+    ? target.closest('.tool-field-voice').querySelector('.tool-field-name').textContent
     : ''
 })
 

@@ -98,9 +98,9 @@ function report(xhr) {
 
 // Nobody is at the fields by now, or sees all of them.
 function sayWhatCameOfIt(form) {
-  const words = [...form.querySelectorAll('.problem, .refusal p:first-child, .notice[role="alert"]')].map(
-    wordsOf,
-  )
+  const words = [
+    ...form.querySelectorAll('.field-problem, .tool-form-refusal p:first-child, .notice[role="alert"]'),
+  ].map(wordsOf)
   if (words.length) tell(`It was not started. ${words.join(' ')}`)
   else say(form.dataset.say)
 }
@@ -120,7 +120,7 @@ document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
   const form = detail.target
   if (!detail.shouldSwap || !isStart(detail) || !form.isConnected) return
   mark(form)
-  if (contents(form) === starts.get(form)?.sent && !form.querySelector('.uploading')) return
+  if (contents(form) === starts.get(form)?.sent && !form.querySelector('.tool-field-uploading')) return
   const answer = formOf(detail.serverResponse)
   if (!answer) return
   detail.shouldSwap = false
@@ -130,22 +130,28 @@ document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
 })
 
 function takeWords(form, answer) {
-  form.querySelectorAll('.started, .refusal, .problem, .shelves ~ .notice').forEach((word) => word.remove())
-  form.querySelectorAll('.bad').forEach((field) => field.classList.remove('bad'))
+  form
+    .querySelectorAll('.tool-form-started, .tool-form-refusal, .field-problem, .tool-form-shelves ~ .notice')
+    .forEach((word) => word.remove())
+  form.querySelectorAll('.field-invalid').forEach((field) => field.classList.remove('field-invalid'))
   form.querySelectorAll('[aria-invalid]').forEach((control) => control.removeAttribute('aria-invalid'))
-  form.querySelector('.fields').before(...answer.querySelectorAll('.started, .refusal, .shelves ~ .notice'))
+  form
+    .querySelector('.field-list')
+    .before(
+      ...answer.querySelectorAll('.tool-form-started, .tool-form-refusal, .tool-form-shelves ~ .notice'),
+    )
   // Both are forms of the same tool: their fields stand in the same order.
   const fields = form.querySelectorAll('.field')
   answer.querySelectorAll('.field').forEach((wrong, index) => {
-    if (wrong.matches('.bad') && fields[index]) accuse(fields[index], wrong)
+    if (wrong.matches('.field-invalid') && fields[index]) accuse(fields[index], wrong)
   })
-  if (form.querySelector('#more .bad')) form.querySelector('#more').open = true
+  if (form.querySelector('#more .field-invalid')) form.querySelector('#more').open = true
 }
 
 function accuse(field, wrong) {
-  field.classList.add('bad')
-  const problem = wrong.querySelector('.problem')
-  const help = field.querySelector(':scope > .help:last-child')
+  field.classList.add('field-invalid')
+  const problem = wrong.querySelector('.field-problem')
+  const help = field.querySelector(':scope > .field-help:last-child')
   if (help) help.before(problem)
   else field.append(problem)
   for (const control of field.querySelectorAll('input, select, textarea')) {
@@ -154,7 +160,7 @@ function accuse(field, wrong) {
     if (problem.id)
       control.setAttribute(
         'aria-describedby',
-        [problem.id, field.querySelector(':scope > .help')?.id].filter(Boolean).join(' '),
+        [problem.id, field.querySelector(':scope > .field-help')?.id].filter(Boolean).join(' '),
       )
   }
 }
@@ -186,7 +192,7 @@ document.body.addEventListener('htmx:afterSwap', ({ detail }) => {
   if (more && wasOpen) more.open = true
   if (isSwitch(detail)) fill(form)
   say(form.dataset.say)
-  const wrong = form.querySelector('[aria-invalid="true"]') ?? form.querySelector('.refusal')
+  const wrong = form.querySelector('[aria-invalid="true"]') ?? form.querySelector('.tool-form-refusal')
   if (wrong) wrong.focus()
   else goTo(wasAt)
 })
