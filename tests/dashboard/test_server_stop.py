@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.dashboard.serving import ROOT, environment, eventually
+
+pytestmark = pytest.mark.processes
 
 # An application that never takes a socket in, so each stays between opening and open.
 HOLDING = """
@@ -17,8 +21,6 @@ import asyncio, signal, sys
 import django
 django.setup()
 from dashboard.server.daphne_server import Server
-
-pytestmark = pytest.mark.processes
 
 async def application(scope, receive, send):
     await receive()

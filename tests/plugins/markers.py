@@ -56,6 +56,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("processes")
 
 
+def pytest_collection_finish() -> None:
+    started.clear()  # imports may have asked other programs what machine this is
+
+
 @pytest.fixture(autouse=True)
 def _starts_processes_only_where_marked(request: pytest.FixtureRequest) -> Iterator[None]:
     yield

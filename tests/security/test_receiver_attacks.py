@@ -208,7 +208,7 @@ async def test_what_cannot_be_stored_is_asked_for_again_and_then_applied(trouble
     assert await status_of(execution) == "succeeded"
 
 
-@pytest.mark.usefixtures("_on_sqlite")
+@pytest.mark.one_engine
 async def test_a_locked_database_is_said_and_the_same_delivery_applies_later() -> None:
     import sqlite3
     from contextlib import closing
