@@ -16,7 +16,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Running]:
-    started = Running("--speed", "100", longest_side=480)
+    started = Running("--speed", "100")
     roomy = {"POST /v1/webhooks/endpoints": 1000, "DELETE /v1/webhooks/endpoints/{id}": 1000}
     started.order(limits=roomy)
     yield started

@@ -21,11 +21,9 @@ READY = "sandbox ready at "
 class Running:
     """One sandbox process; ``client`` speaks to it with the first key."""
 
-    def __init__(self, *arguments: str, longest_side: int | None = None) -> None:
-        # Most other tests have small media made; here they have their true size unless a test says otherwise.
+    def __init__(self, *arguments: str) -> None:
+        # Other tests have small media made; here they have their true size.
         environment = {name: value for name, value in os.environ.items() if name != "SANDBOX_LONGEST_SIDE"}
-        if longest_side is not None:
-            environment["SANDBOX_LONGEST_SIDE"] = str(longest_side)
         command = [sys.executable, "-m", "sandbox", "--port", "0", "--api-key", KEY, "--api-key", SECOND_KEY]
         self.process = subprocess.Popen(
             [*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment
@@ -116,4 +114,4 @@ def wait_for[T](look: Callable[[], T], good: Callable[[T], bool], seconds: float
         if good(seen):
             return seen
         assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
-        time.sleep(0.02)
+        time.sleep(0.02)  # another process, which tells nobody
