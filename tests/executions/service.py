@@ -71,7 +71,7 @@ def until[T](look: Callable[[], T | None]) -> T:
     deadline = time.monotonic() + PATIENCE
     while (found := look()) is None:
         assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
+        time.sleep(0.05)  # another process, which tells nobody
     return found
 
 

@@ -44,7 +44,7 @@ async def until[T](look: Callable[[], Awaitable[T]], seconds: float = 40) -> T:
     deadline = time.monotonic() + seconds
     while not (seen := await look()):
         assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # rows and other processes tell nobody of their changes
     return seen
 
 

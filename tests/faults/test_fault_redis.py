@@ -91,7 +91,7 @@ async def opened(serving: Serving, browser: httpx.Client) -> ClientConnection:
         try:
             return await opening(serving, browser)
         except (InvalidHandshake, OSError, TimeoutError):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # a page waits between its attempts, too
 
 
 async def hears(page: ClientConnection, prompt: str) -> None:

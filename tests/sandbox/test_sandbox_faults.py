@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.running import KEY, Running
+from tests.sandbox.running import KEY, Running, wait_for
 
 SPEECH = "/v1/tools/text-to-speech"
 BODY = {"ttsText": "hello"}
@@ -122,10 +122,10 @@ def test_unauthorized_and_forbidden(sandbox: Running) -> None:
 
 def test_a_fresh_id_is_not_known_yet(sandbox: Running) -> None:
     path = f"/v1/tools/executions/{sandbox.start('text-to-speech', **BODY)}"
-    sandbox.order({"kind": "not_found", "younger_than": 0.6, "match": "GET /v1/tools/executions/*"})
+    sandbox.order({"kind": "not_found", "younger_than": 3600, "match": "GET /v1/tools/executions/*"})
     assert sandbox.client.get(path).status_code == 404
-    time.sleep(0.6)
-    assert sandbox.client.get(path).status_code == 200
+    sandbox.order({"kind": "not_found", "younger_than": 0.1, "match": "GET /v1/tools/executions/*"})
+    wait_for(lambda: sandbox.client.get(path).status_code, lambda seen: seen == 200)
 
 
 def test_unknown_status_and_fields(sandbox: Running) -> None:

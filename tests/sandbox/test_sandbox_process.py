@@ -90,7 +90,7 @@ def test_it_follows_its_parent_into_the_end() -> None:
         "                         stdout=subprocess.PIPE, text=True)\n"
         "child.stdout.readline()\n"
         "print(child.pid, flush=True)\n"
-        "time.sleep(60)\n"
+        "time.sleep(60)\n"  # until it is killed
     )
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
@@ -109,6 +109,7 @@ def test_it_follows_its_parent_into_the_end() -> None:
 
 def test_idle_it_costs_next_to_nothing(launch: Launch) -> None:
     pid = launch().process.pid
+    # What is measured is what it does in a time in which nobody wants anything of it.
     time.sleep(0.3)
     before = cpu_seconds(pid)
     time.sleep(2)

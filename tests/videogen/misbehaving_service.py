@@ -149,7 +149,7 @@ def drips(status: int = 202) -> Behaviour:
         while True:
             writer.write(b" ")
             await writer.drain()
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # its misbehaviour: slowness
 
     return behave
 
