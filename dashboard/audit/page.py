@@ -1,10 +1,10 @@
-"""One page of the audit: filters from the URL that combine, keyset paging in both directions, and the exports' rows."""
+"""One page of the audit log: its filters, keyset paging in both directions, and the rows of an export."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -13,21 +13,21 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
-from dashboard.audit.wording import FOUND_BY_ID, GROUPS, SOURCES, Row
-from dashboard.history.query import left_out_of_address
+from dashboard.audit.wording import FOUND_BY_ID, GROUPS, Row
+from dashboard.cards.sources import SOURCE_LABELS
 from dashboard.http import table_export
-from dashboard.http.params import MAX_USER_ID, as_day, as_number
+from dashboard.http.params import MAX_USER_ID, as_day, as_number, ignored_values
 from dashboard.http.query_urls import query_string, with_query
-from executions.core import database
+from executions.core import database, keyset
 from executions.models import Event
 from executions.models.event import KINDS, EventQuerySet
 
-SIZE = 50
-MOST_PEOPLE = 500
-LONGEST = 200
+PAGE_SIZE = 50
+MAX_PEOPLE = 500
+MAX_LENGTH = 200  # characters of a filter's value
 UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
-# Ids sort by time, but for what was written at the same moment; by an hour they are never apart.
-SLACK = timedelta(hours=1)
+# Ids are in order of time, except for events written at about the same time. An hour is far more than that.
+ID_TIME_SLACK = timedelta(hours=1)
 TERMS = ("actor", "group", "kind", "source", "object", "address", "since", "until", "q")
 COLUMNS = (
     *("position", "recorded_at", "occurred_at", "kind", "who", "what", "address", "source"),
@@ -37,39 +37,41 @@ COLUMNS = (
 
 
 class AuditPage:
-    """`after` and `before` are ids: older than the one, or newer than the other. Values that are none are not there."""
+    """The events older than `after`, or newer than `before` (ids). Invalid parameters are ignored and listed."""
 
     def __init__(self, query: Mapping[str, str]) -> None:
-        given = {name: " ".join(query.get(name, "").replace("\x00", " ").split())[:LONGEST] for name in TERMS}
+        given = {
+            name: " ".join(query.get(name, "").replace("\x00", " ").split())[:MAX_LENGTH] for name in TERMS
+        }
         self.actor = as_number(given["actor"], MAX_USER_ID)
         self.group = given["group"] if given["group"] in GROUPS else ""
         self.kind = given["kind"] if given["kind"] in dict(KINDS) else ""
-        self.source = given["source"] if given["source"] in SOURCES else ""
+        self.source = given["source"] if given["source"] in SOURCE_LABELS else ""
         self.object, self.address, self.q = given["object"], given["address"], given["q"]
         self.since, self.until = as_day(given["since"]), as_day(given["until"])
         self._given = {name: value for name, value in given.items() if value}
         self.after, self.before = as_number(query.get("after", "")), as_number(query.get("before", ""))
 
-    # --- what was asked for -------------------------------------------------------------------------------
+    # --- filters ------------------------------------------------------------------------------------------
 
     @property
     def terms(self) -> dict[str, str]:
-        """As they stand in the address."""
+        """The active filters, as in the address."""
         found = {name: getattr(self, name) for name in TERMS}
         return {name: str(value) for name, value in found.items() if value}
 
     @property
     def not_understood(self) -> str:
-        return left_out_of_address([each for name, each in self._given.items() if not getattr(self, name)])
+        return ignored_values([each for name, each in self._given.items() if not getattr(self, name)])
 
     @property
     def choices(self) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
-        """(name in the address, label, choices as (value, word, chosen))."""
-        people = get_user_model().objects.order_by("username")[:MOST_PEOPLE]
+        """(name in the address, label, choices as (value, label, whether selected))."""
+        people = get_user_model().objects.order_by("username")[:MAX_PEOPLE]
         known = {
             "actor": ("Person", [(str(each.pk), each.get_username()) for each in people]),
             "group": ("What", [(name, word) for name, (word, _) in GROUPS.items()]),
-            "source": ("Source", [(str(value), word) for value, word in SOURCES.items()]),
+            "source": ("Source", [(str(value), word) for value, word in SOURCE_LABELS.items()]),
         }
         return [
             (
@@ -87,7 +89,7 @@ class AuditPage:
     def without_kind_url(self) -> str:
         return self._url({name: value for name, value in self.terms.items() if name != "kind"})
 
-    # --- what was found -----------------------------------------------------------------------------------
+    # --- results ------------------------------------------------------------------------------------------
 
     @property
     def rows(self) -> list[Row]:
@@ -109,16 +111,15 @@ class AuditPage:
 
     @cached_property
     def _found(self) -> tuple[list[Row], bool, bool]:
-        """The rows, whether there are newer ones, whether there are older ones."""
+        """(rows, whether there are newer ones, whether there are older ones)."""
         if self.before:
-            taken = self._ids(SIZE + 1, newer_than=self.before)
-            ids, has_newer, has_older = taken[:SIZE][::-1], len(taken) > SIZE, True
-        else:
-            taken = self._ids(SIZE + 1, older_than=self.after)
-            ids, has_newer, has_older = taken[:SIZE], self.after is not None, len(taken) > SIZE
-        return self._read(ids), has_newer, has_older
+            page = keyset.cut(self._ids(PAGE_SIZE + 1, self.before, by="pk"), PAGE_SIZE)
+            return self._read(page.rows), page.has_more, True
+        page = keyset.cut(self._ids(PAGE_SIZE + 1, self.after), PAGE_SIZE)
+        return self._read(page.rows), self.after is not None, page.has_more
 
-    def _read(self, ids: list[int]) -> list[Row]:
+    def _read(self, ids: Sequence[int]) -> list[Row]:
+        """These events, newest first."""
         large = (
             "execution__request_body",
             "execution__start_answer",
@@ -128,27 +129,20 @@ class AuditPage:
         rows = Event.objects.select_related("actor", "execution", "file").defer(*large)
         return [Row(event) for event in rows.filter(pk__in=ids).order_by("-pk")]
 
-    def _ids(self, size: int, *, older_than: int | None = None, newer_than: int | None = None) -> list[int]:
-        """The nearest ids from there on, the nearest first."""
-        order = "pk" if newer_than else "-pk"
-        rows = self._matching
-        if older_than:
-            rows = rows.filter(pk__lt=older_than)
-        if newer_than:
-            rows = rows.filter(pk__gt=newer_than)
+    def _ids(self, size: int, after: int | None = None, *, by: str = "-pk") -> list[int]:
+        """The ids of the first `size` events that follow `after`, in the order of `by`."""
+        rows = keyset.beyond(self._matching, after, by)
         kinds = (self.kind,) if self.kind else GROUPS[self.group][1] if self.group else ()
         if self.object or self.q:
             several = [rows.filter(kind__in=kinds) if kinds else rows]
         elif kinds or self.actor or self.source or self.address:
-            # Each kind by itself, of which an index has the newest ready: together they would have to be sorted.
+            # One query per kind, each in the order of an index; a single query would have to sort.
             several = [rows.filter(kind=kind) for kind in kinds or dict(KINDS)]
             if not (self.actor or self.source or self.address):
-                several = [each.filter(source=source) for each in several for source in SOURCES]
+                several = [each.filter(source=source) for each in several for source in SOURCE_LABELS]
         else:
             several = [rows]
-        return database.ids_of_any(
-            [each.order_by(order).values_list("pk")[:size] for each in several], order
-        )[:size]
+        return database.ids_of_any([each.values_list("pk")[:size] for each in several], by)[:size]
 
     @cached_property
     def _matching(self) -> EventQuerySet:
@@ -168,11 +162,11 @@ class AuditPage:
     def _in_time(self, rows: EventQuerySet) -> EventQuerySet:
         if self.since:
             begin = datetime.combine(self.since, datetime.min.time(), UTC)
-            first = Event.objects.first_since(begin - SLACK)
+            first = Event.objects.first_since(begin - ID_TIME_SLACK)
             rows = rows.filter(recorded_at__gte=begin, pk__gte=first or 0)
         if self.until:
             end = datetime.combine(self.until, datetime.min.time(), UTC) + timedelta(days=1)
-            last = Event.objects.first_since(end + SLACK)
+            last = Event.objects.first_since(end + ID_TIME_SLACK)
             rows = rows.filter(recorded_at__lt=end)
             rows = rows.filter(pk__lt=last) if last else rows
         return rows
@@ -180,9 +174,9 @@ class AuditPage:
     # --- exports ------------------------------------------------------------------------------------------
 
     def each(self) -> Iterator[tuple[Any, ...]]:
-        """Every row that matches, the newest first, as COLUMNS; some at a time."""
+        """Every matching row as COLUMNS, newest first, read in chunks."""
         after: int | None = None
-        while ids := self._ids(table_export.ROWS, older_than=after):
+        while ids := self._ids(table_export.CHUNK_ROWS, after):
             for row in self._read(ids):
                 event = row.event
                 yield (
@@ -198,9 +192,9 @@ class AuditPage:
 
 
 def _object(text: str) -> tuple[str, str]:
-    """(type, id) of what was typed: an id or an address that has one, or type:id as the rows' own links have it."""
+    """(type, id) from the filter's text: an id, an address that contains one, or type:id as in the rows' links."""
     kind, _, wanted = text.partition(":")
-    # Such an id may be a UUID too.
+    # The id after a type may be a UUID too, so this comes first.
     if wanted and kind not in FOUND_BY_ID and kind in {each._meta.model_name for each in apps.get_models()}:
         return kind, wanted
     found = UUID.search(text)

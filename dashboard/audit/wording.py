@@ -8,6 +8,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from dashboard.cards.sources import SOURCE_LABELS
 from executions import statuses, tools
 from executions.models import Event
 from executions.models.event import ActKind, FileKind, Kind, Source
@@ -46,13 +47,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "jobs": ("jobs", tuple(Kind)),
 }
-SOURCES = {
-    Source.PERSON: "person",
-    Source.WEBHOOK: "webhook",
-    Source.POLL: "asked",
-    Source.ANSWER: "answer",
-    Source.SYSTEM: "Rushes",
-}
+
 # What deserves a second look.
 ALARMING = {ActKind.SIGN_IN_FAILED, ActKind.SHUT_OUT, Kind.CANCEL_REFUSED, ActKind.PRUNED}
 ACTS: dict[str, str] = {
@@ -170,7 +165,7 @@ class Row:
 
     @property
     def source(self) -> str:
-        return SOURCES.get(Source(self.event.source), self.event.source)
+        return SOURCE_LABELS[Source(self.event.source)]
 
     @property
     def object_name(self) -> str:

@@ -12,12 +12,13 @@ from django.urls import reverse
 
 from dashboard.cards import job as cards
 from dashboard.cards.batch import BatchCard, batch_cards
-from dashboard.http.params import as_uuid
+from dashboard.http.params import PageCursor, as_uuid
 from dashboard.http.query_urls import with_query
 from executions import statuses, tools
 from executions.batches import insert as batch_insert
 from executions.batches import service as batches
 from executions.batches.rows import known_files, of_plan
+from executions.core import keyset
 from executions.lifecycle import estimates, queue_state
 from executions.models import Batch, BatchCancel, BatchPlan, Execution, File, Queue
 from executions.statuses import CANCELLED, QUEUED, Look
@@ -30,19 +31,16 @@ class BatchList:
 
     def __init__(self, user: Any, query: Mapping[str, str]) -> None:
         self.user = user
-        self.after = as_uuid(query.get("after", ""))
+        self._cursor = PageCursor(query, as_uuid)
+        self.after = self._cursor.after
 
     @cached_property
-    def _found(self) -> tuple[list[BatchCard], bool]:
-        rows = Batch.objects.select_related("created_by").order_by("-id")
-        if self.after:
-            rows = rows.filter(pk__lt=self.after)
-        taken = list(rows[: LISTED + 1])
-        return batch_cards(self.user, taken[:LISTED]), len(taken) > LISTED
+    def _page(self) -> keyset.Page[Batch]:
+        return keyset.page(Batch.objects.select_related("created_by"), size=LISTED, after=self.after)
 
-    @property
+    @cached_property
     def cards(self) -> list[BatchCard]:
-        return self._found[0]
+        return batch_cards(self.user, self._page.rows)
 
     @property
     def here_url(self) -> str:
@@ -50,8 +48,7 @@ class BatchList:
 
     @property
     def next_url(self) -> str:
-        found, more = self._found
-        return with_query(reverse("batches"), {"after": found[-1].id}) if more else ""
+        return self._cursor.next_url(reverse("batches"), self._page)
 
 
 class JobsPage:
@@ -61,21 +58,19 @@ class JobsPage:
         self.user = user
         self.batch = batch
         self.status = query.get("status", "")[:64].replace("\x00", "")
-        self.after = as_uuid(query.get("after", ""))
+        self._cursor = PageCursor(query, as_uuid)
+        self.after = self._cursor.after
 
     @cached_property
-    def _found(self) -> tuple[list[cards.Card], bool]:
-        rows = Execution.objects.for_cards().filter(batch=self.batch).order_by("id")
+    def _page(self) -> keyset.Page[Execution]:
+        rows = Execution.objects.for_cards().filter(batch=self.batch)
         if self.status:
             rows = rows.filter(status=self.status)
-        if self.after:
-            rows = rows.filter(pk__gt=self.after)
-        taken = list(rows[: JOBS + 1])
-        return cards.cards_for(self.user, taken[:JOBS]), len(taken) > JOBS
+        return keyset.page(rows, size=JOBS, after=self.after, by="pk")
 
-    @property
+    @cached_property
     def cards(self) -> list[cards.Card]:
-        return self._found[0]
+        return cards.cards_for(self.user, self._page.rows)
 
     @property
     def base_url(self) -> str:
@@ -91,8 +86,7 @@ class JobsPage:
 
     @property
     def next_url(self) -> str:
-        found, more = self._found
-        return with_query(self.base_url, {"status": self.status, "after": found[-1].id}) if more else ""
+        return self._cursor.next_url(self.base_url, self._page, {"status": self.status})
 
 
 @dataclass(frozen=True)

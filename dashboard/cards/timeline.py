@@ -11,18 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.cards.job import OWNER
+from dashboard.cards.sources import SOURCE_LABELS
 from executions import statuses
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
 from executions.statuses import Look
 
-SOURCES = {
-    Source.PERSON: "person",
-    Source.WEBHOOK: "webhook",
-    Source.POLL: "asked",
-    Source.ANSWER: "VideoGen's answer",
-    Source.SYSTEM: "Rushes",
-}
 # As many ends, from one job, as webhooks may tell of: the first that came is the one that counts.
 ENDS_BY_WEBHOOK = "tool_execution."
 
@@ -123,7 +117,7 @@ def _lines(execution: Execution, events: Sequence[Event], audience: str, whole: 
             event.occurred_at,
             statuses.look(event.to_status) if event.to_status != event.from_status else None,
             _words(event, audience, execution),
-            SOURCES[Source(event.source)],
+            SOURCE_LABELS[Source(event.source)],
             _detail(event),
             100 * at / whole,
             None if before is None else max(0.0, _seconds(before, event.occurred_at)),

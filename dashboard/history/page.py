@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from dashboard.cards import job as cards
 from dashboard.history.filter_menus import Menu, Spans, menus
-from dashboard.history.query import SORTS, asked, left_out_of_address
-from dashboard.http.params import as_uuid
+from dashboard.history.query import SORTS, asked
+from dashboard.http.params import as_uuid, ignored_values
 from executions import policy
 from executions.core import database
 from executions.models import Execution, SavedFilter
@@ -82,7 +82,7 @@ class HistoryPage:
 
     @property
     def not_understood(self) -> str:
-        return left_out_of_address(self.asked.not_understood)
+        return ignored_values(self.asked.not_understood)
 
     @property
     def left_out(self) -> str:

@@ -12,7 +12,7 @@ sort, view                      see SORTS and VIEWS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -117,16 +117,6 @@ def asked(query: QueryDict) -> Asked:
         view if view in VIEWS else "list",
         tuple(given),
     )
-
-
-def left_out_of_address(values: Sequence[str]) -> str:
-    """The sentence for the page; empty where everything was understood."""
-    if not values:
-        return ""
-    told = ", ".join(
-        f"\N{LEFT DOUBLE QUOTATION MARK}{each}\N{RIGHT DOUBLE QUOTATION MARK}" for each in values[:5]
-    )
-    return f"Left out, because it is no value of its filter: {told}."
 
 
 def _clean(text: str, longest: int = LONGEST_VALUE + 1) -> str:

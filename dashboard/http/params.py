@@ -1,14 +1,20 @@
-"""Values of addresses and forms, read from text. What is not a value of its kind is None, never an error."""
+"""Parameters of addresses and forms, read from text. Invalid values are None, never an error."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from typing import Any
+
+from dashboard.http.query_urls import with_query
+from executions.core import keyset
 
 MAX_ID = 2**63 - 1
-MAX_USER_ID = 2**31 - 1  # the column of people's ids is a smaller one
-# Nothing is older, and what is added to a day must not lead out of the calendar.
+MAX_USER_ID = 2**31 - 1  # user ids are 32-bit integers
+# Days outside this range are invalid: adding to a day must not leave the calendar.
 YEARS = range(1970, 9001)
+MAX_IGNORED_SHOWN = 5
 
 
 def as_uuid(text: str) -> uuid.UUID | None:
@@ -19,8 +25,8 @@ def as_uuid(text: str) -> uuid.UUID | None:
 
 
 def as_number(text: str, at_most: int = MAX_ID) -> int | None:
-    """A whole number from 0 to `at_most`, in ASCII digits without a sign. What is larger fits in no column."""
-    # Python refuses to read thousands of digits, so their count is looked at first.
+    """An integer from 0 to `at_most`, in ASCII digits without a sign. A larger one fits no column."""
+    # Python refuses to parse thousands of digits, so their count is checked first.
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))):
         return None
     number = int(text)
@@ -28,9 +34,39 @@ def as_number(text: str, at_most: int = MAX_ID) -> int | None:
 
 
 def as_day(text: str) -> date | None:
-    """A day as 2026-03-31, of one of YEARS."""
+    """A day such as 2026-03-31, in one of YEARS."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
         return None
     return day if day.year in YEARS else None
+
+
+def ignored_values(values: Sequence[str]) -> str:
+    """The message that lists invalid filter values; empty if there are none."""
+    if not values:
+        return ""
+    quoted = ", ".join(
+        f"\N{LEFT DOUBLE QUOTATION MARK}{each}\N{RIGHT DOUBLE QUOTATION MARK}"
+        for each in values[:MAX_IGNORED_SHOWN]
+    )
+    return f"Ignored unknown filter value{'' if len(values) == 1 else 's'}: {quoted}."
+
+
+class PageCursor[Key]:
+    """The parameter of a list's address that names the row after which a page begins (executions/core/keyset.py)."""
+
+    def __init__(
+        self, query: Mapping[str, str], read: Callable[[str], Key | None], *, name: str = "after"
+    ) -> None:
+        """`read` turns the parameter `name` into a key; an invalid one means the first page."""
+        self.name = name
+        self.after = read(query.get(name, ""))
+
+    def next_url(
+        self, path: str, page: keyset.Page[Any], terms: Mapping[str, Any] | None = None, *, column: str = "pk"
+    ) -> str:
+        """The address of the page after `page`, with the list's other `terms`; empty if nothing follows."""
+        if not page.has_more:
+            return ""
+        return with_query(path, {**(terms or {}), self.name: getattr(page.rows[-1], column)})

@@ -1,4 +1,4 @@
-"""Long tables as a download, CSV or JSON Lines, sent while they are read: a million rows need the memory of one piece."""
+"""Streams large tables as CSV or JSON Lines. They are read and sent in chunks, so memory use is that of one chunk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
@@ -19,19 +18,18 @@ from dashboard.http.csv_safety import guard
 from executions.core import runtime
 
 KINDS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson; charset=utf-8"}
-# Rows in a piece: read in one go beside the writers, and sent as one.
-ROWS = 1000
-MARK = "\ufeff"  # without it spreadsheets do not take a CSV for UTF-8
+CHUNK_ROWS = 1000
+BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheets do not read a CSV file as UTF-8
 
 
 def stream(
     name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], kind: str
 ) -> StreamingHttpResponse:
-    """The answer that sends the rows as `name`.csv or `name`.jsonl.
+    """A response that sends the rows as `name`.csv or `name`.jsonl.
 
-    `rows` is consumed in other threads, a piece at a time: it must not hold a database cursor between two rows
-    (`in_chunks` does not). Times become ISO 8601 with their zone, and text that a spreadsheet would take for a
-    formula is led by an apostrophe in CSV. Raises KeyError for another kind.
+    `rows` is consumed in other threads, one chunk at a time, so it must not hold a database cursor between two
+    rows (keyset.chunks does not). Times are written in ISO 8601 with their zone. In CSV, text that a spreadsheet
+    would run as a formula starts with an apostrophe. Raises KeyError for another kind.
     """
     media_type = KINDS[kind]
     headers = {
@@ -42,10 +40,10 @@ def stream(
 
 
 async def pieces(columns: Sequence[str], rows: Iterable[Sequence[Any]], kind: str) -> AsyncGenerator[bytes]:
-    """The file, piece by piece."""
+    """The bytes of the file, in chunks."""
     write = _as_csv if kind == "csv" else _as_json_lines
     if kind == "csv":
-        yield (MARK + write(columns, [columns])).encode()
+        yield (BYTE_ORDER_MARK + write(columns, [columns])).encode()
     left = iter(rows)
     while piece := await runtime.in_reader(_piece, left, columns, write):
         yield piece
@@ -56,22 +54,8 @@ def _piece(
     columns: Sequence[str],
     write: Callable[[Sequence[str], Iterable[Sequence[Any]]], str],
 ) -> bytes:
-    # A lone surrogate has no place in UTF-8; nothing else is lost.
-    return write(columns, islice(left, ROWS)).encode("utf-8", "replace")
-
-
-def in_chunks(found: QuerySet[Any], *, size: int = ROWS, by: str = "-pk") -> Iterator[Any]:
-    """All rows of a queryset in the order of one unique column, by a query for each `size` of them, no cursor held."""
-    name, less = by.removeprefix("-"), by.startswith("-")
-    found = found.order_by(by)
-    last: Any = None
-    while True:
-        rest = found if last is None else found.filter(**{f"{name}__{'lt' if less else 'gt'}": last})
-        chunk = list(rest[:size])
-        yield from chunk
-        if len(chunk) < size:
-            return
-        last = getattr(chunk[-1], name)
+    # Lone surrogates cannot be encoded in UTF-8; nothing else is replaced.
+    return write(columns, islice(left, CHUNK_ROWS)).encode("utf-8", "replace")
 
 
 def _as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

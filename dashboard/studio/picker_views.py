@@ -8,9 +8,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from dashboard.forms.file_choice import Candidate
-from dashboard.http.params import as_uuid
+from dashboard.http.params import PageCursor, as_uuid
 from dashboard.http.query_urls import with_query
 from executions import tools
+from executions.core import keyset
 from executions.models import File
 
 PAGE = 24
@@ -37,22 +38,20 @@ def pick(request: HttpRequest) -> HttpResponse:
             raise Http404("This file is not in the library.")
         return render(request, "forms/_file_option.html", {"choice": Candidate(file, True), "spec": field})
     words = request.GET.get("q", "").replace("\x00", "").strip()[:200]
-    found = File.objects.in_library().newest_first()
+    found = File.objects.in_library()
     if field.media:
         found = found.filter(type__in=field.media)
     if words:
         found = found.filter(display_name__icontains=words)
-    if before := as_uuid(request.GET.get("before", "")):
-        found = found.filter(pk__lt=before)
-    files = list(found[: PAGE + 1])
-    here: dict[str, str] = {"tool": tool.slug, "field": field.name}
-    more = {**here, "q": words, "before": str(files[PAGE - 1].pk)} if len(files) > PAGE else None
+    cursor = PageCursor(request.GET, as_uuid, name="before")
+    page = keyset.page(found, size=PAGE, after=cursor.after)
+    here = {"tool": tool.slug, "field": field.name}
     context = {
         "spec": field,
         "words": words,
-        "choices": [Candidate(file) for file in files[:PAGE]],
+        "choices": [Candidate(file) for file in page.rows],
         "url": with_query(reverse("file-pick"), here),
-        "more": more and with_query(reverse("file-pick"), more),
+        "more": cursor.next_url(reverse("file-pick"), page, {**here, "q": words}),
         "is_more": "before" in request.GET,
     }
     template = "studio/_file_picker_options.html" if "before" in request.GET else "studio/_file_picker.html"

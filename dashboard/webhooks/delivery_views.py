@@ -1,4 +1,4 @@
-"""Every webhook delivery, for admins: filtered by outcome, event, job and file, and followed while it is open."""
+"""The list of webhook deliveries, for admins: filtered by outcome, event, job and file, and updated live."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from dashboard.http.decorators import requires
-from dashboard.http.params import as_number, as_uuid
+from dashboard.http.params import PageCursor, as_number, as_uuid
 from dashboard.http.query_urls import with_query
+from executions.core import keyset
 from executions.models import Execution, File, WebhookDelivery
 from executions.models.webhook_delivery import Outcome
 from executions.policy import Action
 from executions.webhooks import endpoints
 
-SIZE = 50
+PAGE_SIZE = 50
 
 
 class Filters:
-    """`job` and `file` are our ids, or VideoGen's. What cannot be one of the values counts as no filter."""
+    """`job` and `file` are ids of Rushes or of VideoGen. Invalid values are ignored."""
 
     def __init__(self, query: Any) -> None:
         outcome = query.get("outcome", "")
@@ -40,8 +41,8 @@ class Filters:
         return with_query(reverse("deliveries"), {**self.terms, **more})
 
     def rows(self) -> QuerySet[WebhookDelivery]:
-        """What fits, the newest first."""
-        rows = WebhookDelivery.objects.select_related("execution").defer("body", "headers").order_by("-id")
+        """The deliveries that match, in no order."""
+        rows = WebhookDelivery.objects.select_related("execution").defer("body", "headers")
         if self.outcome:
             rows = rows.filter(outcome=self.outcome)
         if self.event:
@@ -67,16 +68,15 @@ class Filters:
 @requires(Action.WEBHOOKS_VIEW)
 @require_GET
 def log(request: HttpRequest) -> HttpResponse:
-    """The newest first; `after` goes on from an older one, `newer` asks what has come since."""
+    """One page, newest first: `after` continues after a delivery, `newer` polls for deliveries since one."""
     filters = Filters(request.GET)
     newer = as_number(request.GET.get("newer", ""))
     if newer is not None:
         return _follow(request, filters, newer)
-    after = as_number(request.GET.get("after", ""))
-    rows = filters.rows() if after is None else filters.rows().filter(pk__lt=after)
-    found = list(rows[: SIZE + 1])
+    cursor = PageCursor(request.GET, as_number)
+    page = keyset.page(filters.rows(), size=PAGE_SIZE, after=cursor.after)
     context = {
-        "deliveries": found[:SIZE],
+        "deliveries": page.rows,
         "outcomes": [("", "any", not filters.outcome)]
         + [(value, word, value == filters.outcome) for value, word in Outcome.choices],
         "events": [("", "any", not filters.event)]
@@ -84,20 +84,20 @@ def log(request: HttpRequest) -> HttpResponse:
         "job": filters.job,
         "file": filters.file,
         "active": bool(filters.terms),
-        "is_first": after is None,
+        "is_first": cursor.after is None,
         "here": filters.url(),
-        "follow": filters.url(newer=found[0].pk if found else 0),
-        "older": filters.url(after=found[SIZE - 1].pk) if len(found) > SIZE else "",
+        "follow": filters.url(newer=page.rows[0].pk if page.rows else 0),
+        "older": cursor.next_url(reverse("deliveries"), page, filters.terms),
     }
     return render(request, "webhooks/deliveries.html", context)
 
 
 def _follow(request: HttpRequest, filters: Filters, newer: int) -> HttpResponse:
-    """The rows that have come since; nothing to swap where there are none."""
-    found = list(filters.rows().filter(pk__gt=newer)[: SIZE + 1])
-    if not found:
+    """The deliveries since `newer`; 204, which swaps nothing, if there are none."""
+    page = keyset.page(filters.rows().filter(pk__gt=newer), size=PAGE_SIZE)
+    if not page.rows:
         return HttpResponse(status=204)
-    if len(found) > SIZE:
+    if page.has_more:
         return HttpResponse(headers={"HX-Refresh": "true"})
-    context = {"deliveries": found, "follow": filters.url(newer=found[0].pk)}
+    context = {"deliveries": page.rows, "follow": filters.url(newer=page.rows[0].pk)}
     return render(request, "webhooks/_new_deliveries.html", context)

@@ -11,15 +11,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from dashboard.http.decorators import requires
-from dashboard.http.params import as_day
+from dashboard.http.params import PageCursor, as_day
 from dashboard.http.requests import AuthenticatedRequest
 from executions import tools
+from executions.core import keyset
 from executions.core.sync_bridge import wait_for
 from executions.models import DayClosing
 from executions.policy import Action
 from executions.sync import daily_reconciliation as closing_day
 
-SHOWN = 60
+PAGE_SIZE = 60
 
 
 @requires(Action.WEBHOOKS_VIEW)
@@ -28,15 +29,12 @@ def closings(request: AuthenticatedRequest) -> HttpResponse:
     """The last days; POST closes the day that it names, anew if it was closed before."""
     if request.method == "POST":
         return _close(request)
-    query = request.GET.get("before", "")
-    found = DayClosing.objects.select_related("closed_by")
-    before = as_day(query)
-    if before is not None:
-        found = found.filter(day__lt=before)
-    rows = list(found[: SHOWN + 1])
+    cursor = PageCursor(request.GET, as_day, name="before")
+    days = DayClosing.objects.select_related("closed_by")
+    page = keyset.page(days, size=PAGE_SIZE, after=cursor.after, by="-day")
     context = {
-        "rows": [(row, closing_day.told(row)) for row in rows[:SHOWN]],
-        "older": rows[SHOWN - 1].day.isoformat() if len(rows) > SHOWN else "",
+        "rows": page.rows,
+        "next_url": cursor.next_url(reverse("closings"), page, column="day"),
         "yesterday": (datetime.now(UTC).date() - timedelta(days=1)).isoformat(),
     }
     return render(request, "webhooks/reconciliations.html", context)

@@ -6,22 +6,16 @@ import hashlib
 from collections.abc import Iterator
 
 from executions.copies import storage as copy_storage
+from executions.core import keyset
 from executions.models import File
 
-AT_ONCE = 200
+CHUNK_SIZE = 200
 
 
 def verify() -> Iterator[tuple[File, str]]:
     """Each file that has a copy, the oldest first, and what is wrong with it; empty where it is whole."""
-    last = None
-    while True:
-        rows = File.objects.filter(kept_at__isnull=False).order_by("id")
-        some = list((rows.filter(pk__gt=last) if last else rows)[:AT_ONCE])
-        for file in some:
-            yield file, _problem(file)
-        if len(some) < AT_ONCE:
-            return
-        last = some[-1].pk
+    for file in keyset.chunks(File.objects.filter(kept_at__isnull=False), size=CHUNK_SIZE, by="pk"):
+        yield file, _problem(file)
 
 
 def _problem(file: File) -> str:

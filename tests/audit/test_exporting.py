@@ -12,9 +12,6 @@ from typing import Any
 import pytest
 
 from dashboard.http import table_export
-from executions.audit import record as audit_log
-from executions.models import Event
-from executions.models.event import ActKind
 
 AT = datetime(2026, 3, 29, 1, 30, tzinfo=timezone(timedelta(hours=2)))
 
@@ -60,24 +57,14 @@ async def test_rows_are_read_as_they_are_sent() -> None:
     read = []
 
     def rows() -> Iterator[tuple[int]]:
-        for number in range(10 * table_export.ROWS):
+        for number in range(10 * table_export.CHUNK_ROWS):
             read.append(number)
             yield (number,)
 
     pieces = table_export.pieces(["n"], rows(), "jsonl")
     await anext(pieces)
-    assert len(read) == table_export.ROWS
+    assert len(read) == table_export.CHUNK_ROWS
     await pieces.aclose()
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("count", [0, 6, 7])
-def test_chunks_of_a_table_are_all_of_it_in_order(count: int, django_assert_num_queries: Any) -> None:
-    made = [audit_log.record(ActKind.EXPORTED, actor_id=None).pk for _ in range(count)]
-    with django_assert_num_queries(count // 3 + 1):
-        found = [event.pk for event in table_export.in_chunks(Event.objects.all(), size=3)]
-    assert found == made[::-1]
-    assert [event.pk for event in table_export.in_chunks(Event.objects.all(), size=3, by="pk")] == made
 
 
 def test_another_format_is_none() -> None:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import date
 
 import pytest
 
-from dashboard.http.params import MAX_ID, MAX_USER_ID, as_day, as_number, as_uuid
+from dashboard.http.params import (
+    MAX_ID,
+    MAX_USER_ID,
+    PageCursor,
+    as_day,
+    as_number,
+    as_uuid,
+    ignored_values,
+)
+from executions.core import keyset
 
 ID = uuid.UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 
@@ -63,3 +73,40 @@ def test_a_day_is_read(day: date) -> None:
 )
 def test_what_is_not_a_day_or_is_far_from_any_job_is_none(text: str) -> None:
     assert as_day(text) is None
+
+
+@dataclass
+class Row:
+    pk: int
+    day: date
+
+
+ROWS = [Row(9, date(2026, 11, 24)), Row(8, date(2026, 11, 23))]
+
+
+@pytest.mark.parametrize(("query", "after"), [({"after": "7"}, 7), ({"after": "x"}, None), ({}, None)])
+def test_a_page_cursor_reads_its_parameter(query: dict[str, str], after: int | None) -> None:
+    assert PageCursor(query, as_number).after == after
+
+
+def test_a_page_cursor_leads_to_the_page_after_the_last_row() -> None:
+    page = keyset.Page(ROWS, has_more=True)
+    assert PageCursor({}, as_number).next_url("/x/", page, {"q": "a b", "job": ""}) == "/x/?q=a+b&after=8"
+    by_day = PageCursor({}, as_day, name="before")
+    assert by_day.next_url("/x/", page, column="day") == "/x/?before=2026-11-23"
+
+
+def test_nothing_follows_the_last_page() -> None:
+    assert PageCursor({}, as_number).next_url("/x/", keyset.Page(ROWS, has_more=False)) == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], ""),
+        (["x"], "Ignored unknown filter value: “x”."),
+        (list("abcdef"), "Ignored unknown filter values: “a”, “b”, “c”, “d”, “e”."),
+    ],
+)
+def test_ignored_values_are_listed(values: list[str], message: str) -> None:
+    assert ignored_values(values) == message

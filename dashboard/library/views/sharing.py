@@ -13,11 +13,12 @@ from django.views.decorators.http import require_GET, require_POST
 from dashboard import workers
 from dashboard.cards import lineage
 from dashboard.cards.file import Tile, may_act, public_reason, tiles_for
-from dashboard.http.params import as_uuid
+from dashboard.http.params import PageCursor, as_uuid
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import copy_of
 from dashboard.library.sharing import PublishForm, Sharing
 from dashboard.library.views.detail import NOT_YOURS
+from executions.core import keyset
 from executions.core.sync_bridge import wait_for
 from executions.files import actions as file_actions
 from executions.models import File
@@ -101,12 +102,12 @@ def stranger(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_GET
 def register(request: AuthenticatedRequest) -> HttpResponse:
-    rows = File.objects.public().select_related("created_by", "public_by").newest_first()
-    after = as_uuid(request.GET.get("after", ""))
-    if after:
-        rows = rows.filter(pk__lt=after)
-    taken = list(rows[: SIZE + 1])
-    tiles = tiles_for(request.user, taken[:SIZE])
-    next_url = f"{reverse('files-public')}?after={tiles[-1].id}" if len(taken) > SIZE else ""
-    context = {"tiles": tiles, "next_url": next_url, "after": after}
+    cursor = PageCursor(request.GET, as_uuid)
+    files = File.objects.public().select_related("created_by", "public_by")
+    page = keyset.page(files, size=SIZE, after=cursor.after)
+    context = {
+        "tiles": tiles_for(request.user, page.rows),
+        "next_url": cursor.next_url(reverse("files-public"), page),
+        "after": cursor.after,
+    }
     return render(request, "library/public_files.html", context)

@@ -1,0 +1,13 @@
+"""How Rushes names the sources of its events."""
+
+from __future__ import annotations
+
+from executions.models.event import Source
+
+SOURCE_LABELS = {
+    Source.PERSON: "person",
+    Source.WEBHOOK: "webhook",
+    Source.POLL: "poll",
+    Source.ANSWER: "response",
+    Source.SYSTEM: "Rushes",
+}

@@ -1,0 +1,51 @@
+"""Keyset paging: a page begins after a known row, so that a deep page costs as much as the first. No OFFSET.
+
+Rows are ordered by one unique column, written as for `order_by`: "-pk" is newest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Model, QuerySet
+
+
+@dataclass(frozen=True)
+class Page[Row]:
+    """At most one page of rows, in their order."""
+
+    rows: Sequence[Row]
+    has_more: bool
+    """Whether more rows follow the last one."""
+
+
+def cut[Row](found: Sequence[Row], size: int) -> Page[Row]:
+    """The page from rows that were read up to `size + 1`: the extra row shows that more follow."""
+    return Page(found[:size], len(found) > size)
+
+
+def beyond[Row: Model](rows: QuerySet[Row], after: Any, by: str = "-pk") -> QuerySet[Row]:
+    """The rows that follow `after`, a value of the column, in order; all rows if it is None."""
+    rows = rows.order_by(by)
+    if after is None:
+        return rows
+    column, lookup = by.removeprefix("-"), "lt" if by.startswith("-") else "gt"
+    return rows.filter(**{f"{column}__{lookup}": after})
+
+
+def page[Row: Model](rows: QuerySet[Row], *, size: int, after: Any = None, by: str = "-pk") -> Page[Row]:
+    """The first `size` rows that follow `after`, in one query."""
+    return cut(list(beyond(rows, after, by)[: size + 1]), size)
+
+
+def chunks[Row: Model](rows: QuerySet[Row], *, size: int, by: str = "-pk") -> Iterator[Row]:
+    """All rows in order, one query for each `size` of them, without holding a database cursor."""
+    last: Any = None
+    while True:
+        chunk = list(beyond(rows, last, by)[:size])
+        yield from chunk
+        if len(chunk) < size:
+            return
+        last = getattr(chunk[-1], by.removeprefix("-"))
