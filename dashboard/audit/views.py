@@ -1,4 +1,4 @@
-"""The audit, for admins: everything that was done, filtered and exported, and what a job's evidence is."""
+"""The audit log for admins, its exports, and the evidence of a job."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from executions.models import Event, Execution
 from executions.models.event import ActKind
 from executions.policy import Action
 
-# More than these are not counted.
-MANY = 1000
+# Unsealed events are counted up to this many.
+MAX_COUNTED = 1000
 
 
 @requires(Action.AUDIT_VIEW)
@@ -37,8 +37,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "sealed_at": Event.objects.filter(position=head.position)
         .values_list("recorded_at", flat=True)
         .first(),
-        "waiting": Event.objects.unsealed()[: MANY + 1].count(),
-        "many": MANY,
+        "waiting": Event.objects.unsealed()[: MAX_COUNTED + 1].count(),
+        "max_counted": MAX_COUNTED,
         "verification": verification.last(),
     }
     return render(request, "audit/index.html", context)
@@ -47,9 +47,9 @@ def index(request: HttpRequest) -> HttpResponse:
 @requires(Action.AUDIT_VIEW)
 @require_GET
 def export(request: AuthenticatedRequest, kind: str) -> StreamingHttpResponse:
-    """What the filters let through, as CSV or JSON Lines."""
+    """All events that match the filters, as CSV or JSON Lines."""
     if kind not in table_export.KINDS:
-        raise Http404("An export is .csv or .jsonl.")
+        raise Http404("Exports are available as .csv and .jsonl.")
     page = AuditPage(request.GET)
     audit_log.record(
         ActKind.EXPORTED, actor_id=request.user.pk, name="the audit", format=kind, filters=page.terms
@@ -59,7 +59,7 @@ def export(request: AuthenticatedRequest, kind: str) -> StreamingHttpResponse:
 
 @require_GET
 async def take_evidence(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse | StreamingHttpResponse:
-    """Everything that shows what a job made, as one ZIP. For its owner, and admins."""
+    """The evidence of a job as one ZIP, for its owner and admins."""
     execution = await aget_object_or_404(Execution, pk=pk)
     user = await request.auser()
     if not policy.can(user, Action.JOB_TAKE_EVIDENCE, execution):

@@ -1,4 +1,4 @@
-"""Every event of the record in words that a person understands, with the thing that it is about."""
+"""Describes each audit entry as a sentence, with the object that it is about."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         (ActKind.ENDPOINT_MADE, ActKind.ENDPOINT_ROTATED, ActKind.ENDPOINT_DELETED, ActKind.REPLAYED),
     ),
     "settings": (
-        "settings and the record",
+        "settings and audit log",
         (
             *(ActKind.SETTING_CHANGED, ActKind.QUEUE_PAUSED, ActKind.QUEUE_RESUMED),
             *(ActKind.DAY_CLOSED, ActKind.PRUNED),
@@ -48,28 +48,28 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "jobs": ("jobs", tuple(Kind)),
 }
 
-# What deserves a second look.
+# Highlighted on the page.
 ALARMING = {ActKind.SIGN_IN_FAILED, ActKind.SHUT_OUT, Kind.CANCEL_REFUSED, ActKind.PRUNED}
 ACTS: dict[str, str] = {
     FileKind.UPLOADED: "uploaded a file",
     FileKind.ARCHIVED: "archived a file",
-    FileKind.RESTORED: "brought a file back",
+    FileKind.RESTORED: "restored a file",
     FileKind.PUBLISHED: "made a file public",
     FileKind.WITHDRAWN: "withdrew a public preview",
-    FileKind.KEPT: "kept a copy of a file",
+    FileKind.KEPT: "stored a copy of a file",
     FileKind.DOWNLOADED: "downloaded a file",
     FileKind.LINK_COPIED: "copied a public link",
     ActKind.SIGNED_IN: "signed in",
-    ActKind.SIGN_IN_FAILED: "A sign-in failed",
+    ActKind.SIGN_IN_FAILED: "Sign-in failed",
     ActKind.SIGNED_OUT: "signed out",
-    ActKind.INVITED: "invited somebody",
+    ActKind.INVITED: "created an invitation",
     ActKind.INVITATION_WITHDRAWN: "withdrew an invitation",
     ActKind.JOINED: "joined",
     ActKind.ROLE_CHANGED: "changed a role",
-    ActKind.SHUT_OUT: "shut somebody out",
-    ActKind.LET_IN: "let somebody in again",
+    ActKind.SHUT_OUT: "deactivated a person",
+    ActKind.LET_IN: "reactivated a person",
     ActKind.ENDPOINT_MADE: "registered a webhook endpoint",
-    ActKind.ENDPOINT_ROTATED: "gave a webhook endpoint a new secret",
+    ActKind.ENDPOINT_ROTATED: "rotated a webhook secret",
     ActKind.ENDPOINT_DELETED: "deleted a webhook endpoint",
     ActKind.REPLAYED: "replayed deliveries",
     ActKind.BATCH_STARTED: "started a batch",
@@ -78,16 +78,16 @@ ACTS: dict[str, str] = {
     ActKind.QUEUE_PAUSED: "paused the queue",
     ActKind.QUEUE_RESUMED: "resumed the queue",
     ActKind.EXPORTED: "exported",
-    ActKind.EVIDENCE_TAKEN: "took the evidence of a job",
+    ActKind.EVIDENCE_TAKEN: "exported the evidence of a job",
     ActKind.SETTING_CHANGED: "changed a setting",
-    ActKind.DAY_CLOSED: "closed a day",
-    ActKind.PRUNED: "pruned the record",
+    ActKind.DAY_CLOSED: "reconciled a day",
+    ActKind.PRUNED: "pruned the audit log",
     Kind.SENT: "sent a job to VideoGen",
-    Kind.POSTPONED: "put a job off",
-    Kind.ATTEMPT: "began another attempt",
-    Kind.CANCEL_REQUESTED: "asked to cancel a job",
-    Kind.CANCEL_NOTED: "took the wish to cancel a job",
-    Kind.CANCEL_REFUSED: "wanted to cancel a job of somebody else, and was refused",
+    Kind.POSTPONED: "postponed a job",
+    Kind.ATTEMPT: "started another attempt",
+    Kind.CANCEL_REQUESTED: "requested to cancel a job",
+    Kind.CANCEL_NOTED: "accepted a cancel request",
+    Kind.CANCEL_REFUSED: "was denied cancelling another person’s job",
     Kind.PAUSED: "paused a job",
     Kind.RESUMED: "resumed a job",
     Kind.HASTENED: "moved a job to the front",
@@ -101,13 +101,13 @@ URLS = {
     "invitation": "people",
     "webhookendpoint": "webhooks",
 }
-# Everything about one of these is found by its id alone.
+# Objects whose events can be found by their id alone.
 FOUND_BY_ID = ("job", "file", "batch", "execution")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One event as the page and the exports show it."""
+    """One event, as the page and the exports show it."""
 
     event: Event
 
@@ -116,13 +116,13 @@ class Row:
         return self.event.recorded_at
 
     @property
-    def was_told_late(self) -> bool:
-        """It happened at another time than it was written down."""
+    def was_reported_late(self) -> bool:
+        """Whether it was recorded more than a second after it happened, or before."""
         return abs(self.event.recorded_at - self.event.occurred_at) > timedelta(seconds=1)
 
     @property
     def who(self) -> str:
-        """The person; else whoever did it or told it."""
+        """The person, or else Rushes or VideoGen, whichever acted or reported it. Empty for a failed sign-in."""
         if self.event.actor is not None:
             return self.event.actor.get_username()
         if self.event.kind == ActKind.SIGN_IN_FAILED:
@@ -141,19 +141,18 @@ class Row:
     def _started(self) -> str:
         detail = self.event.detail
         if detail.get("knowingly"):
-            return "started an unconfirmed job again, knowing that it may run twice"
+            return "re-ran an unconfirmed job, accepting that it may run twice"
         if detail.get("origin") == "elsewhere":
-            return "met a job that was started elsewhere"
+            return "imported an external job"
         return "ran a job again" if detail.get("again") else "started a job"
 
     def _status(self) -> str:
         event = self.event
         if event.from_status == statuses.UNCONFIRMED and event.detail.get("remote_id"):
-            did = "said which" if event.source == Source.PERSON else "found out which"
-            return f"{did} job at VideoGen an unconfirmed one is"
+            return "linked an unconfirmed job to a job at VideoGen"
         if event.source == Source.PERSON and event.to_status == statuses.CANCELLED:
             return "cancelled a job before it was sent"
-        return f"told that a job is {statuses.look(event.to_status).word}"
+        return f"reported a job as {statuses.look(event.to_status).word}"
 
     @property
     def group(self) -> str:
@@ -173,7 +172,7 @@ class Row:
         if event.execution is not None:
             return event.execution.prompt or tools.find(event.execution.tool).label
         if event.file is not None:
-            return event.file.display_name or "a file without a name"
+            return event.file.display_name or "Unnamed file"
         return event.subject_name
 
     @property
@@ -188,7 +187,7 @@ class Row:
 
     @property
     def object_key(self) -> str:
-        """What the filter for everything about it takes."""
+        """The value of the About filter that finds all events of this object."""
         if self.object_kind in FOUND_BY_ID:
             return self.object_id
         return f"{self.object_kind}:{self.object_id}" if self.object_id else ""
@@ -207,7 +206,7 @@ class Row:
 
     @property
     def change(self) -> tuple[str, str] | None:
-        """Before and after, in words."""
+        """(before, after) as text; None if nothing changed."""
         event = self.event
         if "before" in event.detail or "after" in event.detail:
             return plain(event.detail.get("before")), plain(event.detail.get("after"))
@@ -217,15 +216,19 @@ class Row:
 
     @property
     def more(self) -> list[tuple[str, str]]:
-        """What else the event says."""
-        told = {name: value for name, value in self.event.detail.items() if name not in ("before", "after")}
+        """The other details, as (name, value)."""
+        details = {
+            name: value for name, value in self.event.detail.items() if name not in ("before", "after")
+        }
         return [
-            (name.replace("_", " "), plain(value)) for name, value in told.items() if value not in (None, "")
+            (name.replace("_", " "), plain(value))
+            for name, value in details.items()
+            if value not in (None, "")
         ]
 
 
 def plain(value: Any) -> str:
-    """A JSON value in words."""
+    """A JSON value as readable text."""
     match value:
         case None:
             return "nothing"

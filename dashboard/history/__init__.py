@@ -1,1 +1,1 @@
-"""The history's page: what its address asks for, what its form offers, and what stands on it."""
+"""The History page: its query, its filter form, its rows, bulk actions and exports."""

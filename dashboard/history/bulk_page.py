@@ -1,4 +1,4 @@
-"""What the page of a selection shows: each job as it stands and whether it will be hit, then what became of it."""
+"""The page of a bulk action: each selected job and whether it will be included, then its outcome."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from executions.statuses import CANCELLED, FAILED, QUEUED, SUCCEEDED, UNCONFIRME
 
 @dataclass(frozen=True)
 class Line:
-    """One job: how it stands (or what became of it), and why it will be left alone, if it will."""
+    """One job: its status or outcome, and why it will be skipped; `skipped` is empty if it will not."""
 
     card: job_card.Card
     look: Look
-    spared: str = ""
+    skipped: str = ""
 
 
 @dataclass(frozen=True)
 class Words:
-    """How an act is spoken of; `verb` is followed by a number of jobs."""
+    """The texts of an action; `verb` is followed by a number of jobs."""
 
     verb: str
     icon: str
@@ -38,33 +38,33 @@ WORDS = {
     Act.CANCEL: Words(
         "Cancel",
         "ban",
-        "What ends before its turn is skipped, and its result is kept. What already runs at VideoGen may be billed.",
-        "What became of the cancel",
+        "Jobs that finish first are skipped and keep their results. Jobs already running at VideoGen may be billed.",
+        "Cancellation report",
     ),
     Act.AGAIN: Words(
         "Run again",
         "repeat",
-        "Each becomes a new job of yours that asks the same, and is billed like any other.",
-        "What was started again",
+        "Each becomes a new job of yours with the same settings, and is billed like any other.",
+        "Re-run report",
     ),
     Act.ARCHIVE: Words(
         "Archive the results of",
         "archive",
-        "The results leave the library. The jobs stay in the history, and each file can be brought back from its page.",
-        "What was archived",
+        "The results are removed from the library. The jobs stay in the history, and each file can be restored from its page.",
+        "Archive report",
     ),
     Act.DOWNLOAD: Words("Download the results of", "download", "One ZIP, in the order of this list.", ""),
 }
 REPORT = {
     bulk_actions.STOPPED: Look("cancelled before it was sent", "ban", CANCELLED),
-    bulk_actions.ASKED: Look("VideoGen was asked to cancel it", "hourglass", QUEUED),
-    bulk_actions.ASKED_BEFORE: Look("was being cancelled already", "hourglass", QUEUED),
-    bulk_actions.UNSURE: Look("its answer was lost: it cannot be cancelled", "circle-question-mark", QUEUED),
+    bulk_actions.ASKED: Look("cancel requested at VideoGen", "hourglass", QUEUED),
+    bulk_actions.ASKED_BEFORE: Look("was already being cancelled", "hourglass", QUEUED),
+    bulk_actions.UNSURE: Look("unconfirmed: cannot be cancelled", "circle-question-mark", QUEUED),
     bulk_actions.STARTED: Look("started again", "repeat", SUCCEEDED),
-    bulk_actions.CANNOT_START: Look("left alone: it cannot be started again by you", "minus", QUEUED),
+    bulk_actions.CANNOT_START: Look("skipped: you cannot re-run it", "minus", QUEUED),
     bulk_actions.ARCHIVED: Look("archived", "archive", SUCCEEDED),
-    bulk_actions.NOTHING: Look("had nothing to archive", "minus", QUEUED),
-    bulk_actions.NOT_YOURS: Look("left alone: it is not yours", "lock", FAILED),
+    bulk_actions.NOTHING: Look("skipped: nothing to archive", "minus", QUEUED),
+    bulk_actions.NOT_YOURS: Look("skipped: not yours", "lock", FAILED),
 }
 
 
@@ -85,12 +85,12 @@ class SelectionPage:
 
     @property
     def is_open(self) -> bool:
-        """It waits for a yes."""
+        """Whether it awaits confirmation."""
         return not self.is_done and self.act is not Act.DOWNLOAD
 
     @property
     def left(self) -> int:
-        """How many it has not come to yet; 0 before it began, and when it is complete."""
+        """How many jobs remain; 0 before it began and when it is complete."""
         return chunked.left(self.selection)
 
     @property
@@ -103,12 +103,12 @@ class SelectionPage:
 
     @property
     def needs_reason(self) -> bool:
-        """Something is lost by it."""
+        """Whether the action loses something."""
         return self.act in (Act.CANCEL, Act.ARCHIVE)
 
     @cached_property
     def lines(self) -> list[Line]:
-        """The jobs in their order; those that are gone from the history are left out."""
+        """The jobs in order, without those that no longer exist."""
         ids = [UUID(each) for each in self.selection.ids]
         jobs = Execution.objects.for_cards().for_lists().in_bulk(ids)
         made = []
@@ -120,36 +120,36 @@ class SelectionPage:
                 made.append(Line(card, self._became(self.selection.report.get(str(pk), ""), card)))
             else:
                 made.append(
-                    Line(card, card.look, self._spared(card, bulk_actions.may(self.act, self.user, job)))
+                    Line(card, card.look, self._skipped(card, bulk_actions.may(self.act, self.user, job)))
                 )
         return made
 
     @property
     def hit(self) -> list[Line]:
-        return [line for line in self.lines if not line.spared]
+        return [line for line in self.lines if not line.skipped]
 
     @property
     def in_doubt(self) -> int:
-        """Of what is run again: jobs whose answer was lost, which may be running."""
+        """How many unconfirmed jobs, which may be running, would be re-run."""
         return sum(line.card.status == UNCONFIRMED for line in self.hit) if self.act is Act.AGAIN else 0
 
     @property
     def takes(self) -> int:
         return sum(len(line.card.takes) for line in self.hit)
 
-    def _spared(self, card: job_card.Card, is_allowed: bool) -> str:
+    def _skipped(self, card: job_card.Card, is_allowed: bool) -> str:
         match self.act:
             case Act.CANCEL if card.is_final:
-                return "has ended"
+                return "already finished"
             case Act.CANCEL if card.is_cancelling:
-                return "is being cancelled already"
+                return "already being cancelled"
             case Act.ARCHIVE | Act.DOWNLOAD if not card.takes:
-                return "has no result"
+                return "no result"
         if is_allowed:
             return ""
-        return "cannot be started again by you" if self.act is Act.AGAIN else "is not yours"
+        return "you cannot re-run it" if self.act is Act.AGAIN else "not yours"
 
     def _became(self, word: str, card: job_card.Card) -> Look:
         if word == bulk_actions.ENDED:
-            return Look(f"had ended: {card.look.word}", card.look.icon, card.look.hue)
+            return Look(f"already finished: {card.look.word}", card.look.icon, card.look.hue)
         return REPORT.get(word) or Look("not done yet", "clock", QUEUED)

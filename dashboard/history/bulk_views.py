@@ -1,4 +1,4 @@
-"""One act on several jobs: chosen in the history, shown before anything happens, done once, told one by one."""
+"""Bulk actions on jobs selected in the History: review, confirm, carry out once, and report each outcome."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from dashboard import workers
 from dashboard.history.bulk_page import SelectionPage
-from dashboard.history.query import asked
+from dashboard.history.query import parse_query
 from dashboard.http.params import as_uuid
 from dashboard.http.requests import AuthenticatedRequest
 from executions import policy
@@ -31,30 +31,30 @@ from executions.models.event import ActKind
 from executions.models.selection import Act
 from executions.policy import Action
 
-NEEDS_REASON = "Say why, in a few words: it stays with the jobs."
+NEEDS_REASON = "Enter a reason. It is stored with the jobs."
 
 
 @require_POST
 def choose(request: AuthenticatedRequest) -> HttpResponse:
-    """Freeze the ticked jobs, and ask before anything is done to them."""
+    """Store the selected jobs as a selection and show it for confirmation."""
     act = request.POST.get("act", "")
     ids = [found for each in request.POST.getlist("job")[: bulk_actions.MOST] if (found := as_uuid(each))]
     made = bulk_actions.choose(ids, Act(act), actor=request.user) if act in Act.values and ids else None
     if made is None:
-        messages.info(request, "Nothing was chosen. Tick jobs first, then say what to do with them.")
-        query = asked(QueryDict(request.POST.get("query", "")[:4000])).string()
+        messages.info(request, "No jobs selected. Select jobs first, then choose an action.")
+        query = parse_query(QueryDict(request.POST.get("query", "")[:4000])).string()
         return HttpResponseRedirect(reverse("executions") + (f"?{query}" if query else ""), status=303)
     return _see(redirect("selection", made.pk))
 
 
 @require_http_methods(["GET", "POST"])
 def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """The jobs that were chosen; POST does it, or goes on after a break. Afterwards what became of each. Only for
-    whoever chose."""
+    """The selected jobs for confirmation, and their outcomes afterwards. POST carries out the action, or resumes an
+    interrupted one. Only for the person who selected them."""
     found = get_object_or_404(policy.visible_to(request.user, Selection.objects.all()), pk=pk)
     page = SelectionPage(found, request.user)
     if request.method == "POST" and not page.is_open and not page.left:
-        return _see(redirect("selection", pk))  # done before: the report says so
+        return _see(redirect("selection", pk))  # already done: show the report
     if request.method == "POST":
         reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())[:200]
         if page.is_open and page.needs_reason and not reason:
@@ -69,13 +69,13 @@ def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_GET
 def results(request: AuthenticatedRequest, pk: uuid.UUID) -> StreamingHttpResponse:
-    """Everything that the chosen jobs made, as one ZIP that is never held as a whole."""
+    """All results of the selected jobs as one streamed ZIP."""
     found = get_object_or_404(
         policy.visible_to(request.user, Selection.objects.filter(act=Act.DOWNLOAD)), pk=pk
     )
     wanted = zip_archive.wanted_of([uuid.UUID(each) for each in found.ids])
     if not wanted:
-        raise Http404("None of these has a result.")
+        raise Http404("None of these jobs has a result.")
     audit_log.record(
         ActKind.EXPORTED,
         actor_id=policy.require(request.user, Action.FILE_TAKE),
@@ -92,6 +92,6 @@ def results(request: AuthenticatedRequest, pk: uuid.UUID) -> StreamingHttpRespon
 
 
 def _see(response: HttpResponseRedirect) -> HttpResponseRedirect:
-    """After a POST the next page is asked for by GET, whatever the browser would do by itself."""
+    """Make the redirect a 303, so that the browser follows it by GET."""
     response.status_code = 303
     return response

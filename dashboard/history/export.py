@@ -1,4 +1,4 @@
-"""The history as a table to take along."""
+"""The rows of a History export."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from executions.models import Execution
 from executions.search.jobs import Filters, every
 
-# What a reader sees of a job, and where it is read.
+# Column of the export -> field of the job.
 FIELDS = {
     "id": "pk",
     "videogen_id": "remote_id",
@@ -32,12 +32,12 @@ FIELDS = {
     "cancel_reason": "cancel_reason",
 }
 HEAD = tuple(FIELDS)
-CHUNK = 500
+CHUNK_SIZE = 500
 
 
 def export_rows(filters: Filters) -> Iterator[tuple[Any, ...]]:
-    """Row by row, the newest first; a chunk at a time is read, and no cursor is held."""
-    for ids in batched(every(filters), CHUNK, strict=False):
+    """The matching jobs, newest first, read in chunks without holding a database cursor."""
+    for ids in batched(every(filters), CHUNK_SIZE, strict=False):
         found = {row[0]: row for row in Execution.objects.filter(pk__in=ids).values_list(*FIELDS.values())}
         for pk in ids:
             if pk in found:

@@ -1,4 +1,4 @@
-"""What the history's filter form offers, and how what was chosen is said in words."""
+"""The menus of the History's filter form, and the summary of what is selected in each."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
 
-from dashboard.history.query import WHEN, Asked
+from dashboard.history.query import WHEN, HistoryQuery
 from dashboard.http.params import as_uuid
 from executions import statuses, tools
 from executions.models import Batch, Execution
 from executions.search.jobs import NO_CODE
 
-MOST = 200
-BATCHES = 30
+MAX_OPTIONS = 200
+MAX_BATCHES = 30
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Menu:
-    """One filter: `said` is what is chosen, in a few words."""
+    """One filter; `summary` names its selected values."""
 
     name: str
     label: str
@@ -37,7 +37,7 @@ class Menu:
     anything: str = "any"
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         only = [each.label for each in self.options if each.is_only]
         without = [each.label for each in self.options if each.is_without]
         parts = [_few(only)] if only else []
@@ -48,7 +48,7 @@ class Menu:
         return any(each.is_only or each.is_without for each in self.options)
 
 
-def menus(asked: Asked) -> list[Menu]:
+def menus(asked: HistoryQuery) -> list[Menu]:
     return [
         _menu(asked, "status", "Status", _statuses(asked)),
         _menu(asked, "tool", "Tool", _tools(asked)),
@@ -64,7 +64,7 @@ def menus(asked: Asked) -> list[Menu]:
 
 
 def _menu(
-    asked: Asked, name: str, label: str, offered: Iterable[Sequence[str]], anything: str = "any"
+    asked: HistoryQuery, name: str, label: str, offered: Iterable[Sequence[str]], anything: str = "any"
 ) -> Menu:
     chosen = set(asked.values(name))
     options = tuple(
@@ -78,48 +78,48 @@ def _few(labels: list[str]) -> str:
     return ", ".join(labels[:2]) + (f" and {len(labels) - 2} more" if len(labels) > 2 else "")
 
 
-def _chosen(asked: Asked, name: str) -> list[str]:
+def _chosen(asked: HistoryQuery, name: str) -> list[str]:
     return [value.removeprefix("-") for value in asked.values(name)]
 
 
-def _statuses(asked: Asked) -> list[tuple[str, str, str, str]]:
+def _statuses(asked: HistoryQuery) -> list[tuple[str, str, str, str]]:
     known = dict.fromkeys([*statuses.KNOWN, *_chosen(asked, "status")])
     return [
         (each, statuses.look(each).word, statuses.look(each).icon, statuses.look(each).hue) for each in known
     ]
 
 
-def _tools(asked: Asked) -> list[tuple[str, str, str, str]]:
+def _tools(asked: HistoryQuery) -> list[tuple[str, str, str, str]]:
     known = dict.fromkeys([*tools.TOOLS, *_chosen(asked, "tool")])
     return [(slug, tools.find(slug).label, tools.find(slug).icon, "") for slug in known]
 
 
 def _people() -> list[tuple[str, str, str, str]]:
-    people = get_user_model().objects.order_by("username").values_list("pk", "username")[:MOST]
+    people = get_user_model().objects.order_by("username").values_list("pk", "username")[:MAX_OPTIONS]
     return [(str(pk), name, "", "") for pk, name in people]
 
 
-def _batches(asked: Asked) -> list[tuple[str, str, str, str]]:
-    """Those that are chosen, then the newest."""
+def _batches(asked: HistoryQuery) -> list[tuple[str, str, str, str]]:
+    """The selected batches, then the newest."""
     rows = Batch.objects.only("pk", "name")
     chosen = list(rows.filter(pk__in=filter(None, map(as_uuid, _chosen(asked, "batch")))))
-    newest = [batch for batch in rows.order_by("-id")[:BATCHES] if batch not in chosen]
+    newest = [batch for batch in rows.order_by("-id")[:MAX_BATCHES] if batch not in chosen]
     return [(str(batch.pk), batch.name, "", "") for batch in [*chosen, *newest]]
 
 
-def _codes(asked: Asked) -> list[str]:
+def _codes(asked: HistoryQuery) -> list[str]:
     return [
         code
-        for code in dict.fromkeys([*_chosen(asked, "error"), *Execution.objects.error_codes(MOST)])
+        for code in dict.fromkeys([*_chosen(asked, "error"), *Execution.objects.error_codes(MAX_OPTIONS)])
         if code != NO_CODE
     ]
 
 
 @dataclass(frozen=True)
 class Spans:
-    """The filters by time: when it started, and how long it took."""
+    """The remaining filters: start time, duration and source."""
 
-    asked: Asked
+    asked: HistoryQuery
 
     @property
     def presets(self) -> list[tuple[str, str, bool]]:
@@ -145,14 +145,13 @@ class Spans:
     def origins(self) -> list[tuple[str, str, bool]]:
         found = self.asked.value("origin")
         return [
-            ("", "anywhere", not found),
-            ("here", "here", found == "here"),
-            ("elsewhere", "elsewhere", found == "elsewhere"),
+            (value, label, value == found)
+            for value, label in (("", "any"), ("here", "Rushes"), ("elsewhere", "external"))
         ]
 
     @property
     def origin(self) -> str:
-        return self.asked.value("origin")
+        return next((label for value, label, is_set in self.origins if value and is_set), "")
 
     def value(self, name: str) -> str:
         return self.asked.value(name)

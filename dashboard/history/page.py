@@ -1,4 +1,4 @@
-"""One page of the history: filters from the URL, keyset paging in both directions, never an OFFSET."""
+"""One page of the History: filters from the address, and keyset paging in both directions without OFFSET."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from dashboard.cards import job as cards
 from dashboard.history.filter_menus import Menu, Spans, menus
-from dashboard.history.query import SORTS, asked
+from dashboard.history.query import SORTS, parse_query
 from dashboard.http.params import as_uuid, ignored_values
 from executions import policy
 from executions.core import database
@@ -19,9 +19,9 @@ from executions.models import Execution, SavedFilter
 from executions.policy import Action
 from executions.search.jobs import Found, count_newer, page
 
-SIZE = 50
+PAGE_SIZE = 50
 # New jobs are counted up to this many.
-MOST_NEW = 99
+MAX_NEW = 99
 COLUMNS = {
     "preview": "Preview",
     "tool": "Tool",
@@ -29,28 +29,28 @@ COLUMNS = {
     "person": "Person",
     "batch": "Batch",
     "error": "Error",
-    "took": "Took",
+    "took": "Duration",
     "started": "Started",
 }
-USUAL_COLUMNS = ("preview", "status", "person", "took", "started")
+DEFAULT_COLUMNS = ("preview", "status", "person", "took", "started")
 
 
 class HistoryPage:
-    """`after` and `before` are ids of jobs that the page stands behind or before, in its order.
+    """The jobs that follow `after` or precede `before` (job ids) in the page's order.
 
-    `top` holds a first page still: what came after that job is counted, and shown when it is asked for.
+    `top` keeps a first page from moving: jobs newer than that one are counted, and shown on request.
     """
 
     def __init__(self, user: Any, query: QueryDict, columns: str | None = None) -> None:
         self.user = user
-        self.asked = asked(query)
+        self.asked = parse_query(query)
         self.after, self.before, self.top = (
             as_uuid(query.get(name, "")) for name in ("after", "before", "top")
         )
         chosen = [name for name in (columns or "").split(" ") if name in COLUMNS]
-        self.columns = chosen or list(USUAL_COLUMNS)
+        self.columns = chosen or list(DEFAULT_COLUMNS)
 
-    # --- what is asked for --------------------------------------------------------------------------------
+    # --- filters ------------------------------------------------------------------------------------------
 
     @cached_property
     def menus(self) -> list[Menu]:
@@ -86,11 +86,11 @@ class HistoryPage:
 
     @property
     def left_out(self) -> str:
-        """What this order has no place for."""
+        """Which jobs this order leaves out."""
         if self.asked.order.column == "duration":
-            return "Only what has ended: the rest has not taken its time yet."
+            return "Finished jobs only"
         if self.asked.order.column:
-            return "Only what people started here, by person in the order in which they came to the team."
+            return "Jobs started in Rushes only, by person in the order in which they joined"
         return ""
 
     @property
@@ -103,7 +103,7 @@ class HistoryPage:
 
     @cached_property
     def saved(self) -> list[tuple[SavedFilter, bool, bool]]:
-        """The team's saved views: (view, whether it is this one, whether the person may remove it)."""
+        """The team's saved views: (view, whether it is open, whether the person may remove it)."""
         here = self.asked.string()
         rows = SavedFilter.objects.select_related("created_by")[:100]
         return [(row, row.query == here, policy.can(self.user, Action.FILTER_DELETE, row)) for row in rows]
@@ -112,16 +112,16 @@ class HistoryPage:
     def is_saved(self) -> bool:
         return any(is_here for _, is_here, _ in self.saved)
 
-    # --- where it stands ----------------------------------------------------------------------------------
+    # --- position and links -------------------------------------------------------------------------------
 
     @property
     def is_first(self) -> bool:
-        """Nothing stands before it, by whatever way it was come to."""
+        """Whether no jobs precede the page."""
         return not self._found.has_before
 
     @property
     def is_live(self) -> bool:
-        """New jobs come in at the beginning of this page."""
+        """Whether new jobs belong at the top of this page."""
         return self.is_first and self.asked.sort == "newest"
 
     @property
@@ -132,14 +132,14 @@ class HistoryPage:
 
     @property
     def here_url(self) -> str:
-        """Asked again, the page stands as it stood."""
+        """The address that shows the same jobs again."""
         if not self.is_first:
             return self._url(after=self.after, before=self.before)
         return self._url(top=self.cards[0].id if self.is_live and self.cards else None)
 
     @property
     def fresh_url(self) -> str:
-        """How many are new; empty where that is not said. An empty page waits for its first job."""
+        """Where to poll the number of new jobs; empty for pages that do not show it."""
         if not self.is_live:
             return ""
         newest = self.cards[0].id if self.cards else uuid.UUID(int=0)
@@ -169,7 +169,7 @@ class HistoryPage:
     def gallery_url(self) -> str:
         return self._url(view="gallery")
 
-    # --- what stands on it --------------------------------------------------------------------------------
+    # --- rows ---------------------------------------------------------------------------------------------
 
     @cached_property
     def cards(self) -> list[cards.Card]:
@@ -179,7 +179,7 @@ class HistoryPage:
 
     @property
     def how_many(self) -> str:
-        """As much as can be said without counting millions, and said as that."""
+        """The number of jobs as far as it is known without counting millions of rows."""
         found = self._found
         if self.is_first and not found.has_after:
             return f"{len(found.ids)} job{'' if len(found.ids) == 1 else 's'}"
@@ -189,13 +189,13 @@ class HistoryPage:
 
     @cached_property
     def _found(self) -> Found:
-        look = partial(page, self.asked.filters, self.asked.order, size=SIZE)
+        read = partial(page, self.asked.filters, self.asked.order, size=PAGE_SIZE)
         if self.after is None and self.before is None:
-            return look(through=self.top if self.asked.sort == "newest" else None)
-        found = look(after=self.after, before=self.before)
-        if self.before and not found.has_before and len(found.ids) < SIZE:
-            # What stands before it does not fill a page: the first page is shown, as it is.
-            return look()
+            return read(through=self.top if self.asked.sort == "newest" else None)
+        found = read(after=self.after, before=self.before)
+        if self.before and not found.has_before and len(found.ids) < PAGE_SIZE:
+            # Too few jobs precede it to fill a page: show the first page instead.
+            return read()
         return found
 
     def _url(self, **more: Any) -> str:
@@ -204,11 +204,11 @@ class HistoryPage:
 
 
 def fresh(query: QueryDict) -> int:
-    """How many jobs that match came after the page's first one, up to one more than MOST_NEW."""
+    """How many matching jobs are newer than the page's first one, up to MAX_NEW + 1."""
     top = as_uuid(query.get("top", ""))
-    return count_newer(asked(query).filters, top, MOST_NEW + 1) if top else 0
+    return count_newer(parse_query(query).filters, top, MAX_NEW + 1) if top else 0
 
 
 def estimate() -> int:
-    """About how many jobs there are, from what the database knows without counting."""
-    return max(database.estimated_rows(Execution), SIZE)
+    """The approximate number of jobs, from the database's statistics."""
+    return max(database.estimated_rows(Execution), PAGE_SIZE)

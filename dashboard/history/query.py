@@ -1,12 +1,12 @@
-"""What an address of the history asks for. Whatever cannot be understood is left out and said, never an error.
+"""Reads the query of a History address. Invalid parameters are ignored and listed on the page; they never raise.
 
-status=failed&status=-running   one of these, and none of those
-tool, person, batch, error      the same, by slug, by the person's number, by the batch's id, by code
+status=failed&status=-running   any of these, and none of those with a minus
+tool, person, batch, error      likewise, by slug, user id, batch id, error code
 error=none                      failed without a code
-origin=here | elsewhere
-when=7d  or  from=2026-11-01&to=2026-11-30 (both included, UTC)
-min=10&max=60                   seconds that it took
-q=lighthouse                    words of the prompt (executions/search/text/terms.py)
+origin=here | elsewhere         started in Rushes, or outside it
+when=7d  or  from=2026-11-01&to=2026-11-30 (both days included, UTC)
+min=10&max=60                   duration in seconds
+q=lighthouse                    search terms for the prompt (executions/search/text/terms.py)
 sort, view                      see SORTS and VIEWS
 """
 
@@ -27,16 +27,16 @@ from executions.models import Execution
 from executions.search.jobs import ORDERS, Choice, Filters
 from executions.search.text.terms import LONGEST
 
-MOST_VALUES = 50
-LONGEST_VALUE = 64
-MOST_SECONDS = 10_000_000.0
+MAX_VALUES = 50  # of one filter
+MAX_VALUE_LENGTH = 64
+MAX_SECONDS = 10_000_000.0
 WHEN = {
     "1d": ("last 24 hours", 1),
     "7d": ("last 7 days", 7),
     "30d": ("last 30 days", 30),
     "90d": ("last 90 days", 90),
 }
-# What the form sends beside two days, where no script leaves it out.
+# Sent by the form together with two days when JavaScript is off.
 BETWEEN = "between"
 SORTS = {
     "newest": "Newest first",
@@ -44,7 +44,7 @@ SORTS = {
     "longest": "Longest first",
     "shortest": "Shortest first",
     "person": "By person",
-    "-person": "By person, turned round",
+    "-person": "By person, reversed",
 }
 VIEWS = ("list", "gallery")
 MANY = ("status", "tool", "person", "batch", "error")
@@ -52,7 +52,7 @@ ONE = ("origin", "when", "from", "to", "min", "max", "q")
 
 
 def _slug(text: str) -> str | None:
-    """A tool of the catalogue, or one that somebody used elsewhere before the catalogue knew it."""
+    """A tool of the catalogue, or an unknown one that an external job used."""
     return text if text in tools.TOOLS or Execution.objects.filter(tool=text).exists() else None
 
 
@@ -64,15 +64,15 @@ READERS: dict[str, Callable[[str], Any]] = {"tool": _slug, "person": _person, "b
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The address in order: `filters` for the domain, `terms` as they stand in the address."""
+class HistoryQuery:
+    """A parsed address: `filters` for the search, `terms` as written in the address."""
 
     filters: Filters
     terms: tuple[tuple[str, str], ...]
     sort: str
     view: str
     not_understood: tuple[str, ...] = ()
-    """Values that are none, as they were typed."""
+    """Invalid values, as typed."""
 
     @property
     def is_filtered(self) -> bool:
@@ -83,10 +83,10 @@ class Asked:
         return ORDERS[self.sort]
 
     def string(self, **more: Any) -> str:
-        """What follows the ?; `more` may change the sort and the view, and add a position."""
+        """The query string; `more` may change the sort and the view, and add a page's position."""
         shape = {"sort": self.sort, "view": self.view} | more
-        usual = {"sort": "newest", "view": "list"}
-        added = [(name, str(value)) for name, value in shape.items() if value and value != usual.get(name)]
+        default = {"sort": "newest", "view": "list"}
+        added = [(name, str(value)) for name, value in shape.items() if value and value != default.get(name)]
         return urlencode([*self.terms, *added])
 
     def values(self, name: str) -> list[str]:
@@ -96,21 +96,21 @@ class Asked:
         return next(iter(self.values(name)), "")
 
 
-def asked(query: QueryDict) -> Asked:
+def parse_query(query: QueryDict) -> HistoryQuery:
     terms: list[tuple[str, str]] = []
     given: list[str] = []
     choices: dict[str, Any] = {}
     for name in MANY:
-        values = list(dict.fromkeys(map(_clean, query.getlist(name))))[:MOST_VALUES]
+        values = list(dict.fromkeys(map(_clean, query.getlist(name))))[:MAX_VALUES]
         kept, choices[name] = _choice(values, READERS.get(name, str))
         terms += [(name, value) for value in kept]
         given += [value for value in values if value and value not in kept]
     one = {name: _clean(query.get(name, ""), LONGEST) for name in ONE}
-    read = _Reading(one)
+    read = _SingleValues(one)
     terms += read.terms
     given += [value for name, value in one.items() if value and name not in read.understood]
     sort, view = query.get("sort", ""), query.get("view", "")
-    return Asked(
+    return HistoryQuery(
         Filters(**choices, **read.filters),
         tuple(terms),
         sort if sort in SORTS else "newest",
@@ -119,9 +119,9 @@ def asked(query: QueryDict) -> Asked:
     )
 
 
-def _clean(text: str, longest: int = LONGEST_VALUE + 1) -> str:
-    # A NUL is in no value, and PostgreSQL would not look for one; nor for half of a character.
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()[:longest].strip()
+def _clean(text: str, max_length: int = MAX_VALUE_LENGTH + 1) -> str:
+    # PostgreSQL rejects NUL characters and lone surrogates; no value contains them.
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()[:max_length].strip()
 
 
 def _choice(values: Iterable[str], read: Callable[[str], Any]) -> tuple[list[str], Choice]:
@@ -137,8 +137,8 @@ def _choice(values: Iterable[str], read: Callable[[str], Any]) -> tuple[list[str
     return kept, Choice(tuple(only), tuple(without))
 
 
-class _Reading:
-    """The filters with one value each."""
+class _SingleValues:
+    """The filters that take one value each."""
 
     def __init__(self, one: dict[str, str]) -> None:
         self.filters: dict[str, Any] = {}
@@ -148,7 +148,7 @@ class _Reading:
             self._take("origin", one["origin"], origin=one["origin"])
         if one["when"] in WHEN:
             self._take("when", one["when"], since=timezone.now() - timedelta(days=WHEN[one["when"]][1]))
-            self.understood |= {"from", "to"}  # they have nothing to say beside it
+            self.understood |= {"from", "to"}  # ignored in favour of `when`
         else:
             if one["when"] == BETWEEN:
                 self.understood.add("when")
@@ -179,4 +179,4 @@ def _seconds(text: str) -> float | None:
         seconds = float(text)
     except ValueError:
         return None
-    return seconds if 0 <= seconds <= MOST_SECONDS else None
+    return seconds if 0 <= seconds <= MAX_SECONDS else None

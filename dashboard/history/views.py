@@ -1,4 +1,4 @@
-"""The history: filtered, paged, saved by name for the team, and taken along as a file."""
+"""The History page, its saved views, and its exports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from dashboard.history import page as history_page
 from dashboard.history.export import HEAD, export_rows
 from dashboard.history.page import COLUMNS, HistoryPage
-from dashboard.history.query import asked
+from dashboard.history.query import parse_query
 from dashboard.http import table_export
 from dashboard.http.requests import AuthenticatedRequest
 from executions import policy
@@ -29,21 +29,21 @@ from executions.policy import Action
 from executions.team import saved_filters
 
 COOKIE, YEAR = "history_columns", 365 * 24 * 3600
-# static/js/history.js does what these say.
+# Implemented in static/js/history.js.
 KEYS = (
     ("j", "next job"),
-    ("k", "the one before"),
-    ("Enter", "open it"),
-    ("x", "choose it, or not"),
-    ("Shift x", "choose from the last one to here"),
-    ("a", "choose all on this page"),
-    ("Esc", "choose none"),
+    ("k", "previous job"),
+    ("Enter", "open"),
+    ("x", "select / deselect"),
+    ("Shift x", "select from the last one to here"),
+    ("a", "select all on this page"),
+    ("Esc", "select none"),
     ("/", "search"),
-    ("n", "show what is new"),
-    ("[ and ]", "page before, page after"),
-    ("?", "these keys"),
+    ("n", "show new jobs"),
+    ("[ and ]", "previous, next page"),
+    ("?", "show shortcuts"),
 )
-NOT_YOURS = "Only whoever saved a view, or an admin, may remove it."
+NOT_YOURS = "Only the person who saved a view, or an admin, can remove it."
 
 
 @require_GET
@@ -55,18 +55,18 @@ def page(request: AuthenticatedRequest) -> HttpResponse:
 
 @require_GET
 def fresh(request: HttpRequest) -> HttpResponse:
-    """How many jobs have come since, as the small button that shows them."""
+    """The button with the number of new jobs."""
     context = {
         "count": history_page.fresh(request.GET),
-        "most": history_page.MOST_NEW,
-        "url": _page_url(asked(request.GET).string()),
+        "most": history_page.MAX_NEW,
+        "url": _page_url(parse_query(request.GET).string()),
     }
     return render(request, "history/_new_jobs.html", context)
 
 
 @require_POST
 def columns(request: HttpRequest) -> HttpResponse:
-    """Which columns the person wants to see; kept in their browser."""
+    """Store the person's choice of columns in a cookie."""
     answer = _back(request)
     chosen = [name for name in request.POST.getlist("column") if name in COLUMNS]
     answer.set_cookie(
@@ -77,16 +77,16 @@ def columns(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def save(request: AuthenticatedRequest) -> HttpResponse:
-    """Give the filters of an address a name that the whole team sees."""
+    """Save the filters of an address as a named view for the whole team."""
     name = " ".join(request.POST.get("name", "").replace("\x00", "").split())[:80]
-    query = asked(QueryDict(request.POST.get("query", "")[:4000])).string()
+    query = parse_query(QueryDict(request.POST.get("query", "")[:4000])).string()
     if not name:
-        messages.error(request, "A view needs a name to be saved under.")
+        messages.error(request, "Enter a name for the view.")
     elif len(query) > 2000:
-        messages.error(request, "This view has too many filters to be saved.")
+        messages.error(request, "This view has too many filters to save.")
     else:
         if saved_filters.save(name, query, actor=request.user) is None:
-            messages.error(request, f"There is a view called “{name}” already: choose another name.")
+            messages.error(request, f"A view named “{name}” already exists. Choose another name.")
         else:
             messages.success(request, f"Saved as “{name}”. The whole team can open it.")
     return _back(request)
@@ -98,22 +98,24 @@ def forget(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     if not policy.can(request.user, Action.FILTER_DELETE, row):
         return HttpResponseForbidden(NOT_YOURS)
     saved_filters.remove(row, actor=request.user)
-    messages.success(request, f"“{row.name}” is removed. The jobs are still there.")
+    messages.success(request, f"“{row.name}” was removed. Its jobs were not.")
     return _back(request)
 
 
 @require_GET
 def export(request: AuthenticatedRequest, kind: str) -> HttpResponseBase:
-    """Everything that the filters let through, the newest first, however much that is."""
+    """All matching jobs, newest first, however many there are."""
     actor_id = policy.require(request.user, Action.HISTORY_EXPORT)
-    found = asked(request.GET)
+    found = parse_query(request.GET)
     query = found.string(sort="", view="")
     audit_log.record(ActKind.EXPORTED, actor_id=actor_id, name="history", query=query, format=kind)
     return table_export.stream("history", HEAD, export_rows(found.filters), kind)
 
 
 def _back(request: HttpRequest) -> HttpResponseRedirect:
-    answer = HttpResponseRedirect(_page_url(asked(QueryDict(request.POST.get("query", "")[:4000])).string()))
+    answer = HttpResponseRedirect(
+        _page_url(parse_query(QueryDict(request.POST.get("query", "")[:4000])).string())
+    )
     answer.status_code = 303
     return answer
 

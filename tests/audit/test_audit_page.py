@@ -18,7 +18,7 @@ from django.db.models import UUIDField
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dashboard.audit.page import COLUMNS, SIZE
+from dashboard.audit.page import COLUMNS, PAGE_SIZE
 from dashboard.audit.wording import ACTS, GROUPS, Row
 from executions.audit import record as audit_log
 from executions.audit import sealing, verification
@@ -68,7 +68,7 @@ def test_the_newest_is_first_with_who_did_what_to_what(ada: Browser, ann: Browse
     )
     page = ada.get(URL)
     words = text(page)
-    assert "ada changed a role member admin" in words.replace("became", "").replace("  ", " ")
+    assert "ada changed a role member admin" in words.replace("changed to", "").replace("  ", " ")
     assert "192.0.2.7" in words
     assert "ann started a job" in words
     assert f'href="/executions/{made.pk}/"' in page.content.decode()
@@ -160,7 +160,7 @@ def test_days_begin_and_end_by_utc(ada: Browser, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("before", [0, 1])
 def test_pages_go_back_and_forth_without_losing_one(before: int, ada: Browser) -> None:
     for group in ("", "settings"):
-        made = [did(ActKind.SETTING_CHANGED, name=f"{n}").pk for n in range(2 * SIZE + 1 + before)][::-1]
+        made = [did(ActKind.SETTING_CHANGED, name=f"{n}").pk for n in range(2 * PAGE_SIZE + 1 + before)][::-1]
         everything = rows(first := ada.get(URL, {"group": group})) + rows(
             second := ada.get(first.context["page"].next_url)
         )
@@ -188,20 +188,20 @@ def test_what_was_left_out_is_said(ada: Browser) -> None:
     said = text(ada.get(f"{URL}?since=2026-13-45&actor=x&q=pier"))
     assert "Ignored unknown filter value" in said
     assert "2026-13-45" in said
-    assert "Left out" not in text(ada.get(f"{URL}?since=2026-01-02&source=person"))
+    assert "Ignored" not in text(ada.get(f"{URL}?since=2026-01-02&source=person"))
 
 
 def test_how_the_chain_stands_is_said_at_the_top(ada: Browser) -> None:
     did(ActKind.EXPORTED)
-    assert "Waiting to be sealed 1 Last verified not yet" in text(ada.get(URL))
+    assert "Not sealed yet 1 Last verified Not yet" in text(ada.get(URL))
     sealing.seal()
     verification.verify_and_keep()
     sealed = Event.objects.get()
     words = text(ada.get(URL))
-    assert f"Head of the chain {sealed.hash[:12]} Waiting to be sealed 0 Last verified it holds" in words
+    assert f"Chain head {sealed.hash[:12]} Not sealed yet 0 Last verified Intact" in words
     Verification.objects.create(position=0, hash="0" * 64, problem="Event 7 was changed.")
     words = text(ada.get(URL))
-    assert "broken" in words
+    assert "Broken" in words
     assert "Event 7 was changed." in words
 
 

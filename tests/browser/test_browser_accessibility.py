@@ -159,7 +159,7 @@ def test_the_history(browse: Opener, material: str) -> None:
     expect(acts.row(page, material)).to_be_visible()
     audit(page)
     page.goto("/executions/?status=cancelled&tool=generate-sound-effect")
-    expect(page.get_by_text("Nothing matches.")).to_be_visible()
+    expect(page.get_by_text("No matches.")).to_be_visible()
     audit(page)
 
 

@@ -103,7 +103,7 @@ def test_filters_say_what_they_let_through(
     expect(acts.row(page, speech)).to_be_visible()
 
     page.goto("/executions/?status=cancelled&tool=generate-sound-effect")
-    expect(page.get_by_text("Nothing matches.")).to_be_visible()
+    expect(page.get_by_text("No matches.")).to_be_visible()
 
 
 def test_pages_follow_each_other_without_gaps(browse: Opener, site: Site, long_ago: None) -> None:
@@ -181,7 +181,7 @@ def test_with_the_keyboard_alone_jobs_are_chosen_and_cancelled(
         expect(acts.row(page, prompt)).to_be_visible()
     press = page.keyboard.press
     press("?")
-    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
     press("Escape")
     press("j")
     press("x")
@@ -190,14 +190,14 @@ def test_with_the_keyboard_alone_jobs_are_chosen_and_cancelled(
     press("j")
     press("j")
     press("Shift+X")
-    expect(page.get_by_role("status").filter(has_text="3 chosen")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="3 selected")).to_be_visible()
     press("x")
-    expect(page.get_by_role("status").filter(has_text="2 chosen")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="2 selected")).to_be_visible()
     page.get_by_role("button", name="Cancel…").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancel 2 jobs?")
-    page.get_by_label("Why").fill("started twice")
+    page.get_by_label("Reason").fill("started twice")
     page.get_by_role("button", name="Cancel 2 jobs").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("What became of the cancel")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cancellation report")
     expect(page.locator(".history-chosen-jobs li")).to_have_count(2)
     page.get_by_role("link", name=prompts_made[2]).click()
     expect(page.locator("[data-cancel]")).to_contain_text("asked by admin")

@@ -41,7 +41,7 @@ def page_of(browser: Browser, url: str = URL, **query: Any) -> str:
 
 @pytest.fixture
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_page, "SIZE", 5)
+    monkeypatch.setattr(history_page, "PAGE_SIZE", 5)
 
 
 @pytest.mark.usefixtures("_small_pages")
@@ -100,7 +100,7 @@ def test_a_status_that_no_job_has_finds_nothing(query: dict[str, str], ann: Brow
     job(ann.user)
     page = page_of(ann, **query)
     assert prompts(page) == []
-    assert "Nothing matches." in page
+    assert "No matches." in page
 
 
 @pytest.mark.parametrize("query", [{"after": "x"}, {"before": "x"}, {"tool": "make-coffee"}, {"offset": "9"}])
@@ -126,7 +126,7 @@ def test_only_the_first_page_of_the_newest_hears_of_new_jobs(ann: Browser) -> No
 
 
 def test_an_empty_history_says_what_to_do(ann: Browser) -> None:
-    assert "No job has been started yet." in page_of(ann)
+    assert "No jobs yet." in page_of(ann)
 
 
 # --- one job ----------------------------------------------------------------------------------------------

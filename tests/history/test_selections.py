@@ -36,7 +36,7 @@ def test_a_cancel_hits_what_was_shown_and_no_more(ann: Browser) -> None:
     url = chosen(ann, "cancel", *jobs)
     page = text(ann.get(url))
     assert "Cancel 2 jobs?" in page
-    assert "has ended: left alone" in page
+    assert "skipped: already finished" in page
     late = job(ann.user, "queued", "a late pier")
     assert ann.post(url, {"reason": "  the wrong \x00 file "}).status_code == 303
     queued, running, succeeded = (Execution.objects.get(pk=each.pk) for each in jobs)
@@ -48,8 +48,12 @@ def test_a_cancel_hits_what_was_shown_and_no_more(ann: Browser) -> None:
     event = Event.objects.get(execution=running, kind=Kind.CANCEL_REQUESTED)
     assert event.detail == {"reason": "the wrong file"}
     told = text(ann.get(url))
-    assert "What became of the cancel" in told
-    for words in ("cancelled before it was sent", "VideoGen was asked to cancel it", "had ended: succeeded"):
+    assert "Cancellation report" in told
+    for words in (
+        "cancelled before it was sent",
+        "cancel requested at VideoGen",
+        "already finished: succeeded",
+    ):
         assert words in told
 
 
@@ -59,7 +63,7 @@ def test_without_a_reason_nothing_is_cancelled(ann: Browser) -> None:
     for reason in ("", "   ", "\x00"):
         answer = ann.post(url, {"reason": reason})
         assert answer.status_code == 422
-        assert "Say why, in a few words" in text(answer)
+        assert "Enter a reason" in text(answer)
     assert Execution.objects.get(pk=running.pk).cancel_requested_at is None
     assert Selection.objects.get().done_at is None
 
@@ -74,11 +78,11 @@ def test_done_twice_it_is_done_once(ann: Browser) -> None:
 def test_a_member_cancels_only_their_own_and_an_admin_any(ann: Browser, ben: Browser, ada: Browser) -> None:
     mine, theirs = job(ben.user, "running"), job(ann.user, "running")
     url = chosen(ben, "cancel", mine, theirs)
-    assert "is not yours: left alone" in text(ben.get(url))
+    assert "skipped: not yours" in text(ben.get(url))
     ben.post(url, {"reason": "late"})
     assert Execution.objects.get(pk=mine.pk).cancel_requested_at is not None
     assert Execution.objects.get(pk=theirs.pk).cancel_requested_at is None
-    assert "left alone: it is not yours" in text(ben.get(url))
+    assert "skipped: not yours" in text(ben.get(url))
     ada.post(chosen(ada, "cancel", theirs), {"reason": "too dear"})
     assert Execution.objects.get(pk=theirs.pk).cancel_requested_by_id == ada.user.pk
 
@@ -102,13 +106,13 @@ def test_results_are_archived_with_the_reason(ann: Browser) -> None:
     assert all(file.archived_at for file in files)
     events = Event.objects.filter(kind=FileKind.ARCHIVED)
     assert [event.detail for event in events] == [{"reason": "a client said no"}] * 2
-    assert "had nothing to archive" in text(ann.get(url))
+    assert "skipped: nothing to archive" in text(ann.get(url))
 
 
 def test_run_again_starts_a_job_of_ones_own_for_each(ann: Browser, ben: Browser) -> None:
     theirs, running = job(ann.user, "failed", "a lost pier"), job(ann.user, "running")
     url = chosen(ben, "again", theirs, running)
-    assert "cannot be started again by you: left alone" in text(ben.get(url))
+    assert "skipped: you cannot re-run it" in text(ben.get(url))
     ben.post(url)
     [fresh] = Execution.objects.filter(created_by=ben.user)
     assert (fresh.prompt, fresh.request_body, fresh.status) == ("a lost pier", theirs.request_body, "queued")
@@ -117,7 +121,7 @@ def test_run_again_starts_a_job_of_ones_own_for_each(ann: Browser, ben: Browser)
 def test_what_is_run_again_says_of_which_job_and_whether_that_may_run_twice(ann: Browser) -> None:
     ended, lost = job(ann.user, "succeeded", "a pier"), job(ann.user, "unconfirmed", "a lost pier")
     url = chosen(ann, "again", ended, lost)
-    assert "1 of these was sent without an answer, and may be running" in text(ann.get(url))
+    assert "1 of these is unconfirmed and may be running" in text(ann.get(url))
     ann.post(url)
     told = {
         event.detail["again"]: event.detail["knowingly"]
