@@ -55,7 +55,9 @@ class SameOrigin:
 
 application = ProtocolTypeRouter(
     {
-        "http": InLoop(ShortWay(PageHandler(), f"/{RECEIVER_PATH}", receiver.receive, receiver.LARGEST)),
+        "http": InLoop(
+            ShortWay(PageHandler(), f"/{RECEIVER_PATH}", receiver.receive, receiver.MAX_BODY_BYTES)
+        ),
         "websocket": InLoop(
             SameOrigin(AuthMiddlewareStack(URLRouter([path(LIVE_PATH, LiveConsumer.as_asgi(), name="live")])))
         ),

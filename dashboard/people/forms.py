@@ -1,4 +1,4 @@
-"""The forms around people: inviting one, and joining by an invitation."""
+"""The forms to invite a person and to join by an invitation."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ROLES = [(members.MEMBER, "member"), (members.ADMIN, "admin")]
 
 
 class InvitationForm(forms.Form):
-    note = forms.CharField(label="For whom", max_length=100, required=False)
+    note = forms.CharField(label="Label", max_length=100, required=False)
     role = forms.ChoiceField(label="Role", choices=ROLES, initial=members.MEMBER)
     days = forms.TypedChoiceField(
-        label="Good for",
+        label="Expires in",
         choices=[(days, f"{days} day{'' if days == 1 else 's'}") for days in members.DAYS],
         coerce=int,
         initial=7,
@@ -31,11 +31,11 @@ else:
 
 
 class JoinForm(UserForm):
-    """Name and password, by Django's rules; the person is made by executions/team/members.py."""
+    """Name and password, validated by Django; executions/team/members.py creates the person."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"].label = "Name"
-        self.fields["password2"].label = "Password again"
+        self.fields["password2"].label = "Repeat password"
         for field in self.fields.values():
             field.help_text = ""

@@ -1,4 +1,4 @@
-"""The page of people: everybody with their role, when they were last here, and what they made."""
+"""The People page: everyone with their role, last visit and number of jobs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from executions.models import Execution, Invitation
 from executions.team import members as people
 from executions.team import settings as team_settings
 
-MOST = 500
-COUNTED_EVERY = 60  # seconds
+MAX_ROWS = 500
+JOB_COUNT_TTL = 60  # seconds
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Person:
         return max(known, default=None)
 
     @property
-    def may_be_shut_out(self) -> bool:
+    def can_be_deactivated(self) -> bool:
         return not self.is_me and not self.is_last_admin
 
 
@@ -56,8 +56,10 @@ class TeamPage:
 
     @property
     def people(self) -> list[Person]:
-        """Those who may sign in first, by their names."""
-        found = get_user_model().objects.select_related("presence").order_by("-is_active", "username")[:MOST]
+        """Active people first, by name."""
+        found = (
+            get_user_model().objects.select_related("presence").order_by("-is_active", "username")[:MAX_ROWS]
+        )
         jobs = _jobs()
         admins = [each.pk for each in found if policy.role_of(each) is policy.Role.ADMIN]
         return [
@@ -67,7 +69,9 @@ class TeamPage:
     @property
     def invitations(self) -> list[Invitation]:
         return list(
-            Invitation.objects.open(timezone.now()).select_related("created_by").order_by("expires_at")[:MOST]
+            Invitation.objects.open(timezone.now())
+            .select_related("created_by")
+            .order_by("expires_at")[:MAX_ROWS]
         )
 
     @property
@@ -76,10 +80,10 @@ class TeamPage:
 
 
 def _jobs() -> dict[int, int]:
-    """How many jobs each has started, counted once a minute: it reads an index of all jobs."""
+    """Number of jobs by user id. Cached for a minute, because counting reads an index of all jobs."""
     counts: dict[int, int] | None = cache.get("people:jobs")
     if counts is None:
         rows = Execution.objects.filter(created_by__isnull=False).order_by().values_list("created_by")
         counts = dict(rows.annotate(Count("pk")))
-        cache.set("people:jobs", counts, COUNTED_EVERY)
+        cache.set("people:jobs", counts, JOB_COUNT_TTL)
     return counts

@@ -18,7 +18,7 @@ from executions.models.event import ActKind
 
 
 class SignIn(auth_views.LoginView):
-    """Django's own, with a brake on guessing."""
+    """Django's sign-in, limited to a number of failed attempts."""
 
     redirect_authenticated_user = True
     template_name = "account/sign_in.html"
@@ -40,7 +40,7 @@ class SignIn(auth_views.LoginView):
             )
         else:
             guesses.count()
-            # Whoever is throttled writes nothing: guessing does not fill the record.
+            # Throttled attempts write no audit entry, so guessing cannot fill the log.
             audit_log.record(ActKind.SIGN_IN_FAILED, actor_id=None, name=_tried(request))
         return response
 
@@ -49,13 +49,13 @@ class SignIn(auth_views.LoginView):
 
 
 def _tried(request: HttpRequest) -> str:
-    """The name that was given, never the password."""
+    """The name that was entered, never the password."""
     return "".join(each for each in request.POST.get("username", "") if each.isprintable())[:150]
 
 
 @require_POST
 def sign_out(request: AuthenticatedRequest) -> HttpResponse:
-    """End the session, and with it every socket that it opened."""
+    """End the session and close its sockets."""
     user, session_key = request.user, request.session.session_key
     audit_log.record(ActKind.SIGNED_OUT, actor_id=user.pk, subject=user, name=user.get_username())
     logout(request)

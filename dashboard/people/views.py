@@ -1,4 +1,4 @@
-"""People and roles, for admins; and the page by which an invited person joins."""
+"""The People page for admins, and the page on which an invited person joins."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _page(
 @requires(Action.PERSON_INVITE)
 @require_POST
 def invite(request: AuthenticatedRequest) -> HttpResponse:
-    """The answer shows the link, once: nothing that could make it again is kept."""
+    """The response shows the link once; only a hash of it is stored."""
     form = InvitationForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=422)
@@ -59,32 +59,34 @@ def invite(request: AuthenticatedRequest) -> HttpResponse:
 @require_POST
 def withdraw(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     if members.withdraw(pk, actor=request.user):
-        messages.success(request, "The invitation is withdrawn. Its link no longer works.")
+        messages.success(request, "Invitation withdrawn. Its link no longer works.")
     else:
-        messages.info(request, "That invitation was used, withdrawn, or over already.")
+        messages.info(request, "This invitation was already used, withdrawn or expired.")
     return HttpResponseRedirect(reverse("people"), status=303)
 
 
 @requires(Action.PEOPLE_VIEW)
 @require_POST
 def change(request: AuthenticatedRequest, pk: int, what: str) -> HttpResponse:
-    """`what`: role (POST says which), shut-out, or let-in."""
+    """`what` is "role" (the new one is in POST), "shut-out" (deactivate) or "let-in" (reactivate)."""
     person = get_object_or_404(get_user_model(), pk=pk)
     name = person.get_username()
     try:
         match what:
             case "shut-out" if members.shut_out(pk, actor=request.user):
                 live_sessions.left(pk)
-                messages.success(request, f"{name} is shut out: sessions and open pages have ended.")
+                messages.success(request, f"{name} was deactivated. Their sessions have ended.")
             case "let-in" if members.let_in(pk, actor=request.user):
-                messages.success(request, f"{name} may sign in again.")
+                messages.success(request, f"{name} can sign in again.")
             case "role":
                 new = request.POST.get("role", "")
                 if new not in (members.MEMBER, members.ADMIN):
-                    return HttpResponse("A role is member or admin.", status=400, content_type="text/plain")
+                    return HttpResponse(
+                        "The role must be member or admin.", status=400, content_type="text/plain"
+                    )
                 if members.change_role(pk, new, actor=request.user):
                     live_sessions.changed(pk)
-                    messages.success(request, f"{name} is {new} now.")
+                    messages.success(request, f"{name} is now {new}.")
     except members.Refused as error:
         messages.error(request, str(error))
     if pk == request.user.pk and what == "role":
@@ -95,7 +97,7 @@ def change(request: AuthenticatedRequest, pk: int, what: str) -> HttpResponse:
 @requires(Action.SETTING_CHANGE)
 @require_POST
 def choose(request: AuthenticatedRequest) -> HttpResponse:
-    """What members may do."""
+    """Change what members may do."""
     if team_settings.choose(team_settings.TEAM_CANCELS, "team_cancels" in request.POST, actor=request.user):
         messages.success(request, "Saved.")
     return HttpResponseRedirect(reverse("people"), status=303)
@@ -106,7 +108,7 @@ def choose(request: AuthenticatedRequest) -> HttpResponse:
 @sensitive_post_parameters("password1", "password2")
 @require_http_methods(["GET", "POST"])
 def join(request: HttpRequest, token: str) -> HttpResponse:
-    """For whoever has an invitation's link: a name, a password, and they are in."""
+    """Let the holder of an invitation link choose a name and a password, and sign them in."""
     guesses = login_throttle.Guesses(request, "join")
     if guesses.too_many():
         response = render(request, "account/join.html", {"throttled": True}, status=429)

@@ -1,4 +1,4 @@
-"""Webhooks for admins: the account's endpoints, every delivery that came, and what was refused."""
+"""Webhooks, for admins: the account's endpoints, one delivery, replays, and rejected requests."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from executions.webhooks import endpoints as webhook_endpoints
 
 SIZE = 50
 DAY = timedelta(days=1)
-# So many ends without a single webhook mean that webhooks do not reach us.
-MANY_ENDS = 5
-# Shorter than this no silence is a sign of anything.
-LONG = timedelta(minutes=15)
+# Webhooks are reported as missing if this many jobs finished without one,
+MIN_MISSED = 5
+# and the last one came at least this long ago.
+MIN_SILENCE = timedelta(minutes=15)
 
 
 class EndpointForm(forms.Form):
@@ -47,7 +47,7 @@ class EndpointForm(forms.Form):
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]
         if not url.startswith("https://") and not settings.USES_SANDBOX:
-            raise forms.ValidationError("VideoGen sends to https addresses only.")
+            raise forms.ValidationError("VideoGen only sends to https addresses.")
         return url
 
 
@@ -78,9 +78,9 @@ def _register(request: AuthenticatedRequest, form: EndpointForm) -> bool:
             actor=request.user,
         )
     except (VideoGenError, TimeoutError) as error:
-        form.add_error(None, f"VideoGen did not register it: {getattr(error, 'message', 'no answer came')}")
+        form.add_error(None, f"VideoGen did not register it: {getattr(error, 'message', 'no response')}")
         return False
-    messages.success(request, "The endpoint is registered, and its secret is used from now on.")
+    messages.success(request, "Endpoint registered. Its secret is in use from now on.")
     return True
 
 
@@ -89,7 +89,7 @@ def _page(request: HttpRequest, form: EndpointForm, status: int = 200) -> HttpRe
     try:
         found = wait_for(webhook_endpoints.overview)
     except (VideoGenError, TimeoutError) as error:
-        note = f"The endpoints could not be read: {getattr(error, 'message', 'no answer came')}"
+        note = f"Could not read the endpoints: {getattr(error, 'message', 'no response')}"
     rejections.flush()
     refused = Rejection.objects.filter(hour__gte=timezone.now() - 7 * DAY).order_by("-hour", "reason")[:20]
     context = {
@@ -109,7 +109,7 @@ def _own_url(request: HttpRequest) -> str:
 
 
 def _health(found: list[webhook_endpoints.Endpoint], own_url: str) -> dict[str, Any]:
-    """How the ends of the last day were heard of, and what is wrong with that, in words."""
+    """How completions of the last 24 hours were reported, and messages about problems with webhooks."""
     now = timezone.now()
     ends = Event.objects.filter(recorded_at__gte=now - DAY, to_status__in=TERMINAL)
     by_webhook = ends.filter(source=Source.WEBHOOK).count()
@@ -119,15 +119,17 @@ def _health(found: list[webhook_endpoints.Endpoint], own_url: str) -> dict[str, 
     problems = []
     if not working and not settings.VIDEOGEN_WEBHOOK_SECRETS:
         problems.append(
-            "No endpoint of ours is registered, so asking carries all updates, and they come later."
+            "No webhook endpoint of Rushes is registered: updates arrive by polling, with a delay."
         )
     elif working and not any(each.url == own_url for each in working):
-        problems.append(f"Our endpoint points elsewhere, not to {own_url}.")
+        problems.append(f"The registered endpoint has another address than {own_url}.")
     silent_since = max(last.received_at if last else now - DAY, now - DAY)
-    unheard = ends.filter(source=Source.POLL, recorded_at__gt=silent_since).count()
-    if unheard >= MANY_ENDS and now - silent_since >= LONG:
+    missed = ends.filter(source=Source.POLL, recorded_at__gt=silent_since).count()
+    if missed >= MIN_MISSED and now - silent_since >= MIN_SILENCE:
         since = "in the last day" if not last or last.received_at < now - DAY else "since the last delivery"
-        problems.append(f"{unheard} jobs ended {since} and no webhook told of one: asking carries the load.")
+        problems.append(
+            f"{missed} jobs finished {since} without a webhook: updates arrive by polling, with a delay."
+        )
     return {"problems": problems, "by_webhook": by_webhook, "by_poll": by_poll, "last": last}
 
 
@@ -138,17 +140,15 @@ def act(request: AuthenticatedRequest, remote_id: str, what: str) -> HttpRespons
     try:
         endpoint = next((e for e in wait_for(webhook_endpoints.overview) if e.remote_id == remote_id), None)
         if endpoint is None:
-            messages.error(request, "There is no such endpoint any more.")
+            messages.error(request, "This endpoint no longer exists.")
         elif what == "rotate":
             wait_for(webhook_endpoints.rotate, endpoint, actor=request.user)
-            messages.success(
-                request, "There is a new secret. The old one still verifies what is under way, for a day."
-            )
+            messages.success(request, "Secret rotated. The old one still verifies deliveries for a day.")
         else:
             wait_for(webhook_endpoints.remove, remote_id, endpoint.url, actor=request.user)
-            messages.success(request, "The endpoint is deleted.")
+            messages.success(request, "Endpoint deleted.")
     except (VideoGenError, TimeoutError) as error:
-        messages.error(request, f"VideoGen did not do it: {getattr(error, 'message', 'no answer came')}")
+        messages.error(request, f"VideoGen rejected this: {getattr(error, 'message', 'no response')}")
     return HttpResponseRedirect(reverse("webhooks"), status=303)
 
 
@@ -174,7 +174,7 @@ def delivery(request: HttpRequest, pk: int) -> HttpResponse:
 @requires(Action.DELIVERY_REPLAY)
 @require_POST
 def replay(request: AuthenticatedRequest) -> HttpResponse:
-    """Take in the chosen deliveries once more: exactly these, and each is reported."""
+    """Apply the selected deliveries again, and report the outcome of each."""
     given = map(as_number, request.POST.getlist("delivery"))
     ids = [pk for pk in given if pk is not None][:200]
     kept = WebhookDelivery.objects.in_bulk(ids)
@@ -185,7 +185,7 @@ def replay(request: AuthenticatedRequest) -> HttpResponse:
         told = {str(each.pk): words for each, words in results}
         audit_log.record(ActKind.REPLAYED, actor_id=request.user.pk, deliveries=told)
     if not results:
-        messages.warning(request, "No delivery was chosen.")
+        messages.warning(request, "No deliveries selected.")
     elif len(results) == 1:
         messages.info(request, results[0][1])
     else:

@@ -1,4 +1,4 @@
-"""VideoGen's hourly limits as its answers tell them, and our own budget beside them."""
+"""The Limits page: VideoGen's hourly rate limits as its responses report them, and our polling budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where VideoGen's webhooks arrive: verified over the raw bytes, stored and applied, then acknowledged."""
+"""The receiver of VideoGen's webhooks: verifies the raw body, stores and applies the event, then acknowledges it."""
 
 from __future__ import annotations
 
@@ -20,42 +20,44 @@ from executions.webhooks.write_batcher import intake
 
 logger = logging.getLogger(__name__)
 
-LARGEST = 1024 * 1024  # bytes of a body
+MAX_BODY_BYTES = 1024 * 1024
 SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 # Seconds. VideoGen takes no answer for a failure after 15 (docs/api-notes.md#webhook-delivery), and a database that is locked may
 # keep a writer waiting for longer than that: better to say so while somebody listens.
-LONGEST = 12.0
+RESPONSE_TIMEOUT = 12.0
 
 
 @login_not_required
 @csrf_exempt
 async def receive(request: HttpRequest) -> HttpResponse:
-    """A write that is under way when the time is over may still be done: the next attempt is a repeat then."""
+    """A write that is in progress at the timeout may still complete; VideoGen's next attempt is then a repeat."""
     try:
-        async with asyncio.timeout(LONGEST):
-            return await _take(request)
+        async with asyncio.timeout(RESPONSE_TIMEOUT):
+            return await _receive(request)
     except TimeoutError:
-        logger.warning("A delivery was not stored within %.0f seconds; VideoGen sends it again", LONGEST)
+        logger.warning(
+            "Delivery not stored within %.0f seconds; VideoGen will send it again", RESPONSE_TIMEOUT
+        )
         return _unavailable()
 
 
-async def _take(request: HttpRequest) -> HttpResponse:
+async def _receive(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
-        return _refused(request, 405, "Webhooks are sent by POST.", Allow="POST")
-    if _declared_length(request) > LARGEST:
+        return _refused(request, 405, "Send webhooks by POST.", Allow="POST")
+    if _declared_length(request) > MAX_BODY_BYTES:
         return _refused(request, 413, "The body is larger than 1 MiB.")
     try:
         body = request.body
     except RequestDataTooBig:
         return _refused(request, 413, "The body is larger than 1 MiB.")
-    if len(body) > LARGEST:
+    if len(body) > MAX_BODY_BYTES:
         return _refused(request, 413, "The body is larger than 1 MiB.")
     headers = {name: request.headers[name] for name in SIGNED_HEADERS if name in request.headers}
     try:
         verified = await _verified(headers, body)
     except BadSignature as error:
-        logger.info("A delivery was not signed for us: %s", error)
-        return _refused(request, 401, "The signature does not fit.")
+        logger.info("Delivery with an invalid signature: %s", error)
+        return _refused(request, 401, "Invalid signature.")
     except DatabaseError:
         return _unavailable()
     if (
@@ -71,14 +73,14 @@ async def _take(request: HttpRequest) -> HttpResponse:
     try:
         outcome = await intake().take(*delivery)
     except DataError as error:
-        logger.warning("A delivery holds what the database cannot store: %s", error)
-        return _refused(request, 400, "The body holds what cannot be stored.")
+        logger.warning("Delivery contains data that the database cannot store: %s", error)
+        return _refused(request, 400, "The body contains data that cannot be stored.")
     except DatabaseError:
-        logger.exception("A delivery could not be stored; VideoGen sends it again")
+        logger.exception("Could not store a delivery; VideoGen will send it again")
         return _unavailable()
     except Exception:
-        # A fault of ours, and perhaps of every attempt: it must not be lost when VideoGen gives up.
-        logger.exception("A delivery could not be applied; it is kept as failed, and VideoGen sends it again")
+        # An error in Rushes may occur on every attempt; the delivery must not be lost when VideoGen gives up.
+        logger.exception("Could not apply a delivery; stored as failed, and VideoGen will send it again")
         with suppress(DatabaseError):
             await runtime.in_db(ingest.keep_failed, *delivery)
         return _unavailable()
@@ -87,13 +89,13 @@ async def _take(request: HttpRequest) -> HttpResponse:
 
 
 async def _verified(headers: dict[str, str], body: bytes) -> VerifiedDelivery:
-    """Raises BadSignature, and what the database raises."""
+    """Raises BadSignature and DatabaseError."""
     try:
         return verify(headers, body, await _known_secrets())
     except BadSignature as error:
         if error.reason not in (Reason.NO_MATCH, Reason.NO_SECRET) or not signing_secrets.forget_if_old():
             raise
-    # Another process may have made an endpoint since we looked.
+    # Another process may have registered an endpoint since the secrets were read.
     return verify(headers, body, await _known_secrets())
 
 
@@ -112,7 +114,7 @@ REASONS = {400: "unreadable", 401: "signature", 405: "method", 413: "too large"}
 
 
 def _refused(request: HttpRequest, status: int, message: str, **headers: str) -> HttpResponse:
-    """Counted, not stored: a flood must not fill the disk."""
+    """Count a rejected request, without storing it: a flood must not fill the disk."""
     body = request.body if status in (400, 401) else b""
     address = request.META.get("REMOTE_ADDR") or ""
     if rejections.is_due():

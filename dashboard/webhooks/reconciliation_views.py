@@ -1,4 +1,4 @@
-"""The daily closing of accounts, for admins: what agrees, and every difference with what to do about it."""
+"""The daily reconciliation, for admins: each day's outcome, and every difference with advice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAGE_SIZE = 60
 @requires(Action.WEBHOOKS_VIEW)
 @require_http_methods(["GET", "POST"])
 def closings(request: AuthenticatedRequest) -> HttpResponse:
-    """The last days; POST closes the day that it names, anew if it was closed before."""
+    """The latest days. POST reconciles the given day, again if it was reconciled before."""
     if request.method == "POST":
         return _close(request)
     cursor = PageCursor(request.GET, as_day, name="before")
@@ -50,7 +50,7 @@ def _close(request: AuthenticatedRequest) -> HttpResponse:
     except closing_day.CannotClose as error:
         messages.error(request, str(error))
     except TimeoutError:
-        messages.error(request, "It takes longer than this page can wait. Look again in a minute.")
+        messages.error(request, "Still comparing. Check again in a minute.")
     else:
         return HttpResponseRedirect(reverse("closing", args=[row.pk]), status=303)
     return HttpResponseRedirect(reverse("closings"), status=303)

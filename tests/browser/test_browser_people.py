@@ -15,15 +15,15 @@ PASSWORD = "salt flats at noon"
 def invited(browse: Opener, whom: str) -> tuple[Page, str]:
     """The page of people with a fresh link, and the link."""
     page = browse("/settings/people/", name="admin")
-    page.get_by_label("For whom").fill(whom)
-    page.get_by_role("button", name="Make a link").click()
+    page.get_by_label("Label").fill(whom)
+    page.get_by_role("button", name="Create link").click()
     return page, page.locator("#invitation-link").inner_text()
 
 
 def join(page: Page, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Password again").fill(PASSWORD)
+    page.get_by_label("Repeat password").fill(PASSWORD)
     page.get_by_role("button", name="Join").click()
 
 
@@ -35,8 +35,8 @@ def test_a_person_joins_and_is_shut_out_while_their_page_is_open(browse: Opener,
     expect(kim.get_by_text("Welcome, kim.")).to_be_visible()
     acts.live(kim)
     admin.goto("/settings/people/")
-    admin.get_by_role("button", name="Shut out kim").click()
-    expect(admin.get_by_text("kim is shut out")).to_be_visible()
+    admin.get_by_role("button", name="Deactivate kim").click()
+    expect(admin.get_by_text("kim was deactivated")).to_be_visible()
     expect(kim).to_have_title("Sign in · Rushes")
 
 

@@ -88,8 +88,8 @@ def test_filters_by_status_and_by_tool(ann: Browser, ben: Browser) -> None:
     assert prompts(page_of(ann, tool="generate-sound-effect")) == ["a horn"]
     assert prompts(page_of(ann, tool="generate-image", status="failed")) == ["a lost pier"]
     chosen = page_of(ann, tool="generate-image", status="failed")
-    assert 'name="status" value="failed" checked' in chosen
-    assert 'name="tool" value="generate-image" checked' in chosen
+    assert markup.values(chosen, "status", checked=True) == ["failed"]
+    assert markup.values(chosen, "tool", checked=True) == ["generate-image"]
 
 
 @pytest.mark.parametrize(

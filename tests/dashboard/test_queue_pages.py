@@ -180,7 +180,7 @@ def test_who_waits_for_the_hour_reads_until_when(ann: Browser, ada: Browser) -> 
     assert f"The hourly limit is used up; next try {until:%-d %b %H:%M}" in page_of(ann, job)
     page = text(ada.get("/settings/limits/"))
     assert "0 of 500 starts left this hour" in page
-    assert "starts are used up" in page
+    assert "No starts left this hour" in page
     assert "0 of 500 starts left this hour" in text(ann.get("/queue/"))
 
 

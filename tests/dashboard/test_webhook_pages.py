@@ -67,7 +67,7 @@ async def test_an_endpoint_is_registered_rotated_and_deleted(
 ) -> None:
     settings.PUBLIC_URL = "https://rushes.example.org"
     await clean(account)
-    assert "No endpoint of ours is registered" in text(await ada.aget("/settings/webhooks/"))
+    assert "No webhook endpoint of Rushes is registered" in text(await ada.aget("/settings/webhooks/"))
     form = {"url": OWN, "events": ["tool_execution.succeeded"], "description": "tests"}
     assert (await ada.apost("/settings/webhooks/", form)).status_code == 303
     [there], [ours] = await registered(account), await runtime.in_db(known)
@@ -76,7 +76,7 @@ async def test_an_endpoint_is_registered_rotated_and_deleted(
     assert f"…{ours.secret_last4}" in text(page)
     assert "verified here" in text(page)
     assert ours.secret not in page.content.decode(), "a secret is never shown again"
-    assert "No endpoint of ours" not in text(page)
+    assert "No webhook endpoint of Rushes" not in text(page)
 
     await ada.apost(f"/settings/webhooks/{there['endpointId']}/rotate/")
     [fresh], (old, new) = await registered(account), await runtime.in_db(known)
@@ -112,11 +112,13 @@ async def test_an_endpoint_that_points_elsewhere_is_named(account: Any, ada: Bro
     settings.PUBLIC_URL = "https://rushes.example.org"
     await clean(account)
     await endpoints.register("http://127.0.0.1:9/elsewhere", actor=policy.SYSTEM)
-    assert f"Our endpoint points elsewhere, not to {OWN}" in text(await ada.aget("/settings/webhooks/"))
+    assert f"The registered endpoint has another address than {OWN}" in text(
+        await ada.aget("/settings/webhooks/")
+    )
 
 
 def test_without_videogen_the_page_says_so(ada: Browser) -> None:
-    assert "The endpoints could not be read" in text(ada.get("/settings/webhooks/"))
+    assert "Could not read the endpoints" in text(ada.get("/settings/webhooks/"))
 
 
 # --- deliveries -------------------------------------------------------------------------------------------
@@ -145,7 +147,7 @@ def test_deliveries_are_found_by_their_file(ada: Browser) -> None:
         assert f"/settings/deliveries/{about_another.pk}/" not in page
     assert f'href="/files/{ours.pk}/"' in ada.get(f"/settings/deliveries/{about_ours.pk}/").content.decode()
     assert "vg_other" in text(ada.get(f"/settings/deliveries/{about_another.pk}/"))
-    assert "No delivery is like that." in text(ada.get("/settings/deliveries/", {"file": str(uuid.uuid4())}))
+    assert "No matches." in text(ada.get("/settings/deliveries/", {"file": str(uuid.uuid4())}))
 
 
 def test_the_logs_queries_do_not_grow(ada: Browser, people: Any, django_assert_max_num_queries: Any) -> None:

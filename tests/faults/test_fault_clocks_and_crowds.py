@@ -52,7 +52,7 @@ async def test_with_clocks_ten_minutes_apart_the_poll_finds_the_end(
     assert set(await scenes.until(was_attempted)) == {401}
     assert await outcomes(final.remote_id) == []
     status = await ada.aget("/settings/webhooks/")
-    assert "Refused in the last week" in text(status)
+    assert "Rejected requests (7 days)" in text(status)
     assert [each.reason for each in status.context["rejections"]] == ["signature"]
 
 

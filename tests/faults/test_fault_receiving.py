@@ -67,10 +67,10 @@ async def test_a_database_that_keeps_a_delivery_waiting_is_said_while_videogen_s
     receiving: Receiving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault 32: the write takes too long: 503 in time; done afterwards, it makes the next attempt a repeat."""
-    assert receiver.LONGEST < VIDEOGEN_LISTENS
+    assert receiver.RESPONSE_TIMEOUT < VIDEOGEN_LISTENS
     job = await runtime.in_db(jobs.running, "vg_exec_late")
     first, second = tells("vg_exec_late", "succeeded"), tells("vg_exec_of_nobody", "failed")
-    monkeypatch.setattr(receiver, "LONGEST", 0.5)
+    monkeypatch.setattr(receiver, "RESPONSE_TIMEOUT", 0.5)
     with nobody_may_write():
         answers = [
             await receiving.deliver(first, "msg_first"),

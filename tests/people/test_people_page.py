@@ -287,7 +287,7 @@ def test_everybody_is_listed_with_jobs_and_when_they_were_seen(ada: Browser, ann
     assert listed["ben"].seen_at is None
     assert (listed["ann"].jobs, listed["ann"].role) == (1, "member")
     assert timezone.now() - listed["ann"].seen_at < timedelta(minutes=1)
-    assert (listed["ada"].is_last_admin, listed["ada"].may_be_shut_out) == (True, False)
+    assert (listed["ada"].is_last_admin, listed["ada"].can_be_deactivated) == (True, False)
 
 
 def test_who_signs_out_is_not_noted_as_somebody_unknown(ann: Browser, caplog: Any) -> None:

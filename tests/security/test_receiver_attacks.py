@@ -73,9 +73,7 @@ async def test_a_delivery_that_is_not_signed_for_us_is_refused(what: str) -> Non
     body = event(execution.remote_id)
     answer = await deliver(body, forgeries(body)[what])
     assert answer.status_code == 401
-    assert json.loads(answer.content) == {"message": "The signature does not fit."}, (
-        "no word of what was wrong"
-    )
+    assert json.loads(answer.content) == {"message": "Invalid signature."}, "no word of what was wrong"
     assert await runtime.in_db(rows) == 0
     assert await status_of(execution) == "running"
 
