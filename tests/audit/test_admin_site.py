@@ -13,6 +13,7 @@ from executions.models import Event, WebhookDelivery, WebhookEndpoint
 from executions.team import members as team
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
+from tests.markup import every
 
 
 def address(thing: Any) -> str:
@@ -33,7 +34,7 @@ def test_a_row_is_shown_and_cannot_be_changed(ada: Browser, ann: Browser) -> Non
         url = f"{address(thing)}{thing.pk}/change/"
         page = ada.get(url)
         assert page.status_code == 200, url
-        assert 'name="_save"' not in page.content.decode()
+        assert not every(page, '[name="_save"]')
         assert "deletelink" not in page.content.decode()
         assert ada.post(url, {"status": "succeeded", "kind": "exported", "username": "x"}).status_code == 403
         assert ada.get(f"{address(thing)}{thing.pk}/delete/").status_code == 404

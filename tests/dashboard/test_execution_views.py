@@ -15,7 +15,7 @@ from executions.sync import submit
 from tests import markup
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.dashboard.work import job, report
-from tests.markup import content, every, one, words
+from tests.markup import content, every, one, values, words
 
 URL = "/executions/"
 
@@ -88,8 +88,8 @@ def test_filters_by_status_and_by_tool(ann: Browser, ben: Browser) -> None:
     assert prompts(page_of(ann, tool="generate-sound-effect")) == ["a horn"]
     assert prompts(page_of(ann, tool="generate-image", status="failed")) == ["a lost pier"]
     chosen = page_of(ann, tool="generate-image", status="failed")
-    assert markup.values(chosen, "status", checked=True) == ["failed"]
-    assert markup.values(chosen, "tool", checked=True) == ["generate-image"]
+    assert values(chosen, "status", checked=True) == ["failed"]
+    assert values(chosen, "tool", checked=True) == ["generate-image"]
 
 
 @pytest.mark.parametrize(

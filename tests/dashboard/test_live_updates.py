@@ -17,7 +17,7 @@ from executions.lifecycle import observations as seen
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.pages import nothing_more, opened, received_until
 from tests.dashboard.work import job, report
-from tests.markup import attribute, one, words
+from tests.markup import attribute, every, one, words
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -189,7 +189,7 @@ async def test_changes_arrive_in_their_order_from_the_change_itself(account: Any
         else:
             await runtime.in_db(report, execution, status)
         heard = await received_until(page, f'data-status="{status}"')
-        assert f'<header id="head-{execution.pk}"' in heard
+        assert every(heard, f"header#head-{execution.pk}")
     await page.disconnect()
 
 
@@ -211,9 +211,8 @@ async def test_a_change_of_which_the_message_is_lost_is_there_when_the_page_asks
         await runtime.in_db(report, execution, "succeeded")
     page = await opened(ann, "studio")
     board = await ann.aget("/board/")
-    flight, finished = board.content.decode().split('id="finished"')
-    assert "a lost pier" not in flight
-    assert "a lost pier" in finished
+    assert "a lost pier" not in words(board, 'section[aria-labelledby="flight-title"]')
+    assert "a lost pier" in words(board, "#finished")
     await page.disconnect()
 
 

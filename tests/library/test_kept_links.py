@@ -25,6 +25,7 @@ from tests.dashboard.browsers import Browser, text
 from tests.library import keeping
 from tests.library.media import png, wav
 from tests.library.media_server import serving
+from tests.markup import every
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
@@ -259,7 +260,7 @@ async def test_keeping_is_asked_for_on_the_page_and_its_progress_is_told(ann: Br
         assert (answer.status_code, answer["Location"]) == (303, f"/files/{made.pk}/#copy")
         answer = await ann.aget(f"/files/{made.pk}/")
         assert "waits for its turn" in text(answer)
-        assert 'hx-trigger="every 3s"' in answer.content.decode(), "the page moves by itself"
+        assert every(answer, '[hx-trigger="every 3s"]'), "the page moves by itself"
         media.breaks = [20]
         await keeping.tried(made)
         page = text(await ann.aget(f"/files/{made.pk}/"))

@@ -13,6 +13,7 @@ import pytest
 from executions.files import uploads
 from tests.dashboard.serving import Serving, eventually
 from tests.library.media import png
+from tests.markup import every
 
 MIB = 1024 * 1024
 UPLOAD = "/files/upload/?name=large.png"
@@ -108,13 +109,13 @@ def test_a_connection_that_is_cut_leaves_no_file(serving: Serving) -> None:
         raise ConnectionAbortedError
 
     with serving.signed_in() as client:
-        before = client.get("/files/").text.count('class="file-tile"')
+        before = len(every(client.get("/files/").text, ".file-tile"))
         proof = {"X-CSRFToken": client.cookies["csrftoken"], "Content-Length": str(32 * MIB)}
         with pytest.raises(ConnectionAbortedError):
             client.post(UPLOAD, content=cut(), headers=proof)
     with serving.signed_in() as client:
         page = client.get("/files/").text
-        assert page.count('class="file-tile"') == before
+        assert len(every(page, ".file-tile")) == before
     assert "Traceback" not in serving.errors
 
 

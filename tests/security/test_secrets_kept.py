@@ -74,7 +74,7 @@ def test_an_error_page_tells_nothing(ann: Browser, monkeypatch: pytest.MonkeyPat
     def broken(*args: Any, **options: Any) -> None:
         raise RuntimeError(f"the key is {KEY}")
 
-    monkeypatch.setattr(studio_views.cards, "cards_for", broken)
+    monkeypatch.setattr(studio_views.job_card, "cards_for", broken)
     ann.client.raise_request_exception = False
     answer = ann.get("/")
     assert answer.status_code == 500
