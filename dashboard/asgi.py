@@ -20,7 +20,7 @@ from django.urls import path
 
 from dashboard.http.asgi_handler import PageHandler
 from dashboard.http.paths import LIVE_PATH, RECEIVER_PATH
-from dashboard.http.webhook_bypass import ShortWay
+from dashboard.http.webhook_bypass import WebhookBypass
 from dashboard.live.consumers import REFUSED, LiveConsumer
 from dashboard.webhooks import receiver
 from executions.core import runtime
@@ -56,7 +56,7 @@ class SameOrigin:
 application = ProtocolTypeRouter(
     {
         "http": InLoop(
-            ShortWay(PageHandler(), f"/{RECEIVER_PATH}", receiver.receive, receiver.MAX_BODY_BYTES)
+            WebhookBypass(PageHandler(), f"/{RECEIVER_PATH}", receiver.receive, receiver.MAX_BODY_BYTES)
         ),
         "websocket": InLoop(
             SameOrigin(AuthMiddlewareStack(URLRouter([path(LIVE_PATH, LiveConsumer.as_asgi(), name="live")])))

@@ -1,4 +1,4 @@
-"""Where a request came from: the connection's other end, or what a proxy that is trusted says of it."""
+"""The client's address: that of the connection, or the one reported by a trusted proxy."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from django.http import HttpRequest
 
 
 def client_address(request: HttpRequest) -> str:
-    """Each proxy adds the address that it sees: read from the end, the first that is no proxy of ours is the client's.
+    """The last address in X-Forwarded-For that is not a trusted proxy, since each proxy appends the one it sees.
 
-    What stands before that is the client's own invention.
+    Earlier addresses are ignored: the client can invent them.
     """
     address: str = request.META.get("REMOTE_ADDR") or ""
     if not settings.TRUSTED_PROXIES:
         return address
-    told = [each.strip() for each in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    while told and _is_proxy(address):
-        if not _is_address(before := told.pop()):
+    forwarded = [each.strip() for each in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    while forwarded and _is_proxy(address):
+        if not _is_address(before := forwarded.pop()):
             break
         address = before
     return address
@@ -36,5 +36,5 @@ def _is_proxy(address: str) -> bool:
     if not _is_address(address):
         return False
     parsed = ip_address(address)
-    mapped = getattr(parsed, "ipv4_mapped", None)  # an IPv4 address as a socket for both kinds tells it
+    mapped = getattr(parsed, "ipv4_mapped", None)  # an IPv4 address as a dual-stack socket reports it
     return any((mapped or parsed) in network for network in settings.TRUSTED_PROXIES)

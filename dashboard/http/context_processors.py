@@ -1,4 +1,4 @@
-"""What every page shows around its own content: the count in flight, notices, and the socket to listen on."""
+"""Context for every page: the number of jobs in flight, notices, unread mentions, and the live socket's URL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Notice:
 
 
 class Shell:
-    """Computed when a template asks for it; error pages ask for nothing."""
+    """Computed lazily, when a template uses it; error pages use nothing."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
@@ -34,13 +34,13 @@ class Shell:
 
     @cached_property
     def unread(self) -> int:
-        """Comments that name this person and that they have not seen."""
+        """Number of comments that mention this person and are unread."""
         user = self.request.user
         return comments.unread(user.pk) if user.is_authenticated else 0
 
     @property
     def live_url(self) -> str:
-        """The socket's path with what this page shows; empty for pages without live parts."""
+        """The socket's path with the page's topic; empty for pages without live updates."""
         topic = getattr(self.request, "live_topic", "")
         return f"/{LIVE_PATH}?topic={topic}" if topic else ""
 
@@ -52,18 +52,18 @@ class Shell:
             notices.append(
                 Notice(
                     "error",
-                    f"VideoGen refuses our key: {refused} Nothing can be started until it is put right.",
+                    f"VideoGen rejects the API key: {refused} No jobs can start until this is fixed.",
                 )
             )
         if settings.USES_SANDBOX:
             notices.append(
-                Notice("info", "This is a stand-in: no API key is set, so a local sandbox makes the media.")
+                Notice("info", "Sandbox mode: no API key is set, so a local stand-in generates the media.")
             )
         elif not signing_secrets.any_configured():
             notices.append(
                 Notice(
                     "warning",
-                    "No webhook secret is configured, so updates come by asking alone, and later than they could.",
+                    "No webhook secret is configured: updates arrive by polling, with a delay.",
                 )
             )
         return notices

@@ -1,13 +1,13 @@
-"""Keeps spreadsheets from taking text in a CSV for a formula: an apostrophe leads it."""
+"""Prevents CSV formula injection: text that a spreadsheet would run as a formula is prefixed with an apostrophe."""
 
 from __future__ import annotations
 
-# A cell that begins with one of these may be taken for a formula; the last four are full-width signs.
+# Cells that begin with one of these may be run as a formula; the last four are full-width signs.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def guard(cell: str) -> str:
-    """The cell as it may stand in a CSV."""
+    """The cell, safe for a CSV file."""
     return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 

@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether what it depends on answers."""
+"""Liveness, readiness and metrics of this process."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from executions.policy import Action
 
 @login_not_required
 async def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers. Nothing else is asked."""
+    """Liveness: the process responds. Checks no dependency."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The state of each dependency and of each worker of this process; 503 when one that pages need is away."""
+    """The state of each dependency and of each worker of this process; 503 if the database or the cache is unavailable."""
     state = {
         "database": _database(),
         "cache": _cache(),
@@ -40,15 +40,15 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For Prometheus, with METRICS_TOKEN as the bearer, and for an admin who is signed in."""
+    """Metrics for Prometheus, with METRICS_TOKEN as bearer token, and for admins."""
     token = settings.METRICS_TOKEN
     sent = request.headers.get("authorization", "").removeprefix("Bearer ")
     is_scraper = bool(token) and constant_time_compare(sent, token)
     if not is_scraper and not policy.can(request.user, Action.METRICS_VIEW):
         return HttpResponse(
-            "The metrics are for admins and for METRICS_TOKEN.\n", status=403, content_type="text/plain"
+            "Metrics require METRICS_TOKEN or an admin.\n", status=403, content_type="text/plain"
         )
-    measured.look()
+    measured.refresh()
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 

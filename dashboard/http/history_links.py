@@ -1,4 +1,4 @@
-"""Addresses of the history with its filters, for whatever leads there."""
+"""Links to the History with filters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.http.query_urls import with_query
 
 
 def history_url(filters: Mapping[str, Any]) -> str:
-    """`filters` by the names that the history's own address has."""
+    """The address of the history with `filters`, named as in its query."""
     return with_query(_history(get_script_prefix()), filters)
 
 

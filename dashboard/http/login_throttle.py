@@ -1,4 +1,4 @@
-"""A brake on guessing passwords: so many failures for one name from one address, and it has to wait."""
+"""Limits password guessing: after too many failures for one name from one address, attempts are rejected for a while."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from django.http import HttpRequest
 
 from dashboard.http.client_ip import client_address
 
-# Failures within the window (seconds) before the next try is refused: by name and address, and by address alone.
+# Failures within WINDOW (seconds) after which attempts are rejected: by name and address, and by address alone.
 BY_NAME, BY_ADDRESS = 10, 50
 WINDOW = 300
 
 
 class Guesses:
-    """The failed tries that count against this request."""
+    """The failed attempts that count against this request."""
 
     def __init__(self, request: HttpRequest, what: str = "guesses") -> None:
         address = client_address(request)
@@ -35,5 +35,5 @@ class Guesses:
             cache.incr(key)
 
     def forget(self) -> None:
-        """The right password ends the count for this name; the address's own goes on."""
+        """Reset the count for this name after a successful attempt; that of the address stays."""
         cache.delete(next(iter(self.keys)))

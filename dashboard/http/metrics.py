@@ -1,4 +1,4 @@
-"""What this process counts, for Prometheus. Each process of a scaled installation is scraped by itself."""
+"""Prometheus metrics of this process. In a scaled installation, scrape each process."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from executions.core import worker
 from executions.models import Execution
 from executions.signals import execution_changed
 
-CHANGES = Counter(
-    "rushes_job_changes", "Changes of jobs that this process wrote, by their status.", ["status"]
-)
+CHANGES = Counter("rushes_job_changes", "Job changes written by this process, by status.", ["status"])
 DELIVERIES = Counter(
-    "rushes_webhook_deliveries", "Webhook deliveries answered here, by outcome.", ["outcome"]
+    "rushes_webhook_deliveries", "Webhook deliveries handled by this process, by outcome.", ["outcome"]
 )
-SOCKETS = Gauge("rushes_live_sockets", "Pages that are connected to this process.")
-IN_FLIGHT = Gauge("rushes_jobs_in_flight", "Jobs of the whole installation that have not ended.", ["status"])
+SOCKETS = Gauge("rushes_live_sockets", "Pages connected to this process.")
+IN_FLIGHT = Gauge("rushes_jobs_in_flight", "Unfinished jobs of the whole installation.", ["status"])
 
 LAST_BEAT = Gauge(
     "rushes_worker_last_beat_timestamp_seconds",
-    "When each background worker of this process last showed that it lives, as Unix time.",
+    "Last heartbeat of each background worker of this process, as Unix time.",
     ["worker"],
 )
 
@@ -35,8 +33,8 @@ def _changed(*, to_status: str, **_: Any) -> None:
     CHANGES.labels(to_status).inc()
 
 
-def look() -> None:
-    """Read what is not counted but measured; the index over what is in flight makes that cheap."""
+def refresh() -> None:
+    """Update the gauges that are measured on scraping; the index of jobs in flight makes that cheap."""
     IN_FLIGHT.clear()
     in_flight = Execution.objects.filter(ended_at=None).order_by()
     for status, count in in_flight.values_list("status").annotate(Count("pk")):

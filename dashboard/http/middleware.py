@@ -1,4 +1,4 @@
-"""Our own steps around a request: static files under ASGI, and where the request came from."""
+"""Middleware: static files under ASGI, the client's address, and when a person was last seen."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from executions.team import members
 
 logger = logging.getLogger(__name__)
 
-# What answers a request: at once, or as something to be awaited.
+# The next handler, sync or async.
 Next = Callable[[HttpRequest], Any]
 
 
 class StaticFiles(WhiteNoiseMiddleware):
-    """WhiteNoise, answering with whole files: its streamed ones warn, or hang, under ASGI.
+    """WhiteNoise without streaming, which warns or hangs under ASGI.
 
-    Our static files are small, compressed ahead, and kept by browsers for good.
+    Static files are small, precompressed, and cached by browsers for ever, so whole responses are fine.
     """
 
     @staticmethod
@@ -46,7 +46,7 @@ class StaticFiles(WhiteNoiseMiddleware):
 
 @sync_and_async_middleware
 def where_from(get_response: Next) -> Next:
-    """Events that are written while a request is answered carry its address."""
+    """Store the client's address with events that are written during the request."""
     if iscoroutinefunction(get_response):
 
         async def answer_later(request: HttpRequest) -> HttpResponse:
@@ -90,14 +90,14 @@ def _refused(request: HttpRequest, error: Exception) -> HttpResponse | None:
     return None
 
 
-# Seconds between two notes of when somebody was here.
-SEEN_EVERY = 300.0
+# Seconds between two updates of a person's last visit.
+SEEN_INTERVAL = 300.0
 _noted: dict[int, float] = {}
 
 
 @sync_and_async_middleware
 def seen(get_response: Next) -> Next:
-    """Notes now and then that a person is here."""
+    """Update the person's last visit, at most every SEEN_INTERVAL seconds."""
     if iscoroutinefunction(get_response):
 
         async def answer_later(request: HttpRequest) -> HttpResponse:
@@ -118,18 +118,18 @@ def seen(get_response: Next) -> Next:
 
 
 def _person(request: HttpRequest) -> int | None:
-    """The signed-in person who opened this page. Async views are what pages load by themselves."""
+    """The signed-in person who opened this page. Async views are ignored: pages call them on their own."""
     match = request.resolver_match
     if match is None or iscoroutinefunction(match.func) or not getattr(match.func, "login_required", True):
         return None
-    # Where nobody had to know who asks, as for an error, it is not found out here: an event loop may not ask the database.
-    # Who has just signed out is still the cached one, and no longer the request's.
+    # Only if the view has already loaded the user: an event loop must not query the database here.
+    # After signing out, the cached user remains but request.user is anonymous.
     return request.user.pk if hasattr(request, "_cached_user") else None
 
 
 def _is_due(user_id: int) -> bool:
     now = time.monotonic()
-    if now - _noted.get(user_id, -SEEN_EVERY) < SEEN_EVERY:
+    if now - _noted.get(user_id, -SEEN_INTERVAL) < SEEN_INTERVAL:
         return False
     _noted[user_id] = now
     return True
@@ -139,4 +139,4 @@ def _note(user_id: int) -> None:
     try:
         members.seen(user_id)
     except DatabaseError as error:
-        logger.warning("That person %d was here could not be noted: %s", user_id, error)
+        logger.warning("Could not store the last visit of user %d: %s", user_id, error)

@@ -1,4 +1,4 @@
-"""Paths that others rely on and that more than one module has to name: VideoGen posts to one, sockets open another."""
+"""Paths that several modules need: the webhook receiver, the live socket and the upload."""
 
 RECEIVER_PATH = "webhooks/videogen/"
 LIVE_PATH = "ws/live/"

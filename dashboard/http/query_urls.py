@@ -1,4 +1,4 @@
-"""Addresses with a query."""
+"""Builds addresses with a query string."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
-# A page of figures has a thousand addresses, with the same few values in them.
+# The Insights page has a thousand links that share few values.
 _quoted = lru_cache(maxsize=4096)(quote_plus)
 
 
 def with_query(path: str, terms: Mapping[str, Any]) -> str:
-    """The path, followed by the terms. A list repeats its name; None and empty text are left out, 0 is not."""
+    """The path with a query of `terms`. Lists repeat their name; None and empty text are omitted, 0 is not."""
     query = query_string(terms)
     return f"{path}?{query}" if query else path
 
 
 def query_string(terms: Mapping[str, Any]) -> str:
-    """What follows the ?, by the rule of `with_query`."""
+    """The query string alone, by the rules of `with_query`."""
     pairs = [(name, _text(value)) for name, values in terms.items() for value in _each(values)]
     return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs if value)
 

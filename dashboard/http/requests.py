@@ -1,4 +1,4 @@
-"""The types of requests that views take. Only annotations: at run time a request is Django's own."""
+"""Request types for annotations. At run time a request is Django's HttpRequest."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from django_htmx.middleware import HtmxDetails
 
 
 class AuthenticatedRequest(HttpRequest):
-    """A request past `LoginRequiredMiddleware`, as every view gets it that is not `login_not_required`.
+    """A request that passed LoginRequiredMiddleware: that of every view that is not `login_not_required`.
 
-    A view that uses who is signed in, or anything else that our middleware adds, takes this type.
+    Views that use the signed-in user, or anything else that middleware adds, take this type.
     """
 
     user: User
-    """The person who is signed in, never anonymous."""
+    """The signed-in user, never anonymous."""
     auser: Callable[[], Coroutine[Any, Any, User]]
     """The same, for async views."""
     htmx: HtmxDetails
     """What htmx reports about the request; false when the browser itself asked for the page."""
     live_topic: str
-    """What the page shows, for its live updates. A view sets it before it renders."""
+    """The topic of the page's live updates. Set by the view before rendering."""

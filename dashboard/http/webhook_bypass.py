@@ -1,8 +1,8 @@
-"""The short way of VideoGen's deliveries: from the server to the receiver's view, past everything that pages need.
+"""Routes VideoGen's deliveries from the server straight to the receiver, bypassing Django's handler and middleware.
 
-Most of a request's time is spent in Django's handler and in middleware: a thread of its own for each request, and
-a dozen steps for sessions and people. The receiver needs none of it: its caller is known by a signature over the raw
-bytes, it uses the database through executions/core/runtime.py, and it answers no HTML.
+Django spends most of a request's time there: a thread for each request, and a dozen steps for sessions and users.
+The receiver needs none of it: it authenticates by a signature over the raw body, uses the database through
+executions/core/runtime.py, and renders no HTML.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 logger = logging.getLogger(__name__)
 
 
-class ShortWay:
+class WebhookBypass:
     """An ASGI application: requests for `path` go to `view`, all others to `app`."""
 
     def __init__(
@@ -28,7 +28,7 @@ class ShortWay:
         self.app = app
         self.path = path
         self.view = view
-        self.largest = largest  # bytes of a body; of a larger one the view gets just enough to see that
+        self.largest = largest  # bytes; of a larger body the view receives just enough to reject it
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["path"] != self.path:
@@ -38,16 +38,16 @@ class ShortWay:
         if body is None:
             return
         try:
-            # What stands behind a "?" is of no interest, and may be no text at all.
+            # The query string is not used, and may be invalid.
             request = ASGIRequest({**scope, "query_string": b""}, BytesIO(body))
             response = await self.view(request)
         except (BadRequest, SuspiciousOperation) as error:
-            # Django reads some headers as soon as there is a request.
-            logger.info("A delivery could not be read: %s", error)
+            # Django parses some headers when the request is created.
+            logger.info("Could not read a delivery: %s", error)
             response = HttpResponse(status=400)
         except Exception:
-            # Not acknowledged, so VideoGen sends it again.
-            logger.exception("A delivery could not be taken in")
+            # Not acknowledged, so VideoGen will send it again.
+            logger.exception("Could not ingest a delivery")
             response = HttpResponse(status=500)
         headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
         headers.append((b"content-length", str(len(response.content)).encode()))
@@ -55,7 +55,7 @@ class ShortWay:
         await send({"type": "http.response.body", "body": response.content})
 
     async def _body(self, receive: Any) -> bytes | None:
-        """None when the sender has gone in the middle of it."""
+        """The body; None if the sender disconnects before it is complete."""
         body = bytearray()
         while True:
             message = await receive()

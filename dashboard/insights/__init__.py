@@ -1,1 +1,1 @@
-"""The page of figures: what is asked for, what the counts say to that, and how it is drawn."""
+"""The Insights page: its query, the figures read from the rollups, and its charts."""

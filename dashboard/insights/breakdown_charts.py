@@ -1,4 +1,4 @@
-"""The charts that are not over time: waiting and running, causes, people, the week, and how news reaches us."""
+"""The charts that are not over time: durations, failures, people, the week, and how updates arrive."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from executions.statuses import PENDING, RUNNING
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # Round times that an axis may show, in seconds.
 TIMES = (0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000)
-MOST_BARS = 10
+MAX_BARS = 10
 
 
 def brief(seconds: float) -> str:
@@ -47,7 +47,7 @@ def exact(seconds: float | None) -> str:
 
 
 def times(figures: Figures) -> Chart:
-    """From the middle (p50) to the slow end (p95) of waiting and of running, by tool, on a scale of powers."""
+    """Waiting and running times by tool, as bars from p50 to p95 on a logarithmic scale."""
     row, lanes = 46, []
     for slug, found in figures.times.items():
         if found.running:
@@ -81,7 +81,7 @@ def times(figures: Figures) -> Chart:
                     percent(max(across(most) - across(half), 0.6)),
                     "8",
                     hue,
-                    f"{tool.label} {what} {exact(half)} in the middle (p50), 95 of 100 at most {exact(most)} (p95)",
+                    f"{tool.label} {what}: median {exact(half)}, p95 {exact(most)}",
                     url,
                 )
             )
@@ -89,7 +89,7 @@ def times(figures: Figures) -> Chart:
     return Chart(
         "times",
         "Waiting and running",
-        "For each tool a bar from the middle (p50) to what 95 of 100 stay within (p95): above it waiting, below it running.",
+        "Bars from p50 to p95 for each tool: waiting above, running below.",
         marks,
         Table(
             "How long jobs waited and ran, by tool",
@@ -108,7 +108,7 @@ def times(figures: Figures) -> Chart:
 
 @dataclass(frozen=True)
 class BarRow:
-    """One bar that lies, with the words beside it; `parts` are (x, width, hue, label, address)."""
+    """One horizontal bar with its texts; `parts` are its segments."""
 
     words: str
     detail: str
@@ -118,7 +118,7 @@ class BarRow:
 
 
 def failures(figures: Figures) -> list[BarRow]:
-    counts = figures.totals[Measure.FAILED].most_common(MOST_BARS)
+    counts = figures.totals[Measure.FAILED].most_common(MAX_BARS)
     most = max((count for _, count in counts), default=1)
     return [
         BarRow(
@@ -143,12 +143,12 @@ def failures(figures: Figures) -> list[BarRow]:
 
 
 def people(figures: Figures, names: Mapping[int, str]) -> list[BarRow]:
-    found = figures.busiest[:MOST_BARS]
+    found = figures.busiest[:MAX_BARS]
     most = max((ends.started for _, ends in found), default=1) or 1
     rows = []
     for person, ends in found:
         nobody = person == NOBODY
-        name = "started elsewhere" if nobody else names.get(person, f"person {person}")
+        name = "external" if nobody else names.get(person, f"person {person}")
         more: dict[str, Any] = {"person": "", "origin": "elsewhere"} if nobody else {"person": str(person)}
         parts, x = [], 0.0
         for end, count in ends.by_end():
@@ -164,7 +164,7 @@ def people(figures: Figures, names: Mapping[int, str]) -> list[BarRow]:
 
 
 def week(figures: Figures) -> Chart:
-    """Hours of the week, as a field of 7 by 24. A cell leads to the latest such day."""
+    """A heat map of the hours of the week. A cell links to the latest such day."""
     counts = {int(value): count for value, count in figures.totals[Measure.HOUR].items()}
     most = max(counts.values(), default=1)
     width, tall = 100 / 24, 26
@@ -188,7 +188,7 @@ def week(figures: Figures) -> Chart:
     about = (
         f"The busiest hour is {DAYS[busiest // 24]} {busiest % 24:02}:00 with {count_words(counts[busiest])}."
         if busiest is not None
-        else "No job was started."
+        else "No jobs were started."
     )
     return Chart(
         "week",
@@ -211,7 +211,7 @@ def _latest_day(figures: Figures, weekday: int) -> str:
 
 
 def delay(figures: Figures) -> Chart:
-    """How late a webhook told us: its buckets two by two."""
+    """A histogram of webhook delays; each bar covers two buckets."""
     counts: dict[int, int] = {}
     for number, count in figures.delay.items():
         counts[number // 2] = counts.get(number // 2, 0) + count
@@ -244,11 +244,11 @@ def delay(figures: Figures) -> Chart:
     return Chart(
         "delay",
         "Webhook delay",
-        f"From what happened at VideoGen to our knowing it: {exact(half)} in the middle (p50), 95 of 100 within {exact(most_late)} (p95)."
+        f"Time from an event at VideoGen to its webhook: median {exact(half)}, p95 {exact(most_late)}."
         if half is not None
-        else "No webhook’s delay was measured then.",
+        else "No webhook delays in this period.",
         marks,
-        Table("Webhooks by how late they told", ("Delay", "Webhooks"), rows),
+        Table("Webhooks by delay", ("Delay", "Webhooks"), rows),
         labels=[
             Tick(percent(width * (number - first + 0.5)), exact(histogram.lower(number * 2)))
             for number in places  # at most five: there is room for these
@@ -258,13 +258,13 @@ def delay(figures: Figures) -> Chart:
 
 
 def heard(figures: Figures) -> Chart:
-    """Who brought the news of a status: a webhook, or our asking."""
+    """How status updates arrived: by webhook or by polling."""
     told = figures.totals[Measure.HEARD]
     whole = told.total() or 1
     marks, rows, x = [], [], 0.0
     for source, hue, words, url in (
-        (Source.WEBHOOK.value, "accent", "came by webhook", reverse("deliveries")),
-        (Source.POLL.value, "soft", "were found by asking", jobs_url(figures.asked)),
+        (Source.WEBHOOK.value, "accent", "by webhook", reverse("deliveries")),
+        (Source.POLL.value, "soft", "by polling", jobs_url(figures.asked)),
     ):
         count = told[source]
         width = 100 * count / whole
@@ -275,9 +275,9 @@ def heard(figures: Figures) -> Chart:
         x += width
     return Chart(
         "heard",
-        "Who brought the news",
-        f"{100 * told[Source.WEBHOOK.value] / whole:.1f} % of {told.total():,} updates came by webhook, the others by asking.",
+        "How updates arrived",
+        f"{100 * told[Source.WEBHOOK.value] / whole:.1f} % of {told.total():,} updates arrived by webhook, the others by polling.",
         marks,
-        Table("Updates of a job's status, by what brought them", ("Source", "Updates", "Share"), rows),
+        Table("Status updates by source", ("Source", "Updates", "Share"), rows),
         height=28,
     )

@@ -1,4 +1,4 @@
-"""What the counts say: read in a number of queries that grows with nothing, and put in order for drawing."""
+"""The figures for the charts, read from the rollups in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Min, Q, QuerySet, Sum
 
-from dashboard.insights.period import Asked, Span
+from dashboard.insights.period import InsightsQuery, Span
 from executions.models import Rollup
 from executions.models.rollup import ANY_TOOL, ANYBODY, NOBODY, Measure, Period
 from executions.stats import histogram
@@ -28,7 +28,7 @@ STEPS = tuple(PERIODS)
 
 @dataclass
 class Ends:
-    """How many jobs were started, and how many of these have ended how."""
+    """How many jobs were started, and how many of them finished with each status."""
 
     started: int = 0
     ended: Counter[str] = field(default_factory=Counter)
@@ -41,12 +41,12 @@ class Ends:
 
     @property
     def open(self) -> int:
-        """Still waiting or running; the counts may know an end before its start for a moment."""
+        """Jobs that have not finished. For a moment the counts may include an end before its start, so never below 0."""
         return max(0, self.started - self.ended.total())
 
     @property
     def rate(self) -> float | None:
-        """Percent that succeeded, of what succeeded or failed: to cancel is nobody's failure."""
+        """Percent that succeeded of those that succeeded or failed; cancelled jobs do not count as failures."""
         tried = self.ended[SUCCEEDED] + self.ended[FAILED]
         return 100 * self.ended[SUCCEEDED] / tried if tried else None
 
@@ -56,14 +56,14 @@ class Ends:
 
 @dataclass
 class Times:
-    """How long it took, as counts of buckets."""
+    """Histograms of waiting and running times: bucket -> count."""
 
     waiting: Counter[int] = field(default_factory=Counter)
     running: Counter[int] = field(default_factory=Counter)
 
 
 def first_day() -> date | None:
-    """The first day of which anything is known."""
+    """The first day with data; None if there is none."""
     found: date | None = Rollup.objects.filter(
         period=Period.MONTH, measure=Measure.STARTED, person=ANYBODY, tool=ANY_TOOL
     ).aggregate(first=Min("start"))["first"]
@@ -71,7 +71,7 @@ def first_day() -> date | None:
 
 
 class Figures:
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: InsightsQuery) -> None:
         self.asked = asked
         self.columns = list(asked.span.columns())
         self.by_column = [Ends() for _ in self.columns]
@@ -92,12 +92,12 @@ class Figures:
     def _rows(
         self, span: Span, *measures: str, tools: bool = False, people: bool = False, columns: bool = False
     ) -> QuerySet[Rollup]:
-        """The rows of these days that are asked for: by tool or of all tools, by person or of everybody; in the fewest
-        rows, or such that each is of one column."""
+        """The rows of these days, by tool or for all tools, and by person or for everyone. As few rows as possible, or
+        with `columns` such that each row belongs to one column."""
         asked = self.asked
         steps = STEPS[STEPS.index(span.step) if columns else 0 :]
         if (asked.tools or tools) and (asked.people or people):
-            # Weeks of one tool and one person together are not kept (rolling/facts.py).
+            # There are no weekly rows by both tool and person (executions/stats/event_reader.py).
             steps = tuple(step for step in steps if step != "week")
         rows = Rollup.objects.filter(_within(span, steps), measure__in=measures)
         if asked.tools:
@@ -108,7 +108,7 @@ class Figures:
             return rows.filter(person__in=asked.people)
         return rows.filter(person__in=self._every_person) if people else rows.filter(person=ANYBODY)
 
-    # Each named, and not "any other": the index leads to the days of each, and past all other days.
+    # Listed by name instead of excluding "any": the index then leads directly to the days of each.
 
     @cached_property
     def _every_tool(self) -> list[str]:
@@ -155,7 +155,7 @@ class Figures:
             else:
                 self.before.add(measure, value, count)
 
-    # --- what it comes to ---------------------------------------------------------------------------------------
+    # --- totals -------------------------------------------------------------------------------------------------
 
     @property
     def whole(self) -> Ends:
@@ -187,12 +187,12 @@ def middle(counts: Counter[int]) -> float | None:
 
 
 def slow(counts: Counter[int]) -> float | None:
-    """What 95 of 100 stay within, in seconds."""
+    """The 95th percentile in seconds."""
     return histogram.percentile(counts, 0.95)
 
 
 def _within(span: Span, steps: Sequence[str]) -> Q:
-    """The rows that together are just these days, once each."""
+    """A condition for the rows that together cover exactly these days, each once."""
     found = Q()
     for step, run in groupby(span.parts(*steps), key=itemgetter(0)):
         days = [day for _, day in run]
@@ -201,7 +201,7 @@ def _within(span: Span, steps: Sequence[str]) -> Q:
 
 
 def _starts(span: Span) -> Iterator[date]:
-    """The days at which rows of this column may start."""
+    """The days on which rows of this column may start."""
     return (date.fromordinal(day) for day in range(span.first.toordinal(), span.last.toordinal() + 1))
 
 

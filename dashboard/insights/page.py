@@ -1,4 +1,4 @@
-"""Everything that the page of figures shows."""
+"""The content of the Insights page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils import timezone
 from dashboard.insights import breakdown_charts, time_charts
 from dashboard.insights.breakdown_charts import exact
 from dashboard.insights.data import Figures, first_day, middle, slow
-from dashboard.insights.period import Asked
+from dashboard.insights.period import InsightsQuery
 from dashboard.insights.svg import Chart
 from executions import tools
 from executions.models.event import Source
@@ -21,12 +21,12 @@ from executions.models.rollup import Measure, RollupState
 from executions.stats import rollup
 from executions.statuses import SUCCEEDED
 
-MOST_PEOPLE = 500  # in the filter
+MAX_PEOPLE = 500  # in the filter
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One number at the top, with what it is compared to. `good`: the change is for the better; None: neither."""
+    """One number at the top, and its change from the previous period. `good` is None if the change is neutral."""
 
     value: str
     words: str
@@ -37,13 +37,13 @@ class Figure:
 
 class InsightsPage:
     def __init__(self, query: QueryDict) -> None:
-        self.asked = Asked(query, timezone.now().date(), first_day())
+        self.asked = InsightsQuery(query, timezone.now().date(), first_day())
         self.figures = Figures(self.asked)
 
     @cached_property
     def names(self) -> dict[int, str]:
         people = get_user_model().objects.order_by("username").values_list("pk", "username")
-        return dict(people[:MOST_PEOPLE])
+        return dict(people[:MAX_PEOPLE])
 
     @property
     def counted_until(self) -> datetime | None:
@@ -55,13 +55,13 @@ class InsightsPage:
 
     @cached_property
     def lag(self) -> int:
-        """About how many events are still to be counted, where that is more than what the last seconds brought."""
+        """The approximate number of events not counted yet; 0 if these are only the latest few seconds."""
         behind = rollup.behind(self._state)
         return behind if behind > rollup.STEP else 0
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was ever counted, whatever the filters."""
+        """Whether nothing was ever counted, regardless of the filters."""
         return self._state.event_id == 0
 
     @property
@@ -102,12 +102,12 @@ class InsightsPage:
             ),
             Figure(
                 exact(middle(figures.running)),
-                f"ran, in the middle; {exact(slow(figures.running))} for the slowest 5 %",
+                f"median run; p95 {exact(slow(figures.running))}",
                 "",
                 _longer(middle(figures.running), middle(figures.times_before.running)),
             ),
-            Figure(exact(middle(figures.delay)), "until a webhook told us"),
-            Figure(f"{webhook:.1f} %" if webhook is not None else "—", "of updates came by webhook"),
+            Figure(exact(middle(figures.delay)), "median webhook delay"),
+            Figure(f"{webhook:.1f} %" if webhook is not None else "—", "of updates by webhook"),
         ]
 
     # --- the charts ---------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def _points(now: float | None, before: float | None) -> str:
 
 
 def _better(now: float | None, before: float | None) -> bool | None:
-    """None where nothing can be compared, or nothing is seen to have changed."""
+    """Whether the rate improved; None if it cannot be compared or rounds to the same value."""
     if now is None or before is None or not round(now - before, 1):
         return None
     return now > before

@@ -1,4 +1,4 @@
-"""What the page's address asks for: days from and to, tools, people. Whatever is no answer to that is left out, and said."""
+"""Reads the query of an Insights address: days, tools and people. Invalid values are ignored; invalid days are listed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from dashboard.http.query_urls import with_query
 from executions import tools
 
 DAY = timedelta(days=1)
-# How many days are drawn day by day, and how many by weeks; more are drawn by months.
-MOST_DAYS, MOST_BY_WEEK = 31, 92
-EARLIEST = date(2020, 1, 1)  # VideoGen's API is younger
+# Up to this many days are drawn by day, and by week; more are drawn by month.
+MAX_DAYS_BY_DAY, MAX_DAYS_BY_WEEK = 31, 92
+EARLIEST = date(2020, 1, 1)  # before VideoGen's API existed
 PRESETS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "12 months"), ("all", "All"))
 USUAL = "30"
 
 
 @dataclass(frozen=True)
 class Span:
-    """Whole days, the last one included."""
+    """A range of whole days, including the last one."""
 
     first: date
     last: date
@@ -36,18 +36,18 @@ class Span:
 
     @property
     def step(self) -> str:
-        """What one column stands for."""
-        if self.days <= MOST_DAYS:
+        """The unit of one column."""
+        if self.days <= MAX_DAYS_BY_DAY:
             return "day"
-        return "week" if self.days <= MOST_BY_WEEK else "month"
+        return "week" if self.days <= MAX_DAYS_BY_WEEK else "month"
 
     @property
     def before(self) -> Span:
-        """As many days, just before."""
+        """The same number of days, immediately before."""
         return Span(self.first - DAY * self.days, self.first - DAY)
 
     def columns(self) -> Iterator[Span]:
-        """The days, or the weeks or months as far as they lie within."""
+        """The days, or the weeks or months clipped to this range."""
         first, end_of = self.first, ENDS_OF[self.step]
         while first <= self.last:
             last = min(end_of(first), self.last)
@@ -55,13 +55,13 @@ class Span:
             first = last + DAY
 
     def parts(self, *steps: str) -> Iterator[tuple[str, date]]:
-        """The same days, each once, as (step, its first day): the first of these steps wherever a whole one fits, then
-        the next one. Few for many days. The last step is the day."""
+        """The same days as few parts, (step, first day): whole steps of the first kind, and the remainder in the next
+        finer ones. The last of `steps` must be "day"."""
         step, *finer = steps
         first, end_of = self.first, ENDS_OF[step]
         while first <= self.last:
             end = end_of(first)
-            # Another one ended the day before: this is where one begins.
+            # A whole step begins here if the previous one ended the day before.
             if end <= self.last and end_of(first - DAY) == first - DAY:
                 yield step, first
             else:
@@ -90,7 +90,7 @@ ENDS_OF: dict[str, Callable[[date], date]] = {
 }
 
 
-class Asked:
+class InsightsQuery:
     """`?range=` is one of PRESETS, `since` and `until` are days; `tool` and `person` may repeat."""
 
     def __init__(self, query: QueryDict, today: date, first_day: date | None) -> None:
@@ -106,7 +106,7 @@ class Asked:
             last = min(until or today, today)
             first = min(since or last - DAY * 29, last)
             if since and until and since > until:
-                self.problems.append("The first day is after the last one: only the last one is shown.")
+                self.problems.append("The first day is after the last day. Only the last day is shown.")
         elif self.preset == "all":
             first, last = max(first_day or today, EARLIEST), today
         else:
@@ -119,7 +119,7 @@ class Asked:
             return None
         day = as_day(text)
         if day is None:
-            self.problems.append(f"“{text[:40]}” is no day. Write it as 2026-03-31.")
+            self.problems.append(f"“{text[:40]}” is not a valid day. Use the form 2026-03-31.")
             return None
         return max(day, EARLIEST)
 
@@ -134,7 +134,7 @@ class Asked:
 
     @property
     def presets(self) -> list[tuple[str, str, bool]]:
-        """(words, address, whether it is this one)."""
+        """(label, address, whether it is selected)."""
         return [(words, self._url(range=name), name == self.preset) for name, words in PRESETS]
 
     @property
@@ -147,5 +147,5 @@ class Asked:
 
 
 def _person(text: str) -> int | None:
-    """A person's id. What cannot be one is nobody's."""
+    """A user id; None if it is invalid."""
     return as_number(text, MAX_USER_ID)

@@ -1,4 +1,4 @@
-"""Where the marks of a chart stand. Across in percent, so that a drawing fits every width; down in pixels, so that words stay words."""
+"""The geometry of charts: percent horizontally, to fit every width; pixels vertically, so that text is not distorted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-HEIGHT, TOP, BOTTOM = 216, 12, 26  # of a chart with columns, in px
+HEIGHT, TOP, BOTTOM = 216, 12, 26  # of a column chart, in px
 PLOT = HEIGHT - TOP - BOTTOM
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One thing that can be pointed at, and what it leads to."""
+    """One element of a chart that can be focused, with its label and link."""
 
     x: str
     y: str
@@ -28,7 +28,7 @@ class Mark:
 
     @property
     def svg(self) -> SafeString:
-        """Itself. Not in a template, which would take ten times as long for a thousand of them."""
+        """Its markup. A template would take ten times as long for a thousand marks."""
         place = f'x="{self.x}" y="{self.y}" width="{self.width}" height="{self.height}"'
         if not self.url:
             return mark_safe(f'<rect class="insights-mark insights-none" {place}/>')
@@ -45,12 +45,12 @@ class Tick:
     text: str
     anchor: str = "middle"
     minor: bool = False
-    """Left out where there is little room."""
+    """Hidden on narrow screens."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a chart shows, for whoever reads rather than looks. `urls` are those of the rows, where they lead anywhere."""
+    """The data of a chart as a table. A row's url is empty if it has no link."""
 
     caption: str
     head: tuple[str, ...]
@@ -58,7 +58,7 @@ class Table:
 
     @property
     def body(self) -> Iterator[tuple[str, str, Sequence[str]]]:
-        """(url or "", what the row is of, its other cells)."""
+        """(url or "", row heading, other cells)."""
         return ((url, cells[0], cells[1:]) for url, cells in self.rows)
 
 
@@ -67,7 +67,7 @@ class Chart:
     name: str
     title: str
     about: str
-    """The drawing in one sentence, for whoever cannot see it."""
+    """The chart in one sentence, for screen readers."""
     marks: Sequence[Mark]
     table: Table
     lines: Sequence[Tick] = ()
@@ -93,7 +93,7 @@ def px(value: float) -> str:
 
 
 def scale(most: float, steps: int = 4) -> tuple[float, list[float]]:
-    """A round number that `most` stays within, and the round values up to it."""
+    """A round upper bound of `most`, and the round values up to it."""
     rough = max(most, 1) / steps
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= rough)
@@ -115,6 +115,6 @@ def level(count: int, most: int) -> int:
 
 
 def some(count: int, most: int = 7) -> list[int]:
-    """Evenly spread places of `count`, that labels do not run into each other; the last one is always among them."""
+    """At most about `most` evenly spaced indexes of `count` labels, so that they do not overlap; includes the last."""
     step = max(1, math.ceil(count / most))
     return sorted({count - 1 - number for number in range(0, count, step)})

@@ -1,4 +1,4 @@
-"""The charts over time: jobs by how they ended, the share that succeeded, and each tool's own columns."""
+"""The charts over time: jobs by final status, the success rate, and jobs by tool."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dashboard.cards.durations import took
 from dashboard.http.history_links import history_url
 from dashboard.insights import svg
 from dashboard.insights.data import OPEN, Ends, Figures, middle, slow, together
-from dashboard.insights.period import Asked, Span
+from dashboard.insights.period import InsightsQuery, Span
 from dashboard.insights.svg import PLOT, TOP, Chart, Mark, Table, Tick, percent, px
 from executions import statuses, tools
 from executions.statuses import FAILED, Look
 
-OPEN_LOOK = Look("not ended yet", "loader-circle", statuses.RUNNING)
-# What the history is asked for where "not ended yet" stands.
+OPEN_LOOK = Look("unfinished", "loader-circle", statuses.RUNNING)
+# The statuses to filter the history by for "unfinished".
 NOT_ENDED = [statuses.QUEUED, statuses.PENDING, statuses.RUNNING, statuses.UNCONFIRMED]
 GAP = 0.22  # of a column's width
 
@@ -25,8 +25,8 @@ def end_look(end: str) -> Look:
     return OPEN_LOOK if end == OPEN else statuses.look(end)
 
 
-def jobs_url(asked: Asked, span: Span | None = None, end: str = "", **more: Any) -> str:
-    """The history of what a mark stands for: its days and end, within what the page is filtered by."""
+def jobs_url(asked: InsightsQuery, span: Span | None = None, end: str = "", **more: Any) -> str:
+    """The address of the history with a mark's days and status, and the page's filters."""
     days = span or asked.span
     status: Any = NOT_ENDED if end == OPEN else end
     return history_url({**asked.own, "status": status, "from": days.first, "to": days.last, **more})
@@ -90,12 +90,12 @@ def by_end(figures: Figures) -> Chart:
     return Chart(
         "ends",
         f"Jobs per {step}",
-        f"{count_words(whole.started)} from {asked.span}, stacked by how they ended: "
+        f"{count_words(whole.started)} from {asked.span}, stacked by status: "
         + ", ".join(f"{count:,} {end_look(end).word}" for end, count in whole.by_end())
         + ".",
         marks,
         Table(
-            "Jobs by the day they were started and how they ended",
+            "Jobs by start day and status",
             (
                 step.capitalize(),
                 "Started",
@@ -109,7 +109,7 @@ def by_end(figures: Figures) -> Chart:
 
 
 def rate(figures: Figures) -> Chart:
-    """The share that succeeded; the drawing begins where it has to, so that a fall can be seen."""
+    """The success rate. The axis starts at 0, 50 or 90 %, so that changes are visible."""
     asked, step = figures.asked, figures.asked.span.step
     known = [ends.rate for ends in figures.by_column if ends.rate is not None]
     floor = 0.0 if not known or min(known) < 50 else 50.0 if min(known) < 90 else 90.0
@@ -138,7 +138,7 @@ def rate(figures: Figures) -> Chart:
     return Chart(
         "rate",
         "Success rate",
-        "Percent that succeeded of what succeeded or failed"
+        "Percentage of succeeded jobs among those that succeeded or failed"
         + (f": {whole.rate:.1f} % in all." if whole.rate is not None else "."),
         marks,
         Table(
@@ -157,7 +157,7 @@ def rate(figures: Figures) -> Chart:
 
 @dataclass(frozen=True)
 class ToolRow:
-    """One tool: its columns on a scale of its own, and its figures."""
+    """One tool: its columns, with their own scale, and its figures."""
 
     tool: tools.Tool
     url: str
@@ -169,7 +169,7 @@ class ToolRow:
 
 
 def by_tool(figures: Figures) -> list[ToolRow]:
-    """The tools, the busiest first."""
+    """The tools, busiest first."""
     asked, step = figures.asked, figures.asked.span.step
     wholes = {slug: together(columns) for slug, columns in figures.by_tool.items()}
     width, tall = 100 / len(figures.columns), 32
@@ -207,5 +207,5 @@ def by_tool(figures: Figures) -> list[ToolRow]:
 
 
 def spread(counts: Any) -> str:
-    """The middle and the slow end in words."""
+    """p50 / p95 as text."""
     return f"{took(middle(counts))} / {took(slow(counts))}" if counts else "—"

@@ -1,4 +1,4 @@
-"""The page of figures, for admins."""
+"""The Insights page, for admins."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_a_refused_key_is_said_and_is_no_reason_to_be_taken_out(client: Client, 
     code, state = readiness(client)
     assert (code, state["videogen_key"]) == (200, "refused")
     page = ann.get("/").content.decode()
-    assert "VideoGen refuses our key: The key was revoked." in page
+    assert "VideoGen rejects the API key: The key was revoked." in page
 
 
 def test_it_tells_nothing_that_is_secret(client: Client, settings: Any) -> None:

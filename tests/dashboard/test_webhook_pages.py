@@ -75,7 +75,7 @@ async def test_an_endpoint_is_registered_rotated_and_deleted(
     assert (there["url"], there["events"]) == (OWN, ["tool_execution.succeeded"])
     page = await ada.aget("/settings/webhooks/")
     assert f"…{ours.secret_last4}" in text(page)
-    assert "verified here" in text(page)
+    assert "verified by Rushes" in text(page)
     assert ours.secret not in page.content.decode(), "a secret is never shown again"
     assert "No webhook endpoint of Rushes" not in text(page)
 
@@ -99,7 +99,7 @@ async def test_the_real_service_wants_https(account: Any, ada: Browser, settings
     form = {"url": OWN.replace("https", "http"), "events": ["tool_execution.succeeded"]}
     answer = await ada.apost("/settings/webhooks/", form)
     assert answer.status_code == 422
-    assert "VideoGen sends to https addresses only." in text(answer)
+    assert "VideoGen only sends to https addresses." in text(answer)
 
 
 async def test_what_is_wrong_with_the_form_is_said_at_the_field(account: Any, ada: Browser) -> None:

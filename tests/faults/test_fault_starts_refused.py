@@ -117,7 +117,7 @@ async def test_a_key_or_plan_that_does_not_suffice_is_said_and_nothing_is_sent_a
             for record in caplog.records
         )
         assert (await ann.aget("/readyz")).json()["videogen_key"] == "refused"
-        assert "VideoGen refuses our key" in text(await ann.aget("/"))
+        assert "VideoGen rejects the API key" in text(await ann.aget("/"))
         await scenes.well_again(account)
         await scenes.started(scenes.words())
         assert await in_db(standing.key_refused) == ""

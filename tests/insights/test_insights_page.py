@@ -18,7 +18,7 @@ from django.utils import timezone
 from dashboard.insights import svg
 from dashboard.insights.breakdown_charts import _latest_day
 from dashboard.insights.data import Figures
-from dashboard.insights.period import ENDS_OF, Asked, Span
+from dashboard.insights.period import ENDS_OF, InsightsQuery, Span
 from executions.models import Execution, Rollup
 from executions.stats import event_reader, rollup
 from tests.dashboard.browsers import Browser
@@ -34,8 +34,8 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollup, "PATIENCE", timedelta(0))
 
 
-def asked(query: str, first: date | None = None) -> Asked:
-    return Asked(QueryDict(query), TODAY, first)
+def asked(query: str, first: date | None = None) -> InsightsQuery:
+    return InsightsQuery(QueryDict(query), TODAY, first)
 
 
 def marks(page: str, chart: str) -> dict[str, dict[str, list[str]]]:
@@ -59,7 +59,7 @@ def test_each_mark_leads_to_the_jobs_that_it_counts(ada: Browser, ann: Browser) 
     assert ends == {
         f"{words}: 2 succeeded": {"status": ["succeeded"], **span},
         f"{words}: 1 failed": {"status": ["failed"], **span},
-        f"{words}: 1 not ended yet": {"status": ["queued", "pending", "running", "unconfirmed"], **span},
+        f"{words}: 1 unfinished": {"status": ["queued", "pending", "running", "unconfirmed"], **span},
     }
     assert marks(page, "tools")[f"Image, {words}: 3 jobs"] == {"tool": ["generate-image"], **span}
     [failure] = marks(page, "failures").values()
@@ -133,10 +133,10 @@ def test_what_is_no_answer_is_left_out_and_said(query: str, ada: Browser) -> Non
 
 
 def test_nothing_counted_yet_is_said_and_nothing_then_is_said_otherwise(ada: Browser) -> None:
-    assert "Nothing to count yet" in ada.get("/insights/").content.decode()
+    assert "No data yet" in ada.get("/insights/").content.decode()
     job(None, "succeeded")
     rollup.advance()
-    assert "No job was started then" in ada.get("/insights/?until=2021-03-31").content.decode()
+    assert "None were started in this period" in ada.get("/insights/?until=2021-03-31").content.decode()
 
 
 def test_counts_that_lag_behind_say_so_and_never_that_there_was_nothing(
@@ -153,9 +153,9 @@ def test_counts_that_lag_behind_say_so_and_never_that_there_was_nothing(
     rollup.clear()
     page = ada.get("/insights/").content.decode()
     assert "Still counting." in page
-    assert "Nothing of these days is counted yet." in page
-    assert "No job was started then." not in page
-    assert "Nothing to count yet." not in page
+    assert "These days are not counted yet." in page
+    assert "None were started in this period" not in page
+    assert "No data yet." not in page
     while rollup.advance(size=100):
         pass
     page = ada.get("/insights/").content.decode()
