@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dashboard.batches.row_validation import Library, Raw
+from dashboard.forms.batch_rows import Library, Raw
 from dashboard.forms.tool_form import Catalogues
 from dashboard.http.csv_safety import guard, unguard
 from executions.batches.service import MOST_ROWS

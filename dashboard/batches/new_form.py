@@ -13,7 +13,7 @@ from django.forms.boundfield import BoundField
 from django.http import QueryDict
 
 from dashboard.batches import csv_import as tables
-from dashboard.batches.row_validation import Checked, Library, Problem, Raw, check
+from dashboard.forms.batch_rows import Checked, Library, Problem, Raw, check
 from dashboard.forms.tool_form import Composer
 from executions import tools
 from executions.batches.service import MOST_ROWS

@@ -24,9 +24,9 @@ from dashboard import workers
 from dashboard.batches import csv_import
 from dashboard.batches.new_form import NewBatch
 from dashboard.batches.pages import BatchList, JobsPage, PlanPage, cancel_lines
-from dashboard.batches.row_validation import Library, check_again
 from dashboard.cards import job as job_card
 from dashboard.cards.batch import batch_card
+from dashboard.forms.batch_rows import Library, check_again
 from dashboard.http.requests import AuthenticatedRequest
 from executions import policy, statuses, tools
 from executions.audit import record as audit_log

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from dashboard.batches.row_validation import check_again
+from dashboard.forms.batch_rows import check_again
 from dashboard.http.params import as_uuid
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.studio.away_summary import SinceYouLeft

@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 
 from dashboard.batches import csv_import as tables
-from dashboard.batches.row_validation import Checked, check
+from dashboard.forms.batch_rows import Checked, check
 from dashboard.http.csv_safety import FORMULA, guard, unguard
 from executions import tools
 from executions.batches import service as batches

@@ -43,7 +43,7 @@ def environment(data_dir: Path, **variables: str) -> dict[str, str]:
     return {**inherited, "DATA_DIR": str(data_dir), **variables}
 
 
-def manage(data_dir: Path, *arguments: str, seconds: float = 30, **variables: str) -> tuple[int, str]:
+def manage(data_dir: Path, *arguments: str, seconds: float = 300, **variables: str) -> tuple[int, str]:
     """Run a command to its end: its exit code, and everything that it said."""
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],
@@ -58,7 +58,7 @@ def manage(data_dir: Path, *arguments: str, seconds: float = 30, **variables: st
     return done.returncode, done.stdout
 
 
-def eventually[T](look: Callable[[], T], seconds: float = 10) -> T:
+def eventually[T](look: Callable[[], T], seconds: float = 60) -> T:
     """Look again and again until what is seen is true."""
     deadline = time.monotonic() + seconds
     while True:
@@ -138,12 +138,12 @@ class Serving:
             assert answer.status_code == 302, answer.text
             yield client
 
-    def stop(self, signal: int, seconds: float = 15) -> int:
+    def stop(self, signal: int, seconds: float = 60) -> int:
         """Send the signal and wait for the end: the exit code."""
         self.process.send_signal(signal)
         return self.wait(seconds)
 
-    def wait(self, seconds: float = 15) -> int:
+    def wait(self, seconds: float = 60) -> int:
         assert self.process.stdout is not None
         rest, _ = self.process.communicate(timeout=seconds)
         self.said += rest or ""

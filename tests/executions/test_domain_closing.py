@@ -229,5 +229,5 @@ async def test_a_day_that_fails_does_not_hold_up_the_next(
 
 async def test_a_day_that_is_not_over_cannot_be_closed(transactional_db: None) -> None:
     with pytest.raises(daily_reconciliation.CannotClose, match="not over yet"):
-        await daily_reconciliation.close(timezone.now().date())
+        await daily_reconciliation.close(timezone.now().date(), actor=policy.SYSTEM)
     assert await in_db(DayClosing.objects.count) == 0

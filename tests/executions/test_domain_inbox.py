@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
+from executions.lifecycle import transitions
 from executions.models import Event, File, WebhookDelivery
 from executions.models.event import Source
 from executions.webhooks import ingest
@@ -73,7 +74,7 @@ def test_what_the_delivery_does_and_the_delivery_itself_are_one(monkeypatch: pyt
     def fails(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(lifecycle, "keep_results", fails)
+    monkeypatch.setattr(transitions, "keep_results", fails)
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         deliveries.end("msg_1", "vg_exec_1", "succeeded")
     monkeypatch.undo()
