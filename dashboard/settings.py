@@ -12,7 +12,7 @@ from django.utils.csp import CSP
 from dashboard.config import channel_layer, redis_cache
 from dashboard.config.environment import Environment, SettingsError, kept_secret, writable_folder
 from dashboard.config.s3 import bucket
-from executions.tools.api_versions import ERAS
+from executions.tools.api_versions import API_VERSIONS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environment = Environment()
@@ -64,10 +64,12 @@ TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
 
 VIDEOGEN_API_KEY = environment.text("VIDEOGEN_API_KEY")
 VIDEOGEN_BASE_URL = environment.url("VIDEOGEN_BASE_URL", "https://api.videogen.io")
-# The era of the API that we write for; reading is lenient in every one.
+# The API version of the requests that we send. Responses of every version are accepted.
 VIDEOGEN_API_ERA = environment.text("VIDEOGEN_API_ERA", "0.0")
-if VIDEOGEN_API_ERA not in ERAS:
-    raise SettingsError(f"VIDEOGEN_API_ERA must be one of {', '.join(ERAS)}, not {VIDEOGEN_API_ERA!r}.")
+if VIDEOGEN_API_ERA not in API_VERSIONS:
+    raise SettingsError(
+        f"VIDEOGEN_API_ERA must be one of {', '.join(API_VERSIONS)}, not {VIDEOGEN_API_ERA!r}."
+    )
 DELIVERY_RETENTION_DAYS = environment.number("DELIVERY_RETENTION_DAYS", 90, low=1, high=3650)
 # Days after which events may go, leaving a signed summary; 0: never.
 AUDIT_RETENTION_DAYS = environment.number("AUDIT_RETENTION_DAYS", 0, low=0, high=36500)

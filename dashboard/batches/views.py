@@ -82,7 +82,7 @@ def _new(request: HttpRequest, form: NewBatch, status: int = 200) -> HttpRespons
 def template(request: HttpRequest, slug: str) -> HttpResponse:
     tool = tools.offered().get(slug)
     if tool is None:
-        raise Http404("There is no such tool in this era of the API.")
+        raise Http404("Your API version does not have this tool.")
     names = request.GET.getlist("file")[: batches.MOST_ROWS]
     library = Library(names)
     files = dict.fromkeys(library.by_name[name] for name in names if name in library.by_name)

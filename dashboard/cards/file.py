@@ -244,7 +244,7 @@ def public_reason(file: File) -> str:
     if file.state != State.READY:
         return "Only a file that is ready can be public."
     if settings.VIDEOGEN_API_ERA == "0.0" and file.type not in (VIDEO, AUDIO):
-        return "In this era of the API only videos and sounds can be public."
+        return "Images can’t be made public on your API version."
     return ""
 
 

@@ -17,8 +17,8 @@ from executions.models import Execution
 
 KEY = "VIDEOGEN_API_KEY"
 OFFICIAL_URL = "https://api.videogen.io"
-# The official client that the words below are for, the era whose names it uses, and what it demands that others leave open.
-CLIENT, CLIENT_ERA = "videogen==1.1.8", "1.1"
+# The official client that the words below are for, the API version whose names it uses, and what it demands that others leave open.
+CLIENT, CLIENT_API_VERSION = "videogen==1.1.8", "1.1"
 DEMANDED: dict[str, dict[str, Any]] = {
     "generate-image": {"quality": "STANDARD"},
     "generate-video-clip": {"quality": "STANDARD"},
@@ -41,8 +41,8 @@ def of(execution: Execution) -> list[Snippet]:
     found = [
         Snippet("curl", "With curl", curl(tool.slug, tool.request(body, settings.VIDEOGEN_API_ERA), url))
     ]
-    if tool.slug in tools.TOOLS and tool.is_in(CLIENT_ERA):
-        asked = {**DEMANDED.get(tool.slug, {}), **tool.request(body, CLIENT_ERA)}
+    if tool.slug in tools.TOOLS and tool.is_in(CLIENT_API_VERSION):
+        asked = {**DEMANDED.get(tool.slug, {}), **tool.request(body, CLIENT_API_VERSION)}
         found.append(Snippet("python", "With Python", python(tool.slug, asked, url)))
     return found
 

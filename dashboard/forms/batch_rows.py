@@ -92,7 +92,7 @@ def check(tool: Tool, raws: Sequence[Raw], library: Library) -> Checked:
 
 
 def check_again(tool: Tool, rows: Sequence[Row]) -> Checked:
-    """Rows that were good once, by the form as it is today: files, voices and eras change."""
+    """Rows that were good once, by the form as it is today: files, voices and API versions change."""
     raws = []
     for row in rows:
         data = tool.values(row.body)

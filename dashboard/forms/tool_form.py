@@ -140,7 +140,7 @@ class Composer(forms.Form):
 
     @property
     def speech_voice_required(self) -> bool:
-        """Some eras of the API choose a voice by themselves, others demand one."""
+        """Some API versions choose a voice by default; others require one."""
         speech = tools.offered()["text-to-speech"]
         return next(entry for entry in speech.fields if entry.kind == "voice").required
 
@@ -150,7 +150,7 @@ class Composer(forms.Form):
 
     @property
     def lacking(self) -> list[str]:
-        """What other eras of the API have here and the account's has not."""
+        """Labels of the fields that the account's API version lacks."""
         return tools.find(self.tool.slug).lacking(settings.VIDEOGEN_API_ERA)
 
     @property

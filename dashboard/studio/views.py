@@ -41,7 +41,7 @@ def home(request: AuthenticatedRequest) -> HttpResponse:
 def tool_form(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     tool = tools.offered().get(slug)
     if tool is None:
-        raise Http404("There is no such tool in this era of the API.")
+        raise Http404("Your API version does not have this tool.")
     if request.method == "POST":
         return _start(request, tool)
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
@@ -54,7 +54,7 @@ def before(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     """A word to whoever is about to ask the same again: what was made, and when. Never a block."""
     tool = tools.offered().get(slug)
     if tool is None:
-        raise Http404("There is no such tool in this era of the API.")
+        raise Http404("Your API version does not have this tool.")
     form = Composer(tool, request.POST)
     same = None if not form.is_valid() or form.speech else create.made_before(tool, form.body)
     made = job_card.card(same, job_card.audience(request.user, same.created_by_id)) if same else None

@@ -36,7 +36,7 @@ def start(
 ) -> tuple[Execution, bool]:
     """Write a new job, to be sent at once. The second value is False when `key` has started one before.
 
-    `body` is in our names (tools/eras.py). `key` is the form's idempotency key: a double click, a resent form or
+    `body` is in our names (executions/tools/api_versions.py). `key` is the form's idempotency key: a double click, a resent form or
     the back button start one job. `after` is a job whose first result fills `after_field` of the body (chain.py).
     `again` is the job that is repeated, for the record. `held` leases the job to the caller, who sends it by `send_claimed` and hears how that went.
     """

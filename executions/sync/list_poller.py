@@ -1,6 +1,6 @@
 """Asks after all jobs at once: one page of the account's list answers for 200 of them.
 
-Era 0.0 of the API has no such list; then every job is asked after by itself, within the same budget.
+API version 0.0 has no such list: there every job is polled by itself, within the same budget.
 """
 
 from __future__ import annotations

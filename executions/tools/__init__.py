@@ -18,13 +18,15 @@ BY_TYPE: dict[str, Tool] = {tool.tool_type: tool for tool in ALL}
 
 def offered() -> Mapping[str, Tool]:
     """The tools that the configured era of the API has, as it has them."""
-    return _in_era(settings.VIDEOGEN_API_ERA)
+    return _for_api_version(settings.VIDEOGEN_API_ERA)
 
 
 @cache
-def _in_era(era: str) -> Mapping[str, Tool]:
+def _for_api_version(api_version: str) -> Mapping[str, Tool]:
     # Every card asks what its results can be used in: the catalogue does not change meanwhile.
-    return MappingProxyType({slug: tool.in_era(era) for slug, tool in TOOLS.items() if tool.is_in(era)})
+    return MappingProxyType(
+        {slug: tool.for_api_version(api_version) for slug, tool in TOOLS.items() if tool.is_in(api_version)}
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The eras of the API: what each one has, and what it calls things (docs/api-notes.md#api-versions).
 
-The path prefix is the same in all of them, so a client cannot ask for an era: it writes for one that is
+The path prefix is the same in all of them, so a client cannot ask for a version: it writes for one that is
 configured. Inside Rushes a body has the names of era 2; the table below says what others call them.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-ERAS = ("0.0", "1.1", "2")
+API_VERSIONS = ("0.0", "1.1", "2")
 
 IMAGE_SOURCES = ("vectorize-image", "remove-image-background", "upscale-image", "image-3d-effect")
 VIDEO_SOURCES = ("remove-video-background", "upscale-video")
@@ -25,17 +25,21 @@ NAMES: dict[tuple[str, str], dict[str, str]] = {
 SINGLE = {("generate-video-clip", "videoFileIds"): {"0.0"}}
 
 
-def within(era: str, since: str, until: str) -> bool:
+def within(api_version: str, since: str, until: str) -> bool:
     """Whether something that came with `since` and went after `until` is there in `era`; "" is open."""
-    position = ERAS.index(era)
-    return ERAS.index(since or ERAS[0]) <= position <= ERAS.index(until or ERAS[-1])
+    position = API_VERSIONS.index(api_version)
+    return (
+        API_VERSIONS.index(since or API_VERSIONS[0])
+        <= position
+        <= API_VERSIONS.index(until or API_VERSIONS[-1])
+    )
 
 
-def to_wire(tool: str, body: Mapping[str, Any], era: str) -> dict[str, Any]:
+def to_wire(tool: str, body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
     """A request body in the names of `era`."""
     written: dict[str, Any] = {}
     for name, value in body.items():
-        if era in SINGLE.get((tool, name), ()) and isinstance(value, list):
+        if api_version in SINGLE.get((tool, name), ()) and isinstance(value, list):
             value = value[0]
-        written[NAMES.get((tool, name), {}).get(era, name)] = value
+        written[NAMES.get((tool, name), {}).get(api_version, name)] = value
     return written

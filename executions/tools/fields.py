@@ -27,8 +27,8 @@ class Field:
     # The object of the request body that it lies in, where it does not lie in the body itself.
     inside: str = ""
 
-    def is_in(self, era: str) -> bool:
-        return api_versions.within(era, self.since, self.until)
+    def is_in(self, api_version: str) -> bool:
+        return api_versions.within(api_version, self.since, self.until)
 
     def to_body(self, value: Any) -> dict[str, Any]:
         """The part of the request body for a cleaned `value`; what was left empty is left out."""

@@ -38,22 +38,22 @@ class Tool:
     spoken: str = ""
     """The field for a recording that may be spoken first: the form then takes words, and a chain is started."""
 
-    def is_in(self, era: str) -> bool:
-        return api_versions.within(era, self.since, "")
+    def is_in(self, api_version: str) -> bool:
+        return api_versions.within(api_version, self.since, "")
 
-    def in_era(self, era: str) -> Tool:
+    def for_api_version(self, api_version: str) -> Tool:
         """The tool as that era has it: without the fields that it lacks, with those demanded that it demands."""
         fields = tuple(
-            replace(field, required=True) if era in field.required_in else field
+            replace(field, required=True) if api_version in field.required_in else field
             for field in self.fields
-            if field.is_in(era)
+            if field.is_in(api_version)
         )
         names = {field.name for field in fields}
         return replace(self, fields=fields, at_least_one=tuple(n for n in self.at_least_one if n in names))
 
-    def lacking(self, era: str) -> list[str]:
+    def lacking(self, api_version: str) -> list[str]:
         """Labels of what other eras have and this one has not, for a word about it on the form."""
-        here = {field.name for field in self.fields if field.is_in(era)}
+        here = {field.name for field in self.fields if field.is_in(api_version)}
         return list(dict.fromkeys(field.label for field in self.fields if field.name not in here))
 
     @property
@@ -83,12 +83,12 @@ class Tool:
                 body.update(part)
         return body
 
-    def request(self, body: Mapping[str, Any], era: str) -> dict[str, Any]:
+    def request(self, body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
         """The request body as `era` takes it: in its names, and without what it lacks."""
-        here = {field.inside or field.name for field in self.fields if field.is_in(era)}
+        here = {field.inside or field.name for field in self.fields if field.is_in(api_version)}
         elsewhere = {field.inside or field.name for field in self.fields} - here
         return api_versions.to_wire(
-            self.slug, {n: value for n, value in body.items() if n not in elsewhere}, era
+            self.slug, {n: value for n, value in body.items() if n not in elsewhere}, api_version
         )
 
     def values(self, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -130,7 +130,7 @@ GENERATE_AVATAR = Tool(
         Ids(
             name="actorEntityId",
             label="Actor",
-            help="The id of an actor with a picture (vg_enti_…): this era of the API has no presenters.",
+            help="The id of an actor with a picture (vg_enti_…): your API version has no presenters.",
             required=True,
             is_list=False,
             since="2",

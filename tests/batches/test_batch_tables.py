@@ -201,14 +201,14 @@ def test_as_many_rows_as_there_may_be_are_read_with_one_query(django_assert_num_
 
 
 @pytest.mark.parametrize("slug", list(tools.TOOLS))
-@pytest.mark.parametrize("era", ["0.0", "1.1", "2"])
+@pytest.mark.parametrize("api_version", ["0.0", "1.1", "2"])
 def test_each_tools_template_names_its_columns_and_its_example_is_not_started(
-    settings: Any, slug: str, era: str
+    settings: Any, slug: str, api_version: str
 ) -> None:
-    settings.VIDEOGEN_API_ERA = era
+    settings.VIDEOGEN_API_ERA = api_version
     tool = tools.offered().get(slug)
     if tool is None:
-        assert not tools.TOOLS[slug].is_in(era)
+        assert not tools.TOOLS[slug].is_in(api_version)
         return
     text = tables.template(tool)
 

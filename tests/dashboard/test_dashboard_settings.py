@@ -58,7 +58,7 @@ WRONG = {
         {"SECRET_KEY": "hunter2"},
         "SECRET_KEY is too short to be safe: use at least 32 random characters.",
     ),
-    "an unknown era": (
+    "an unknown API version": (
         {"VIDEOGEN_API_ERA": "3"},
         "VIDEOGEN_API_ERA must be one of 0.0, 1.1, 2, not '3'.",
     ),

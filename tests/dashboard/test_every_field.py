@@ -1,4 +1,4 @@
-"""Every field of every tool in every era: what is typed wrong is named at its field, kept, and starts nothing."""
+"""Every field of every tool in every API version: what is typed wrong is named at its field, kept, and starts nothing."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ HOSTILE = "<script>alert(1)</script> {{ settings }} \u202etxet\u202c \N{CLAPPER 
 OTHER_MEDIA = {"IMAGE": "AUDIO", "VIDEO": "IMAGE", "AUDIO": "VIDEO"}
 
 CASES = [
-    pytest.param(era, tool.slug, id=f"{era}-{tool.slug}")
-    for era in api_versions.ERAS
+    pytest.param(api_version, tool.slug, id=f"{api_version}-{tool.slug}")
+    for api_version in api_versions.API_VERSIONS
     for tool in tools.TOOLS.values()
-    if tool.is_in(era)
+    if tool.is_in(api_version)
 ]
 
 
@@ -136,11 +136,11 @@ def shows(page: str, value: Any) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("era", "slug"), CASES)
+@pytest.mark.parametrize(("api_version", "slug"), CASES)
 async def test_a_wrong_field_is_named_and_nothing_starts(
-    account: Any, ann: Browser, settings: Any, era: str, slug: str
+    account: Any, ann: Browser, settings: Any, api_version: str, slug: str
 ) -> None:
-    settings.VIDEOGEN_API_ERA = era
+    settings.VIDEOGEN_API_ERA = api_version
     tool = tools.offered()[slug]
     files = await runtime.in_db(make_files)
     right = await runtime.in_db(form_of, tool, files)
@@ -172,11 +172,11 @@ async def test_a_wrong_field_is_named_and_nothing_starts(
     assert await runtime.in_db(started) == 0
 
 
-@pytest.mark.parametrize(("era", "slug"), CASES)
+@pytest.mark.parametrize(("api_version", "slug"), CASES)
 async def test_hostile_words_are_kept_whole(
-    account: Any, ann: Browser, settings: Any, monkeypatch: pytest.MonkeyPatch, era: str, slug: str
+    account: Any, ann: Browser, settings: Any, monkeypatch: pytest.MonkeyPatch, api_version: str, slug: str
 ) -> None:
-    settings.VIDEOGEN_API_ERA = era
+    settings.VIDEOGEN_API_ERA = api_version
     tool = tools.offered()[slug]
     texts = [each.name for each in tool.fields if isinstance(each, spec.Text) and each.max_length > 200]
     if not texts:

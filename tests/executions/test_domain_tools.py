@@ -8,7 +8,7 @@ import pytest
 
 from executions import tools
 from executions.tools import TOOLS, Tool
-from executions.tools.api_versions import ERAS
+from executions.tools.api_versions import API_VERSIONS
 from executions.tools.fields import Choice, Files, Ids, Number, Replacements, Shape, Switch, Text
 from tests.executions.filled import everything, value_for
 
@@ -28,7 +28,7 @@ DOCUMENTED = {
     "image-3d-effect": ("IMAGE_3D_EFFECT", "VIDEO"),
     "generate-motion-graphic": ("GENERATE_MOTION_GRAPHIC", "VIDEO"),
 }
-# (tool, input, era): the documented bounds. Source: docs/api-notes.md#tools and docs/api-notes.md#api-versions.
+# (tool, input, API version): the documented bounds. Source: docs/api-notes.md#tools and docs/api-notes.md#api-versions.
 BOUNDS = {
     ("generate-sound-effect", "durationSeconds", "0.0"): (1, 30),
     ("generate-sound-effect", "promptInfluence", "0.0"): (0, 1),
@@ -45,14 +45,18 @@ MOST_FILES = {
     ("generate-video-clip", "videoFileIds", "1.1"): 4,
     ("generate-motion-graphic", "fileIds", "2"): 8,
 }
-IN_ERAS = [(tool, era) for tool in TOOLS.values() for era in ERAS if tool.is_in(era)]
+IN_API_VERSIONS = [
+    (tool, api_version) for tool in TOOLS.values() for api_version in API_VERSIONS if tool.is_in(api_version)
+]
 every_tool = pytest.mark.parametrize(
-    ("tool", "era"), IN_ERAS, ids=[f"{tool.slug} in {era}" for tool, era in IN_ERAS]
+    ("tool", "api_version"),
+    IN_API_VERSIONS,
+    ids=[f"{tool.slug} in {api_version}" for tool, api_version in IN_API_VERSIONS],
 )
 
 
-def field_of(slug: str, name: str, era: str) -> Any:
-    return next(field for field in TOOLS[slug].in_era(era).fields if field.name == name)
+def field_of(slug: str, name: str, api_version: str) -> Any:
+    return next(field for field in TOOLS[slug].for_api_version(api_version).fields if field.name == name)
 
 
 # --- the entries --------------------------------------------------------------------------------------------
@@ -78,11 +82,11 @@ def test_lists_of_files_have_the_contracts_bounds(where: tuple[str, str, str], m
 
 
 @every_tool
-def test_a_tool_is_sound_in_each_of_its_eras(tool: Tool, era: str) -> None:
-    here = tool.in_era(era)
+def test_a_tool_is_consistent_in_each_of_its_versions(tool: Tool, api_version: str) -> None:
+    here = tool.for_api_version(api_version)
     names = [field.name for field in here.fields]
 
-    assert len(names) == len(set(names)), "an era has two inputs of one name"
+    assert len(names) == len(set(names)), "two inputs have the same name"
     assert here.subject in ("", *names)
     assert set(here.at_least_one) <= set(names)
     assert here.spoken in ("", *names)
@@ -101,16 +105,16 @@ def test_a_tool_is_sound_in_each_of_its_eras(tool: Tool, era: str) -> None:
 
 
 @every_tool
-def test_what_is_required_is_not_hidden_among_more_options(tool: Tool, era: str) -> None:
-    assert not [field.name for field in tool.in_era(era).advanced_fields if field.required]
+def test_what_is_required_is_not_hidden_among_more_options(tool: Tool, api_version: str) -> None:
+    assert not [field.name for field in tool.for_api_version(api_version).advanced_fields if field.required]
 
 
 # --- from a form to a request and back ------------------------------------------------------------------------
 
 
 @every_tool
-def test_a_full_form_becomes_a_request_and_a_form_again(tool: Tool, era: str) -> None:
-    here = tool.in_era(era)
+def test_a_full_form_becomes_a_request_and_a_form_again(tool: Tool, api_version: str) -> None:
+    here = tool.for_api_version(api_version)
     values = everything(here)
 
     body = here.body(values)
@@ -132,11 +136,13 @@ def _typed_again(tool: Tool, body: dict[str, Any]) -> dict[str, Any]:
 
 
 @every_tool
-def test_an_empty_form_asks_for_what_an_era_demands_and_no_more(tool: Tool, era: str) -> None:
+def test_an_empty_form_requires_only_what_its_version_requires(tool: Tool, api_version: str) -> None:
     demanded = {
-        field.name for field in tool.in_era(era).fields if isinstance(field, Choice) and field.always_sent
+        field.name
+        for field in tool.for_api_version(api_version).fields
+        if isinstance(field, Choice) and field.always_sent
     }
-    here = tool.in_era(era)
+    here = tool.for_api_version(api_version)
     defaults = {field.name: getattr(field, "initial", None) for field in here.fields}
     numbers = {field.name for field in here.fields if isinstance(field, Number) and field.initial is not None}
     shapes = {field.name for field in here.fields if isinstance(field, Shape)}
@@ -148,8 +154,8 @@ def test_an_empty_form_asks_for_what_an_era_demands_and_no_more(tool: Tool, era:
 
 
 @every_tool
-def test_what_was_asked_for_is_told_in_words(tool: Tool, era: str) -> None:
-    here = tool.in_era(era)
+def test_what_was_asked_for_is_told_in_words(tool: Tool, api_version: str) -> None:
+    here = tool.for_api_version(api_version)
     body = here.body(everything(here))
 
     told = here.parameters(body | {"brandNew": 7})
@@ -160,8 +166,8 @@ def test_what_was_asked_for_is_told_in_words(tool: Tool, era: str) -> None:
 
 
 @every_tool
-def test_the_files_of_a_request_are_found(tool: Tool, era: str) -> None:
-    here = tool.in_era(era)
+def test_the_files_of_a_request_are_found(tool: Tool, api_version: str) -> None:
+    here = tool.for_api_version(api_version)
     body = here.body(everything(here))
 
     expected = [(field.name, remote_id) for field in here.file_fields for remote_id in value_for(field)]
@@ -170,8 +176,8 @@ def test_the_files_of_a_request_are_found(tool: Tool, era: str) -> None:
 
 
 @every_tool
-def test_a_job_has_words_that_stand_for_it(tool: Tool, era: str) -> None:
-    here = tool.in_era(era)
+def test_a_job_has_words_that_stand_for_it(tool: Tool, api_version: str) -> None:
+    here = tool.for_api_version(api_version)
     body = here.body(everything(here))
 
     title = here.title(body, {"vg_file_0": "cliff.png"})

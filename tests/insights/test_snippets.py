@@ -71,7 +71,7 @@ def test_every_tool_has_a_method_in_the_official_client() -> None:
     from videogen.tools.client import ToolsClient
 
     for tool in tools.TOOLS.values():
-        if tool.is_in(code_samples.CLIENT_ERA):
+        if tool.is_in(code_samples.CLIENT_API_VERSION):
             assert hasattr(ToolsClient, code_samples.method(tool.slug)), tool.slug
 
 

@@ -103,7 +103,7 @@ def test_a_wrong_form_says_what_is_wrong_and_opens_nothing(
 def test_a_picture_is_not_opened_in_an_era_that_cannot(ann: Browser, settings: Any) -> None:
     settings.VIDEOGEN_API_ERA = "0.0"
     made = mine(ann, type="IMAGE")
-    assert "only videos and sounds can be public" in text(ann.get(f"/files/{made.pk}/"))
+    assert "Images can’t be made public on your API version" in text(ann.get(f"/files/{made.pk}/"))
     assert ann.post(f"/files/{made.pk}/publish/", {"sure": "on"}).status_code == 422
     settings.VIDEOGEN_API_ERA = "2"
     assert "Make it public" in text(ann.get(f"/files/{made.pk}/"))

@@ -1,4 +1,4 @@
-"""Reading what the service sends: every example, every era, and whatever else JSON can hold."""
+"""Reading what the service sends: every example, every API version, and anything else that JSON can hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every tool of every era, from its form to a result, against a sandbox that takes the names of that era alone."""
+"""Every tool of every API version, from its form to a result, against a sandbox that takes the names of that version only."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ FIRST = ("generate-image", "text-to-speech", "generate-video-clip")  # what the 
 CREATIVE = {"prompt": "a lighthouse at dusk", "ttsText": "Good evening from the lighthouse."}
 
 
-@pytest.fixture(params=api_versions.ERAS)
+@pytest.fixture(params=api_versions.API_VERSIONS)
 def strict_account(request: Any, tmp_path: Path, transactional_db: None, settings: Any) -> Iterator[str]:
-    """The domain and the dashboard set up for an era, and a sandbox that refuses what another era calls it."""
-    era = request.param
-    settings.VIDEOGEN_API_ERA = era
-    key = f"era-{uuid.uuid4().hex}"
+    """The domain and the dashboard set up for one API version, with a sandbox that rejects the names of the others."""
+    api_version = request.param
+    settings.VIDEOGEN_API_ERA = api_version
+    key = f"api-version-{uuid.uuid4().hex}"
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--api-key", key, "--speed", "1000"]
-    options = ["--with-parent", "--data-dir", str(tmp_path), "--strict-era", era]
+    options = ["--with-parent", "--data-dir", str(tmp_path), "--strict-era", api_version]
     process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None
     url = process.stdout.readline().removeprefix(READY).strip()
     runtime.use_account(key, url)
-    yield era
+    yield api_version
     process.terminate()
     process.wait(10)
     process.stdout.close()

@@ -1,4 +1,4 @@
-"""What a client of one era never sends, because that era does not know it."""
+"""Parameters that a client never sends because its API version lacks them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request has the names of the configured era, and nothing that came with a later one (docs/api-notes.md#api-versions)."""
+"""A request has the names of the configured API version, and nothing that came with a later one (docs/api-notes.md#api-versions)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from executions import tools
 from executions.tools import TOOLS
-from executions.tools.api_versions import ERAS, to_wire, within
+from executions.tools.api_versions import API_VERSIONS, to_wire, within
 from tests.conftest import READY, ROOT, SandboxProcess
 from tests.executions.filled import everything
 
@@ -26,7 +26,7 @@ NEWEST_CLIP = {"startFrameFileId", "spokenDialogue", "voiceDescription", "suppre
 IMAGE_SOURCES = ("vectorize-image", "remove-image-background", "upscale-image")
 VIDEO_SOURCES = ("remove-video-background", "upscale-video")
 
-# era -> tool -> what it knows besides what every tool knows; written from the contract, not from the catalogue.
+# API version -> tool -> the inputs it has besides the common ones; from the API notes, not from the catalogue.
 KNOWN: dict[str, dict[str, set[str]]] = {
     "0.0": {
         "generate-image": {"prompt", "imageFileIds", "aspectRatio"} | SEEN,
@@ -53,50 +53,50 @@ KNOWN["2"] = KNOWN["1.1"] | {
     "generate-motion-graphic": {"prompt", "fileIds", "durationSeconds", "aspectRatio", "entityIds"}
     | {"transparentBackground", "subToolModes"},
 }
-CASES = [(slug, era) for era in ERAS for slug in KNOWN[era]]
+CASES = [(slug, api_version) for api_version in API_VERSIONS for slug in KNOWN[api_version]]
 
 
-def known(slug: str, era: str) -> set[str]:
-    return KNOWN[era][slug] | EVER | ({"hideFromUi"} if era == "2" else set())
+def known(slug: str, api_version: str) -> set[str]:
+    return KNOWN[api_version][slug] | EVER | ({"hideFromUi"} if api_version == "2" else set())
 
 
 def test_each_era_has_the_contracts_tools() -> None:
-    for era in ERAS:
-        assert {slug for slug, tool in TOOLS.items() if tool.is_in(era)} == set(KNOWN[era])
+    for api_version in API_VERSIONS:
+        assert {slug for slug, tool in TOOLS.items() if tool.is_in(api_version)} == set(KNOWN[api_version])
 
 
-@pytest.mark.parametrize(("slug", "era"), CASES)
-def test_a_full_form_is_sent_in_the_eras_names(slug: str, era: str) -> None:
-    here = TOOLS[slug].in_era(era)
+@pytest.mark.parametrize(("slug", "api_version"), CASES)
+def test_a_full_form_is_sent_with_the_names_of_its_version(slug: str, api_version: str) -> None:
+    here = TOOLS[slug].for_api_version(api_version)
 
-    wire = to_wire(slug, here.body(everything(here)), era)
+    wire = to_wire(slug, here.body(everything(here)), api_version)
 
-    assert set(wire) == known(slug, era)
+    assert set(wire) == known(slug, api_version)
 
 
-@pytest.mark.parametrize(("slug", "era"), CASES)
-def test_a_body_that_was_written_for_another_era_loses_what_this_one_lacks(slug: str, era: str) -> None:
-    """A job that waited while the configured era was changed, or a request that is edited and run again."""
+@pytest.mark.parametrize(("slug", "api_version"), CASES)
+def test_fields_of_another_version_are_left_out_of_a_request(slug: str, api_version: str) -> None:
+    """A queued job when the configured version changes, or a request that is edited and run again."""
     tool = TOOLS[slug]
-    for other in ERAS:
+    for other in API_VERSIONS:
         if tool.is_in(other):
-            there = tool.in_era(other)
-            wire = tool.request(there.body(everything(there)), era)
-            assert set(wire) <= known(slug, era)
+            there = tool.for_api_version(other)
+            wire = tool.request(there.body(everything(there)), api_version)
+            assert set(wire) <= known(slug, api_version)
 
 
-@pytest.mark.parametrize("era", ERAS)
-def test_what_is_renamed_keeps_its_value(era: str) -> None:
-    old = era != "2"
+@pytest.mark.parametrize("api_version", API_VERSIONS)
+def test_what_is_renamed_keeps_its_value(api_version: str) -> None:
+    old = api_version != "2"
     expected = {"imageStorageFileId" if old else "imageFileId": "vg_file_1"}
-    assert to_wire("upscale-image", {"imageFileId": "vg_file_1"}, era) == expected
+    assert to_wire("upscale-image", {"imageFileId": "vg_file_1"}, api_version) == expected
     expected = {"videoStorageFileId" if old else "videoFileId": "vg_file_1"}
-    assert to_wire("upscale-video", {"videoFileId": "vg_file_1"}, era) == expected
+    assert to_wire("upscale-video", {"videoFileId": "vg_file_1"}, api_version) == expected
     expected = {"audioStorageFileId" if old else "audioFileId": "vg_file_1"}
-    assert to_wire("generate-avatar", {"audioFileId": "vg_file_1"}, era) == expected
+    assert to_wire("generate-avatar", {"audioFileId": "vg_file_1"}, api_version) == expected
 
 
-def test_the_one_video_of_a_clip_is_no_list_in_the_first_era() -> None:
+def test_the_first_version_takes_a_single_source_video() -> None:
     body = {"videoFileIds": ["vg_file_1"], "imageFileIds": ["vg_file_2"]}
 
     assert to_wire("generate-video-clip", body, "0.0") == {
@@ -115,7 +115,7 @@ def test_the_body_itself_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("since", "until", "eras"),
+    ("since", "until", "versions"),
     [
         ("", "", ["0.0", "1.1", "2"]),
         ("1.1", "", ["1.1", "2"]),
@@ -123,50 +123,54 @@ def test_the_body_itself_stays_as_it_is() -> None:
         ("1.1", "1.1", ["1.1"]),
     ],
 )
-def test_what_came_and_went_is_there_between(since: str, until: str, eras: list[str]) -> None:
-    assert [era for era in ERAS if within(era, since, until)] == eras
+def test_a_field_exists_between_its_first_and_last_version(
+    since: str, until: str, versions: list[str]
+) -> None:
+    assert [api_version for api_version in API_VERSIONS if within(api_version, since, until)] == versions
 
 
-def test_era_1_1_demands_a_quality_and_a_voice() -> None:
-    image = TOOLS["generate-image"].in_era("1.1")
-    speech = TOOLS["text-to-speech"].in_era("1.1")
+def test_version_1_1_requires_a_quality_and_a_voice() -> None:
+    image = TOOLS["generate-image"].for_api_version("1.1")
+    speech = TOOLS["text-to-speech"].for_api_version("1.1")
 
     assert image.body({"quality": "STANDARD"}) == {"quality": "STANDARD"}
     assert next(field for field in speech.fields if field.name == "voiceId").required
-    assert not next(f for f in TOOLS["text-to-speech"].in_era("0.0").fields if f.name == "voiceId").required
+    assert not next(
+        f for f in TOOLS["text-to-speech"].for_api_version("0.0").fields if f.name == "voiceId"
+    ).required
 
 
 def test_the_configured_era_decides_what_is_offered(settings: Any) -> None:
-    for era in ERAS:
-        settings.VIDEOGEN_API_ERA = era
-        assert set(tools.offered()) == set(KNOWN[era])
+    for api_version in API_VERSIONS:
+        settings.VIDEOGEN_API_ERA = api_version
+        assert set(tools.offered()) == set(KNOWN[api_version])
 
 
-# --- a service that knows one era and refuses the rest --------------------------------------------------------
+# --- a service that accepts one version and rejects the rest ----------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=ERAS)
+@pytest.fixture(scope="module", params=API_VERSIONS)
 def strict(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, SandboxProcess]]:
-    key, era = "tests-only-key", request.param
+    key, api_version = "tests-only-key", request.param
     folder = tmp_path_factory.mktemp("strict")
-    options = ["--era", era, "--strict-era", "--with-parent", "--data-dir", str(folder)]
+    options = ["--era", api_version, "--strict-era", "--with-parent", "--data-dir", str(folder)]
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--api-key", key, *options]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VIDEOGEN")}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
     assert process.stdout is not None
-    yield era, SandboxProcess(process.stdout.readline().removeprefix(READY).strip(), key)
+    yield api_version, SandboxProcess(process.stdout.readline().removeprefix(READY).strip(), key)
     process.terminate()
     process.wait(10)
     process.stdout.close()
 
 
 def test_a_service_of_one_era_takes_what_is_written_for_it(strict: tuple[str, SandboxProcess]) -> None:
-    era, service = strict
-    for slug in KNOWN[era]:
-        here = TOOLS[slug].in_era(era)
-        body = here.request(here.body(everything(here) | {"numResults": 2}), era)
+    api_version, service = strict
+    for slug in KNOWN[api_version]:
+        here = TOOLS[slug].for_api_version(api_version)
+        body = here.request(here.body(everything(here) | {"numResults": 2}), api_version)
 
         answer = service.call("POST", f"/v1/tools/{slug}", body)
 
@@ -177,8 +181,8 @@ def test_a_service_of_one_era_takes_what_is_written_for_it(strict: tuple[str, Sa
 
 
 def test_a_service_of_one_era_would_have_noticed(strict: tuple[str, SandboxProcess]) -> None:
-    era, service = strict
-    wrong = {"0.0": {"quality": "HIGH"}, "1.1": {"quality": "HIGH", "hideFromUi": True}, "2": {}}[era]
+    api_version, service = strict
+    wrong = {"0.0": {"quality": "HIGH"}, "1.1": {"quality": "HIGH", "hideFromUi": True}, "2": {}}[api_version]
 
     answer: httpx.Response = service.call("POST", "/v1/tools/generate-image", {"prompt": "x", **wrong})
 
