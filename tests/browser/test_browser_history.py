@@ -40,7 +40,7 @@ def prompts(page: Page) -> list[str]:
 
 def filtered(page: Page, name: str, value: str) -> None:
     """Open a filter, ask for one value, and show what it lets through."""
-    menu = page.locator("details.pull", has=page.locator("summary", has_text=name)).first
+    menu = page.locator("details.history-menu", has=page.locator("summary", has_text=name)).first
     menu.locator("summary").click()
     menu.get_by_role("checkbox", name=value, exact=True).check()
     menu.get_by_role("button", name="Show").click()

@@ -39,7 +39,7 @@ def test_a_mark_of_a_chart_leads_to_its_jobs(browse: Opener, site: Site, sandbox
 
     mark = page.locator('[aria-labelledby="chart-ends"] a[aria-label*="failed"]').first
     expect(counted(page, mark)).to_be_attached()
-    expect(page.locator("dl.top")).to_contain_text("succeeded")
+    expect(page.locator("dl.insights-figures")).to_contain_text("succeeded")
     words = mark.get_attribute("aria-label") or ""
     mark.focus()
     expect(page.locator('[aria-labelledby="chart-ends"] .insights-readout')).to_have_text(words)

@@ -28,7 +28,7 @@ def open_job(page: Page, prompt: str) -> None:
 
 def raw(page: Page, label: str) -> dict[str, object]:
     """What stands behind one of the folds for the curious."""
-    fold = page.locator("details.raw", has_text=label)
+    fold = page.locator("details.disclosure", has_text=label)
     expect(fold.locator("pre")).to_be_hidden()
     fold.locator("summary").click()
     expect(fold.locator("pre")).to_be_visible()

@@ -59,8 +59,8 @@ def test_the_main_journey(browse: Opener, site: Site, sandbox: SandboxProcess) -
     page.get_by_role("link", name="Clear").click()
     acts.row(page, first).get_by_role("link").click()
     expect(page.locator("figure.result img")).to_be_visible()
-    page.locator("details.raw summary").first.click()
-    expect(page.locator("details.raw pre").first).to_contain_text(first)
+    page.locator("details.disclosure summary").first.click()
+    expect(page.locator("details.disclosure pre").first).to_contain_text(first)
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_title("Sign in · Rushes")
 

@@ -118,7 +118,7 @@ def test_a_batch_promises_by_when_it_is_sent(browse: Opener) -> None:
     page.locator("#start").click()
     promised = page.locator(".batch-estimate")
     expect(promised).to_contain_text(
-        re.compile(r"All 12 will be sent by .*\d\d:\d\d; a single job goes first")
+        re.compile(r"All 12\s+will be sent by\s+.*\d\d:\d\d;\s+a single job goes first")
     )
 
     page.get_by_role("button", name="Start 12 jobs").click()
