@@ -21,6 +21,8 @@ PATIENCE = 30.0  # seconds for one answer
 PAGES = ("/", "/executions/", "/files/", "/settings/deliveries/")
 CANCELS = re.compile(r'formaction="(/executions/[0-9a-f-]+/cancel/)"')
 FILES = re.compile(r'"/files/([0-9a-f-]{36})/')
+# What the form shows when VideoGen refused the job (templates/studio/_tool_form.html).
+REFUSAL = 'class="tool-form-refusal"'
 # A picture of one grey pixel.
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c636000000002000148afa471"
@@ -126,7 +128,7 @@ class Load:
         form = wish.form(self.files, self._voice) | self._token()
         answer = browser.post(self._url(f"/tools/{wish.tool.slug}/"), data=form)
         self._note(f"start {answer.status_code}")
-        if answer.status_code == 422 and 'class="refusal' not in answer.text:
+        if answer.status_code == 422 and REFUSAL not in answer.text:
             # Nothing was started: a field could not be checked, since the voices could not be read. Once more.
             return httpx.Response(503)
         return answer

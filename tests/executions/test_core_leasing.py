@@ -129,6 +129,18 @@ def test_a_renewed_lease_lasts_longer(table: Table, later: Callable[[timedelta],
     assert table.rows.held(mine).exists(), "the holder knows its new time"
 
 
+def test_a_renewal_notes_how_far_the_work_is_and_lasts_longer(
+    later: Callable[[timedelta], None],
+) -> None:
+    copy_request()
+    [mine] = Keeping.objects.claim(1, LEASE)
+    later(LEASE - timedelta(seconds=30))
+    assert Keeping.objects.renew(mine, LEASE, received=7)
+    later(LEASE + timedelta(seconds=30))
+    assert Keeping.objects.claim(1, LEASE) == []
+    assert Keeping.objects.get(received=7).due_at == mine.due_at
+
+
 def test_who_lost_the_lease_writes_nothing(table: Table, later: Callable[[timedelta], None]) -> None:
     table.make()
     [slow] = table.rows.claim(1, LEASE)

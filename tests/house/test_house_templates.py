@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from soak.load import REFUSAL
 from tests.house.plan import ROOT
 
 COMMENTS = re.compile(r"\{#.*?#\}|\{% comment.*?endcomment %\}|<!--.*?-->", re.DOTALL)
@@ -72,3 +73,9 @@ def test_what_the_policy_allows_is_no_offence(tmp_path: Path, markup: str) -> No
     (tmp_path / "templates" / "page.html").write_text(markup)
 
     assert offences(tmp_path) == []
+
+
+def test_the_soak_knows_a_refusal_by_what_the_form_shows() -> None:
+    """It posts a form again for as long as it takes a refusal for a failure of ours."""
+    form = (ROOT / "templates" / "studio" / "_tool_form.html").read_text(encoding="utf-8")
+    assert REFUSAL in form
