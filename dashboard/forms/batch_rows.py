@@ -1,18 +1,19 @@
-"""Checks the rows of a batch by the form of a single job, every one of them before the first is started."""
+"""Checks the rows of a batch by the rules for a single job, every one of them before the first is started."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Q
 
-from dashboard.forms.tool_form import Catalogues, Composer
+from dashboard.forms.fields import entered
+from dashboard.forms.tool_form import Catalogues
 from dashboard.http.params import as_uuid
 from executions.batches.rows import Row
 from executions.models import File
-from executions.tools import Tool
+from executions.tools import Offers, Tool, validate
 
 
 @dataclass(frozen=True)
@@ -58,45 +59,32 @@ class Library:
         return file.remote_id if file else name
 
 
-class RowForm(Composer):
-    """The form of a single job, for one row of many: what all rows need is read once and shared."""
-
-    def __init__(self, tool: Tool, data: Any, *, catalogues: Catalogues, library: Library) -> None:
-        super().__init__(tool, data, catalogues=catalogues)
-        for entry in tool.file_fields:
-            self.fields[entry.name].find = library.find  # type: ignore[attr-defined]  # a FilesField
-
-    @property
-    def problems(self) -> Iterator[str]:
-        """What is wrong, each with the field's label before the field's own words."""
-        for name, errors in self.errors.items():
-            label = str(self.fields[name].label or name) if name in self.fields else ""
-            for words in map(str, errors):
-                yield words if not label or words.startswith(label) else f"{label}: {words}"
-
-
 def check(tool: Tool, raws: Sequence[Raw], library: Library) -> Checked:
     """All rows as they would be sent, or everything that is wrong with any of them."""
-    catalogues = Catalogues.for_tool(tool)
+    offers = Catalogues.for_tool(tool).offers(library.find)
     checked = Checked()
     for raw in raws:
         checked.problems += [Problem(raw.number, words) for words in raw.unreadable]
-        if raw.data is None:
-            continue
-        form = RowForm(tool, raw.data, catalogues=catalogues, library=library)
-        if form.is_valid():
-            checked.rows.append(Row(raw.number, form.body, speech=form.speech))
-        else:
-            checked.problems += [Problem(raw.number, words) for words in form.problems]
+        if raw.data is not None:
+            _judge(tool, raw.number, entered(tool, raw.data), offers, checked)
     return checked
 
 
 def check_again(tool: Tool, rows: Sequence[Row]) -> Checked:
-    """Rows that were good once, by the form as it is today: files, voices and API versions change."""
-    raws = []
+    """Rows that were good once, by the rules as they are today: files, voices and API versions change."""
+    library = Library(name for row in rows for _, name in tool.inputs(row.body))
+    offers = Catalogues.for_tool(tool).offers(library.find)
+    checked = Checked()
     for row in rows:
-        data = tool.values(row.body)
+        values = tool.values(row.body)
         if row.speech is not None:
-            data |= {"speech": row.speech.words, "speechVoice": row.speech.voice_id}
-        raws.append(Raw(row.number, data))
-    return check(tool, raws, Library(name for row in rows for _, name in tool.inputs(row.body)))
+            values |= {"speech": row.speech.words, "speechVoice": row.speech.voice_id}
+        _judge(tool, row.number, values, offers, checked)
+    return checked
+
+
+def _judge(tool: Tool, number: int, values: Mapping[str, Any], offers: Offers, checked: Checked) -> None:
+    found = validate(tool, values, offers)
+    if found.body is not None:
+        checked.rows.append(Row(number, found.body, speech=found.speech))
+    checked.problems += [Problem(number, words) for words in found.sentences]

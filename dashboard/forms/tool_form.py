@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,13 +14,12 @@ from django import forms
 from django.conf import settings
 from django.forms.boundfield import BoundField
 
-from dashboard.forms.fields import form_field, offer
+from dashboard.forms.fields import entries
 from dashboard.forms.file_choice import Candidate
 from executions import tools
 from executions.account import presenters, voices
-from executions.lifecycle import chains
 from executions.models import File
-from executions.tools import Tool
+from executions.tools import Tool, validation
 from executions.tools import fields as spec
 from executions.videogen import Presenter, Voice
 
@@ -41,6 +40,16 @@ class Catalogues:
         known_presenters, presenters_note = presenters.usable() if "presenter" in kinds else ([], "")
         return cls(known_voices, voices_note, known_presenters, presenters_note)
 
+    def offers(self, files: Callable[[Sequence[str]], Mapping[str, File]]) -> tools.Offers:
+        """The same for the catalogue's rules; `files` looks up files by VideoGen's ids."""
+        voice_ids = [voice.voice_id for voice in self.voices]
+        return tools.Offers(voice_ids, [each.presenter_id for each in self.presenters], files)
+
+
+def find_files(ids: Sequence[str]) -> dict[str, File]:
+    """The files that there are, by VideoGen's id."""
+    return File.objects.in_bulk(ids, field_name="remote_id")
+
 
 # Files that a form offers without the library being opened.
 RECENT = 12
@@ -50,8 +59,6 @@ class Composer(forms.Form):
     """Asks for what `tool` needs. `key` makes the same form, sent twice, start one job."""
 
     key = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
-    speech: chains.Speech | None = None
-    """The words to be spoken first, where the job asks for that."""
 
     def __init__(
         self,
@@ -64,44 +71,15 @@ class Composer(forms.Form):
         super().__init__(data, initial={"key": uuid.uuid4().hex, **(initial or {})}, auto_id="composer-%s")
         self.tool = tool
         self.catalogues = catalogues or Catalogues.for_tool(tool)
-        for entry in tool.fields:
-            self.fields[entry.name] = made = form_field(entry)
-            if entry.kind == "voice":
-                offer(made, [(voice.voice_id, voice.display_name) for voice in self.voices])
-            elif entry.kind == "presenter":
-                offer(made, [(each.presenter_id, each.presenter_id) for each in self.presenters])
-
-        if tool.spoken:
-            self._add_speech()
-
-    def _add_speech(self) -> None:
-        """A recording may be chosen, or spoken first from these words."""
-        self.fields[self.tool.spoken].required = False
-        self.fields["speech"] = forms.CharField(
-            label="Or speak this first", max_length=5000, required=False, widget=forms.Textarea
-        )
-        choices = [("", "VideoGen's own choice")]
-        self.fields["speechVoice"] = forms.ChoiceField(label="Voice", required=False, choices=choices)
-        offer(self.fields["speechVoice"], [(voice.voice_id, voice.display_name) for voice in self.voices])
+        self.fields |= {each.spec.name: each for each in entries(tool)}
+        self.validated: tools.Validated | None = None
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if self.tool.spoken and self.tool.spoken not in self.errors:
-            chosen, words = cleaned.get(self.tool.spoken), (cleaned.get("speech") or "").strip()
-            if not chosen and not words:
-                self.add_error(self.tool.spoken, "Choose a recording, or write the words to be spoken first.")
-            elif chosen and words:
-                self.add_error("speech", "Choose one of the two: a recording, or words to be spoken first.")
-            elif words and self.speech_voice_required and not cleaned.get("speechVoice"):
-                self.add_error("speechVoice", "Choose the voice that speaks it.")
-            elif words:
-                self.speech = chains.Speech(words, cleaned.get("speechVoice") or "")
-        wanted = self.tool.at_least_one
-        if wanted and not self.errors and not any(cleaned.get(name) for name in wanted):
-            labels = [str(self.fields[name].label or name) for name in wanted]
-            raise forms.ValidationError(
-                f"Give it something to start from: {', '.join(labels[:-1])} or {labels[-1]}."
-            )
+        values = {name: value for name, value in cleaned.items() if name != "key"}
+        self.validated = tools.validate(self.tool, values, self.catalogues.offers(find_files))
+        for name, message in self.validated.errors.items():
+            self.add_error(name or None, message)
         return cleaned
 
     # --- for the templates --------------------------------------------------------------------------------
@@ -140,9 +118,7 @@ class Composer(forms.Form):
 
     @property
     def speech_voice_required(self) -> bool:
-        """Some API versions choose a voice by default; others require one."""
-        speech = tools.offered()["text-to-speech"]
-        return next(entry for entry in speech.fields if entry.kind == "voice").required
+        return validation.speech_voice_required()
 
     @property
     def speech_voice_field(self) -> BoundField:
@@ -181,9 +157,16 @@ class Composer(forms.Form):
     # --- for the start ------------------------------------------------------------------------------------
 
     @property
-    def body(self) -> dict[str, Any]:
-        """The request body, in our names."""
-        return self.tool.body(self.cleaned_data)
+    def body(self) -> tools.ValidatedBody:
+        """The request body, in our names. Only of a form that is valid."""
+        assert self.validated is not None
+        assert self.validated.body is not None
+        return self.validated.body
+
+    @property
+    def speech(self) -> tools.Speech | None:
+        """The words to be spoken first, where the job asks for that."""
+        return self.validated.speech if self.validated else None
 
     @property
     def idempotency_key(self) -> str | None:

@@ -85,7 +85,7 @@ def _again(job: Execution, selection: Selection, actor: Actor, reason: str) -> s
         return CANNOT_START
     create.start(
         tool=tools.find(job.tool),
-        body=job.request_body,
+        body=tools.accepted_before(job.request_body),
         actor=actor,
         title=job.prompt,
         key=f"again.{job.pk}.{selection.pk}",

@@ -13,7 +13,7 @@ from executions.batches.rows import Row, known_files, spoken_title
 from executions.lifecycle import create
 from executions.lifecycle import machine as lifecycle
 from executions.models import Batch, Execution, File, Input
-from executions.tools import Tool
+from executions.tools import Tool, ValidatedBody
 
 
 def insert(batch: Batch, rows: Sequence[Row]) -> int:
@@ -53,7 +53,8 @@ def _jobs(batch: Batch, tool: Tool, row: Row, files: dict[str, File]) -> Iterato
     yield _job(batch, tool, row.body, title, after=before, after_field=tool.spoken if before else "")
 
 
-def _job(batch: Batch, tool: Tool, body: dict[str, Any], title: str, **chained: Any) -> Execution:
+def _job(batch: Batch, tool: Tool, body: ValidatedBody, title: str, **chained: Any) -> Execution:
+    create.require_validated(body)
     return Execution(
         tool=tool.slug,
         request_body=body,

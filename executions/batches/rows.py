@@ -11,7 +11,7 @@ from executions.lifecycle import create
 from executions.lifecycle.chains import Speech
 from executions.models import BatchPlan, Execution, File
 from executions.statuses import SUCCEEDED
-from executions.tools import Tool, find
+from executions.tools import Tool, ValidatedBody, accepted_before, find
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Row:
     """`number` is what the person calls it: the line, the row of the table, or the file's place."""
 
     number: int
-    body: dict[str, Any]
+    body: ValidatedBody
     title: str = ""
     speech: Speech | None = None
     made: str = ""
@@ -30,10 +30,11 @@ class Row:
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Row:
         speech = kept.get("speech")
-        return cls(**{**kept, "speech": Speech(**speech) if speech else None})
+        body = accepted_before(kept["body"])
+        return cls(**{**kept, "body": body, "speech": Speech(**speech) if speech else None})
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**vars(self), "body": dict(self.body), "speech": asdict(self.speech) if self.speech else None}
 
 
 def of_plan(plan: BatchPlan) -> list[Row]:
@@ -85,5 +86,5 @@ def of_jobs(jobs: Iterable[Execution]) -> list[Row]:
             # Its recording was never made: it is spoken again.
             said = before.request_body
             speech = Speech(str(said.get("ttsText", "")), str(said.get("voiceId", "")))
-        rows.append(Row(len(rows) + 1, job.request_body, speech=speech, again=str(job.pk)))
+        rows.append(Row(len(rows) + 1, accepted_before(job.request_body), speech=speech, again=str(job.pk)))
     return rows

@@ -22,6 +22,7 @@ from executions.batches import insert as batch_insert
 from executions.batches.rows import Row, of_jobs, of_plan, titled
 from executions.core import chunked
 from executions.lifecycle import cancel as canceling
+from executions.lifecycle import create
 from executions.models import Batch, BatchCancel, BatchPlan, Execution
 from executions.models.event import ActKind
 from executions.policy import Action, Actor
@@ -46,6 +47,8 @@ def plan(tool: Tool, rows: Sequence[Row], *, name: str, actor: Actor) -> BatchPl
     user_id = policy.require_person(actor, Action.BATCH_PLAN)
     if not 0 < len(rows) <= MOST_ROWS:
         raise ValueError(f"A batch has between 1 and {MOST_ROWS} rows, not {len(rows)}.")
+    for row in rows:
+        create.require_validated(row.body)
     long_ago = timezone.now() - KEPT
     BatchPlan.objects.filter(created_by_id=user_id, batch=None, created_at__lt=long_ago).delete()
     kept = [row.to_json() for row in titled(tool, rows)]

@@ -7,7 +7,6 @@ completed with the result and sent, or it fails in words. It looks for itself, s
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -22,29 +21,15 @@ from executions.models import Execution, Input
 from executions.models.event import Source
 from executions.policy import Actor
 from executions.statuses import SUCCEEDED
+from executions.tools import Speech as Speech
+from executions.tools import ValidatedBody
 
 # How often a waiting job looks whether the one before it has ended; the end itself hurries it.
 LOOK = timedelta(seconds=3)
 
 
-@dataclass(frozen=True)
-class Speech:
-    """Words to be spoken before the job that needs the recording."""
-
-    words: str
-    voice_id: str = ""
-
-    @property
-    def body(self) -> dict[str, Any]:
-        return {
-            "ttsText": self.words,
-            **({"voiceId": self.voice_id} if self.voice_id else {}),
-            "numResults": 1,
-        }
-
-
 def start_spoken(
-    *, tool: tools.Tool, body: dict[str, Any], speech: Speech, actor: Actor, key: str | None
+    *, tool: tools.Tool, body: ValidatedBody, speech: Speech, actor: Actor, key: str | None
 ) -> tuple[Execution, Execution, bool]:
     """Write both jobs of a chain at once: (the speech, the job after it, False when `key` has started them before)."""
     with transaction.atomic():

@@ -17,13 +17,13 @@ from executions.lifecycle import machine as lifecycle
 from executions.models import Batch, Execution, File, Input
 from executions.policy import Action, Actor
 from executions.statuses import SUCCEEDED, UNCONFIRMED
-from executions.tools import Tool
+from executions.tools import Tool, ValidatedBody
 
 
 def start(
     *,
     tool: Tool,
-    body: dict[str, Any],
+    body: ValidatedBody,
     actor: Actor,
     key: str | None = None,
     title: str = "",
@@ -40,6 +40,7 @@ def start(
     the back button start one job. `after` is a job whose first result fills `after_field` of the body (chain.py).
     `again` is the job that is repeated, for the record. `held` leases the job to the caller, who sends it by `send_claimed` and hears how that went.
     """
+    require_validated(body)
     actor_id = _require(actor, again)
     works_from = inputs(tool, body)
     names = {file.remote_id: file.display_name for _, _, file in works_from}
@@ -71,6 +72,12 @@ def start(
         if key is None:
             raise
         return Execution.objects.get(created_by_id=actor_id, idempotency_key=key), False
+
+
+def require_validated(body: Any) -> None:
+    """Raises TypeError for a body that nobody has validated (executions/tools/validation.py): a mistake in the code."""
+    if not isinstance(body, ValidatedBody):
+        raise TypeError("A job is created from a validated body: see executions.tools.validate.")
 
 
 def _require(actor: Actor, again: Execution | None) -> int | None:

@@ -17,7 +17,7 @@ from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Batch, Execution, Input
 from executions.policy import Action, Actor
-from executions.tools import Tool
+from executions.tools import Tool, ValidatedBody
 
 # Jobs that are changed in one transaction: others get to write in between.
 CHUNK = 25
@@ -44,13 +44,14 @@ def to_the_front(execution: Execution, *, actor: Actor) -> bool:
 
 
 def edit(
-    execution: Execution, tool: Tool, body: dict[str, Any], *, before: dict[str, Any], actor: Actor
+    execution: Execution, tool: Tool, body: ValidatedBody, *, before: dict[str, Any], actor: Actor
 ) -> bool:
     """Ask for something else, while nothing was sent. `before` is the body that the person saw.
 
     False when it was sent, ended or changed meanwhile, or when `body` is the same as before.
     """
     actor_id = policy.require(actor, Action.JOB_EDIT, execution)
+    create.require_validated(body)
     inputs = create.inputs(tool, body)
     edited = seen.Edited(
         actor_id=actor_id,

@@ -42,7 +42,9 @@ def find(voice: Voice) -> Execution | None:
 def start(voice: Voice, actor: Actor) -> Execution:
     """The job that makes the sample: the one that is doing so already, or a new one, not sent yet."""
     policy.require(actor, Action.JOB_START)
-    tool, body = tools.TOOLS["text-to-speech"], _body(voice)
+    tool = tools.TOOLS["text-to-speech"]
+    body = tools.validate(tool, _body(voice), tools.Offers(voices=[voice.voice_id])).body
+    assert body is not None, "our own sentences are within the limits"
     same = Execution.objects.filter(fingerprint=create.fingerprint(tool, body))
     ended = same.filter(status__in=TERMINAL).count()
     # Everybody who asks meanwhile finds this one; after a failure the next listener starts another.

@@ -10,7 +10,9 @@ from types import MappingProxyType
 from django.conf import settings
 
 from executions.tools.catalogue import ALL
+from executions.tools.rules import Invalid, Offers
 from executions.tools.tool import AUDIO, IMAGE, VIDEO, Tool
+from executions.tools.validation import Speech, Validated, ValidatedBody, accepted_before, validate
 
 TOOLS: dict[str, Tool] = {tool.slug: tool for tool in ALL}
 BY_TYPE: dict[str, Tool] = {tool.tool_type: tool for tool in ALL}
@@ -76,10 +78,17 @@ __all__ = [
     "IMAGE",
     "TOOLS",
     "VIDEO",
+    "Invalid",
+    "Offers",
     "Shelf",
+    "Speech",
     "Tool",
+    "Validated",
+    "ValidatedBody",
+    "accepted_before",
     "find",
     "offered",
     "shelves",
     "taking",
+    "validate",
 ]

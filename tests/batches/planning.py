@@ -15,12 +15,15 @@ from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Batch, BatchCancel, BatchPlan, Execution, File
 from executions.models.event import Source
+from executions.tools import accepted_before
 
 NEW = "/batches/new/"
 
 
 def rows(count: int, *, prompt: str = "a lighthouse") -> list[Row]:
-    return [Row(n, {"prompt": f"{prompt} {n}", "numResults": 1}) for n in range(1, count + 1)]
+    return [
+        Row(n, accepted_before({"prompt": f"{prompt} {n}", "numResults": 1})) for n in range(1, count + 1)
+    ]
 
 
 def plan(user: Any, count: int = 3, **options: Any) -> BatchPlan:

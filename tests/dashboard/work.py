@@ -13,6 +13,7 @@ from executions.lifecycle import create
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Execution, File
+from executions.tools import accepted_before
 from executions.videogen import ToolResult
 
 IMAGE_FORM = {"prompt": "a lighthouse", "numResults": "1", "aspectRatio": "16:9", "watermarkMode": "AUTO"}
@@ -35,7 +36,7 @@ def job(
     entry = tools.find(tool)
     body = {entry.subject or "prompt": prompt, "numResults": 1}
     user_id = owner.pk if owner else None
-    execution, _ = create.start(tool=entry, body=body, actor=owner or policy.SYSTEM)
+    execution, _ = create.start(tool=entry, body=accepted_before(body), actor=owner or policy.SYSTEM)
     if status == "cancelled before":
         lifecycle.apply(execution.pk, seen.CancelWished(actor_id=user_id))
     elif status != "queued":

@@ -13,6 +13,7 @@ from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
+from executions.tools import accepted_before
 from executions.videogen import ToolResult
 
 Step = tuple[str, str, str, str]
@@ -21,7 +22,9 @@ Step = tuple[str, str, str, str]
 def queued(prompt: str = "a lighthouse", **options: Any) -> Execution:
     """A job as the studio writes it, not sent yet."""
     body = {"prompt": prompt, "numResults": 1}
-    execution, _ = create.start(tool=tools.find("generate-image"), body=body, actor=policy.SYSTEM, **options)
+    execution, _ = create.start(
+        tool=tools.find("generate-image"), body=accepted_before(body), actor=policy.SYSTEM, **options
+    )
     return execution
 
 

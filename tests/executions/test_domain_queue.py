@@ -18,6 +18,7 @@ from executions.lifecycle.estimates import Waits
 from executions.models import Event, Execution
 from executions.models.event import ActKind, Kind
 from executions.sync import reconciler, submit
+from executions.tools import accepted_before
 from tests.batches import planning
 from tests.conftest import SandboxProcess
 from tests.executions import jobs, service
@@ -35,7 +36,7 @@ def body(prompt: str) -> dict[str, Any]:
 
 
 def edit(job: Execution, prompt: str, user: Any) -> bool:
-    return queue_actions.edit(job, IMAGE, body(prompt), before=job.request_body, actor=user)
+    return queue_actions.edit(job, IMAGE, accepted_before(body(prompt)), before=job.request_body, actor=user)
 
 
 # --- pause ------------------------------------------------------------------------------------------------
@@ -105,11 +106,13 @@ def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(django_user_model:
 def test_an_edit_tells_what_was_before_and_what_is_after(ann: Any) -> None:
     old = planning.file("harbour")
     new = planning.file("pier")
-    job, _ = create.start(tool=IMAGE, body=body("a harbour") | {"imageFileIds": [old.remote_id]}, actor=ann)
+    job, _ = create.start(
+        tool=IMAGE, body=accepted_before(body("a harbour") | {"imageFileIds": [old.remote_id]}), actor=ann
+    )
     before = job.request_body
     after = body("a pier") | {"imageFileIds": [new.remote_id]}
 
-    assert queue_actions.edit(job, IMAGE, after, before=before, actor=ann)
+    assert queue_actions.edit(job, IMAGE, accepted_before(after), before=before, actor=ann)
 
     now = jobs.fresh(job)
     assert (now.request_body, now.prompt) == (after, "a pier")
@@ -117,7 +120,7 @@ def test_an_edit_tells_what_was_before_and_what_is_after(ann: Any) -> None:
     assert [each.file for each in now.inputs.all()] == [new]
     event = Event.objects.get(execution=job, kind=Kind.EDITED)
     assert (event.actor_id, event.detail) == (ann.pk, {"before": before, "after": after})
-    assert not queue_actions.edit(job, IMAGE, body("again"), before=before, actor=ann), (
+    assert not queue_actions.edit(job, IMAGE, accepted_before(body("again")), before=before, actor=ann), (
         "it was changed meanwhile"
     )
 

@@ -33,11 +33,12 @@ from executions.policy import RULES, Action, NotAllowed
 from executions.sync import daily_reconciliation, external_jobs, file_import
 from executions.team import comments, last_visit, members, saved_filters
 from executions.team import settings as team_settings
+from executions.tools import accepted_before
 from executions.videogen import Voice
 from executions.webhooks import deliveries, endpoints
 
 IMAGE = tools.TOOLS["generate-image"]
-BODY = {"prompt": "a lighthouse", "numResults": 1}
+BODY = accepted_before({"prompt": "a lighthouse", "numResults": 1})
 ACTORS = ("owner", "other", "admin", "system", "deactivated", "deactivated admin", "anonymous", "nobody")
 EVERYONE, OWNERS, ADMINS = {"owner", "other", "admin"}, {"owner", "admin"}, {"admin"}
 SYSTEM = {"system"}
@@ -160,7 +161,9 @@ ACTS: dict[str, Act_] = {
     "edit a job": (
         OWNERS,
         World.job,
-        lambda job, a: queue_actions.edit(job, IMAGE, {**BODY, "prompt": "x"}, before=BODY, actor=a),
+        lambda job, a: queue_actions.edit(
+            job, IMAGE, accepted_before({**BODY, "prompt": "x"}), before=BODY, actor=a
+        ),
     ),
     "link a job": (
         OWNERS | SYSTEM,
