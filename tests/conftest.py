@@ -16,6 +16,8 @@ import httpx
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from tests.waiting import PROCESS_DEADLINE
+
 ROOT = Path(__file__).resolve().parent.parent
 READY = "sandbox ready at "
 
@@ -80,7 +82,7 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
     assert line.startswith(READY), line
     yield SandboxProcess(line.removeprefix(READY).strip(), key)
     process.terminate()
-    process.wait(10)
+    process.wait(PROCESS_DEADLINE)
     process.stdout.close()
 
 

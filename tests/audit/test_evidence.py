@@ -28,6 +28,7 @@ from executions.tools import accepted_before
 from tests.dashboard.browsers import Browser
 from tests.dashboard.work import job
 from tests.executions.service import ended_there
+from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,16 +119,16 @@ def test_the_sealer_of_another_process_is_waited_for(ann: Browser, monkeypatch: 
             with transaction.atomic():
                 assert take_turn()
                 is_held.set()
-                assert is_waited_for.wait(20)
+                assert is_waited_for.wait(DEADLINE)
         finally:
             connections.close_all()
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert is_held.wait(20)
+    assert is_held.wait(DEADLINE)
     monkeypatch.setattr(sealing, "take_turn", noted)
     found = evidence.take(made.pk, ann.user)
-    thread.join(20)
+    thread.join(DEADLINE)
     assert is_waited_for.is_set()
     assert all("text" in event for event in events_of(found))
     assert found.missing == []

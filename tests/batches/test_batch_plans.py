@@ -22,6 +22,7 @@ from executions.models import Batch, BatchPlan, Event, Execution, Input
 from executions.models.event import Kind
 from executions.tools import accepted_before
 from tests.batches import planning
+from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +68,7 @@ def test_a_yes_said_at_the_same_time_starts_once(people: Any) -> None:
 
     def say_yes() -> None:
         try:
-            barrier.wait(10)
+            barrier.wait(DEADLINE)
             batches.confirm(plan.pk, actor=people.ann)
         finally:
             connections.close_all()
@@ -76,7 +77,7 @@ def test_a_yes_said_at_the_same_time_starts_once(people: Any) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(DEADLINE)
 
     assert Batch.objects.count() == 1
     assert Execution.objects.count() == 3

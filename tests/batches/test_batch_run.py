@@ -28,6 +28,7 @@ from executions.tools import accepted_before
 from tests.batches import planning
 from tests.dashboard.browsers import Browser
 from tests.faults import scenes
+from tests.waiting import until
 
 # One of the sandbox's presenters.
 NOOR = "vg_pres_" + "Noor".ljust(22, "0")
@@ -48,14 +49,14 @@ async def worker(account: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     await reconciler.drain(5)
 
 
-async def ended(batch: Batch, seconds: float = 60) -> list[Execution]:
+async def ended(batch: Batch) -> list[Execution]:
     """The batch's jobs, once all have ended."""
 
     async def look() -> list[Execution]:
         jobs = await runtime.in_db(planning.jobs, batch)
         return jobs if all(job.is_terminal for job in jobs) else []
 
-    return await scenes.until(look, seconds)
+    return await until(look)
 
 
 def entries(content: bytes) -> dict[str, bytes]:
@@ -92,13 +93,13 @@ async def test_a_single_job_passes_a_batch_that_is_being_sent(
     async def under_way() -> bool:
         return await runtime.in_db(batch.executions.filter(sent_at__isnull=False).exists)
 
-    await scenes.until(under_way)
+    await until(under_way)
     single = await scenes.queued(scenes.words())
 
     async def single_was_sent() -> bool:
         return (await scenes.row(single)).was_sent
 
-    await scenes.until(single_was_sent)
+    await until(single_was_sent)
     waiting = await runtime.in_db(batch.executions.filter(sent_at=None).count)
     under_way_now = await runtime.in_db(batch.executions.filter(sent_at__isnull=False, remote_id=None).count)
     assert waiting > 30, "it did not wait for the batch"
@@ -117,13 +118,13 @@ async def test_nothing_is_sent_while_it_can_be_undone(
     prompt = scenes.words()
     plan = await runtime.in_db(planning.plan, people.ann, 3, prompt=prompt)
     batch, _ = await runtime.in_db(batches.confirm, plan.pk, actor=people.ann)
-    await scenes.ended(await scenes.queued(scenes.words()), 60)  # what is due is worked on meanwhile
+    await scenes.ended(await scenes.queued(scenes.words()))  # what is due is worked on meanwhile
 
     assert {job.sent_at for job in await runtime.in_db(planning.jobs, batch)} == {None}
     assert await runtime.in_db(batches.undo, batch, actor=people.ann) == 3
 
     await runtime.in_db(Batch.objects.filter(pk=batch.pk).update, sends_at=timezone.now())
-    await scenes.ended(await scenes.queued(scenes.words()), 60)
+    await scenes.ended(await scenes.queued(scenes.words()))
     assert prompt not in str(await scenes.control(account, "GET", "truth"))
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboard.serving import ROOT, environment, eventually
+from tests.dashboard.serving import ROOT, environment
+from tests.waiting import PROCESS_DEADLINE, eventually
 
 # An application that streams 200 MB, and says after each megabyte how far it was let.
 STREAMING = """
@@ -83,7 +84,7 @@ def streaming(tmp_path: Path) -> Iterator[Streaming]:
     server = Streaming(tmp_path)
     yield server
     server.process.kill()
-    server.process.wait(10)
+    server.process.wait(PROCESS_DEADLINE)
     assert server.process.stdout is not None
     server.process.stdout.close()
 

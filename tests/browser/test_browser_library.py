@@ -15,8 +15,8 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 from tests.browser.conftest import PHONE, Complaints, Opener
 from tests.browser.site import Site, order
 from tests.conftest import SandboxProcess
-from tests.dashboard.serving import eventually
 from tests.library.media import png
+from tests.waiting import eventually
 
 PUT = "PUT /incoming/*"
 # What a person does with files from elsewhere: drops them on the page, or pastes them into it.
@@ -267,7 +267,7 @@ def test_a_player_left_open_over_an_expiry_plays_on(
     page.wait_for_timeout(4000)  # its address has expired
     page.on("requestfailed", lambda request: refused.append(request.url))
     player.evaluate("(player) => { player.currentTime = 55; player.play().catch(() => {}) }")
-    eventually(lambda: player.evaluate("(player) => player.currentTime > 55.5 && !player.paused"), 15)
+    eventually(lambda: player.evaluate("(player) => player.currentTime > 55.5 && !player.paused"))
     assert refused, "the old address was really tried"
 
 

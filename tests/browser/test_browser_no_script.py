@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from urllib.parse import urljoin
 
 from playwright.sync_api import Page, expect
@@ -11,15 +10,18 @@ from tests.browser import acts
 from tests.browser.conftest import PHONE, Complaints, Opener
 from tests.browser.site import Site, order
 from tests.conftest import SandboxProcess
+from tests.waiting import eventually
 
 
 def reload_until(page: Page, prompt: str, status: str) -> None:
     """As a person does: press reload until it is there."""
     tile = acts.take(page, prompt)
-    deadline = time.monotonic() + 20
-    while tile.get_attribute("data-status") != status if tile.count() else True:
-        assert time.monotonic() < deadline, f"{prompt} is not {status}"
+
+    def reloaded() -> str | None:
         page.reload()
+        return tile.get_attribute("data-status") if tile.count() else None
+
+    eventually(reloaded, lambda seen: seen == status)
 
 
 def test_the_main_journey(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:

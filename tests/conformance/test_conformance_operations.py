@@ -23,7 +23,8 @@ from videogen.verify_webhook_signature import verify_webhook_signature
 from tests.conformance.contract import event_problems
 from tests.sandbox.media import film, png, wav
 from tests.sandbox.receiver import Receiver
-from tests.sandbox.running import Running, wait_for
+from tests.sandbox.running import Running
+from tests.waiting import eventually
 
 OUTSIDE = {
     "entities": {
@@ -134,7 +135,7 @@ def test_an_upload_with_the_helper(official: VideoGenApi, tmp_path: Path) -> Non
 def test_an_upload_by_hand(official: VideoGenApi) -> None:
     created = official.files.create_file_upload(display_name="a.wav", type="AUDIO", is_temporary=True)
     assert httpx.put(created.upload_url, content=wav()).status_code == 200
-    file = wait_for(
+    file = eventually(
         lambda: official.files.hydrate_file(created.file_id),
         lambda seen: seen.download_source is not None and seen.download_source.status == "ready",
     )
@@ -143,7 +144,7 @@ def test_an_upload_by_hand(official: VideoGenApi) -> None:
 
 def test_search_and_archive(official: VideoGenApi) -> None:
     file = upload_file(official, io.BytesIO(png()), display_name="a copper samovar.png", poll_interval_ms=100)
-    wait_for(lambda: official.files.get_file(file.file_id).description, bool)
+    eventually(lambda: official.files.get_file(file.file_id).description, bool)
     hits = official.files.search_files(query="copper samovar", num_results=3, self_only=True).results
     assert hits[0].file.file_id == file.file_id
     assert hits[0].similarity > 0.7
@@ -198,7 +199,7 @@ def test_workflow_runs_fail_are_cancelled_and_tell_it(official: VideoGenApi, run
         cancelled = official.workflows.script_to_video(script="x", visual_style=style)
         again = official.workflows.cancel_workflow_run(cancelled.workflow_run_id)
         assert again.workflow_run_id == cancelled.workflow_run_id
-        received = receiver.wait(lambda seen: {each.data["event"] for each in seen} == set(events), 60)
+        received = receiver.wait(lambda seen: {each.data["event"] for each in seen} == set(events))
         told = {message.data["event"]: message for message in received}
         for message in received:
             assert event_problems(message.data) == []
@@ -284,7 +285,7 @@ def test_an_import_from_an_address(running: Running, content: bytes, kind: str |
     started = running.client.post("/v1/files/import-url", json=body)
     assert started.status_code == 202
     path = f"/v1/files/imports/{started.json()['fileImportId']}"
-    ended = wait_for(
+    ended = eventually(
         lambda: running.client.get(path).json(), lambda seen: seen["status"] in ("succeeded", "failed"), 20
     )
     assert ended["status"] == status, ended

@@ -7,6 +7,7 @@ from typing import Any
 from channels.testing import WebsocketCommunicator
 
 from tests.dashboard.browsers import Browser
+from tests.waiting import DEADLINE
 
 HOST = b"testserver"
 OURS = b"http://testserver"
@@ -27,28 +28,28 @@ def socket(browser: Browser | None, topic: str, origin: bytes | None = OURS) -> 
 async def opened(browser: Browser, topic: str) -> WebsocketCommunicator:
     """A connected socket."""
     page = socket(browser, topic)
-    connected, code = await page.connect(timeout=5)
+    connected, code = await page.connect(timeout=DEADLINE)
     assert connected, f"refused with {code}"
     return page
 
 
 async def refusal(page: WebsocketCommunicator) -> int:
     """The code with which a socket is refused; fails where it is accepted."""
-    connected, code = await page.connect(timeout=5)
+    connected, code = await page.connect(timeout=DEADLINE)
     assert not connected
     return int(code or 0)
 
 
-async def received_until(page: WebsocketCommunicator, words: str, seconds: float = 5) -> str:
+async def received_until(page: WebsocketCommunicator, words: str) -> str:
     """The first frame that holds `words`; what comes before it is passed over."""
     while True:
-        frame: str = await page.receive_from(timeout=seconds)
+        frame: str = await page.receive_from(timeout=DEADLINE)
         if words in frame:
             return frame
 
 
 async def nothing_more(page: WebsocketCommunicator) -> None:
     """Nothing that shows a job follows; the count in flight may."""
-    while not await page.receive_nothing(timeout=0.1):
-        frame: Any = await page.receive_from()
+    while not await page.receive_nothing(timeout=0.1):  # shows that nothing comes
+        frame: Any = await page.receive_from(timeout=DEADLINE)
         assert 'id="nav-in-flight"' in frame, frame

@@ -8,12 +8,14 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.waiting import DEADLINE, PROCESS_DEADLINE
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "tests only, never typed"
@@ -56,17 +58,6 @@ def manage(data_dir: Path, *arguments: str, seconds: float = 300, **variables: s
         check=False,
     )
     return done.returncode, done.stdout
-
-
-def eventually[T](look: Callable[[], T], seconds: float = 60) -> T:
-    """Look again and again until what is seen is true."""
-    deadline = time.monotonic() + seconds
-    while True:
-        seen = look()
-        if seen:
-            return seen
-        assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
-        time.sleep(0.02)
 
 
 class Serving:
@@ -127,7 +118,7 @@ class Serving:
         return [int(word) for word in task.read_text().split()]
 
     def client(self, **options: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=20, trust_env=False, **options)
+        return httpx.Client(base_url=self.url, timeout=DEADLINE, trust_env=False, **options)
 
     @contextmanager
     def signed_in(self, name: str = "member") -> Iterator[httpx.Client]:
@@ -138,12 +129,12 @@ class Serving:
             assert answer.status_code == 302, answer.text
             yield client
 
-    def stop(self, signal: int, seconds: float = 60) -> int:
+    def stop(self, signal: int, seconds: float = PROCESS_DEADLINE) -> int:
         """Send the signal and wait for the end: the exit code."""
         self.process.send_signal(signal)
         return self.wait(seconds)
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = PROCESS_DEADLINE) -> int:
         assert self.process.stdout is not None
         rest, _ = self.process.communicate(timeout=seconds)
         self.said += rest or ""

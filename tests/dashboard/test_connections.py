@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from dashboard.http.asgi_handler import PageHandler
 from executions.core import sync_bridge
+from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SCOPE = {
@@ -62,7 +63,7 @@ async def test_a_view_that_was_given_up_gives_its_back_when_it_ends(
     def view() -> HttpResponse:
         held.append(opened())
         began.set()
-        may_end.wait(30)
+        may_end.wait(DEADLINE)
         return HttpResponse()
 
     class Slow(PageHandler):
@@ -82,7 +83,7 @@ async def test_a_view_that_was_given_up_gives_its_back_when_it_ends(
     await asyncio.to_thread(began.wait, 30)
     for _ in range(2):  # once and again, as the server does
         request.cancel()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # a turn of the loop, in which the cancel arrives
     assert held[0].connection is not None
     closed = threading.Event()
     close = held[0].close

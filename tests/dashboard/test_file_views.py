@@ -15,6 +15,7 @@ from executions.core import runtime
 from executions.models import File
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import file
+from tests.waiting import eventually
 
 # Downloads pass through us: tests/library/test_downloads.py.
 KINDS = ("preview", "thumbnail")
@@ -23,7 +24,6 @@ KINDS = ("preview", "thumbnail")
 @pytest.fixture(scope="session")
 def made_image(sandbox_process: Any) -> str:
     """A picture that the sandbox has really made: its id there."""
-    from tests.dashboard.serving import eventually
 
     body = {"prompt": "a lighthouse", "numResults": 1}
     started = sandbox_process.call("POST", "/v1/tools/generate-image", body).json()["toolExecutionId"]

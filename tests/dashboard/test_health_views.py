@@ -115,7 +115,7 @@ async def test_it_names_each_worker_of_this_process(async_client: AsyncClient) -
         max_step = 3600.0
 
     at_work = [asyncio.create_task(each.run()) for each in (Hanging(), Resting())]
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # a turn of the loop, in which the workers begin
     answer = await async_client.get("/readyz")
     for task in at_work:
         task.cancel()

@@ -18,7 +18,7 @@ from dashboard.settings import IN_MEMORY_LAYER
 from executions.core import runtime
 from tests.conftest import People
 from tests.executions import jobs
-from tests.faults.scenes import until
+from tests.waiting import DEADLINE, until
 
 type Open = Callable[[Any, str], Awaitable[WebsocketCommunicator]]
 
@@ -63,7 +63,7 @@ async def test_every_page_hears_and_each_kind_of_viewer_is_rendered_for_once(
     change = await a_change()
     await publisher.publish([change])
     for page in pages:
-        assert change.id in await page.receive_from()
+        assert change.id in await page.receive_from(DEADLINE)
     assert sorted(rendered) == [
         ("history", "admin"),
         ("history", "team"),
@@ -85,10 +85,10 @@ async def test_pages_that_cannot_be_told_come_back(
         broken.setattr(renderer, "fragment", fails)
         await publisher.publish([change])
         for page in pages:
-            assert await page.receive_output() == {"type": "websocket.close", "code": COME_BACK}
+            assert await page.receive_output(DEADLINE) == {"type": "websocket.close", "code": COME_BACK}
     back = await open_page(people.ann, "studio")
     await publisher.publish([change])
-    assert change.id in await back.receive_from()
+    assert change.id in await back.receive_from(DEADLINE)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ async def test_a_page_that_is_open_for_weeks_still_hears(people: People, open_pa
             channels[channel] -= 30 * 24 * 3600
     change = await a_change()
     await publisher.publish([change])
-    assert change.id in await page.receive_from()
+    assert change.id in await page.receive_from(DEADLINE)
     assert len(groups) == 2  # the changes, and the news that this person has signed out
 
 

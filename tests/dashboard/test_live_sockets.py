@@ -17,6 +17,7 @@ from executions.core import runtime
 from tests.dashboard.browsers import Browser, signed_in
 from tests.dashboard.pages import opened, refusal, socket
 from tests.dashboard.work import job
+from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,10 +98,10 @@ async def test_signing_out_closes_that_sessions_sockets_alone(ann: Browser, ben:
     others = [await opened(elsewhere, "studio"), await opened(ben, "studio")]
     assert (await ann.apost("/sign-out/")).status_code == 303
     for page in pages:
-        ended = await page.receive_output(5)
+        ended = await page.receive_output(DEADLINE)
         assert (ended["type"], ended["code"]) == ("websocket.close", SIGNED_OUT)
     for page in others:
-        assert await page.receive_nothing(0.2)
+        assert await page.receive_nothing(0.2)  # shows that nothing comes
         await page.disconnect()
     for page in pages:
         await page.disconnect()
@@ -118,5 +119,5 @@ async def test_what_a_page_sends_is_ignored(ann: Browser) -> None:
     page = await opened(ann, "studio")
     await page.send_to(text_data='{"HEADERS": {}, "type": "live.changes"}')
     await page.send_to(bytes_data=b"\x00\xff")
-    assert await page.receive_nothing(0.1)
+    assert await page.receive_nothing(0.1)  # shows that nothing comes
     await page.disconnect()

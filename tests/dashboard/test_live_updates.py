@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from typing import Any
@@ -18,6 +17,7 @@ from tests.dashboard.browsers import Browser, text
 from tests.dashboard.pages import nothing_more, opened, received_until
 from tests.dashboard.work import job, report
 from tests.markup import attribute, every, one, words
+from tests.waiting import DEADLINE, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,13 +48,6 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[list[Change]]:
 
     monkeypatch.setattr(publisher, "publish", publish)
     return messages
-
-
-async def until(good: Any, seconds: float = 5) -> None:
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not good():
-        assert asyncio.get_running_loop().time() < deadline, "not in time"
-        await asyncio.sleep(0.005)
 
 
 async def test_the_first_change_goes_at_once_and_what_follows_travels_together(
@@ -157,7 +150,7 @@ async def test_of_a_new_job_the_first_page_of_the_history_alone_is_told(ann: Bro
     await publisher.publish([change(execution, "", created=True)])
     told = await received_until(history, 'id="arrived"')
     assert "a new pier" not in told, "nothing that is being read may move"
-    assert "nav-in-flight" in await rows.receive_from()
+    assert "nav-in-flight" in await rows.receive_from(DEADLINE)
     await nothing_more(rows)
     await history.disconnect()
     await rows.disconnect()
@@ -167,7 +160,7 @@ async def test_the_count_in_flight_has_a_frame_of_its_own(ann: Browser) -> None:
     execution = await runtime.in_db(job, ann.user, "succeeded", "a done pier")
     page = await opened(ann, "history")
     await publisher.publish([change(execution)])
-    row, count = await page.receive_from(), await page.receive_from()
+    row, count = await page.receive_from(DEADLINE), await page.receive_from(DEADLINE)
     assert "a done pier" in row
     assert attribute(one(count, "span.number#nav-in-flight"), "hx-swap-oob") == "true"
     assert words(count) == ""

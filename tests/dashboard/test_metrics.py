@@ -58,7 +58,7 @@ async def test_it_tells_when_each_worker_last_showed_that_it_lives(
     settings.METRICS_TOKEN = "a-token-of-the-operators"
     began = time.time()
     at_work = asyncio.create_task(Resting().run())
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # a turn of the loop, in which the worker begins
     told = (await async_client.get("/metrics", headers=TOKEN)).content.decode()
     at_work.cancel()
     await asyncio.wait([at_work])

@@ -22,7 +22,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from dashboard.server import sandbox_process
-from tests.dashboard.serving import PASSWORD, Serving, Web, cookies, eventually, is_alive, manage, token
+from tests.dashboard.serving import PASSWORD, Serving, Web, cookies, is_alive, manage, token
+from tests.waiting import DEADLINE, eventually
 
 pytestmark = pytest.mark.processes
 
@@ -97,7 +98,7 @@ def slow_start(serving: Serving, member: httpx.Client) -> Callable[[], httpx.Res
         eventually(lambda: "a slow lighthouse" in admin.get("/board/").text)
 
     def answer() -> httpx.Response:
-        thread.join(10)
+        thread.join(DEADLINE)
         return answers[0]
 
     return answer
@@ -111,7 +112,7 @@ async def stop_with_a_socket_open(serving: Serving, cookie: str) -> tuple[int, f
         serving.process.send_signal(signal.SIGTERM)
         with pytest.raises(ConnectionClosed) as closed:
             while True:
-                await asyncio.wait_for(page.recv(), 5)
+                await asyncio.wait_for(page.recv(), DEADLINE)
     code = await asyncio.to_thread(serving.wait)
     return code, time.monotonic() - begun, closed.value.rcvd.code if closed.value.rcvd else 1006
 

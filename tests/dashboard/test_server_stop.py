@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboard.serving import ROOT, environment, eventually
+from tests.dashboard.serving import ROOT, environment
+from tests.waiting import PROCESS_DEADLINE, eventually
 
 pytestmark = pytest.mark.processes
 
@@ -62,12 +63,12 @@ def test_it_stops_while_a_socket_is_being_opened(tmp_path: Path) -> None:
         port = int(process.stdout.readline())
         with socket.create_connection(("127.0.0.1", port), timeout=20) as page:
             page.sendall(HANDSHAKE)
-            eventually(lambda: "opening" in log.read_text(), seconds=20)
+            eventually(lambda: "opening" in log.read_text())
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(PROCESS_DEADLINE) == 0
             assert page.recv(100) == b"", "it is told by the end of the connection, and comes back"
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(PROCESS_DEADLINE)
         if process.stdout is not None:
             process.stdout.close()

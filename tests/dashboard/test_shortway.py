@@ -9,6 +9,7 @@ from asgiref.testing import ApplicationCommunicator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from dashboard.http.webhook_bypass import WebhookBypass
+from tests.waiting import DEADLINE
 
 PATH = "/deliveries/"
 
@@ -37,7 +38,7 @@ async def answer(
     talk = exchange(path, *headers)
     for number, part in enumerate(parts, start=1):
         await talk.send_input({"type": "http.request", "body": part, "more_body": number < len(parts)})
-    start, body = await talk.receive_output(), await talk.receive_output()
+    start, body = await talk.receive_output(DEADLINE), await talk.receive_output(DEADLINE)
     return start["status"], dict(start["headers"]), body["body"]
 
 
@@ -61,7 +62,7 @@ async def test_an_address_with_bytes_that_are_no_text_is_no_accident() -> None:
     talk = exchange(PATH)
     talk.scope["query_string"] = b"\x80\xff"
     await talk.send_input({"type": "http.request", "body": b"1"})
-    assert (await talk.receive_output())["status"] == 200
+    assert (await talk.receive_output(DEADLINE))["status"] == 200
 
 
 async def test_a_header_that_cannot_be_read_is_the_senders_mistake() -> None:
@@ -80,4 +81,4 @@ async def test_nothing_is_taken_from_a_sender_who_leaves_in_the_middle() -> None
     await talk.send_input({"type": "http.request", "body": b"12", "more_body": True})
     await talk.send_input({"type": "http.disconnect"})
     await talk.wait()
-    assert await talk.receive_nothing()
+    assert await talk.receive_nothing()  # shows that nothing comes

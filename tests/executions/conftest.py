@@ -11,6 +11,7 @@ from django.db import connection
 from executions.models import Execution
 from tests.conftest import SandboxProcess
 from tests.executions import service
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.both_engines
 
@@ -51,5 +52,5 @@ async def running(account: SandboxProcess) -> Execution:
     """A job that VideoGen took and that runs there for longer than any test; here it is still `pending`."""
     service.order(account, "job", "generate-image", seconds=600)
     job = await service.started()
-    await service.in_thread(service.until, lambda: service.status_there(account, job) == "running" or None)
+    await service.in_thread(eventually, lambda: service.status_there(account, job) == "running" or None)
     return job

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -16,9 +15,9 @@ from executions.models import Execution, RateWindow
 from executions.sync import submit
 from tests.conftest import SandboxProcess
 from tests.executions import jobs
+from tests.waiting import eventually
 
 START = "POST /v1/tools/*"
-PATIENCE = 60.0  # seconds
 
 
 def words() -> str:
@@ -46,7 +45,7 @@ def ended_there(sandbox: SandboxProcess, remote_id: str) -> dict[str, Any]:
         answer: dict[str, Any] = sandbox.call("GET", f"/v1/tools/executions/{remote_id}").json()
         return answer if answer["status"] in ("succeeded", "failed", "cancelled") else None
 
-    return until(look)
+    return eventually(look)
 
 
 def status_there(sandbox: SandboxProcess, job: Execution) -> str:
@@ -64,15 +63,6 @@ def stop_everything(sandbox: SandboxProcess) -> None:
 async def in_thread[T](work: Callable[..., T], *args: Any) -> T:
     """Work that waits for the service and leaves the database alone."""
     return await asyncio.to_thread(work, *args)
-
-
-def until[T](look: Callable[[], T | None]) -> T:
-    """What `look` finds, asked again until there is something."""
-    deadline = time.monotonic() + PATIENCE
-    while (found := look()) is None:
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)  # another process, which tells nobody
-    return found
 
 
 async def queued(prompt: str, **options: Any) -> Execution:

@@ -12,8 +12,7 @@ from django.db import InterfaceError, OperationalError
 
 from executions.core import worker as workers
 from executions.core.worker import Worker
-
-SOON = 10.0  # seconds; for a slow machine
+from tests.waiting import DEADLINE
 
 
 class Stepping(Worker):
@@ -37,7 +36,7 @@ class Stepping(Worker):
                 self._stepped.notify_all()
 
     async def until(self, steps: int) -> None:
-        async with asyncio.timeout(SOON), self._stepped:
+        async with asyncio.timeout(DEADLINE), self._stepped:
             await self._stepped.wait_for(lambda: self.steps >= steps)
 
 
@@ -66,7 +65,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     async def noted(seconds: float) -> None:
         pauses.append(seconds)
-        await sleep(0)
+        await sleep(0)  # a turn of the loop for the others, as a pause would give
 
     monkeypatch.setattr(workers.asyncio, "sleep", noted)
     return pauses
@@ -75,7 +74,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 async def settled() -> None:
     """Whatever could happen in the loop without time passing has happened."""
     for _ in range(50):
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # a turn of the loop
 
 
 async def test_it_steps_at_once_and_then_rests() -> None:
@@ -201,7 +200,7 @@ async def test_a_stop_lets_tasks_finish_and_starts_nothing_new() -> None:
         await worker.until(1)
         worker.begin(task(), "a start")
         await begun.wait()
-    draining = asyncio.create_task(worker.drain(SOON))
+    draining = asyncio.create_task(worker.drain(DEADLINE))
     await settled()
     assert not draining.done()
     over.set()
@@ -310,4 +309,4 @@ def test_it_may_run_again_in_another_loop() -> None:
 
 
 async def _bounded(work: Coroutine[Any, Any, None]) -> None:
-    await asyncio.wait_for(work, SOON * 3)
+    await asyncio.wait_for(work, DEADLINE)

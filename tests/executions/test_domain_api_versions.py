@@ -16,6 +16,7 @@ from executions.tools import TOOLS
 from executions.tools.api_versions import API_VERSIONS, to_wire, within
 from tests.conftest import READY, ROOT, SandboxProcess
 from tests.executions.filled import everything
+from tests.waiting import PROCESS_DEADLINE
 
 EVER = {"numResults", "isOutputTemporary"}
 SEEN = {"watermarkMode"}
@@ -162,7 +163,7 @@ def strict(
     assert process.stdout is not None
     yield api_version, SandboxProcess(process.stdout.readline().removeprefix(READY).strip(), key)
     process.terminate()
-    process.wait(10)
+    process.wait(PROCESS_DEADLINE)
     process.stdout.close()
 
 

@@ -18,6 +18,7 @@ from executions.sync import submit
 from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.executions import jobs, service
+from tests.waiting import eventually
 
 
 def wish(job: Execution, user_id: int) -> bool:
@@ -170,7 +171,7 @@ async def test_a_job_that_is_cancelled_while_it_is_sent_is_stopped_once_its_id_i
     service.order(account, "slow", seconds=0.5)
     job = await service.queued(service.words())
     sending = asyncio.create_task(submit.send(job.pk))
-    await runtime.in_reader(service.until, lambda: jobs.fresh(job).sent_at)
+    await runtime.in_reader(eventually, lambda: jobs.fresh(job).sent_at)
 
     assert await runtime.in_db(wish, job, ann.pk)
     await sending

@@ -117,9 +117,8 @@ async def test_one_who_gives_up_does_not_cut_the_call_for_the_others(
     service.order(account, "slow", HYDRATE, seconds=0.5, count=None)
     impatient = asyncio.create_task(address(made, SHOWN))
     patient = asyncio.create_task(address(made, SHOWN))
-    # Both have begun to wait.
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    for _ in range(2):
+        await asyncio.sleep(0)  # a turn of the loop; after two both have begun to wait
 
     impatient.cancel()
 

@@ -101,7 +101,7 @@ def test_nothing_is_acknowledged_that_was_rolled_back_in_silence(monkeypatch: py
 
 async def test_who_goes_away_meanwhile_changes_nothing_for_the_others() -> None:
     gone, stays = asyncio.create_task(taken(0)), asyncio.create_task(taken(1))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # a turn of the loop: both have handed their delivery in
     gone.cancel()
     assert await stays == "unknown job"
     assert gone.cancelled()

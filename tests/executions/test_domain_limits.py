@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -27,7 +26,7 @@ from tests.batches import planning
 from tests.conftest import SandboxProcess
 from tests.executions import jobs, service
 from tests.executions.threads import together
-from tests.faults import scenes
+from tests.waiting import until
 
 STARTS = "POST /v1/tools/*"
 HOUR = timedelta(hours=1)
@@ -146,10 +145,10 @@ async def test_a_batch_flows_as_far_as_it_may_and_a_single_job_passes_it(
     reconciler = Reconciler()
     with reconciler.listening():
         working = asyncio.create_task(reconciler.run())
-        await _until(lambda: _not_due(batch.executions))
+        await until(lambda: in_db(lambda: _not_due(batch.executions)))
         single = await service.queued(service.words())
         reconciler.wake()
-        await _until(lambda: jobs.fresh(single).remote_id is not None)
+        await until(lambda: in_db(lambda: jobs.fresh(single).remote_id is not None))
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         await reconciler.drain(10)
@@ -167,10 +166,6 @@ def _sent(rows: Any) -> int:
 def _not_due(rows: Any) -> bool:
     waiting = rows.filter(sent_at=None, leased_until=None)
     return not waiting.filter(next_attempt_at__lte=timezone.now()).exists()
-
-
-async def _until(look: Callable[[], Any]) -> None:
-    await scenes.until(lambda: in_db(look), 60)
 
 
 async def test_a_start_that_would_be_refused_is_not_sent(account: SandboxProcess) -> None:

@@ -20,6 +20,7 @@ from executions.models import Execution
 from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.executions import jobs, service
+from tests.waiting import eventually
 
 ASK = "GET /v1/tools/executions/*"
 
@@ -189,7 +190,7 @@ async def test_an_answer_that_a_webhook_overtook_changes_nothing(
 ) -> None:
     service.order(account, "slow", ASK, seconds=0.5)
     looking = asyncio.create_task(look(running))
-    await runtime.in_reader(service.until, lambda: jobs.fresh(running).leased_until)
+    await runtime.in_reader(eventually, lambda: jobs.fresh(running).leased_until)
 
     await runtime.in_db(jobs.report, running, "succeeded")
     await looking
@@ -211,7 +212,7 @@ async def test_the_worker_brings_every_job_to_its_end(account: SandboxProcess) -
     with reconciler.listening():
         working = asyncio.create_task(reconciler.run())
         left = Execution.objects.filter(ended_at=None)
-        await runtime.in_reader(service.until, lambda: None if left.exists() else True)
+        await runtime.in_reader(eventually, lambda: None if left.exists() else True)
         working.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await working

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import uuid
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from executions.tools import accepted_before
 from executions.videogen import ServerError, ToolExecution
 from tests.executions import service
 from tests.executions.jobs import accepted, fresh, report, sending, story
+from tests.waiting import DEADLINE, eventually
 
 
 def there(remote_id: str, status: str = "running", tool_type: str = "GENERATE_IMAGE") -> ToolExecution:
@@ -326,16 +328,16 @@ async def test_starts_do_not_wait_for_a_list_that_hangs(
         return await page(**kwargs)
 
     monkeypatch.setattr(runtime.client(), "list_executions", hangs)
-    monkeypatch.setattr(
-        service, "PATIENCE", leases.CALL_LIMIT / 2
-    )  # a call that hangs is given up after that
     reconciler = reconcile.Reconciler()
     with reconciler.listening():
         working = asyncio.create_task(reconciler.run())
-        await asyncio.wait_for(asked.wait(), 30)
+        await asyncio.wait_for(asked.wait(), DEADLINE)
         job = await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}")
         waiting = Execution.objects.filter(pk=job.pk, remote_id=None)
-        await runtime.in_reader(service.until, lambda: None if waiting.exists() else True)
+        # Before the call that hangs is given up.
+        await runtime.in_reader(
+            partial(eventually, lambda: not waiting.exists(), seconds=leases.CALL_LIMIT / 2)
+        )
         assert not may_answer.is_set()
         may_answer.set()
         working.cancel()
@@ -360,7 +362,7 @@ async def test_what_the_list_lacks_is_asked_after_one_by_one(
     reconciler = reconcile.Reconciler()
     working = asyncio.create_task(reconciler.run())
     unknown = Execution.objects.filter(note=list_poller.UNKNOWN_THERE)
-    await runtime.in_reader(service.until, lambda: unknown.count() == list_poller.MANY + 1 or None)
+    await runtime.in_reader(eventually, lambda: unknown.count() == list_poller.MANY + 1 or None)
     working.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await working

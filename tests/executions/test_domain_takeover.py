@@ -15,13 +15,14 @@ from executions.lifecycle import leases
 from tests.conftest import ROOT
 from tests.dashboard.serving import environment
 from tests.executions import jobs
+from tests.waiting import PROCESS_DEADLINE
 
 CLAIM = """
 import django, sys, time
 django.setup()
 from executions.lifecycle import leases
 print(leases.claim_due(5), flush=True)
-time.sleep(600)
+time.sleep(600)  # until it is killed
 """
 
 
@@ -57,7 +58,7 @@ def test_a_dead_workers_job_is_taken_over_within_a_minute(
     assert leases.claim_due(5) == [], "it is being worked on"
 
     worker.send_signal(signal.SIGKILL)
-    worker.wait(10)
+    worker.wait(PROCESS_DEADLINE)
     worker.stdout.close()
 
     now = timezone.now()

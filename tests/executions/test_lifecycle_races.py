@@ -21,7 +21,8 @@ from executions.models.event import Kind, Source
 from executions.tools import accepted_before
 from executions.webhooks import ingest
 from tests.executions import deliveries, jobs
-from tests.executions.threads import PATIENCE, together
+from tests.executions.threads import together
+from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,12 +84,12 @@ def test_progress_is_only_ever_seen_to_rise(seed: int) -> None:
 
     def tell(share: list[tuple[int, float]]) -> bool:
         try:
-            gate.wait(PATIENCE)
+            gate.wait(DEADLINE)
             for attempt, progress in share:
                 jobs.report(job, "running", attempt=attempt, progress=progress)
             return True
         finally:
-            if gate.wait(PATIENCE) == 0:
+            if gate.wait(DEADLINE) == 0:
                 done.set()
 
     gate = threading.Barrier(3)
@@ -181,17 +182,17 @@ def test_a_delivery_that_is_committed_after_the_answer_was_taken_in_still_counts
             with transaction.atomic():
                 assert deliveries.end("msg_1", "vg_exec_slow", "succeeded") == "unknown job"
                 stored.set()
-                assert accepted.wait(PATIENCE)
+                assert accepted.wait(DEADLINE)
         finally:
             connections.close_all()
 
     thread = threading.Thread(target=deliver_slowly)
     thread.start()
-    assert stored.wait(PATIENCE)
+    assert stored.wait(DEADLINE)
     lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_slow"))
     ingest.apply_waiting("vg_exec_slow")
     accepted.set()
-    thread.join(PATIENCE)
+    thread.join(DEADLINE)
 
     assert jobs.fresh(job).status == "succeeded"
     assert WebhookDelivery.objects.get().outcome == "applied"

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connections
 
-PATIENCE = 30  # seconds for all to have come, and for each to be done
+from tests.waiting import DEADLINE
 
 
 def together[T](works: Sequence[Callable[[], T]]) -> list[T]:
@@ -17,10 +17,10 @@ def together[T](works: Sequence[Callable[[], T]]) -> list[T]:
 
     def begin(work: Callable[[], T]) -> T:
         try:
-            gate.wait(PATIENCE)
+            gate.wait(DEADLINE)
             return work()
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(max_workers=len(works)) as pool:
-        return [future.result(PATIENCE) for future in [pool.submit(begin, work) for work in works]]
+        return [future.result(DEADLINE) for future in [pool.submit(begin, work) for work in works]]

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from tests.dashboard.serving import Serving, eventually
+from tests.dashboard.serving import Serving
+from tests.waiting import eventually
 
 ENDS = ("succeeded", "failed", "cancelled")
 
@@ -74,7 +75,7 @@ class House:
         assert len(found) == len(rows)
         return found
 
-    def settled(self, seconds: float = 60) -> dict[str, tuple[str, str | None]]:
+    def settled(self) -> dict[str, tuple[str, str | None]]:
         """The jobs, once nothing of ours waits for anything but a person, and nothing runs at the sandbox."""
 
         def look() -> bool:
@@ -82,7 +83,7 @@ class House:
             there = {each["status"] for starts in self.truth().values() for each in starts}
             return ours <= {*ENDS, "unconfirmed"} and there <= set(ENDS)
 
-        eventually(look, seconds)
+        eventually(look)
         return self.jobs()
 
     def endings(self) -> dict[str, int]:

@@ -7,6 +7,7 @@ import threading
 import httpx
 
 from tests.faults import scenes
+from tests.waiting import DEADLINE
 
 JOBS, THREADS = 30, 4
 
@@ -39,7 +40,7 @@ class Load:
                     pass
 
     def _posted(self, browser: httpx.Client, form: dict[str, str]) -> bool:
-        assert self.is_up.wait(60)
+        assert self.is_up.wait(DEADLINE)
         try:
             return browser.post(f"{self.url}/tools/generate-image/", data=form).status_code == 303
         except httpx.TransportError:
@@ -54,5 +55,5 @@ class Load:
 
     def join(self) -> None:
         for thread in self._threads:
-            thread.join(60)
+            thread.join(DEADLINE)
             assert not thread.is_alive()

@@ -19,6 +19,7 @@ from executions.models import WebhookDelivery, WebhookEndpoint
 from executions.webhooks import endpoints
 from tests.conftest import SandboxProcess
 from tests.faults import scenes
+from tests.waiting import until
 
 SECRET = "whsec_dGVzdHMgb25seSwgbm90IGEgc2VjcmV0IQ=="
 ROOMY = {"POST /v1/webhooks/endpoints": 1000, "DELETE /v1/webhooks/endpoints/{id}": 1000}
@@ -45,7 +46,7 @@ class Listening:
         async def listens() -> bool:
             return self._server.started
 
-        await scenes.until(listens)
+        await until(listens)
         port = self._server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
 

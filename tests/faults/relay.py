@@ -7,6 +7,8 @@ import fnmatch
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from tests.waiting import DEADLINE
+
 
 @dataclass
 class Held:
@@ -42,7 +44,7 @@ class Relay:
         await self._server.wait_closed()
 
     async def next_held(self) -> Held:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             return await self.held.get()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

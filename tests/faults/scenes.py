@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -22,6 +21,7 @@ from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
 from tests.executions import jobs
 from tests.markup import value
+from tests.waiting import until
 
 STARTS, READS = "POST /v1/tools/*", "GET /v1/tools/executions/*"
 CANCELS = "POST /v1/tools/executions/*/cancel"
@@ -37,15 +37,6 @@ UNCONFIRMED = (Kind.STATUS, "queued", "unconfirmed", Source.ANSWER)
 def words() -> str:
     """A prompt that no other job has."""
     return f"a lighthouse {uuid.uuid4().hex}"
-
-
-async def until[T](look: Callable[[], Awaitable[T]], seconds: float = 40) -> T:
-    """Look again and again until what is seen is true; fails after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not (seen := await look()):
-        assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
-        await asyncio.sleep(0.02)  # rows and other processes tell nobody of their changes
-    return seen
 
 
 async def in_thread[T](work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -85,13 +76,13 @@ async def story(job: Execution) -> list[jobs.Step]:
     return await runtime.in_db(jobs.story, job)
 
 
-async def ended(job: Execution, seconds: float = 40) -> Execution:
+async def ended(job: Execution) -> Execution:
     """The job once it is final; fails when its end was told more than once."""
 
     async def look() -> bool:
         return (await row(job)).is_terminal
 
-    await until(look, seconds)
+    await until(look)
     final = await row(job)
     assert await runtime.in_db(jobs.endings, job) == [final.status]
     return final
@@ -158,14 +149,14 @@ async def truth(sandbox: SandboxProcess, prompt: str) -> list[dict[str, Any]]:
     return [each for each in found if each["request"].get("prompt") == prompt]
 
 
-async def true_end(sandbox: SandboxProcess, prompt: str, seconds: float = 40) -> dict[str, Any]:
+async def true_end(sandbox: SandboxProcess, prompt: str) -> dict[str, Any]:
     """The one execution with this prompt, once it has ended there."""
 
     async def look() -> dict[str, Any] | None:
         (only,) = await truth(sandbox, prompt)
         return only if only["endedAt"] else None
 
-    found = await until(look, seconds)
+    found = await until(look)
     assert found is not None
     return found
 

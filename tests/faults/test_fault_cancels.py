@@ -20,6 +20,7 @@ from tests.faults import scenes
 from tests.faults.receiving import Receiving
 from tests.faults.relay import Relay
 from tests.faults.scenes import ACCEPTED, CANCELS, POSTPONED, READS, SENT, STARTED, STARTS
+from tests.waiting import until
 
 WISHED = (Kind.CANCEL_REQUESTED, "pending", "pending", Source.PERSON)
 NOTED = (Kind.CANCEL_NOTED, "pending", "pending", Source.ANSWER)
@@ -45,7 +46,7 @@ async def hurried(job: Execution) -> None:
     async def was_noted() -> bool:
         return (await scenes.row(job)).cancel_noted_at is not None
 
-    await scenes.until(was_noted)
+    await until(was_noted)
 
 
 async def test_a_success_that_crosses_a_noted_cancel_wins(
@@ -61,7 +62,7 @@ async def test_a_success_that_crosses_a_noted_cancel_wins(
     async def runs_there() -> bool:
         return (await scenes.truth(account, prompt))[0]["status"] == "running"
 
-    await scenes.until(runs_there)
+    await until(runs_there)
     # What the read after the cancel tells is kept back, so that the page can be looked at in between.
     relay.holding = READS
     assert await press_cancel(ann, job) == 303
@@ -103,7 +104,7 @@ async def test_a_success_that_comes_while_the_cancel_is_under_way_wins(
     async def was_answered() -> bool:
         return bool(relay.finished)
 
-    await scenes.until(was_answered)
+    await until(was_answered)
     assert (final.status, final.cancel_noted_at) == ("succeeded", None)
     assert await scenes.story(job) == story
     assert says_too_late(await scenes.page_of(ann, job))
@@ -151,7 +152,7 @@ async def test_a_cancel_that_was_not_taken_is_asked_again_while_the_job_runs(
             return (await scenes.look_after(job, reconciler)).is_terminal
 
         # The fourth is taken; the read that follows at once may still find it running.
-        await scenes.until(is_over)
+        await until(is_over)
     final = await scenes.ended(job)
     assert final.status == (await scenes.true_end(account, prompt))["status"] == "cancelled"
     kinds = [step[0] for step in await scenes.story(job)]
@@ -271,7 +272,7 @@ async def test_two_people_cancel_at_once_and_it_is_told_once(
     async def is_over() -> bool:
         return (await scenes.look_after(job, reconciler)).is_terminal
 
-    await scenes.until(is_over)
+    await until(is_over)
     final = await scenes.ended(job)
     assert final.status == (await scenes.true_end(account, prompt))["status"] == "cancelled"
     assert sum("/cancel" in request for request in relay.passed) == 1

@@ -25,6 +25,7 @@ from tests.dashboard.browsers import Browser, text
 from tests.faults import scenes
 from tests.faults.receiving import Listening, Receiving, outcomes, signed, tells
 from tests.faults.scenes import ACCEPTED, SENT, STARTED
+from tests.waiting import until
 
 IN_FLIGHT, DELIVERIES = 10_000, 1000
 
@@ -49,7 +50,7 @@ async def test_with_clocks_ten_minutes_apart_the_poll_finds_the_end(
     async def was_attempted() -> list[int | None]:
         return await receiving.attempts(final.remote_id)
 
-    assert set(await scenes.until(was_attempted)) == {401}
+    assert set(await until(was_attempted)) == {401}
     assert await outcomes(final.remote_id) == []
     status = await ada.aget("/settings/webhooks/")
     assert "Rejected requests (7 days)" in text(status)
@@ -70,7 +71,7 @@ async def test_a_clock_that_steps_does_not_change_the_order(
     async def runs() -> bool:
         return (await scenes.look_after(job)).status == "running"
 
-    await scenes.until(runs)
+    await until(runs)
     assert (await receiving.deliver(tells(job.remote_id, "succeeded"))).json() == {"outcome": "applied"}
     assert (await receiving.deliver(tells(job.remote_id, "failed"))).json() == {"outcome": "too late"}
 
@@ -180,7 +181,7 @@ async def test_ten_thousand_jobs_in_flight_leave_room_for_others(
         async def is_under_way() -> bool:
             return len(crowd.reads) >= 50
 
-        await scenes.until(is_under_way, 60)
+        await until(is_under_way)
         # Most of the budget is spent; where there is no list, thousands are still due.
         for _ in range(3):
             job = await scenes.queued(scenes.words())
@@ -188,7 +189,7 @@ async def test_ten_thousand_jobs_in_flight_leave_room_for_others(
             async def was_taken(job: Execution = job) -> bool:
                 return (await scenes.row(job)).status == "pending"
 
-            await scenes.until(was_taken, 10)
+            await until(was_taken, seconds=20)  # at once, not after thousands
         cpu = time.process_time()
         await asyncio.wait({working}, timeout=2)
         cpu = time.process_time() - cpu

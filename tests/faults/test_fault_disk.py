@@ -14,9 +14,10 @@ import httpx
 import pytest
 
 from tests.dashboard.deliveries import SECRET, URL, event, signed
-from tests.dashboard.serving import Serving, eventually, token
+from tests.dashboard.serving import Serving, token
 from tests.faults import scenes
 from tests.faults.house import House
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="it runs on SQLite, once"
@@ -52,7 +53,7 @@ def test_a_full_disk_is_said_and_what_could_not_be_written_is_done_later(tmp_pat
                 start = member.post("/tools/generate-image/", data={**refused, **token(member)})
                 delivery = httpx.post(f"{serving.url}{URL}", content=body, headers=headers, timeout=30)
                 # The job ends there while nothing can be written here.
-                eventually(lambda: house.truth()[before][0]["endedAt"], 60)
+                eventually(lambda: house.truth()[before][0]["endedAt"])
                 again = member.get("/executions/")
             assert (page.status_code, again.status_code) == (200, 200)
             assert before in page.text

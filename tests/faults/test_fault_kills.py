@@ -13,10 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.dashboard.serving import Serving, eventually, token
+from tests.dashboard.serving import Serving, token
 from tests.faults import scenes
 from tests.faults.house import House
 from tests.faults.loads import THREADS, Load
+from tests.waiting import DEADLINE, eventually
 
 
 class Mortal(Serving):
@@ -45,7 +46,7 @@ def test_a_server_killed_in_the_middle_of_a_start_never_starts_twice(house: Hous
                 start(member, prompts[moment])
             assert serving.wait() == -signal.SIGKILL
             if waiting is not None:
-                waiting.join(10)
+                waiting.join(DEADLINE)
         house.wait_for_sandbox_end()
 
     house.start()
@@ -92,7 +93,7 @@ def test_kills_at_random_under_load_leave_every_job_with_its_true_end_once(house
         load = Load(member.cookies, serving.url)
 
     for target, victim in ((chance.randint(3, 10), "server"), (chance.randint(13, 20), "sandbox")):
-        eventually(lambda target=target: len(house.jobs()) >= target, 40)
+        eventually(lambda target=target: len(house.jobs()) >= target)
         if victim == "sandbox":
             (sandbox_pid,) = serving.children()
             os.kill(sandbox_pid, signal.SIGKILL)

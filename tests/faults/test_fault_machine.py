@@ -15,9 +15,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.dashboard.deliveries import SECRET, URL, event, signed
-from tests.dashboard.serving import Serving, cookies, eventually, manage
+from tests.dashboard.serving import Serving, cookies, manage
 from tests.faults.house import House
 from tests.faults.loads import Load
+from tests.waiting import DEADLINE, eventually
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="it runs on SQLite, once"
@@ -47,7 +48,7 @@ class Deliveries:
 
     def end(self) -> None:
         self._stop.set()
-        self._thread.join(60)
+        self._thread.join(DEADLINE)
         assert not self._thread.is_alive()
 
     def _work(self) -> None:
@@ -82,7 +83,7 @@ def test_a_stop_under_load_loses_nothing_and_gives_back_what_it_held(house: Hous
     deliveries.start(serving.url)
     try:
         for jobs in (6, 18):
-            eventually(lambda jobs=jobs: len(house.jobs()) >= jobs, 60)
+            eventually(lambda jobs=jobs: len(house.jobs()) >= jobs)
             load.down()
             code, closed_with = asyncio.run(stopped(serving, cookie))
             assert (code, closed_with) == (0, 1012)
@@ -96,7 +97,7 @@ def test_a_stop_under_load_loses_nothing_and_gives_back_what_it_held(house: Hous
             load.up(serving.url)
         load.join()
         told = len(deliveries.answered)
-        eventually(lambda: len(deliveries.answered) > told, 30)
+        eventually(lambda: len(deliveries.answered) > told)
     finally:
         deliveries.end()
 
@@ -122,7 +123,7 @@ async def stopped(serving: Serving, cookie: str) -> tuple[int, int]:
         serving.process.send_signal(signal.SIGTERM)
         with pytest.raises(ConnectionClosed) as closed:
             while True:
-                await asyncio.wait_for(page.recv(), 20)
+                await asyncio.wait_for(page.recv(), DEADLINE)
     code = await asyncio.to_thread(serving.wait, 30)
     return code, closed.value.rcvd.code if closed.value.rcvd else 1006
 

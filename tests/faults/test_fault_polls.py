@@ -21,6 +21,7 @@ from tests.faults import scenes
 from tests.faults.receiving import Receiving, outcomes, tells
 from tests.faults.scenes import ACCEPTED, READS, SENT, STARTED
 from tests.videogen.misbehaving_service import Service, answers, hangs_up, never_answers
+from tests.waiting import until
 
 HOUR = timedelta(hours=1)
 QUICK = Timeouts(read=0.3)
@@ -230,7 +231,7 @@ async def test_a_job_that_awaits_approval_is_shown_and_asked_after_slowly(
     async def awaits() -> bool:
         return (await scenes.look_after(job)).status == "awaiting_approval"
 
-    await scenes.until(awaits)
+    await until(awaits)
     assert "awaiting approval" in await scenes.page_of(ann, job)
     waits = []
     for age, _ in PACE:

@@ -15,8 +15,9 @@ import pytest
 
 from benchmarks.cluster import Cluster, programs
 from soak.site import PASSWORD, Site
-from tests.dashboard.serving import eventually, token
+from tests.dashboard.serving import token
 from tests.faults import scenes
+from tests.waiting import eventually
 
 pytestmark = [
     pytest.mark.services,
@@ -73,7 +74,7 @@ def test_a_restart_of_postgresql_is_said_and_survived(site: Site, people: list[h
     site.cluster.start()
 
     for browser in people:
-        eventually(lambda browser=browser: browser.get("/readyz").status_code == 200, 60)
+        eventually(lambda browser=browser: browser.get("/readyz").status_code == 200)
     # A restart that is over before anybody asks: every connection of every pool is a dead one then.
     site.cluster.stop("immediate")
     site.cluster.start()
@@ -92,7 +93,7 @@ def test_a_restart_of_postgresql_is_said_and_survived(site: Site, people: list[h
             )
             return {prompt: (status, ended) for prompt, status, ended in rows}
 
-        eventually(lambda: ends().keys() == keys.keys(), 120)
+        eventually(lambda: ends().keys() == keys.keys(), seconds=120)
         assert set(ends().values()) == {("failed", 1)}
         total = database.execute("SELECT count(*) FROM executions_execution").fetchone()
     assert total == (6,)

@@ -21,6 +21,7 @@ from tests.conftest import SandboxProcess
 from tests.executions import jobs
 from tests.faults import scenes
 from tests.faults.receiving import Receiving, outcomes, tells
+from tests.waiting import DEADLINE, until
 
 NEXT_SECRET = "whsec_dGhlIG5leHQgb25lLCBhbHNvIGZvciB0ZXN0cyBhbG9uZQ=="
 VIDEOGEN_LISTENS = 15  # seconds (docs/api-notes.md#webhook-delivery)
@@ -38,20 +39,20 @@ def nobody_may_write() -> Iterator[None]:
                 raw = connection.get_new_connection(connection.get_connection_params())
                 raw.execute("BEGIN IMMEDIATE")
                 is_held.set()
-                let_go.wait(60)
+                let_go.wait(DEADLINE)
                 raw.execute("ROLLBACK")
                 raw.close()
             else:
                 with transaction.atomic(), connection.cursor() as cursor:
                     cursor.execute("LOCK TABLE executions_webhookdelivery IN EXCLUSIVE MODE")
                     is_held.set()
-                    let_go.wait(60)
+                    let_go.wait(DEADLINE)
         finally:
             connections.close_all()
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert is_held.wait(20)
+    assert is_held.wait(DEADLINE)
     try:
         yield
     finally:
@@ -84,7 +85,7 @@ async def test_a_database_that_keeps_a_delivery_waiting_is_said_while_videogen_s
     async def is_written() -> bool:
         return (await scenes.row(job)).is_terminal
 
-    await scenes.until(is_written)
+    await until(is_written)
     again = [(await receiving.deliver(first, "msg_first")), (await receiving.deliver(second, "msg_second"))]
     assert [answer.status_code for answer in again] == [200, 200]
     assert again[0].json() == {"outcome": "repeat"}
@@ -107,7 +108,7 @@ async def test_a_secret_replaced_in_the_middle_of_traffic_loses_no_delivery(
         return [await scenes.started(prompt) for prompt in prompts]
 
     flowing = asyncio.create_task(traffic())
-    await scenes.until(lambda: at_least(4))
+    await until(lambda: at_least(4))
     # The account may have others, of whoever used it before.
     (endpoint,) = [each for each in await endpoints.overview() if each.ours == old]
     await endpoints.rotate(endpoint, actor=policy.SYSTEM)
@@ -116,7 +117,7 @@ async def test_a_secret_replaced_in_the_middle_of_traffic_loses_no_delivery(
     finals = [await scenes.ended(job) for job in started]
     assert {job.status for job in finals} == {"failed"}
     # VideoGen signs with a new secret a moment before its answer tells it to us: that may be refused once.
-    attempts = await scenes.until(lambda: all_taken(receiving, finals))
+    attempts = await until(lambda: all_taken(receiving, finals))
     assert set(attempts) <= {200, 401}
     # What VideoGen signed before it forgot the old secret is still good.
     late = tells("vg_exec_signed_before", "failed")

@@ -18,8 +18,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from benchmarks.product import free_port
 from dashboard.live.fanout import COME_BACK
-from tests.dashboard.serving import Serving, cookies, eventually, token
+from tests.dashboard.serving import Serving, cookies, token
 from tests.faults import scenes
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.skipif("REDIS_URL" not in os.environ, reason="needs Redis")]
 

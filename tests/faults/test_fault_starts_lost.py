@@ -38,6 +38,7 @@ from tests.videogen.misbehaving_service import (
     hangs_up,
     never_answers,
 )
+from tests.waiting import until
 
 MIB = 1024 * 1024
 
@@ -131,7 +132,7 @@ async def test_a_start_without_an_answer_is_never_sent_again_by_itself(
     async def was_sent() -> bool:
         return len(await scenes.truth(account, prompt)) == accepted + 1
 
-    await scenes.until(was_sent)
+    await until(was_sent)
     assert await runtime.in_db(Execution.objects.count) == 2
     assert (await scenes.row(job)).status == "unconfirmed"
 
@@ -238,7 +239,7 @@ async def test_a_webhook_that_is_faster_than_the_start_answer_counts_once(
     async def has_come() -> list[str]:
         return await outcomes(remote_id)
 
-    assert await scenes.until(has_come) == ["unknown job"]
+    assert await until(has_come) == ["unknown job"]
     assert (await scenes.row(job)).status == "queued"
     answer.go.set()
     await sending

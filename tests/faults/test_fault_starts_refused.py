@@ -18,6 +18,7 @@ from tests.dashboard.browsers import HTMX, Browser, text
 from tests.executions import service
 from tests.faults import scenes
 from tests.faults.scenes import ACCEPTED, POSTPONED, SENT, STARTED, STARTS
+from tests.waiting import until
 
 FAILED_TO_START = ("status", "queued", "failed", "answer")
 
@@ -170,7 +171,7 @@ async def test_jobs_over_the_limit_hold_up_no_worker(worker: Reconciler, account
         rows = [await scenes.row(job) for job in waiting]
         return all(job.sent_at is None and scenes.wait_of(job) > 3500 for job in rows)
 
-    await scenes.until(all_were_told_to_wait)
+    await until(all_were_told_to_wait)
     tried = [(await scenes.row(job)).attempts for job in waiting]
     assert 1 <= sum(tried) <= reconciler.AT_ONCE, "what would certainly be refused is not sent"
 

@@ -19,6 +19,7 @@ from tests.faults.receiving import Receiving, outcomes, tells
 from tests.faults.relay import Relay
 from tests.faults.scenes import ACCEPTED, READS, SENT, STARTED
 from tests.videogen.misbehaving_service import Behaviour, Service, answers
+from tests.waiting import until
 
 TOOK_END = "tool_execution.*"
 
@@ -36,9 +37,9 @@ async def test_the_poll_finds_an_end_whose_webhook_never_comes(
     job = await scenes.queued(prompt)
     worker.wake()
 
-    there = await scenes.until(lambda: ended_there(account, prompt))
+    there = await until(lambda: ended_there(account, prompt))
     # A job this young is asked after each second or two; the rest of the bound is for a slow machine.
-    final = await scenes.ended(job, seconds=20)
+    final = await scenes.ended(job)
 
     assert final.status == there["status"] == "succeeded"
     steps = await scenes.story(job)
@@ -65,7 +66,7 @@ async def test_a_webhook_that_comes_ten_times_at_once_counts_once(
     async def all_were_sent() -> bool:
         return len(await receiving.attempts(final.remote_id)) == 10
 
-    await scenes.until(all_were_sent)
+    await until(all_were_sent)
     assert await receiving.attempts(final.remote_id) == [200] * 10
     assert await outcomes(final.remote_id) == ["applied"]
     assert await scenes.story(job) == [

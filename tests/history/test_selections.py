@@ -19,6 +19,7 @@ from executions.models.event import FileKind, Kind
 from executions.models.selection import Act
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import job
+from tests.waiting import DEADLINE
 
 URL = "/executions/choose/"
 pytestmark = pytest.mark.django_db
@@ -186,7 +187,7 @@ def test_two_who_go_on_at_once_take_turns(ann: Browser, monkeypatch: pytest.Monk
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(DEADLINE)
     assert Execution.objects.count() == 18
     assert set(Selection.objects.get().report) == {str(each.pk) for each in jobs}
 

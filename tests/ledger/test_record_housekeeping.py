@@ -14,6 +14,7 @@ from executions.core import runtime
 from executions.models import Event, Summary, Verification
 from executions.workers import maintenance
 from tests.ledger.conftest import happen
+from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -117,7 +118,7 @@ async def test_a_long_walk_ends_with_the_process(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(verification, "digest", noted)
     walking = asyncio.create_task(maintenance._walk(verification.verify_and_keep))
-    await asyncio.wait_for(begun.wait(), 30)
+    await asyncio.wait_for(begun.wait(), DEADLINE)
     walking.cancel()
-    await asyncio.wait_for(asyncio.to_thread(runtime.close_database_threads), 30)
+    await asyncio.wait_for(asyncio.to_thread(runtime.close_database_threads), DEADLINE)
     assert not await runtime.in_db(Verification.objects.exists)

@@ -14,6 +14,7 @@ from executions.audit import hash_chain, sealing
 from executions.core import runtime
 from executions.models import Event
 from tests.ledger.conftest import happen
+from tests.waiting import DEADLINE
 
 
 @pytest.mark.django_db
@@ -79,7 +80,7 @@ def test_two_sealers_at_once_make_one_chain() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(DEADLINE)
     assert list(Event.objects.order_by("id").values_list("position", flat=True)) == [*range(1, 301)]
 
 
@@ -102,8 +103,8 @@ def test_writers_do_not_wait_for_the_sealer() -> None:
         sealing.seal()
         thread = threading.Thread(target=write)
         thread.start()
-        assert written.wait(20), "the event was written while the sealer's transaction is open"
-    thread.join(20)
+        assert written.wait(DEADLINE), "the event was written while the sealer's transaction is open"
+    thread.join(DEADLINE)
     assert Event.objects.unsealed().count() == 1
 
 
@@ -122,6 +123,6 @@ async def test_the_background_work_seals_by_itself(monkeypatch: pytest.MonkeyPat
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(sealing, "seal", noted)
     working = asyncio.create_task(sealing.SealingWorker().run())
-    await asyncio.wait_for(done.wait(), 30)
+    await asyncio.wait_for(done.wait(), DEADLINE)
     working.cancel()
     assert (await runtime.in_reader(hash_chain.head)).position == 3

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import struct
-import time
 import uuid
 import wave
 import zlib
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 
 def png(width: int = 8, height: int = 6, padding: int = 0) -> bytes:
@@ -37,14 +33,3 @@ def wav(seconds: float = 0.5) -> bytes:
         sound.setframerate(8000)
         sound.writeframes(b"\0\x10" * int(8000 * seconds))
     return made.getvalue()
-
-
-async def until[T](look: Callable[[], Awaitable[T]], seconds: float = 15) -> T:
-    """Look again and again until what is seen is true."""
-    deadline = time.monotonic() + seconds
-    while True:
-        seen: Any = await look()
-        if seen:
-            return seen
-        assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
-        await asyncio.sleep(0.05)

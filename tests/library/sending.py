@@ -12,7 +12,7 @@ from executions.models import File
 from executions.models.file import State
 from executions.workers import file_worker
 from tests.dashboard.browsers import Browser
-from tests.library.media import until
+from tests.waiting import until
 
 RAW = "application/octet-stream"
 

@@ -17,7 +17,7 @@ from executions.videogen import File as WireFile
 from executions.videogen import InvalidRequest, Page, ServerError, VideoGen
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import file
-from tests.library.media import until
+from tests.waiting import until
 
 
 class Account:

@@ -11,8 +11,9 @@ import pytest
 from executions.core import runtime
 from executions.files.media_http import BrokenOff
 from tests.dashboard.browsers import Browser, text
-from tests.library.media import png, until, wav
+from tests.library.media import png, wav
 from tests.library.media_server import serving
+from tests.waiting import DEADLINE, until
 
 PICTURE = png(padding=100_000)
 
@@ -109,7 +110,7 @@ async def test_nobody_left_to_read_closes_the_connection_to_the_media(ann: Brows
         pieces = aiter(answer.streaming_content)
         assert await anext(pieces)
         await asyncio.to_thread(answer.close)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE):
             await media.closed.wait()
 
 

@@ -17,8 +17,9 @@ from executions.videogen import NotFound
 from executions.workers import file_worker
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import file
-from tests.library.media import png, until, wav
+from tests.library.media import png, wav
 from tests.library.sending import looked_after, send, stored
+from tests.waiting import until
 
 
 async def ready(account: Any, ann: Browser, body: bytes, name: str) -> File:

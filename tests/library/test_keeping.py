@@ -24,8 +24,9 @@ from executions.models.event import FileKind
 from executions.team import settings as team_settings
 from tests.dashboard.work import file
 from tests.library import keeping
-from tests.library.media import png, until
+from tests.library.media import png
 from tests.library.media_server import serving
+from tests.waiting import until
 
 PICTURE = png(padding=3 * 1024 * 1024 + 77)
 
@@ -90,7 +91,7 @@ async def test_what_a_dead_process_left_is_gone_on_with() -> None:
             wish = await keeping.wish(made)
             return bool(wish["received"])
 
-        await until(noted, 30)
+        await until(noted)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         assert await runtime.in_db(copy_requests.claim_due, 1) == [], "it is still claimed"
@@ -301,7 +302,7 @@ async def test_the_background_keeps_every_file_where_that_is_chosen(people: Any)
         async def there() -> bool:
             return (await keeping.again(made)).kept_at is not None
 
-        await until(there, 30)
+        await until(there)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     event = await runtime.in_db(Event.objects.get, file=made)

@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from executions.files import uploads
-from tests.dashboard.serving import Serving, eventually
+from tests.dashboard.serving import Serving
 from tests.library.media import png
 from tests.markup import every
+from tests.waiting import eventually
 
 MIB = 1024 * 1024
 UPLOAD = "/files/upload/?name=large.png"
@@ -67,7 +68,7 @@ def test_a_large_upload_arrives_and_takes_no_memory(serving: Serving) -> None:
         assert answer.status_code == 201, answer.text
         assert most_memory(serving) - before < 64
         state = f"/files/states/?id={answer.json()['id']}"
-        eventually(lambda: client.get(state).json()["files"][0]["state"] == "ready", 30)
+        eventually(lambda: client.get(state).json()["files"][0]["state"] == "ready")
         before = most_memory(serving)
         with client.stream("GET", f"{answer.json()['url']}download") as saved:
             assert saved.status_code == 200

@@ -22,8 +22,9 @@ from executions.webhooks import ingest
 from executions.workers import file_worker
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import file
-from tests.library.media import png, until, wav
+from tests.library.media import png, wav
 from tests.library.sending import looked_after, send, stored
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(("make", "type"), [(png, "IMAGE"), (wav, "AUDIO")])

@@ -21,6 +21,7 @@ from executions.models.selection import Act
 from executions.team import members
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.work import job
+from tests.waiting import DEADLINE
 
 URL = "/settings/people/"
 NEW = {"username": "kim", "password1": "salt flats at noon", "password2": "salt flats at noon"}
@@ -79,7 +80,7 @@ def test_a_link_works_once_for_two_at_the_same_moment(ada: Browser) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(DEADLINE)
     assert sorted(outcomes) == ["in", "refused"]
 
 
@@ -181,7 +182,7 @@ def test_two_admins_who_remove_each_other_leave_one(act: str, ada: Browser, ann:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(DEADLINE)
     assert get_user_model().objects.filter(is_staff=True, is_active=True).count() == 1
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from standardwebhooks.webhooks import Webhook
 
-from tests.sandbox.running import wait_for
+from tests.waiting import eventually
 
 
 @dataclass
@@ -62,8 +62,8 @@ class Receiver:
         self._server.server_close()
         self._thread.join()
 
-    def wait(self, good: Callable[[list[Received]], bool], seconds: float = 15) -> list[Received]:
-        return wait_for(lambda: list(self.received), good, seconds)
+    def wait(self, good: Callable[[list[Received]], bool]) -> list[Received]:
+        return eventually(lambda: list(self.received), good)
 
     def wait_for_count(self, count: int) -> list[Received]:
         return self.wait(lambda received: len(received) >= count)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.waiting import PROCESS_DEADLINE, eventually
 
 KEY = "test-key"
 SECOND_KEY = "second-key"
@@ -41,7 +41,7 @@ class Running:
     def stop(self) -> int:
         self.client.close()
         self.process.terminate()
-        code = self.process.wait(10)
+        code = self.process.wait(PROCESS_DEADLINE)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
@@ -50,7 +50,7 @@ class Running:
         """As a crash would."""
         self.client.close()
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PROCESS_DEADLINE)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -68,20 +68,19 @@ class Running:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def finished(self, execution_id: str, seconds: float = 30) -> dict[str, Any]:
+    def finished(self, execution_id: str) -> dict[str, Any]:
         """The execution once it is final."""
-        return wait_for(
+        return eventually(
             lambda: self.execution(execution_id),
             lambda seen: seen["status"] in ("succeeded", "failed", "cancelled"),
-            seconds,
+            seconds=PROCESS_DEADLINE,
         )
 
     def wait_for_file(self, file_id: str) -> dict[str, Any]:
         """The file, signed, once it is ready or has failed."""
-        return wait_for(
+        return eventually(
             lambda: self.client.post(f"/v1/files/{file_id}/hydrate").json(),
             lambda file: file["downloadSource"]["status"] != "pending",
-            20,
         )
 
     def settle(self) -> None:
@@ -93,8 +92,8 @@ class Running:
 
         for execution_id in in_flight():
             self.client.post(f"/v1/tools/executions/{execution_id}/cancel")
-        wait_for(in_flight, lambda found: not found, 30)
-        wait_for(
+        eventually(in_flight, lambda found: not found)
+        eventually(
             lambda: self.client.get("/sandbox/deliveries").json()["deliveries"],
             lambda found: all(each["attempts"] or each["status"] != "waiting" for each in found),
         )
@@ -104,14 +103,3 @@ class Running:
         ended = self.finished(self.start(tool, **body))
         assert ended["status"] == "succeeded", ended
         return ended
-
-
-def wait_for[T](look: Callable[[], T], good: Callable[[T], bool], seconds: float = 10) -> T:
-    """Look again and again until what is seen is good."""
-    deadline = time.monotonic() + seconds
-    while True:
-        seen = look()
-        if good(seen):
-            return seen
-        assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
-        time.sleep(0.02)  # another process, which tells nobody

@@ -8,7 +8,8 @@ import time
 import httpx
 import pytest
 
-from tests.sandbox.running import KEY, SECOND_KEY, Running, wait_for
+from tests.sandbox.running import KEY, SECOND_KEY, Running
+from tests.waiting import eventually
 
 ENDPOINTS = "/v1/webhooks/endpoints"
 
@@ -63,8 +64,8 @@ def test_a_used_up_limit_is_refused_until_its_window_ends(sandbox: Running) -> N
 
     # However slow the machine is, there is one of these windows in which it asks twice.
     sandbox.order(limits={"POST /v1/tools/*": {"limit": 1, "seconds": 1}})
-    wait_for(status, lambda seen: seen == 429)
-    wait_for(status, lambda seen: seen == 202)
+    eventually(status, lambda seen: seen == 429)
+    eventually(status, lambda seen: seen == 202)
 
 
 def test_the_key_comes_before_the_limit_and_the_limit_before_the_body(sandbox: Running) -> None:

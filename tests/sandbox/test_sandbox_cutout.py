@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sandbox.art.cutout import subject_mask
+from tests.waiting import PROCESS_DEADLINE
 
 SIZE = (180, 320)
 
@@ -56,7 +57,7 @@ def test_plain_pictures_have_a_mask_soon(pictures: list[np.ndarray]) -> None:
     """In a process of its own, since what never ends in OpenCV cannot be interrupted."""
     process = multiprocessing.get_context("spawn").Process(target=work, args=(pictures,))
     process.start()
-    process.join(30)
+    process.join(PROCESS_DEADLINE)
     try:
         assert process.exitcode == 0
     finally:

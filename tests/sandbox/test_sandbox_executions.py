@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from tests.sandbox.running import SECOND_KEY, Running, wait_for
+from tests.sandbox.running import SECOND_KEY, Running
+from tests.waiting import eventually
 
 EXECUTIONS = "/v1/tools/executions"
 
@@ -27,12 +28,12 @@ def test_a_new_job_has_the_fields_of_every_era(sandbox: Running) -> None:
 def test_two_run_and_the_third_waits(sandbox: Running) -> None:
     slow_jobs(sandbox)
     ids = [sandbox.start(prompt="x") for _ in range(3)]
-    wait_for(
+    eventually(
         lambda: [sandbox.execution(each)["status"] for each in ids],
         lambda seen: seen == ["running", "running", "pending"],
     )
     sandbox.client.post(f"{EXECUTIONS}/{ids[0]}/cancel")
-    wait_for(lambda: sandbox.execution(ids[2])["status"], lambda seen: seen == "running")
+    eventually(lambda: sandbox.execution(ids[2])["status"], lambda seen: seen == "running")
     for each in ids:
         sandbox.client.post(f"{EXECUTIONS}/{each}/cancel")
         assert sandbox.finished(each)["status"] == "cancelled"
@@ -61,10 +62,10 @@ def test_further_attempts_are_counted(sandbox: Running) -> None:
 def test_a_cancelled_job_stops_its_worker_and_leaves_no_file(sandbox: Running) -> None:
     before = sandbox.client.get("/v1/files").json()["files"]
     started = sandbox.start(prompt="many hills", numResults=100)
-    wait_for(lambda: sandbox.execution(started)["status"], lambda seen: seen == "running")
+    eventually(lambda: sandbox.execution(started)["status"], lambda seen: seen == "running")
     answer = sandbox.client.post(f"{EXECUTIONS}/{started}/cancel")
     assert (answer.status_code, answer.json()) == (202, {"toolExecutionId": started})
-    ended = sandbox.finished(started, 1)
+    ended = sandbox.finished(started)
     assert (ended["status"], ended["results"], ended["error"]) == ("cancelled", [], None)
     after = sandbox.client.get("/v1/files").json()["files"]
     assert [file["fileId"] for file in after] == [file["fileId"] for file in before]
@@ -82,7 +83,7 @@ def test_cancelling_what_has_ended_changes_nothing(sandbox: Running) -> None:
 def test_a_cancel_can_come_too_late(sandbox: Running) -> None:
     slow_jobs(sandbox, 0.4, ignore_cancel=True)
     started = sandbox.start("text-to-speech", ttsText="too late")
-    wait_for(lambda: sandbox.execution(started)["status"], lambda seen: seen == "running")
+    eventually(lambda: sandbox.execution(started)["status"], lambda seen: seen == "running")
     assert sandbox.client.post(f"{EXECUTIONS}/{started}/cancel").status_code == 202
     assert sandbox.finished(started)["status"] == "succeeded"
     truth = sandbox.client.get("/sandbox/truth").json()["executions"]
@@ -105,7 +106,7 @@ def test_ids_are_checked(sandbox: Running, method: str) -> None:
 def test_a_job_can_wait_for_approval_and_succeed_without_results(sandbox: Running) -> None:
     slow_jobs(sandbox, 0.5, status="awaiting_approval", without_results=True)
     started = sandbox.start("text-to-speech", ttsText="may I")
-    wait_for(lambda: sandbox.execution(started)["status"], lambda seen: seen == "awaiting_approval")
+    eventually(lambda: sandbox.execution(started)["status"], lambda seen: seen == "awaiting_approval")
     ended = sandbox.finished(started)
     assert (ended["status"], ended["results"]) == ("succeeded", [])
 

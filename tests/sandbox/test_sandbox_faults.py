@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.running import KEY, Running, wait_for
+from tests.sandbox.running import KEY, Running
+from tests.waiting import eventually
 
 SPEECH = "/v1/tools/text-to-speech"
 BODY = {"ttsText": "hello"}
@@ -125,7 +126,7 @@ def test_a_fresh_id_is_not_known_yet(sandbox: Running) -> None:
     sandbox.order({"kind": "not_found", "younger_than": 3600, "match": "GET /v1/tools/executions/*"})
     assert sandbox.client.get(path).status_code == 404
     sandbox.order({"kind": "not_found", "younger_than": 0.1, "match": "GET /v1/tools/executions/*"})
-    wait_for(lambda: sandbox.client.get(path).status_code, lambda seen: seen == 200)
+    eventually(lambda: sandbox.client.get(path).status_code, lambda seen: seen == 200)
 
 
 def test_unknown_status_and_fields(sandbox: Running) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.running import Running, wait_for
+from tests.sandbox.running import Running
+from tests.waiting import eventually
 
 SOURCES = ("thumbnailSource", "previewSource", "downloadSource")
 
@@ -49,7 +50,7 @@ def test_a_link_dies_and_hydrating_makes_a_new_one(sandbox: Running) -> None:
     sandbox.order(urlLifetimeSeconds=1.1)
     source = hydrate(sandbox, file_id)["downloadSource"]
     assert httpx.get(source["url"]).status_code == 200
-    wait_for(lambda: httpx.get(source["url"]).status_code, lambda status: status == 403, 4)
+    eventually(lambda: httpx.get(source["url"]).status_code, lambda status: status == 403)
     assert read(sandbox, file_id)["downloadSource"]["url"] == source["url"]
     assert httpx.get(hydrate(sandbox, file_id)["downloadSource"]["url"]).status_code == 200
 
@@ -82,7 +83,7 @@ def test_media_is_served_safely_and_in_ranges(sandbox: Running) -> None:
 
 def test_analysis_describes_a_file_after_a_while(sandbox: Running) -> None:
     file_id = made(sandbox, prompt="a forest in winter")["fileId"]
-    seen = wait_for(lambda: read(sandbox, file_id), lambda file: file["description"] is not None)
+    seen = eventually(lambda: read(sandbox, file_id), lambda file: file["description"] is not None)
     assert "forest" in seen["description"]
     assert seen["fileAnalysisMetadata"]["analysisLoadingState"] == "FULFILLED"
 
@@ -90,7 +91,7 @@ def test_analysis_describes_a_file_after_a_while(sandbox: Running) -> None:
 def test_a_temporary_file_is_never_analysed(sandbox: Running) -> None:
     file_id = made(sandbox, prompt="for now", isOutputTemporary=True)["fileId"]
     later = made(sandbox, prompt="for good")["fileId"]
-    wait_for(lambda: read(sandbox, later), lambda file: file["description"] is not None)
+    eventually(lambda: read(sandbox, later), lambda file: file["description"] is not None)
     assert read(sandbox, file_id)["description"] is None
     assert read(sandbox, file_id)["fileAnalysisMetadata"]["analysisLoadingState"] == "UNATTEMPTED"
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.sandbox.running import SECOND_KEY, Running, wait_for
+from tests.sandbox.running import SECOND_KEY, Running
+from tests.waiting import eventually
 
 
 def made(sandbox: Running, tool: str = "generate-image", **body: Any) -> str:
@@ -19,7 +20,7 @@ def made(sandbox: Running, tool: str = "generate-image", **body: Any) -> str:
 
 def described(sandbox: Running, file_id: str) -> dict[str, Any]:
     """The file once analysis is through with it."""
-    return wait_for(
+    return eventually(
         lambda: sandbox.client.get(f"/v1/files/{file_id}").json(), lambda file: file["description"]
     )
 
@@ -107,7 +108,7 @@ def test_an_archived_file_is_hidden_and_still_usable(sandbox: Running) -> None:
 def test_a_public_sound_plays_for_everybody_until_it_is_withdrawn(sandbox: Running) -> None:
     file_id = made(sandbox, "text-to-speech", ttsText="One, two, three, four, five, six, seven, eight.")
     assert post(sandbox, file_id, "enable-public-preview")["isPublicPreviewEnabled"] is True
-    file = wait_for(
+    file = eventually(
         lambda: sandbox.client.get(f"/v1/files/{file_id}").json(), lambda seen: seen["publicPlaybackId"]
     )
     assert file["publicPlaybackId"].startswith("vg_play_")
@@ -138,7 +139,9 @@ def test_the_playback_id_may_come_later_than_the_permission(launch) -> None:
     sandbox.order({"kind": "job", "seconds": 0})
     file_id = made(sandbox, "text-to-speech", ttsText="Hello.")
     assert post(sandbox, file_id, "enable-public-preview")["publicPlaybackId"] is None
-    wait_for(lambda: sandbox.client.get(f"/v1/files/{file_id}").json(), lambda seen: seen["publicPlaybackId"])
+    eventually(
+        lambda: sandbox.client.get(f"/v1/files/{file_id}").json(), lambda seen: seen["publicPlaybackId"]
+    )
 
 
 def test_what_is_not_ready_cannot_be_public(sandbox: Running) -> None:
@@ -228,6 +231,6 @@ def test_every_voice_for_speech_really_speaks(sandbox: Running) -> None:
         for voice in direct
     }
     for name, execution_id in started.items():
-        ended = sandbox.finished(execution_id, 60)
+        ended = sandbox.finished(execution_id)
         assert ended["status"] == "succeeded", (name, ended)
         assert ended["results"][0]["file"]["durationSeconds"] > 0.8, name

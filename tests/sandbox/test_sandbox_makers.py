@@ -30,13 +30,11 @@ def inputs(shared_sandbox: Running) -> dict[str, str]:
             "generate-video-clip", prompt="waves", durationSeconds=1, quality="LOW", generateAudio=True
         ),
     }
-    return {
-        name: shared_sandbox.finished(started, 120)["results"][0]["fileId"] for name, started in jobs.items()
-    }
+    return {name: shared_sandbox.finished(started)["results"][0]["fileId"] for name, started in jobs.items()}
 
 
 def result(sandbox: Running, tool: str, **body: Any) -> dict[str, Any]:
-    ended = sandbox.finished(sandbox.start(tool, **body), 120)
+    ended = sandbox.finished(sandbox.start(tool, **body))
     assert ended["status"] == "succeeded", ended
     return ended["results"][0]["file"]
 

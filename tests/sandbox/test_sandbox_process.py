@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.sandbox.running import ROOT, Running, wait_for
+from tests.sandbox.running import ROOT, Running
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.processes
 
@@ -48,7 +49,7 @@ def test_it_ends_within_a_second_even_with_work_in_flight(launch: Launch, number
     running = launch("--speed", "1")
     for _ in range(3):
         running.start(prompt="a long job", numResults=20)
-    wait_for(lambda: len(children(running.process.pid)), lambda count: count == 2)
+    eventually(lambda: len(children(running.process.pid)), lambda count: count == 2)
     workers = children(running.process.pid)
     running.order({"kind": "slow", "seconds": 60, "match": "GET /v1/me"})
     with pytest.raises(httpx.ReadTimeout):
@@ -57,7 +58,7 @@ def test_it_ends_within_a_second_even_with_work_in_flight(launch: Launch, number
     running.process.send_signal(number)
     assert running.process.wait(5) == 0
     assert time.monotonic() - began < 1
-    wait_for(lambda: [pid for pid in workers if Path(f"/proc/{pid}").exists()], lambda left: not left, 2)
+    eventually(lambda: [pid for pid in workers if Path(f"/proc/{pid}").exists()], lambda left: not left)
     assert running.process.stdout is not None
     assert running.process.stdout.read() == ""
     running.process.stdout.close()
@@ -104,15 +105,14 @@ def test_it_follows_its_parent_into_the_end() -> None:
         stat = Path(f"/proc/{child}/stat")
         return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z"
 
-    wait_for(is_gone, bool, 3)
+    eventually(is_gone, bool)
 
 
 def test_idle_it_costs_next_to_nothing(launch: Launch) -> None:
     pid = launch().process.pid
-    # What is measured is what it does in a time in which nobody wants anything of it.
-    time.sleep(0.3)
+    time.sleep(0.3)  # so that its start is over
     before = cpu_seconds(pid)
-    time.sleep(2)
+    time.sleep(2)  # shows what it does when nothing is asked of it
     assert cpu_seconds(pid) - before < 0.05
     assert memory(pid) < 150
     assert children(pid) == []
@@ -138,7 +138,7 @@ def test_a_crash_in_the_middle_of_a_job_means_another_attempt(launch: Launch, tm
     first = launch("--data-dir", str(tmp_path), "--speed", "20", "--concurrency", "1")
     first.order({"kind": "job", "seconds": 60})
     ids = [first.start("text-to-speech", ttsText="one"), first.start("text-to-speech", ttsText="two")]
-    wait_for(lambda: first.execution(ids[0])["status"], lambda status: status == "running")
+    eventually(lambda: first.execution(ids[0])["status"], lambda status: status == "running")
     first.kill()
     second = launch("--data-dir", str(tmp_path), "--speed", "20")
     one, two = (second.finished(each) for each in ids)
@@ -149,7 +149,7 @@ def test_a_crash_in_the_middle_of_a_job_means_another_attempt(launch: Launch, tm
 def test_a_worker_that_dies_means_another_attempt(launch: Launch) -> None:
     running = launch("--speed", "5")
     started = running.start(prompt="many hills", numResults=6)
-    (worker,) = wait_for(lambda: children(running.process.pid), lambda found: len(found) == 1)
+    (worker,) = eventually(lambda: children(running.process.pid), lambda found: len(found) == 1)
     os.kill(worker, signal.SIGKILL)
     ended = running.finished(started)
     assert (ended["status"], ended["attemptIndex"]) == ("succeeded", 1)

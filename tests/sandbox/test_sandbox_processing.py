@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from tests.sandbox.media import film, hydrate, png, reserve, upload, wav
-from tests.sandbox.running import Running, wait_for
+from tests.sandbox.running import Running
+from tests.waiting import eventually
 
 
 def about(events: list[dict[str, Any]], file_id: str) -> list[dict[str, Any]]:
@@ -52,7 +53,7 @@ def test_a_sound_gets_a_preview_a_stream_and_later_a_transcript(sandbox: Running
     assert (file["type"], file["durationSeconds"]) == ("AUDIO", 2.0)
     with av.open(file["hlsSource"]["url"]) as stream:
         assert stream.streams.audio[0].codec_context.name == "aac"
-    analysed = wait_for(
+    analysed = eventually(
         lambda: sandbox.client.get(f"/v1/files/{file_id}").json(), lambda seen: seen["description"]
     )
     assert "note.wav" in analysed["transcript"]
@@ -113,7 +114,7 @@ def test_wrong_bytes_fail_and_say_why(
     file = sandbox.wait_for_file(file_id)
     for source in ("downloadSource", "previewSource", "thumbnailSource", "hlsSource"):
         assert (file[source]["status"], file[source]["url"]) == ("failed", None)
-    (event,) = wait_for(lambda: about(events(), file_id), bool)
+    (event,) = eventually(lambda: about(events(), file_id), bool)
     assert event["event"] == "file.upload.failed"
     assert event["error"]["message"] == message
     refused = sandbox.client.post("/v1/tools/generate-image", json={"prompt": "x", "imageFileIds": [file_id]})
@@ -131,7 +132,7 @@ def test_events_of_a_good_upload_come_signed(
     )
     events = inbox(*names)
     file_id = upload(sandbox, wav(), "note.wav")
-    received = wait_for(lambda: about(events(), file_id), lambda seen: len(seen) == 4)
+    received = eventually(lambda: about(events(), file_id), lambda seen: len(seen) == 4)
     assert {event["event"] for event in received} == set(names)
     for event in received:
         assert httpx.get(event["file"]["downloadSource"]["url"]).status_code == 200
@@ -166,7 +167,7 @@ def test_an_analysis_can_be_told_to_fail(
     events = inbox("file.analysis_failed")
     sandbox.client.post("/sandbox/faults", json={"faults": [{"kind": "analysis", "fail": "Too dull."}]})
     file_id = upload(sandbox, png())
-    (event,) = wait_for(lambda: about(events(), file_id), bool)
+    (event,) = eventually(lambda: about(events(), file_id), bool)
     assert event["error"]["message"] == "Too dull."
     seen = sandbox.wait_for_file(file_id)
     assert (seen["description"], seen["downloadSource"]["status"]) == (None, "ready")

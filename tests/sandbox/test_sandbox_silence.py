@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.sandbox.running import READY, ROOT
+from tests.waiting import PROCESS_DEADLINE
 
 pytestmark = pytest.mark.processes
 
@@ -34,7 +35,7 @@ def test_it_says_nothing_when_it_is_stopped(before: str) -> None:
     if before == "just connecting":
         callers = [socket.create_connection((host, int(port))) for _ in range(60)]
     process.terminate()
-    said = process.communicate(timeout=10)
+    said = process.communicate(timeout=PROCESS_DEADLINE)
     for caller in callers:
         caller.close()
     assert (process.returncode, said) == (0, ("", ""))

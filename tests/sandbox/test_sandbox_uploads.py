@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from tests.sandbox.media import UPLOAD, hydrate, png, reserve
-from tests.sandbox.running import Running, wait_for
+from tests.sandbox.running import Running
+from tests.waiting import DEADLINE, eventually
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
@@ -44,7 +45,7 @@ def test_an_address_expires(sandbox: Running) -> None:
     sandbox.order(uploadLifetimeSeconds=0.2)
     file_id, url = reserve(sandbox)
     expires = int(httpx.URL(url).params["expires"])
-    wait_for(time.time, lambda now: now > expires)
+    eventually(time.time, lambda now: now > expires)
     status, message = refusal(httpx.put(url, content=png()))
     assert (status, message) == (403, "This upload address has expired or was not made here.")
     assert hydrate(sandbox, file_id)["downloadSource"]["status"] == "pending"
@@ -117,7 +118,7 @@ def test_a_cut_upload_leaves_nothing_on_the_disk(launch: Callable[..., Running],
     with pytest.raises(httpx.TransportError):
         httpx.put(url, content=b"x" * 3_000_000)
     folder = tmp_path / "media" / file_id
-    wait_for(folder.exists, lambda exists: not exists)
+    eventually(folder.exists, lambda exists: not exists)
 
 
 def test_two_senders_at_once_cannot_mix_their_bytes(sandbox: Running) -> None:
@@ -127,13 +128,13 @@ def test_two_senders_at_once_cannot_mix_their_bytes(sandbox: Running) -> None:
     def slowly() -> Iterator[bytes]:
         yield content[:50]
         begun.set()
-        assert told.wait(20)
+        assert told.wait(DEADLINE)
         yield content[50:]
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(httpx.put, url, content=slowly(), timeout=30)
-        assert begun.wait(20)
-        second = wait_for(lambda: httpx.put(url, content=b""), lambda answer: answer.status_code == 403)
+        assert begun.wait(DEADLINE)
+        second = eventually(lambda: httpx.put(url, content=b""), lambda answer: answer.status_code == 403)
         assert second.json()["message"] == "This upload address has been used already."
         told.set()
         assert first.result().status_code == 200
@@ -149,7 +150,7 @@ def test_an_upload_that_the_sender_breaks_off_leaves_nothing(sandbox: Running) -
 
     with contextlib.suppress(RuntimeError):
         httpx.put(url, content=broken(), headers={"Content-Length": "400000"})
-    answer = wait_for(lambda: httpx.put(url, content=png()), lambda answer: answer.status_code == 200)
+    answer = eventually(lambda: httpx.put(url, content=png()), lambda answer: answer.status_code == 200)
     assert answer.headers["etag"]
     assert sandbox.wait_for_file(file_id)["type"] == "IMAGE"
 

@@ -10,7 +10,8 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from tests.sandbox.receiver import Receiver
-from tests.sandbox.running import Running, wait_for
+from tests.sandbox.running import Running
+from tests.waiting import eventually
 
 TOOL_EVENTS = ["tool_execution.succeeded", "tool_execution.failed", "tool_execution.cancelled"]
 FILE_EVENTS = [
@@ -118,7 +119,7 @@ def test_results_fire_file_events_but_never_upload_events(sandbox: Running, subs
     receiver, _ = subscribe(FILE_EVENTS)
     made = sandbox.make(prompt="a hill")["results"][0]["fileId"]
     # Analyses of files of earlier tests may end now, too.
-    received = wait_for(
+    received = eventually(
         lambda: [message for message in list(receiver.received) if message.data["fileId"] == made],
         lambda found: len(found) == 2,
     )
@@ -140,7 +141,7 @@ def test_what_is_not_taken_comes_again_with_the_same_id(sandbox: Running, subscr
     assert stamps[2] > stamps[0]
     for message in received:
         message.verified(endpoint["signingSecret"])
-    delivery = wait_for(
+    delivery = eventually(
         lambda: sandbox.client.get("/sandbox/deliveries").json()["deliveries"][0],
         lambda seen: seen["status"] == "delivered",
     )
@@ -154,7 +155,7 @@ def test_a_deleted_endpoint_hears_nothing_more(sandbox: Running, subscribe: Subs
     speak(sandbox)
     receiver.wait_for_count(1)
     sandbox.client.delete(f"/v1/webhooks/endpoints/{endpoint['endpointId']}")
-    delivery = wait_for(
+    delivery = eventually(
         lambda: sandbox.client.get("/sandbox/deliveries").json()["deliveries"][0],
         lambda seen: seen["status"] == "gone",
     )

@@ -26,7 +26,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["path"] == "/flood":
         for _ in range(FRAMES):
             await send({"type": "websocket.send", "text": FRAME})
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # a turn of the loop, for the other sockets
     else:
         while (await receive())["type"] == "websocket.receive":
             await send({"type": "websocket.send", "text": "here"})

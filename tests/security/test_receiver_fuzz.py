@@ -100,7 +100,7 @@ def test_no_request_is_an_error_of_ours_and_none_that_is_not_signed_is_kept() ->
         volley()
         strangers = run(runtime.in_db(ids)) - signed_ids
     finally:
-        run(asyncio.sleep(0))
+        run(asyncio.sleep(0))  # a last turn of the loop, for what was cancelled
         loop.close()
     print(f"\n{sum(tally.statuses.values())} requests: {dict(sorted(tally.statuses.items()))}")
     assert strangers <= ANYWAY

@@ -16,8 +16,9 @@ from dashboard.config.logging import MASK, Formatter
 from dashboard.studio import views as studio_views
 from tests.dashboard.browsers import Browser
 from tests.dashboard.deliveries import OTHER_SECRET, URL, event, signed
-from tests.dashboard.serving import Serving, eventually, manage, token
+from tests.dashboard.serving import Serving, manage, token
 from tests.dashboard.work import form
+from tests.waiting import eventually
 
 KEY = "a-key-that-nobody-may-see"
 SECRET = "whsec_YSBzZWNyZXQgdGhhdCBub2JvZHkgbWF5IHNlZSBldmVy"

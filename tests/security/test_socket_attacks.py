@@ -18,8 +18,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from dashboard.live.consumers import SIGNED_OUT
-from tests.dashboard.serving import ROOT, Serving, cookies, environment, eventually, token
+from tests.dashboard.serving import ROOT, Serving, cookies, environment, token
 from tests.dashboard.work import form
+from tests.waiting import DEADLINE, PROCESS_DEADLINE, eventually
 
 
 def live(serving: Serving, topic: str = "studio") -> str:
@@ -64,7 +65,7 @@ async def test_a_person_who_signs_out_hears_no_more(serving: Serving) -> None:
             await asyncio.to_thread(member.post, "/sign-out/", data=token(member))
             with pytest.raises(ConnectionClosed) as ended:
                 while True:
-                    await asyncio.wait_for(theirs.recv(), 5)
+                    await asyncio.wait_for(theirs.recv(), DEADLINE)
             assert ended.value.rcvd is not None
             assert ended.value.rcvd.code == SIGNED_OUT
             assert await status(live(serving), serving.url, old) == 403
@@ -80,7 +81,7 @@ async def test_what_a_page_hears_of_others_holds_no_more_than_the_team_may_see(s
             await asyncio.to_thread(member.post, "/tools/generate-image/", data=sent)
             heard = ""
             while 'data-status="succeeded"' not in heard:
-                frame = await asyncio.wait_for(page.recv(), 20)
+                frame = await asyncio.wait_for(page.recv(), DEADLINE)
                 assert isinstance(frame, str)
                 heard += frame
         assert "a pier that others see" in heard
@@ -100,7 +101,7 @@ async def test_frames_that_are_too_large_or_broken_end_that_socket_alone(serving
                     raw.sendall(nonsense)
                     raw.settimeout(10)
                     assert closes(raw)
-            await asyncio.wait_for(await good.ping(), 5)
+            await asyncio.wait_for(await good.ping(), DEADLINE)
 
 
 def closes(raw: socket.socket) -> bool:
@@ -157,7 +158,7 @@ def flooding(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         yield process, int(process.stdout.readline())
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(PROCESS_DEADLINE)
         process.stdout.close()
 
 
@@ -196,4 +197,4 @@ async def test_a_page_that_reads_gets_everything(flooding: tuple[Any, int]) -> N
     url, origin = f"ws://127.0.0.1:{port}/flood", f"http://127.0.0.1:{port}"
     async with connect(url, origin=origin, max_size=None, close_timeout=0.2) as page:
         for _ in range(100):
-            assert len(await asyncio.wait_for(page.recv(), 5)) == 32 * 1024
+            assert len(await asyncio.wait_for(page.recv(), DEADLINE)) == 32 * 1024

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from executions.tools import fields as spec
 from sandbox.presenters import PRESENTERS
 from tests.conftest import READY, ROOT
 from tests.markup import every, words
+from tests.waiting import PROCESS_DEADLINE, until
 
 # For a tool that hangs; a busy machine makes videos slowly.
 PATIENCE = 400.0  # seconds for one tool
@@ -46,7 +46,7 @@ def strict_account(request: Any, tmp_path: Path, transactional_db: None, setting
     runtime.use_account(key, url)
     yield api_version
     process.terminate()
-    process.wait(10)
+    process.wait(PROCESS_DEADLINE)
     process.stdout.close()
 
 
@@ -94,14 +94,20 @@ def made(execution: Execution) -> File | None:
 
 async def ended(execution: Execution) -> Execution:
     """Ask after it as the reconciler does, until it has ended."""
-    reconciler, deadline = Reconciler(), time.monotonic() + PATIENCE
-    while not (now := await runtime.in_db(again, execution)).is_terminal:
-        assert time.monotonic() < deadline, f"{now} after {PATIENCE} s"
+    reconciler = Reconciler()
+
+    async def final() -> Execution | None:
+        now = await runtime.in_db(again, execution)
+        if now.is_terminal:
+            return now
+        # Nothing tells of the end here: webhooks are not this test's subject.
         await submit.send(now.pk)
         await reconciler.look_after(now.pk)
-        # Nothing tells of the end here: webhooks are not this test's subject.
-        await asyncio.sleep(0.05)
-    return now
+        return None
+
+    found = await until(final, seconds=PATIENCE)
+    assert found is not None
+    return found
 
 
 async def test_every_tool_makes_what_it_says(strict_account: str, django_user_model: Any) -> None:
