@@ -1,7 +1,7 @@
-"""Django's admin site over our tables, to look at every column of every row. Nothing is changed there.
+"""Django's admin site, read-only, for all tables of Rushes.
 
-Each change of ours is an act with an event, made on a page that knows what follows from it; here it would
-go unrecorded. Secrets are left out.
+Every change has to write an audit entry and its consequences, which only the page for the subject does. Columns
+with secrets are hidden.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from dashboard.http.decorators import requires
 from executions import policy
 from executions.policy import Action
 
-# A column whose name has one of these in it is not shown.
+# Columns whose name contains one of these are hidden.
 SECRET = ("secret", "token", "password")
 KEPT = ("index", "app_list", "jsi18n")
-COLUMNS = 8  # of a table's list, where it is not in LISTS
+MAX_COLUMNS = 8  # in the list of a table without an entry in LISTS
 LISTS = {
     "event": ("id", "recorded_at", "kind", "source", "actor", "subject_name", "address", "position"),
     "execution": ("id", "created_at", "tool", "status", "created_by", "origin", "ended_at"),
@@ -35,7 +35,7 @@ OF_A_TABLE = ("_changelist", "_change", "_history")
 
 
 def is_kept(pattern: URLPattern, endings: tuple[str, ...]) -> bool:
-    """Whether an address stays; then whoever is not signed in is sent to our own page for that."""
+    """Whether the site keeps this URL. If so, anonymous users are sent to the sign-in page of Rushes."""
     if not (pattern.name or "").endswith(endings):
         return False
     pattern.callback.login_url = reverse_lazy("login")  # type: ignore[attr-defined]  # read by Django's middleware
@@ -43,9 +43,9 @@ def is_kept(pattern: URLPattern, endings: tuple[str, ...]) -> bool:
 
 
 class Site(admin.AdminSite):
-    """For admins, who sign in where everybody does."""
+    """The site for admins, who sign in on the page of Rushes."""
 
-    site_header = site_title = "Rushes, table by table"
+    site_header = site_title = "Rushes tables"
     index_title = "Tables"
     final_catch_all_view = False
 
@@ -73,7 +73,7 @@ else:
 
 
 class ReadOnly(ModelAdmin):
-    """Every column but the secret ones; nothing is added, changed or deleted."""
+    """Shows all columns except secrets; allows no changes."""
 
     show_full_result_count = False
     list_per_page = 50
@@ -94,7 +94,7 @@ class ReadOnly(ModelAdmin):
                 for field in model._meta.fields
                 if field.name not in self._secret
                 and not isinstance(field, models.JSONField | models.TextField)
-            ][:COLUMNS]
+            ][:MAX_COLUMNS]
         )
         self.list_display = tuple(columns)
         self.list_select_related = (  # type: ignore[misc]  # each table has its own
@@ -125,7 +125,7 @@ class ReadOnly(ModelAdmin):
 
 
 class People(ReadOnly):
-    """They are changed on the page of people."""
+    """Users. The People page is where they are changed."""
 
     fields = ("username", "is_staff", "is_superuser", "is_active", "last_login", "date_joined")
 

@@ -1,4 +1,4 @@
-"""The ASGI application: pages and deliveries over HTTP, live updates over websockets."""
+"""The ASGI application: pages and webhooks over HTTP, live updates over WebSockets."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from dashboard.webhooks import receiver
 from executions.core import runtime
 
 
-class InLoop:
-    """Tells the domain which loop this process serves from, whatever server runs it."""
+class AttachLoop:
+    """Registers the running event loop with executions/core/runtime.py, whichever server runs it."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -38,7 +38,7 @@ class InLoop:
 
 
 class SameOrigin:
-    """Lets a socket in only from our own pages. Cookies do not tell ports apart, so the port is compared too."""
+    """Accepts sockets only from pages of Rushes. The port is compared too, because cookies ignore it."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -55,10 +55,10 @@ class SameOrigin:
 
 application = ProtocolTypeRouter(
     {
-        "http": InLoop(
+        "http": AttachLoop(
             WebhookBypass(PageHandler(), f"/{RECEIVER_PATH}", receiver.receive, receiver.MAX_BODY_BYTES)
         ),
-        "websocket": InLoop(
+        "websocket": AttachLoop(
             SameOrigin(AuthMiddlewareStack(URLRouter([path(LIVE_PATH, LiveConsumer.as_asgi(), name="live")])))
         ),
     }

@@ -1,4 +1,4 @@
-"""Django's settings. What an operator may set comes from the environment; the README has the table."""
+"""Django's settings. Operators configure Rushes by environment variables, which the README lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from executions.tools.api_versions import API_VERSIONS
 BASE_DIR = Path(__file__).resolve().parent.parent
 environment = Environment()
 
-# --- who we are -------------------------------------------------------------------------------------------
+# --- installation -----------------------------------------------------------------------------------------
 
 TESTING = "pytest" in sys.modules
 DATA_DIR = writable_folder(
@@ -34,14 +34,14 @@ SCALED = DATABASE_URL.startswith("postgres")
 SECRET_KEY = environment.text("SECRET_KEY")
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
 if SCALED and not TESTING:
-    # Several processes share one database: what one of them would make up, the others would not know.
+    # Several processes share one database, so none may generate values that the others would not know.
     if DEBUG:
         raise SettingsError("DEBUG must be off where DATABASE_URL names a PostgreSQL server.")
     for name, value in (
         ("SECRET_KEY", SECRET_KEY),
         ("ALLOWED_HOSTS", ALLOWED_HOSTS),
         ("PUBLIC_URL", PUBLIC_URL),
-        # Without a key there would be the stand-in, and demo people with a known password.
+        # Without a key there would be the sandbox, and demo users with a known password.
         ("VIDEOGEN_API_KEY", environment.text("VIDEOGEN_API_KEY")),
     ):
         if not value:
@@ -49,7 +49,7 @@ if SCALED and not TESTING:
 if SECRET_KEY and len(SECRET_KEY) < 32:
     raise SettingsError("SECRET_KEY is too short to be safe: use at least 32 random characters.")
 SECRET_KEY = SECRET_KEY or kept_secret(DATA_DIR / "secret.key")
-# The key that encrypts what is secret in the database. Several may be given: the first one encrypts.
+# Encrypt secrets in the database. The first key encrypts, all of them decrypt.
 ENCRYPTION_KEYS = environment.words("ENCRYPTION_KEYS") or [SECRET_KEY]
 ALLOWED_HOSTS = ALLOWED_HOSTS or ["127.0.0.1", "localhost", "[::1]"]
 if PUBLIC_URL:
@@ -57,7 +57,7 @@ if PUBLIC_URL:
     ALLOWED_HOSTS = [*ALLOWED_HOSTS, public.hostname or ""]
     CSRF_TRUSTED_ORIGINS = [f"{public.scheme}://{public.netloc}"]
 SECURE_COOKIES = PUBLIC_URL.startswith("https://")
-# Whose word about where a request came from is taken (X-Forwarded-For).
+# Proxies whose X-Forwarded-For is trusted.
 TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
 
 # --- VideoGen ---------------------------------------------------------------------------------------------
@@ -71,17 +71,17 @@ if VIDEOGEN_API_ERA not in API_VERSIONS:
         f"VIDEOGEN_API_ERA must be one of {', '.join(API_VERSIONS)}, not {VIDEOGEN_API_ERA!r}."
     )
 DELIVERY_RETENTION_DAYS = environment.number("DELIVERY_RETENTION_DAYS", 90, low=1, high=3650)
-# Days after which events may go, leaving a signed summary; 0: never.
+# Days after which events are replaced by a signed summary; 0: never.
 AUDIT_RETENTION_DAYS = environment.number("AUDIT_RETENTION_DAYS", 0, low=0, high=36500)
-# The file that the head of the record is added to each hour; without one it goes to the log.
+# The file to which the head of the audit chain is appended every hour; the log if empty.
 AUDIT_ANCHOR_FILE = environment.text("AUDIT_ANCHOR_FILE")
 if AUDIT_ANCHOR_FILE:
     writable_folder("AUDIT_ANCHOR_FILE", Path(AUDIT_ANCHOR_FILE).absolute().parent)
-# Jobs of the account that were started elsewhere stand in the history too.
+# Whether external jobs of the account are imported into the history.
 IMPORT_ELSEWHERE = environment.flag("IMPORT_ELSEWHERE", default=True)
-# Several secrets at once are allowed, for the days of a rotation.
+# Several secrets are allowed, for rotations.
 VIDEOGEN_WEBHOOK_SECRETS = environment.words("VIDEOGEN_WEBHOOK_SECRET")
-# Without a key the stand-in is the whole service: `serve` starts it and makes the demo people.
+# Without a key, `serve` starts the sandbox in place of VideoGen and creates the demo users.
 USES_SANDBOX = not VIDEOGEN_API_KEY
 DEMO_PASSWORD = environment.text("DEMO_PASSWORD")
 SANDBOX_SPEED = environment.factor("SANDBOX_SPEED", 1.0, low=0.01, high=1000)
@@ -133,7 +133,7 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,  # the admin site brings its own
+        "APP_DIRS": True,  # for the admin site's templates
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
@@ -154,11 +154,11 @@ SQLITE_PRAGMAS = (
     "PRAGMA journal_size_limit=27103364;PRAGMA cache_size=2000;"
 )
 if SCALED:
-    # A pool keeps connections of a server that has restarted since: each is checked before it is used.
+    # A pool may hold connections from before a server restart, so each is checked before use.
     DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_health_checks=True))}
     DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 20, "timeout": 10}}
     if TESTING:
-        # Tests open and drop databases; a pool would hold on to them. Nor is any of it to outlive the machine.
+        # Tests create and drop databases, which a pool would keep open. Their data need not survive a crash.
         DATABASES["default"]["OPTIONS"] = {"options": "-c synchronous_commit=off"}
 else:
     sqlite_path = (
@@ -170,7 +170,7 @@ else:
             "ENGINE": "dashboard.sqlite",
             "NAME": sqlite_path,
             "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": SQLITE_PRAGMAS},
-            # Threads of a test meet in a file; an in-memory database would be one connection for all.
+            # A file, because threads of a test would share one connection to an in-memory database.
             "TEST": {
                 "NAME": str(DATA_DIR / f"test-{environment.text('PYTEST_XDIST_WORKER', 'main')}.sqlite3")
             },
@@ -180,7 +180,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 IN_MEMORY_LAYER = {
     "BACKEND": "channels.layers.InMemoryChannelLayer",
-    # By its own default the layer forgets who listens after a day: a page left open would go silent.
+    # By default the layer drops group members after a day: a page left open would stop updating.
     "CONFIG": {"capacity": 1000, "group_expiry": 20 * 365 * 24 * 3600},
 }
 if REDIS_URL:
@@ -188,7 +188,7 @@ if REDIS_URL:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            # What is published is heard in every database of a Redis: the prefix keeps ours apart.
+            # Pub/sub ignores Redis's database numbers: the prefix separates installations.
             "CONFIG": {
                 "hosts": [channel_layer.host(REDIS_URL)],
                 "prefix": f"rushes{urlsplit(REDIS_URL).path.replace('/', ':')}",
@@ -216,7 +216,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 if TESTING:
-    # Real hashes take half a second each, by intent; hundreds of tests sign somebody in.
+    # Real hashes intentionally take half a second, and hundreds of tests sign in.
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -225,9 +225,9 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # --- what a browser may load ------------------------------------------------------------------------------
 
 # The hosts of VideoGen's signed URLs have changed before and are never pinned (docs/api-notes.md#signed-urls), so
-# media may come from any https host; the stand-in serves it on loopback. Nothing else may come from outside.
+# media may come from any https host; the sandbox serves it on loopback. Everything else must be same-origin.
 MEDIA_SOURCES = ["http://127.0.0.1:*"] if USES_SANDBOX else ["https:"]
-# Copies in a bucket are shown from its own address, which a service of one's own may have without https.
+# Copies in a bucket are loaded from its address; a self-hosted service may not use https.
 S3_BUCKET = environment.text("S3_BUCKET")
 S3_ENDPOINT = environment.url("S3_ENDPOINT")
 if S3_ENDPOINT and not S3_BUCKET:
@@ -267,7 +267,7 @@ STORAGES = {
 # --- copies of files --------------------------------------------------------------------------------------
 
 KEEP_FOLDER = Path(environment.text("KEEP_FOLDER", str(DATA_DIR / "kept"))).absolute()
-# A copy grows here until it is complete: beside the folder, so that putting it there is one step.
+# Incomplete copies, on the same file system as the folder, so that completing one is an atomic rename.
 KEEP_PARTS = (DATA_DIR if S3_BUCKET else KEEP_FOLDER) / ".parts"
 if S3_BUCKET:
     STORAGES["kept"] = bucket(S3_BUCKET, S3_ENDPOINT, environment.text("S3_REGION"))
@@ -278,7 +278,7 @@ else:
         "OPTIONS": {"location": KEEP_FOLDER, "allow_overwrite": True},
     }
 
-# --- words and time ---------------------------------------------------------------------------------------
+# --- language, time and logs ---------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False
@@ -297,7 +297,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         **{name: {"level": LOG_LEVEL} for name in ("executions", "dashboard")},
-        # A refused form is an ordinary answer, not a warning.
+        # Rejected forms are ordinary responses, not warnings.
         "django.request": {"level": "ERROR"},
     },
 }

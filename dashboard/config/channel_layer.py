@@ -1,7 +1,7 @@
-"""The channel layer on Redis, which notices when its connection breaks.
+"""Detects lost connections of the Redis channel layer.
 
-The layer reconnects by itself and says nothing of it, but what was published meanwhile is lost: a page whose socket
-stays open would show what is old, and believe that it is live.
+The layer reconnects silently, but messages published in between are lost: a page whose socket stays open would show
+stale data as if it were live.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class NoticedSSLConnection(_Noticed, SSLConnection):
 
 
 def host(url: str) -> dict[str, Any]:
-    """How the layer reaches Redis. Nobody waits for one that is away: pages ask instead, and come back."""
+    """The layer's connection options. No retries: while Redis is unavailable, pages poll instead and reconnect."""
     return {
         "address": url,
         "connection_class": NoticedSSLConnection if url.startswith("rediss") else NoticedConnection,

@@ -1,4 +1,4 @@
-"""The two demo people. They exist with the sandbox only."""
+"""The two demo users, which exist only with the sandbox."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ NAMES = ("admin", "member")
 class Password:
     value: str
 
-    def told(self) -> str:
-        return f"password {self.value}" if self.value else "with the password that was printed the first time"
+    def to_message(self) -> str:
+        return (
+            f"password {self.value}"
+            if self.value
+            else "with the password that was printed on the first start"
+        )
 
 
 def make_people() -> Password:
-    """Make whoever is missing. A random password is made, and can be told, only once; DEMO_PASSWORD always counts."""
+    """Create missing demo users. A random password can be shown only when it is created; DEMO_PASSWORD, if set, always
+    applies."""
     missing = members.missing(NAMES)
     password = settings.DEMO_PASSWORD or (secrets.token_urlsafe(9) if missing else "")
     for name in NAMES:

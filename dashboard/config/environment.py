@@ -1,4 +1,4 @@
-"""Reads the environment variables that configure Rushes, each checked once, with a sentence for each mistake."""
+"""Reads and validates the environment variables that configure Rushes, with one clear error message per mistake."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FALSE_WORDS = {"0", "false", "no", "off", ""}
 
 
 class SettingsError(Exception):
-    """A setting is missing or wrong; the message is the one sentence that the operator reads."""
+    """A setting is missing or invalid; the message is written for the operator."""
 
 
 class Environment:
-    """The process's environment, or any mapping in its place."""
+    """The process's environment, or another mapping."""
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self.variables = os.environ if variables is None else variables
@@ -50,7 +50,7 @@ class Environment:
         return value
 
     def factor(self, name: str, default: float, *, low: float, high: float) -> float:
-        """How many times as much: a number that may have a fraction."""
+        """A factor: a number that may have a fraction."""
         raw = self.text(name)
         try:
             value = float(raw) if raw else default
@@ -61,7 +61,7 @@ class Environment:
         return value
 
     def words(self, name: str) -> list[str]:
-        """A list, separated by commas or white space."""
+        """A list separated by commas or white space."""
         return self.text(name).replace(",", " ").split()
 
     def networks(self, name: str) -> list[IPv4Network | IPv6Network]:
@@ -74,14 +74,14 @@ class Environment:
             ) from None
 
     def url(self, name: str, default: str = "", *, schemes: tuple[str, ...] = ("https", "http")) -> str:
-        """An absolute URL without a trailing slash. The value may hold a password, so it is never repeated."""
+        """An absolute URL without a trailing slash. It may contain a password, so errors never quote it."""
         raw = self.text(name, default)
         if not raw:
             return ""
         try:
             parts = urlsplit(raw)
             complete = parts.scheme in schemes and bool(parts.hostname or parts.path.strip("/"))
-            parts.port  # noqa: B018 - raises on a port that is no number
+            parts.port  # noqa: B018 - raises if the port is not a number
         except ValueError:
             complete = False
         if not complete:
@@ -91,7 +91,7 @@ class Environment:
 
 
 def writable_folder(name: str, path: Path) -> Path:
-    """`path`, made if needed and proven writable; the mistake is told with the name of its setting."""
+    """`path`, created if needed and checked to be writable. Raises SettingsError that names the setting."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / f".probe-{secrets.token_hex(4)}"
@@ -103,14 +103,14 @@ def writable_folder(name: str, path: Path) -> Path:
 
 
 def kept_secret(path: Path) -> str:
-    """The random secret kept in `path`, made (readable by the owner alone) the first time."""
+    """The random secret stored in `path`; created on first use, readable only by its owner."""
     try:
         return path.read_text().strip()
     except FileNotFoundError:
         pass
     fresh = secrets.token_urlsafe(50)
     try:
-        # Two processes may start at once: the one that creates the file decides, the other reads it.
+        # Two processes may start at the same time: one creates the file, the other reads it.
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             file.write(fresh)
     except FileExistsError:

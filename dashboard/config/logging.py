@@ -1,4 +1,4 @@
-"""How log lines look, and what may never stand in one."""
+"""The format of log lines, and the masking of secrets in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MASK = "[secret]"
 
 
 class Formatter(logging.Formatter):
-    """One line an event: time, level, logger, message. Configured secrets are masked wherever they appear."""
+    """Time, level, logger, message. Configured secrets are masked wherever they appear."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s  %(message)s", "%H:%M:%S")
@@ -36,7 +36,7 @@ def _secrets() -> list[str]:
 
 
 class ReporterFilter(SafeExceptionReporterFilter):
-    """Django's debug pages name settings: those whose addresses hold a password are hidden too."""
+    """Also hides settings whose URLs may contain a password from Django's debug pages."""
 
     hidden_settings = re.compile(
         f"{SafeExceptionReporterFilter.hidden_settings.pattern}|URL$|CACHES|CHANNEL_LAYERS",

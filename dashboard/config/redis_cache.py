@@ -1,4 +1,4 @@
-"""Redis as a cache that may be away: what it would know is not known then, and pages work without it."""
+"""A Redis cache that tolerates outages: every read is then a miss, and pages work without it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
 
-# Nobody waits for a cache: seconds, and no further tries.
+# Timeouts in seconds, and no retries: a cache is not worth waiting for.
 OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 1, "retry": Retry(NoBackoff(), 0)}
 
 
@@ -25,7 +25,7 @@ class Cache(RedisCache):
             answer = work(*args, **options)
         except RedisError as error:
             if not self.is_away:
-                logger.warning("The cache is away: %s", error)
+                logger.warning("Cache unavailable: %s", error)
             self.is_away = True
             return otherwise
         self.is_away = False

@@ -1,4 +1,4 @@
-"""Pages and acts that not every role is allowed."""
+"""Restricts views to the roles that may use them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from executions.policy import Action
 
 
 def requires[View: Callable[..., HttpResponseBase]](action: Action) -> Callable[[View], View]:
-    """Answer 403 to people whose role does not allow `action`; whoever is not signed in is asked to sign in."""
+    """Respond with 403 to people whose role does not allow `action`; LoginRequiredMiddleware handles anonymous ones."""
 
     def guard(view: View) -> View:
         @wraps(view)

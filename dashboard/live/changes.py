@@ -1,4 +1,4 @@
-"""A change of a job or of the queue, as the servers tell each other and as pages render it."""
+"""A change of a job or of the queue, as servers publish it and pages render it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from executions import statuses
 
 @dataclass
 class Change:
-    """A job that changed; several changes of one job become one, from its first status to its last."""
+    """A changed job. Several changes of one job are merged into one, from the first status to the last."""
 
     id: str
     owner_id: int | None
@@ -24,7 +24,7 @@ class Change:
 
     @property
     def is_of_all(self) -> bool:
-        """The queue as a whole changed, no job of its own."""
+        """Whether the queue as a whole changed, rather than a single job."""
         return not self.id
 
     @property
@@ -36,6 +36,6 @@ class Change:
 
 
 def join(waiting: dict[str, Change], change: Change) -> None:
-    """Add a change to those that wait; a job has one."""
+    """Add a change to the pending ones, merged with an earlier one of the same job."""
     earlier = waiting.get(change.id)
     waiting[change.id] = earlier.joined(change) if earlier else change

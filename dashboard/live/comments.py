@@ -1,4 +1,4 @@
-"""Comments of the team as the pages show them, and telling the pages of new ones."""
+"""How pages show comments, and how new ones are published to open pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def talk(person: Any, execution: Execution, **more: Any) -> dict[str, Any]:
-    """What the comments of a job are shown with. Whoever is named in them has seen it by that."""
+    """The template context for a job's comments. Marks the person's mentions in them as read."""
     if comments.mentions_unseen(person.pk, execution):
         comments.see(person, execution)
     return {
@@ -34,12 +34,12 @@ def talk(person: Any, execution: Execution, **more: Any) -> dict[str, Any]:
 
 
 def job_group(execution_id: object) -> str:
-    """The pages that show this job."""
+    """The channel group of pages that show this job."""
     return f"job.{execution_id}"
 
 
 def people_group(user_id: int) -> str:
-    """All pages of this person."""
+    """The channel group of all pages of this person."""
     return f"person.{user_id}"
 
 
@@ -48,25 +48,25 @@ def listen() -> None:
 
 
 def on_comment(*, execution_id: uuid.UUID, people: list[int], **_: Any) -> None:
-    """Runs after the commit, in whichever thread wrote it."""
+    """Runs after the commit, in the thread that wrote the comment."""
     if sync_bridge.spawn(_publish, execution_id, people) is None and settings.REDIS_URL:
         sync_bridge.run(_publish, execution_id, people)
 
 
 async def _publish(execution_id: uuid.UUID, people: Iterable[int]) -> None:
-    """Pages that miss this find out when they look again."""
+    """Notify open pages. Pages that miss it catch up when they refetch."""
     layer = get_channel_layer()
     try:
-        # The job's page is asked first: whoever looks at it has seen it before they are called.
+        # The job's page first, so that a person who has it open has read the comment before the notification.
         await layer.group_send(job_group(execution_id), {"type": "job.commented"})
         for person_id in people:
             await layer.group_send(people_group(person_id), {"type": "person.called"})
     except Exception as error:
-        logger.warning("A comment could not be told to the pages: %s", error)
+        logger.warning("Could not publish a comment to open pages: %s", error)
 
 
 def words(comment: Comment) -> SafeString:
-    """The text of a comment as HTML: everything escaped, the people whom it calls linked to their jobs."""
+    """The text of a comment as HTML: escaped, with mentioned people linked to their jobs."""
     known = {each.person.get_username(): each.person_id for each in comment.mentions.all()}
     made: list[str] = []
     done = 0

@@ -1,4 +1,4 @@
-"""The socket of a page: it hears of every change, and sends what its page shows of it."""
+"""The WebSocket of a page, over which it receives live updates."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from executions.team import comments
 logger = logging.getLogger(__name__)
 
 TOPICS = {"studio", "history", "rows", "gallery", "tiles", "batches", "queue"}
-# Pages of one thing, by its id.
+# Topics of the form "job:<id>" and "batch:<id>".
 THINGS: dict[str, type[Execution] | type[Batch]] = {"job": Execution, "batch": Batch}
-# A page is not reconnected by its script after these; after 1012 it is (docs/architecture.md).
+# Close codes after which pages do not reconnect; after 1012 they do (docs/architecture.md).
 REFUSED, SIGNED_OUT = 4403, 4401
 
 
@@ -42,8 +42,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         try:
             await super().__call__(scope, receive, send)
         except (RedisError, OSError, TimeoutError) as error:
-            # Without its layer a page would hear nothing: it asks instead, and tries again.
-            logger.warning("A page cannot be told of changes just now: %s", error)
+            # Without the channel layer a page would receive nothing. Closed, it polls and reconnects.
+            logger.warning("Live updates are unavailable for a page: %s", error)
             with suppress(Exception):
                 await send({"type": "websocket.close", "code": COME_BACK})
         finally:
@@ -60,7 +60,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         for group in self._groups():
             await self.channel_layer.group_add(group, self.channel_name)
-        # From here on it is heard when the person is shut out; just before that it may have happened.
+        # From here on, a deactivation closes this socket; it may have happened just before, so check again.
         if not await runtime.in_reader(get_user_model().objects.filter(pk=user.pk, is_active=True).exists):
             await self.close(REFUSED)
             return
@@ -74,13 +74,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 await self.channel_layer.group_discard(group, self.channel_name)
 
     def _groups(self) -> list[str]:
-        """What reaches this page beside the changes of jobs: news for its person, and for its job."""
+        """The groups this page belongs to: its person's, and its job's."""
         kind, _, thing_id = self.topic.partition(":")
         own = [people_group(self.scope["user"].pk)]
         return [*own, job_group(thing_id)] if kind == "job" else own
 
     async def _may_see(self, topic: str) -> bool:
-        """The team sees each other's work; what is not there cannot be listened to."""
+        """Whether the topic exists. Everyone in the team may see all of them."""
         kind, _, wanted = topic.partition(":")
         if kind not in THINGS:
             return topic in TOPICS
@@ -91,26 +91,26 @@ class LiveConsumer(AsyncWebsocketConsumer):
         return await runtime.in_reader(THINGS[kind].objects.filter(pk=thing_id).exists)
 
     async def person_left(self, message: dict[str, Any]) -> None:
-        """What this page showed is no longer theirs to hear: signed out (only that session's sockets end), or shut out."""
+        """Close the socket when its session signs out, or, without a session key, when the person is deactivated."""
         session = self.scope.get("session")
         key = message["session_key"]
         if session is None or key is None or session.session_key == key:
             await self.close(SIGNED_OUT)
 
     async def job_commented(self, message: dict[str, Any]) -> None:
-        """Somebody spoke about the job: what each person may do with a comment differs, so the page asks for them."""
+        """Let the page fetch the job's comments again, since permissions on a comment differ by person."""
         job_id = self.topic.partition(":")[2]
-        # What is on the page already is not put there again: each such message is another one.
+        # A number makes each message different, as htmx would ignore content that is already on the page.
         context = {"job_id": job_id, "number": next(self._comments)}
         await self.send(text_data=render_to_string("live/comments.html", context))
 
     async def person_called(self, message: dict[str, Any]) -> None:
-        """Named in a comment, or no longer."""
+        """The number of unread mentions changed."""
         unread = await runtime.in_reader(comments.unread, self.scope["user"].pk)
         await self.send(
             text_data=render_to_string("shared/_mentions_bell.html", {"unread": unread, "oob": True})
         )
 
     async def person_changed(self, message: dict[str, Any]) -> None:
-        """Another role: what is sent from here on is what that one sees."""
+        """The person's role changed: render for the new role from here on."""
         self.scope["user"] = await runtime.in_reader(get_user_model().objects.get, pk=message["user_id"])

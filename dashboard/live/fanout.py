@@ -1,7 +1,7 @@
-"""Hands every change to the pages that are connected to this process: one listener for all of their sockets.
+"""Delivers changes to the pages connected to this process, with one channel-layer listener for all sockets.
 
-A socket that listens for itself costs a queue, a copy of every message and a way through a thread for each:
-with 1,000 of them the last page had a changed card after seconds (docs/benchmarks.md).
+If each socket listened itself, each would need a queue, a copy of every message and a thread hop: with 1,000 sockets
+the last page was updated after seconds (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from dashboard.live.changes import Change, join
 
 logger = logging.getLogger(__name__)
 
-BREATH = 50  # pages that are served before others in the loop get their turn
-# After telling the pages, what comes next is collected for as long as the telling took, at most so many seconds: others
-# get their turn, and whoever ends just then does not wait for long.
-LONGEST_PAUSE = 0.05
-COME_BACK = 1011  # pages reconnect by themselves after this code, and refetch what they show
-HERE = "live.here"  # what the listener says to itself, to know that it hears
-PROOF = 3.0  # seconds that it gets to hear that
+YIELD_EVERY = 50  # pages that are sent to before the event loop gets a turn
+# After sending, further changes are collected for as long as sending took, but at most this many seconds: other work
+# gets a turn, and an update that arrives just then is not delayed for long.
+MAX_PAUSE = 0.05
+COME_BACK = 1011  # close code after which pages reconnect and refetch
+PROBE = "live.here"  # the message by which the listener checks that it receives messages
+PROBE_TIMEOUT = 3.0  # seconds
 
 
 class Page(Protocol):
@@ -44,7 +44,7 @@ class Page(Protocol):
 
 
 class Fanout:
-    """The pages of one event loop. It listens from the first one that joins until the last one leaves."""
+    """The pages of one event loop. Listens from when the first one joins until the last one leaves."""
 
     def __init__(self) -> None:
         self._pages: set[Page] = set()
@@ -57,7 +57,7 @@ class Fanout:
         self._arrived = asyncio.Event()
 
     async def join(self, page: Page) -> None:
-        """From the return on the page receives every change. Raises what the channel layer raises."""
+        """Register a page, which receives every change from then on. Raises the channel layer's errors."""
         async with self._changing:
             if self._listening is None or self._listening.done():
                 layer = get_channel_layer()
@@ -66,20 +66,20 @@ class Fanout:
                 self._listening = asyncio.create_task(self._listen(layer, channel))
                 self._channel = channel
             if self._is_doubtful:
-                await self._prove()
+                await self._probe()
             self._pages.add(page)
             SOCKETS.set(len(self._pages))
 
-    async def _prove(self) -> None:
-        """Raises what the layer raises, or TimeoutError, when what is said does not come back."""
+    async def _probe(self) -> None:
+        """Check that messages arrive. Raises the channel layer's errors, or TimeoutError."""
         self._heard.clear()
-        async with asyncio.timeout(PROOF):
-            await get_channel_layer().send(self._channel, {"type": HERE})
+        async with asyncio.timeout(PROBE_TIMEOUT):
+            await get_channel_layer().send(self._channel, {"type": PROBE})
             await self._heard.wait()
         self._is_doubtful = False
 
     def doubt(self) -> None:
-        """The layer lost its connection, and with it perhaps a message: pages come back, and ask for what they show."""
+        """The layer lost its connection, and perhaps a message: make all pages reconnect and refetch."""
         self._is_doubtful = True
         if not self._pages:
             return
@@ -89,7 +89,7 @@ class Fanout:
 
     async def _send_away(self) -> None:
         for page in [*self._pages]:
-            with suppress(Exception):  # it has left by itself
+            with suppress(Exception):  # the page has already left
                 await page.close(COME_BACK)
 
     async def leave(self, page: Page) -> None:
@@ -107,54 +107,54 @@ class Fanout:
         self._arrived.clear()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._hand_on())
+                group.create_task(self._deliver_batches())
                 while True:
                     message = await layer.receive(channel)
-                    if message["type"] == HERE:
+                    if message["type"] == PROBE:
                         self._heard.set()
                         continue
                     for change in message["changes"]:
                         join(self._waiting, Change(**change))
                     self._arrived.set()
         except* Exception:
-            logger.exception("A change could not be handed to the pages; they come back and ask")
+            logger.exception("Could not deliver a change; all pages reconnect and refetch")
             await self._send_away()
         finally:
-            with suppress(Exception):  # a layer that is away has forgotten it
+            with suppress(Exception):  # an unavailable layer has dropped it anyway
                 await layer.group_discard(publisher.GROUP, channel)
 
-    async def _hand_on(self) -> None:
-        """Whatever has come since the last time, together."""
+    async def _deliver_batches(self) -> None:
+        """Deliver the changes since the last delivery together, for ever."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             changes, self._waiting = list(self._waiting.values()), {}
             began = time.monotonic()
-            await self._hand_out(changes)
-            await asyncio.sleep(min(time.monotonic() - began, LONGEST_PAUSE))
+            await self._deliver(changes)
+            await asyncio.sleep(min(time.monotonic() - began, MAX_PAUSE))
 
-    async def _hand_out(self, changes: list[Change]) -> None:
+    async def _deliver(self, changes: list[Change]) -> None:
         rendering = renderer.Rendering(changes)
         waiting = [(page, rendering.keys(page.topic, page.scope["user"])) for page in self._pages]
-        # In the order of the first page that waits for each.
+        # In the order of the first page that needs each.
         left: Sequence[renderer.Key] = list(dict.fromkeys(key for _, keys in waiting for key in keys))
         while left:
             left = await rendering.make(left)
             ready = [(page, rendering.frames(keys)) for page, keys in waiting if rendering.has(keys)]
             waiting = [(page, keys) for page, keys in waiting if not rendering.has(keys)]
-            await self._tell(ready)
-        # A table's rows are parsed apart from everything else, so the count has a frame of its own; it goes last.
+            await self._send(ready)
+        # The count has its own frame, because table rows must be parsed separately. It is sent last.
         count = await rendering.count()
         if count:
-            await self._tell([(page, [count]) for page in self._pages])
+            await self._send([(page, [count]) for page in self._pages])
 
-    async def _tell(self, told: Sequence[tuple[Page, Sequence[str]]]) -> None:
-        # Everybody's first frame goes before anybody's second: it holds what people wait for.
-        for turn in range(max((len(frames) for _, frames in told), default=0)):
-            for number, (page, frames) in enumerate(told, start=1):
+    async def _send(self, pages: Sequence[tuple[Page, Sequence[str]]]) -> None:
+        # The first frames of all pages before any second one: these contain what people wait for.
+        for turn in range(max((len(frames) for _, frames in pages), default=0)):
+            for number, (page, frames) in enumerate(pages, start=1):
                 if turn < len(frames):
                     await page.send(text_data=frames[turn])
-                if number % BREATH == 0 or number == len(told):
+                if number % YIELD_EVERY == 0 or number == len(pages):
                     await asyncio.sleep(0)
 
 
@@ -162,7 +162,7 @@ _fanouts: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Fanout] = weakref
 
 
 def fanout() -> Fanout:
-    """That of the running loop."""
+    """The fan-out of the running event loop."""
     return _fanouts.setdefault(asyncio.get_running_loop(), Fanout())
 
 

@@ -1,7 +1,7 @@
-"""Publishes what changed: from the domain's signals to one message on the channel layer.
+"""Publishes changes: from the domain's signals to messages on the channel layer.
 
-The message carries only which jobs changed. Each server process renders them (renderer.py) and hands the HTML to its
-pages (fanout.py). A message may be lost: pages refetch what they show whenever their socket opens.
+A message only says which jobs changed. Each server process renders them (renderer.py) and sends the HTML to its pages
+(fanout.py). Messages may be lost: pages refetch whenever their socket opens.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GROUP = "live"
 
 
 class Broadcaster:
-    """Collects changes in the process's loop, and sends them on; what comes while one message is sent goes with the next."""
+    """Collects changes in the process's event loop; those that arrive while a message is sent go into the next one."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Change] = {}
@@ -44,8 +44,8 @@ class Broadcaster:
             try:
                 await publish(changes)
             except Exception as error:
-                # Pages that miss this find out by themselves: the work goes on.
-                logger.warning("Live updates could not be sent: %s", error)
+                # Pages catch up when they refetch.
+                logger.warning("Could not publish live updates: %s", error)
 
 
 broadcaster = Broadcaster()
@@ -74,7 +74,7 @@ def on_change(
     batch_id: uuid.UUID | None = None,
     **_: Any,
 ) -> None:
-    """Runs after the commit, in whichever thread made the change."""
+    """Runs after the commit, in the thread that made the change."""
     change = Change(
         str(execution_id), owner_id, created, from_status, to_status, str(batch_id) if batch_id else None
     )
@@ -87,8 +87,8 @@ def on_queue(**_: Any) -> None:
 
 def _note(change: Change) -> None:
     if not sync_bridge.post(broadcaster.note, change) and settings.REDIS_URL:
-        # A command without a loop: the servers' pages still hear of it.
+        # A command without an event loop: publish to the servers' pages directly.
         try:
             sync_bridge.run(publish, [change])
         except Exception as error:
-            logger.warning("Live updates could not be sent: %s", error)
+            logger.warning("Could not publish live updates: %s", error)

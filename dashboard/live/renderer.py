@@ -1,6 +1,6 @@
-"""Renders a change once for each kind of page and viewer: the HTML that all pages of one kind share.
+"""Renders each change once per kind of page and audience, as HTML fragments that all such pages share.
 
-templates/live/ says for each kind of page what it does about a change, with the same partials as the page itself.
+templates/live/ defines how each kind of page shows a change, using the same partials as the page itself.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from executions.core import runtime
 from executions.lifecycle.estimates import Waits
 from executions.models import Batch, Execution
 
-# Fragments in one frame: the server takes frames of 1 MiB at most, and a card is some kilobytes.
-AT_ONCE = 100
-# Seconds that fragments are rendered for before the pages get what there is.
-MOMENT = 0.003
-# Pages that list jobs, and what those that list batches call a batch in templates/live/.
+# Fragments per frame: frames are limited to 1 MiB, and a card has a few kilobytes.
+FRAGMENTS_PER_FRAME = 100
+# Seconds of rendering after which finished fragments are sent.
+RENDER_SLICE = 0.003
+# Pages that list jobs; and the template in templates/live/ for a batch on pages that list batches.
 JOB_LISTS = {"studio", "history", "rows", "gallery", "tiles"}
 BATCH_LISTS = {"studio": "studio_batch", "batches": "batches"}
 BATCH_KINDS = {"batch", *BATCH_LISTS.values()}
-# Whoever waits moves up when somebody before them leaves: so many places are told to a page of the studio.
-PLACES = 20
-# The page asks again for what it shows.
-ASK = "<i data-ask></i>"
+# Queue positions shift when a job leaves the queue: the Studio updates this many of them.
+MAX_POSITIONS = 20
+# Makes the page refetch its content.
+REFETCH = "<i data-ask></i>"
 
 
 type Key = tuple[str, str, str]  # kind of page, job or batch, audience
 
 
 class Rendering:
-    """One message's HTML in this process: the jobs are read once, each fragment is rendered once."""
+    """The HTML of one message: jobs are read once, and each fragment is rendered once."""
 
     def __init__(self, changes: list[Change]) -> None:
         self.changes = {change.id: change for change in changes}
@@ -48,7 +48,7 @@ class Rendering:
         self._waits = Waits()
 
     def keys(self, topic: str, user: Any) -> list[Key]:
-        """The fragments for a page of `user` that shows `topic`: its jobs, and their batches, each once."""
+        """The fragments for a page of `user` with this topic: the changed jobs and batches it shows, each once."""
         kind, _, wanted = topic.partition(":")
         if any(change.is_of_all for change in self.changes.values()):
             return [("ask", "", "")]
@@ -67,7 +67,7 @@ class Rendering:
         return jobs + lines + self._moved(kind, wanted)
 
     def _moved(self, kind: str, wanted: str) -> list[Key]:
-        """What a page shows of the queue, where jobs that it may not show came or left."""
+        """The fragments for queue positions on a page, which change when any job enters or leaves the queue."""
         if not any(change.moves_the_queue for change in self.changes.values()):
             return []
         match kind:
@@ -80,10 +80,10 @@ class Rendering:
         return []
 
     async def make(self, keys: Sequence[Key]) -> Sequence[Key]:
-        """Render the first of these fragments, for a moment; returns those that are left.
+        """Render some of these fragments, for about RENDER_SLICE seconds; returns the remaining ones.
 
-        Pages whose fragments are made need not wait for those of others. Each way through a thread costs about a
-        third of a fragment, so several are made on one.
+        Pages whose fragments are ready need not wait for others. A thread hop costs about a third of a fragment, so
+        several are rendered per hop.
         """
         return await runtime.in_reader(self._make, keys)
 
@@ -91,13 +91,13 @@ class Rendering:
         return all(key in self._made for key in keys)
 
     def frames(self, keys: Iterable[Key]) -> list[str]:
-        """What to send to a page with these fragments, after `make`; several frames, each parsed by itself."""
+        """The frames to send to a page with these fragments, which `make` has rendered."""
         parts = [self._made[key] for key in keys]
-        frames = ("".join(some) for some in batched(parts, AT_ONCE, strict=False))
+        frames = ("".join(some) for some in batched(parts, FRAGMENTS_PER_FRAME, strict=False))
         return [frame for frame in frames if frame]
 
     async def count(self) -> str:
-        """The number of jobs in flight for every page's navigation; empty when it cannot have changed."""
+        """The number of jobs in flight for the navigation of every page; empty if it cannot have changed."""
         if any(change.created or change.ended for change in self.changes.values()):
             return await runtime.in_reader(_count)
         return ""
@@ -106,7 +106,7 @@ class Rendering:
         if self._cards is None:
             jobs = Execution.objects.for_cards().filter(pk__in=[each for each in self.changes if each])
             self._cards = {str(job.pk): job_card.card(job, job_card.TEAM, self._waits) for job in jobs}
-        until = time.perf_counter() + MOMENT
+        until = time.perf_counter() + RENDER_SLICE
         for place, key in enumerate(keys, start=1):
             self._made[key] = self._fragment(*key)
             if time.perf_counter() >= until:
@@ -116,7 +116,7 @@ class Rendering:
     def _fragment(self, kind: str, thing: str, audience: str) -> str:
         assert self._cards is not None
         if kind == "ask":
-            return ASK
+            return REFETCH
         if kind == "places":
             return places(thing, self._waits)
         if kind in BATCH_KINDS:
@@ -132,9 +132,9 @@ def _count() -> str:
 
 
 def places(job_id: str, waits: Waits) -> str:
-    """Where the job stands now, or (empty id) where the first single jobs stand."""
+    """The queue position of the job, or for an empty id those of the first single jobs."""
     line = Execution.objects.in_line().for_cards()
-    moved = line.filter(pk=job_id) if job_id else line.filter(batch=None)[:PLACES]
+    moved = line.filter(pk=job_id) if job_id else line.filter(batch=None)[:MAX_POSITIONS]
     shown = [job_card.card(job, job_card.TEAM, waits) for job in moved]
     return "".join(
         render_to_string("executions/_queue_position.html", {"card": card, "oob": True}).strip()
@@ -143,16 +143,16 @@ def places(job_id: str, waits: Waits) -> str:
 
 
 def fragment(kind: str, card: job_card.Card, change: Change) -> str:
-    """What a page of this kind does about a changed job: templates/live/ says it for each."""
+    """The HTML that a page of this kind receives for a changed job, from templates/live/."""
     context: dict[str, Any] = {"card": card, "change": change}
     if kind == "job":
         context["timeline"] = timeline(card.execution, card.audience)
-    # A template that has nothing to say leaves its last line break: no frame is sent for that.
+    # Templates without output leave a line break; stripped, no frame is sent.
     return render_to_string(f"live/{kind}.html", context).strip()
 
 
 def batch_fragment(kind: str, batch_id: uuid.UUID, audience: str) -> str:
-    """What a page of this kind does about a batch some of whose jobs changed."""
+    """The HTML that a page of this kind receives for a batch with changed jobs."""
     batch = Batch.objects.select_related("created_by").filter(pk=batch_id).first()
     if batch is None:
         return ""
@@ -160,9 +160,9 @@ def batch_fragment(kind: str, batch_id: uuid.UUID, audience: str) -> str:
 
 
 def fragments(kinds: Iterable[str], job_id: uuid.UUID, user: Any, from_status: str = "") -> str:
-    """The same for one person's own act, in the answer to it: it does not wait for the socket.
+    """The same HTML for the response to a person's own action, so that it does not depend on the socket.
 
-    `from_status` is the job's status before the act; empty when the act made the job.
+    `from_status` is the job's status before the action; empty if the action created the job.
     """
     job = Execution.objects.for_cards().get(pk=job_id)
     change = Change(str(job_id), job.created_by_id, from_status == "", from_status, job.status)

@@ -1,4 +1,4 @@
-"""Tells a person's open pages, in every process, that their rights have ended or changed."""
+"""Notifies a person's open pages, in every process, that their session ended or their role changed."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ logger = logging.getLogger(__name__)
 
 
 def left(user_id: int, session_key: str | None = None) -> None:
-    """The pages of that session are closed; without one, all of the person's."""
-    _tell(user_id, {"type": "person.left", "session_key": session_key})
+    """Close the sockets of that session; without one, all of the person's."""
+    _notify(user_id, {"type": "person.left", "session_key": session_key})
 
 
 def changed(user_id: int) -> None:
-    """Their role is another one."""
-    _tell(user_id, {"type": "person.changed", "user_id": user_id})
+    """Apply the person's new role to their open pages."""
+    _notify(user_id, {"type": "person.changed", "user_id": user_id})
 
 
-def _tell(user_id: int, message: dict[str, Any]) -> None:
+def _notify(user_id: int, message: dict[str, Any]) -> None:
     send = get_channel_layer().group_send
     try:
         sync_bridge.run(send, people_group(user_id), message, timeout=10)
     except Exception as error:
-        # Their pages hear nothing more at the next request: rights are asked for each time.
-        logger.error("The open pages of person %d could not be told: %s", user_id, error)
+        # Every request checks permissions anyway; only already open sockets are affected.
+        logger.error("Could not notify the open pages of user %d: %s", user_id, error)

@@ -1,4 +1,4 @@
-"""Holds back an answer that is streamed faster than its client takes it, so that it does not pile up in memory."""
+"""Backpressure for streamed responses: pauses one that its client reads too slowly, so it does not fill memory."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from zope.interface import implementer
 
 
 @implementer(IPushProducer)
-class Brake:
-    """Told by the connection when its buffer is full and when it is empty again."""
+class Backpressure:
+    """The connection calls it when its buffer is full, and when there is room again."""
 
     def __init__(self, request: Any) -> None:
         self._request = request
@@ -22,11 +22,11 @@ class Brake:
             request.registerProducer(self, True)
 
     async def wait(self) -> None:
-        """Return when there is room for more, or nobody to take it any longer."""
+        """Return when there is room for more, or the connection is gone."""
         await self._may_go.wait()
 
     def release(self) -> None:
-        """The answer is complete: what is still under way leaves by itself."""
+        """Call when the response is complete; buffered data is still sent."""
         if self._engaged and self._request.channel is not None:
             self._request.unregisterProducer()
         self._engaged = False

@@ -1,11 +1,11 @@
-"""daphne, with what a service needs beside it: a limit on bodies, and a stop that loses nothing.
+"""The daphne server, extended by limits on request bodies, backpressure, and a graceful stop.
 
-daphne itself cuts every running request at SIGTERM, and closes sockets in a way that pages take for a failure.
+On SIGTERM, daphne itself cuts every running request, and closes sockets with a code that pages treat as a failure.
 """
 
 from __future__ import annotations
 
-import daphne.server  # isort: skip - installs the event loop; before anything else that asks for one
+import daphne.server  # isort: skip - installs the event loop, so it must be imported before anything that uses one
 
 import asyncio
 import logging
@@ -16,39 +16,39 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 
 from dashboard.http import upload_guard
 from dashboard.http.paths import UPLOAD_PATH
-from dashboard.server.backpressure import Brake
+from dashboard.server.backpressure import Backpressure
 from executions.core import runtime
 from executions.files import media_http
 
 logger = logging.getLogger(__name__)
 
-# Bytes of a request's body. daphne keeps a body on disk before anybody can look at it, so the limit is here.
-LARGEST_BODY = 3 * 1024 * 1024
-# Bytes that may wait for a page which does not read. It is cut then, comes back by itself, and refetches.
-LARGEST_BACKLOG = 4 * 1024 * 1024
-# Not ASGI's: said to ourselves when an answer that has begun cannot be completed.
+# daphne writes a body to disk before any application code runs, so the limit is enforced here.
+MAX_BODY_BYTES = 3 * 1024 * 1024
+# Unsent bytes of a socket whose page does not read. It is then cut; the page reconnects and refetches.
+MAX_BACKLOG_BYTES = 4 * 1024 * 1024
+# Not an ASGI message: sent internally when a response that has started cannot be completed.
 BROKEN_OFF = "http.response.broken_off"
-RESTARTING = 1012  # pages reconnect by themselves after this code
+RESTARTING = 1012  # pages reconnect after this code
 ENDED = 1000
 
 
 class LimitedRequest(WebRequest):
-    """Refuses a body that is too large while it arrives, not after.
+    """Rejects a body that is too large while it arrives.
 
-    One path takes large bodies, of signed-in people only: the upload of files. Such a body is kept on disk by
-    daphne, and goes to Django as that file (dashboard/http/asgi_handler.py): daphne's own way leads through memory.
+    Only the upload path accepts large bodies, and only from signed-in users. daphne writes such a body to disk, and
+    Django gets that file (dashboard/http/asgi_handler.py), whereas daphne itself would read it into memory.
     """
 
     content: Any
     received = 0
-    brake: Brake | None = None
-    limit = LARGEST_BODY
-    # Pieces of a large body that came before it was known whether it may come.
+    backpressure: Backpressure | None = None
+    limit = MAX_BODY_BYTES
+    # Chunks of a large body that arrived before the sender was authorised.
     held: list[bytes] | None = None
     refused = False
 
     def gotLength(self, length: int | None) -> None:
-        if length is None or length <= LARGEST_BODY:
+        if length is None or length <= MAX_BODY_BYTES:
             super().gotLength(length or 0)
             return
         if self._is_upload() and length <= upload_guard.MAX_BODY_BYTES:
@@ -67,12 +67,12 @@ class LimitedRequest(WebRequest):
         return channel._command == b"POST" and path == f"/{UPLOAD_PATH}".encode()
 
     async def _ask(self) -> None:
-        """May this one send so much? Until that is known nothing more is read from the connection."""
+        """Check whether the sender may upload. Reading from the connection is paused until then."""
         cookies = b"; ".join(self.requestHeaders.getRawHeaders(b"cookie", [])).decode("latin-1")
         try:
             may = await runtime.in_reader(upload_guard.is_signed_in, cookies)
         except Exception:
-            logger.exception("Whether a large body may come could not be found out")
+            logger.exception("Could not check whether a large body is allowed")
             may = False
         if self.channel is None:
             return  # the connection is gone
@@ -98,31 +98,31 @@ class LimitedRequest(WebRequest):
         try:
             super().handleContentChunk(data)
         except OSError as error:
-            logger.error("A body could not be kept on disk: %s", error)
+            logger.error("Could not write a request body to disk: %s", error)
             self._refuse(b"507 Insufficient Storage")
 
     def process(self) -> Any:
-        if self.limit > LARGEST_BODY:
+        if self.limit > MAX_BODY_BYTES:
             self.whole_body, self.content = self.content, BytesIO()
         return super().process()
 
     whole_body: Any = None
 
     def break_off(self) -> None:
-        """End an answer that is not complete, so that nobody takes it for the whole."""
+        """Abort an incomplete response, so that the client does not take it for complete."""
         if self.finished or self.channel is None:
             return
-        if self.brake is not None:
-            self.brake.release()
+        if self.backpressure is not None:
+            self.backpressure.release()
         transport = self.channel.transport
         if self.chunked or self.responseHeaders.hasHeader("content-length"):
             transport.loseConnection()
         else:
-            # To such a client (HTTP/1.0) an ordinary end of the connection is the end of the answer.
+            # For an HTTP/1.0 client, an orderly close of the connection marks the end of the response.
             transport.abortConnection()
 
     def _refuse(self, status: bytes) -> None:
-        """The rest of the body is of no interest: answer, and close."""
+        """Respond and close, without reading the rest of the body."""
         self.refused = True
         transport = self.channel.transport
         transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
@@ -137,7 +137,7 @@ class LimitedFactory(HTTPFactory):
 
 
 class Server(daphne.server.Server):
-    """Knows its ports and its running requests, so that it can stop well."""
+    """Tracks its ports and running requests, so that it can stop gracefully."""
 
     def __init__(self, application: Any, **options: Any) -> None:
         self.ports: list[Any] = []
@@ -146,7 +146,7 @@ class Server(daphne.server.Server):
         super().__init__(
             self._counted(application),
             signal_handlers=False,
-            # daphne's own limit ends a socket with a code after which pages stay away.
+            # daphne's timeout closes a socket with a code after which pages do not reconnect.
             websocket_timeout=-1,
             **options,
         )
@@ -171,8 +171,8 @@ class Server(daphne.server.Server):
             except Exception as error:
                 if not is_in_the_middle:
                     raise
-                # daphne would stumble over it, and leave the client waiting.
-                _tell_of(error, scope["path"])
+                # daphne cannot handle this, and would leave the client waiting.
+                _log_broken_response(error, scope["path"])
                 await send({"type": BROKEN_OFF})
             finally:
                 self.running.discard(task)
@@ -190,10 +190,10 @@ class Server(daphne.server.Server):
         super().run()
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        """Whoever streams an answer goes on when the client has taken what was sent: daphne would keep it all."""
+        """Apply backpressure to streamed responses, which daphne would buffer completely."""
         if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
             code = message.get("code") or ENDED
-            # The library's own way to close takes no code that says to come back.
+            # The library's own close method rejects the codes after which pages reconnect.
             protocol.sendCloseFrame(code=code, reasonUtf8=b"")
             return
         if message["type"] == BROKEN_OFF:
@@ -201,27 +201,28 @@ class Server(daphne.server.Server):
             return
         if message["type"] != "http.response.body" or not isinstance(protocol, LimitedRequest):
             await super().handle_reply(protocol, message)
-            if message["type"] == "websocket.send" and _backlog(protocol.transport) > LARGEST_BACKLOG:
+            if message["type"] == "websocket.send" and _backlog(protocol.transport) > MAX_BACKLOG_BYTES:
                 protocol.transport.abortConnection()
             return
-        if protocol.brake is None and message.get("more_body", False):
-            protocol.brake = Brake(protocol)
-        if protocol.brake is not None and not message.get("more_body", False):
-            protocol.brake.release()
+        if protocol.backpressure is None and message.get("more_body", False):
+            protocol.backpressure = Backpressure(protocol)
+        if protocol.backpressure is not None and not message.get("more_body", False):
+            protocol.backpressure.release()
         await super().handle_reply(protocol, message)
-        if protocol.brake is not None:
-            await protocol.brake.wait()
+        if protocol.backpressure is not None:
+            await protocol.backpressure.wait()
 
     def listen_success(self, port: Any) -> None:
         self.ports.append(port)
         super().listen_success(port)
 
     def listen_error(self, failure: Any) -> None:
-        self.failure = f"it cannot listen there: {failure.getErrorMessage()}"
+        self.failure = f"cannot listen: {failure.getErrorMessage()}"
         self.stop()
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing new, send pages away to come back, and let requests finish for at most so long."""
+        """Stop accepting connections, close sockets so that pages reconnect, and let running requests finish for at most
+        this many seconds."""
         for port in self.ports:
             port.stopListening()
         for protocol in list(self.connections):
@@ -230,19 +231,19 @@ class Server(daphne.server.Server):
             if protocol.state == protocol.STATE_OPEN:
                 protocol.sendCloseFrame(code=RESTARTING, reasonUtf8=b"restart")
             else:
-                # It is still being opened, and takes no frame yet; or it is being closed already.
+                # It is still opening, and cannot receive a frame yet, or it is already closing.
                 protocol.transport.loseConnection()
         if self.running:
             await asyncio.wait(set(self.running), timeout=seconds)
 
 
-def _tell_of(error: Exception, path: str) -> None:
+def _log_broken_response(error: Exception, path: str) -> None:
     if isinstance(error, media_http.BrokenOff):
-        logger.warning("The answer to %s broke off: %s", path, error)
+        logger.warning("Response to %s was interrupted: %s", path, error)
     else:
-        logger.error("The answer to %s broke off", path, exc_info=error)
+        logger.error("Response to %s was interrupted", path, exc_info=error)
 
 
 def _backlog(transport: Any) -> int:
-    """Bytes that were written to a connection and that its other end has not taken yet."""
+    """Bytes written to a connection that its client has not read yet."""
     return len(transport.dataBuffer) - transport.offset + transport._tempDataLen if transport else 0

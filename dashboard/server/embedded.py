@@ -1,4 +1,4 @@
-"""The background work of `serve`: the workers in the server's loop, and our endpoint at the sandbox."""
+"""The background work of `serve`: workers in the server's event loop, and the webhook endpoint at the sandbox."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class OneServer:
-    """At most one `serve` at a time works in a data folder, and on an SQLite database, wherever that is."""
+    """Ensures that only one `serve` uses a data folder, and only one an SQLite database."""
 
     def __init__(self, folder: Path) -> None:
         self.locks = [(folder / "serve.lock", f"runs in {folder}. Set DATA_DIR to another folder.")]
@@ -44,18 +44,18 @@ class OneServer:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self._let_go()
+                self._release()
                 raise SettingsError(f"Another Rushes already {sentence}") from None
         return self
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         for file in self.files:
             file.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._let_go()
+        self._release()
 
 
 class Embedded:
@@ -65,11 +65,11 @@ class Embedded:
         self._working: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Work until stopped."""
+        """Run until stopped."""
         runtime.attach(asyncio.get_running_loop())
 
         if connection.vendor == "sqlite":
-            # We are alone here, so whoever held a lease is gone.
+            # No other process uses this database, so all leases are stale.
             await runtime.in_db(leases.release_all)
             await runtime.in_db(uploads.give_up_abandoned, timedelta(0))
             await runtime.in_db(copy_requests.release_all)
@@ -79,13 +79,13 @@ class Embedded:
                 await endpoints.ensure(self.receiver_url)
             except VideoGenError as error:
                 logger.warning(
-                    "The webhook endpoint could not be registered, so asking carries the updates: %s", error
+                    "Could not register the webhook endpoint; updates arrive by polling: %s", error
                 )
         self._working = asyncio.current_task()
         await workers.run()
 
     async def stop(self, seconds: float) -> None:
-        """Start nothing new, and let calls that are under way come back."""
+        """Start no new work, and let running calls finish."""
         if self._working is not None:
             self._working.cancel()
         await workers.drain(seconds)
@@ -95,6 +95,6 @@ class Embedded:
         try:
             leases.release_held()
         except DatabaseError as error:
-            logger.warning("The leases could not be given back, and end by themselves: %s", error)
+            logger.warning("Could not release leases; they will expire: %s", error)
         connection.close()
         runtime.close_database_threads()

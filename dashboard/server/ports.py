@@ -7,15 +7,15 @@ import socket
 
 
 def free_port(host: str, port: int) -> int:
-    """`port`, proven to be free, or any free one for 0. Raises OSError, or OverflowError for what is no port.
+    """`port` if it is free, or any free one for 0. Raises OSError, or OverflowError for an invalid port.
 
-    One that was found for 0 stays ours while the process lives: it takes seconds until somebody listens there.
+    A port found for 0 stays reserved while the process lives, because it takes seconds until the server listens.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
         if port == 0:
-            # Bound, and never listening: a server may listen there all the same, and the system gives it to nobody else.
+            # Bound but not listening: a server can still listen there, and the system assigns it to no one else.
             os.dup(probe.fileno())
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""What `serve` and `web` have in common: the server until a signal comes, and the end of what still runs then."""
+"""Runs the server for `serve` and `web` until a signal, then stops it gracefully."""
 
 # isort: off
 from dashboard.server.daphne_server import Server
@@ -19,13 +19,15 @@ from django.core.management.base import CommandError
 from dashboard.server.ports import free_port
 from executions.core import runtime, sync_bridge
 
-# Seconds that running requests and calls get after SIGTERM or Ctrl-C.
-DRAIN = 3.0
+# Seconds that running requests and calls get to finish after SIGTERM or Ctrl-C.
+DRAIN_TIMEOUT = 3.0
 
 
 def add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="Address to listen on (default: 127.0.0.1).")
-    parser.add_argument("--port", type=int, default=settings.PORT, help="0 takes a free one (default: 8000).")
+    parser.add_argument(
+        "--port", type=int, default=settings.PORT, help="Port; 0 picks a free one (default: 8000)."
+    )
 
 
 def answer(
@@ -36,9 +38,9 @@ def answer(
     finish: Callable[[], Awaitable[None]],
     say: Callable[[str], None],
 ) -> None:
-    """Answer there until stopped. `begin` is called once the loop is there, `finish` when it is to end what it began.
+    """Serve until stopped. `begin` is called when the event loop exists, `finish` to stop what `begin` started.
 
-    Raises CommandError, with one sentence, where nobody can listen there or the work that was begun fails.
+    Raises CommandError if the address is not available, or the started work fails.
     """
     from dashboard.asgi import application
 
@@ -48,7 +50,7 @@ def answer(
 
         def stop() -> None:
             if not stopping:
-                say("Stopping: running requests are finished first.")
+                say("Stopping: waiting for running requests.")
                 stopping.append(loop.create_task(drained()))
 
         for name in (signal.SIGTERM, signal.SIGINT):
@@ -56,10 +58,10 @@ def answer(
         begin(server)
 
     async def drained() -> None:
-        until = asyncio.get_running_loop().time() + DRAIN
+        until = asyncio.get_running_loop().time() + DRAIN_TIMEOUT
         try:
-            await asyncio.gather(server.drain(DRAIN), finish())
-            # What these have handed on: a start whose page was not waited for, for one.
+            await asyncio.gather(server.drain(DRAIN_TIMEOUT), finish())
+            # Work that these handed on, such as a start whose page did not wait for it.
             await sync_bridge.drain(until - asyncio.get_running_loop().time())
             await runtime.close_client()
         finally:
@@ -67,31 +69,31 @@ def answer(
 
     server = Server(
         application,
-        # As twisted writes an address; it takes colons for its own.
+        # An endpoint string of Twisted, in which colons must be escaped.
         endpoints=[f"tcp:{port}:interface={host.replace(':', chr(92) + ':')}"],
         ready_callable=ready,
         server_name="Rushes",
     )
     server.run()
     if server.failure:
-        raise CommandError(f"Rushes at {host}:{port} ended: {server.failure}.")
+        raise CommandError(f"Rushes at {host}:{port} stopped: {server.failure}.")
 
 
 def end(say: Callable[[str], None]) -> None:
-    """Say that it is over, and let nothing keep the process."""
+    """Report the stop, and exit even if threads still run."""
     say("Stopped.")
     if threading.active_count() > 1:
-        # A view that is still waiting in a thread had its time; Python would wait for it without end.
+        # A view still blocks in a thread after the timeout; Python would wait for it for ever.
         os._exit(0)
 
 
 def chosen_port(host: str, port: int) -> int:
-    """`port`, or a free one for 0; where it cannot be had, the sentence that says so."""
+    """`port`, or a free one for 0. Raises CommandError with the reason if it is not available."""
     try:
         return free_port(host, port)
     except OverflowError:
         raise CommandError(f"PORT must be between 0 and 65535, not {port}.") from None
     except OSError as error:
         in_use = error.errno == errno.EADDRINUSE
-        reason = "it is in use. Set PORT to another one" if in_use else error.strerror
+        reason = "the port is in use. Set PORT to another one" if in_use else error.strerror
         raise CommandError(f"Rushes cannot listen on {host}:{port}: {reason}.") from None

@@ -1,4 +1,4 @@
-"""The sandbox as a child process of `serve`: started, waited for, and ended with it."""
+"""The sandbox as a child process of `serve`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from dashboard.server.ports import free_port
 from executions.models import File
 
 READY = "sandbox ready at "
-PATIENCE = 20.0  # seconds until it must be ready
-LAST_WORDS = 2.0  # seconds that it gets to end
+START_TIMEOUT = 20.0  # seconds
+STOP_TIMEOUT = 2.0  # seconds
 
 
 class SandboxFailed(Exception):
@@ -26,7 +26,7 @@ class SandboxFailed(Exception):
 
 
 class Sandbox:
-    """The running sandbox; empty where a real key is configured."""
+    """The running sandbox; does nothing if a real key is configured."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
@@ -41,12 +41,13 @@ class Sandbox:
         return self
 
     def wait(self) -> None:
-        """Until it is ready; it starts while the database is made ready, which has to be by now. Raises SandboxFailed."""
+        """Wait until it is ready. It starts while the database is migrated, which must be done by now. Raises
+        SandboxFailed."""
         if self.process is None:
             return
         self.url = self._ready_url(self.process)
         if self._has_moved:
-            # None of the old addresses leads anywhere now; they are signed anew when somebody asks.
+            # The port has changed, so all stored addresses are invalid; they are signed again on demand.
             File.objects.forget_urls()
 
     def __exit__(
@@ -60,13 +61,13 @@ class Sandbox:
             *("--api-key", self.api_key, "--speed", f"{settings.SANDBOX_SPEED:g}"),
             *("--data-dir", str(settings.DATA_DIR / "sandbox")),
         ]
-        # Ctrl-C goes to the whole terminal group: the sandbox must not end before the work with it is done.
+        # A new session: Ctrl-C signals the whole process group, but the sandbox must outlive the work that uses it.
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, cwd=settings.BASE_DIR, start_new_session=True
         )
 
     def _port(self) -> int:
-        """The port of last time, if it is free: signed addresses that pages and rows still hold stay good."""
+        """The previous port if it is free, so that stored signed addresses stay valid."""
         remembered = settings.DATA_DIR / "sandbox.port"
         try:
             port = free_port("127.0.0.1", int(remembered.read_text()))
@@ -77,7 +78,7 @@ class Sandbox:
 
     def _ready_url(self, process: subprocess.Popen[str]) -> str:
         assert process.stdout is not None
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + START_TIMEOUT
         while (left := deadline - time.monotonic()) > 0:
             if not select.select([process.stdout], [], [], left)[0]:
                 break
@@ -85,8 +86,8 @@ class Sandbox:
             if line.startswith(READY):
                 return line.removeprefix(READY).strip()
             if not line:
-                raise SandboxFailed(f"The sandbox ended with code {process.wait()} instead of starting.")
-        raise SandboxFailed(f"The sandbox was not ready within {PATIENCE:.0f} seconds.")
+                raise SandboxFailed(f"The sandbox exited with code {process.wait()} while starting.")
+        raise SandboxFailed(f"The sandbox was not ready within {START_TIMEOUT:.0f} seconds.")
 
     def _end(self) -> None:
         if self.process is None:
@@ -97,7 +98,7 @@ class Sandbox:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(LAST_WORDS)
+            self.process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

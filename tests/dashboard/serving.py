@@ -156,7 +156,7 @@ class Serving:
 class Web(Serving):
     """One `manage.py web`, on the database and the Redis of the tests."""
 
-    command, runs = "web", r"Answering at (http://[\d.:]+\d)"
+    command, runs = "web", r"Serving at (http://[\d.:]+\d)"
 
 
 def token(client: httpx.Client) -> dict[str, str]:

@@ -82,7 +82,7 @@ async def test_a_layer_that_fails_does_not_end_the_work(
         await until(lambda: sent == ["failed"])
         broadcaster.note(Change("b", 1, True, "", "queued"))
         await until(lambda: sent == ["failed", "b"])
-    assert "Live updates could not be sent: the layer is away" in caplog.text
+    assert "Could not publish live updates: the layer is away" in caplog.text
 
 
 # --- rendering --------------------------------------------------------------------------------------------

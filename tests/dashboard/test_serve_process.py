@@ -77,7 +77,7 @@ def test_its_stop_finishes_requests_closes_sockets_and_ends_the_sandbox(serving:
     assert not any(is_alive(pid) for pid in children)
     with closing(socket.socket()) as probe:
         assert probe.connect_ex((serving.host, serving.port)) != 0
-    assert "Stopping: running requests are finished first." in serving.said
+    assert "Stopping: waiting for running requests." in serving.said
     assert " ERROR " not in serving.errors
 
 
@@ -126,7 +126,7 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
         code, said = manage(tmp_path, "serve", "--port", str(port))
     assert code != 0
     assert said == (
-        f"CommandError: Rushes cannot listen on 127.0.0.1:{port}: it is in use. Set PORT to another one.\n"
+        f"CommandError: Rushes cannot listen on 127.0.0.1:{port}: the port is in use. Set PORT to another one.\n"
     )
 
 
@@ -156,7 +156,7 @@ def test_a_sandbox_that_does_not_start_is_said(
 ) -> None:
     settings.DATA_DIR = tmp_path
     monkeypatch.setattr(sandbox_process.Sandbox, "_port", lambda self: 70000)
-    failing = pytest.raises(sandbox_process.SandboxFailed, match="ended with code 2 instead of starting")
+    failing = pytest.raises(sandbox_process.SandboxFailed, match="exited with code 2 while starting")
     with failing, sandbox_process.Sandbox() as sandbox:
         sandbox.wait()
 
@@ -200,7 +200,7 @@ def test_one_of_several_is_refused_where_there_can_be_only_one(tmp_path: Path) -
     assert code != 0
     assert said == (
         "CommandError: Several processes need DATABASE_URL and REDIS_URL. "
-        "Without them, `manage.py serve` is all in one.\n"
+        "Without them, use `manage.py serve`.\n"
     )
 
 
@@ -208,5 +208,5 @@ def test_the_reconciler_alone_is_refused_on_sqlite(tmp_path: Path) -> None:
     code, said = manage(tmp_path, "reconcile")
     assert code != 0
     assert said == (
-        "CommandError: On SQLite `manage.py serve` reconciles by itself; a second reconciler needs PostgreSQL.\n"
+        "CommandError: With SQLite, `manage.py serve` runs the reconciler. A separate one needs PostgreSQL.\n"
     )

@@ -129,7 +129,7 @@ def test_what_is_no_answer_is_left_out_and_said(query: str, ada: Browser) -> Non
     answer = ada.get(f"/insights/?{query}")
     assert answer.status_code == 200
     if "32" in query:
-        assert "is no day" in answer.content.decode()
+        assert "is not a valid day" in answer.content.decode()
 
 
 def test_nothing_counted_yet_is_said_and_nothing_then_is_said_otherwise(ada: Browser) -> None:
@@ -148,7 +148,7 @@ def test_counts_that_lag_behind_say_so_and_never_that_there_was_nothing(
     monkeypatch.setattr(rollup, "STEP", 1)
     page = ada.get("/insights/").content.decode()
     left = rollup.behind(rollup.state())
-    assert f"About {left} events are not in these figures yet" in page
+    assert f"About {left} recent events are not included yet" in page
     assert "<span>counted " not in page
     rollup.clear()
     page = ada.get("/insights/").content.decode()

@@ -327,11 +327,11 @@ async def test_an_operator_verifies_what_is_kept() -> None:
             return f"{said.getvalue()}{error}"
         return said.getvalue()
 
-    assert "3 copies are whole." in await runtime.in_db(verified)
+    assert "3 copies are intact." in await runtime.in_db(verified)
     copy_storage.path(changed.kept_path).write_bytes(PICTURE[:-1] + b"x")
     copy_storage.path(missing.kept_path).unlink()
     said = await runtime.in_db(verified)
     assert f"{changed.kept_path}: its bytes have changed" in said
     assert f"{missing.kept_path}: it is not there" in said
     assert whole.kept_path not in said
-    assert "2 of 3 copies are not whole." in said
+    assert "2 of 3 copies are damaged." in said

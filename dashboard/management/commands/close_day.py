@@ -1,4 +1,4 @@
-"""`manage.py close_day`: our jobs of a day against the account's list, for operators."""
+"""`manage.py close_day`: reconcile a day with the account's list."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from executions.sync import daily_reconciliation
 
 
 class Command(BaseCommand):
-    help = "Compare our jobs of a day (UTC) with the account's list, keep the outcome and print every difference."
+    help = "Compare the jobs of a day (UTC) with the account's list, store the outcome and print every difference."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--day", default="", help="YYYY-MM-DD. Default: yesterday.")

@@ -1,4 +1,4 @@
-"""`manage.py copies`: the copies of files in our own storage, for operators."""
+"""`manage.py copies`: manage the copies of files."""
 
 from __future__ import annotations
 
@@ -13,28 +13,26 @@ from executions.models import File, Keeping
 
 
 class Command(BaseCommand):
-    help = (
-        "Count the copies of files, read them all again to verify their checksums, or try again what failed."
-    )
+    help = "Count the copies of files, verify their checksums, or retry failed ones."
 
     def add_arguments(self, parser: CommandParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
-        acts.add_parser("status", help="How many there are, are on their way, and could not be made.")
+        acts.add_parser("status", help="Show how many copies are stored, in progress, and failed.")
         acts.add_parser(
-            "verify", help="Read each copy and compare it with its checksum; 1 if one is not whole."
+            "verify", help="Read each copy and compare its checksum; exits with 1 if one does not match."
         )
-        acts.add_parser("again", help="Try again now what failed.")
+        acts.add_parser("again", help="Retry failed copies now.")
 
     def handle(self, *, act: str, **options: Any) -> None:
         if act == "verify":
             self.verify()
         elif act == "again":
-            self.stdout.write(f"{copy_requests.ask_again(policy.SYSTEM)} are tried again.")
+            self.stdout.write(f"{copy_requests.ask_again(policy.SYSTEM)} copies will be retried.")
         else:
             given_up = Keeping.objects.filter(due_at=None).count()
-            self.stdout.write(f"{File.objects.filter(kept_at__isnull=False).count()} kept")
-            self.stdout.write(f"{Keeping.objects.count() - given_up} on their way")
-            self.stdout.write(f"{given_up} not made")
+            self.stdout.write(f"{File.objects.filter(kept_at__isnull=False).count()} stored")
+            self.stdout.write(f"{Keeping.objects.count() - given_up} in progress")
+            self.stdout.write(f"{given_up} failed")
 
     def verify(self) -> None:
         count = broken = 0
@@ -44,5 +42,5 @@ class Command(BaseCommand):
                 broken += 1
                 self.stderr.write(f"{file.pk}  {file.kept_path}: {problem}")
         if broken:
-            raise CommandError(f"{broken} of {count} copies are not whole.")
-        self.stdout.write(f"{count} copies are whole.")
+            raise CommandError(f"{broken} of {count} copies are damaged.")
+        self.stdout.write(f"{count} copies are intact.")

@@ -1,4 +1,4 @@
-"""`manage.py queue`: pause and resume everything that waits to be sent, for operators."""
+"""`manage.py queue`: pause and resume the queue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from executions.models import Execution
 
 
 class Command(BaseCommand):
-    help = "Pause or resume the whole queue, or tell how it stands. What was sent goes on in any case."
+    help = "Pause or resume the whole queue, or show its status. Jobs already submitted continue."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("act", choices=["status", "pause", "resume"])
@@ -20,11 +20,13 @@ class Command(BaseCommand):
     def handle(self, *, act: str, **options: Any) -> None:
         if act == "pause":
             done = queue_state.pause_all(actor=policy.SYSTEM)
-            self.stdout.write("Paused: nothing is sent." if done else "It was paused already.")
+            self.stdout.write("Paused." if done else "Already paused.")
         elif act == "resume":
             done = queue_state.resume_all(actor=policy.SYSTEM)
-            self.stdout.write("Resumed." if done else "It was not paused.")
+            self.stdout.write("Resumed." if done else "Not paused.")
         else:
             state = queue_state.state()
             said = f"paused since {state.paused_at:%Y-%m-%d %H:%M} UTC" if state.paused_at else "open"
-            self.stdout.write(f"The queue is {said}; {Execution.objects.in_line().count():,} jobs wait.")
+            self.stdout.write(
+                f"The queue is {said}; {Execution.objects.in_line().count():,} jobs are queued."
+            )

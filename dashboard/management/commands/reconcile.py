@@ -1,4 +1,4 @@
-"""`manage.py reconcile`: the reconciler as a process of its own, any number of them, on PostgreSQL."""
+"""`manage.py reconcile`: run the background workers as a separate process (PostgreSQL only; any number of them)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from dashboard import workers
 from executions.core import runtime
 from executions.lifecycle import leases
 
-# Seconds that calls under way get after SIGTERM or Ctrl-C.
-DRAIN = 8.0
+# Seconds that running calls get to finish after SIGTERM or Ctrl-C.
+DRAIN_TIMEOUT = 8.0
 
 
 class Command(BaseCommand):
-    help = "Send what waits, ask after what runs and look after files and the record, until stopped. Several may run on one PostgreSQL database."
+    help = "Submit queued jobs, poll running ones, and maintain files and the audit log, until stopped. Several may run on one PostgreSQL database."
 
     def handle(self, **options: Any) -> None:
         if connection.vendor == "sqlite":
             raise CommandError(
-                "On SQLite `manage.py serve` reconciles by itself; a second reconciler needs PostgreSQL."
+                "With SQLite, `manage.py serve` runs the reconciler. A separate one needs PostgreSQL."
             )
         if settings.USES_SANDBOX:
             raise CommandError("VIDEOGEN_API_KEY must be set: the sandbox belongs to `manage.py serve`.")
@@ -44,8 +44,8 @@ class Command(BaseCommand):
         try:
             await working
         except asyncio.CancelledError:
-            await workers.drain(DRAIN)
-            with suppress(DatabaseError):  # then they end by themselves
+            await workers.drain(DRAIN_TIMEOUT)
+            with suppress(DatabaseError):  # the leases expire by themselves
                 await runtime.in_db(leases.release_held)
         finally:
             await runtime.close_client()

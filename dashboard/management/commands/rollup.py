@@ -1,4 +1,4 @@
-"""`manage.py rollup`: bring the counts behind Insights up to date, count everything anew, or check them."""
+"""`manage.py rollup`: update, rebuild or check the counts behind Insights."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from executions.stats import verify as verify_rollup
 
 
 class Command(BaseCommand):
-    help = "Bring the counts behind Insights up to date. `serve` and `reconcile` do so by themselves."
+    help = "Update the counts behind Insights. `serve` and `reconcile` do this automatically."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--rebuild", action="store_true", help="forget all counts and count every event")
-        parser.add_argument("--force", action="store_true", help="rebuild even what can no longer be counted")
+        parser.add_argument(
+            "--rebuild", action="store_true", help="delete all counts and count every event again"
+        )
+        parser.add_argument(
+            "--force", action="store_true", help="rebuild even if pruned events can no longer be counted"
+        )
         parser.add_argument("--check", action="store_true", help="compare the counts with the events")
 
     def handle(self, *, rebuild: bool, check: bool, force: bool = False, **options: Any) -> None:
@@ -30,7 +34,7 @@ class Command(BaseCommand):
         if rebuild:
             if not force and Event.objects.filter(kind=ActKind.PRUNED).exists():
                 raise CommandError(
-                    "Old events were pruned, and what they told is in the counts alone: counting anew would lose it. --force does so."
+                    "Old events were pruned and remain only in the counts; a rebuild would lose them. Use --force to rebuild anyway."
                 )
             rollup.clear()
         before = rollup.state().event_id
@@ -38,7 +42,7 @@ class Command(BaseCommand):
             pass
         after = rollup.state().event_id
         if after > before:
-            # The database has not seen yet how many there are now.
+            # The planner's statistics are outdated after many inserts.
             database.analyze(Rollup)
         events = Event.objects.filter(id__gt=before, id__lte=after).count()
         self.stdout.write(f"{events:,} events counted in {time.monotonic() - began:.1f} s.")
@@ -47,13 +51,11 @@ class Command(BaseCommand):
         since, wrong = verify_rollup.first_whole_day(), verify_rollup.differences()
         if since is None:
             if wrong:
-                raise CommandError(" ".join([*wrong, "`manage.py rollup --rebuild` puts it right."]))
+                raise CommandError(" ".join([*wrong, "`manage.py rollup --rebuild` fixes this."]))
             self.stdout.write("The counts agree with the events.")
             return
-        told = (
-            f"Events were pruned: only the counts of jobs started from {since:%-d %B %Y} on can be checked."
-        )
+        told = f"Events were pruned: only counts of jobs started since {since:%-d %B %Y} can be checked."
         if wrong:
-            # Nothing puts it right: what was pruned cannot be counted anew.
+            # A rebuild cannot fix this, because pruned events cannot be counted again.
             raise CommandError(" ".join([told, *wrong]))
         self.stdout.write(f"{told} These agree with the events.")

@@ -1,7 +1,7 @@
 """`manage.py serve`: the whole product in one process, the composition root of the embedded mode."""
 
 # isort: off
-from dashboard.server.run import DRAIN, add_address, answer, chosen_port, end
+from dashboard.server.run import DRAIN_TIMEOUT, add_address, answer, chosen_port, end
 
 # isort: on
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
                 host,
                 port,
                 begin=lambda server: self.begin(server, embedded, url, password),
-                finish=lambda: embedded.stop(DRAIN),
+                finish=lambda: embedded.stop(DRAIN_TIMEOUT),
                 say=self.say,
             )
             embedded.close()
@@ -55,18 +55,18 @@ class Command(BaseCommand):
     def begin(
         self, server: Server, embedded: Embedded, url: str, password: demo_users.Password | None
     ) -> None:
-        """The loop is there, and about to run."""
+        """Called when the event loop exists and is about to run."""
         working = asyncio.get_event_loop().create_task(embedded.run())
         working.add_done_callback(lambda task: self.ended(task, server))
         lines = [f"\n  Rushes runs at {url}"]
         if password is not None:
-            lines.append(f"  Sign in as admin or member, {password.told()}")
+            lines.append(f"  Sign in as admin or member, {password.to_message()}")
         if settings.USES_SANDBOX:
-            lines.append("  No VIDEOGEN_API_KEY is set: a local stand-in makes the media.")
+            lines.append("  No VIDEOGEN_API_KEY is set: a local sandbox generates the media.")
         self.say("\n".join([*lines, "  Ctrl-C stops it.\n\n"]))
 
     def ended(self, task: asyncio.Task[None], server: Server) -> None:
-        """The background work ended. Without it nothing is sent or learned: stop, and say why."""
+        """Stop the server with an error if background work failed: without it nothing is submitted or updated."""
         if not task.cancelled() and task.exception() is not None:
             server.failure = f"its background work failed: {task.exception()}"
             server.stop()

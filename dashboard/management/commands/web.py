@@ -1,4 +1,4 @@
-"""`manage.py web`: one of several processes that answer people and VideoGen, beside any number of `reconcile`."""
+"""`manage.py web`: one of several web processes, beside any number of `reconcile` processes."""
 
 # isort: off
 from dashboard.server.run import add_address, answer, chosen_port, end
@@ -16,7 +16,7 @@ from executions.core import runtime
 
 
 class Command(BaseCommand):
-    help = "Run pages, websockets and the webhook receiver, without the work in the background. Several may run on one PostgreSQL database."
+    help = "Serve pages, WebSockets and the webhook receiver, without background work. Several may run on one PostgreSQL database."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         add_address(parser)
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *, host: str, port: int, **options: Any) -> None:
         if connection.vendor == "sqlite" or not settings.REDIS_URL:
             raise CommandError(
-                "Several processes need DATABASE_URL and REDIS_URL. Without them, `manage.py serve` is all in one."
+                "Several processes need DATABASE_URL and REDIS_URL. Without them, use `manage.py serve`."
             )
         if settings.USES_SANDBOX:
             raise CommandError("VIDEOGEN_API_KEY must be set: the sandbox belongs to `manage.py serve`.")
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         answer(
             host,
             port,
-            begin=lambda server: self.say(f"Answering at http://{host}:{port}. Ctrl-C stops it."),
+            begin=lambda server: self.say(f"Serving at http://{host}:{port}. Ctrl-C stops it."),
             finish=nothing,
             say=self.say,
         )
@@ -45,4 +45,4 @@ class Command(BaseCommand):
 
 
 async def nothing() -> None:
-    """Requests are all that runs here."""
+    """There is no background work to finish."""

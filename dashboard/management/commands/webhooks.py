@@ -1,4 +1,4 @@
-"""`manage.py webhooks`: the account's webhook endpoints, for operators."""
+"""`manage.py webhooks`: manage the account's webhook endpoints."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
         acts.add_parser("list", help="Show the account's endpoints.")
-        register = acts.add_parser("register", help="Register an endpoint; its secret is kept, encrypted.")
-        register.add_argument("--url", default="", help="Where VideoGen sends to. Default: under PUBLIC_URL.")
-        for act, words in (("delete", "Delete an endpoint."), ("rotate", "Give an endpoint a new secret.")):
+        register = acts.add_parser("register", help="Register an endpoint; its secret is stored encrypted.")
+        register.add_argument(
+            "--url", default="", help="Address to register. Default: the receiver under PUBLIC_URL."
+        )
+        for act, words in (("delete", "Delete an endpoint."), ("rotate", "Rotate an endpoint's secret.")):
             acts.add_parser(act, help=words).add_argument("id", help="The endpoint's id, as `list` shows it.")
 
     def handle(self, *, act: str, url: str = "", id: str = "", **options: Any) -> None:
         if settings.USES_SANDBOX:
             raise CommandError(
-                "VIDEOGEN_API_KEY must be set: the sandbox's endpoint is made by `manage.py serve`."
+                "VIDEOGEN_API_KEY must be set: `manage.py serve` registers the sandbox's endpoint."
             )
         try:
             asyncio.run(self.run(act, url, id))
         except VideoGenError as error:
-            raise CommandError(f"VideoGen did not do it: {error.message}") from None
+            raise CommandError(f"VideoGen rejected this: {error.message}") from None
         finally:
             runtime.close_database_threads()
 
@@ -70,10 +72,12 @@ class Command(BaseCommand):
         else:
             fresh = await webhook_endpoints.rotate(endpoint, actor=policy.SYSTEM)
             self.stdout.write(
-                f"{fresh.remote_id} (secret \N{HORIZONTAL ELLIPSIS}{fresh.secret_last4}) takes the place of {remote_id}."
+                f"{fresh.remote_id} (secret \N{HORIZONTAL ELLIPSIS}{fresh.secret_last4}) replaces {remote_id}."
             )
 
     def own_url(self) -> str:
         if not settings.PUBLIC_URL:
-            raise CommandError("Say where VideoGen can reach us: --url, or set PUBLIC_URL.")
+            raise CommandError(
+                "Set --url or PUBLIC_URL to the address under which VideoGen can reach Rushes."
+            )
         return f"{settings.PUBLIC_URL}/{RECEIVER_PATH}"
