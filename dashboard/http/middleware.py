@@ -66,7 +66,7 @@ def where_from(get_response: Next) -> Next:
 
 @sync_and_async_middleware
 def refusals(get_response: Next) -> Next:
-    """An act that the policy refuses is a 403, wherever it was asked for."""
+    """Respond with 403 to every action that the policy refuses."""
     if iscoroutinefunction(get_response):
 
         async def answer_later(request: HttpRequest) -> HttpResponse:

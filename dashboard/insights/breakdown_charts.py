@@ -147,9 +147,11 @@ def people(figures: Figures, names: Mapping[int, str]) -> list[BarRow]:
     most = max((ends.started for _, ends in found), default=1) or 1
     rows = []
     for person, ends in found:
-        nobody = person == NOBODY
-        name = "external" if nobody else names.get(person, f"person {person}")
-        more: dict[str, Any] = {"person": "", "origin": "elsewhere"} if nobody else {"person": str(person)}
+        is_external = person == NOBODY
+        name = "external" if is_external else names.get(person, f"person {person}")
+        more: dict[str, Any] = (
+            {"person": "", "origin": "elsewhere"} if is_external else {"person": str(person)}
+        )
         parts, x = [], 0.0
         for end, count in ends.by_end():
             width = 100 * count / most
@@ -259,24 +261,24 @@ def delay(figures: Figures) -> Chart:
 
 def heard(figures: Figures) -> Chart:
     """How status updates arrived: by webhook or by polling."""
-    told = figures.totals[Measure.HEARD]
-    whole = told.total() or 1
+    updates = figures.totals[Measure.HEARD]
+    whole = updates.total() or 1
     marks, rows, x = [], [], 0.0
     for source, hue, words, url in (
         (Source.WEBHOOK.value, "accent", "by webhook", reverse("deliveries")),
         (Source.POLL.value, "soft", "by polling", jobs_url(figures.asked)),
     ):
-        count = told[source]
+        count = updates[source]
         width = 100 * count / whole
         label = f"{count:,} updates ({width:.1f} %) {words}"
         if count:
             marks.append(Mark(percent(x), "0", percent(width), "28", hue, label, url))
-        rows.append((url, [words.capitalize(), f"{count:,}", f"{width:.1f} %" if told.total() else "—"]))
+        rows.append((url, [words.capitalize(), f"{count:,}", f"{width:.1f} %" if updates.total() else "—"]))
         x += width
     return Chart(
         "heard",
         "How updates arrived",
-        f"{100 * told[Source.WEBHOOK.value] / whole:.1f} % of {told.total():,} updates arrived by webhook, the others by polling.",
+        f"{100 * updates[Source.WEBHOOK.value] / whole:.1f} % of {updates.total():,} updates arrived by webhook, the others by polling.",
         marks,
         Table("Status updates by source", ("Source", "Updates", "Share"), rows),
         height=28,

@@ -84,8 +84,8 @@ class InsightsPage:
     def top(self) -> list[Figure]:
         figures, asked = self.figures, self.asked
         whole, before = figures.whole, figures.before
-        told = figures.totals[Measure.HEARD]
-        webhook = 100 * told[Source.WEBHOOK.value] / told.total() if told else None
+        updates = figures.totals[Measure.HEARD]
+        webhook = 100 * updates[Source.WEBHOOK.value] / updates.total() if updates else None
         return [
             Figure(
                 f"{whole.started:,}",

@@ -182,8 +182,8 @@ def replay(request: AuthenticatedRequest) -> HttpResponse:
         (kept[pk], deliveries.replay(kept[pk], actor=request.user)) for pk in dict.fromkeys(ids) if pk in kept
     ]
     if results:
-        told = {str(each.pk): words for each, words in results}
-        audit_log.record(ActKind.REPLAYED, actor_id=request.user.pk, deliveries=told)
+        outcomes = {str(each.pk): outcome for each, outcome in results}
+        audit_log.record(ActKind.REPLAYED, actor_id=request.user.pk, deliveries=outcomes)
     if not results:
         messages.warning(request, "No deliveries selected.")
     elif len(results) == 1:

@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024
 SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
-# Seconds. VideoGen takes no answer for a failure after 15 (docs/api-notes.md#webhook-delivery), and a database that is locked may
-# keep a writer waiting for longer than that: better to say so while somebody listens.
+# Seconds. After 15 without a response, VideoGen counts the delivery as failed (docs/api-notes.md#webhook-delivery). A
+# locked database may delay a writer for longer than that, so respond with 503 while VideoGen still waits.
 RESPONSE_TIMEOUT = 12.0
 
 

@@ -54,8 +54,8 @@ class Command(BaseCommand):
                 raise CommandError(" ".join([*wrong, "`manage.py rollup --rebuild` fixes this."]))
             self.stdout.write("The counts agree with the events.")
             return
-        told = f"Events were pruned: only counts of jobs started since {since:%-d %B %Y} can be checked."
+        scope = f"Events were pruned: only counts of jobs started since {since:%-d %B %Y} can be checked."
         if wrong:
             # A rebuild cannot fix this, because pruned events cannot be counted again.
-            raise CommandError(" ".join([told, *wrong]))
-        self.stdout.write(f"{told} These agree with the events.")
+            raise CommandError(" ".join([scope, *wrong]))
+        self.stdout.write(f"{scope} These agree with the events.")
