@@ -12,10 +12,11 @@ from dashboard.config.environment import Environment
 from executions.core import runtime
 from executions.models import Event
 from executions.team import settings as team_settings
-from tests.batches import planning
 from tests.dashboard.browsers import Browser
-from tests.dashboard.deliveries import SECRET
-from tests.dashboard.work import file, job
+from tests.factories import planning
+from tests.factories.deliveries import SECRET
+from tests.factories.files import file
+from tests.factories.jobs import job
 from tests.library.media_server import serving
 
 PASSWORD = "ann's own password"

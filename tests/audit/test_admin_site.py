@@ -12,7 +12,7 @@ from dashboard.admin import SECRET, site
 from executions.models import Event, WebhookDelivery, WebhookEndpoint
 from executions.team import members as team
 from tests.dashboard.browsers import Browser
-from tests.dashboard.work import job
+from tests.factories.jobs import job
 from tests.markup import every
 
 

@@ -28,7 +28,8 @@ from executions.models import Event, File, Verification
 from executions.models.event import KINDS, ActKind, FileKind, Kind
 from executions.models.selection import Act
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.work import file, job
+from tests.factories.files import file
+from tests.factories.jobs import job
 from tests.markup import links
 
 URL = "/audit/"

@@ -26,8 +26,8 @@ from executions.models.event import ActKind
 from executions.sync import external_jobs, submit
 from executions.tools import accepted_before
 from tests.dashboard.browsers import Browser
-from tests.dashboard.work import job
 from tests.executions.service import ended_there
+from tests.factories.jobs import job
 from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db(transaction=True)

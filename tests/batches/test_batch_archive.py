@@ -14,7 +14,8 @@ import pytest
 from executions.core import runtime
 from executions.exports import zip_archive
 from executions.files import signed_urls
-from tests.batches import planning
+from tests.factories import planning
+from tests.factories.files import ready_file
 
 CONTENT = bytes(range(256)) * 40
 type Handler = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
@@ -79,7 +80,7 @@ async def zipped(url: str, monkeypatch: Any) -> dict[str, bytes]:
         return url, 60.0
 
     monkeypatch.setattr(signed_urls, "signed_url", signed)
-    file = await runtime.in_db(planning.file)
+    file = await runtime.in_db(ready_file)
     pieces = [piece async for piece in zip_archive.stream([zip_archive.Wanted(file.pk, "001 harbour")])]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
         assert archived.testzip() is None

@@ -9,8 +9,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from executions.models import Batch, BatchPlan, Execution
-from tests.batches import planning
 from tests.dashboard.browsers import Browser, text
+from tests.factories import planning
+from tests.factories.files import ready_file
 from tests.markup import attribute, every, values, words
 
 pytestmark = pytest.mark.django_db
@@ -157,7 +158,7 @@ def test_a_file_that_cannot_be_read_leaves_what_was_typed(ann: Browser, content:
 
 
 def test_the_template_is_a_download_for_each_tool(ann: Browser) -> None:
-    answer = ann.get("/batches/template/upscale-image.csv", {"file": planning.file().remote_id})
+    answer = ann.get("/batches/template/upscale-image.csv", {"file": ready_file().remote_id})
 
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"] == 'attachment; filename="upscale-image.csv"'
@@ -169,7 +170,7 @@ def test_the_template_is_a_download_for_each_tool(ann: Browser) -> None:
 
 
 def test_files_from_the_library_get_one_tool_and_its_options_once(ann: Browser) -> None:
-    one, two, other = planning.file("one"), planning.file("two"), planning.file("other")
+    one, two, other = ready_file("one"), ready_file("two"), ready_file("other")
 
     page = ann.get(planning.NEW, {"file": [one.remote_id, str(two.pk)]})
 
@@ -194,7 +195,7 @@ def test_files_from_the_library_get_one_tool_and_its_options_once(ann: Browser) 
 
 
 def test_files_of_two_kinds_offer_the_tools_that_take_both(ann: Browser) -> None:
-    picture, film = planning.file("picture"), planning.file("film", media="VIDEO")
+    picture, film = ready_file("picture"), ready_file("film", media="VIDEO")
 
     page = ann.get(planning.NEW, {"file": [picture.remote_id, film.remote_id]})
 
@@ -219,7 +220,7 @@ def test_files_of_two_kinds_offer_the_tools_that_take_both(ann: Browser) -> None
 
 
 def test_a_file_that_is_gone_is_named_by_its_place(ann: Browser) -> None:
-    one = planning.file("one")
+    one = ready_file("one")
 
     page = ann.post(
         planning.NEW,
@@ -232,7 +233,7 @@ def test_a_file_that_is_gone_is_named_by_its_place(ann: Browser) -> None:
 
 
 def test_files_that_no_tool_takes_together_say_so(ann: Browser) -> None:
-    files = [planning.file("a"), planning.file("b", media="AUDIO"), planning.file("c", media="HOLOGRAM")]
+    files = [ready_file("a"), ready_file("b", media="AUDIO"), ready_file("c", media="HOLOGRAM")]
 
     page = ann.post(planning.NEW, {"way": "files", "file": [file.remote_id for file in files]})
 

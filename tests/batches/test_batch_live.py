@@ -15,8 +15,7 @@ from executions.batches import service as batches
 from executions.core import runtime
 from executions.models import Batch, Execution
 from executions.signals import execution_changed
-from tests.batches import planning
-from tests.executions import jobs
+from tests.factories import jobs, planning
 from tests.markup import attribute, every
 
 PARTS = ("state", "stop", "zip", "far", "hold", "promise")

@@ -13,8 +13,9 @@ from django.utils import timezone
 from executions.batches import service as batches
 from executions.core import chunked
 from executions.models import Batch, BatchCancel, BatchPlan, Execution
-from tests.batches import planning
 from tests.dashboard.browsers import Browser, text
+from tests.factories import planning
+from tests.factories.jobs import take
 from tests.markup import every, link, parse
 
 pytestmark = pytest.mark.django_db
@@ -100,7 +101,7 @@ def test_an_undone_batch_can_be_started_after_all(ann: Browser) -> None:
 def test_cancel_lists_first_and_reports_one_by_one(ann: Browser) -> None:
     batch = planning.batch(ann.user, 3)
     _, running, ended = planning.jobs(batch)
-    planning.take(running)
+    take(running)
     listed = ann.post(f"/batches/{batch.pk}/cancel/")["Location"]
     assert "Cancel 3 jobs?" in text(ann.get(listed))
     planning.end(ended, "succeeded")

@@ -21,7 +21,9 @@ from executions.lifecycle.chains import Speech
 from executions.models import Batch, BatchPlan, Event, Execution, Input
 from executions.models.event import Kind
 from executions.tools import accepted_before
-from tests.batches import planning
+from tests.factories import planning
+from tests.factories.files import ready_file
+from tests.factories.jobs import take
 from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db
@@ -151,7 +153,7 @@ def test_a_row_that_speaks_first_becomes_two_jobs_in_a_chain(people: Any) -> Non
 
 
 def test_files_that_rows_work_from_are_kept_as_their_inputs(people: Any) -> None:
-    files = [planning.file(name) for name in ("one", "two")]
+    files = [ready_file(name) for name in ("one", "two")]
     rows = [
         Row(n, accepted_before({"imageFileId": file.remote_id, "numResults": 1}))
         for n, file in enumerate(files, 1)
@@ -252,10 +254,10 @@ def test_an_undo_that_was_cut_off_sends_nothing_and_is_finished_by_the_next(
 def test_a_cancel_acts_on_the_named_jobs_and_tells_each_ones_fate(people: Any) -> None:
     batch = planning.batch(people.ann, 6)
     unsent, taken, ended, lost, asked, late = planning.jobs(batch)
-    planning.take(taken)
+    take(taken)
     lifecycle.apply(lost.pk, seen.Sending())
     lifecycle.apply(lost.pk, seen.AnswerLost(reason="cut"))
-    planning.take(asked)
+    take(asked)
     lifecycle.apply(asked.pk, seen.CancelWished(actor_id=people.ann.pk))
     planning.end(late, "succeeded")
     wish = planning.wish(batch, actor=people.ada)
@@ -314,7 +316,7 @@ def test_what_failed_is_planned_again_and_nothing_else(people: Any) -> None:
     failed, fine, running = planning.jobs(batch)
     planning.end(failed, "failed", error={"message": "no"})
     planning.end(fine, "succeeded")
-    planning.take(running)
+    take(running)
 
     plan = batches.plan_again(batch, "failed", actor=people.ben)
 

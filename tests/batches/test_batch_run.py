@@ -25,8 +25,8 @@ from executions.models import Batch, Execution, File, Result
 from executions.sync import reconciler as sync
 from executions.sync.reconciler import AT_ONCE, Reconciler
 from executions.tools import accepted_before
-from tests.batches import planning
 from tests.dashboard.browsers import Browser
+from tests.factories import planning
 from tests.faults import scenes
 from tests.waiting import until
 

@@ -14,7 +14,7 @@ from dashboard.forms.batch_rows import Checked, check
 from dashboard.http.csv_safety import FORMULA, guard, unguard
 from executions import tools
 from executions.batches import service as batches
-from tests.batches import planning
+from tests.factories.files import ready_file
 
 pytestmark = pytest.mark.django_db
 
@@ -102,7 +102,7 @@ def test_choices_are_taken_by_value_or_by_word() -> None:
 
 
 def test_files_are_named_by_either_id() -> None:
-    one, two = planning.file("one"), planning.file("two")
+    one, two = ready_file("one"), ready_file("two")
     text = f"prompt,imageFileIds\nboth,{one.remote_id} {two.pk}\n"
 
     assert bodies("generate-image", text)[0]["imageFileIds"] == [one.remote_id, two.remote_id]
@@ -118,7 +118,7 @@ def test_words_to_be_spoken_first_make_a_chain() -> None:
 
 
 def test_wrong_rows_are_named_as_the_spreadsheet_numbers_them() -> None:
-    song = planning.file("song", media="AUDIO")
+    song = ready_file("song", media="AUDIO")
     text = (
         "prompt,numResults,aspectRatio,isOutputTemporary,imageFileIds\n"
         "fine,1,16:9,no,\n"
@@ -187,7 +187,7 @@ def test_a_file_that_is_no_utf8_table_says_why(content: bytes, said: str) -> Non
 
 
 def test_as_many_rows_as_there_may_be_are_read_with_one_query(django_assert_num_queries: Any) -> None:
-    file = planning.file()
+    file = ready_file()
     text = "prompt,imageFileIds\n" + f"a,{file.remote_id}\n" * batches.MOST_ROWS
     tool = tools.offered()["generate-image"]
 
@@ -233,7 +233,7 @@ def test_a_filled_in_template_is_read_back() -> None:
 
 
 def test_a_template_for_files_has_a_row_for_each() -> None:
-    files = [planning.file("one"), planning.file("two")]
+    files = [ready_file("one"), ready_file("two")]
     tool = tools.offered()["upscale-image"]
 
     found = bodies("upscale-image", tables.template(tool, files))
@@ -243,7 +243,7 @@ def test_a_template_for_files_has_a_row_for_each() -> None:
 
 @pytest.mark.parametrize("cell", ["=1+1", "+49 30", "-5 degrees", "@home", "\ttab", '=HYPERLINK("http://x")'])
 def test_no_cell_of_a_template_is_a_formula_and_each_means_what_it_did(cell: str) -> None:
-    hostile = planning.file("bad", remote_id=cell)
+    hostile = ready_file("bad", remote_id=cell)
     tool = tools.offered()["upscale-image"]
 
     rows = list(csv.reader(io.StringIO(tables.template(tool, [hostile]).removeprefix(tables.BOM))))

@@ -19,7 +19,7 @@ from executions.models import Execution
 from executions.tools import api_versions
 from executions.tools import fields as spec
 from tests.dashboard.browsers import HTMX, Browser
-from tests.dashboard.work import file
+from tests.factories.files import file
 from tests.markup import parse, words
 
 pytestmark = pytest.mark.one_engine  # what is refused at a field never comes to the database

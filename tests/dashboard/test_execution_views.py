@@ -14,7 +14,7 @@ from executions.models import Event, Execution
 from executions.sync import submit
 from tests import markup
 from tests.dashboard.browsers import HTMX, Browser, text
-from tests.dashboard.work import job, report
+from tests.factories.jobs import advance, job
 from tests.markup import content, every, one, values, words
 
 URL = "/executions/"
@@ -245,7 +245,7 @@ def test_a_success_that_was_faster_says_so(ann: Browser) -> None:
     execution = job(ann.user, "running")
     ann.post(f"{URL}{execution.pk}/cancel/")
     assert "Cancelling." in text(ann.get(f"{URL}{execution.pk}/"))
-    report(execution, "succeeded")
+    advance(execution, "succeeded")
     page = text(ann.get(f"{URL}{execution.pk}/"))
     assert "asked by ann" in page
     assert "the result was kept" in page

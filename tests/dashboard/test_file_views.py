@@ -14,7 +14,7 @@ from django.utils import timezone
 from executions.core import runtime
 from executions.models import File
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.work import file
+from tests.factories.files import file
 from tests.waiting import eventually
 
 # Downloads pass through us: tests/library/test_downloads.py.
@@ -31,7 +31,7 @@ def made_image(sandbox_process: Any) -> str:
     def results() -> Any:
         return sandbox_process.call("GET", f"/v1/tools/executions/{started}").json().get("results")
 
-    return eventually(results, 30)[0]["file"]["fileId"]
+    return eventually(results)[0]["file"]["fileId"]
 
 
 def source(url: str, seconds: float) -> dict[str, Any]:

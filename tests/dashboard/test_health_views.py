@@ -16,7 +16,7 @@ from executions.core.worker import Worker
 from executions.limits import api_health as standing
 from executions.models import Execution
 from tests.dashboard.browsers import Browser
-from tests.dashboard.work import form
+from tests.factories.forms import form
 
 pytestmark = pytest.mark.django_db
 

@@ -17,7 +17,7 @@ from dashboard.live.fanout import COME_BACK, fanout
 from dashboard.settings import IN_MEMORY_LAYER
 from executions.core import runtime
 from tests.conftest import People
-from tests.executions import jobs
+from tests.factories import jobs
 from tests.waiting import DEADLINE, until
 
 type Open = Callable[[Any, str], Awaitable[WebsocketCommunicator]]

@@ -16,7 +16,7 @@ from dashboard.live.fanout import fanout
 from executions.core import runtime
 from tests.dashboard.browsers import Browser, signed_in
 from tests.dashboard.pages import opened, refusal, socket
-from tests.dashboard.work import job
+from tests.factories.jobs import job
 from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,7 +15,7 @@ from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.pages import nothing_more, opened, received_until
-from tests.dashboard.work import job, report
+from tests.factories.jobs import advance, job
 from tests.markup import attribute, every, one, words
 from tests.waiting import DEADLINE, until
 
@@ -180,7 +180,7 @@ async def test_changes_arrive_in_their_order_from_the_change_itself(account: Any
         if observation is not None:
             await runtime.in_db(lifecycle.apply, execution.pk, observation)
         else:
-            await runtime.in_db(report, execution, status)
+            await runtime.in_db(advance, execution, status)
         heard = await received_until(page, f'data-status="{status}"')
         assert every(heard, f"header#head-{execution.pk}")
     await page.disconnect()
@@ -201,7 +201,7 @@ async def test_a_change_of_which_the_message_is_lost_is_there_when_the_page_asks
 
     with monkeypatch.context() as broken:
         broken.setattr(publisher, "publish", lost)
-        await runtime.in_db(report, execution, "succeeded")
+        await runtime.in_db(advance, execution, "succeeded")
     page = await opened(ann, "studio")
     board = await ann.aget("/board/")
     assert "a lost pier" not in words(board, 'section[aria-labelledby="flight-title"]')

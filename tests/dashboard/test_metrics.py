@@ -10,7 +10,7 @@ from django.test import AsyncClient, Client
 
 from executions.core.worker import Worker
 from tests.dashboard.browsers import Browser
-from tests.dashboard.work import job
+from tests.factories.jobs import job
 
 TOKEN = {"authorization": "Bearer a-token-of-the-operators"}
 

@@ -15,7 +15,8 @@ from django.utils import timezone
 from executions.models import Input, LastLook
 from executions.team import settings as chosen_settings
 from tests.dashboard.browsers import Browser
-from tests.dashboard.work import file, job
+from tests.factories.files import file
+from tests.factories.jobs import job
 
 # Both are more than a page shows, so that what depends on there being more is the same.
 FEW, MANY = 9, 12

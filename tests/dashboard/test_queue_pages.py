@@ -22,9 +22,9 @@ from executions.limits import rate_limits
 from executions.models import DayClosing, Event, Execution
 from executions.models.event import Kind
 from executions.videogen import Group, RateLimit
-from tests.batches import planning
 from tests.dashboard.browsers import HTMX, Browser, text
-from tests.executions import jobs
+from tests.factories import jobs, planning
+from tests.factories.past_jobs import past, write
 from tests.markup import attribute, one, value, words
 
 
@@ -45,22 +45,12 @@ def page_of(browser: Browser, job: Execution) -> str:
 
 def test_a_job_that_waits_says_its_place_and_how_long_such_jobs_take(ann: Browser) -> None:
     now = timezone.now()
-    done = [
-        Execution(
-            tool="generate-image",
-            status="succeeded",
-            remote_id=f"vg_exec_{number}",
-            accepted_at=now,
-            ended_at=now + timedelta(seconds=41),
-            next_attempt_at=None,
-        )
-        for number in range(20)
-    ]
+    done = [past(accepted_at=now, ended_at=now + timedelta(seconds=41)) for _ in range(20)]
     jobs.queued("the first")
     job = waiting(ann)
     assert "2nd in the queue" in page_of(ann, job)
     assert "takes about" not in page_of(ann, job), "nothing is invented"
-    Execution.objects.bulk_create(done)
+    write(*done)
     cache.clear()
 
     assert "takes about 40 s, from the last 20 runs" in page_of(ann, job)

@@ -15,9 +15,10 @@ from executions.models import Event, Execution, WebhookDelivery
 from executions.models import File as LibraryFile
 from executions.webhooks import deliveries
 from tests.dashboard.browsers import Browser
-from tests.dashboard.deliveries import SECRET, URL, deliver, event, signed
 from tests.dashboard.pages import opened, received_until
-from tests.dashboard.work import file, job
+from tests.factories.deliveries import SECRET, URL, deliver, event, signed
+from tests.factories.files import file
+from tests.factories.jobs import job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,9 @@ import pytest
 from executions.core import runtime
 from executions.models import Execution
 from tests.dashboard.browsers import HTMX, Browser, text
-from tests.dashboard.work import file, form, job
+from tests.factories.files import file
+from tests.factories.forms import form
+from tests.factories.jobs import job
 from tests.markup import attribute, one, value, values, words
 
 URL = "/tools/generate-image/"

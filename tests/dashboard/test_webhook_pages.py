@@ -20,7 +20,8 @@ from executions.models import Execution, Rejection, WebhookDelivery, WebhookEndp
 from executions.videogen import parse_event
 from executions.webhooks import deliveries, endpoints, ingest, rejections, signing_secrets
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.work import file, job
+from tests.factories.files import file
+from tests.factories.jobs import job
 from tests.markup import links
 
 OWN = "https://rushes.example.org/webhooks/videogen/"

@@ -18,8 +18,8 @@ from executions.models.event import Source
 from executions.statuses import TERMINAL
 from executions.videogen import parse_event
 from executions.webhooks import ingest
-from tests.executions import jobs
 from tests.executions.watched import News, WatchedJob
+from tests.factories import jobs
 
 # "queued" and "unconfirmed" are words of ours: from VideoGen they would be statuses that nobody knows.
 NOT_FINAL = some.sampled_from(["pending", "running", "running", "awaiting_approval", "hibernating", "queued"])

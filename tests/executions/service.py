@@ -14,7 +14,7 @@ from executions.limits import rate_limits
 from executions.models import Execution, RateWindow
 from executions.sync import submit
 from tests.conftest import SandboxProcess
-from tests.executions import jobs
+from tests.factories import jobs
 from tests.waiting import eventually
 
 START = "POST /v1/tools/*"

@@ -16,8 +16,9 @@ from django.utils.timezone import now as real_now
 from executions.core.leasing import LeasedQuerySet
 from executions.models import AccountWalk, DayClosing, Execution, File, Keeping, RollupState
 from executions.models.daily_reconciliation import RETRY_AFTER
-from tests.executions import jobs
 from tests.executions.threads import together
+from tests.factories import jobs
+from tests.factories.files import file
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,13 +26,12 @@ LEASE = RETRY_AFTER  # one length for all: the table of days knows its own
 
 
 def copy_request() -> Keeping:
-    file = File.objects.create(remote_id=f"vg_file_{File.objects.count()}")
-    return Keeping.objects.create(file=file, due_at=timezone.now() - timedelta(minutes=1))
+    return Keeping.objects.create(file=file(), due_at=timezone.now() - timedelta(minutes=1))
 
 
 def due_file() -> File:
     ago = timezone.now() - timedelta(minutes=1)
-    return File.objects.create(remote_id=f"vg_file_{File.objects.count()}", next_look_at=ago)
+    return file(next_look_at=ago)
 
 
 def day() -> DayClosing:

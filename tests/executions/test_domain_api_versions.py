@@ -15,7 +15,7 @@ from executions import tools
 from executions.tools import TOOLS
 from executions.tools.api_versions import API_VERSIONS, to_wire, within
 from tests.conftest import READY, ROOT, SandboxProcess
-from tests.executions.filled import everything
+from tests.factories.tool_inputs import everything
 from tests.waiting import PROCESS_DEADLINE
 
 EVER = {"numResults", "isOutputTemporary"}

@@ -17,7 +17,8 @@ from executions.models import Event, Execution
 from executions.sync import submit
 from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
-from tests.executions import jobs, service
+from tests.executions import service
+from tests.factories import jobs
 from tests.waiting import eventually
 
 

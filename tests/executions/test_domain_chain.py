@@ -16,7 +16,8 @@ from executions.models import Execution, Input
 from executions.sync.reconciler import Reconciler
 from executions.tools import accepted_before
 from tests.conftest import SandboxProcess
-from tests.executions import jobs, service
+from tests.executions import service
+from tests.factories import jobs
 
 AVATAR = tools.find("generate-avatar")
 WORDS = "Welcome back."

@@ -20,7 +20,9 @@ from executions.sync import daily_reconciliation, external_jobs
 from executions.sync.daily_reconciliation import EDGE, MISSING, STATUS, UNKNOWN, UNSURE
 from executions.videogen import ToolExecution
 from tests.conftest import SandboxProcess
-from tests.executions import jobs, service
+from tests.executions import service
+from tests.factories import jobs
+from tests.factories.past_jobs import past, write
 from tests.faults import scenes
 
 DAY = date(2026, 5, 20)
@@ -30,20 +32,7 @@ NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
 def ours(remote_id: str, at: datetime, status: str = "succeeded") -> None:
     """A job of ours that VideoGen took at that time."""
     ended = at if status in TERMINAL else None
-    Execution.objects.bulk_create(
-        [
-            Execution(
-                tool="generate-image",
-                status=status,
-                remote_id=remote_id,
-                created_at=at,
-                sent_at=at,
-                accepted_at=at,
-                ended_at=ended,
-                next_attempt_at=None,
-            )
-        ]
-    )
+    write(past(status=status, remote_id=remote_id, created_at=at, sent_at=at, accepted_at=at, ended_at=ended))
 
 
 def listed(*told: str) -> list[ToolExecution]:

@@ -15,7 +15,7 @@ from executions.lifecycle import transitions
 from executions.models import Event, File, WebhookDelivery
 from executions.models.event import Source
 from executions.webhooks import ingest
-from tests.executions import deliveries, jobs
+from tests.factories import events, jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 def test_an_end_is_applied_and_its_event_names_the_delivery(end: str) -> None:
     job = jobs.running("vg_exec_1")
 
-    assert deliveries.end("msg_1", "vg_exec_1", end, error={"message": "broke"}) == "applied"
+    assert events.end("msg_1", "vg_exec_1", end, error={"message": "broke"}) == "applied"
 
     now, delivery = jobs.fresh(job), WebhookDelivery.objects.get()
     assert now.status == end
@@ -38,7 +38,7 @@ def test_an_end_is_applied_and_its_event_names_the_delivery(end: str) -> None:
 def test_a_delivery_is_kept_as_it_came() -> None:
     body = b'{ "event":"tool_execution.failed",  "toolExecutionId":"vg_exec_9", "extra":[1.50] }'
 
-    deliveries.deliver("msg_1", body)
+    events.deliver("msg_1", body)
 
     delivery = WebhookDelivery.objects.get()
     assert bytes(delivery.body) == body
@@ -49,9 +49,9 @@ def test_a_delivery_is_kept_as_it_came() -> None:
 
 def test_the_same_message_again_is_a_repeat_whatever_it_says_now() -> None:
     job = jobs.running("vg_exec_1")
-    deliveries.end("msg_1", "vg_exec_1", "failed")
+    events.end("msg_1", "vg_exec_1", "failed")
 
-    assert deliveries.end("msg_1", "vg_exec_1", "succeeded") == ingest.REPEAT
+    assert events.end("msg_1", "vg_exec_1", "succeeded") == ingest.REPEAT
 
     assert WebhookDelivery.objects.count() == 1
     assert jobs.fresh(job).status == "failed"
@@ -59,10 +59,10 @@ def test_the_same_message_again_is_a_repeat_whatever_it_says_now() -> None:
 
 def test_another_message_about_the_same_end_changes_nothing() -> None:
     job = jobs.running("vg_exec_1")
-    deliveries.end("msg_1", "vg_exec_1", "succeeded")
+    events.end("msg_1", "vg_exec_1", "succeeded")
 
-    assert deliveries.end("msg_2", "vg_exec_1", "succeeded") == "too late"
-    assert deliveries.end("msg_3", "vg_exec_1", "failed") == "too late"
+    assert events.end("msg_2", "vg_exec_1", "succeeded") == "too late"
+    assert events.end("msg_3", "vg_exec_1", "failed") == "too late"
 
     assert jobs.endings(job) == ["succeeded"]
     assert WebhookDelivery.objects.filter(execution=job).count() == 3
@@ -76,18 +76,18 @@ def test_what_the_delivery_does_and_the_delivery_itself_are_one(monkeypatch: pyt
 
     monkeypatch.setattr(transitions, "keep_results", fails)
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        deliveries.end("msg_1", "vg_exec_1", "succeeded")
+        events.end("msg_1", "vg_exec_1", "succeeded")
     monkeypatch.undo()
 
     assert WebhookDelivery.objects.count() == 0
     assert jobs.fresh(job).status == "running"
-    assert deliveries.end("msg_1", "vg_exec_1", "succeeded") == "applied"
+    assert events.end("msg_1", "vg_exec_1", "succeeded") == "applied"
 
 
 def test_a_delivery_that_is_faster_than_the_answer_waits_for_its_job() -> None:
     job = jobs.sending()
-    assert deliveries.end("msg_1", "vg_exec_1", "succeeded") == "unknown job"
-    assert deliveries.end("msg_2", "vg_exec_2", "failed") == "unknown job"
+    assert events.end("msg_1", "vg_exec_1", "succeeded") == "unknown job"
+    assert events.end("msg_2", "vg_exec_2", "failed") == "unknown job"
 
     lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_1"))
     ingest.apply_waiting("vg_exec_1")
@@ -103,8 +103,8 @@ def test_a_delivery_that_is_faster_than_the_answer_waits_for_its_job() -> None:
 
 def test_of_several_that_waited_the_first_decides() -> None:
     job = jobs.sending()
-    deliveries.end("msg_1", "vg_exec_1", "failed")
-    deliveries.end("msg_2", "vg_exec_1", "succeeded")
+    events.end("msg_1", "vg_exec_1", "failed")
+    events.end("msg_2", "vg_exec_1", "succeeded")
     lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_1"))
 
     ingest.apply_waiting("vg_exec_1")
@@ -135,7 +135,7 @@ def test_of_several_that_waited_the_first_decides() -> None:
 def test_what_we_do_not_know_is_kept_and_changes_nothing(told: dict[str, Any]) -> None:
     job = jobs.running("vg_exec_1")
 
-    assert deliveries.deliver("msg_1", json.dumps(told).encode()) == "unknown event"
+    assert events.deliver("msg_1", json.dumps(told).encode()) == "unknown event"
 
     assert WebhookDelivery.objects.get().event == told["event"]
     assert jobs.fresh(job).status == "running"
@@ -150,8 +150,8 @@ def test_news_of_a_file_that_we_keep_refresh_it_and_others_are_let_go() -> None:
         file = {"fileId": file_id, "type": "IMAGE", "displayName": "after", "downloadSource": source}
         return json.dumps({"event": "file.download_ready", "fileId": file_id, "file": file}).encode()
 
-    assert deliveries.deliver("msg_1", told("vg_file_1")) == "file"
-    assert deliveries.deliver("msg_2", told("vg_file_of_others")) == "file"
+    assert events.deliver("msg_1", told("vg_file_1")) == "file"
+    assert events.deliver("msg_2", told("vg_file_of_others")) == "file"
 
     file = File.objects.get()
     assert (file.remote_id, file.display_name, file.width) == ("vg_file_1", "after", 64)
@@ -162,7 +162,7 @@ def test_an_end_without_a_time_is_told_by_our_own_clock() -> None:
     job = jobs.running("vg_exec_1")
     before = timezone.now()
 
-    deliveries.end("msg_1", "vg_exec_1", "failed", occurredAt="yesterday")
+    events.end("msg_1", "vg_exec_1", "failed", occurredAt="yesterday")
 
     now = jobs.fresh(job)
     assert now.ended_at is not None
@@ -177,7 +177,7 @@ def test_results_come_in_order_and_with_what_was_told_of_their_files() -> None:
         {"type": "IMAGE"},
     ]
 
-    deliveries.end("msg_1", "vg_exec_1", "succeeded", results=results)
+    events.end("msg_1", "vg_exec_1", "succeeded", results=results)
 
     found = job.results.values_list("position", "file__remote_id", "file__type", "file__display_name")
     assert list(found) == [(0, "vg_file_b", "IMAGE", "b.png"), (1, "vg_file_a", "IMAGE", "")]

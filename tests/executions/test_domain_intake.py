@@ -14,8 +14,8 @@ from executions.models import WebhookDelivery
 from executions.videogen import parse_event
 from executions.webhooks import ingest
 from executions.webhooks.write_batcher import MOST, intake
-from tests.executions import jobs
-from tests.executions.deliveries import body_of
+from tests.factories import jobs
+from tests.factories.events import body_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,10 +22,10 @@ from executions.sync import submit
 from executions.sync.reconciler import Reconciler
 from executions.videogen import Group, RateLimit
 from executions.videogen.rate_limits import rate_limit
-from tests.batches import planning
 from tests.conftest import SandboxProcess
-from tests.executions import jobs, service
+from tests.executions import service
 from tests.executions.threads import together
+from tests.factories import jobs, planning
 from tests.waiting import until
 
 STARTS = "POST /v1/tools/*"

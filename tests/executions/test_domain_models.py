@@ -13,7 +13,7 @@ from django.utils import timezone
 from executions.core.ids import uuid7
 from executions.models import Batch, Event, Execution, File, Input, Result, WebhookDelivery, WebhookEndpoint
 from executions.models.event import Kind, Source
-from tests.executions import deliveries, jobs
+from tests.factories import events, jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -161,8 +161,8 @@ def test_a_job_is_not_changed_by_save() -> None:
 
 
 def test_a_delivery_is_kept_once_and_with_a_known_outcome() -> None:
-    deliveries.end("msg_1", "vg_exec_1", "failed")
-    deliveries.end("msg_2", "vg_exec_1", "failed")
+    events.end("msg_1", "vg_exec_1", "failed")
+    events.end("msg_2", "vg_exec_1", "failed")
     second = WebhookDelivery.objects.get(webhook_id="msg_2")
 
     assert refused_by_the_database(WebhookDelivery, second.pk, webhook_id="msg_1")

@@ -14,8 +14,8 @@ from executions.limits.poll_budget import HOURLY_BUDGET, Budget
 from executions.models import Execution
 from executions.sync import reconciler
 from executions.sync.reconciler import pace
-from tests.executions import jobs
 from tests.executions.threads import together
+from tests.factories import jobs
 
 # --- pace, budget, backoff ----------------------------------------------------------------------------------
 

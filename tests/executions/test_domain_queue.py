@@ -19,10 +19,11 @@ from executions.models import Event, Execution
 from executions.models.event import ActKind, Kind
 from executions.sync import reconciler, submit
 from executions.tools import accepted_before
-from tests.batches import planning
 from tests.conftest import SandboxProcess
-from tests.executions import jobs, service
+from tests.executions import service
 from tests.executions.threads import together
+from tests.factories import jobs, planning
+from tests.factories.files import ready_file
 
 IMAGE = tools.find("generate-image")
 
@@ -104,8 +105,8 @@ def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(django_user_model:
 
 
 def test_an_edit_tells_what_was_before_and_what_is_after(ann: Any) -> None:
-    old = planning.file("harbour")
-    new = planning.file("pier")
+    old = ready_file("harbour")
+    new = ready_file("pier")
     job, _ = create.start(
         tool=IMAGE, body=accepted_before(body("a harbour") | {"imageFileIds": [old.remote_id]}), actor=ann
     )
@@ -213,7 +214,7 @@ def test_while_the_queue_is_paused_nothing_is_sent_and_the_rest_goes_on(people: 
 
 def test_a_batch_is_paused_and_resumed_as_far_as_it_waits(people: Any) -> None:
     batch = planning.batch(people.ann, 4)
-    planning.take(planning.jobs(batch)[0])
+    jobs.take(planning.jobs(batch)[0])
 
     assert queue_actions.pause_batch(batch, actor=people.ann) == 3
     assert leases.claim_due(20, 0) == []

@@ -19,7 +19,8 @@ from executions.limits.poll_budget import SharedBudget
 from executions.models import Execution
 from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
-from tests.executions import jobs, service
+from tests.executions import service
+from tests.factories import jobs
 from tests.waiting import eventually
 
 ASK = "GET /v1/tools/executions/*"

@@ -25,7 +25,8 @@ from executions.sync import submit
 from executions.tools import accepted_before
 from executions.videogen import VideoGenError
 from tests.conftest import SandboxProcess
-from tests.executions import jobs, service
+from tests.executions import service
+from tests.factories import jobs
 
 IMAGE = tools.find("generate-image")
 

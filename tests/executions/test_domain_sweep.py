@@ -24,7 +24,7 @@ from executions.sync import reconciler as reconcile
 from executions.tools import accepted_before
 from executions.videogen import ServerError, ToolExecution
 from tests.executions import service
-from tests.executions.jobs import accepted, fresh, report, sending, story
+from tests.factories.jobs import accepted, fresh, report, sending, story
 from tests.waiting import DEADLINE, eventually
 
 

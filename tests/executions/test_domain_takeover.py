@@ -14,7 +14,7 @@ from django.utils import timezone
 from executions.lifecycle import leases
 from tests.conftest import ROOT
 from tests.dashboard.serving import environment
-from tests.executions import jobs
+from tests.factories import jobs
 from tests.waiting import PROCESS_DEADLINE
 
 CLAIM = """

@@ -10,7 +10,7 @@ from executions import tools
 from executions.tools import TOOLS, Tool
 from executions.tools.api_versions import API_VERSIONS
 from executions.tools.fields import Choice, Files, Ids, Number, Replacements, Shape, Switch, Text
-from tests.executions.filled import everything, value_for
+from tests.factories.tool_inputs import everything, value_for
 
 # Source: docs/api-notes.md#tools: the endpoint's name, what executions call it, what it makes.
 DOCUMENTED = {

@@ -12,28 +12,16 @@ from django.utils import timezone
 from executions.core import runtime
 from executions.lifecycle import estimates
 from executions.limits import rate_limits
-from executions.models import Execution
 from executions.videogen import Group, RateLimit
-from tests.batches import planning
-from tests.executions import jobs
+from tests.factories import jobs, planning
+from tests.factories.past_jobs import past, write
 
 HOUR = timedelta(hours=1)
 
 
 def run(seconds: float, status: str = "succeeded", tool: str = "generate-image") -> None:
     now = timezone.now()
-    Execution.objects.bulk_create(
-        [
-            Execution(
-                tool=tool,
-                status=status,
-                remote_id=f"vg_exec_{Execution.objects.count()}",
-                accepted_at=now,
-                ended_at=now + timedelta(seconds=seconds),
-                next_attempt_at=None,
-            )
-        ]
-    )
+    write(past(tool=tool, status=status, accepted_at=now, ended_at=now + timedelta(seconds=seconds)))
 
 
 def test_the_usual_run_is_the_median_of_the_last_successes(db: None) -> None:
@@ -109,5 +97,5 @@ def test_a_batchs_promise_knows_who_goes_first(people: Any) -> None:
     assert behind.by > reset
 
     for job in planning.jobs(batch):
-        planning.take(job)
+        jobs.take(job)
     assert estimates.promise(0, batch=batch) is None, "nothing of it waits"

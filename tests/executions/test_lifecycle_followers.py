@@ -25,7 +25,7 @@ from executions.statuses import (
     TERMINAL,
     UNCONFIRMED,
 )
-from tests.executions import jobs
+from tests.factories import jobs
 
 pytestmark = pytest.mark.django_db
 

@@ -20,8 +20,8 @@ from executions.models import Event, Execution, Result, WebhookDelivery
 from executions.models.event import Kind, Source
 from executions.tools import accepted_before
 from executions.webhooks import ingest
-from tests.executions import deliveries, jobs
 from tests.executions.threads import together
+from tests.factories import events, jobs
 from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +34,7 @@ def test_many_ends_at_once_make_one_end(seed: int) -> None:
     job = jobs.running(f"vg_exec_{seed}")
     ends = ["succeeded", "failed", "cancelled"]
     works: list[Callable[[], bool]] = [
-        lambda number=number, end=end: deliveries.end(f"msg_{number}", f"vg_exec_{seed}", end) == "applied"
+        lambda number=number, end=end: events.end(f"msg_{number}", f"vg_exec_{seed}", end) == "applied"
         for number, end in enumerate(ends)
     ]
     works += [partial(jobs.report, job, end, results=jobs.results("vg_file_polled")) for end in ends]
@@ -60,7 +60,7 @@ def test_many_ends_at_once_make_one_end(seed: int) -> None:
 def test_one_delivery_ten_times_at_once_is_one(seed: int) -> None:
     job = jobs.accepted(f"vg_exec_{seed}")
 
-    outcomes = together([partial(deliveries.end, "msg_1", f"vg_exec_{seed}", "succeeded")] * 10)
+    outcomes = together([partial(events.end, "msg_1", f"vg_exec_{seed}", "succeeded")] * 10)
 
     assert sorted(outcomes) == ["applied"] + ["repeat"] * 9
     assert WebhookDelivery.objects.count() == 1
@@ -162,7 +162,7 @@ def test_a_delivery_and_the_answer_that_names_its_job_cross(seed: int) -> None:
         ingest.apply_waiting(remote_id)
         return "accepted"
 
-    together([accept, partial(deliveries.end, "msg_1", remote_id, "succeeded")])
+    together([accept, partial(events.end, "msg_1", remote_id, "succeeded")])
 
     assert jobs.fresh(job).status == "succeeded"
     assert WebhookDelivery.objects.get().outcome == "applied"
@@ -180,7 +180,7 @@ def test_a_delivery_that_is_committed_after_the_answer_was_taken_in_still_counts
     def deliver_slowly() -> None:
         try:
             with transaction.atomic():
-                assert deliveries.end("msg_1", "vg_exec_slow", "succeeded") == "unknown job"
+                assert events.end("msg_1", "vg_exec_slow", "succeeded") == "unknown job"
                 stored.set()
                 assert accepted.wait(DEADLINE)
         finally:

@@ -12,7 +12,7 @@ from executions import tools
 from executions.lifecycle import create
 from executions.signals import execution_changed
 from executions.tools import accepted_before
-from tests.executions import jobs
+from tests.factories import jobs
 
 
 @pytest.fixture

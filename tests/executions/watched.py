@@ -18,7 +18,7 @@ from executions.models import Event, Execution
 from executions.models.event import Kind, Source
 from executions.signals import execution_changed
 from executions.statuses import TERMINAL
-from tests.executions import jobs
+from tests.factories import jobs
 
 Step = tuple[str, str, str, str, bool]
 

@@ -19,7 +19,7 @@ from executions.sync import submit
 from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
-from tests.executions import jobs
+from tests.factories import jobs
 from tests.markup import value
 from tests.waiting import until
 

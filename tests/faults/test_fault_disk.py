@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.dashboard.deliveries import SECRET, URL, event, signed
 from tests.dashboard.serving import Serving, token
+from tests.factories.deliveries import SECRET, URL, event, signed
 from tests.faults import scenes
 from tests.faults.house import House
 from tests.waiting import eventually

@@ -14,8 +14,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.dashboard.deliveries import SECRET, URL, event, signed
 from tests.dashboard.serving import Serving, cookies, manage
+from tests.factories.deliveries import SECRET, URL, event, signed
 from tests.faults.house import House
 from tests.faults.loads import Load
 from tests.waiting import DEADLINE, eventually

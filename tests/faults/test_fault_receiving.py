@@ -18,7 +18,7 @@ from executions.models import WebhookDelivery, WebhookEndpoint
 from executions.sync.reconciler import Reconciler
 from executions.webhooks import endpoints, signing_secrets
 from tests.conftest import SandboxProcess
-from tests.executions import jobs
+from tests.factories import jobs
 from tests.faults import scenes
 from tests.faults.receiving import Receiving, outcomes, tells
 from tests.waiting import DEADLINE, until

@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 
 from executions.models import Batch, Execution
 from executions.search.jobs import NO_CODE, ORDERS, Choice, Filters, count_newer, every, page, paging
+from tests.factories.past_jobs import BEGAN, past, write
 from tests.factories.people import People, team
 from tests.factories.shared import shared
-from tests.history.made import BEGAN, past, write
 
 pytestmark = pytest.mark.django_db
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"

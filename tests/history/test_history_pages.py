@@ -20,8 +20,8 @@ from executions.lifecycle import machine as lifecycle
 from executions.models import Event, Execution, SavedFilter
 from executions.models.event import ActKind
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.work import job
-from tests.history.made import past, write
+from tests.factories.jobs import job
+from tests.factories.past_jobs import past, write
 from tests.markup import every, links
 
 URL = "/executions/"

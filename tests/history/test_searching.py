@@ -14,7 +14,7 @@ from executions.search.text.columns import SEARCHED
 from executions.search.text.indexes import create, ensure_all, stands, triggers
 from executions.search.text.matching import Found, seen
 from executions.search.text.terms import Kind, Term
-from tests.history.made import past, write
+from tests.factories.past_jobs import past, write
 
 pytestmark = pytest.mark.django_db
 PROMPTS = (

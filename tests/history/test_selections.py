@@ -18,7 +18,7 @@ from executions.models import Event, Execution, Selection
 from executions.models.event import FileKind, Kind
 from executions.models.selection import Act
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.work import job
+from tests.factories.jobs import job
 from tests.waiting import DEADLINE
 
 URL = "/executions/choose/"

@@ -15,7 +15,7 @@ from executions.team import comments
 from tests.conftest import People
 from tests.dashboard.browsers import Browser
 from tests.dashboard.pages import opened, received_until
-from tests.dashboard.work import job
+from tests.factories.jobs import job
 from tests.markup import content, every, one, words
 
 pytestmark = pytest.mark.django_db

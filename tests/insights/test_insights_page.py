@@ -22,7 +22,7 @@ from dashboard.insights.period import ENDS_OF, InsightsQuery, Span
 from executions.models import Execution, Rollup
 from executions.stats import event_reader, rollup
 from tests.dashboard.browsers import Browser
-from tests.dashboard.work import job
+from tests.factories.jobs import job
 from tests.markup import attribute, every
 
 pytestmark = pytest.mark.django_db

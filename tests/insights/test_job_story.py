@@ -18,7 +18,8 @@ from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome
 from tests.conftest import People
 from tests.dashboard.browsers import Browser
-from tests.dashboard.work import file, job
+from tests.factories.files import file
+from tests.factories.jobs import job
 
 pytestmark = pytest.mark.django_db
 BEGAN = timezone.now() - timedelta(hours=1)

@@ -26,7 +26,7 @@ from executions.stats import histogram, rollup
 from executions.stats import verify as verify_rollup
 from executions.workers import maintenance
 from tests.conftest import People
-from tests.dashboard.work import job
+from tests.factories.jobs import job
 
 pytestmark = pytest.mark.django_db
 PATIENCE = rollup.PATIENCE

@@ -14,7 +14,7 @@ from executions.models import Batch, BatchPlan, Event, Execution, LastLook
 from executions.models.event import Kind
 from executions.team import last_visit
 from tests.dashboard.browsers import Browser
-from tests.dashboard.work import job
+from tests.factories.jobs import job
 from tests.markup import attribute, every, links, values
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from tests.dashboard.work import file
+from tests.factories.files import file
 
 
 class MediaServer:

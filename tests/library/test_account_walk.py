@@ -16,7 +16,7 @@ from executions.sync import file_import
 from executions.videogen import File as WireFile
 from executions.videogen import InvalidRequest, Page, ServerError, VideoGen
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.work import file
+from tests.factories.files import file
 from tests.waiting import until
 
 

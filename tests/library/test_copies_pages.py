@@ -15,7 +15,7 @@ from executions.copies import requests as copy_requests
 from executions.models import Event, Keeping
 from executions.team import settings as team_settings
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.work import file
+from tests.factories.files import file
 
 
 def test_the_copies_are_counted_and_what_failed_is_named(ann: Browser, ada: Browser) -> None:

@@ -16,7 +16,7 @@ from executions.sync import file_import
 from executions.videogen import NotFound
 from executions.workers import file_worker
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.work import file
+from tests.factories.files import file
 from tests.library.media import png, wav
 from tests.library.sending import looked_after, send, stored
 from tests.waiting import until

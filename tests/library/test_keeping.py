@@ -22,7 +22,7 @@ from executions.core import runtime
 from executions.models import Event, Keeping
 from executions.models.event import FileKind
 from executions.team import settings as team_settings
-from tests.dashboard.work import file
+from tests.factories.files import file
 from tests.library import keeping
 from tests.library.media import png
 from tests.library.media_server import serving

@@ -13,7 +13,8 @@ from django.utils import timezone
 from executions.files import actions as file_actions
 from executions.models import Event, File, Input
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.work import file, job
+from tests.factories.files import file
+from tests.factories.jobs import job
 from tests.markup import links
 
 

@@ -15,7 +15,7 @@ from executions.search import files as file_search
 from executions.search.text import parse
 from executions.search.text.matching import Found, Holds
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.work import file
+from tests.factories.files import file
 
 NAMES = (
     "The red door.png",

@@ -14,7 +14,7 @@ from django.utils import timezone
 from dashboard.library.page import SIZE
 from executions.models import File
 from tests.dashboard.browsers import HTMX, Browser, text
-from tests.dashboard.work import file
+from tests.factories.files import file
 from tests.markup import attribute, every, link, links, one, value, values, words
 
 

@@ -20,7 +20,7 @@ from executions.models import Event, Invitation
 from executions.models.selection import Act
 from executions.team import members
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.work import job
+from tests.factories.jobs import job
 from tests.waiting import DEADLINE
 
 URL = "/settings/people/"
@@ -271,7 +271,7 @@ def test_members_cancel_each_others_jobs_where_admins_have_chosen_so(
 
 
 def test_batches_honour_it_too(ada: Browser, ann: Browser, ben: Browser) -> None:
-    from tests.batches import planning
+    from tests.factories import planning
 
     batch = planning.batch(ann.user)
     assert ben.post(f"/batches/{batch.pk}/cancel/").status_code == 403

@@ -12,7 +12,7 @@ from executions.lifecycle import observations as seen
 from executions.team import settings as team_settings
 from tests.dashboard.browsers import Browser, signed_in
 from tests.dashboard.pages import opened, received_until
-from tests.dashboard.work import job, report
+from tests.factories.jobs import advance, job
 from tests.waiting import DEADLINE, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,7 +40,7 @@ async def test_an_open_page_of_a_former_admin_shows_what_a_member_sees(
     made = await runtime.in_db(job, ben.user, "pending", "a pier")
     await ada.apost(f"{URL}{ann.user.pk}/role/", {"role": "admin"})
     page = await opened(ann, f"job:{made.pk}")
-    await runtime.in_db(report, made, "running")
+    await runtime.in_db(advance, made, "running")
     assert f"/executions/{made.pk}/cancel/" in await received_until(page, "a pier")
     await ada.apost(f"{URL}{ann.user.pk}/role/", {"role": "member"})
     await until(lambda: not any(each.scope["user"].is_staff for each in fanout()._pages))
@@ -55,7 +55,7 @@ async def test_a_live_page_offers_to_cancel_where_admins_have_chosen_so(
 ) -> None:
     made = await runtime.in_db(job, ann.user, "pending", "a pier")
     page = await opened(ben, f"job:{made.pk}")
-    await runtime.in_db(report, made, "running")
+    await runtime.in_db(advance, made, "running")
     assert "/cancel/" not in await received_until(page, "a pier")
     await ada.apost(f"{URL}choices/", {"team_cancels": "on"})
     assert team_settings._remembered is None

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.dashboard.conftest import _no_open_connections, _no_pauses, ada, ann, ben
-from tests.dashboard.deliveries import SECRET
 from tests.dashboard.serving import Serving
+from tests.factories.deliveries import SECRET
 
 __all__ = ["_known_secrets", "_no_open_connections", "_no_pauses", "ada", "ann", "ben", "serving"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tests.dashboard.deliveries import OTHER_SECRET, signed
+from tests.factories.deliveries import OTHER_SECRET, signed
 
 VOLLEY = 20  # requests that are made of one body
 # How many in process, and over the wire: as many bodies as the profile of hypothesis has examples. `make fuzz` sets it.

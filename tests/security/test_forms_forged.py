@@ -9,7 +9,7 @@ from django.test import Client
 
 from executions.models import Execution
 from tests.dashboard.browsers import HTMX, signed_in, text
-from tests.dashboard.work import form
+from tests.factories.forms import form
 from tests.security.test_url_table import placed
 from tests.security.urls import TABLE, Line
 

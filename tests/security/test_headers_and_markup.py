@@ -12,7 +12,8 @@ from django.http import HttpResponse
 from django.test import Client
 
 from tests.dashboard.browsers import HTMX, Browser
-from tests.dashboard.work import file, job
+from tests.factories.files import file
+from tests.factories.jobs import job
 from tests.markup import attribute, one
 
 DIRECTIVES = {

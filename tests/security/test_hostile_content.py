@@ -15,7 +15,9 @@ from executions.core import runtime
 from executions.models import Execution
 from tests.dashboard.browsers import HTMX, Browser
 from tests.dashboard.pages import opened, received_until
-from tests.dashboard.work import file, form, job
+from tests.factories.files import file
+from tests.factories.forms import form
+from tests.factories.jobs import job
 from tests.markup import every
 from tests.security.test_headers_and_markup import inline
 

@@ -13,8 +13,8 @@ from django.db import connection
 from executions.core import runtime
 from executions.models import Event, Execution, WebhookDelivery, WebhookEndpoint
 from executions.webhooks import signing_secrets
-from tests.dashboard.deliveries import OTHER_SECRET, SECRET, deliver, event, signature, signed
-from tests.dashboard.work import job
+from tests.factories.deliveries import OTHER_SECRET, SECRET, deliver, event, signature, signed
+from tests.factories.jobs import job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -247,6 +247,6 @@ async def test_a_crash_between_commit_and_answer_makes_the_next_one_a_repeat(
 def fake_request(body: bytes, headers: dict[str, str]) -> Any:
     from django.test import AsyncRequestFactory
 
-    from tests.dashboard.deliveries import URL
+    from tests.factories.deliveries import URL
 
     return AsyncRequestFactory().post(URL, body, content_type="application/json", headers=headers)

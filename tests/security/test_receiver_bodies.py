@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from executions.core import runtime
-from tests.dashboard.deliveries import deliver, event, signed
+from tests.factories.deliveries import deliver, event, signed
 from tests.security.test_receiver_attacks import rows, running
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from executions.core import runtime
 from executions.models import WebhookDelivery
 from executions.videogen import BadSignature, verify
-from tests.dashboard.deliveries import SECRET, URL
 from tests.dashboard.serving import Serving
-from tests.executions import jobs
+from tests.factories import jobs
+from tests.factories.deliveries import SECRET, URL
 from tests.security import fuzzing
 from tests.security.fuzzing import Fuzzed, Tally
 from tests.security.test_receiver_wire import alive, status, stored

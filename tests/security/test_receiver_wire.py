@@ -14,8 +14,8 @@ from contextlib import closing, suppress
 import httpx
 import pytest
 
-from tests.dashboard.deliveries import OTHER_SECRET, URL, event, signed
 from tests.dashboard.serving import Serving
+from tests.factories.deliveries import OTHER_SECRET, URL, event, signed
 
 MIB = 1024 * 1024
 
@@ -206,7 +206,7 @@ def test_many_signed_deliveries_at_once_are_all_kept_and_answered_in_time(servin
 
 def test_the_server_has_said_nothing_of_what_was_signed(serving: Serving) -> None:
     """All of the above ended in log lines that hold neither a body nor a secret, and in no traceback."""
-    from tests.dashboard.deliveries import SECRET
+    from tests.factories.deliveries import SECRET
 
     assert "Traceback" not in serving.errors
     assert SECRET not in serving.errors

@@ -15,9 +15,9 @@ from django.views.debug import ExceptionReporter, get_exception_reporter_filter
 from dashboard.config.logging import MASK, Formatter
 from dashboard.studio import views as studio_views
 from tests.dashboard.browsers import Browser
-from tests.dashboard.deliveries import OTHER_SECRET, URL, event, signed
 from tests.dashboard.serving import Serving, manage, token
-from tests.dashboard.work import form
+from tests.factories.deliveries import OTHER_SECRET, URL, event, signed
+from tests.factories.forms import form
 from tests.waiting import eventually
 
 KEY = "a-key-that-nobody-may-see"

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from dashboard.live.consumers import SIGNED_OUT
 from tests.dashboard.serving import ROOT, Serving, cookies, environment, token
-from tests.dashboard.work import form
+from tests.factories.forms import form
 from tests.waiting import DEADLINE, PROCESS_DEADLINE, eventually
 
 

@@ -18,9 +18,10 @@ from executions.batches import bulk_actions
 from executions.models import Batch, SavedFilter, WebhookDelivery
 from executions.models.selection import Act
 from executions.team import comments
-from tests.batches import planning
 from tests.dashboard.browsers import Browser
-from tests.dashboard.work import file, job
+from tests.factories import planning
+from tests.factories.files import file
+from tests.factories.jobs import job
 from tests.security.urls import SIGN_IN, TABLE, Line
 
 

@@ -13,9 +13,9 @@ from executions.batches.rows import Row
 from executions.lifecycle import create
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations as seen
-from executions.models import Batch, BatchCancel, BatchPlan, Execution, File
-from executions.models.event import Source
+from executions.models import Batch, BatchCancel, BatchPlan, Execution
 from executions.tools import accepted_before
+from tests.factories.jobs import fresh, report, take
 
 NEW = "/batches/new/"
 
@@ -45,18 +45,11 @@ def jobs(started: Batch) -> list[Execution]:
     return list(started.executions.order_by("id"))
 
 
-def take(job: Execution, remote_id: str = "") -> Execution:
-    """VideoGen has taken the job."""
-    lifecycle.apply(job.pk, seen.Sending())
-    lifecycle.apply(job.pk, seen.Accepted(remote_id=remote_id or f"vg_exec_{job.pk}"))
-    return Execution.objects.get(pk=job.pk)
-
-
 def end(job: Execution, status: str = "failed", **told: Any) -> Execution:
     """VideoGen has taken the job and told how it ended."""
     take(job)
-    lifecycle.apply(job.pk, seen.Reported(source=Source.POLL, status=status, **told))
-    return Execution.objects.get(pk=job.pk)
+    report(job, status, **told)
+    return fresh(job)
 
 
 def bring(job: Execution, status: str) -> None:
@@ -75,12 +68,6 @@ def wish(started: Batch, *, actor: Any) -> BatchCancel:
     found = batches.plan_cancel(started, actor=actor)
     assert found is not None
     return found
-
-
-def file(name: str = "harbour", *, media: str = "IMAGE", remote_id: str = "") -> File:
-    return File.objects.create(
-        remote_id=remote_id or f"vg_file_{name}", type=media, display_name=name, state="ready"
-    )
 
 
 def made_before(user: Any, row: Row) -> Execution:

@@ -1,4 +1,4 @@
-"""Jobs in every state, and what their rows and events say, for tests of the domain."""
+"""Jobs in every state, and what their rows and events say."""
 
 from __future__ import annotations
 
@@ -35,11 +35,16 @@ def sending() -> Execution:
     return fresh(execution)
 
 
+def take(job: Execution, remote_id: str = "", **accepted: Any) -> Execution:
+    """VideoGen has taken the job."""
+    lifecycle.apply(job.pk, seen.Sending())
+    lifecycle.apply(job.pk, seen.Accepted(remote_id=remote_id or f"vg_exec_{job.pk}", **accepted))
+    return fresh(job)
+
+
 def accepted(remote_id: str = "vg_exec_1", age: timedelta = timedelta(0)) -> Execution:
     """A job that VideoGen took, so long ago."""
-    execution = sending()
-    lifecycle.apply(execution.pk, seen.Accepted(remote_id=remote_id, at=timezone.now() - age))
-    return fresh(execution)
+    return take(queued(), remote_id, at=timezone.now() - age)
 
 
 def running(remote_id: str = "vg_exec_1") -> Execution:
@@ -51,6 +56,57 @@ def running(remote_id: str = "vg_exec_1") -> Execution:
 def report(execution: Execution, status: str, source: Source = Source.POLL, **told: Any) -> bool:
     """Let the job know what VideoGen told; whether that changed it."""
     return lifecycle.apply(execution.pk, seen.Reported(source=source, status=status, **told))
+
+
+def job(
+    owner: Any = None,
+    status: str = "queued",
+    prompt: str = "a lighthouse",
+    tool: str = "generate-image",
+    results: int = 1,
+    error: dict[str, Any] | None = None,
+) -> Execution:
+    """A job of `owner` that came to `status` in the ordinary way."""
+    entry = tools.find(tool)
+    body = {entry.subject or "prompt": prompt, "numResults": 1}
+    user_id = owner.pk if owner else None
+    execution, _ = create.start(tool=entry, body=accepted_before(body), actor=owner or policy.SYSTEM)
+    if status == "cancelled before":
+        lifecycle.apply(execution.pk, seen.CancelWished(actor_id=user_id))
+    elif status != "queued":
+        lifecycle.apply(execution.pk, seen.Sending())
+        if status == "unconfirmed":
+            lifecycle.apply(execution.pk, seen.AnswerLost(reason="the connection was cut"))
+        elif status == "refused":
+            refused = error or {"message": "The prompt is refused.", "code": "invalid_parameters"}
+            lifecycle.apply(execution.pk, seen.Refused(error=refused))
+        else:
+            remote_id = f"vg_exec_{execution.pk.hex}"
+            answer = {"toolExecutionId": remote_id, "status": "pending"}
+            lifecycle.apply(execution.pk, seen.Accepted(remote_id=remote_id, answer=answer))
+            if status != "pending":
+                advance(execution, status, results=results, error=error)
+    return Execution.objects.get(pk=execution.pk)
+
+
+def advance(execution: Execution, status: str, results: int = 1, error: dict[str, Any] | None = None) -> bool:
+    """Let VideoGen report a status of an accepted job, with the results or the error that go with it."""
+    media = tools.find(execution.tool).media
+    made = tuple(
+        ToolResult(file_id=f"vg_file_{execution.pk.hex}_{number}", type=media) for number in range(results)
+    )
+    return lifecycle.apply(
+        execution.pk,
+        seen.Reported(
+            source=seen.Source.POLL,
+            status=status,
+            progress=40.0 if status == "running" else None,
+            attempt=0,
+            results=made if status == "succeeded" else (),
+            error=error or ({"message": "It went wrong."} if status == "failed" else None),
+            answer={"status": status, "told": "by VideoGen"},
+        ),
+    )
 
 
 def results(*file_ids: str) -> tuple[ToolResult, ...]:
