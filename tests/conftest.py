@@ -16,6 +16,9 @@ import httpx
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from tests.dashboard.browsers import Browser, hang_up, signed_in
+from tests.factories.deliveries import SECRET
+from tests.factories.people import People, team
 from tests.waiting import PROCESS_DEADLINE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,23 +97,72 @@ def sandbox(sandbox_process: SandboxProcess) -> Iterator[SandboxProcess]:
     sandbox_process.control("DELETE", "faults")
 
 
-@dataclass(frozen=True)
-class People:
-    """Always the same: two members of one team, and an admin."""
-
-    ann: Any
-    ben: Any
-    ada: Any
+@pytest.fixture
+def people(db: None) -> People:
+    """Two members of one team, and an admin."""
+    return team()
 
 
 @pytest.fixture
-def people(db: None, django_user_model: Any) -> People:
-    create = django_user_model.objects.create_user
-    return People(
-        ann=create("ann", password="ann's own password"),
-        ben=create("ben", password="ben's own password"),
-        ada=create("ada", password="ada's own password", is_staff=True),
-    )
+def ann(people: People) -> Any:
+    """A member."""
+    return people.ann
+
+
+@pytest.fixture
+def ben(people: People) -> Any:
+    """Another member."""
+    return people.ben
+
+
+@pytest.fixture
+def ada(people: People) -> Any:
+    """An admin."""
+    return people.ada
+
+
+@pytest.fixture
+def ann_browser(ann: Any) -> Browser:
+    """Ann's, signed in."""
+    return signed_in(ann)
+
+
+@pytest.fixture
+def ben_browser(ben: Any) -> Browser:
+    """Ben's, signed in."""
+    return signed_in(ben)
+
+
+@pytest.fixture
+def ada_browser(ada: Any) -> Browser:
+    """Ada's, signed in."""
+    return signed_in(ada)
+
+
+@pytest.fixture
+def videogen_out_of_reach(settings: Any) -> None:
+    """Without the `account` fixture VideoGen cannot be reached: a closed port, never the real service."""
+    settings.VIDEOGEN_API_KEY = "tests-only-key-of-nobody"
+    settings.VIDEOGEN_BASE_URL = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def known_secrets(settings: Any) -> None:
+    """Deliveries are signed with SECRET."""
+    settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that only reads is tried again at once: how long the client waits is what tests/videogen tests."""
+    monkeypatch.setattr("executions.videogen.client.PAUSES", (0.0, 0.0))
+
+
+@pytest.fixture
+def no_open_connections() -> Iterator[None]:
+    """The thread that async tests run sync views in keeps no connection to the database."""
+    yield
+    hang_up()
 
 
 @pytest.fixture

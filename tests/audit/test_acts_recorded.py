@@ -50,7 +50,7 @@ def test_guesses_that_are_not_looked_at_do_not_fill_the_record(people: Any, clie
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_who_downloads_a_file(ann: Browser, settings: Any) -> None:
+async def test_who_downloads_a_file(ann_browser: Browser, settings: Any) -> None:
     settings.TRUSTED_PROXIES = Environment({"T": "127.0.0.1"}).networks("T")
 
     async def told() -> list[tuple[str, int, str]]:
@@ -58,55 +58,63 @@ async def test_who_downloads_a_file(ann: Browser, settings: Any) -> None:
 
     async with serving(b"a pier") as media:
         made = await runtime.in_db(media.file)
-        await ann.aget(f"/files/{made.pk}/preview")
-        await ann.async_client.head(f"/files/{made.pk}/download")
+        await ann_browser.aget(f"/files/{made.pk}/preview")
+        await ann_browser.async_client.head(f"/files/{made.pk}/download")
         assert await told() == [], "to see it on a page is not to take it"
-        answer = await ann.aget(f"/files/{made.pk}/download", headers={"X-Forwarded-For": "192.0.2.7"})
+        answer = await ann_browser.aget(
+            f"/files/{made.pk}/download", headers={"X-Forwarded-For": "192.0.2.7"}
+        )
         assert b"".join([piece async for piece in answer.streaming_content]) == b"a pier"
-    assert await told() == [("file downloaded", ann.user.pk, "192.0.2.7")]
+    assert await told() == [("file downloaded", ann_browser.user.pk, "192.0.2.7")]
 
 
-def test_who_copies_a_public_link(ben: Browser) -> None:
-    assert ben.post(f"/files/{file().pk}/copied/").status_code == 404
+def test_who_copies_a_public_link(ben_browser: Browser) -> None:
+    assert ben_browser.post(f"/files/{file().pk}/copied/").status_code == 404
     opened = file(type="VIDEO", public_since=timezone.now())
-    assert ben.post(f"/files/{opened.pk}/copied/").status_code == 204
-    assert (last("public link copied").file, last("public link copied").actor) == (opened, ben.user)
+    assert ben_browser.post(f"/files/{opened.pk}/copied/").status_code == 204
+    assert (last("public link copied").file, last("public link copied").actor) == (opened, ben_browser.user)
 
 
-def test_a_cancel_that_was_refused_is_told_on_the_job(ann: Browser, ben: Browser) -> None:
-    made = job(ann.user, "running")
-    assert ben.post(f"/executions/{made.pk}/cancel/").status_code == 403
+def test_a_cancel_that_was_refused_is_told_on_the_job(ann_browser: Browser, ben_browser: Browser) -> None:
+    made = job(ann_browser.user, "running")
+    assert ben_browser.post(f"/executions/{made.pk}/cancel/").status_code == 403
     event = made.events.latest("pk")
-    assert (event.kind, event.actor, event.to_status) == ("cancel refused", ben.user, "running")
-    assert "ben wanted to cancel it, but may not" in ann.get(f"/executions/{made.pk}/").content.decode()
+    assert (event.kind, event.actor, event.to_status) == ("cancel refused", ben_browser.user, "running")
+    assert (
+        "ben wanted to cancel it, but may not" in ann_browser.get(f"/executions/{made.pk}/").content.decode()
+    )
 
 
-def test_starting_an_unconfirmed_job_again_is_said_to_be_knowing(ann: Browser) -> None:
-    lost, done = job(ann.user, "unconfirmed"), job(ann.user, "succeeded")
+def test_starting_an_unconfirmed_job_again_is_said_to_be_knowing(ann_browser: Browser) -> None:
+    lost, done = job(ann_browser.user, "unconfirmed"), job(ann_browser.user, "succeeded")
     for old, knowingly in ((lost, True), (done, False)):
-        ann.post(f"/executions/{old.pk}/again/?key=x")
+        ann_browser.post(f"/executions/{old.pk}/again/?key=x")
         assert last("started").detail == {"again": str(old.pk), "knowingly": knowingly}
 
 
-def test_batches(ann: Browser) -> None:
-    plan = planning.plan(ann.user)
-    ann.post(f"/batches/plans/{plan.pk}/")
+def test_batches(ann_browser: Browser) -> None:
+    plan = planning.plan(ann_browser.user)
+    ann_browser.post(f"/batches/plans/{plan.pk}/")
     plan.refresh_from_db()
     event = last("batch started")
-    assert (event.actor, event.subject_type, event.subject_id) == (ann.user, "batch", str(plan.batch_id))
-    ann.post(f"/batches/{plan.batch_id}/undo/")
-    ann.post(f"/batches/{plan.batch_id}/undo/")
+    assert (event.actor, event.subject_type, event.subject_id) == (
+        ann_browser.user,
+        "batch",
+        str(plan.batch_id),
+    )
+    ann_browser.post(f"/batches/{plan.batch_id}/undo/")
+    ann_browser.post(f"/batches/{plan.batch_id}/undo/")
     assert Event.objects.filter(kind="batch undone").count() == 1
-    batch = planning.batch(ann.user)
-    wish = planning.wish(batch, actor=ann.user)
+    batch = planning.batch(ann_browser.user)
+    wish = planning.wish(batch, actor=ann_browser.user)
     for _ in range(2):
-        ann.post(f"/batches/{batch.pk}/cancel/{wish.pk}/")
+        ann_browser.post(f"/batches/{batch.pk}/cancel/{wish.pk}/")
     assert [event.detail["jobs"] for event in Event.objects.filter(kind="batch cancelled")] == [len(wish.ids)]
 
 
-def test_a_setting_tells_before_and_after(ada: Browser) -> None:
-    ada.post("/settings/people/choices/", {"team_cancels": "on"})
-    ada.post("/settings/people/choices/", {"team_cancels": "on"})
+def test_a_setting_tells_before_and_after(ada_browser: Browser) -> None:
+    ada_browser.post("/settings/people/choices/", {"team_cancels": "on"})
+    ada_browser.post("/settings/people/choices/", {"team_cancels": "on"})
     assert [each.detail for each in Event.objects.filter(kind="setting changed")] == [
         {"before": False, "after": True}
     ]
@@ -114,21 +122,23 @@ def test_a_setting_tells_before_and_after(ada: Browser) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_webhook_endpoints_and_their_addresses(account: Any, ada: Browser, settings: Any) -> None:
+async def test_webhook_endpoints_and_their_addresses(
+    account: Any, ada_browser: Browser, settings: Any
+) -> None:
     settings.USES_SANDBOX = True
     settings.TRUSTED_PROXIES = Environment({"T": "127.0.0.1"}).networks("T")
     told = {"url": "http://127.0.0.1:9/webhooks/videogen/", "events": ["tool_execution.succeeded"]}
-    await ada.apost("/settings/webhooks/", told, headers={"X-Forwarded-For": "192.0.2.7"})
+    await ada_browser.apost("/settings/webhooks/", told, headers={"X-Forwarded-For": "192.0.2.7"})
     made = await runtime.in_db(last, "endpoint made")
-    assert (made.actor_id, made.subject_name) == (ada.user.pk, told["url"])
+    assert (made.actor_id, made.subject_name) == (ada_browser.user.pk, told["url"])
     assert made.address == "192.0.2.7", "also through the loop and the threads of the database"
     remote_id = made.detail["endpoint"]
-    await ada.apost(f"/settings/webhooks/{remote_id}/rotate/")
+    await ada_browser.apost(f"/settings/webhooks/{remote_id}/rotate/")
     rotated = await runtime.in_db(last, "endpoint rotated")
     assert rotated.detail["instead_of"] == remote_id
-    await ada.apost(f"/settings/webhooks/{rotated.detail['endpoint']}/delete/")
+    await ada_browser.apost(f"/settings/webhooks/{rotated.detail['endpoint']}/delete/")
     deleted = await runtime.in_db(last, "endpoint deleted")
-    assert (deleted.actor_id, deleted.subject_name) == (ada.user.pk, told["url"])
+    assert (deleted.actor_id, deleted.subject_name) == (ada_browser.user.pk, told["url"])
     everything = await runtime.in_db(lambda: str(list(Event.objects.values())))
     assert "whsec_" not in everything
     assert SECRET not in everything

@@ -20,40 +20,43 @@ def address(thing: Any) -> str:
     return f"/admin/{thing._meta.app_label}/{thing._meta.model_name}/"
 
 
-def test_every_table_of_ours_is_there(ada: Browser) -> None:
-    page = ada.get("/admin/").content.decode()
+def test_every_table_of_ours_is_there(ada_browser: Browser) -> None:
+    page = ada_browser.get("/admin/").content.decode()
     for model in apps.get_app_config("executions").get_models():
         assert f'href="{address(model)}"' in page
-        assert ada.get(address(model)).status_code == 200
+        assert ada_browser.get(address(model)).status_code == 200
 
 
-def test_a_row_is_shown_and_cannot_be_changed(ada: Browser, ann: Browser) -> None:
-    made = job(ann.user, "running", "a lighthouse")
+def test_a_row_is_shown_and_cannot_be_changed(ada_browser: Browser, ann_browser: Browser) -> None:
+    made = job(ann_browser.user, "running", "a lighthouse")
     delivery = WebhookDelivery.objects.create(webhook_id="w", outcome="applied", body=b"{}", execution=made)
-    for thing in (made, Event.objects.latest("pk"), delivery, ann.user):
+    for thing in (made, Event.objects.latest("pk"), delivery, ann_browser.user):
         url = f"{address(thing)}{thing.pk}/change/"
-        page = ada.get(url)
+        page = ada_browser.get(url)
         assert page.status_code == 200, url
         assert not every(page, '[name="_save"]')
         assert "deletelink" not in page.content.decode()
-        assert ada.post(url, {"status": "succeeded", "kind": "exported", "username": "x"}).status_code == 403
-        assert ada.get(f"{address(thing)}{thing.pk}/delete/").status_code == 404
-        assert ada.get(f"{address(thing)}add/").status_code == 404
+        assert (
+            ada_browser.post(url, {"status": "succeeded", "kind": "exported", "username": "x"}).status_code
+            == 403
+        )
+        assert ada_browser.get(f"{address(thing)}{thing.pk}/delete/").status_code == 404
+        assert ada_browser.get(f"{address(thing)}add/").status_code == 404
         action = {"action": "delete_selected", "_selected_action": [thing.pk]}
-        ada.post(address(thing), action)
+        ada_browser.post(address(thing), action)
         assert type(thing).objects.filter(pk=thing.pk).exists()
 
 
-def test_no_secret_is_shown(ada: Browser, ann: Browser) -> None:
+def test_no_secret_is_shown(ada_browser: Browser, ann_browser: Browser) -> None:
     endpoint = WebhookEndpoint(remote_id="vg_endpoint_1", url="https://rushes.example.org/")
     endpoint.secret = "whsec_never_to_be_seen"
     endpoint.save()
-    invitation, _ = team.invite("Kim", "member", 7, actor=ada.user)
-    for thing, kept in ((endpoint, endpoint.encrypted_secret), (invitation, invitation.token_hash), (ann.user, ann.user.password)):  # fmt: skip
-        page = ada.get(f"{address(thing)}{thing.pk}/change/").content.decode()
+    invitation, _ = team.invite("Kim", "member", 7, actor=ada_browser.user)
+    for thing, kept in ((endpoint, endpoint.encrypted_secret), (invitation, invitation.token_hash), (ann_browser.user, ann_browser.user.password)):  # fmt: skip
+        page = ada_browser.get(f"{address(thing)}{thing.pk}/change/").content.decode()
         assert str(thing) in page or "vg_endpoint_1" in page
         assert kept not in page
-        assert kept not in ada.get(address(thing)).content.decode()
+        assert kept not in ada_browser.get(address(thing)).content.decode()
 
 
 def test_columns_that_hold_secrets_have_names_that_say_so() -> None:
@@ -69,10 +72,10 @@ def test_columns_that_hold_secrets_have_names_that_say_so() -> None:
 
 
 @pytest.mark.parametrize("path", ["/admin/login/", "/admin/logout/", "/admin/password_change/"])
-def test_people_sign_in_where_everybody_does(path: str, ada: Browser) -> None:
-    assert ada.get(path).status_code == 404
+def test_people_sign_in_where_everybody_does(path: str, ada_browser: Browser) -> None:
+    assert ada_browser.get(path).status_code == 404
 
 
-def test_times_of_a_row_are_there(ada: Browser) -> None:
+def test_times_of_a_row_are_there(ada_browser: Browser) -> None:
     Event.objects.create(kind="exported", source="system", occurred_at=timezone.now())
-    assert ada.get("/admin/executions/event/").context["cl"].result_count == 1
+    assert ada_browser.get("/admin/executions/event/").context["cl"].result_count == 1

@@ -46,12 +46,12 @@ def told(found: zipfile.ZipFile, name: str) -> Any:
     return json.loads(found.read(name))
 
 
-async def test_a_job_that_succeeded(account: Any, ann: Browser) -> None:
-    made = await made_picture(account, ann)
+async def test_a_job_that_succeeded(account: Any, ann_browser: Browser) -> None:
+    made = await made_picture(account, ann_browser)
     await runtime.in_db(
         WebhookDelivery.objects.create, webhook_id="w", outcome="applied", execution=made, body=b'{"a":  1}'
     )
-    found = await pack(ann, made.pk)
+    found = await pack(ann_browser, made.pk)
     manifest = told(found, "manifest.json")
     assert manifest["missing"] == []
     assert {each["name"] for each in manifest["files"]} == {*found.namelist()} - {"manifest.json"}
@@ -68,9 +68,9 @@ async def test_a_job_that_succeeded(account: Any, ann: Browser) -> None:
     assert found.read(body) == b'{"a":  1}', "byte for byte, as it was signed"
 
 
-async def test_the_proof_can_be_computed_by_anybody(ann: Browser) -> None:
-    made = await runtime.in_db(job, ann.user, "refused")
-    found = await pack(ann, made.pk)
+async def test_the_proof_can_be_computed_by_anybody(ann_browser: Browser) -> None:
+    made = await runtime.in_db(job, ann_browser.user, "refused")
+    found = await pack(ann_browser, made.pk)
     events = [json.loads(line) for line in found.read("events.jsonl").splitlines()]
     assert [event["kind"] for event in events] == ["started", "sent", "status", "evidence taken"]
     assert events[-1]["actor"] == "ann", "that it was taken is in it"
@@ -92,19 +92,21 @@ def head_of(found: evidence.Evidence) -> int:
     return position
 
 
-def test_another_sealer_is_waited_for(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_sealer_is_waited_for(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = iter([False, False, True])
     monkeypatch.setattr(sealing, "take_turn", lambda: next(turns, True))
-    found = evidence.take(job(ann.user, "refused").pk, ann.user)
+    found = evidence.take(job(ann_browser.user, "refused").pk, ann_browser.user)
     assert all("text" in event for event in events_of(found))
     assert found.missing == []
 
 
 @pytest.mark.services
-def test_the_sealer_of_another_process_is_waited_for(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sealer_of_another_process_is_waited_for(
+    ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("on SQLite there is one writer anyway")
-    made = job(ann.user, "refused")
+    made = job(ann_browser.user, "refused")
     is_held, is_waited_for = threading.Event(), threading.Event()
     take_turn = sealing.take_turn
 
@@ -127,57 +129,61 @@ def test_the_sealer_of_another_process_is_waited_for(ann: Browser, monkeypatch: 
     thread.start()
     assert is_held.wait(DEADLINE)
     monkeypatch.setattr(sealing, "take_turn", noted)
-    found = evidence.take(made.pk, ann.user)
+    found = evidence.take(made.pk, ann_browser.user)
     thread.join(DEADLINE)
     assert is_waited_for.is_set()
     assert all("text" in event for event in events_of(found))
     assert found.missing == []
 
 
-async def test_events_without_a_proof_are_named(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = await runtime.in_db(job, ann.user, "refused")
+async def test_events_without_a_proof_are_named(
+    ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await runtime.in_db(job, ann_browser.user, "refused")
     await runtime.in_db(sealing.seal_all)
     monkeypatch.setattr(sealing, "take_turn", lambda: False)
     monkeypatch.setattr(evidence, "PATIENCE", 0.1)
-    found = await pack(ann, made.pk)
+    found = await pack(ann_browser, made.pk)
     events = [json.loads(line) for line in found.read("events.jsonl").splitlines()]
     assert ["text" in event for event in events] == [True, True, True, False]
     [missing] = told(found, "manifest.json")["missing"]
     assert missing.startswith("events.jsonl: 1 of 4 events was not tied to the chain yet")
 
 
-def test_no_event_lies_beyond_the_head(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_event_lies_beyond_the_head(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written and sealed while the evidence is collected is within its head, or not in it."""
     read = evidence._events
 
     def later(of: Execution) -> Iterator[Any]:
-        audit_log.record(ActKind.EVIDENCE_TAKEN, actor_id=ann.user.pk, subject=of)
+        audit_log.record(ActKind.EVIDENCE_TAKEN, actor_id=ann_browser.user.pk, subject=of)
         sealing.seal_all()
         return read(of)
 
     monkeypatch.setattr(evidence, "_events", later)
-    found = evidence.take(job(ann.user, "refused").pk, ann.user)
+    found = evidence.take(job(ann_browser.user, "refused").pk, ann_browser.user)
     assert events_of(found)[-1]["position"] == head_of(found)
 
 
-async def test_what_cannot_be_had_is_named(ann: Browser) -> None:
-    made = await runtime.in_db(job, ann.user, "succeeded")
-    found = await pack(ann, made.pk)
+async def test_what_cannot_be_had_is_named(ann_browser: Browser) -> None:
+    made = await runtime.in_db(job, ann_browser.user, "succeeded")
+    found = await pack(ann_browser, made.pk)
     [missing] = told(found, "manifest.json")["missing"]
     assert missing.startswith("media/01")
 
 
-async def test_members_do_not_take_the_evidence_of_others(ann: Browser, ben: Browser, ada: Browser) -> None:
-    made = await runtime.in_db(job, ann.user, "refused")
-    assert (await ben.aget(f"/executions/{made.pk}/evidence.zip")).status_code == 403
-    await pack(ada, made.pk)
+async def test_members_do_not_take_the_evidence_of_others(
+    ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
+) -> None:
+    made = await runtime.in_db(job, ann_browser.user, "refused")
+    assert (await ben_browser.aget(f"/executions/{made.pk}/evidence.zip")).status_code == 403
+    await pack(ada_browser, made.pk)
     taken = await runtime.in_db(lambda: list(Event.objects.filter(kind="evidence taken").values_list("actor", "subject_id")))  # fmt: skip
-    assert taken == [(ada.user.pk, str(made.pk))]
+    assert taken == [(ada_browser.user.pk, str(made.pk))]
 
 
-async def test_no_secret_is_in_it(ann: Browser, settings: Any) -> None:
-    made = await runtime.in_db(job, ann.user, "refused")
-    found = await pack(ann, made.pk)
+async def test_no_secret_is_in_it(ann_browser: Browser, settings: Any) -> None:
+    made = await runtime.in_db(job, ann_browser.user, "refused")
+    found = await pack(ann_browser, made.pk)
     everything = b"".join(found.read(name) for name in found.namelist())
     for secret in (settings.VIDEOGEN_API_KEY, settings.SECRET_KEY, *settings.VIDEOGEN_WEBHOOK_SECRETS):
         assert secret.encode() not in everything

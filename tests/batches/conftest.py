@@ -1,11 +1,12 @@
-"""What tests of batches share with those of the dashboard: people's browsers."""
+"""Tests of batches: they wait for no pauses of the client."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.dashboard.conftest import _no_open_connections, _no_pauses, ada, ann, ben
-
-__all__ = ["_no_open_connections", "_no_pauses", "ada", "ann", "ben"]
-
 pytestmark = pytest.mark.both_engines
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(no_pauses: None, no_open_connections: None) -> None:
+    """What every test of this folder has."""

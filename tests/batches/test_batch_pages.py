@@ -21,23 +21,23 @@ from tests.markup import every, link, parse
 pytestmark = pytest.mark.django_db
 
 
-def test_the_page_of_a_batch_counts_and_filters(ann: Browser) -> None:
-    batch = planning.batch(ann.user, 4)
+def test_the_page_of_a_batch_counts_and_filters(ann_browser: Browser) -> None:
+    batch = planning.batch(ann_browser.user, 4)
     failed, fine, *_ = planning.jobs(batch)
     planning.end(failed, "failed", error={"message": "no"})
     planning.end(fine, "succeeded")
     url = f"/batches/{batch.pk}/"
 
-    words = text(ann.get(url))
+    words = text(ann_browser.get(url))
 
     assert "2 of 4 ended" in words
     assert "1 succeeded" in words
     assert "1 failed" in words
     assert "2 queued" in words
-    only = ann.get(url, {"status": "failed"}).content.decode()
+    only = ann_browser.get(url, {"status": "failed"}).content.decode()
     assert f"row-{failed.pk}" in only
     assert f"row-{fine.pk}" not in only
-    assert "No job of this batch has this status now" in text(ann.get(url, {"status": "\x00strange"}))
+    assert "No job of this batch has this status now" in text(ann_browser.get(url, {"status": "\x00strange"}))
 
 
 @pytest.mark.parametrize(
@@ -52,74 +52,76 @@ def test_the_page_of_a_batch_counts_and_filters(ann: Browser) -> None:
         (["succeeded", "pending"], "running you"),
     ],
 )
-def test_a_batchs_state_in_a_word(ann: Browser, ends: list[str], said: str) -> None:
-    batch = planning.batch(ann.user, 2)
+def test_a_batchs_state_in_a_word(ann_browser: Browser, ends: list[str], said: str) -> None:
+    batch = planning.batch(ann_browser.user, 2)
     for job, status in zip(planning.jobs(batch), ends, strict=True):
         planning.bring(job, status)
 
-    assert f"Lighthouses {said}" in text(ann.get(f"/batches/{batch.pk}/"))
+    assert f"Lighthouses {said}" in text(ann_browser.get(f"/batches/{batch.pk}/"))
 
 
-def test_a_long_batch_comes_in_pages(ann: Browser) -> None:
-    batch = planning.batch(ann.user, 101)
+def test_a_long_batch_comes_in_pages(ann_browser: Browser) -> None:
+    batch = planning.batch(ann_browser.user, 101)
 
-    first = parse(ann.get(f"/batches/{batch.pk}/"))
-    second = ann.get(link(first, "a[rel=next]"))
+    first = parse(ann_browser.get(f"/batches/{batch.pk}/"))
+    second = ann_browser.get(link(first, "a[rel=next]"))
 
     assert [len(every(page, '[id^="row-"]')) for page in (first, second)] == [100, 1]
 
 
-def test_undo_by_its_owner(ann: Browser) -> None:
-    batch = planning.batch(ann.user, held=True)
+def test_undo_by_its_owner(ann_browser: Browser) -> None:
+    batch = planning.batch(ann_browser.user, held=True)
 
-    answer = ann.post(f"/batches/{batch.pk}/undo/")
+    answer = ann_browser.post(f"/batches/{batch.pk}/undo/")
 
     assert answer.status_code == 303
-    assert "nothing of it ran, and nothing is billed" in text(ann.get(answer["Location"]))
+    assert "nothing of it ran, and nothing is billed" in text(ann_browser.get(answer["Location"]))
     assert {job.status for job in planning.jobs(batch)} == {"cancelled"}
 
 
-def test_an_undo_that_is_too_late_says_so(ann: Browser) -> None:
-    batch = planning.batch(ann.user)
+def test_an_undo_that_is_too_late_says_so(ann_browser: Browser) -> None:
+    batch = planning.batch(ann_browser.user)
 
-    answer = ann.post(f"/batches/{batch.pk}/undo/")
+    answer = ann_browser.post(f"/batches/{batch.pk}/undo/")
 
-    assert "Too late to undo" in text(ann.get(answer["Location"]))
+    assert "Too late to undo" in text(ann_browser.get(answer["Location"]))
     assert {job.status for job in planning.jobs(batch)} == {"queued"}
 
 
-def test_an_undone_batch_can_be_started_after_all(ann: Browser) -> None:
-    batch = planning.batch(ann.user, held=True)
-    ann.post(f"/batches/{batch.pk}/undo/")
-    assert "Start it after all" in text(ann.get(f"/batches/{batch.pk}/"))
+def test_an_undone_batch_can_be_started_after_all(ann_browser: Browser) -> None:
+    batch = planning.batch(ann_browser.user, held=True)
+    ann_browser.post(f"/batches/{batch.pk}/undo/")
+    assert "Start it after all" in text(ann_browser.get(f"/batches/{batch.pk}/"))
 
-    answer = ann.post(f"/batches/{batch.pk}/again/?status=cancelled")
+    answer = ann_browser.post(f"/batches/{batch.pk}/again/?status=cancelled")
 
-    assert "3 rows, all checked" in text(ann.get(answer["Location"]))
+    assert "3 rows, all checked" in text(ann_browser.get(answer["Location"]))
 
 
-def test_cancel_lists_first_and_reports_one_by_one(ann: Browser) -> None:
-    batch = planning.batch(ann.user, 3)
+def test_cancel_lists_first_and_reports_one_by_one(ann_browser: Browser) -> None:
+    batch = planning.batch(ann_browser.user, 3)
     _, running, ended = planning.jobs(batch)
     take(running)
-    listed = ann.post(f"/batches/{batch.pk}/cancel/")["Location"]
-    assert "Cancel 3 jobs?" in text(ann.get(listed))
+    listed = ann_browser.post(f"/batches/{batch.pk}/cancel/")["Location"]
+    assert "Cancel 3 jobs?" in text(ann_browser.get(listed))
     planning.end(ended, "succeeded")
 
-    done = ann.post(listed)
+    done = ann_browser.post(listed)
 
-    words = text(ann.get(done["Location"]))
+    words = text(ann_browser.get(done["Location"]))
     assert "a lighthouse 1 cancelled before it was sent" in words
     assert "a lighthouse 2 VideoGen was asked to cancel it" in words
     assert "a lighthouse 3 had ended: succeeded" in words
     assert [job.status for job in planning.jobs(batch)] == ["cancelled", "pending", "succeeded"]
-    assert ann.post(f"/batches/{batch.pk}/cancel/").status_code == 303
+    assert ann_browser.post(f"/batches/{batch.pk}/cancel/").status_code == 303
 
 
-def test_a_cancel_that_broke_off_is_told_and_finished(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancel_that_broke_off_is_told_and_finished(
+    ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(chunked, "CHUNK", 2)
-    batch = planning.batch(ann.user, 5)
-    url = f"/batches/{batch.pk}/cancel/{planning.wish(batch, actor=ann.user).pk}/"
+    batch = planning.batch(ann_browser.user, 5)
+    url = f"/batches/{batch.pk}/cancel/{planning.wish(batch, actor=ann_browser.user).pk}/"
     word, told = batches._word, []
 
     def breaks(*of_one: Any) -> str:
@@ -130,85 +132,85 @@ def test_a_cancel_that_broke_off_is_told_and_finished(ann: Browser, monkeypatch:
 
     with monkeypatch.context() as broken, pytest.raises(OperationalError):
         broken.setattr(batches, "_word", breaks)
-        ann.post(url)
-    assert "In progress: 3 of 5 remaining." in text(ann.get(url))
+        ann_browser.post(url)
+    assert "In progress: 3 of 5 remaining." in text(ann_browser.get(url))
     BatchCancel.objects.update(done_at=timezone.now() - chunked.SILENCE)
-    assert "Interrupted: 3 of 5 remaining." in text(ann.get(url))
-    assert ann.post(url).status_code == 303
-    assert text(ann.get(url)).count("cancelled before it was sent") == 5
+    assert "Interrupted: 3 of 5 remaining." in text(ann_browser.get(url))
+    assert ann_browser.post(url).status_code == 303
+    assert text(ann_browser.get(url)).count("cancelled before it was sent") == 5
 
 
-def test_nothing_left_to_cancel_says_so(ann: Browser) -> None:
-    batch = planning.batch(ann.user, 1)
+def test_nothing_left_to_cancel_says_so(ann_browser: Browser) -> None:
+    batch = planning.batch(ann_browser.user, 1)
     planning.end(planning.jobs(batch)[0], "succeeded")
 
-    answer = ann.post(f"/batches/{batch.pk}/cancel/")
+    answer = ann_browser.post(f"/batches/{batch.pk}/cancel/")
 
-    assert "there is nothing to cancel" in text(ann.get(answer["Location"]))
+    assert "there is nothing to cancel" in text(ann_browser.get(answer["Location"]))
     assert not BatchCancel.objects.exists()
 
 
-def test_what_failed_is_run_again_by_whoever_wants_to(ann: Browser, ben: Browser) -> None:
-    batch = planning.batch(ann.user, 2)
+def test_what_failed_is_run_again_by_whoever_wants_to(ann_browser: Browser, ben_browser: Browser) -> None:
+    batch = planning.batch(ann_browser.user, 2)
     failed, fine = planning.jobs(batch)
     planning.end(failed, "failed", error={"message": "no"})
     planning.end(fine, "succeeded")
-    assert "Run the 1 failed again" in text(ben.get(f"/batches/{batch.pk}/"))
+    assert "Run the 1 failed again" in text(ben_browser.get(f"/batches/{batch.pk}/"))
 
-    plan = ben.post(f"/batches/{batch.pk}/again/?status=failed")["Location"]
-    started = ben.post(plan)["Location"]
+    plan = ben_browser.post(f"/batches/{batch.pk}/again/?status=failed")["Location"]
+    started = ben_browser.post(plan)["Location"]
 
     fresh = Batch.objects.exclude(pk=batch.pk).get()
     assert started == f"/batches/{fresh.pk}/"
-    assert fresh.created_by == ben.user
+    assert fresh.created_by == ben_browser.user
     assert [job.request_body for job in planning.jobs(fresh)] == [failed.request_body]
 
 
-def test_running_again_checks_the_rows_as_they_are_today(ann: Browser) -> None:
-    batch = planning.batch(ann.user, 1)
+def test_running_again_checks_the_rows_as_they_are_today(ann_browser: Browser) -> None:
+    batch = planning.batch(ann_browser.user, 1)
     job = planning.jobs(batch)[0]
     Execution.objects.filter(pk=job.pk).update(request_body={**job.request_body, "imageFileIds": ["vg_gone"]})
     planning.end(job, "failed", error={"message": "no"})
 
-    answer = ann.post(f"/batches/{batch.pk}/again/?status=failed")
+    answer = ann_browser.post(f"/batches/{batch.pk}/again/?status=failed")
 
     assert (
         "Nothing was started. Job 1: Reference images: A file that was chosen is not in the library"
-        in text(ann.get(answer["Location"]))
+        in text(ann_browser.get(answer["Location"]))
     )
     assert not BatchPlan.objects.filter(batch=None).exists()
-    assert ann.post(f"/batches/{batch.pk}/again/?status=succeeded").status_code == 400
+    assert ann_browser.post(f"/batches/{batch.pk}/again/?status=succeeded").status_code == 400
 
 
 # --- who may what -----------------------------------------------------------------------------------------
 
 
 def test_the_team_sees_a_batch_and_only_its_owner_or_an_admin_may_stop_it(
-    ann: Browser, ben: Browser, ada: Browser
+    ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
-    batch = planning.batch(ann.user, held=True)
+    batch = planning.batch(ann_browser.user, held=True)
     url = f"/batches/{batch.pk}/"
-    wish = planning.wish(batch, actor=ann.user)
+    wish = planning.wish(batch, actor=ann_browser.user)
 
-    page = ben.get(url)
+    page = ben_browser.get(url)
 
     assert page.status_code == 200
     assert "Undo" not in text(page)
     for path in (f"{url}undo/", f"{url}cancel/", f"{url}cancel/{wish.pk}/"):
-        assert ben.post(path).status_code == 403, path
-    assert ben.get(f"{url}cancel/{wish.pk}/").status_code == 403
+        assert ben_browser.post(path).status_code == 403, path
+    assert ben_browser.get(f"{url}cancel/{wish.pk}/").status_code == 403
     assert {job.status for job in planning.jobs(batch)} == {"queued"}
-    assert "Undo" in text(ada.get(url))
-    assert ada.post(f"{url}undo/").status_code == 303
+    assert "Undo" in text(ada_browser.get(url))
+    assert ada_browser.post(f"{url}undo/").status_code == 303
     assert {job.status for job in planning.jobs(batch)} == {"cancelled"}
 
 
 def test_a_plan_is_seen_and_confirmed_by_the_one_who_made_it(
-    ann: Browser, ben: Browser, ada: Browser
+    ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
-    plan = planning.plan(ann.user)
+    plan = planning.plan(ann_browser.user)
 
-    for other in (ben, ada):
+    for other in (ben_browser, ada_browser):
         assert other.get(f"/batches/plans/{plan.pk}/").status_code == 404
         assert other.post(f"/batches/plans/{plan.pk}/").status_code == 404
     assert not Execution.objects.exists()
@@ -230,14 +232,14 @@ def test_strangers_are_sent_to_sign_in(client: Any, people: Any) -> None:
             assert answer["Location"].startswith("/sign-in/"), path
 
 
-def test_what_is_not_there_is_not_found(ann: Browser, ben: Browser) -> None:
-    mine, theirs = planning.batch(ann.user), planning.batch(ben.user)
-    wish = planning.wish(theirs, actor=ben.user)
+def test_what_is_not_there_is_not_found(ann_browser: Browser, ben_browser: Browser) -> None:
+    mine, theirs = planning.batch(ann_browser.user), planning.batch(ben_browser.user)
+    wish = planning.wish(theirs, actor=ben_browser.user)
     nowhere = uuid.uuid4()
 
-    assert ann.get(f"/batches/{nowhere}/").status_code == 404
-    assert ann.get(f"/batches/plans/{nowhere}/").status_code == 404
-    assert ann.get(f"/batches/{mine.pk}/cancel/{wish.pk}/").status_code == 404
+    assert ann_browser.get(f"/batches/{nowhere}/").status_code == 404
+    assert ann_browser.get(f"/batches/plans/{nowhere}/").status_code == 404
+    assert ann_browser.get(f"/batches/{mine.pk}/cancel/{wish.pk}/").status_code == 404
 
 
 # --- how many queries -------------------------------------------------------------------------------------
@@ -247,20 +249,20 @@ def test_what_is_not_there_is_not_found(ann: Browser, ben: Browser) -> None:
     "path",
     ["/batches/", "/batches/{batch}/", "/batches/plans/{plan}/", "/batches/{batch}/cancel/{wish}/", "/"],
 )
-def test_queries_do_not_grow_with_rows(ann: Browser, path: str) -> None:
+def test_queries_do_not_grow_with_rows(ann_browser: Browser, path: str) -> None:
     def queries(count: int) -> int:
         for _ in range(min(count, 6)):
-            batch = planning.batch(ann.user, count)
+            batch = planning.batch(ann_browser.user, count)
         for number, job in enumerate(planning.jobs(batch)):
             if number % 2:
                 planning.end(job, "succeeded")
         place = {
             "batch": batch.pk,
-            "plan": planning.plan(ann.user, count).pk,
-            "wish": planning.wish(batch, actor=ann.user).pk,
+            "plan": planning.plan(ann_browser.user, count).pk,
+            "wish": planning.wish(batch, actor=ann_browser.user).pk,
         }
         with CaptureQueriesContext(connection) as captured:
-            assert ann.get(path.format(**place)).status_code == 200
+            assert ann_browser.get(path.format(**place)).status_code == 200
         return len(captured)
 
     queries(2)

@@ -171,9 +171,9 @@ async def content_of(name: str, batch: Batch) -> bytes:
 
 async def test_all_results_come_as_one_zip(account: Any, worker: Reconciler, people: Any) -> None:
     batch = await made(people, account, worker, 2)
-    ann = await asyncio.to_thread(_signed_in, people.ann)
+    ann_browser = await asyncio.to_thread(_signed_in, people.ann)
 
-    answer = await ann.aget(f"/batches/{batch.pk}/results.zip")
+    answer = await ann_browser.aget(f"/batches/{batch.pk}/results.zip")
     found = entries(b"".join([piece async for piece in answer.streaming_content]))
 
     assert answer.streaming
@@ -224,9 +224,9 @@ async def test_only_a_piece_at_a_time_is_asked_for_and_a_reader_who_leaves_ends_
 
 async def test_a_batch_without_results_has_no_zip(account: Any, people: Any) -> None:
     batch = await runtime.in_db(planning.batch, people.ann, 1)
-    ann = await asyncio.to_thread(_signed_in, people.ann)
+    ann_browser = await asyncio.to_thread(_signed_in, people.ann)
 
-    assert (await ann.aget(f"/batches/{batch.pk}/results.zip")).status_code == 404
+    assert (await ann_browser.aget(f"/batches/{batch.pk}/results.zip")).status_code == 404
 
 
 def _signed_in(user: Any) -> Browser:

@@ -138,7 +138,7 @@ def shows(page: str, value: Any) -> bool:
 
 @pytest.mark.parametrize(("api_version", "slug"), CASES)
 async def test_a_wrong_field_is_named_and_nothing_starts(
-    account: Any, ann: Browser, settings: Any, api_version: str, slug: str
+    account: Any, ann_browser: Browser, settings: Any, api_version: str, slug: str
 ) -> None:
     settings.VIDEOGEN_API_ERA = api_version
     tool = tools.offered()[slug]
@@ -155,7 +155,7 @@ async def test_a_wrong_field_is_named_and_nothing_starts(
     for number in range(max(map(len, wrongs.values()))):
         told = {name: ways[number] for name, ways in wrongs.items() if number < len(ways)}
         sent = filled({**right, **{name: value for name, (_, value) in told.items()}})
-        answer = await ann.apost(f"/tools/{slug}/", sent, headers=HTMX)
+        answer = await ann_browser.apost(f"/tools/{slug}/", sent, headers=HTMX)
         assert answer.status_code == 422
         page = answer.content.decode()
         assert "<script>alert" not in page
@@ -174,7 +174,12 @@ async def test_a_wrong_field_is_named_and_nothing_starts(
 
 @pytest.mark.parametrize(("api_version", "slug"), CASES)
 async def test_hostile_words_are_kept_whole(
-    account: Any, ann: Browser, settings: Any, monkeypatch: pytest.MonkeyPatch, api_version: str, slug: str
+    account: Any,
+    ann_browser: Browser,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    api_version: str,
+    slug: str,
 ) -> None:
     settings.VIDEOGEN_API_ERA = api_version
     tool = tools.offered()[slug]
@@ -184,10 +189,10 @@ async def test_hostile_words_are_kept_whole(
     monkeypatch.setattr("dashboard.studio.views._send", lambda execution: None)
     files = await runtime.in_db(make_files)
     sent = await runtime.in_db(form_of, tool, files) | dict.fromkeys(texts, HOSTILE)
-    answer = await ann.apost(f"/tools/{slug}/", sent, headers=HTMX)
+    answer = await ann_browser.apost(f"/tools/{slug}/", sent, headers=HTMX)
     assert answer.status_code == 200, answer.content.decode()
     execution = await runtime.in_db(Execution.objects.get)
     assert [execution.request_body[name] for name in texts] == [HOSTILE] * len(texts)
-    page = (await ann.aget(f"/executions/{execution.pk}/")).content.decode()
+    page = (await ann_browser.aget(f"/executions/{execution.pk}/")).content.decode()
     assert "<script>alert" not in page
     assert html.escape("<script>alert(1)</script> {{ settings }}") in page

@@ -45,49 +45,49 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_walking_back_and_forth_shows_every_job_once_and_in_order(ann: Browser) -> None:
+def test_walking_back_and_forth_shows_every_job_once_and_in_order(ann_browser: Browser) -> None:
     for number in range(13):
-        job(ann.user, prompt=f"pier {number}")
-    first = page_of(ann)
-    second = page_of(ann, link(first, "next"))
-    third = page_of(ann, link(second, "next"))
+        job(ann_browser.user, prompt=f"pier {number}")
+    first = page_of(ann_browser)
+    second = page_of(ann_browser, link(first, "next"))
+    third = page_of(ann_browser, link(second, "next"))
     assert prompts(first) + prompts(second) + prompts(third) == [f"pier {n}" for n in range(12, -1, -1)]
     assert (link(first, "prev"), link(third, "next")) == ("", "")
-    back = page_of(ann, link(third, "prev"))
+    back = page_of(ann_browser, link(third, "prev"))
     assert prompts(back) == prompts(second)
-    assert prompts(page_of(ann, link(back, "prev"))) == prompts(first)
+    assert prompts(page_of(ann_browser, link(back, "prev"))) == prompts(first)
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_jobs_that_start_meanwhile_shift_no_page(ann: Browser) -> None:
+def test_jobs_that_start_meanwhile_shift_no_page(ann_browser: Browser) -> None:
     for number in range(10):
-        job(ann.user, prompt=f"pier {number}")
-    first = page_of(ann)
+        job(ann_browser.user, prompt=f"pier {number}")
+    first = page_of(ann_browser)
     for number in range(3):
-        job(ann.user, prompt=f"new pier {number}")
-    assert prompts(page_of(ann, link(first, "next"))) == [f"pier {n}" for n in range(4, -1, -1)]
+        job(ann_browser.user, prompt=f"new pier {number}")
+    assert prompts(page_of(ann_browser, link(first, "next"))) == [f"pier {n}" for n in range(4, -1, -1)]
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_paging_keeps_the_filters(ann: Browser) -> None:
+def test_paging_keeps_the_filters(ann_browser: Browser) -> None:
     for number in range(7):
-        job(ann.user, "succeeded", f"pier {number}")
-        job(ann.user, "failed", f"lost pier {number}")
-    first = page_of(ann, status="succeeded")
+        job(ann_browser.user, "succeeded", f"pier {number}")
+        job(ann_browser.user, "failed", f"lost pier {number}")
+    first = page_of(ann_browser, status="succeeded")
     assert "status=succeeded" in link(first, "next")
-    older = page_of(ann, link(first, "next"))
+    older = page_of(ann_browser, link(first, "next"))
     assert prompts(first) + prompts(older) == [f"pier {n}" for n in range(6, -1, -1)]
 
 
-def test_filters_by_status_and_by_tool(ann: Browser, ben: Browser) -> None:
-    job(ann.user, "succeeded", "a pier")
-    job(ben.user, "failed", "a lost pier")
-    job(ben.user, "succeeded", "a horn", tool="generate-sound-effect")
-    assert prompts(page_of(ann)) == ["a horn", "a lost pier", "a pier"]
-    assert prompts(page_of(ann, status="succeeded")) == ["a horn", "a pier"]
-    assert prompts(page_of(ann, tool="generate-sound-effect")) == ["a horn"]
-    assert prompts(page_of(ann, tool="generate-image", status="failed")) == ["a lost pier"]
-    chosen = page_of(ann, tool="generate-image", status="failed")
+def test_filters_by_status_and_by_tool(ann_browser: Browser, ben_browser: Browser) -> None:
+    job(ann_browser.user, "succeeded", "a pier")
+    job(ben_browser.user, "failed", "a lost pier")
+    job(ben_browser.user, "succeeded", "a horn", tool="generate-sound-effect")
+    assert prompts(page_of(ann_browser)) == ["a horn", "a lost pier", "a pier"]
+    assert prompts(page_of(ann_browser, status="succeeded")) == ["a horn", "a pier"]
+    assert prompts(page_of(ann_browser, tool="generate-sound-effect")) == ["a horn"]
+    assert prompts(page_of(ann_browser, tool="generate-image", status="failed")) == ["a lost pier"]
+    chosen = page_of(ann_browser, tool="generate-image", status="failed")
     assert values(chosen, "status", checked=True) == ["failed"]
     assert values(chosen, "tool", checked=True) == ["generate-image"]
 
@@ -96,45 +96,47 @@ def test_filters_by_status_and_by_tool(ann: Browser, ben: Browser) -> None:
     "query",
     [{"status": "hibernating"}, {"status": "\x00"}, {"status": "' OR 1=1 --"}, {"status": "a" * 5000}],
 )
-def test_a_status_that_no_job_has_finds_nothing(query: dict[str, str], ann: Browser) -> None:
-    job(ann.user)
-    page = page_of(ann, **query)
+def test_a_status_that_no_job_has_finds_nothing(query: dict[str, str], ann_browser: Browser) -> None:
+    job(ann_browser.user)
+    page = page_of(ann_browser, **query)
     assert prompts(page) == []
     assert "No matches." in page
 
 
 @pytest.mark.parametrize("query", [{"after": "x"}, {"before": "x"}, {"tool": "make-coffee"}, {"offset": "9"}])
-def test_what_cannot_be_read_in_the_address_is_passed_over(query: dict[str, str], ann: Browser) -> None:
-    job(ann.user, prompt="a pier")
-    assert prompts(page_of(ann, **query)) == ["a pier"]
+def test_what_cannot_be_read_in_the_address_is_passed_over(
+    query: dict[str, str], ann_browser: Browser
+) -> None:
+    job(ann_browser.user, prompt="a pier")
+    assert prompts(page_of(ann_browser, **query)) == ["a pier"]
 
 
-def test_a_status_that_we_do_not_know_is_shown_in_its_own_word(ann: Browser) -> None:
-    job(ann.user, "deep_hibernation", "a pier")
-    page = page_of(ann)
+def test_a_status_that_we_do_not_know_is_shown_in_its_own_word(ann_browser: Browser) -> None:
+    job(ann_browser.user, "deep_hibernation", "a pier")
+    page = page_of(ann_browser)
     assert prompts(page) == ["a pier"]
-    assert "deep hibernation" in text(ann.get(URL))
-    assert prompts(page_of(ann, status="deep_hibernation")) == ["a pier"]
+    assert "deep hibernation" in text(ann_browser.get(URL))
+    assert prompts(page_of(ann_browser, status="deep_hibernation")) == ["a pier"]
 
 
-def test_only_the_first_page_of_the_newest_hears_of_new_jobs(ann: Browser) -> None:
-    assert "/ws/live/?topic=history" in page_of(ann)
-    assert "/ws/live/?topic=history" in page_of(ann, status="failed")
-    assert "/ws/live/?topic=gallery" in page_of(ann, view="gallery")
-    assert "/ws/live/?topic=rows" in page_of(ann, sort="oldest")
-    assert "/ws/live/?topic=rows" in page_of(ann, after=uuid.uuid4())
+def test_only_the_first_page_of_the_newest_hears_of_new_jobs(ann_browser: Browser) -> None:
+    assert "/ws/live/?topic=history" in page_of(ann_browser)
+    assert "/ws/live/?topic=history" in page_of(ann_browser, status="failed")
+    assert "/ws/live/?topic=gallery" in page_of(ann_browser, view="gallery")
+    assert "/ws/live/?topic=rows" in page_of(ann_browser, sort="oldest")
+    assert "/ws/live/?topic=rows" in page_of(ann_browser, after=uuid.uuid4())
 
 
-def test_an_empty_history_says_what_to_do(ann: Browser) -> None:
-    assert "No jobs yet." in page_of(ann)
+def test_an_empty_history_says_what_to_do(ann_browser: Browser) -> None:
+    assert "No jobs yet." in page_of(ann_browser)
 
 
 # --- one job ----------------------------------------------------------------------------------------------
 
 
-def test_a_job_shows_what_was_asked_and_what_was_answered(ann: Browser, ben: Browser) -> None:
-    execution = job(ben.user, "succeeded", "a pier <in> the rain")
-    page = ann.get(f"{URL}{execution.pk}/").content.decode()
+def test_a_job_shows_what_was_asked_and_what_was_answered(ann_browser: Browser, ben_browser: Browser) -> None:
+    execution = job(ben_browser.user, "succeeded", "a pier <in> the rain")
+    page = ann_browser.get(f"{URL}{execution.pk}/").content.decode()
     assert "a pier &lt;in&gt; the rain" in page
     assert f'"toolExecutionId": "{execution.remote_id}"'.replace('"', "&quot;") in page
     assert "&quot;told&quot;: &quot;by VideoGen&quot;" in page
@@ -142,37 +144,39 @@ def test_a_job_shows_what_was_asked_and_what_was_answered(ann: Browser, ben: Bro
     assert json.loads(content(one(raw, "pre"))) == execution.request_body
     assert "ben" in page
     assert f"/ws/live/?topic=job:{execution.pk}" in page
-    told = text(ann.get(f"{URL}{execution.pk}/"))
+    told = text(ann_browser.get(f"{URL}{execution.pk}/"))
     assert "ben started it" in told
     assert f"accepted as {execution.remote_id}" in told
     assert "succeeded, 1 result" in told
 
 
-def test_a_failed_job_says_why_and_what_to_do(ann: Browser) -> None:
+def test_a_failed_job_says_why_and_what_to_do(ann_browser: Browser) -> None:
     error = {
         "message": "Not on this plan.",
         "requirement": {"type": "upgrade_plan", "details": {"plan": "PRO"}},
     }
-    execution = job(ann.user, "failed", error=error)
-    page = text(ann.get(f"{URL}{execution.pk}/"))
+    execution = job(ann_browser.user, "failed", error=error)
+    page = text(ann_browser.get(f"{URL}{execution.pk}/"))
     assert "Not on this plan." in page
     assert "This needs another plan: PRO." in page
 
 
 @pytest.mark.parametrize("pk", [uuid.uuid4(), "not-an-id", "../admin"])
-def test_a_job_that_is_not_there_is_not_found(pk: Any, ann: Browser) -> None:
-    assert ann.get(f"{URL}{pk}/").status_code == 404
-    assert ann.post(f"{URL}{pk}/cancel/").status_code == 404
-    assert ann.post(f"{URL}{pk}/again/").status_code == 404
+def test_a_job_that_is_not_there_is_not_found(pk: Any, ann_browser: Browser) -> None:
+    assert ann_browser.get(f"{URL}{pk}/").status_code == 404
+    assert ann_browser.post(f"{URL}{pk}/cancel/").status_code == 404
+    assert ann_browser.post(f"{URL}{pk}/again/").status_code == 404
 
 
 # --- cancel -----------------------------------------------------------------------------------------------
 
 
-async def test_a_queued_job_that_is_cancelled_never_reaches_videogen(account: Any, ann: Browser) -> None:
+async def test_a_queued_job_that_is_cancelled_never_reaches_videogen(
+    account: Any, ann_browser: Browser
+) -> None:
     prompt = f"a pier {uuid.uuid4().hex}"
-    execution = await runtime.in_db(job, ann.user, "queued", prompt)
-    answer = await ann.apost(f"{URL}{execution.pk}/cancel/")
+    execution = await runtime.in_db(job, ann_browser.user, "queued", prompt)
+    answer = await ann_browser.apost(f"{URL}{execution.pk}/cancel/")
     assert (answer.status_code, answer["Location"]) == (303, f"{URL}{execution.pk}/")
     await submit.send(execution.pk)
     await submit.send_claimed(execution.pk)
@@ -180,16 +184,16 @@ async def test_a_queued_job_that_is_cancelled_never_reaches_videogen(account: An
     assert (execution.status, execution.sent_at) == ("cancelled", None)
     truth = account.control("GET", "truth")["executions"]
     assert all(each["request"].get("prompt") != prompt for each in truth)
-    assert "ann cancelled it before it was sent" in text(await ann.aget(f"{URL}{execution.pk}/")).replace(
-        "you cancelled", "ann cancelled"
-    )
+    assert "ann cancelled it before it was sent" in text(
+        await ann_browser.aget(f"{URL}{execution.pk}/")
+    ).replace("you cancelled", "ann cancelled")
 
 
-async def test_a_running_job_is_cancelled_there(account: Any, ann: Browser) -> None:
+async def test_a_running_job_is_cancelled_there(account: Any, ann_browser: Browser) -> None:
     account.control("PUT", "faults", {"faults": [{"kind": "job", "seconds": 600}]})
-    execution = await runtime.in_db(job, ann.user, "queued", "a long pier")
+    execution = await runtime.in_db(job, ann_browser.user, "queued", "a long pier")
     await submit.send(execution.pk)
-    answer = await ann.apost(f"{URL}{execution.pk}/cancel/", headers=HTMX)
+    answer = await ann_browser.apost(f"{URL}{execution.pk}/cancel/", headers=HTMX)
     assert answer.status_code == 200
     assert "cancelling" in text(answer)
 
@@ -207,46 +211,49 @@ async def test_a_running_job_is_cancelled_there(account: Any, ann: Browser) -> N
         pytest.fail("VideoGen was never asked to cancel it")
 
 
-def test_a_cancel_with_htmx_is_answered_with_what_changed(ann: Browser) -> None:
-    execution = job(ann.user)
-    page = ann.post(f"{URL}{execution.pk}/cancel/", headers=HTMX).content.decode()
+def test_a_cancel_with_htmx_is_answered_with_what_changed(ann_browser: Browser) -> None:
+    execution = job(ann_browser.user)
+    page = ann_browser.post(f"{URL}{execution.pk}/cancel/", headers=HTMX).content.decode()
     assert "<html" not in page
     assert f'hx-swap-oob="delete:#job-{execution.pk}"' in page
     assert f'id="head-{execution.pk}"' in page
     assert "Cancelled before it was done." in page
 
 
-def test_whose_job_may_be_cancelled(ann: Browser, ben: Browser, ada: Browser) -> None:
-    execution = job(ann.user, "running")
-    assert ben.post(f"{URL}{execution.pk}/cancel/").status_code == 403
+def test_whose_job_may_be_cancelled(ann_browser: Browser, ben_browser: Browser, ada_browser: Browser) -> None:
+    execution = job(ann_browser.user, "running")
+    assert ben_browser.post(f"{URL}{execution.pk}/cancel/").status_code == 403
     execution.refresh_from_db()
     assert execution.cancel_requested_at is None
-    assert ada.post(f"{URL}{execution.pk}/cancel/").status_code == 303
+    assert ada_browser.post(f"{URL}{execution.pk}/cancel/").status_code == 303
     execution.refresh_from_db()
-    assert execution.cancel_requested_by_id == ada.user.pk
+    assert execution.cancel_requested_by_id == ada_browser.user.pk
     event = Event.objects.get(execution=execution, kind="cancel requested")
-    assert event.actor_id == ada.user.pk
+    assert event.actor_id == ada_browser.user.pk
 
 
-def test_two_cancels_are_one_wish(ann: Browser, ada: Browser) -> None:
-    execution = job(ann.user, "running")
-    assert {each.post(f"{URL}{execution.pk}/cancel/").status_code for each in (ann, ada, ann)} == {303}
+def test_two_cancels_are_one_wish(ann_browser: Browser, ada_browser: Browser) -> None:
+    execution = job(ann_browser.user, "running")
+    assert {
+        each.post(f"{URL}{execution.pk}/cancel/").status_code
+        for each in (ann_browser, ada_browser, ann_browser)
+    } == {303}
     assert Event.objects.filter(execution=execution, kind="cancel requested").count() == 1
 
 
-def test_a_cancel_after_the_end_changes_nothing(ann: Browser) -> None:
-    execution = job(ann.user, "succeeded")
-    assert ann.post(f"{URL}{execution.pk}/cancel/").status_code == 303
+def test_a_cancel_after_the_end_changes_nothing(ann_browser: Browser) -> None:
+    execution = job(ann_browser.user, "succeeded")
+    assert ann_browser.post(f"{URL}{execution.pk}/cancel/").status_code == 303
     execution.refresh_from_db()
     assert (execution.status, execution.cancel_requested_at) == ("succeeded", None)
 
 
-def test_a_success_that_was_faster_says_so(ann: Browser) -> None:
-    execution = job(ann.user, "running")
-    ann.post(f"{URL}{execution.pk}/cancel/")
-    assert "Cancelling." in text(ann.get(f"{URL}{execution.pk}/"))
+def test_a_success_that_was_faster_says_so(ann_browser: Browser) -> None:
+    execution = job(ann_browser.user, "running")
+    ann_browser.post(f"{URL}{execution.pk}/cancel/")
+    assert "Cancelling." in text(ann_browser.get(f"{URL}{execution.pk}/"))
     advance(execution, "succeeded")
-    page = text(ann.get(f"{URL}{execution.pk}/"))
+    page = text(ann_browser.get(f"{URL}{execution.pk}/"))
     assert "asked by ann" in page
     assert "the result was kept" in page
 
@@ -254,42 +261,46 @@ def test_a_success_that_was_faster_says_so(ann: Browser) -> None:
 # --- start it again ---------------------------------------------------------------------------------------
 
 
-def test_a_lost_start_is_started_again_once_and_knowingly(ann: Browser) -> None:
-    lost = job(ann.user, "unconfirmed", "a lost pier")
-    page = text(ann.get(f"{URL}{lost.pk}/"))
+def test_a_lost_start_is_started_again_once_and_knowingly(ann_browser: Browser) -> None:
+    lost = job(ann_browser.user, "unconfirmed", "a lost pier")
+    page = text(ann_browser.get(f"{URL}{lost.pk}/"))
     assert "This starts a second job, which may be billed as well." in page
-    first = ann.post(f"{URL}{lost.pk}/again/")
-    second = ann.post(f"{URL}{lost.pk}/again/", headers=HTMX)
+    first = ann_browser.post(f"{URL}{lost.pk}/again/")
+    second = ann_browser.post(f"{URL}{lost.pk}/again/", headers=HTMX)
     fresh = Execution.objects.exclude(pk=lost.pk).get()
     assert (first.status_code, first["Location"]) == (303, f"{URL}{fresh.pk}/")
     assert second["HX-Redirect"] == f"{URL}{fresh.pk}/"
     assert (fresh.request_body, fresh.prompt) == (lost.request_body, lost.prompt)
 
 
-def test_who_may_start_a_lost_job_again(ann: Browser, ben: Browser, ada: Browser) -> None:
-    lost = job(ann.user, "unconfirmed")
-    assert ben.post(f"{URL}{lost.pk}/again/").status_code == 403
-    assert ada.post(f"{URL}{lost.pk}/again/").status_code == 303
+def test_who_may_start_a_lost_job_again(
+    ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
+) -> None:
+    lost = job(ann_browser.user, "unconfirmed")
+    assert ben_browser.post(f"{URL}{lost.pk}/again/").status_code == 403
+    assert ada_browser.post(f"{URL}{lost.pk}/again/").status_code == 303
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "deep_hibernation"])
-def test_a_job_that_has_not_ended_is_not_started_again(status: str, ann: Browser) -> None:
-    execution = job(ann.user, status)
-    assert ann.post(f"{URL}{execution.pk}/again/").status_code == 403
+def test_a_job_that_has_not_ended_is_not_started_again(status: str, ann_browser: Browser) -> None:
+    execution = job(ann_browser.user, status)
+    assert ann_browser.post(f"{URL}{execution.pk}/again/").status_code == 403
     assert Execution.objects.count() == 1
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])
-def test_what_has_ended_may_be_run_again_by_anybody(status: str, ann: Browser, ben: Browser) -> None:
-    ended = job(ann.user, status, "a pier at noon")
-    assert ben.post(f"{URL}{ended.pk}/again/").status_code == 303
+def test_what_has_ended_may_be_run_again_by_anybody(
+    status: str, ann_browser: Browser, ben_browser: Browser
+) -> None:
+    ended = job(ann_browser.user, status, "a pier at noon")
+    assert ben_browser.post(f"{URL}{ended.pk}/again/").status_code == 303
     fresh = Execution.objects.exclude(pk=ended.pk).get()
-    assert (fresh.created_by_id, fresh.prompt) == (ben.user.pk, "a pier at noon")
+    assert (fresh.created_by_id, fresh.prompt) == (ben_browser.user.pk, "a pier at noon")
 
 
-def test_acts_are_posts(ann: Browser) -> None:
-    execution = job(ann.user, "unconfirmed")
+def test_acts_are_posts(ann_browser: Browser) -> None:
+    execution = job(ann_browser.user, "unconfirmed")
     for act in ("cancel", "again"):
-        assert ann.get(f"{URL}{execution.pk}/{act}/").status_code == 405
-    assert ann.post(f"{URL}{execution.pk}/").status_code == 405
-    assert ann.post(URL).status_code == 405
+        assert ann_browser.get(f"{URL}{execution.pk}/{act}/").status_code == 405
+    assert ann_browser.post(f"{URL}{execution.pk}/").status_code == 405
+    assert ann_browser.post(URL).status_code == 405

@@ -69,9 +69,11 @@ def test_without_its_cache_it_is_not_ready(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("_no_redis")
-def test_pages_work_without_the_cache(ann: Browser, client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_pages_work_without_the_cache(
+    ann_browser: Browser, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     for url in ("/", "/tools/text-to-speech/", "/executions/"):
-        assert ann.get(url).status_code == 200
+        assert ann_browser.get(url).status_code == 200
     wrong = client.post("/sign-in/", {"username": "ann", "password": "a guess"})
     assert wrong.status_code == 422
     assert [record.getMessage().count("Cache unavailable") for record in caplog.records].count(1) == 1, (
@@ -80,17 +82,17 @@ def test_pages_work_without_the_cache(ann: Browser, client: Client, caplog: pyte
 
 
 @pytest.mark.usefixtures("_no_redis")
-async def test_a_start_is_not_lost_without_the_cache(account: Any, ann: Browser) -> None:
-    await ann.apost("/tools/generate-image/", form())
+async def test_a_start_is_not_lost_without_the_cache(account: Any, ann_browser: Browser) -> None:
+    await ann_browser.apost("/tools/generate-image/", form())
     execution = await runtime.in_db(Execution.objects.get)
     assert execution.remote_id is not None
 
 
-def test_a_refused_key_is_said_and_is_no_reason_to_be_taken_out(client: Client, ann: Browser) -> None:
+def test_a_refused_key_is_said_and_is_no_reason_to_be_taken_out(client: Client, ann_browser: Browser) -> None:
     cache.set(standing.KEY_REFUSED, "The key was revoked.", None)
     code, state = readiness(client)
     assert (code, state["videogen_key"]) == (200, "refused")
-    page = ann.get("/").content.decode()
+    page = ann_browser.get("/").content.decode()
     assert "VideoGen rejects the API key: The key was revoked." in page
 
 

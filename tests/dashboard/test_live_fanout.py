@@ -16,8 +16,8 @@ from dashboard.live.consumers import LiveConsumer
 from dashboard.live.fanout import COME_BACK, fanout
 from dashboard.settings import IN_MEMORY_LAYER
 from executions.core import runtime
-from tests.conftest import People
 from tests.factories import jobs
+from tests.factories.people import People
 from tests.waiting import DEADLINE, until
 
 type Open = Callable[[Any, str], Awaitable[WebsocketCommunicator]]

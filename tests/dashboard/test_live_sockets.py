@@ -23,8 +23,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize("topic", ["studio", "history", "rows"])
-async def test_whoever_is_signed_in_may_listen(topic: str, ann: Browser) -> None:
-    page = await opened(ann, topic)
+async def test_whoever_is_signed_in_may_listen(topic: str, ann_browser: Browser) -> None:
+    page = await opened(ann_browser, topic)
     await page.disconnect()
 
 
@@ -45,13 +45,13 @@ async def test_nobody_listens_without_a_session() -> None:
         b"testserver",
     ],
 )
-async def test_only_our_own_pages_may_listen(origin: bytes | None, ann: Browser) -> None:
-    assert await refusal(socket(ann, "studio", origin)) == REFUSED
+async def test_only_our_own_pages_may_listen(origin: bytes | None, ann_browser: Browser) -> None:
+    assert await refusal(socket(ann_browser, "studio", origin)) == REFUSED
 
 
-async def test_pages_of_the_public_address_may_listen(ann: Browser, settings: Any) -> None:
+async def test_pages_of_the_public_address_may_listen(ann_browser: Browser, settings: Any) -> None:
     settings.PUBLIC_URL = "https://rushes.example.org"
-    page = socket(ann, "studio", b"https://rushes.example.org")
+    page = socket(ann_browser, "studio", b"https://rushes.example.org")
     assert (await page.connect())[0]
     await page.disconnect()
 
@@ -60,43 +60,45 @@ async def test_pages_of_the_public_address_may_listen(ann: Browser, settings: An
     "topic",
     ["", "everything", "STUDIO", "job:", "job:x", "job", "studio:x", "person.1", "live", "%00", "%ff"],
 )
-async def test_there_is_nothing_else_to_listen_to(topic: str, ann: Browser) -> None:
-    assert await refusal(socket(ann, topic)) == REFUSED
+async def test_there_is_nothing_else_to_listen_to(topic: str, ann_browser: Browser) -> None:
+    assert await refusal(socket(ann_browser, topic)) == REFUSED
 
 
-async def test_a_job_that_is_not_there_cannot_be_listened_to(ann: Browser) -> None:
-    assert await refusal(socket(ann, f"job:{uuid.uuid4()}")) == REFUSED
+async def test_a_job_that_is_not_there_cannot_be_listened_to(ann_browser: Browser) -> None:
+    assert await refusal(socket(ann_browser, f"job:{uuid.uuid4()}")) == REFUSED
 
 
-async def test_a_job_is_found_by_any_spelling_of_its_id(ann: Browser) -> None:
-    execution = await runtime.in_db(job, ann.user, "running", "a pier")
-    page = await opened(ann, f"job:{str(execution.pk).upper()}")
+async def test_a_job_is_found_by_any_spelling_of_its_id(ann_browser: Browser) -> None:
+    execution = await runtime.in_db(job, ann_browser.user, "running", "a pier")
+    page = await opened(ann_browser, f"job:{str(execution.pk).upper()}")
     await page.disconnect()
 
 
-async def test_an_expired_session_is_none(ann: Browser) -> None:
+async def test_an_expired_session_is_none(ann_browser: Browser) -> None:
     def expire() -> None:
         Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
 
     await runtime.in_db(expire)
-    assert await refusal(socket(ann, "studio")) == REFUSED
+    assert await refusal(socket(ann_browser, "studio")) == REFUSED
 
 
 async def test_a_person_who_was_shut_out_a_second_ago_is_refused(
-    ann: Browser, django_user_model: Any
+    ann_browser: Browser, django_user_model: Any
 ) -> None:
     def shut_out() -> None:
-        django_user_model.objects.filter(pk=ann.user.pk).update(is_active=False)
+        django_user_model.objects.filter(pk=ann_browser.user.pk).update(is_active=False)
 
     await runtime.in_db(shut_out)
-    assert await refusal(socket(ann, "studio")) == REFUSED
+    assert await refusal(socket(ann_browser, "studio")) == REFUSED
 
 
-async def test_signing_out_closes_that_sessions_sockets_alone(ann: Browser, ben: Browser) -> None:
-    elsewhere = await runtime.in_db(signed_in, ann.user)
-    pages = [await opened(ann, "studio"), await opened(ann, "history")]
-    others = [await opened(elsewhere, "studio"), await opened(ben, "studio")]
-    assert (await ann.apost("/sign-out/")).status_code == 303
+async def test_signing_out_closes_that_sessions_sockets_alone(
+    ann_browser: Browser, ben_browser: Browser
+) -> None:
+    elsewhere = await runtime.in_db(signed_in, ann_browser.user)
+    pages = [await opened(ann_browser, "studio"), await opened(ann_browser, "history")]
+    others = [await opened(elsewhere, "studio"), await opened(ben_browser, "studio")]
+    assert (await ann_browser.apost("/sign-out/")).status_code == 303
     for page in pages:
         ended = await page.receive_output(DEADLINE)
         assert (ended["type"], ended["code"]) == ("websocket.close", SIGNED_OUT)
@@ -107,16 +109,16 @@ async def test_signing_out_closes_that_sessions_sockets_alone(ann: Browser, ben:
         await page.disconnect()
 
 
-async def test_a_page_that_left_is_forgotten(ann: Browser) -> None:
-    page = await opened(ann, "studio")
+async def test_a_page_that_left_is_forgotten(ann_browser: Browser) -> None:
+    page = await opened(ann_browser, "studio")
     assert len(fanout()._pages) == 1
     await page.disconnect()
     assert len(fanout()._pages) == 0
     await get_channel_layer().group_send("live", {"type": "live.changes", "changes": []})
 
 
-async def test_what_a_page_sends_is_ignored(ann: Browser) -> None:
-    page = await opened(ann, "studio")
+async def test_what_a_page_sends_is_ignored(ann_browser: Browser) -> None:
+    page = await opened(ann_browser, "studio")
     await page.send_to(text_data='{"HEADERS": {}, "type": "live.changes"}')
     await page.send_to(bytes_data=b"\x00\xff")
     assert await page.receive_nothing(0.1)  # shows that nothing comes

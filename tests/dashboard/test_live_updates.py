@@ -103,10 +103,13 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
 
 
 async def test_each_kind_of_viewer_is_rendered_once(
-    rendered: Counter[tuple[str, str]], ann: Browser, ben: Browser, ada: Browser
+    rendered: Counter[tuple[str, str]], ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
-    execution = await runtime.in_db(job, ann.user, "queued", "a shared pier")
-    pages = [await opened(each, "studio") for each in (ann, ann, ben, ben, ada)]
+    execution = await runtime.in_db(job, ann_browser.user, "queued", "a shared pier")
+    pages = [
+        await opened(each, "studio")
+        for each in (ann_browser, ann_browser, ben_browser, ben_browser, ada_browser)
+    ]
     await publisher.publish([change(execution, "", created=True)])
     for page in pages:
         assert "a shared pier" in await received_until(page, "a shared pier")
@@ -115,22 +118,26 @@ async def test_each_kind_of_viewer_is_rendered_once(
         await page.disconnect()
 
 
-async def test_only_who_may_cancel_sees_the_button(ann: Browser, ben: Browser, ada: Browser) -> None:
-    execution = await runtime.in_db(job, ann.user, "running", "a shared pier")
-    pages = {each: await opened(each, "studio") for each in (ann, ben, ada)}
+async def test_only_who_may_cancel_sees_the_button(
+    ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
+) -> None:
+    execution = await runtime.in_db(job, ann_browser.user, "running", "a shared pier")
+    pages = {each: await opened(each, "studio") for each in (ann_browser, ben_browser, ada_browser)}
     await publisher.publish([change(execution)])
     buttons = {
         each: "/cancel/" in await received_until(page, "a shared pier") for each, page in pages.items()
     }
-    assert buttons == {ann: True, ben: False, ada: True}
+    assert buttons == {ann_browser: True, ben_browser: False, ada_browser: True}
     for page in pages.values():
         await page.disconnect()
 
 
-async def test_a_page_hears_what_it_shows_alone(ann: Browser) -> None:
-    mine = await runtime.in_db(job, ann.user, "running", "my pier")
-    other = await runtime.in_db(job, ann.user, "running", "another pier")
-    pages = {topic: await opened(ann, topic) for topic in ("studio", "history", "rows", f"job:{mine.pk}")}
+async def test_a_page_hears_what_it_shows_alone(ann_browser: Browser) -> None:
+    mine = await runtime.in_db(job, ann_browser.user, "running", "my pier")
+    other = await runtime.in_db(job, ann_browser.user, "running", "another pier")
+    pages = {
+        topic: await opened(ann_browser, topic) for topic in ("studio", "history", "rows", f"job:{mine.pk}")
+    }
     await publisher.publish([change(other), change(mine)])
     heard = {topic: await received_until(page, "my pier") for topic, page in pages.items()}
     assert f'id="job-{mine.pk}"' in heard["studio"]
@@ -144,9 +151,9 @@ async def test_a_page_hears_what_it_shows_alone(ann: Browser) -> None:
         await page.disconnect()
 
 
-async def test_of_a_new_job_the_first_page_of_the_history_alone_is_told(ann: Browser) -> None:
-    execution = await runtime.in_db(job, ann.user, "queued", "a new pier")
-    history, rows = await opened(ann, "history"), await opened(ann, "rows")
+async def test_of_a_new_job_the_first_page_of_the_history_alone_is_told(ann_browser: Browser) -> None:
+    execution = await runtime.in_db(job, ann_browser.user, "queued", "a new pier")
+    history, rows = await opened(ann_browser, "history"), await opened(ann_browser, "rows")
     await publisher.publish([change(execution, "", created=True)])
     told = await received_until(history, 'id="arrived"')
     assert "a new pier" not in told, "nothing that is being read may move"
@@ -156,9 +163,9 @@ async def test_of_a_new_job_the_first_page_of_the_history_alone_is_told(ann: Bro
     await rows.disconnect()
 
 
-async def test_the_count_in_flight_has_a_frame_of_its_own(ann: Browser) -> None:
-    execution = await runtime.in_db(job, ann.user, "succeeded", "a done pier")
-    page = await opened(ann, "history")
+async def test_the_count_in_flight_has_a_frame_of_its_own(ann_browser: Browser) -> None:
+    execution = await runtime.in_db(job, ann_browser.user, "succeeded", "a done pier")
+    page = await opened(ann_browser, "history")
     await publisher.publish([change(execution)])
     row, count = await page.receive_from(DEADLINE), await page.receive_from(DEADLINE)
     assert "a done pier" in row
@@ -167,9 +174,11 @@ async def test_the_count_in_flight_has_a_frame_of_its_own(ann: Browser) -> None:
     await page.disconnect()
 
 
-async def test_changes_arrive_in_their_order_from_the_change_itself(account: Any, ann: Browser) -> None:
-    execution = await runtime.in_db(job, ann.user, "queued", "an ordered pier")
-    page = await opened(ann, f"job:{execution.pk}")
+async def test_changes_arrive_in_their_order_from_the_change_itself(
+    account: Any, ann_browser: Browser
+) -> None:
+    execution = await runtime.in_db(job, ann_browser.user, "queued", "an ordered pier")
+    page = await opened(ann_browser, f"job:{execution.pk}")
     steps = [
         ("queued", seen.Sending()),
         ("pending", seen.Accepted(remote_id=f"vg_exec_{execution.pk.hex}")),
@@ -187,13 +196,13 @@ async def test_changes_arrive_in_their_order_from_the_change_itself(account: Any
 
 
 async def test_a_change_of_which_the_message_is_lost_is_there_when_the_page_asks(
-    ann: Browser, monkeypatch: pytest.MonkeyPatch
+    ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execution = await runtime.in_db(job, ann.user, "running", "a lost pier")
-    shown = (await ann.aget("/")).content.decode()
+    execution = await runtime.in_db(job, ann_browser.user, "running", "a lost pier")
+    shown = (await ann_browser.aget("/")).content.decode()
     assert 'hx-trigger="htmx:wsOpen from:body, rushes:ask from:body"' in shown, "what makes the page ask"
     assert 'hx-get="/board/"' in shown
-    page = await opened(ann, "studio")
+    page = await opened(ann_browser, "studio")
     await page.disconnect()
 
     async def lost(*args: Any) -> None:
@@ -202,23 +211,23 @@ async def test_a_change_of_which_the_message_is_lost_is_there_when_the_page_asks
     with monkeypatch.context() as broken:
         broken.setattr(publisher, "publish", lost)
         await runtime.in_db(advance, execution, "succeeded")
-    page = await opened(ann, "studio")
-    board = await ann.aget("/board/")
+    page = await opened(ann_browser, "studio")
+    board = await ann_browser.aget("/board/")
     assert "a lost pier" not in words(board, 'section[aria-labelledby="flight-title"]')
     assert "a lost pier" in words(board, "#finished")
     await page.disconnect()
 
 
-async def test_what_one_did_oneself_does_not_wait_for_the_socket(ann: Browser) -> None:
-    execution = await runtime.in_db(job, ann.user, "running", "my own pier")
-    answer = await ann.apost(f"/executions/{execution.pk}/cancel/", headers={"HX-Request": "true"})
+async def test_what_one_did_oneself_does_not_wait_for_the_socket(ann_browser: Browser) -> None:
+    execution = await runtime.in_db(job, ann_browser.user, "running", "my own pier")
+    answer = await ann_browser.apost(f"/executions/{execution.pk}/cancel/", headers={"HX-Request": "true"})
     assert "my own pier" in text(answer)
     assert "cancelling" in text(answer)
 
 
-async def test_a_message_about_a_job_that_is_gone_harms_no_page(ann: Browser) -> None:
-    execution = await runtime.in_db(job, ann.user, "running", "a pier that stays")
-    page = await opened(ann, "studio")
+async def test_a_message_about_a_job_that_is_gone_harms_no_page(ann_browser: Browser) -> None:
+    execution = await runtime.in_db(job, ann_browser.user, "running", "a pier that stays")
+    page = await opened(ann_browser, "studio")
     gone = Change("00000000-0000-7000-8000-000000000000", None, False, "pending", "running")
     await publisher.publish([gone, change(execution)])
     assert "a pier that stays" in await received_until(page, "a pier that stays")

@@ -16,20 +16,20 @@ TOKEN = {"authorization": "Bearer a-token-of-the-operators"}
 
 
 def test_it_is_for_admins_and_for_the_token(
-    client: Client, ann: Browser, ada: Browser, settings: Any
+    client: Client, ann_browser: Browser, ada_browser: Browser, settings: Any
 ) -> None:
     assert client.get("/metrics", headers={"authorization": "Bearer "}).status_code == 403, "no token is set"
     settings.METRICS_TOKEN = "a-token-of-the-operators"
-    assert ada.get("/metrics").status_code == 200
-    assert ann.get("/metrics").status_code == 403
+    assert ada_browser.get("/metrics").status_code == 200
+    assert ann_browser.get("/metrics").status_code == 403
     assert client.get("/metrics").status_code == 403
     assert client.get("/metrics", headers={"authorization": "Bearer another"}).status_code == 403
     assert client.get("/metrics", headers=TOKEN).status_code == 200
 
 
-def test_it_counts_what_happens(ada: Browser, people: Any) -> None:
+def test_it_counts_what_happens(ada_browser: Browser, people: Any) -> None:
     def told() -> dict[str, float]:
-        lines = ada.get("/metrics").content.decode().splitlines()
+        lines = ada_browser.get("/metrics").content.decode().splitlines()
         return {
             name: float(value)
             for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")
@@ -38,7 +38,7 @@ def test_it_counts_what_happens(ada: Browser, people: Any) -> None:
     before = told()
     job(people.ann, "running")
     job(people.ann, "queued")
-    ada.post("/webhooks/videogen/", b"{}", content_type="application/json")
+    ada_browser.post("/webhooks/videogen/", b"{}", content_type="application/json")
     after = told()
     assert after['rushes_jobs_in_flight{status="running"}'] == 1
     assert after['rushes_jobs_in_flight{status="queued"}'] == 1

@@ -54,31 +54,36 @@ def fill(owners: list[Any], count: int) -> None:
 
 
 def test_a_page_makes_as_many_queries_for_few_rows_as_for_many(
-    ann: Browser, ben: Browser, subtests: pytest.Subtests
+    ann_browser: Browser, ben_browser: Browser, subtests: pytest.Subtests
 ) -> None:
-    owners = [ann.user, ben.user]
+    owners = [ann_browser.user, ben_browser.user]
     long_ago = timezone.now() - timedelta(days=1)
     # What ended since then stands on the studio, for few as for many.
-    LastLook.objects.create(person=ann.user, looked_at=long_ago, before_at=long_ago)
+    LastLook.objects.create(person=ann_browser.user, looked_at=long_ago, before_at=long_ago)
     fill(owners, FEW)
     for url in PAGES:
-        ann.get(url)
-    few = {url: queries(lambda url=url: ann.get(url)) for url in PAGES}
+        ann_browser.get(url)
+    few = {url: queries(lambda url=url: ann_browser.get(url)) for url in PAGES}
     fill(owners, MANY - FEW)
     for url in PAGES:
         with subtests.test(url=url):
-            many = queries(lambda url=url: ann.get(url))
+            many = queries(lambda url=url: ann_browser.get(url))
             assert len(few[url]) == len(many), "\n".join(many)
             # Twenty, and two for what a page before this one would have left remembered.
             assert len(many) <= 22, "\n".join(many)
 
 
-def test_a_jobs_page_makes_as_many_queries_for_one_result_as_for_many(ann: Browser, ben: Browser) -> None:
-    small, large = job(ben.user, "succeeded", results=1), job(ben.user, "succeeded", results=40)
+def test_a_jobs_page_makes_as_many_queries_for_one_result_as_for_many(
+    ann_browser: Browser, ben_browser: Browser
+) -> None:
+    small, large = (
+        job(ben_browser.user, "succeeded", results=1),
+        job(ben_browser.user, "succeeded", results=40),
+    )
     for number in range(10):
         Input.objects.create(execution=large, file=file(type="IMAGE"), field="imageFileIds", position=number)
-    ann.get(f"/executions/{small.pk}/")
-    few = queries(lambda: ann.get(f"/executions/{small.pk}/"))
-    many = queries(lambda: ann.get(f"/executions/{large.pk}/"))
+    ann_browser.get(f"/executions/{small.pk}/")
+    few = queries(lambda: ann_browser.get(f"/executions/{small.pk}/"))
+    many = queries(lambda: ann_browser.get(f"/executions/{large.pk}/"))
     assert len(few) == len(many), "\n".join(many)
     assert len(many) <= 14, "\n".join(many)

@@ -43,85 +43,89 @@ def page_of(browser: Browser, job: Execution) -> str:
     return text(browser.get(f"/executions/{job.pk}/"))
 
 
-def test_a_job_that_waits_says_its_place_and_how_long_such_jobs_take(ann: Browser) -> None:
+def test_a_job_that_waits_says_its_place_and_how_long_such_jobs_take(ann_browser: Browser) -> None:
     now = timezone.now()
     done = [past(accepted_at=now, ended_at=now + timedelta(seconds=41)) for _ in range(20)]
     jobs.queued("the first")
-    job = waiting(ann)
-    assert "2nd in the queue" in page_of(ann, job)
-    assert "takes about" not in page_of(ann, job), "nothing is invented"
+    job = waiting(ann_browser)
+    assert "2nd in the queue" in page_of(ann_browser, job)
+    assert "takes about" not in page_of(ann_browser, job), "nothing is invented"
     write(*done)
     cache.clear()
 
-    assert "takes about 40 s, from the last 20 runs" in page_of(ann, job)
-    assert "2nd in the queue" in text(ann.get("/board/"))
+    assert "takes about 40 s, from the last 20 runs" in page_of(ann_browser, job)
+    assert "2nd in the queue" in text(ann_browser.get("/board/"))
 
 
-def test_pause_resume_and_to_the_front_are_there_for_the_owner(ann: Browser) -> None:
+def test_pause_resume_and_to_the_front_are_there_for_the_owner(ann_browser: Browser) -> None:
     jobs.queued("the first")
-    job = waiting(ann)
+    job = waiting(ann_browser)
 
-    paused = ann.post(f"/executions/{job.pk}/pause/", headers=HTMX)
+    paused = ann_browser.post(f"/executions/{job.pk}/pause/", headers=HTMX)
     assert paused.status_code == 200
     assert "paused" in text(paused)
     assert f"/executions/{job.pk}/resume/" in paused.content.decode()
-    assert ann.post(f"/executions/{job.pk}/resume/").status_code == 303
-    assert ann.post(f"/executions/{job.pk}/front/").status_code == 303
-    page = page_of(ann, job)
+    assert ann_browser.post(f"/executions/{job.pk}/resume/").status_code == 303
+    assert ann_browser.post(f"/executions/{job.pk}/front/").status_code == 303
+    page = page_of(ann_browser, job)
     assert "next in the queue" in page
     for told in ("you paused it", "you resumed it", "you moved it to the front"):
         assert told in page
 
 
-def test_what_was_sent_meanwhile_is_said_in_words(ann: Browser) -> None:
-    job = waiting(ann)
-    page = ann.get(f"/executions/{job.pk}/edit/").content.decode()
+def test_what_was_sent_meanwhile_is_said_in_words(ann_browser: Browser) -> None:
+    job = waiting(ann_browser)
+    page = ann_browser.get(f"/executions/{job.pk}/edit/").content.decode()
     lifecycle.apply(job.pk, seen.Sending())
 
-    assert "Too late: it was sent meanwhile" in text(ann.post(f"/executions/{job.pk}/pause/", follow=True))
+    assert "Too late: it was sent meanwhile" in text(
+        ann_browser.post(f"/executions/{job.pk}/pause/", follow=True)
+    )
     for answer in (
-        ann.post(f"/executions/{job.pk}/edit/", form(page)),
-        ann.get(f"/executions/{job.pk}/edit/"),
+        ann_browser.post(f"/executions/{job.pk}/edit/", form(page)),
+        ann_browser.get(f"/executions/{job.pk}/edit/"),
     ):
         assert answer.status_code == 409
         assert "Nothing was changed. Too late" in text(answer)
     assert jobs.fresh(job).request_body["prompt"] == "a lighthouse"
-    typed = ann.post(f"/executions/{job.pk}/edit/", form(page)).content.decode()
+    typed = ann_browser.post(f"/executions/{job.pk}/edit/", form(page)).content.decode()
     assert "a pier</textarea>" in typed
     assert 'formaction="/tools/generate-image/"' in typed
 
 
-def test_an_edit_is_saved_and_told(ann: Browser) -> None:
-    job = waiting(ann)
-    page = ann.get(f"/executions/{job.pk}/edit/").content.decode()
+def test_an_edit_is_saved_and_told(ann_browser: Browser) -> None:
+    job = waiting(ann_browser)
+    page = ann_browser.get(f"/executions/{job.pk}/edit/").content.decode()
     assert words(page, "textarea[name=prompt]") == "a lighthouse"
 
-    answer = ann.post(f"/executions/{job.pk}/edit/", form(page))
+    answer = ann_browser.post(f"/executions/{job.pk}/edit/", form(page))
 
     assert answer.status_code == 303
     now = jobs.fresh(job)
     assert (now.request_body["prompt"], now.prompt) == ("a pier", "a pier")
-    assert Event.objects.get(execution=job, kind=Kind.EDITED).actor == ann.user
-    assert "you changed what is asked for: prompt" in page_of(ann, job)
+    assert Event.objects.get(execution=job, kind=Kind.EDITED).actor == ann_browser.user
+    assert "you changed what is asked for: prompt" in page_of(ann_browser, job)
 
 
-def test_a_wrong_edit_keeps_what_was_typed_and_changes_nothing(ann: Browser) -> None:
-    job = waiting(ann)
-    page = ann.get(f"/executions/{job.pk}/edit/").content.decode()
+def test_a_wrong_edit_keeps_what_was_typed_and_changes_nothing(ann_browser: Browser) -> None:
+    job = waiting(ann_browser)
+    page = ann_browser.get(f"/executions/{job.pk}/edit/").content.decode()
 
-    answer = ann.post(f"/executions/{job.pk}/edit/", form(page, numResults="900"))
+    answer = ann_browser.post(f"/executions/{job.pk}/edit/", form(page, numResults="900"))
 
     assert answer.status_code == 422
     assert value(answer, "numResults") == "900"
     assert jobs.fresh(job) == job
 
 
-def test_two_people_who_edit_at_once_do_not_overwrite_each_other(ann: Browser, ada: Browser) -> None:
-    job = waiting(ann)
-    page = ann.get(f"/executions/{job.pk}/edit/").content.decode()
-    assert ada.post(f"/executions/{job.pk}/edit/", form(page, prompt="a harbour")).status_code == 303
+def test_two_people_who_edit_at_once_do_not_overwrite_each_other(
+    ann_browser: Browser, ada_browser: Browser
+) -> None:
+    job = waiting(ann_browser)
+    page = ann_browser.get(f"/executions/{job.pk}/edit/").content.decode()
+    assert ada_browser.post(f"/executions/{job.pk}/edit/", form(page, prompt="a harbour")).status_code == 303
 
-    answer = ann.post(f"/executions/{job.pk}/edit/", form(page))
+    answer = ann_browser.post(f"/executions/{job.pk}/edit/", form(page))
 
     assert answer.status_code == 409
     assert "Somebody changed it meanwhile" in text(answer)
@@ -129,80 +133,84 @@ def test_two_people_who_edit_at_once_do_not_overwrite_each_other(ann: Browser, a
 
 
 @pytest.mark.parametrize("act", ["pause", "resume", "front", "edit"])
-def test_another_member_may_do_none_of_it(ann: Browser, ben: Browser, act: str) -> None:
-    job = waiting(ann)
+def test_another_member_may_do_none_of_it(ann_browser: Browser, ben_browser: Browser, act: str) -> None:
+    job = waiting(ann_browser)
 
-    assert ben.post(f"/executions/{job.pk}/{act}/").status_code == 403
+    assert ben_browser.post(f"/executions/{job.pk}/{act}/").status_code == 403
     assert Event.objects.filter(execution=job).count() == 1
-    assert f"/{act}/" not in ben.get(f"/executions/{job.pk}/").content.decode()
+    assert f"/{act}/" not in ben_browser.get(f"/executions/{job.pk}/").content.decode()
 
 
-def test_a_chained_job_is_not_edited(ann: Browser) -> None:
-    follower = jobs.queued(after=waiting(ann), after_field="imageFileIds")
-    Execution.objects.filter(pk=follower.pk).update(created_by=ann.user)
+def test_a_chained_job_is_not_edited(ann_browser: Browser) -> None:
+    follower = jobs.queued(after=waiting(ann_browser), after_field="imageFileIds")
+    Execution.objects.filter(pk=follower.pk).update(created_by=ann_browser.user)
 
-    answer = ann.get(f"/executions/{follower.pk}/edit/")
+    answer = ann_browser.get(f"/executions/{follower.pk}/edit/")
 
     assert answer.status_code == 409
     assert "needs another job" in text(answer)
 
 
 def test_the_whole_queue_is_paused_by_admins_and_everybody_who_waits_reads_it(
-    ann: Browser, ada: Browser
+    ann_browser: Browser, ada_browser: Browser
 ) -> None:
-    job = waiting(ann)
-    assert ann.post("/queue/pause/").status_code == 403
-    assert "Pause the whole queue" not in ann.get("/queue/").content.decode()
+    job = waiting(ann_browser)
+    assert ann_browser.post("/queue/pause/").status_code == 403
+    assert "Pause the whole queue" not in ann_browser.get("/queue/").content.decode()
 
-    assert ada.post("/queue/pause/").status_code == 303
+    assert ada_browser.post("/queue/pause/").status_code == 303
 
-    for page in (ann.get("/queue/"), ann.get("/board/"), ann.get(f"/executions/{job.pk}/")):
+    for page in (
+        ann_browser.get("/queue/"),
+        ann_browser.get("/board/"),
+        ann_browser.get(f"/executions/{job.pk}/"),
+    ):
         assert "The whole queue is paused by ada" in text(page)
-    assert ada.post("/queue/resume/").status_code == 303
+    assert ada_browser.post("/queue/resume/").status_code == 303
     assert not queue_state.is_paused()
 
 
-def test_who_waits_for_the_hour_reads_until_when(ann: Browser, ada: Browser) -> None:
-    job = waiting(ann)
+def test_who_waits_for_the_hour_reads_until_when(ann_browser: Browser, ada_browser: Browser) -> None:
+    job = waiting(ann_browser)
     until = timezone.now() + timedelta(minutes=40)
     rate_limits.keep(runtime.account_mark(), {Group.TOOLS: RateLimit(500, 0, until)})
 
-    assert f"The hourly limit is used up; next try {until:%-d %b %H:%M}" in page_of(ann, job)
-    page = text(ada.get("/settings/limits/"))
+    assert f"The hourly limit is used up; next try {until:%-d %b %H:%M}" in page_of(ann_browser, job)
+    page = text(ada_browser.get("/settings/limits/"))
     assert "0 of 500 starts left this hour" in page
     assert "No starts left this hour" in page
-    assert "0 of 500 starts left this hour" in text(ann.get("/queue/"))
+    assert "0 of 500 starts left this hour" in text(ann_browser.get("/queue/"))
 
 
-def test_a_batch_promises_by_when_it_is_sent_before_and_after_the_yes(ann: Browser) -> None:
-    plan = planning.plan(ann.user, 300)
+def test_a_batch_promises_by_when_it_is_sent_before_and_after_the_yes(ann_browser: Browser) -> None:
+    plan = planning.plan(ann_browser.user, 300)
     promised = re.compile(r"All 300 will be sent by \d+ \w+ \d\d:\d\d ?; a single job goes first\.")
-    assert promised.search(text(ann.get(f"/batches/plans/{plan.pk}/")))
+    assert promised.search(text(ann_browser.get(f"/batches/plans/{plan.pk}/")))
 
-    started = ann.post(f"/batches/plans/{plan.pk}/", {"only": "all"})
-    assert promised.search(text(ann.get(started["location"])))
+    started = ann_browser.post(f"/batches/plans/{plan.pk}/", {"only": "all"})
+    assert promised.search(text(ann_browser.get(started["location"])))
 
 
-def test_a_batch_is_paused_and_resumed_from_its_page(ann: Browser, ben: Browser) -> None:
-    batch = planning.batch(ann.user, 3)
-    assert ben.post(f"/batches/{batch.pk}/pause/").status_code == 403
+def test_a_batch_is_paused_and_resumed_from_its_page(ann_browser: Browser, ben_browser: Browser) -> None:
+    batch = planning.batch(ann_browser.user, 3)
+    assert ben_browser.post(f"/batches/{batch.pk}/pause/").status_code == 403
 
-    assert ann.post(f"/batches/{batch.pk}/pause/").status_code == 303
-    page = text(ann.get(f"/batches/{batch.pk}/"))
+    assert ann_browser.post(f"/batches/{batch.pk}/pause/").status_code == 303
+    page = text(ann_browser.get(f"/batches/{batch.pk}/"))
     assert "3 of its jobs are paused" in page
     assert "will be sent by" not in page
-    ann.post(f"/batches/{batch.pk}/resume/")
-    assert "will be sent by" in ann.get(f"/batches/{batch.pk}/").content.decode()
+    ann_browser.post(f"/batches/{batch.pk}/resume/")
+    assert "will be sent by" in ann_browser.get(f"/batches/{batch.pk}/").content.decode()
 
 
-def test_the_queues_page_makes_as_many_queries_for_many_as_for_few(ann: Browser) -> None:
+def test_the_queues_page_makes_as_many_queries_for_many_as_for_few(ann_browser: Browser) -> None:
     def filled(count: int) -> int:
         for number in range(count):
-            job = waiting(ann, f"pier {number}")
+            job = waiting(ann_browser, f"pier {number}")
             if number % 3 == 0:
-                queue_actions.pause(job, actor=ann.user)
+                queue_actions.pause(job, actor=ann_browser.user)
         with CaptureQueriesContext(connection) as captured:
-            assert ann.get("/queue/").status_code == 200
+            assert ann_browser.get("/queue/").status_code == 200
         return len(captured)
 
     filled(3)
@@ -221,29 +229,29 @@ def make(rendering: renderer.Rendering, keys: Sequence[renderer.Key]) -> None:
         keys = rendering._make(keys)
 
 
-def test_who_moves_up_hears_of_it(ann: Browser) -> None:
-    first, second = waiting(ann), waiting(ann)
-    queue_actions.pause(first, actor=ann.user)
+def test_who_moves_up_hears_of_it(ann_browser: Browser) -> None:
+    first, second = waiting(ann_browser), waiting(ann_browser)
+    queue_actions.pause(first, actor=ann_browser.user)
     rendering = renderer.Rendering([change(first, "queued", "queued")])
 
     for topic in ("studio", f"job:{second.pk}"):
-        keys = rendering.keys(topic, ann.user)
+        keys = rendering.keys(topic, ann_browser.user)
         make(rendering, keys)
         (frame,) = rendering.frames(keys)
         place = one(frame, f"#place-{second.pk}")
         assert attribute(place, "hx-swap-oob") == "true"
         assert words(place) == "next in the queue"
-    queue = rendering.keys("queue", ann.user)
+    queue = rendering.keys("queue", ann_browser.user)
     make(rendering, queue)
     assert rendering.frames(queue) == ["<i data-ask></i>"]
-    assert renderer.Rendering([change(first, "running", "running")]).keys("queue", ann.user) == []
+    assert renderer.Rendering([change(first, "running", "running")]).keys("queue", ann_browser.user) == []
 
 
-def test_a_pause_of_everything_makes_every_page_ask(ann: Browser) -> None:
+def test_a_pause_of_everything_makes_every_page_ask(ann_browser: Browser) -> None:
     rendering = renderer.Rendering([Change("", None, False, "queued", "queued")])
 
-    for topic in ("studio", "history", f"job:{waiting(ann).pk}", "queue"):
-        keys = rendering.keys(topic, ann.user)
+    for topic in ("studio", "history", f"job:{waiting(ann_browser).pk}", "queue"):
+        keys = rendering.keys(topic, ann_browser.user)
         make(rendering, keys)
         assert rendering.frames(keys) == ["<i data-ask></i>"]
 
@@ -251,8 +259,8 @@ def test_a_pause_of_everything_makes_every_page_ask(ann: Browser) -> None:
 # --- closings ---------------------------------------------------------------------------------------------
 
 
-def test_closings_are_listed_with_what_differs(ada: Browser, ann: Browser) -> None:
-    job = waiting(ann)
+def test_closings_are_listed_with_what_differs(ada_browser: Browser, ann_browser: Browser) -> None:
+    job = waiting(ann_browser)
     difference = {"kind": "unconfirmed", "remote_id": "", "job": str(job.pk), "tool": "generate-image"}
     differing = DayClosing.objects.create(
         day=date(2026, 5, 20),
@@ -263,10 +271,10 @@ def test_closings_are_listed_with_what_differs(ada: Browser, ann: Browser) -> No
     )
     DayClosing.objects.create(day=date(2026, 5, 19), closed_at=timezone.now(), here=412, there=412)
 
-    page = text(ada.get("/settings/closings/"))
+    page = text(ada_browser.get("/settings/closings/"))
     assert "20 May 2026 1 difference 412 411" in page
     assert "19 May 2026 agrees 412 412" in page
-    one = ada.get(f"/settings/closings/{differing.pk}/")
+    one = ada_browser.get(f"/settings/closings/{differing.pk}/")
     assert f"/executions/{job.pk}/" in one.content.decode()
     assert "Link it with one of the account's jobs" in text(one)
 
@@ -274,8 +282,8 @@ def test_closings_are_listed_with_what_differs(ada: Browser, ann: Browser) -> No
 @pytest.mark.parametrize(
     "day", ["", "tomorrow", "2026-13-40", "9999-12-31", "0001-01-01", "\x00", "2026-05-20" * 1000]
 )
-def test_a_day_that_cannot_be_closed_is_refused_in_words(ada: Browser, day: str) -> None:
-    answer = ada.post("/settings/closings/", {"day": day}, follow=True)
+def test_a_day_that_cannot_be_closed_is_refused_in_words(ada_browser: Browser, day: str) -> None:
+    answer = ada_browser.post("/settings/closings/", {"day": day}, follow=True)
 
     assert answer.status_code == 200
     said = text(answer)

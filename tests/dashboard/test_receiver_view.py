@@ -51,9 +51,9 @@ async def test_an_end_is_applied_and_kept_as_it_came(status: str) -> None:
     assert (told.source, told.delivery_id) == ("webhook", delivery.pk)
 
 
-async def test_an_end_reaches_the_page_that_waits_for_it(ann: Browser) -> None:
-    execution = await runtime.in_db(job, ann.user, "running", "a pier that is awaited")
-    page = await opened(ann, "studio")
+async def test_an_end_reaches_the_page_that_waits_for_it(ann_browser: Browser) -> None:
+    execution = await runtime.in_db(job, ann_browser.user, "running", "a pier that is awaited")
+    page = await opened(ann_browser, "studio")
     await deliver(event(execution.remote_id))
     frame = await received_until(page, "a pier that is awaited")
     assert f'hx-swap-oob="delete:#job-{execution.pk}"' in frame
@@ -91,7 +91,7 @@ async def test_what_fails_here_is_kept_and_applied_by_the_next_attempt(
 
 
 async def test_what_failed_is_replayed_once_that_is_mended(
-    ada: Browser, monkeypatch: pytest.MonkeyPatch
+    ada_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execution = await runtime.in_db(job, None, "running")
     with monkeypatch.context() as broken:

@@ -41,22 +41,24 @@ def key_on(page: str) -> str:
 # --- a start ----------------------------------------------------------------------------------------------
 
 
-async def test_a_start_without_javascript_sends_the_job_and_leads_back(account: Any, ann: Browser) -> None:
+async def test_a_start_without_javascript_sends_the_job_and_leads_back(
+    account: Any, ann_browser: Browser
+) -> None:
     prompt = unique("a pier")
-    answer = await ann.apost(URL, form(prompt=prompt))
+    answer = await ann_browser.apost(URL, form(prompt=prompt))
     assert (answer.status_code, answer["Location"]) == (303, URL)
     [execution] = await runtime.in_db(all_jobs)
-    assert execution.created_by_id == ann.user.pk
+    assert execution.created_by_id == ann_browser.user.pk
     assert execution.status in ("pending", "running", "succeeded")
     assert execution.request_body["prompt"] == prompt
     assert started_there(account, prompt) == 1
-    page = text(await ann.aget(URL))
+    page = text(await ann_browser.aget(URL))
     assert prompt in page
 
 
-async def test_a_start_with_htmx_answers_with_a_fresh_form(account: Any, ann: Browser) -> None:
+async def test_a_start_with_htmx_answers_with_a_fresh_form(account: Any, ann_browser: Browser) -> None:
     sent = form(prompt=unique("a pier"), aspectRatio="1:1")
-    answer = await ann.apost(URL, sent, headers=HTMX)
+    answer = await ann_browser.apost(URL, sent, headers=HTMX)
     page = answer.content.decode()
     [execution] = await runtime.in_db(all_jobs)
     assert answer.status_code == 200
@@ -68,52 +70,52 @@ async def test_a_start_with_htmx_answers_with_a_fresh_form(account: Any, ann: Br
     assert values(page, "aspectRatio", checked=True) == ["1:1"]
 
 
-async def test_a_double_click_starts_one_job(account: Any, ann: Browser) -> None:
+async def test_a_double_click_starts_one_job(account: Any, ann_browser: Browser) -> None:
     sent = form(prompt=unique("a pier"))
-    answers = await asyncio.gather(*(ann.apost(URL, sent) for _ in range(4)))
+    answers = await asyncio.gather(*(ann_browser.apost(URL, sent) for _ in range(4)))
     assert {answer.status_code for answer in answers} == {303}
     assert len(await runtime.in_db(all_jobs)) == 1
     assert started_there(account, sent["prompt"]) == 1
 
 
-async def test_a_form_sent_again_says_so(account: Any, ann: Browser) -> None:
+async def test_a_form_sent_again_says_so(account: Any, ann_browser: Browser) -> None:
     sent = form(prompt=unique("a pier"))
-    await ann.apost(URL, sent, headers=HTMX)
-    again = await ann.apost(URL, sent, headers=HTMX)
+    await ann_browser.apost(URL, sent, headers=HTMX)
+    again = await ann_browser.apost(URL, sent, headers=HTMX)
     assert again.status_code == 200
     assert "This was started before, and not again." in text(again)
     assert started_there(account, sent["prompt"]) == 1
 
 
-async def test_an_edited_form_with_the_same_key_is_a_new_job(account: Any, ann: Browser) -> None:
+async def test_an_edited_form_with_the_same_key_is_a_new_job(account: Any, ann_browser: Browser) -> None:
     sent = form(prompt=unique("a pier"))
-    await ann.apost(URL, sent)
-    await ann.apost(URL, {**sent, "prompt": unique("another pier")})
+    await ann_browser.apost(URL, sent)
+    await ann_browser.apost(URL, {**sent, "prompt": unique("another pier")})
     assert len(await runtime.in_db(all_jobs)) == 2
 
 
 async def test_the_same_key_of_another_person_is_another_job(
-    account: Any, ann: Browser, ben: Browser
+    account: Any, ann_browser: Browser, ben_browser: Browser
 ) -> None:
     sent = form(prompt=unique("a pier"))
-    await ann.apost(URL, sent)
-    await ben.apost(URL, sent)
+    await ann_browser.apost(URL, sent)
+    await ben_browser.apost(URL, sent)
     jobs = await runtime.in_db(all_jobs)
-    assert [execution.created_by_id for execution in jobs] == [ann.user.pk, ben.user.pk]
+    assert [execution.created_by_id for execution in jobs] == [ann_browser.user.pk, ben_browser.user.pk]
     assert started_there(account, sent["prompt"]) == 2
 
 
-def test_a_process_without_a_loop_leaves_the_job_to_the_reconciler(ann: Browser) -> None:
-    assert ann.post(URL, form()).status_code == 303
+def test_a_process_without_a_loop_leaves_the_job_to_the_reconciler(ann_browser: Browser) -> None:
+    assert ann_browser.post(URL, form()).status_code == 303
     [execution] = all_jobs()
     assert (execution.status, execution.sent_at, execution.leased_until) == ("queued", None, None)
     assert execution.next_attempt_at is not None
 
 
-async def test_words_that_are_spoken_first_start_a_chain(account: Any, ann: Browser) -> None:
-    presenter = value(await ann.aget("/tools/generate-avatar/"), "avatarPresenterId")
+async def test_words_that_are_spoken_first_start_a_chain(account: Any, ann_browser: Browser) -> None:
+    presenter = value(await ann_browser.aget("/tools/generate-avatar/"), "avatarPresenterId")
     sent = form(speech="Welcome back.", avatarPresenterId=presenter)
-    answer = await ann.apost("/tools/generate-avatar/", sent, headers=HTMX)
+    answer = await ann_browser.apost("/tools/generate-avatar/", sent, headers=HTMX)
     assert answer.status_code == 200, text(answer)
     speech, avatar = await runtime.in_db(all_jobs)
     assert (speech.tool, speech.request_body["ttsText"]) == ("text-to-speech", "Welcome back.")
@@ -126,8 +128,10 @@ async def test_words_that_are_spoken_first_start_a_chain(account: Any, ann: Brow
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["a page", "htmx"])
-def test_a_wrong_field_says_so_and_keeps_what_was_typed(headers: dict[str, str], ann: Browser) -> None:
-    answer = ann.post(
+def test_a_wrong_field_says_so_and_keeps_what_was_typed(
+    headers: dict[str, str], ann_browser: Browser
+) -> None:
+    answer = ann_browser.post(
         URL, form(numResults="101", prompt="a <b>bold</b> pier", aspectRatio="9:16"), headers=headers
     )
     page = answer.content.decode()
@@ -143,39 +147,39 @@ def test_a_wrong_field_says_so_and_keeps_what_was_typed(headers: dict[str, str],
     assert all_jobs() == []
 
 
-def test_an_empty_prompt_is_named(ann: Browser) -> None:
-    answer = ann.post(URL, form(prompt=" "), headers=HTMX)
+def test_an_empty_prompt_is_named(ann_browser: Browser) -> None:
+    answer = ann_browser.post(URL, form(prompt=" "), headers=HTMX)
     assert answer.status_code == 422
     assert "Prompt: please fill this in." in text(answer)
 
 
-def test_an_empty_form_is_refused_field_by_field(ann: Browser) -> None:
-    answer = ann.post(URL, {})
+def test_an_empty_form_is_refused_field_by_field(ann_browser: Browser) -> None:
+    answer = ann_browser.post(URL, {})
     assert answer.status_code == 422
     assert "Prompt: please fill this in." in text(answer)
     assert "Takes: please fill this in." in text(answer)
 
 
-def test_one_of_several_starting_points_is_needed(ann: Browser) -> None:
-    answer = ann.post("/tools/generate-video-clip/", form(prompt=""), headers=HTMX)
+def test_one_of_several_starting_points_is_needed(ann_browser: Browser) -> None:
+    answer = ann_browser.post("/tools/generate-video-clip/", form(prompt=""), headers=HTMX)
     assert answer.status_code == 422
     assert "Give it something to start from: Prompt, Reference images or Source video." in text(answer)
     assert all_jobs() == []
 
 
-def test_a_file_of_the_wrong_kind_is_named(ann: Browser) -> None:
+def test_a_file_of_the_wrong_kind_is_named(ann_browser: Browser) -> None:
     song = file(type="AUDIO", display_name="Fog horn")
-    answer = ann.post("/tools/upscale-image/", form(imageFileId=song.remote_id), headers=HTMX)
+    answer = ann_browser.post("/tools/upscale-image/", form(imageFileId=song.remote_id), headers=HTMX)
     assert answer.status_code == 422
     assert "“Fog horn” is a recording; this needs an image." in text(answer)
 
 
-async def test_a_refusal_of_videogen_is_said_at_the_form(account: Any, ann: Browser) -> None:
+async def test_a_refusal_of_videogen_is_said_at_the_form(account: Any, ann_browser: Browser) -> None:
     refused = {"message": "The prompt names a person.", "code": "content_policy"}
     fault = {"kind": "status", "status": 400, "body": refused, "match": "POST /v1/tools/*"}
     account.control("PUT", "faults", {"faults": [fault]})
     sent = form(prompt=unique("a pier"), aspectRatio="4:3")
-    answer = await ann.apost(URL, sent, headers=HTMX)
+    answer = await ann_browser.apost(URL, sent, headers=HTMX)
     page = answer.content.decode()
     assert answer.status_code == 422
     assert "VideoGen refused this." in page
@@ -187,7 +191,7 @@ async def test_a_refusal_of_videogen_is_said_at_the_form(account: Any, ann: Brow
     assert (execution.status, execution.remote_id) == ("failed", None)
 
     account.control("DELETE", "faults")
-    again = await ann.apost(URL, {**sent, "key": key_on(page)}, headers=HTMX)
+    again = await ann_browser.apost(URL, {**sent, "key": key_on(page)}, headers=HTMX)
     assert again.status_code == 200, "the form that came back may be sent again"
     assert started_there(account, sent["prompt"]) == 1
 
@@ -202,74 +206,76 @@ async def test_a_refusal_of_videogen_is_said_at_the_form(account: Any, ann: Brow
     ],
 )  # fmt: skip
 async def test_a_refusal_comes_with_what_to_do(
-    status: int, body: dict[str, Any], advice: str, account: Any, ann: Browser
+    status: int, body: dict[str, Any], advice: str, account: Any, ann_browser: Browser
 ) -> None:
     fault = {"kind": "status", "status": status, "body": body, "match": "POST /v1/tools/*"}
     account.control("PUT", "faults", {"faults": [fault]})
-    answer = await ann.apost(URL, form(), headers=HTMX)
+    answer = await ann_browser.apost(URL, form(), headers=HTMX)
     assert answer.status_code == 422
     assert body["message"] in text(answer)
     assert advice in text(answer)
 
 
-async def test_an_outage_is_no_error_of_the_form(account: Any, ann: Browser) -> None:
+async def test_an_outage_is_no_error_of_the_form(account: Any, ann_browser: Browser) -> None:
     account.control("PUT", "faults", {"faults": [{"kind": "rate_limited", "match": "POST /v1/tools/*"}]})
-    answer = await ann.apost(URL, form(), headers=HTMX)
+    answer = await ann_browser.apost(URL, form(), headers=HTMX)
     [execution] = await runtime.in_db(all_jobs)
     assert answer.status_code == 200
     assert execution.status == "queued"
-    assert "The hourly limit is used up" in text(await ann.aget("/board/"))
+    assert "The hourly limit is used up" in text(await ann_browser.aget("/board/"))
 
 
 # --- the pages --------------------------------------------------------------------------------------------
 
 
-def test_a_tool_is_a_page_of_its_own_and_a_fragment_for_htmx(ann: Browser) -> None:
-    page = ann.get("/tools/text-to-speech/").content.decode()
+def test_a_tool_is_a_page_of_its_own_and_a_fragment_for_htmx(ann_browser: Browser) -> None:
+    page = ann_browser.get("/tools/text-to-speech/").content.decode()
     assert "<html" in page
     assert 'action="/tools/text-to-speech/"' in page
-    fragment = ann.get("/tools/text-to-speech/", headers=HTMX).content.decode()
+    fragment = ann_browser.get("/tools/text-to-speech/", headers=HTMX).content.decode()
     assert fragment.lstrip().startswith("<form")
-    boosted = ann.get("/tools/text-to-speech/", headers={**HTMX, "HX-Boosted": "true"}).content.decode()
+    boosted = ann_browser.get(
+        "/tools/text-to-speech/", headers={**HTMX, "HX-Boosted": "true"}
+    ).content.decode()
     assert "<html" in boosted
 
 
-def test_a_tool_that_is_not_there_is_not_found(ann: Browser, settings: Any) -> None:
-    assert ann.get("/tools/make-coffee/").status_code == 404
-    assert ann.post("/tools/make-coffee/", form()).status_code == 404
+def test_a_tool_that_is_not_there_is_not_found(ann_browser: Browser, settings: Any) -> None:
+    assert ann_browser.get("/tools/make-coffee/").status_code == 404
+    assert ann_browser.post("/tools/make-coffee/", form()).status_code == 404
     settings.VIDEOGEN_API_ERA = "0.0"
-    assert ann.get("/tools/generate-music/").status_code == 404
+    assert ann_browser.get("/tools/generate-music/").status_code == 404
     settings.VIDEOGEN_API_ERA = "1.1"
-    assert ann.get("/tools/generate-music/").status_code == 200
+    assert ann_browser.get("/tools/generate-music/").status_code == 200
 
 
-def test_the_form_begins_with_the_settings_of_a_job(ann: Browser) -> None:
-    earlier = job(ann.user, "succeeded", "a quiet harbour")
-    page = ann.get(URL, {"from": earlier.pk}).content.decode()
+def test_the_form_begins_with_the_settings_of_a_job(ann_browser: Browser) -> None:
+    earlier = job(ann_browser.user, "succeeded", "a quiet harbour")
+    page = ann_browser.get(URL, {"from": earlier.pk}).content.decode()
     assert ">a quiet harbour</textarea>" in page
-    other_tool = ann.get("/tools/generate-sound-effect/", {"from": earlier.pk}).content.decode()
+    other_tool = ann_browser.get("/tools/generate-sound-effect/", {"from": earlier.pk}).content.decode()
     assert "</textarea>" in other_tool
     assert ">a quiet harbour</textarea>" not in other_tool
 
 
-def test_the_form_begins_with_a_file(ann: Browser) -> None:
+def test_the_form_begins_with_a_file(ann_browser: Browser) -> None:
     picture = file(type="IMAGE", display_name="Pier")
-    page = ann.get("/tools/upscale-image/", {"file": picture.remote_id})
+    page = ann_browser.get("/tools/upscale-image/", {"file": picture.remote_id})
     assert values(page, "imageFileId", checked=True) == [picture.remote_id]
 
 
 @pytest.mark.parametrize(
     "query", [{"from": "x"}, {"from": uuid.uuid4()}, {"file": "\x00"}, {"file": ["a", ""]}]
 )
-def test_what_the_form_cannot_begin_with_is_passed_over(query: dict[str, Any], ann: Browser) -> None:
-    assert ann.get(URL, query).status_code == 200
+def test_what_the_form_cannot_begin_with_is_passed_over(query: dict[str, Any], ann_browser: Browser) -> None:
+    assert ann_browser.get(URL, query).status_code == 200
 
 
-def test_the_board_shows_what_runs_and_what_just_ended(ann: Browser, ben: Browser) -> None:
-    job(ann.user, "running", "a running pier")
-    job(ben.user, "succeeded", "a finished pier")
-    job(ben.user, "failed", "a failed pier", error={"message": "It rained."})
-    page = ann.get("/board/").content.decode()
+def test_the_board_shows_what_runs_and_what_just_ended(ann_browser: Browser, ben_browser: Browser) -> None:
+    job(ann_browser.user, "running", "a running pier")
+    job(ben_browser.user, "succeeded", "a finished pier")
+    job(ben_browser.user, "failed", "a failed pier", error={"message": "It rained."})
+    page = ann_browser.get("/board/").content.decode()
     flight, finished = words(page, 'section[aria-labelledby="flight-title"]'), words(page, "#finished")
     assert "a running pier" in flight
     assert "a finished pier" in finished
@@ -278,16 +284,16 @@ def test_the_board_shows_what_runs_and_what_just_ended(ann: Browser, ben: Browse
     assert words(page).count("Cancel") == 1, "one's own alone"
 
 
-def test_the_board_says_how_many_more_there_are(ann: Browser) -> None:
+def test_the_board_says_how_many_more_there_are(ann_browser: Browser) -> None:
     for number in range(22):
-        job(ann.user, "running", f"pier {number}")
-    page = text(ann.get("/board/"))
+        job(ann_browser.user, "running", f"pier {number}")
+    page = text(ann_browser.get("/board/"))
     assert "and 2 more" in page
     assert "pier 21" in page
     assert "pier 0 " not in page
 
 
-def test_the_pages_take_only_the_methods_they_know(ann: Browser) -> None:
-    assert ann.post("/").status_code == 405
-    assert ann.post("/board/").status_code == 405
-    assert ann.client.put(URL).status_code == 405
+def test_the_pages_take_only_the_methods_they_know(ann_browser: Browser) -> None:
+    assert ann_browser.post("/").status_code == 405
+    assert ann_browser.post("/board/").status_code == 405
+    assert ann_browser.client.put(URL).status_code == 405

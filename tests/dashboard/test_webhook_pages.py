@@ -65,22 +65,24 @@ async def clean(account: Any) -> None:
 
 
 async def test_an_endpoint_is_registered_rotated_and_deleted(
-    account: Any, ada: Browser, settings: Any
+    account: Any, ada_browser: Browser, settings: Any
 ) -> None:
     settings.PUBLIC_URL = "https://rushes.example.org"
     await clean(account)
-    assert "No webhook endpoint of Rushes is registered" in text(await ada.aget("/settings/webhooks/"))
+    assert "No webhook endpoint of Rushes is registered" in text(
+        await ada_browser.aget("/settings/webhooks/")
+    )
     form = {"url": OWN, "events": ["tool_execution.succeeded"], "description": "tests"}
-    assert (await ada.apost("/settings/webhooks/", form)).status_code == 303
+    assert (await ada_browser.apost("/settings/webhooks/", form)).status_code == 303
     [there], [ours] = await registered(account), await runtime.in_db(known)
     assert (there["url"], there["events"]) == (OWN, ["tool_execution.succeeded"])
-    page = await ada.aget("/settings/webhooks/")
+    page = await ada_browser.aget("/settings/webhooks/")
     assert f"…{ours.secret_last4}" in text(page)
     assert "verified by Rushes" in text(page)
     assert ours.secret not in page.content.decode(), "a secret is never shown again"
     assert "No webhook endpoint of Rushes" not in text(page)
 
-    await ada.apost(f"/settings/webhooks/{there['endpointId']}/rotate/")
+    await ada_browser.apost(f"/settings/webhooks/{there['endpointId']}/rotate/")
     [fresh], (old, new) = await registered(account), await runtime.in_db(known)
     assert fresh["endpointId"] == new.remote_id != old.remote_id
     assert fresh["events"] == ["tool_execution.succeeded"]
@@ -90,78 +92,82 @@ async def test_an_endpoint_is_registered_rotated_and_deleted(
         "both verify meanwhile"
     )
 
-    await ada.apost(f"/settings/webhooks/{new.remote_id}/delete/")
+    await ada_browser.apost(f"/settings/webhooks/{new.remote_id}/delete/")
     assert await registered(account) == []
-    assert "deleted; verifies until" in text(await ada.aget("/settings/webhooks/"))
+    assert "deleted; verifies until" in text(await ada_browser.aget("/settings/webhooks/"))
 
 
-async def test_the_real_service_wants_https(account: Any, ada: Browser, settings: Any) -> None:
+async def test_the_real_service_wants_https(account: Any, ada_browser: Browser, settings: Any) -> None:
     settings.USES_SANDBOX = False
     form = {"url": OWN.replace("https", "http"), "events": ["tool_execution.succeeded"]}
-    answer = await ada.apost("/settings/webhooks/", form)
+    answer = await ada_browser.apost("/settings/webhooks/", form)
     assert answer.status_code == 422
     assert "VideoGen only sends to https addresses." in text(answer)
 
 
-async def test_what_is_wrong_with_the_form_is_said_at_the_field(account: Any, ada: Browser) -> None:
-    answer = await ada.apost("/settings/webhooks/", {"url": "nonsense at all", "events": []})
+async def test_what_is_wrong_with_the_form_is_said_at_the_field(account: Any, ada_browser: Browser) -> None:
+    answer = await ada_browser.apost("/settings/webhooks/", {"url": "nonsense at all", "events": []})
     assert answer.status_code == 422
     assert "Enter a valid URL" in text(answer)
     assert "nonsense at all" in answer.content.decode()
 
 
-async def test_an_endpoint_that_points_elsewhere_is_named(account: Any, ada: Browser, settings: Any) -> None:
+async def test_an_endpoint_that_points_elsewhere_is_named(
+    account: Any, ada_browser: Browser, settings: Any
+) -> None:
     settings.PUBLIC_URL = "https://rushes.example.org"
     await clean(account)
     await endpoints.register("http://127.0.0.1:9/elsewhere", actor=policy.SYSTEM)
     assert f"The registered endpoint has another address than {OWN}" in text(
-        await ada.aget("/settings/webhooks/")
+        await ada_browser.aget("/settings/webhooks/")
     )
 
 
-def test_without_videogen_the_page_says_so(ada: Browser) -> None:
-    assert "Could not read the endpoints" in text(ada.get("/settings/webhooks/"))
+def test_without_videogen_the_page_says_so(ada_browser: Browser) -> None:
+    assert "Could not read the endpoints" in text(ada_browser.get("/settings/webhooks/"))
 
 
 # --- deliveries -------------------------------------------------------------------------------------------
 
 
-def test_the_log_shows_filters_and_pages(ada: Browser, people: Any) -> None:
+def test_the_log_shows_filters_and_pages(ada_browser: Browser, people: Any) -> None:
     execution = job(people.ann, "running")
     applied = delivered(execution.remote_id)
     for _ in range(51):
         delivered(f"vg_exec_{uuid.uuid4().hex}")
-    page = text(ada.get("/settings/deliveries/"))
+    page = text(ada_browser.get("/settings/deliveries/"))
     assert page.count("unknown job") >= 50
     assert "Older" in page
-    only = ada.get("/settings/deliveries/", {"outcome": "applied"})
+    only = ada_browser.get("/settings/deliveries/", {"outcome": "applied"})
     assert f"/settings/deliveries/{applied.pk}/" in only.content.decode()
     assert text(only).count("tool_execution.succeeded") == 2, "one row, and the filter's word"
 
 
-def test_deliveries_are_found_by_their_file(ada: Browser) -> None:
+def test_deliveries_are_found_by_their_file(ada_browser: Browser) -> None:
     ours = file()
     about_ours = delivered("", "file.updated", fileId=ours.remote_id, file={"fileId": ours.remote_id})
     about_another = delivered("", "file.updated", fileId="vg_other", file={"fileId": "vg_other"})
     for word in (ours.remote_id, str(ours.pk)):
-        page = ada.get("/settings/deliveries/", {"file": word}).content.decode()
+        page = ada_browser.get("/settings/deliveries/", {"file": word}).content.decode()
         assert f"/settings/deliveries/{about_ours.pk}/" in page
         assert f"/settings/deliveries/{about_another.pk}/" not in page
-    assert f"/files/{ours.pk}/" in links(ada.get(f"/settings/deliveries/{about_ours.pk}/"))
-    assert "vg_other" in text(ada.get(f"/settings/deliveries/{about_another.pk}/"))
-    assert "No matches." in text(ada.get("/settings/deliveries/", {"file": str(uuid.uuid4())}))
+    assert f"/files/{ours.pk}/" in links(ada_browser.get(f"/settings/deliveries/{about_ours.pk}/"))
+    assert "vg_other" in text(ada_browser.get(f"/settings/deliveries/{about_another.pk}/"))
+    assert "No matches." in text(ada_browser.get("/settings/deliveries/", {"file": str(uuid.uuid4())}))
 
 
-def test_the_logs_queries_do_not_grow(ada: Browser, people: Any, django_assert_max_num_queries: Any) -> None:
+def test_the_logs_queries_do_not_grow(
+    ada_browser: Browser, people: Any, django_assert_max_num_queries: Any
+) -> None:
     for _ in range(12):
         delivered(job(people.ann, "running").remote_id)
-    ada.get("/settings/deliveries/")  # that she was here is written once a minute
+    ada_browser.get("/settings/deliveries/")  # that she was here is written once a minute
     with django_assert_max_num_queries(6):
-        ada.get("/settings/deliveries/")
+        ada_browser.get("/settings/deliveries/")
 
 
 def test_a_replay_applies_what_waited_and_a_second_one_changes_nothing(
-    ada: Browser, people: Any, settings: Any
+    ada_browser: Browser, people: Any, settings: Any
 ) -> None:
     settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
     execution = job(people.ann, "running")
@@ -172,17 +178,19 @@ def test_a_replay_applies_what_waited_and_a_second_one_changes_nothing(
     signature = Webhook(SECRET).sign(kept.webhook_id, now, body.decode())
     headers = {**kept.headers, "webhook-signature": signature, "webhook-timestamp": str(int(now.timestamp()))}
     WebhookDelivery.objects.filter(pk=kept.pk).update(body=body, headers=headers)
-    page = text(ada.get(f"/settings/deliveries/{kept.pk}/"))
+    page = text(ada_browser.get(f"/settings/deliveries/{kept.pk}/"))
     assert "running → succeeded" in page
     assert "The signature is good." in page
-    ada.post("/settings/deliveries/replay/", {"delivery": kept.pk})
+    ada_browser.post("/settings/deliveries/replay/", {"delivery": kept.pk})
     assert Execution.objects.get(pk=execution.pk).status == "succeeded"
     assert WebhookDelivery.objects.get(pk=kept.pk).outcome == "applied"
-    answer = ada.client.post("/settings/deliveries/replay/", {"delivery": kept.pk}, follow=True)
+    answer = ada_browser.client.post("/settings/deliveries/replay/", {"delivery": kept.pk}, follow=True)
     assert "It changed nothing" in text(answer)
 
 
-def test_a_delivery_whose_secret_is_gone_is_not_replayed(ada: Browser, people: Any, settings: Any) -> None:
+def test_a_delivery_whose_secret_is_gone_is_not_replayed(
+    ada_browser: Browser, people: Any, settings: Any
+) -> None:
     settings.VIDEOGEN_WEBHOOK_SECRETS = ["whsec_" + "YW5vdGhlci1zZWNyZXQtb2YtMzItYnl0ZXMtbGVuZ3Ro"]
     kept = delivered("vg_exec_unknown_yet")
     assert not deliveries.check(kept).may_replay
@@ -190,11 +198,11 @@ def test_a_delivery_whose_secret_is_gone_is_not_replayed(ada: Browser, people: A
 
 
 def test_many_are_replayed_exactly_as_chosen_and_reported_one_by_one(
-    ada: Browser, people: Any, settings: Any
+    ada_browser: Browser, people: Any, settings: Any
 ) -> None:
     settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
     kept = [delivered(f"vg_exec_{number}") for number in range(3)]
-    answer = ada.post("/settings/deliveries/replay/", {"delivery": [kept[0].pk, kept[2].pk]})
+    answer = ada_browser.post("/settings/deliveries/replay/", {"delivery": [kept[0].pk, kept[2].pk]})
     assert text(answer).count("Its job is still not known here.") == 2
 
 
@@ -226,19 +234,21 @@ def test_pruning_takes_bodies_and_leaves_rows_and_events(db: None, people: Any, 
     assert execution.events.count() == events
 
 
-def test_refused_requests_are_counted_with_one_sample(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_requests_are_counted_with_one_sample(
+    ada_browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         rejections, "is_due", lambda: False
     )  # each request of this client has a loop of its own
     rejections.flush()
     Rejection.objects.all().delete()
     for number in range(3):
-        ada.post("/webhooks/videogen/", f"forged {number}", content_type="application/json")
+        ada_browser.post("/webhooks/videogen/", f"forged {number}", content_type="application/json")
     rejections.flush()
     [row] = Rejection.objects.all()
     assert (row.reason, row.count) == ("signature", 3)
     assert row.sample["begins"] == "forged 2"
-    assert "signature" in text(ada.get("/settings/webhooks/"))
+    assert "signature" in text(ada_browser.get("/settings/webhooks/"))
 
 
 def test_operators_are_told_to_set_a_key(db: None, settings: Any) -> None:

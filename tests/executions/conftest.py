@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -30,12 +29,6 @@ def hasty_commits(transactional_db: None) -> Iterator[None]:
     yield
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit TO DEFAULT")
-
-
-@pytest.fixture
-def ann(db: None, django_user_model: Any) -> Any:
-    """An admin, who may act on the jobs of these tests, which are nobody's. Never signs in: hashing a password takes a second."""
-    return django_user_model.objects.create(username="ann", is_staff=True)
 
 
 @pytest.fixture

@@ -29,23 +29,23 @@ def wish(job: Execution, user_id: int) -> bool:
 # --- the wish -----------------------------------------------------------------------------------------------
 
 
-def test_what_was_not_sent_ends_at_once_and_names_who_wanted_it(ann: Any) -> None:
+def test_what_was_not_sent_ends_at_once_and_names_who_wanted_it(ada: Any) -> None:
     job = jobs.queued()
 
-    assert wish(job, ann.pk)
+    assert wish(job, ada.pk)
 
     now = jobs.fresh(job)
-    assert (now.status, now.cancel_requested_by) == ("cancelled", ann)
+    assert (now.status, now.cancel_requested_by) == ("cancelled", ada)
     assert jobs.story(job)[-1] == ("status", "queued", "cancelled", "person")
     last = Event.objects.filter(execution=job).last()
     assert last is not None
-    assert last.actor == ann
+    assert last.actor == ada
 
 
-def test_a_running_job_keeps_its_status_and_is_looked_at_next(ann: Any) -> None:
+def test_a_running_job_keeps_its_status_and_is_looked_at_next(ada: Any) -> None:
     job = jobs.running()
 
-    assert wish(job, ann.pk)
+    assert wish(job, ada.pk)
 
     now = jobs.fresh(job)
     assert now.status == "running"
@@ -54,24 +54,24 @@ def test_a_running_job_keeps_its_status_and_is_looked_at_next(ann: Any) -> None:
     assert jobs.story(job)[-1] == ("cancel requested", "running", "running", "person")
 
 
-def test_a_second_wish_is_none(ann: Any, django_user_model: Any) -> None:
-    ben = django_user_model.objects.create(username="ben", is_staff=True)
+def test_a_second_wish_is_none(ada: Any, django_user_model: Any) -> None:
+    another = django_user_model.objects.create(username="another admin", is_staff=True)
     job = jobs.running()
 
-    assert wish(job, ann.pk)
-    assert not wish(job, ben.pk)
+    assert wish(job, ada.pk)
+    assert not wish(job, another.pk)
 
-    assert jobs.fresh(job).cancel_requested_by == ann
+    assert jobs.fresh(job).cancel_requested_by == ada
     assert [step[0] for step in jobs.story(job)].count("cancel requested") == 1
 
 
-def test_what_has_ended_or_may_not_exist_cannot_be_stopped(ann: Any) -> None:
+def test_what_has_ended_or_may_not_exist_cannot_be_stopped(ada: Any) -> None:
     ended, unsure = jobs.running(), jobs.sending()
     jobs.report(ended, "succeeded")
     lifecycle.apply(unsure.pk, seen.AnswerLost(reason="cut"))
 
-    assert not wish(ended, ann.pk)
-    assert not wish(unsure, ann.pk)
+    assert not wish(ended, ada.pk)
+    assert not wish(unsure, ada.pk)
     assert jobs.fresh(ended).cancel_requested_at is None
 
 
@@ -85,10 +85,10 @@ async def look(job: Execution) -> None:
 
 
 async def test_a_wish_is_told_once_and_the_job_ends_as_videogen_says(
-    account: SandboxProcess, running: Execution, ann: Any
+    account: SandboxProcess, running: Execution, ada: Any
 ) -> None:
     assert running.remote_id is not None
-    assert await runtime.in_db(wish, running, ann.pk)
+    assert await runtime.in_db(wish, running, ada.pk)
 
     await look(running)
     await service.in_thread(service.ended_there, account, running.remote_id)
@@ -108,11 +108,11 @@ async def test_a_wish_is_told_once_and_the_job_ends_as_videogen_says(
     ]
 
 
-async def test_a_success_that_is_faster_than_the_wish_is_a_success(account: SandboxProcess, ann: Any) -> None:
+async def test_a_success_that_is_faster_than_the_wish_is_a_success(account: SandboxProcess, ada: Any) -> None:
     service.order(account, "job", "generate-image", seconds=0.2, ignore_cancel=True)
     job = await service.started()
     assert job.remote_id is not None
-    assert await runtime.in_db(wish, job, ann.pk)
+    assert await runtime.in_db(wish, job, ada.pk)
     await look(job)
 
     await service.in_thread(service.ended_there, account, job.remote_id)
@@ -136,10 +136,10 @@ async def test_a_success_that_is_faster_than_the_wish_is_a_success(account: Sand
     ids=str,
 )
 async def test_a_wish_that_was_not_taken_is_told_again_while_the_job_runs(
-    account: SandboxProcess, running: Execution, ann: Any, fault: dict[str, Any]
+    account: SandboxProcess, running: Execution, ada: Any, fault: dict[str, Any]
 ) -> None:
     service.order(account, match="POST */cancel", **fault)
-    assert await runtime.in_db(wish, running, ann.pk)
+    assert await runtime.in_db(wish, running, ada.pk)
 
     await look(running)
     before = await service.fresh(running)
@@ -152,11 +152,11 @@ async def test_a_wish_that_was_not_taken_is_told_again_while_the_job_runs(
 
 
 async def test_a_cancel_answer_that_is_lost_does_not_lose_the_wish(
-    account: SandboxProcess, running: Execution, ann: Any
+    account: SandboxProcess, running: Execution, ada: Any
 ) -> None:
     assert running.remote_id is not None
     service.order(account, "lost_after", "POST */cancel")
-    assert await runtime.in_db(wish, running, ann.pk)
+    assert await runtime.in_db(wish, running, ada.pk)
 
     await look(running)
     await service.in_thread(service.ended_there, account, running.remote_id)
@@ -166,7 +166,7 @@ async def test_a_cancel_answer_that_is_lost_does_not_lose_the_wish(
 
 
 async def test_a_job_that_is_cancelled_while_it_is_sent_is_stopped_once_its_id_is_known(
-    account: SandboxProcess, ann: Any
+    account: SandboxProcess, ada: Any
 ) -> None:
     service.order(account, "job", "generate-image", seconds=600)
     service.order(account, "slow", seconds=0.5)
@@ -174,7 +174,7 @@ async def test_a_job_that_is_cancelled_while_it_is_sent_is_stopped_once_its_id_i
     sending = asyncio.create_task(submit.send(job.pk))
     await runtime.in_reader(eventually, lambda: jobs.fresh(job).sent_at)
 
-    assert await runtime.in_db(wish, job, ann.pk)
+    assert await runtime.in_db(wish, job, ada.pk)
     await sending
     assert (await service.fresh(job)).status == "pending"
     await Reconciler().hurry(job.pk)
@@ -197,7 +197,7 @@ async def test_a_job_that_is_cancelled_while_it_is_sent_is_stopped_once_its_id_i
     ids=str,
 )
 async def test_a_wish_that_comes_while_a_look_fails_is_told_next(
-    account: SandboxProcess, ann: Any, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
+    account: SandboxProcess, ada: Any, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
     """The look holds the job, so whoever wished could not tell VideoGen at once; it must not wait for the next look."""
     job = await service.started()
@@ -212,7 +212,7 @@ async def test_a_wish_that_comes_while_a_look_fails_is_told_next(
     ask = client.get_execution
 
     async def wished(*args: Any, **kwargs: Any) -> Any:
-        assert await runtime.in_db(wish, job, ann.pk)
+        assert await runtime.in_db(wish, job, ada.pk)
         asking.set()
         return await ask(*args, **kwargs)
 

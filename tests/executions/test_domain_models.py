@@ -87,10 +87,7 @@ def test_a_row_that_ended_keeps_the_time_of_its_end() -> None:
     assert refused_by_the_database(Execution, job.pk, status="running")
 
 
-def test_a_form_starts_one_job_for_its_person_and_others_have_keys_of_their_own(
-    ann: Any, django_user_model: Any
-) -> None:
-    ben = django_user_model.objects.create(username="ben")
+def test_a_form_starts_one_job_for_its_person_and_others_have_keys_of_their_own(ann: Any, ben: Any) -> None:
     first, second, bens = jobs.queued(), jobs.queued(), jobs.queued()
     rows = models.QuerySet(Execution)
     rows.filter(pk=first.pk).update(created_by=ann, idempotency_key="k")

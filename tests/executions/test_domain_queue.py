@@ -43,28 +43,28 @@ def edit(job: Execution, prompt: str, user: Any) -> bool:
 # --- pause ------------------------------------------------------------------------------------------------
 
 
-def test_a_paused_job_is_left_until_it_is_resumed(ann: Any) -> None:
+def test_a_paused_job_is_left_until_it_is_resumed(ada: Any) -> None:
     job = jobs.queued()
 
-    assert queue_actions.pause(job, actor=ann)
-    assert not queue_actions.pause(job, actor=ann)
+    assert queue_actions.pause(job, actor=ada)
+    assert not queue_actions.pause(job, actor=ada)
     assert leases.claim_due(5) == []
     assert not leases.claim(job.pk)
     assert reconciler.seconds_until_due() == reconciler.LONGEST_REST, (
         "and nobody turns round and round about it"
     )
 
-    assert queue_actions.resume(job, actor=ann)
+    assert queue_actions.resume(job, actor=ada)
     assert leases.claim_due(5) == [job.pk]
-    assert events(job) == [(Kind.STARTED, None), (Kind.PAUSED, ann.pk), (Kind.RESUMED, ann.pk)]
+    assert events(job) == [(Kind.STARTED, None), (Kind.PAUSED, ada.pk), (Kind.RESUMED, ada.pk)]
 
 
-def test_what_was_sent_can_be_neither_paused_nor_edited_nor_moved(ann: Any) -> None:
+def test_what_was_sent_can_be_neither_paused_nor_edited_nor_moved(ada: Any) -> None:
     for job in (jobs.sending(), jobs.running("vg_exec_2")):
         before = events(job)
-        assert not queue_actions.pause(job, actor=ann)
-        assert not queue_actions.to_the_front(job, actor=ann)
-        assert not edit(job, "something else", ann)
+        assert not queue_actions.pause(job, actor=ada)
+        assert not queue_actions.to_the_front(job, actor=ada)
+        assert not edit(job, "something else", ada)
         assert events(job) == before
 
 
@@ -84,14 +84,13 @@ async def test_a_pause_between_the_claim_and_the_request_keeps_it_here(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(django_user_model: Any) -> None:
-    user = django_user_model.objects.create(username="ann", is_staff=True)
+def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(ada: Any) -> None:
     for _ in range(15):
         job = jobs.queued()
 
         paused, sent = together(
             [
-                partial(queue_actions.pause, job, actor=user),
+                partial(queue_actions.pause, job, actor=ada),
                 partial(lifecycle.apply, job.pk, seen.Sending(body=job.request_body)),
             ]
         )
@@ -104,39 +103,38 @@ def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(django_user_model:
 # --- edit -------------------------------------------------------------------------------------------------
 
 
-def test_an_edit_tells_what_was_before_and_what_is_after(ann: Any) -> None:
+def test_an_edit_tells_what_was_before_and_what_is_after(ada: Any) -> None:
     old = ready_file("harbour")
     new = ready_file("pier")
     job, _ = create.start(
-        tool=IMAGE, body=accepted_before(body("a harbour") | {"imageFileIds": [old.remote_id]}), actor=ann
+        tool=IMAGE, body=accepted_before(body("a harbour") | {"imageFileIds": [old.remote_id]}), actor=ada
     )
     before = job.request_body
     after = body("a pier") | {"imageFileIds": [new.remote_id]}
 
-    assert queue_actions.edit(job, IMAGE, accepted_before(after), before=before, actor=ann)
+    assert queue_actions.edit(job, IMAGE, accepted_before(after), before=before, actor=ada)
 
     now = jobs.fresh(job)
     assert (now.request_body, now.prompt) == (after, "a pier")
     assert now.fingerprint == create.fingerprint(IMAGE, after)
     assert [each.file for each in now.inputs.all()] == [new]
     event = Event.objects.get(execution=job, kind=Kind.EDITED)
-    assert (event.actor_id, event.detail) == (ann.pk, {"before": before, "after": after})
-    assert not queue_actions.edit(job, IMAGE, accepted_before(body("again")), before=before, actor=ann), (
+    assert (event.actor_id, event.detail) == (ada.pk, {"before": before, "after": after})
+    assert not queue_actions.edit(job, IMAGE, accepted_before(body("again")), before=before, actor=ada), (
         "it was changed meanwhile"
     )
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_an_edit_and_a_sending_at_the_same_moment_what_is_sent_is_what_the_row_says(
-    django_user_model: Any,
+    ada: Any,
 ) -> None:
-    user = django_user_model.objects.create(username="ann", is_staff=True)
     for number in range(15):
         job = jobs.queued("before")
         leases.claim(job.pk)
 
         edited, request = together(
-            [partial(edit, job, f"after {number}", user), partial(submit._begin, job.pk)]
+            [partial(edit, job, f"after {number}", ada), partial(submit._begin, job.pk)]
         )
 
         now = jobs.fresh(job)

@@ -34,10 +34,7 @@ IMAGE = tools.find("generate-image")
 # --- the row ------------------------------------------------------------------------------------------------
 
 
-def test_one_form_starts_one_job_and_each_person_has_keys_of_their_own(
-    ann: Any, django_user_model: Any
-) -> None:
-    ben = django_user_model.objects.create(username="ben")
+def test_one_form_starts_one_job_and_each_person_has_keys_of_their_own(ann: Any, ben: Any) -> None:
     body = {"prompt": "x"}
 
     first = create.start(tool=IMAGE, body=accepted_before(body), actor=ann, key="k")

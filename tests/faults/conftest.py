@@ -1,4 +1,4 @@
-"""What the fault tests share: people's browsers, a reconciler at work, and a receiver that listens on a real socket."""
+"""What the fault tests share: a reconciler at work, and a receiver that listens on a real socket."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from asgiref.sync import SyncToAsync
 from django.db import connections
 
 from tests.conftest import SandboxProcess
-from tests.dashboard.conftest import ada, ann, ben
 from tests.faults import scenes
 from tests.faults.receiving import Receiving
 from tests.faults.relay import Relay
 from tests.videogen.misbehaving_service import Service
-
-__all__ = ["ada", "ann", "ben"]
 
 pytestmark = [pytest.mark.both_engines, pytest.mark.processes]
 

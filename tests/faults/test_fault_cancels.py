@@ -50,14 +50,14 @@ async def hurried(job: Execution) -> None:
 
 
 async def test_a_success_that_crosses_a_noted_cancel_wins(
-    relay: Relay, account: SandboxProcess, receiving: Receiving, ann: Browser
+    relay: Relay, account: SandboxProcess, receiving: Receiving, ann_browser: Browser
 ) -> None:
     """Fault 22: VideoGen notes the cancel and finishes all the same: the result is kept, the page says so."""
     await receiving.register()
     prompt = scenes.words()
     held = {"kind": "webhook_hold"}
     await scenes.order(account, {"kind": "job", "seconds": 2.0, "ignore_cancel": True}, held)
-    job = await owned(ann, prompt)
+    job = await owned(ann_browser, prompt)
 
     async def runs_there() -> bool:
         return (await scenes.truth(account, prompt))[0]["status"] == "running"
@@ -65,10 +65,10 @@ async def test_a_success_that_crosses_a_noted_cancel_wins(
     await until(runs_there)
     # What the read after the cancel tells is kept back, so that the page can be looked at in between.
     relay.holding = READS
-    assert await press_cancel(ann, job) == 303
+    assert await press_cancel(ann_browser, job) == 303
     await hurried(job)
     answer = await relay.next_held()
-    page = await scenes.page_of(ann, job)
+    page = await scenes.page_of(ann_browser, job)
     assert "Cancelling." in page
     assert "VideoGen is stopping it" in page
 
@@ -79,23 +79,23 @@ async def test_a_success_that_crosses_a_noted_cancel_wins(
     there = await scenes.true_end(account, prompt)
     assert there["cancelAskedAt"] is not None
     assert final.status == there["status"] == "succeeded"
-    assert says_too_late(await scenes.page_of(ann, job))
+    assert says_too_late(await scenes.page_of(ann_browser, job))
     assert await runtime.in_db(final.results.count) == 1
     kinds = [step[0] for step in await scenes.story(job)]
     assert kinds.count(Kind.CANCEL_REQUESTED) == kinds.count(Kind.CANCEL_NOTED) == 1
 
 
 async def test_a_success_that_comes_while_the_cancel_is_under_way_wins(
-    relay: Relay, account: SandboxProcess, receiving: Receiving, ann: Browser
+    relay: Relay, account: SandboxProcess, receiving: Receiving, ann_browser: Browser
 ) -> None:
     """Fault 22: the success arrives between the cancel's request and its answer: the answer changes nothing."""
     await receiving.register()
     await scenes.order(account, {"kind": "job", "seconds": 2.0, "ignore_cancel": True})
     prompt = scenes.words()
-    job = await owned(ann, prompt)
+    job = await owned(ann_browser, prompt)
     relay.holding = CANCELS
 
-    await press_cancel(ann, job)
+    await press_cancel(ann_browser, job)
     answer = await relay.next_held()
     final = await scenes.ended(job)
     story = await scenes.story(job)
@@ -107,7 +107,7 @@ async def test_a_success_that_comes_while_the_cancel_is_under_way_wins(
     await until(was_answered)
     assert (final.status, final.cancel_noted_at) == ("succeeded", None)
     assert await scenes.story(job) == story
-    assert says_too_late(await scenes.page_of(ann, job))
+    assert says_too_late(await scenes.page_of(ann_browser, job))
     assert (await scenes.true_end(account, prompt))["status"] == "succeeded"
 
 
@@ -121,16 +121,16 @@ async def test_a_success_that_comes_while_the_cancel_is_under_way_wins(
     ids=["400", "404", "409", "500", "lost before", "lost after"],
 )
 async def test_a_cancel_that_was_not_taken_is_asked_again_while_the_job_runs(
-    account: SandboxProcess, ann: Browser, fault: dict[str, Any]
+    account: SandboxProcess, ann_browser: Browser, fault: dict[str, Any]
 ) -> None:
     """Fault 23: after a failed cancel the job is read; while it runs, the cancel is asked again with backoff."""
     prompt = scenes.words()
     await scenes.order(account, {"kind": "job", "seconds": 1000}, {**fault, "match": CANCELS, "count": 3})
     counted = {"kind": "slow", "seconds": 0, "match": READS}
-    job = await owned(ann, prompt)
+    job = await owned(ann_browser, prompt)
     reconciler = Reconciler()
     await scenes.order(account, counted)
-    assert await runtime.in_db(cancel.request, job, actor=ann.user) is True
+    assert await runtime.in_db(cancel.request, job, actor=ann_browser.user) is True
 
     waits = []
     for asked in range(1, 4):
@@ -160,37 +160,39 @@ async def test_a_cancel_that_was_not_taken_is_asked_again_while_the_job_runs(
 
 
 async def test_a_refused_cancel_of_a_job_that_has_ended_shows_the_end(
-    account: SandboxProcess, ann: Browser
+    account: SandboxProcess, ann_browser: Browser
 ) -> None:
     """Fault 23: a 409 because the job is over: the read shows how it ended, and nobody asks again."""
     prompt = scenes.words()
     await scenes.order(account, {"kind": "status", "status": 409, "match": CANCELS})
-    job = await owned(ann, prompt)
+    job = await owned(ann_browser, prompt)
     await scenes.true_end(account, prompt)
 
-    await press_cancel(ann, job)
+    await press_cancel(ann_browser, job)
 
     final = await scenes.ended(job)
     assert (final.status, final.next_attempt_at) == ("succeeded", None)
     assert await scenes.struck(account, "status") == 1
-    assert says_too_late(await scenes.page_of(ann, job))
+    assert says_too_late(await scenes.page_of(ann_browser, job))
 
 
 async def test_a_cancel_while_the_job_is_being_sent_is_told_once_its_id_is_known(
-    relay: Relay, worker: Reconciler, account: SandboxProcess, ann: Browser
+    relay: Relay, worker: Reconciler, account: SandboxProcess, ann_browser: Browser
 ) -> None:
     """Fault 24: the wish waits for the start's answer; then it is told at once, and the job ends cancelled."""
     prompt = scenes.words()
     await scenes.order(account, {"kind": "job", "seconds": 1000})
     relay.holding = STARTS
-    posting = asyncio.create_task(scenes.in_thread(ann.post, "/tools/generate-image/", scenes.form(prompt)))
+    posting = asyncio.create_task(
+        scenes.in_thread(ann_browser.post, "/tools/generate-image/", scenes.form(prompt))
+    )
     answer = await relay.next_held()
     job = await runtime.in_db(Execution.objects.get)
 
-    assert await press_cancel(ann, job) == 303
+    assert await press_cancel(ann_browser, job) == 303
     waiting = await scenes.row(job)
     assert (waiting.status, waiting.remote_id) == ("queued", None)
-    assert "cancelling" in await scenes.page_of(ann, job)
+    assert "cancelling" in await scenes.page_of(ann_browser, job)
     assert not any("/cancel" in request for request in relay.passed)
     relay.holding = ""
     answer.go.set()
@@ -207,13 +209,15 @@ async def test_a_cancel_while_the_job_is_being_sent_is_told_once_its_id_is_known
     ]
 
 
-async def test_a_cancel_before_the_job_is_sent_ends_it_here(account: SandboxProcess, ann: Browser) -> None:
+async def test_a_cancel_before_the_job_is_sent_ends_it_here(
+    account: SandboxProcess, ann_browser: Browser
+) -> None:
     """Fault 24: a job that waits for the limit is cancelled at once, and VideoGen never hears of it."""
     prompt = scenes.words()
     await scenes.order(account, {"kind": "rate_limited", "match": STARTS, "count": 1})
-    job = await owned(ann, prompt)
+    job = await owned(ann_browser, prompt)
 
-    await press_cancel(ann, job)
+    await press_cancel(ann_browser, job)
     await scenes.make_due(job)
     await submit.send(job.pk)
 
@@ -228,16 +232,18 @@ async def test_a_cancel_before_the_job_is_sent_ends_it_here(account: SandboxProc
 
 
 async def test_a_cancel_while_a_refused_start_is_under_way_ends_it(
-    relay: Relay, account: SandboxProcess, ann: Browser
+    relay: Relay, account: SandboxProcess, ann_browser: Browser
 ) -> None:
     """Fault 24: the wish comes while a start is refused for now: nothing was started, so it is cancelled."""
     prompt = scenes.words()
     await scenes.order(account, {"kind": "rate_limited", "match": STARTS})
     relay.holding = STARTS
-    posting = asyncio.create_task(scenes.in_thread(ann.post, "/tools/generate-image/", scenes.form(prompt)))
+    posting = asyncio.create_task(
+        scenes.in_thread(ann_browser.post, "/tools/generate-image/", scenes.form(prompt))
+    )
     answer = await relay.next_held()
     job = await runtime.in_db(Execution.objects.get)
-    await press_cancel(ann, job)
+    await press_cancel(ann_browser, job)
     answer.go.set()
     await posting
 
@@ -246,12 +252,12 @@ async def test_a_cancel_while_a_refused_start_is_under_way_ends_it(
 
 
 async def test_two_people_cancel_at_once_and_it_is_told_once(
-    relay: Relay, account: SandboxProcess, ann: Browser, ada: Browser
+    relay: Relay, account: SandboxProcess, ann_browser: Browser, ada_browser: Browser
 ) -> None:
     """Fault 25: the owner and an admin cancel at once: one wish, one call to VideoGen, one end."""
     prompt = scenes.words()
     await scenes.order(account, {"kind": "job", "seconds": 1000})
-    job = await owned(ann, prompt)
+    job = await owned(ann_browser, prompt)
 
     # VideoGen's answer is kept back until all have pressed.
     relay.holding = CANCELS
@@ -261,7 +267,9 @@ async def test_two_people_cancel_at_once_and_it_is_told_once(
         browser.cookies = who.client.cookies
         return browser.post(f"/executions/{job.pk}/cancel/").status_code
 
-    pressed = await asyncio.gather(*(scenes.in_thread(press, who) for who in (ann, ada, ann, ada)))
+    pressed = await asyncio.gather(
+        *(scenes.in_thread(press, who) for who in (ann_browser, ada_browser, ann_browser, ada_browser))
+    )
 
     assert pressed == [303] * 4
     (await relay.next_held()).go.set()
@@ -278,20 +286,20 @@ async def test_two_people_cancel_at_once_and_it_is_told_once(
     assert sum("/cancel" in request for request in relay.passed) == 1
     kinds = [step[0] for step in await scenes.story(job)]
     assert kinds.count(Kind.CANCEL_REQUESTED) == 1
-    assert final.cancel_requested_by_id in (ann.user.pk, ada.user.pk)
+    assert final.cancel_requested_by_id in (ann_browser.user.pk, ada_browser.user.pk)
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
 async def test_who_may_not_cancel_is_refused_and_nothing_happens(
-    relay: Relay, account: SandboxProcess, ann: Browser, ben: Browser, headers: dict[str, str]
+    relay: Relay, account: SandboxProcess, ann_browser: Browser, ben_browser: Browser, headers: dict[str, str]
 ) -> None:
     """Fault 25: another member gets 403, an unknown job 404, nobody signed in the sign-in page; the job runs on."""
-    job = await owned(ann, scenes.words())
+    job = await owned(ann_browser, scenes.words())
     story = await scenes.story(job)
 
-    refused = await ben.apost(f"/executions/{job.pk}/cancel/", headers=headers)
-    unknown = await ben.apost(f"/executions/{ben.user.pk:032x}/cancel/", headers=headers)
-    nobody = await ann.async_client.__class__().post(f"/executions/{job.pk}/cancel/")
+    refused = await ben_browser.apost(f"/executions/{job.pk}/cancel/", headers=headers)
+    unknown = await ben_browser.apost(f"/executions/{ben_browser.user.pk:032x}/cancel/", headers=headers)
+    nobody = await ann_browser.async_client.__class__().post(f"/executions/{job.pk}/cancel/")
 
     assert refused.status_code == 403
     assert "Only the person who started a job, or an admin, may cancel it." in text(refused)

@@ -32,7 +32,7 @@ IN_FLIGHT, DELIVERIES = 10_000, 1000
 
 @pytest.mark.parametrize("how", ["stale", "future"], ids=["we are 10 min ahead", "we are 10 min behind"])
 async def test_with_clocks_ten_minutes_apart_the_poll_finds_the_end(
-    worker: Reconciler, account: SandboxProcess, receiving: Receiving, ada: Browser, how: str
+    worker: Reconciler, account: SandboxProcess, receiving: Receiving, ada_browser: Browser, how: str
 ) -> None:
     """Fault 19: clocks 10 minutes apart: 401, nothing stored, counted on the webhooks page; the poll finds the end."""
     await receiving.register()
@@ -52,14 +52,14 @@ async def test_with_clocks_ten_minutes_apart_the_poll_finds_the_end(
 
     assert set(await until(was_attempted)) == {401}
     assert await outcomes(final.remote_id) == []
-    status = await ada.aget("/settings/webhooks/")
+    status = await ada_browser.aget("/settings/webhooks/")
     assert "Rejected requests (7 days)" in text(status)
     assert [each.reason for each in status.context["rejections"]] == ["signature"]
 
 
 @pytest.mark.parametrize("step", [timedelta(minutes=-10), timedelta(hours=-1), timedelta(hours=1)], ids=str)
 async def test_a_clock_that_steps_does_not_change_the_order(
-    account: SandboxProcess, receiving: Receiving, ann: Browser, monkeypatch: Any, step: timedelta
+    account: SandboxProcess, receiving: Receiving, ann_browser: Browser, monkeypatch: Any, step: timedelta
 ) -> None:
     """Fault 19: our clock steps in the middle of a job: the order of its events and its end stay right."""
     await scenes.order(account, {"kind": "job", "seconds": 1000})
@@ -85,7 +85,7 @@ async def test_a_clock_that_steps_does_not_change_the_order(
         ("status", "running", "succeeded"),
     ]
     assert final.ended_at <= timezone.now()
-    assert "succeeded" in await scenes.page_of(ann, job)
+    assert "succeeded" in await scenes.page_of(ann_browser, job)
 
 
 def test_an_hour_of_asking_stays_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:

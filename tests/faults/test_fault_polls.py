@@ -36,7 +36,7 @@ async def accepted(service: Service) -> Execution:
 
 
 async def test_a_404_is_not_believed_for_a_young_job_and_said_for_an_old_one(
-    account: SandboxProcess, ann: Browser
+    account: SandboxProcess, ann_browser: Browser
 ) -> None:
     """Fault 15: a job just started is asked after again; an old one is shown as no longer known, and still asked."""
     prompt = scenes.words()
@@ -46,13 +46,13 @@ async def test_a_404_is_not_believed_for_a_young_job_and_said_for_an_old_one(
     young = await scenes.look_after(job)
     assert (young.status, young.note) == ("pending", "")
     assert scenes.wait_of(young) <= 2.4
-    assert "no longer knows" not in await scenes.page_of(ann, job)
+    assert "no longer knows" not in await scenes.page_of(ann_browser, job)
 
     await scenes.make_due(job, accepted_at=timezone.now() - HOUR)
     old = await scenes.look_after(job)
     assert (old.status, old.note) == ("pending", "VideoGen no longer knows this job")
     assert 570 < scenes.wait_of(old) <= 600
-    assert "VideoGen no longer knows this job" in await scenes.page_of(ann, job)
+    assert "VideoGen no longer knows this job" in await scenes.page_of(ann_browser, job)
     assert await scenes.story(job) == [STARTED, SENT, ACCEPTED]
 
     # It was a passing trouble of theirs: the job ends as it did there.
@@ -69,7 +69,7 @@ async def test_a_404_is_not_believed_for_a_young_job_and_said_for_an_old_one(
     ids=["500", "503", "cut", "silence"],
 )
 async def test_while_polls_fail_they_become_rarer_and_the_page_says_so(
-    service: Service, ann: Browser, monkeypatch: Any, behaviour: Any
+    service: Service, ann_browser: Browser, monkeypatch: Any, behaviour: Any
 ) -> None:
     """Fault 16: a poll that fails is one call; the wait grows to five minutes; the page says what is known."""
     job = await accepted(service)
@@ -85,7 +85,7 @@ async def test_while_polls_fail_they_become_rarer_and_the_page_says_so(
     assert len(service.asked) == 10, "the hourly limit counts each call, so a failed look must not be three"
     assert (job.status, job.attempts) == ("pending", 10)
     assert scenes.backs_off(waits), waits
-    assert "VideoGen does not answer; asking again" in await scenes.page_of(ann, job)
+    assert "VideoGen does not answer; asking again" in await scenes.page_of(ann_browser, job)
     assert await scenes.story(job) == [STARTED, SENT, ACCEPTED]
 
     service.will(answers(200, {"toolExecutionId": "vg_exec_1", "status": "running"}))
@@ -95,7 +95,7 @@ async def test_while_polls_fail_they_become_rarer_and_the_page_says_so(
 
 
 async def test_while_the_hourly_limit_is_used_up_no_job_is_asked_after(
-    account: SandboxProcess, ann: Browser
+    account: SandboxProcess, ann_browser: Browser
 ) -> None:
     """Fault 16: a 429 for an hour: that one call and no other for any job, and the page says so."""
     prompts = [scenes.words() for _ in range(5)]
@@ -111,14 +111,14 @@ async def test_while_the_hourly_limit_is_used_up_no_job_is_asked_after(
 
     assert await scenes.struck(account, "rate_limited") == 1
     assert 3570 < scenes.wait_of(first) <= 3600
-    assert "hourly limit is used up" in await scenes.page_of(ann, first)
+    assert "hourly limit is used up" in await scenes.page_of(ann_browser, first)
     assert {job.status for job in others} == {"pending"}
     for prompt in prompts:
         await scenes.true_end(account, prompt)
 
 
 async def test_what_we_do_not_know_is_kept_and_shown(
-    account: SandboxProcess, receiving: Receiving, ann: Browser
+    account: SandboxProcess, receiving: Receiving, ann_browser: Browser
 ) -> None:
     """Fault 17: an unknown status, event, toolType and unknown fields are kept, shown neutrally, answered 2xx."""
     await scenes.order(
@@ -131,9 +131,9 @@ async def test_what_we_do_not_know_is_kept_and_shown(
     seen = await scenes.look_after(job)
 
     assert (seen.status, seen.last_answer["novelty"]) == ("being_dreamt", {"since": "tomorrow"})
-    assert "being dreamt" in await scenes.page_of(ann, job)
-    assert "being dreamt" in text(await ann.aget("/"))
-    assert (await ann.aget("/executions/", {"status": "being_dreamt"})).status_code == 200
+    assert "being dreamt" in await scenes.page_of(ann_browser, job)
+    assert "being dreamt" in text(await ann_browser.aget("/"))
+    assert (await ann_browser.aget("/executions/", {"status": "being_dreamt"})).status_code == 200
 
     strange = {"event": "tool_execution.dreamt", "toolExecutionId": seen.remote_id, "why": [None, {}]}
     assert (await receiving.deliver(strange)).json() == {"outcome": "unknown event"}
@@ -165,7 +165,7 @@ async def test_what_we_do_not_know_is_kept_and_shown(
     ids=["absent", "null", "wrong types", "wrong shapes"],
 )
 async def test_optional_fields_may_be_missing_or_wrong(
-    service: Service, ann: Browser, answer: dict[str, Any]
+    service: Service, ann_browser: Browser, answer: dict[str, Any]
 ) -> None:
     """Fault 17: an answer whose optional fields are absent, null or of a wrong type counts as far as it says something."""
     job = await accepted(service)
@@ -174,11 +174,11 @@ async def test_optional_fields_may_be_missing_or_wrong(
     seen = await scenes.look_after(job)
 
     assert (seen.status, seen.progress, seen.attempt, seen.error) == ("running", None, None, None)
-    assert (await ann.aget(f"/executions/{job.pk}/")).status_code == 200
+    assert (await ann_browser.aget(f"/executions/{job.pk}/")).status_code == 200
 
 
 async def test_a_success_without_results_is_shown_as_it_is(
-    account: SandboxProcess, receiving: Receiving, ann: Browser
+    account: SandboxProcess, receiving: Receiving, ann_browser: Browser
 ) -> None:
     """Fault 18: succeeded without results: the job has succeeded, and nothing is made up."""
     await receiving.register()
@@ -188,11 +188,11 @@ async def test_a_success_without_results_is_shown_as_it_is(
 
     assert (await scenes.true_end(account, prompt))["results"] == []
     assert (final.status, await runtime.in_db(final.results.count)) == ("succeeded", 0)
-    assert "succeeded, 0 results" in await scenes.page_of(ann, final)
+    assert "succeeded, 0 results" in await scenes.page_of(ann_browser, final)
 
 
 async def test_results_of_another_type_and_files_that_are_gone_are_said(
-    account: SandboxProcess, receiving: Receiving, ann: Browser
+    account: SandboxProcess, receiving: Receiving, ann_browser: Browser
 ) -> None:
     """Fault 18: a result of an unknown type is kept as it is; one whose file is gone leads to a clear word."""
     await scenes.order(account, {"kind": "job", "seconds": 1000})
@@ -205,23 +205,23 @@ async def test_results_of_another_type_and_files_that_are_gone_are_said(
     assert final.status == "succeeded"
     kept = await runtime.in_db(lambda: list(final.results.values_list("file__remote_id", "file__type")))
     assert kept == [("vg_file_0", "HOLOGRAM"), ("vg_file_1", "")]
-    page = await scenes.page_of(ann, final)
+    page = await scenes.page_of(ann_browser, final)
     assert "succeeded, 2 results" in page
     assert len((await scenes.row(job)).last_answer["results"]) == 4, "the answer is kept as it came"
     files = await runtime.in_db(lambda: list(final.results.values_list("file_id", flat=True)))
     for file_id in files:
-        new = await ann.aget(f"/files/{file_id}/preview")
+        new = await ann_browser.aget(f"/files/{file_id}/preview")
         assert new.status_code == 503, "of a file that is new a 404 is not believed"
         await runtime.in_db(
             File.objects.filter(pk=file_id).update, created_at=timezone.now() - timedelta(minutes=2)
         )
-        gone = await ann.aget(f"/files/{file_id}/preview")
+        gone = await ann_browser.aget(f"/files/{file_id}/preview")
         assert gone.status_code == 404
         assert "VideoGen no longer has this file." in text(gone)
 
 
 async def test_a_job_that_awaits_approval_is_shown_and_asked_after_slowly(
-    account: SandboxProcess, ann: Browser
+    account: SandboxProcess, ann_browser: Browser
 ) -> None:
     """Fault 21: awaiting_approval is shown in its own words, asked after ever more slowly, and ends right."""
     prompt = scenes.words()
@@ -232,7 +232,7 @@ async def test_a_job_that_awaits_approval_is_shown_and_asked_after_slowly(
         return (await scenes.look_after(job)).status == "awaiting_approval"
 
     await until(awaits)
-    assert "awaiting approval" in await scenes.page_of(ann, job)
+    assert "awaiting approval" in await scenes.page_of(ann_browser, job)
     waits = []
     for age, _ in PACE:
         await scenes.make_due(job, accepted_at=timezone.now() - timedelta(seconds=age + 1))

@@ -60,7 +60,7 @@ def unreachable(sandbox: SandboxProcess) -> dict[str, str]:
 
 @pytest.mark.parametrize("trouble", ["refused", "name", "TLS"])
 async def test_a_job_waits_while_videogen_cannot_be_reached(
-    account: SandboxProcess, ann: Browser, monkeypatch: Any, trouble: str
+    account: SandboxProcess, ann_browser: Browser, monkeypatch: Any, trouble: str
 ) -> None:
     """Fault 6: connection refused, no such name, TLS failure: queued, tried again with backoff, sent once."""
     monkeypatch.setenv("NO_PROXY", "*")
@@ -76,7 +76,7 @@ async def test_a_job_waits_while_videogen_cannot_be_reached(
 
     assert (job.status, job.sent_at, job.attempts) == ("queued", None, 4)
     assert scenes.backs_off(waits), waits
-    assert "VideoGen cannot be reached; next try" in await scenes.page_of(ann, job)
+    assert "VideoGen cannot be reached; next try" in await scenes.page_of(ann_browser, job)
     assert await scenes.truth(account, prompt) == []
 
     runtime.use_account(account.api_key, account.url)
@@ -110,23 +110,23 @@ async def never_sent_again(job: Execution) -> Execution:
     ids=["cut before", "cut after", "502", "503", "504", "502 page"],
 )
 async def test_a_start_without_an_answer_is_never_sent_again_by_itself(
-    account: SandboxProcess, ann: Browser, fault: dict[str, Any], accepted: int
+    account: SandboxProcess, ann_browser: Browser, fault: dict[str, Any], accepted: int
 ) -> None:
     """Fault 7: cut after the request's bytes, or a 5xx: `unconfirmed`, and only a person starts it again."""
     prompt = scenes.words()
     await scenes.order(account, {**fault, "match": STARTS, "count": 1})
-    await ann.apost("/tools/generate-image/", scenes.form(prompt))
+    await ann_browser.apost("/tools/generate-image/", scenes.form(prompt))
     job = await runtime.in_db(Execution.objects.get)
 
     await never_sent_again(job)
 
     assert len(await scenes.truth(account, prompt)) == accepted
-    page = " ".join((await scenes.page_of(ann, job)).split())
+    page = " ".join((await scenes.page_of(ann_browser, job)).split())
     assert "answer was lost on the way" in page
     assert "it is not sent again by itself" in page
     # The person's own decision, pressed twice, is one new job.
     for _ in range(2):
-        answer = await ann.apost(f"/executions/{job.pk}/again/")
+        answer = await ann_browser.apost(f"/executions/{job.pk}/again/")
         assert answer.status_code == 303
 
     async def was_sent() -> bool:

@@ -27,18 +27,18 @@ async def only_job() -> Execution:
     return await in_db(Execution.objects.get)
 
 
-async def test_the_same_form_sent_again_starts_one_job(account: SandboxProcess, ann: Browser) -> None:
+async def test_the_same_form_sent_again_starts_one_job(account: SandboxProcess, ann_browser: Browser) -> None:
     """Fault 1: a double click, a resent form and the back button start one job."""
     prompt = scenes.words()
-    form = scenes.form(prompt, (await ann.aget("/")).content.decode())
+    form = scenes.form(prompt, (await ann_browser.aget("/")).content.decode())
 
     def click() -> int:
         browser = Client()
-        browser.cookies = ann.client.cookies
+        browser.cookies = ann_browser.client.cookies
         return browser.post("/tools/generate-image/", form).status_code
 
     clicks = await asyncio.gather(*(scenes.in_thread(click) for _ in range(4)))
-    resent = await ann.apost("/tools/generate-image/", form, headers=HTMX)
+    resent = await ann_browser.apost("/tools/generate-image/", form, headers=HTMX)
 
     assert clicks == [303] * 4
     assert "This was started before, and not again." in text(resent)
@@ -47,13 +47,15 @@ async def test_the_same_form_sent_again_starts_one_job(account: SandboxProcess, 
     assert len(await scenes.truth(account, prompt)) == 1
 
     # The same words in a form of its own are another job, since that is what the person asked for.
-    await ann.apost("/tools/generate-image/", scenes.form(prompt, (await ann.aget("/")).content.decode()))
+    await ann_browser.apost(
+        "/tools/generate-image/", scenes.form(prompt, (await ann_browser.aget("/")).content.decode())
+    )
     assert len(await scenes.truth(account, prompt)) == 2
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
 async def test_a_refusal_is_said_at_the_form(
-    account: SandboxProcess, ann: Browser, headers: dict[str, str]
+    account: SandboxProcess, ann_browser: Browser, headers: dict[str, str]
 ) -> None:
     """Fault 2: a 400 is shown at the form with what was typed, and the job is recorded as failed to start."""
     prompt = scenes.words()
@@ -62,8 +64,8 @@ async def test_a_refusal_is_said_at_the_form(
         account, {"kind": "status", "status": 400, "body": refusal, "match": STARTS, "count": 1}
     )
 
-    form = scenes.form(prompt, (await ann.aget("/")).content.decode())
-    answer = await ann.apost("/tools/generate-image/", form, headers=headers)
+    form = scenes.form(prompt, (await ann_browser.aget("/")).content.decode())
+    answer = await ann_browser.apost("/tools/generate-image/", form, headers=headers)
 
     assert answer.status_code == 422
     assert "VideoGen refused this. prompt must not name <brands>." in text(answer)
@@ -76,7 +78,7 @@ async def test_a_refusal_is_said_at_the_form(
     assert await scenes.truth(account, prompt) == []
 
     # The form that came back has a key of its own: started again, it is a new job, and only that one is billed.
-    again = await ann.apost("/tools/generate-image/", scenes.form(prompt, answer.content.decode()))
+    again = await ann_browser.apost("/tools/generate-image/", scenes.form(prompt, answer.content.decode()))
     assert again.status_code == 303
     assert len(await scenes.truth(account, prompt)) == 1
 
@@ -94,13 +96,13 @@ async def test_a_refusal_is_said_at_the_form(
     ids=["401", "403 plan", "403 add-on"],
 )
 async def test_a_key_or_plan_that_does_not_suffice_is_said_and_nothing_is_sent_again(
-    account: SandboxProcess, ann: Browser, caplog: Any, fault: dict[str, Any], advice: str
+    account: SandboxProcess, ann_browser: Browser, caplog: Any, fault: dict[str, Any], advice: str
 ) -> None:
     """Fault 3: after a 401 or 403 nothing is sent again, and the person reads what to do."""
     prompt = scenes.words()
     await scenes.order(account, {**fault, "match": STARTS})
 
-    answer = await ann.apost("/tools/generate-image/", scenes.form(prompt))
+    answer = await ann_browser.apost("/tools/generate-image/", scenes.form(prompt))
 
     assert answer.status_code == 422
     assert advice in text(answer)
@@ -117,8 +119,8 @@ async def test_a_key_or_plan_that_does_not_suffice_is_said_and_nothing_is_sent_a
             record.levelname == "ERROR" and "refuses the API key" in record.message
             for record in caplog.records
         )
-        assert (await ann.aget("/readyz")).json()["videogen_key"] == "refused"
-        assert "VideoGen rejects the API key" in text(await ann.aget("/"))
+        assert (await ann_browser.aget("/readyz")).json()["videogen_key"] == "refused"
+        assert "VideoGen rejects the API key" in text(await ann_browser.aget("/"))
         await scenes.well_again(account)
         await scenes.started(scenes.words())
         assert await in_db(standing.key_refused) == ""
@@ -135,7 +137,7 @@ async def test_a_key_or_plan_that_does_not_suffice_is_said_and_nothing_is_sent_a
     ids=["Retry-After", "X-RateLimit-Reset", "neither", "an hour away"],
 )
 async def test_a_job_over_the_limit_waits_for_its_time(
-    account: SandboxProcess, ann: Browser, told: dict[str, Any], seconds: float
+    account: SandboxProcess, ann_browser: Browser, told: dict[str, Any], seconds: float
 ) -> None:
     """Fault 4: after a 429 the job stays queued until the time that VideoGen told, and starts once."""
     prompt = scenes.words()
@@ -143,13 +145,13 @@ async def test_a_job_over_the_limit_waits_for_its_time(
         account, {"kind": "rate_limited", "match": "POST /v1/tools/generate-image", "count": 1, **told}
     )
 
-    answer = await ann.apost("/tools/generate-image/", scenes.form(prompt))
+    answer = await ann_browser.apost("/tools/generate-image/", scenes.form(prompt))
 
     assert answer.status_code == 303
     job = await only_job()
     assert (job.status, job.sent_at, job.leased_until) == ("queued", None, None)
     assert max(0, seconds - 20) < scenes.wait_of(job) <= seconds
-    page = await scenes.page_of(ann, job)
+    page = await scenes.page_of(ann_browser, job)
     assert "The hourly limit is used up; next try" in page
     # Before its time nobody takes it; then it is sent, once.
     await Reconciler().hurry(job.pk)
@@ -185,12 +187,12 @@ async def test_jobs_over_the_limit_hold_up_no_worker(worker: Reconciler, account
     assert [(job.status, job.attempts) for job in still] == [("queued", times) for times in tried]
 
 
-async def test_without_credits_nothing_is_tried_again(account: SandboxProcess, ann: Browser) -> None:
+async def test_without_credits_nothing_is_tried_again(account: SandboxProcess, ann_browser: Browser) -> None:
     """Fault 5: a 429 that means "no credits" is said in words and not retried."""
     prompt = scenes.words()
     await scenes.order(account, {"kind": "rate_limited", "code": "insufficient_credits", "match": STARTS})
 
-    answer = await ann.apost("/tools/generate-image/", scenes.form(prompt))
+    answer = await ann_browser.apost("/tools/generate-image/", scenes.form(prompt))
 
     assert answer.status_code == 422
     assert "The account has no credits left. Nothing was started" in text(answer)

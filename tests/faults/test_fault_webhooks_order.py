@@ -106,7 +106,7 @@ async def test_webhooks_in_reverse_order_lead_to_the_same_ends(
 
 
 async def test_what_comes_after_an_end_changes_nothing(
-    receiving: Receiving, account: SandboxProcess, ann: Browser
+    receiving: Receiving, account: SandboxProcess, ann_browser: Browser
 ) -> None:
     """Fault 13: a late `failed`, `cancelled` or second `succeeded` is taken in and changes nothing."""
     await receiving.register()
@@ -122,7 +122,7 @@ async def test_what_comes_after_an_end_changes_nothing(
     after = await runtime.in_db(Execution.objects.filter(pk=final.pk).values().get)
     assert {**after, "next_attempt_at": None, "leased_until": None} == before
     assert await scenes.story(final) == story
-    assert "too late" not in await scenes.page_of(ann, final)
+    assert "too late" not in await scenes.page_of(ann_browser, final)
 
 
 async def test_a_poll_answer_older_than_the_webhook_is_ignored(

@@ -31,10 +31,10 @@ pytestmark = pytest.mark.django_db
 # --- filters ----------------------------------------------------------------------------------------------
 
 
-def test_filters_are_said_and_kept_in_every_link(ann: Browser, ben: Browser) -> None:
-    job(ann.user, "failed", "a lost pier")
-    query = f"status=failed&status=-running&person={ann.user.pk}&when=7d&q=pier"
-    page = ann.get(f"{URL}?{query}")
+def test_filters_are_said_and_kept_in_every_link(ann_browser: Browser, ben_browser: Browser) -> None:
+    job(ann_browser.user, "failed", "a lost pier")
+    query = f"status=failed&status=-running&person={ann_browser.user.pk}&when=7d&q=pier"
+    page = ann_browser.get(f"{URL}?{query}")
     words = text(page)
     assert "failed, not running" in words
     assert "last 7 days" in words
@@ -47,95 +47,99 @@ def test_filters_are_said_and_kept_in_every_link(ann: Browser, ben: Browser) -> 
 
 
 @pytest.mark.parametrize("query", ["person=x", "person=99999999999999999999", "batch=1", "when=never", "from=2026-13-01", "to=0000-00-00", "to=9999-12-31", "min=-1", "max=nan", "max=inf", "min=1e400", "origin=moon", "sort=x", "view=x", "top=x", "columns=x", "status=", "q=%00"])  # fmt: skip
-def test_what_cannot_be_understood_is_left_out(query: str, ann: Browser) -> None:
-    job(ann.user, prompt="a pier")
-    answer = ann.get(f"{URL}?{query}")
+def test_what_cannot_be_understood_is_left_out(query: str, ann_browser: Browser) -> None:
+    job(ann_browser.user, prompt="a pier")
+    answer = ann_browser.get(f"{URL}?{query}")
     assert answer.status_code == 200
     assert "a pier" in text(answer)
 
 
-def test_what_was_left_out_is_said(ann: Browser) -> None:
-    said = text(ann.get(f"{URL}?from=2026-13-45&status=failed&tool=-nonsense&max=soon"))
+def test_what_was_left_out_is_said(ann_browser: Browser) -> None:
+    said = text(ann_browser.get(f"{URL}?from=2026-13-45&status=failed&tool=-nonsense&max=soon"))
     for typed in ("2026-13-45", "-nonsense", "soon"):
         assert f"\N{LEFT DOUBLE QUOTATION MARK}{typed}\N{RIGHT DOUBLE QUOTATION MARK}" in said
     assert "Ignored unknown filter value" in said
-    assert "Ignored" not in text(ann.get(f"{URL}?from=2026-01-02&status=failed&when=7d&q=pier"))
+    assert "Ignored" not in text(ann_browser.get(f"{URL}?from=2026-01-02&status=failed&when=7d&q=pier"))
     form = "q=&when=between&from=2026-01-02&to=&min=&max=&origin="
-    assert "Ignored" not in text(ann.get(f"{URL}?{form}")), "as the form is sent without a script"
+    assert "Ignored" not in text(ann_browser.get(f"{URL}?{form}")), "as the form is sent without a script"
 
 
-def test_a_tool_that_the_catalogue_lacks_can_be_filtered_by(ann: Browser) -> None:
+def test_a_tool_that_the_catalogue_lacks_can_be_filtered_by(ann_browser: Browser) -> None:
     """What was started elsewhere may be a tool of tomorrow."""
-    job(ann.user, prompt="a pier")
+    job(ann_browser.user, prompt="a pier")
     lifecycle.take_over(Execution(tool="future-thing", remote_id="vg_exec_future", origin="elsewhere"))
-    page = text(ann.get(f"{URL}?tool=future-thing"))
+    page = text(ann_browser.get(f"{URL}?tool=future-thing"))
     assert "Left out" not in page
     assert "1 job" in page
     assert "a pier" not in page
 
 
-def test_a_day_is_included_to_its_end(ann: Browser) -> None:
-    today = job(ann.user, prompt="a pier").created_at.date().isoformat()
-    assert "a pier" in text(ann.get(f"{URL}?from={today}&to={today}"))
-    assert "No matches." in text(ann.get(f"{URL}?to=2020-01-01"))
+def test_a_day_is_included_to_its_end(ann_browser: Browser) -> None:
+    today = job(ann_browser.user, prompt="a pier").created_at.date().isoformat()
+    assert "a pier" in text(ann_browser.get(f"{URL}?from={today}&to={today}"))
+    assert "No matches." in text(ann_browser.get(f"{URL}?to=2020-01-01"))
 
 
-def test_columns_are_remembered(ann: Browser) -> None:
-    job(ann.user)
-    answer = ann.post(f"{URL}columns/", {"column": ["tool", "batch", "nonsense"], "query": "status=queued"})
+def test_columns_are_remembered(ann_browser: Browser) -> None:
+    job(ann_browser.user)
+    answer = ann_browser.post(
+        f"{URL}columns/", {"column": ["tool", "batch", "nonsense"], "query": "status=queued"}
+    )
     assert answer["Location"] == f"{URL}?status=queued"
-    assert every(ann.get(URL), '[data-columns="tool batch"]')
+    assert every(ann_browser.get(URL), '[data-columns="tool batch"]')
 
 
 # --- saved views ------------------------------------------------------------------------------------------
 
 
-def test_a_view_is_saved_for_the_whole_team(ann: Browser, ben: Browser, ada: Browser) -> None:
+def test_a_view_is_saved_for_the_whole_team(
+    ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
+) -> None:
     form = {"name": " Failed \x00 here ", "query": "q=&status=failed&when=never&status=failed&offset=9"}
-    assert ann.post(f"{URL}views/", form)["Location"] == f"{URL}?status=failed"
+    assert ann_browser.post(f"{URL}views/", form)["Location"] == f"{URL}?status=failed"
     view = SavedFilter.objects.get()
     assert (view.name, view.query) == ("Failed here", "status=failed")
-    assert every(ben.get(URL), f'a[href="{URL}?status=failed"][title="Saved by ann"]')
-    here = ben.get(f"{URL}?status=failed").content.decode()
+    assert every(ben_browser.get(URL), f'a[href="{URL}?status=failed"][title="Saved by ann"]')
+    here = ben_browser.get(f"{URL}?status=failed").content.decode()
     assert f"{URL}views/{view.pk}/forget/" not in here, "it is not his to remove"
-    assert ben.post(f"{URL}views/{view.pk}/forget/").status_code == 403
-    assert f"{URL}views/{view.pk}/forget/" in ada.get(f"{URL}?status=failed").content.decode()
-    assert ada.post(f"{URL}views/{view.pk}/forget/").status_code == 303
+    assert ben_browser.post(f"{URL}views/{view.pk}/forget/").status_code == 403
+    assert f"{URL}views/{view.pk}/forget/" in ada_browser.get(f"{URL}?status=failed").content.decode()
+    assert ada_browser.post(f"{URL}views/{view.pk}/forget/").status_code == 303
     assert not SavedFilter.objects.exists()
 
 
-def test_a_name_is_taken_once(ann: Browser, ben: Browser) -> None:
-    ann.post(f"{URL}views/", {"name": "Mine", "query": "status=failed"})
-    ben.post(f"{URL}views/", {"name": "Mine", "query": "status=queued"})
-    assert "A view named “Mine” already exists" in text(ben.get(URL))
+def test_a_name_is_taken_once(ann_browser: Browser, ben_browser: Browser) -> None:
+    ann_browser.post(f"{URL}views/", {"name": "Mine", "query": "status=failed"})
+    ben_browser.post(f"{URL}views/", {"name": "Mine", "query": "status=queued"})
+    assert "A view named “Mine” already exists" in text(ben_browser.get(URL))
     assert SavedFilter.objects.get().query == "status=failed"
-    ben.post(f"{URL}views/", {"name": "  ", "query": "status=queued"})
-    assert "Enter a name for the view" in text(ben.get(URL))
+    ben_browser.post(f"{URL}views/", {"name": "  ", "query": "status=queued"})
+    assert "Enter a name for the view" in text(ben_browser.get(URL))
 
 
 # --- what is new ------------------------------------------------------------------------------------------
 
 
-def test_only_what_matches_counts_as_new(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    top = job(ann.user, "failed", "a lost pier")
-    assert "new" not in text(ann.get(f"{URL}fresh/?top={top.pk}"))
-    job(ann.user, "failed", "another")
-    job(ann.user, "succeeded", "a third")
-    assert "2 new at the top" in text(ann.get(f"{URL}fresh/?top={top.pk}"))
-    filtered = ann.get(f"{URL}fresh/?status=failed&top={top.pk}")
+def test_only_what_matches_counts_as_new(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    top = job(ann_browser.user, "failed", "a lost pier")
+    assert "new" not in text(ann_browser.get(f"{URL}fresh/?top={top.pk}"))
+    job(ann_browser.user, "failed", "another")
+    job(ann_browser.user, "succeeded", "a third")
+    assert "2 new at the top" in text(ann_browser.get(f"{URL}fresh/?top={top.pk}"))
+    filtered = ann_browser.get(f"{URL}fresh/?status=failed&top={top.pk}")
     assert "1 new at the top" in text(filtered)
     assert f"{URL}?status=failed" in links(filtered)
     monkeypatch.setattr(history_page, "MAX_NEW", 1)
-    assert "more than 1 new" in text(ann.get(f"{URL}fresh/?top={top.pk}"))
-    assert ann.get(f"{URL}fresh/?top=nonsense").status_code == 200
+    assert "more than 1 new" in text(ann_browser.get(f"{URL}fresh/?top={top.pk}"))
+    assert ann_browser.get(f"{URL}fresh/?top=nonsense").status_code == 200
 
 
-def test_a_page_asked_again_stands_as_it_stood(ann: Browser) -> None:
-    top = job(ann.user, prompt="a pier")
-    assert f"top={top.pk}" in ann.get(URL).content.decode()
-    job(ann.user, prompt="a newer quay")
-    assert "a newer quay" not in text(ann.get(f"{URL}?top={top.pk}"))
-    assert "a newer quay" in text(ann.get(URL))
+def test_a_page_asked_again_stands_as_it_stood(ann_browser: Browser) -> None:
+    top = job(ann_browser.user, prompt="a pier")
+    assert f"top={top.pk}" in ann_browser.get(URL).content.decode()
+    job(ann_browser.user, prompt="a newer quay")
+    assert "a newer quay" not in text(ann_browser.get(f"{URL}?top={top.pk}"))
+    assert "a newer quay" in text(ann_browser.get(URL))
 
 
 def shown(browser: Browser, url: str) -> HistoryPage:
@@ -148,56 +152,59 @@ def ids(page: HistoryPage) -> list[str]:
 
 
 @pytest.mark.parametrize("view", ["", "view=gallery"])
-def test_back_at_the_newest_the_page_is_live_again(view: str, ann: Browser) -> None:
-    write(*[past(number, created_by=ann.user) for number in range(history_page.PAGE_SIZE + 10)])
-    first = shown(ann, f"{URL}?{view}")
-    second = shown(ann, first.next_url)
+def test_back_at_the_newest_the_page_is_live_again(view: str, ann_browser: Browser) -> None:
+    write(*[past(number, created_by=ann_browser.user) for number in range(history_page.PAGE_SIZE + 10)])
+    first = shown(ann_browser, f"{URL}?{view}")
+    second = shown(ann_browser, first.next_url)
     assert (second.is_live, second.fresh_url) == (False, "")
-    back = shown(ann, second.previous_url)
+    back = shown(ann_browser, second.previous_url)
     assert ids(back) == ids(first)
     assert back.is_live
     assert (back.topic, back.fresh_url, back.here_url) == (first.topic, first.fresh_url, first.here_url)
     assert (back.previous_url, back.next_url) == ("", first.next_url)
-    newer = job(ann.user, prompt="a newer quay")
-    assert "1 new at the top" in text(ann.get(back.fresh_url))
-    assert ids(shown(ann, back.here_url)) == ids(first), "asked again, it stands as it stood"
-    between = shown(ann, second.previous_url)
+    newer = job(ann_browser.user, prompt="a newer quay")
+    assert "1 new at the top" in text(ann_browser.get(back.fresh_url))
+    assert ids(shown(ann_browser, back.here_url)) == ids(first), "asked again, it stands as it stood"
+    between = shown(ann_browser, second.previous_url)
     assert not between.is_live, "one has come before it"
-    assert ids(shown(ann, between.previous_url))[0] == str(newer.pk)
+    assert ids(shown(ann_browser, between.previous_url))[0] == str(newer.pk)
 
 
 @pytest.mark.parametrize("sort", ["newest", "oldest", "longest"])
-def test_where_fewer_than_a_page_stand_before_it_is_the_first_page(sort: str, ann: Browser) -> None:
+def test_where_fewer_than_a_page_stand_before_it_is_the_first_page(sort: str, ann_browser: Browser) -> None:
     write(
-        *[past(number, created_by=ann.user, duration=number) for number in range(history_page.PAGE_SIZE + 10)]
+        *[
+            past(number, created_by=ann_browser.user, duration=number)
+            for number in range(history_page.PAGE_SIZE + 10)
+        ]
     )
-    first = shown(ann, f"{URL}?sort={sort}")
-    few = shown(ann, f"{URL}?sort={sort}&before={ids(first)[3]}")
+    first = shown(ann_browser, f"{URL}?sort={sort}")
+    few = shown(ann_browser, f"{URL}?sort={sort}&before={ids(first)[3]}")
     assert ids(few) == ids(first)
     assert few.is_live == first.is_live == (sort == "newest")
     assert (few.here_url, few.next_url, few.previous_url) == (first.here_url, first.next_url, "")
-    nothing = shown(ann, f"{URL}?sort={sort}&before={ids(first)[0]}")
+    nothing = shown(ann_browser, f"{URL}?sort={sort}&before={ids(first)[0]}")
     assert ids(nothing) == ids(first)
 
 
-def test_how_many_are_on_the_page_is_counted(ann: Browser) -> None:
-    write(*[past(number, created_by=ann.user) for number in range(history_page.PAGE_SIZE + 7)])
-    first = shown(ann, f"{URL}?status=succeeded")
+def test_how_many_are_on_the_page_is_counted(ann_browser: Browser) -> None:
+    write(*[past(number, created_by=ann_browser.user) for number in range(history_page.PAGE_SIZE + 7)])
+    first = shown(ann_browser, f"{URL}?status=succeeded")
     assert first.how_many == "50 on this page, and more"
-    last = shown(ann, first.next_url)
+    last = shown(ann_browser, first.next_url)
     assert last.how_many == "7 on this page"
-    assert shown(ann, last.previous_url).how_many == first.how_many
-    assert shown(ann, f"{URL}?status=failed").how_many == "0 jobs"
+    assert shown(ann_browser, last.previous_url).how_many == first.how_many
+    assert shown(ann_browser, f"{URL}?status=failed").how_many == "0 jobs"
 
 
-def test_all_pages_cost_the_same_few_queries(ann: Browser) -> None:
-    write(*[past(number, created_by=ann.user) for number in range(3 * history_page.PAGE_SIZE)])
-    first = shown(ann, URL)
-    second = shown(ann, first.next_url)
+def test_all_pages_cost_the_same_few_queries(ann_browser: Browser) -> None:
+    write(*[past(number, created_by=ann_browser.user) for number in range(3 * history_page.PAGE_SIZE)])
+    first = shown(ann_browser, URL)
+    second = shown(ann_browser, first.next_url)
     costs = []
     for url in (URL, first.next_url, second.previous_url, second.next_url):
         with CaptureQueriesContext(connection) as asked:
-            ann.get(url)
+            ann_browser.get(url)
         costs.append(len(asked))
     assert len(set(costs)) == 1, costs
 
@@ -212,10 +219,12 @@ async def downloaded(browser: Browser, path: str) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_what_is_filtered_is_exported_as_csv(ann: Browser) -> None:
-    await runtime.in_db(job, ann.user, "failed", "=cmd|' /C calc'!A0", error={"message": "No.", "code": "x1"})
-    await runtime.in_db(job, ann.user, "succeeded", "a pier")
-    rows = list(csv.DictReader(io.StringIO(await downloaded(ann, f"{URL}export.csv?status=failed"))))
+async def test_what_is_filtered_is_exported_as_csv(ann_browser: Browser) -> None:
+    await runtime.in_db(
+        job, ann_browser.user, "failed", "=cmd|' /C calc'!A0", error={"message": "No.", "code": "x1"}
+    )
+    await runtime.in_db(job, ann_browser.user, "succeeded", "a pier")
+    rows = list(csv.DictReader(io.StringIO(await downloaded(ann_browser, f"{URL}export.csv?status=failed"))))
     [row] = rows
     assert row["prompt"] == "'=cmd|' /C calc'!A0", "no spreadsheet takes it for a formula"
     assert (row["status"], row["person"], row["error_code"], row["error"]) == ("failed", "ann", "x1", "No.")
@@ -223,20 +232,22 @@ async def test_what_is_filtered_is_exported_as_csv(ann: Browser) -> None:
     assert float(row["took_seconds"]) >= 0
     event = await runtime.in_reader(Event.objects.get, kind=ActKind.EXPORTED)
     assert (event.actor_id, event.subject_name, event.detail) == (
-        ann.user.pk,
+        ann_browser.user.pk,
         "history",
         {"query": "status=failed", "format": "csv"},
     )
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_everything_is_exported_as_json_lines(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_everything_is_exported_as_json_lines(
+    ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from executions.search.jobs import paging
 
     monkeypatch.setattr(paging, "CHUNK", 4)
     for number in range(10):
-        await runtime.in_db(job, ann.user, "queued", f"pier {number} ☂")
-    rows = [json.loads(line) for line in (await downloaded(ann, f"{URL}export.jsonl")).splitlines()]
+        await runtime.in_db(job, ann_browser.user, "queued", f"pier {number} ☂")
+    rows = [json.loads(line) for line in (await downloaded(ann_browser, f"{URL}export.jsonl")).splitlines()]
     assert [row["prompt"] for row in rows] == [f"pier {number} ☂" for number in range(9, -1, -1)]
     assert rows[0]["ended_at"] is None
 

@@ -12,10 +12,10 @@ from executions.core import runtime
 from executions.models import Comment, Event, Mention
 from executions.models.event import Kind
 from executions.team import comments
-from tests.conftest import People
 from tests.dashboard.browsers import Browser
 from tests.dashboard.pages import opened, received_until
 from tests.factories.jobs import job
+from tests.factories.people import People
 from tests.markup import content, every, one, words
 
 pytestmark = pytest.mark.django_db
@@ -25,14 +25,16 @@ def say(browser: Browser, execution: Any, text: str, **more: Any) -> Any:
     return browser.post(f"/executions/{execution.pk}/comments/", {"text": text}, **more)
 
 
-def test_a_comment_stands_on_the_page_and_an_event_tells_of_it(ann: Browser, ben: Browser) -> None:
-    execution = job(ben.user, "succeeded")
-    assert say(ann, execution, "Better than the last one.").status_code == 303
-    page = ben.get(f"/executions/{execution.pk}/").content.decode()
+def test_a_comment_stands_on_the_page_and_an_event_tells_of_it(
+    ann_browser: Browser, ben_browser: Browser
+) -> None:
+    execution = job(ben_browser.user, "succeeded")
+    assert say(ann_browser, execution, "Better than the last one.").status_code == 303
+    page = ben_browser.get(f"/executions/{execution.pk}/").content.decode()
     assert "Better than the last one." in page
     assert "ann commented" in page
     event = Event.objects.get(kind=Kind.COMMENTED)
-    assert (event.actor, event.from_status, event.to_status) == (ann.user, "succeeded", "succeeded")
+    assert (event.actor, event.from_status, event.to_status) == (ann_browser.user, "succeeded", "succeeded")
     assert "Better" not in str(event.detail), "the words can be withdrawn, the event cannot"
 
 
@@ -40,10 +42,10 @@ def test_a_comment_stands_on_the_page_and_an_event_tells_of_it(ann: Browser, ben
     "text",
     ["<script>alert(1)</script>", "{{ x }} {% url %}", "@ann <b>bold</b> &amp;", "\u202ereversed", "@ann@ben@", "@<i>", "🎬 @ann\n\nsecond line"],
 )  # fmt: skip
-def test_whatever_is_written_is_shown_as_text(text: str, ann: Browser, ben: Browser) -> None:
-    execution = job(ann.user, "succeeded")
-    say(ben, execution, text)
-    said = one(ann.get(f"/executions/{execution.pk}/"), "p.comment-text")
+def test_whatever_is_written_is_shown_as_text(text: str, ann_browser: Browser, ben_browser: Browser) -> None:
+    execution = job(ann_browser.user, "succeeded")
+    say(ben_browser, execution, text)
+    said = one(ann_browser.get(f"/executions/{execution.pk}/"), "p.comment-text")
     assert {node.tag for node in every(said, "*")} <= {"p", "a", "br"}
     assert content(said).split() == text.split()
 
@@ -64,63 +66,65 @@ def test_who_is_called(text: str, names: list[str]) -> None:
     assert comments.mentioned(text) == names
 
 
-def test_a_mention_is_unread_until_the_page_was_seen(ann: Browser, ben: Browser) -> None:
-    execution = job(ann.user, "succeeded")
-    say(ann, execution, "@ben is this the one? @nobody @ann")
+def test_a_mention_is_unread_until_the_page_was_seen(ann_browser: Browser, ben_browser: Browser) -> None:
+    execution = job(ann_browser.user, "succeeded")
+    say(ann_browser, execution, "@ben is this the one? @nobody @ann")
     assert Mention.objects.count() == 1, "neither who is not there nor oneself"
-    assert "1 unread mention" in words(ben.get("/"), "#bell")
-    assert "is this the one?" in ben.get("/mentions/").content.decode()
-    assert comments.unread(ben.user.pk) == 1, "the list does not yet show the job"
-    page = ben.get(f"/executions/{execution.pk}/").content.decode()
-    assert words(page, f'a[href="/executions/?person={ben.user.pk}"]') == "@ben"
-    assert comments.unread(ben.user.pk) == 0
+    assert "1 unread mention" in words(ben_browser.get("/"), "#bell")
+    assert "is this the one?" in ben_browser.get("/mentions/").content.decode()
+    assert comments.unread(ben_browser.user.pk) == 1, "the list does not yet show the job"
+    page = ben_browser.get(f"/executions/{execution.pk}/").content.decode()
+    assert words(page, f'a[href="/executions/?person={ben_browser.user.pk}"]') == "@ben"
+    assert comments.unread(ben_browser.user.pk) == 0
     assert "unread mention" not in page, "the page that shows it no longer calls"
 
 
-def test_all_mentions_can_be_marked_as_seen(ann: Browser, ben: Browser) -> None:
+def test_all_mentions_can_be_marked_as_seen(ann_browser: Browser, ben_browser: Browser) -> None:
     for _ in range(3):
-        say(ann, job(ann.user), "@ben")
-    assert ben.post("/mentions/").status_code == 303
-    assert comments.unread(ben.user.pk) == 0
+        say(ann_browser, job(ann_browser.user), "@ben")
+    assert ben_browser.post("/mentions/").status_code == 303
+    assert comments.unread(ben_browser.user.pk) == 0
 
 
-def test_a_withdrawn_comment_is_marked_and_its_words_are_gone(ann: Browser, ben: Browser) -> None:
-    execution = job(ann.user, "succeeded")
-    say(ann, execution, "@ben the secret word")
+def test_a_withdrawn_comment_is_marked_and_its_words_are_gone(
+    ann_browser: Browser, ben_browser: Browser
+) -> None:
+    execution = job(ann_browser.user, "succeeded")
+    say(ann_browser, execution, "@ben the secret word")
     comment = Comment.objects.get()
     url = f"/executions/{execution.pk}/comments/{comment.pk}/withdraw/"
-    assert ben.post(url).status_code == 403
-    assert ann.post(url).status_code == 303
-    assert ann.post(url).status_code == 303, "twice does it once"
-    page = ben.get(f"/executions/{execution.pk}/").content.decode()
+    assert ben_browser.post(url).status_code == 403
+    assert ann_browser.post(url).status_code == 303
+    assert ann_browser.post(url).status_code == 303, "twice does it once"
+    page = ben_browser.get(f"/executions/{execution.pk}/").content.decode()
     assert "the secret word" not in page
     assert "was withdrawn" in page
     assert "ann withdrew a comment" in page
-    assert "the secret word" not in ben.get("/mentions/").content.decode()
-    assert comments.unread(ben.user.pk) == 0
+    assert "the secret word" not in ben_browser.get("/mentions/").content.decode()
+    assert comments.unread(ben_browser.user.pk) == 0
     assert Event.objects.filter(kind=Kind.COMMENTED).count() == 2
 
 
 @pytest.mark.parametrize("text", ["", "   \n ", "x" * 4001])
-def test_what_is_no_comment_is_refused_in_words(text: str, ann: Browser) -> None:
-    execution = job(ann.user)
-    plain = say(ann, execution, text)
+def test_what_is_no_comment_is_refused_in_words(text: str, ann_browser: Browser) -> None:
+    execution = job(ann_browser.user)
+    plain = say(ann_browser, execution, text)
     assert plain.status_code == 422
     assert "say-problem" in plain.content.decode()
     assert content(one(plain, "textarea[name=text]")) == text, "what was typed stays"
-    answer = say(ann, execution, text, HTTP_HX_REQUEST="true")
+    answer = say(ann_browser, execution, text, HTTP_HX_REQUEST="true")
     assert answer.status_code == 422
     assert "say-problem" in answer.content.decode()
     assert not Comment.objects.exists()
 
 
-def test_a_nul_is_replaced(ann: Browser) -> None:
-    say(ann, job(ann.user), "a\x00b")
+def test_a_nul_is_replaced(ann_browser: Browser) -> None:
+    say(ann_browser, job(ann_browser.user), "a\x00b")
     assert Comment.objects.get().text == "a\ufffdb"
 
 
-def test_a_comment_cannot_be_changed_or_deleted(ann: Browser) -> None:
-    say(ann, job(ann.user), "once")
+def test_a_comment_cannot_be_changed_or_deleted(ann_browser: Browser) -> None:
+    say(ann_browser, job(ann_browser.user), "once")
     comment = Comment.objects.get()
     comment.text = "twice"
     for act in (comment.save, comment.delete, Comment.objects.all().delete):
@@ -128,27 +132,27 @@ def test_a_comment_cannot_be_changed_or_deleted(ann: Browser) -> None:
             act()
 
 
-def test_many_comments_cost_as_many_queries_as_one(ann: Browser, ben: Browser) -> None:
-    one, many = job(ann.user), job(ann.user)
+def test_many_comments_cost_as_many_queries_as_one(ann_browser: Browser, ben_browser: Browser) -> None:
+    one, many = job(ann_browser.user), job(ann_browser.user)
     for execution, count in ((one, 1), (many, 20)):
         for number in range(count):
-            say((ann, ben)[number % 2], execution, "@ann @ben")
+            say((ann_browser, ben_browser)[number % 2], execution, "@ann @ben")
     counted = []
     for execution in (one, many):
-        ann.get(f"/executions/{execution.pk}/comments/")
+        ann_browser.get(f"/executions/{execution.pk}/comments/")
         with CaptureQueriesContext(connection) as captured:
-            ann.get(f"/executions/{execution.pk}/comments/")
+            ann_browser.get(f"/executions/{execution.pk}/comments/")
         counted.append(len(captured))
     assert counted[0] == counted[1]
 
 
 @pytest.mark.django_db(transaction=True)
 async def test_open_pages_are_told_of_a_comment_and_the_named_one_is_called(
-    people: People, account: Any, ann: Browser, ben: Browser, ada: Browser
+    people: People, account: Any, ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
     execution = await runtime.in_db(job, people.ann, "running")
-    at_the_job = await opened(ada, f"job:{execution.pk}")
-    elsewhere = await opened(ben, "history")
+    at_the_job = await opened(ada_browser, f"job:{execution.pk}")
+    elsewhere = await opened(ben_browser, "history")
     await runtime.in_db(comments.write, execution, actor=people.ann, text="@ben look")
     told = await received_until(at_the_job, "commented-")
     assert f'hx-get="/executions/{execution.pk}/comments/"' in told

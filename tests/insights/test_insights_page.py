@@ -46,12 +46,16 @@ def marks(page: str, chart: str) -> dict[str, dict[str, list[str]]]:
     }
 
 
-def test_each_mark_leads_to_the_jobs_that_it_counts(ada: Browser, ann: Browser) -> None:
+def test_each_mark_leads_to_the_jobs_that_it_counts(ada_browser: Browser, ann_browser: Browser) -> None:
     for status in ("succeeded", "succeeded", "failed"):
-        job(ann.user, status, error={"message": "No.", "code": "moderated"} if status == "failed" else None)
-    job(ann.user, "running", tool="text-to-speech")
+        job(
+            ann_browser.user,
+            status,
+            error={"message": "No.", "code": "moderated"} if status == "failed" else None,
+        )
+    job(ann_browser.user, "running", tool="text-to-speech")
     rollup.advance()
-    page = ada.get("/insights/").content.decode()
+    page = ada_browser.get("/insights/").content.decode()
     today = timezone.now().date()
     words = f"{today:%a %-d %b}"
     span = {"from": [f"{today}"], "to": [f"{today}"]}
@@ -65,51 +69,53 @@ def test_each_mark_leads_to_the_jobs_that_it_counts(ada: Browser, ann: Browser) 
     [failure] = marks(page, "failures").values()
     assert failure["error"] == ["moderated"]
     [person] = [filters for words, filters in marks(page, "people").items() if "2 succeeded" in words]
-    assert person["person"] == [str(ann.user.pk)]
+    assert person["person"] == [str(ann_browser.user.pk)]
     assert person["status"] == ["succeeded"]
     assert "66.7 %" in page
     [hour] = marks(page, "week").values()
     assert hour == span
 
 
-def test_failures_without_a_code_lead_to_these_alone(ada: Browser, ann: Browser) -> None:
-    job(ann.user, "failed", "no code", error={"message": "No."})
-    job(ann.user, "failed", "a code", error={"message": "No.", "code": "moderated"})
+def test_failures_without_a_code_lead_to_these_alone(ada_browser: Browser, ann_browser: Browser) -> None:
+    job(ann_browser.user, "failed", "no code", error={"message": "No."})
+    job(ann_browser.user, "failed", "a code", error={"message": "No.", "code": "moderated"})
     rollup.advance()
-    found = marks(ada.get("/insights/").content.decode(), "failures")
+    found = marks(ada_browser.get("/insights/").content.decode(), "failures")
     assert found["1 failed: no code"]["error"] == ["none"]
     assert found["1 failed: moderated"]["error"] == ["moderated"]
 
 
 def test_filters_narrow_everything_and_stay_in_what_marks_lead_to(
-    ada: Browser, ann: Browser, ben: Browser
+    ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
-    job(ann.user, "succeeded")
-    job(ben.user, "failed")
-    job(ben.user, "succeeded", tool="text-to-speech")
+    job(ann_browser.user, "succeeded")
+    job(ben_browser.user, "failed")
+    job(ben_browser.user, "succeeded", tool="text-to-speech")
     rollup.advance()
-    page = ada.get(f"/insights/?person={ben.user.pk}&tool=text-to-speech&range=7").content.decode()
+    page = ada_browser.get(
+        f"/insights/?person={ben_browser.user.pk}&tool=text-to-speech&range=7"
+    ).content.decode()
     [(words, filters)] = marks(page, "ends").items()
     assert words.endswith("1 succeeded")
-    assert filters["person"] == [str(ben.user.pk)]
+    assert filters["person"] == [str(ben_browser.user.pk)]
     assert filters["tool"] == ["text-to-speech"]
     assert "100.0 %" in page
 
 
 def test_the_page_makes_as_many_queries_for_a_year_as_for_an_hour(
-    ada: Browser, ann: Browser, ben: Browser
+    ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
     def queries(url: str) -> list[str]:
         with CaptureQueriesContext(connection) as captured:
-            assert ada.get(url).status_code == 200
+            assert ada_browser.get(url).status_code == 200
         return [query["sql"] for query in captured.captured_queries]
 
-    job(ann.user, "succeeded")
+    job(ann_browser.user, "succeeded")
     rollup.advance()
-    ada.get("/insights/")
+    ada_browser.get("/insights/")
     few = queries("/insights/")
     for number in range(8):
-        made = job(ben.user, "failed", tool="text-to-speech")
+        made = job(ben_browser.user, "failed", tool="text-to-speech")
         Execution.objects.filter(pk=made.pk).update(created_at=timezone.now() - timedelta(days=40 * number))
     rollup.advance()
     many = queries("/insights/?range=all")
@@ -123,42 +129,44 @@ def test_the_page_makes_as_many_queries_for_a_year_as_for_an_hour(
     "query",
     ["range=nothing", "since=32+Jan", "until=2026-99-99&since=x", "tool=%00", "tool=no-such", "person=99999999999999", "person=-1", "person=%F0%9F%98%80", "since=0001-01-01", "since=9999-12-31", "until=9999-12-31", "since=2026-11-24&until=2026-11-01"],
 )  # fmt: skip
-def test_what_is_no_answer_is_left_out_and_said(query: str, ada: Browser) -> None:
+def test_what_is_no_answer_is_left_out_and_said(query: str, ada_browser: Browser) -> None:
     job(None, "succeeded")
     rollup.advance()
-    answer = ada.get(f"/insights/?{query}")
+    answer = ada_browser.get(f"/insights/?{query}")
     assert answer.status_code == 200
     if "32" in query:
         assert "is not a valid day" in answer.content.decode()
 
 
-def test_nothing_counted_yet_is_said_and_nothing_then_is_said_otherwise(ada: Browser) -> None:
-    assert "No data yet" in ada.get("/insights/").content.decode()
+def test_nothing_counted_yet_is_said_and_nothing_then_is_said_otherwise(ada_browser: Browser) -> None:
+    assert "No data yet" in ada_browser.get("/insights/").content.decode()
     job(None, "succeeded")
     rollup.advance()
-    assert "None were started in this period" in ada.get("/insights/?until=2021-03-31").content.decode()
+    assert (
+        "None were started in this period" in ada_browser.get("/insights/?until=2021-03-31").content.decode()
+    )
 
 
 def test_counts_that_lag_behind_say_so_and_never_that_there_was_nothing(
-    ada: Browser, ann: Browser, monkeypatch: pytest.MonkeyPatch
+    ada_browser: Browser, ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job(ann.user, "succeeded")
+    job(ann_browser.user, "succeeded")
     rollup.advance()
-    job(ann.user, "succeeded")
+    job(ann_browser.user, "succeeded")
     monkeypatch.setattr(rollup, "STEP", 1)
-    page = ada.get("/insights/").content.decode()
+    page = ada_browser.get("/insights/").content.decode()
     left = rollup.behind(rollup.state())
     assert f"About {left} recent events are not included yet" in page
     assert "<span>counted " not in page
     rollup.clear()
-    page = ada.get("/insights/").content.decode()
+    page = ada_browser.get("/insights/").content.decode()
     assert "Still counting." in page
     assert "These days are not counted yet." in page
     assert "None were started in this period" not in page
     assert "No data yet." not in page
     while rollup.advance(size=100):
         pass
-    page = ada.get("/insights/").content.decode()
+    page = ada_browser.get("/insights/").content.decode()
     assert "Still counting." not in page
     assert "<span>counted " in page
 
@@ -220,12 +228,15 @@ def test_a_long_range_counts_what_its_days_count() -> None:
 
 
 def test_every_figure_counts_all_of_the_jobs_that_are_asked_for(
-    ann: Browser, ben: Browser, subtests: pytest.Subtests
+    ann_browser: Browser, ben_browser: Browser, subtests: pytest.Subtests
 ) -> None:
     """One job a day, by two people in turn with two tools in turn, whichever counts they are read from."""
     cells: Counter[event_reader.Cell] = Counter()
     for back in range(500):
-        who, which = (ann, ben)[back % 2].user.pk, ("generate-image", "text-to-speech")[back // 2 % 2]
+        who, which = (
+            (ann_browser, ben_browser)[back % 2].user.pk,
+            ("generate-image", "text-to-speech")[back // 2 % 2],
+        )
         for measure, value in (("started", ""), ("ended", "succeeded"), ("running", "010"), ("hour", "001")):
             cells[TODAY - timedelta(days=back), which, who, measure, value] += 1
     Rollup.objects.bulk_create(
@@ -235,7 +246,7 @@ def test_every_figure_counts_all_of_the_jobs_that_are_asked_for(
     for days, tool, person in itertools.product(
         ("range=30", "range=90", "since=2025-08-01&until=2026-11-02"),
         ("", "&tool=generate-image"),
-        ("", f"&person={ann.user.pk}"),
+        ("", f"&person={ann_browser.user.pk}"),
     ):
         with subtests.test(days=days, tool=tool, person=person):
             chosen = asked(days + tool + person, TODAY - timedelta(days=499))
@@ -245,7 +256,7 @@ def test_every_figure_counts_all_of_the_jobs_that_are_asked_for(
                 if measure == "started"
                 and chosen.span.first <= day <= chosen.span.last
                 and (not tool or which == "generate-image")
-                and (not person or who == ann.user.pk)
+                and (not person or who == ann_browser.user.pk)
             }
             figures = Figures(chosen)
             by_tool = {

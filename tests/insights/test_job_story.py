@@ -16,10 +16,10 @@ from executions.lifecycle import observations as seen
 from executions.models import Execution, Input, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome
-from tests.conftest import People
 from tests.dashboard.browsers import Browser
 from tests.factories.files import file
 from tests.factories.jobs import job
+from tests.factories.people import People
 
 pytestmark = pytest.mark.django_db
 BEGAN = timezone.now() - timedelta(hours=1)
@@ -73,7 +73,7 @@ def test_each_event_says_how_long_after_the_one_before_it_came(running: Executio
     assert all(0 <= event.x <= 100 for event in events)
 
 
-def test_the_webhook_was_first(running: Execution, ada: Browser) -> None:
+def test_the_webhook_was_first(running: Execution, ada_browser: Browser) -> None:
     arrived = delivery(running, 26, 26.04)
     told(running, "succeeded", 26, Source.WEBHOOK, delivery_id=arrived.pk)
     execution = Execution.objects.get(pk=running.pk)
@@ -81,7 +81,7 @@ def test_the_webhook_was_first(running: Execution, ada: Browser) -> None:
         timeline(execution, OWNER).race
         == "The webhook was first, 40 ms after it was so: nobody had to ask any more."
     )
-    page = ada.get(f"/executions/{execution.pk}/").content.decode()
+    page = ada_browser.get(f"/executions/{execution.pk}/").content.decode()
     assert f'class="for-admins" href="/settings/deliveries/{arrived.pk}/"' in page
 
 
@@ -118,8 +118,8 @@ def test_the_lineage_goes_both_ways(people: People) -> None:
     assert not lineage.of_job(job(people.ann), people.ann).is_known
 
 
-def test_the_page_offers_the_request_for_other_tools(ann: Browser) -> None:
-    page = ann.get(f"/executions/{job(ann.user, 'succeeded').pk}/").content.decode()
+def test_the_page_offers_the_request_for_other_tools(ann_browser: Browser) -> None:
+    page = ann_browser.get(f"/executions/{job(ann_browser.user, 'succeeded').pk}/").content.decode()
     assert "client.tools.generate_image(" in page
     assert "$VIDEOGEN_API_KEY" in page
     assert 'data-copy="snippet-python" hidden' in page, (

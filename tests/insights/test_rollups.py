@@ -25,8 +25,8 @@ from executions.models.webhook_delivery import Outcome
 from executions.stats import histogram, rollup
 from executions.stats import verify as verify_rollup
 from executions.workers import maintenance
-from tests.conftest import People
 from tests.factories.jobs import job
+from tests.factories.people import People
 
 pytestmark = pytest.mark.django_db
 PATIENCE = rollup.PATIENCE

@@ -40,21 +40,26 @@ def looked_until(browser: Browser) -> str:
     return attribute(every(studio(browser), "[data-until]")[0], "data-until")
 
 
-def test_whoever_comes_for_the_first_time_has_missed_nothing(ann: Browser) -> None:
-    job(ann.user, "failed")
-    assert panel(studio(ann)) == ""
-    job(ann.user, "failed")
-    assert "failed" in panel(studio(ann)), "what ends after that is told"
+def test_whoever_comes_for_the_first_time_has_missed_nothing(ann_browser: Browser) -> None:
+    job(ann_browser.user, "failed")
+    assert panel(studio(ann_browser)) == ""
+    job(ann_browser.user, "failed")
+    assert "failed" in panel(studio(ann_browser)), "what ends after that is told"
 
 
-def test_what_ended_is_gathered_by_batch_and_by_cause(ann: Browser, ben: Browser) -> None:
-    left(ann)
+def test_what_ended_is_gathered_by_batch_and_by_cause(ann_browser: Browser, ben_browser: Browser) -> None:
+    left(ann_browser)
     for _ in range(3):
-        job(ann.user, "failed", error=REFUSED)
-    job(ann.user, "failed", tool="text-to-speech", error={"message": "x", "code": "insufficient_credits"})
-    job(ann.user, "succeeded")
-    job(ben.user, "failed", error={"message": "That of ben."})
-    told = panel(studio(ann))
+        job(ann_browser.user, "failed", error=REFUSED)
+    job(
+        ann_browser.user,
+        "failed",
+        tool="text-to-speech",
+        error={"message": "x", "code": "insufficient_credits"},
+    )
+    job(ann_browser.user, "succeeded")
+    job(ben_browser.user, "failed", error={"message": "That of ben."})
+    told = panel(studio(ann_browser))
     assert "3 failed" in told
     assert "Run these 3 again" in told
     assert told.count('class="away-summary-cause"') == 2
@@ -64,131 +69,141 @@ def test_what_ended_is_gathered_by_batch_and_by_cause(ann: Browser, ben: Browser
 
 
 @pytest.mark.parametrize("error", [REFUSED, {"message": "It went wrong."}])
-def test_the_link_of_a_cause_leads_to_those_jobs(error: dict[str, str], ann: Browser, ben: Browser) -> None:
-    left(ann)
+def test_the_link_of_a_cause_leads_to_those_jobs(
+    error: dict[str, str], ann_browser: Browser, ben_browser: Browser
+) -> None:
+    left(ann_browser)
     for number in range(2):
-        job(ann.user, "failed", f"mine {number}", error=error)
-    job(ben.user, "failed", "that of ben", error=error)
-    job(ann.user, "failed", "another cause", error={"message": "x", "code": "timed_out"})
-    [url] = [url for url in links(panel(studio(ann)), 'a[href^="/executions/?"]') if "timed_out" not in url]
-    page = ann.get(url).content.decode()
+        job(ann_browser.user, "failed", f"mine {number}", error=error)
+    job(ben_browser.user, "failed", "that of ben", error=error)
+    job(ann_browser.user, "failed", "another cause", error={"message": "x", "code": "timed_out"})
+    [url] = [
+        url for url in links(panel(studio(ann_browser)), 'a[href^="/executions/?"]') if "timed_out" not in url
+    ]
+    page = ann_browser.get(url).content.decode()
     assert "mine 0" in page
     assert "mine 1" in page
     assert "that of ben" not in page
     assert "another cause" not in page
 
 
-def test_a_batch_is_one_line(ann: Browser) -> None:
-    left(ann)
+def test_a_batch_is_one_line(ann_browser: Browser) -> None:
+    left(ann_browser)
     batch = Batch.objects.create(
-        name="Harbour, 4 pictures", tool="generate-image", created_by=ann.user, size=4
+        name="Harbour, 4 pictures", tool="generate-image", created_by=ann_browser.user, size=4
     )
     for status in ("succeeded", "succeeded", "succeeded", "cancelled before"):
-        Execution.objects.filter(pk=job(ann.user, status).pk).update(batch=batch)
-    told = panel(studio(ann))
+        Execution.objects.filter(pk=job(ann_browser.user, status).pk).update(batch=batch)
+    told = panel(studio(ann_browser))
     assert told.count("Harbour, 4 pictures") == 1
     assert "3 succeeded, 1 cancelled" in told
     assert "came out well" not in told
 
 
-def test_it_stays_until_it_was_seen_and_can_be_read_again(ann: Browser) -> None:
-    left(ann)
-    job(ann.user, "failed", error=REFUSED)
-    assert panel(studio(ann))
-    assert panel(studio(ann)), "to open the page is not to see it"
-    until = looked_until(ann)
-    job(ann.user, "succeeded")
-    assert ann.post("/since/seen/", {"until": until, "quiet": "1"}).status_code == 204
-    told = panel(studio(ann))
+def test_it_stays_until_it_was_seen_and_can_be_read_again(ann_browser: Browser) -> None:
+    left(ann_browser)
+    job(ann_browser.user, "failed", error=REFUSED)
+    assert panel(studio(ann_browser))
+    assert panel(studio(ann_browser)), "to open the page is not to see it"
+    until = looked_until(ann_browser)
+    job(ann_browser.user, "succeeded")
+    assert ann_browser.post("/since/seen/", {"until": until, "quiet": "1"}).status_code == 204
+    told = panel(studio(ann_browser))
     assert "1 came out well" in told, "what ended after the page was made has not been seen"
     assert "failed" not in told
-    again = ann.get("/since/").content.decode()
+    again = ann_browser.get("/since/").content.decode()
     assert "refused by moderation" in again
 
 
-def test_who_leaves_the_studio_has_seen_what_ended_there(ann: Browser) -> None:
-    left(ann)
-    job(ann.user, "succeeded")
-    before = LastLook.objects.get(pk=ann.user.pk).before_at
-    assert ann.post("/since/seen/", {"quiet": "1"}).status_code == 204
-    assert panel(studio(ann)) == ""
-    assert LastLook.objects.get(pk=ann.user.pk).before_at == before, "the page of it begins where it began"
+def test_who_leaves_the_studio_has_seen_what_ended_there(ann_browser: Browser) -> None:
+    left(ann_browser)
+    job(ann_browser.user, "succeeded")
+    before = LastLook.objects.get(pk=ann_browser.user.pk).before_at
+    assert ann_browser.post("/since/seen/", {"quiet": "1"}).status_code == 204
+    assert panel(studio(ann_browser)) == ""
+    assert LastLook.objects.get(pk=ann_browser.user.pk).before_at == before, (
+        "the page of it begins where it began"
+    )
 
 
-def test_a_look_never_moves_back_or_into_the_future(ann: Browser) -> None:
-    left(ann)
-    last_visit.seen(ann.user, timezone.now() + timedelta(days=9))
-    now = LastLook.objects.get(pk=ann.user.pk).looked_at
+def test_a_look_never_moves_back_or_into_the_future(ann_browser: Browser) -> None:
+    left(ann_browser)
+    last_visit.seen(ann_browser.user, timezone.now() + timedelta(days=9))
+    now = LastLook.objects.get(pk=ann_browser.user.pk).looked_at
     assert now <= timezone.now()
-    assert not last_visit.seen(ann.user, now - timedelta(days=1))
-    assert LastLook.objects.get(pk=ann.user.pk).looked_at == now
+    assert not last_visit.seen(ann_browser.user, now - timedelta(days=1))
+    assert LastLook.objects.get(pk=ann_browser.user.pk).looked_at == now
 
 
 @pytest.mark.parametrize("until", ["yesterday", "2026-01-01", "2026-01-01T00:00:00", "9" * 50, "\x00"])
-def test_what_is_no_time_is_refused(until: str, ann: Browser) -> None:
-    left(ann)
-    assert ann.post("/since/seen/", {"until": until}).status_code == 400
+def test_what_is_no_time_is_refused(until: str, ann_browser: Browser) -> None:
+    left(ann_browser)
+    assert ann_browser.post("/since/seen/", {"until": until}).status_code == 400
 
 
-def test_exactly_the_named_jobs_are_run_again_after_a_yes(ann: Browser, ben: Browser) -> None:
-    left(ann)
-    failed = [job(ann.user, "failed", f"pier {number}", error=REFUSED) for number in range(3)]
-    told = panel(studio(ann))
+def test_exactly_the_named_jobs_are_run_again_after_a_yes(ann_browser: Browser, ben_browser: Browser) -> None:
+    left(ann_browser)
+    failed = [job(ann_browser.user, "failed", f"pier {number}", error=REFUSED) for number in range(3)]
+    told = panel(studio(ann_browser))
     ids = values(told, "job")
     assert set(ids) == {str(each.pk) for each in failed}
-    job(ann.user, "failed", "one more", error=REFUSED)  # after the page was made
-    theirs, fine = job(ben.user, "failed"), job(ann.user, "succeeded")
+    job(ann_browser.user, "failed", "one more", error=REFUSED)  # after the page was made
+    theirs, fine = job(ben_browser.user, "failed"), job(ann_browser.user, "succeeded")
     named = [*ids, str(theirs.pk), str(fine.pk), "no id", ids[0]]
-    answer = ann.post("/since/again/", {"job": named})
+    answer = ann_browser.post("/since/again/", {"job": named})
     plan = BatchPlan.objects.get()
     assert answer["Location"] == f"/batches/plans/{plan.pk}/"
     assert [row["body"]["prompt"] for row in plan.rows] == ["pier 0", "pier 1", "pier 2"]
     jobs = Execution.objects.count()
     for _ in range(2):
-        assert ann.post(f"/batches/plans/{plan.pk}/", {"only": "all"}).status_code == 303
+        assert ann_browser.post(f"/batches/plans/{plan.pk}/", {"only": "all"}).status_code == 303
     assert Execution.objects.count() == jobs + 3, "confirmed twice, started once"
     retried = Event.objects.filter(kind=Kind.STARTED, detail__has_key="again").order_by("id")
     assert [event.detail["again"] for event in retried] == [str(each.pk) for each in failed]
 
 
-def test_jobs_of_several_tools_are_not_run_again_together(ann: Browser) -> None:
-    ids = [str(job(ann.user, "failed", tool=tool).pk) for tool in ("generate-image", "text-to-speech")]
-    assert ann.post("/since/again/", {"job": ids})["Location"] == "/since/"
+def test_jobs_of_several_tools_are_not_run_again_together(ann_browser: Browser) -> None:
+    ids = [
+        str(job(ann_browser.user, "failed", tool=tool).pk) for tool in ("generate-image", "text-to-speech")
+    ]
+    assert ann_browser.post("/since/again/", {"job": ids})["Location"] == "/since/"
     assert not BatchPlan.objects.exists()
 
 
-def test_much_costs_as_many_queries_as_little(ann: Browser) -> None:
+def test_much_costs_as_many_queries_as_little(ann_browser: Browser) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            studio(ann)
+            studio(ann_browser)
         return len(captured)
 
-    left(ann)
+    left(ann_browser)
     for status in ("failed", "succeeded"):
-        job(ann.user, status)
-    studio(ann)
+        job(ann_browser.user, status)
+    studio(ann_browser)
     few = queries()
     for number in range(12):
         job(
-            ann.user,
+            ann_browser.user,
             ("failed", "succeeded")[number % 2],
             error={"message": f"cause {number}"} if not number % 2 else None,
         )
     assert queries() == few
 
 
-def test_of_very_many_the_latest_are_told_and_that_there_are_more(ann: Browser, monkeypatch: Any) -> None:
+def test_of_very_many_the_latest_are_told_and_that_there_are_more(
+    ann_browser: Browser, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(last_visit, "MOST", 3)
-    left(ann)
+    left(ann_browser)
     for number in range(5):
-        job(ann.user, "failed", f"pier {number}")
-    told = panel(studio(ann))
+        job(ann_browser.user, "failed", f"pier {number}")
+    told = panel(studio(ann_browser))
     assert "the latest" in told
     assert "Run these 3 again" in told
 
 
-def test_times_are_told_with_their_zone(ann: Browser) -> None:
-    left(ann)
-    job(ann.user, "failed")
-    until = looked_until(ann)
+def test_times_are_told_with_their_zone(ann_browser: Browser) -> None:
+    left(ann_browser)
+    job(ann_browser.user, "failed")
+    until = looked_until(ann_browser)
     assert datetime.fromisoformat(until).tzinfo is not None

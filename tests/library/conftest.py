@@ -1,4 +1,4 @@
-"""What tests of the library share: people's browsers, and VideoGen out of reach unless `account` is asked for."""
+"""Tests of the library: VideoGen is out of reach unless they use `account`, and copies have a folder of their own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.dashboard.conftest import _no_open_connections, _no_pauses, _nobody_there, ada, ann, ben
-
-__all__ = ["_no_open_connections", "_no_pauses", "_nobody_there", "ada", "ann", "ben"]
-
 pytestmark = pytest.mark.both_engines
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(videogen_out_of_reach: None, no_pauses: None, no_open_connections: None) -> None:
+    """What every test of this folder has."""
 
 
 @pytest.fixture(autouse=True)

@@ -214,13 +214,13 @@ async def test_queries_do_not_grow_with_the_page(listed: Account) -> None:
     assert await runtime.in_db(queries, 2) == await runtime.in_db(queries, 150)
 
 
-async def test_the_page_says_how_far_it_is(listed: Account, ann: Browser) -> None:
-    assert "made elsewhere are looked for" in text(await ann.aget("/files/"))
+async def test_the_page_says_how_far_it_is(listed: Account, ann_browser: Browser) -> None:
+    assert "made elsewhere are looked for" in text(await ann_browser.aget("/files/"))
     await file_import.run()
-    assert "made elsewhere are here too" in text(await ann.aget("/files/"))
+    assert "made elsewhere are here too" in text(await ann_browser.aget("/files/"))
     listed.trouble = lambda cursor: ServerError("VideoGen is down.")
     await again()
-    assert "could not be read: VideoGen is down." in text(await ann.aget("/files/"))
-    answer = await ann.apost("/files/sync/")
+    assert "could not be read: VideoGen is down." in text(await ann_browser.aget("/files/"))
+    answer = await ann_browser.apost("/files/sync/")
     assert answer.status_code == 303
     assert (await runtime.in_db(file_import.state)).ran_at is None

@@ -18,41 +18,43 @@ from tests.dashboard.browsers import Browser, text
 from tests.factories.files import file
 
 
-def test_the_copies_are_counted_and_what_failed_is_named(ann: Browser, ada: Browser) -> None:
+def test_the_copies_are_counted_and_what_failed_is_named(ann_browser: Browser, ada_browser: Browser) -> None:
     file(
         kept_at=timezone.now(), kept_bytes=2048, kept_path="aa/x.png", kept_type="image/png", origin="result"
     )
     lost = file(display_name="The lost one", origin="result")
-    copy_requests.ask(lost, ann.user)
+    copy_requests.ask(lost, ann_browser.user)
     [mine] = copy_requests.claim_due(1)
     copy_requests.failed(mine, "VideoGen no longer has this file. There is nothing to copy.", hopeless=True)
-    page = text(ann.get("/files/copies/"))
+    page = text(ann_browser.get("/files/copies/"))
     assert "2.0" in page
     assert "KB" in page
     assert "not made VideoGen no longer has this file." in page
     assert "The lost one" in page
     assert "An admin can change that." in page
-    assert "Keep a copy of every file" in text(ada.get("/files/copies/"))
+    assert "Keep a copy of every file" in text(ada_browser.get("/files/copies/"))
 
 
-def test_an_admin_chooses_that_every_file_is_kept_and_it_is_recorded(ann: Browser, ada: Browser) -> None:
-    assert ann.post("/files/copies/choose/", {"all": "on"}).status_code == 403
-    assert ada.post("/files/copies/choose/", {"all": "on"}).status_code == 303
+def test_an_admin_chooses_that_every_file_is_kept_and_it_is_recorded(
+    ann_browser: Browser, ada_browser: Browser
+) -> None:
+    assert ann_browser.post("/files/copies/choose/", {"all": "on"}).status_code == 403
+    assert ada_browser.post("/files/copies/choose/", {"all": "on"}).status_code == 303
     assert team_settings.chosen_now(team_settings.KEEP_ALL) is True
     event = Event.objects.get(kind="setting changed")
-    assert (event.actor_id, event.detail["after"]) == (ada.user.pk, True)
+    assert (event.actor_id, event.detail["after"]) == (ada_browser.user.pk, True)
     made = file(origin="result")
     Keeping.objects.create(file=made, due_at=None, problem="no answer", tries=9)
-    ada.post("/files/copies/choose/", {"again": "1"})
+    ada_browser.post("/files/copies/choose/", {"again": "1"})
     assert team_settings.chosen_now(team_settings.KEEP_ALL) is True, "trying again changes no choice"
     again = Keeping.objects.get()
     assert (again.tries, again.problem) == (0, "")
     assert again.due_at is not None
 
 
-def test_a_copy_that_is_finished_while_its_page_is_made_is_never_nowhere(ann: Browser) -> None:
+def test_a_copy_that_is_finished_while_its_page_is_made_is_never_nowhere(ann_browser: Browser) -> None:
     made = file(display_name="A pier", origin="result")
-    copy_requests.ask(made, ann.user)
+    copy_requests.ask(made, ann_browser.user)
     [mine] = copy_requests.claim_due(1)
     finished = []
 
@@ -64,77 +66,77 @@ def test_a_copy_that_is_finished_while_its_page_is_made_is_never_nowhere(ann: Br
         return answer
 
     with connection.execute_wrapper(finish_behind):
-        page = ann.get(f"/files/{made.pk}/").content.decode()
+        page = ann_browser.get(f"/files/{made.pk}/").content.decode()
     assert finished
     assert "VideoGen alone has this file" not in page
     assert f'hx-get="/files/{made.pk}/"' in page, "it looks again by itself"
-    assert "0" * 64 in text(ann.get(f"/files/{made.pk}/"))
+    assert "0" * 64 in text(ann_browser.get(f"/files/{made.pk}/"))
 
 
 # --- many at once -----------------------------------------------------------------------------------------
 
 
-def test_chosen_files_are_named_then_kept_and_each_is_reported(ann: Browser) -> None:
+def test_chosen_files_are_named_then_kept_and_each_is_reported(ann_browser: Browser) -> None:
     wanted = file(display_name="wanted", origin="result")
     kept = file(display_name="kept before", kept_at=timezone.now())
     gone = file(display_name="gone", gone_at=timezone.now())
     file(display_name="never ticked", origin="result")
     names = [wanted.remote_id, kept.remote_id, gone.remote_id, "vg_file_unknown", "a\x00b"]
-    page = text(ann.get("/files/keep/", {"file": names}))
+    page = text(ann_browser.get("/files/keep/", {"file": names}))
     assert "1 will be copied." in page
     assert "wanted" in page
     assert "is kept already" in page
     assert "VideoGen no longer has it" in page
     assert "never ticked" not in page
     assert not Keeping.objects.exists(), "looking changes nothing"
-    page = text(ann.post("/files/keep/", {"file": names}))
+    page = text(ann_browser.post("/files/keep/", {"file": names}))
     assert "1 copy is made in the background." in page
     assert [each.file_id for each in Keeping.objects.all()] == [wanted.pk]
-    assert "is on its way already" in text(ann.post("/files/keep/", {"file": names}))
+    assert "is on its way already" in text(ann_browser.post("/files/keep/", {"file": names}))
     assert Keeping.objects.count() == 1
 
 
-def test_a_choice_too_long_for_an_address_is_sent_and_asked_about_first(ann: Browser) -> None:
+def test_a_choice_too_long_for_an_address_is_sent_and_asked_about_first(ann_browser: Browser) -> None:
     wanted = file(display_name="wanted", origin="result")
-    page = text(ann.post("/files/keep/", {"file": [wanted.remote_id], "ask": "yes"}))
+    page = text(ann_browser.post("/files/keep/", {"file": [wanted.remote_id], "ask": "yes"}))
     assert "Keep copies of these?" in page
     assert "1 will be copied." in page
     assert not Keeping.objects.exists(), "asking changes nothing"
 
 
 def test_what_is_more_than_can_be_kept_at_once_is_counted(
-    ann: Browser, monkeypatch: pytest.MonkeyPatch
+    ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [file(display_name=f"number {each}", origin="result").remote_id for each in range(5)]
     monkeypatch.setattr("dashboard.library.views.copies.MOST", 3)
-    page = text(ann.post("/files/keep/", {"file": names, "ask": "yes"}))
+    page = text(ann_browser.post("/files/keep/", {"file": names, "ask": "yes"}))
     assert "3 will be copied." in page
     assert "2 more were chosen and are left out: at most 3 at once." in page
-    assert "2 more were chosen" in text(ann.post("/files/keep/", {"file": names}))
+    assert "2 more were chosen" in text(ann_browser.post("/files/keep/", {"file": names}))
     assert Keeping.objects.count() == 3
-    assert "left out" not in text(ann.post("/files/keep/", {"file": names[:3]}))
+    assert "left out" not in text(ann_browser.post("/files/keep/", {"file": names[:3]}))
 
 
-def test_as_many_are_kept_at_once_as_the_library_lets_one_choose(ann: Browser) -> None:
-    library = ann.get("/files/").content.decode()
+def test_as_many_are_kept_at_once_as_the_library_lets_one_choose(ann_browser: Browser) -> None:
+    library = ann_browser.get("/files/").content.decode()
     assert f'data-most="{MOST}"' in library
     assert MOST == MOST_ROWS, "a batch takes as many"
 
 
-def test_what_was_given_up_is_begun_anew_with_the_others(ann: Browser) -> None:
+def test_what_was_given_up_is_begun_anew_with_the_others(ann_browser: Browser) -> None:
     made = file(origin="result")
     Keeping.objects.create(file=made, due_at=None, problem="no answer", tries=9)
-    ann.post("/files/keep/", {"file": [made.remote_id]})
+    ann_browser.post("/files/keep/", {"file": [made.remote_id]})
     again = Keeping.objects.get()
     assert (again.tries, again.problem) == (0, "")
     assert again.due_at is not None
 
 
-def test_many_take_no_more_queries_than_few(ann: Browser) -> None:
+def test_many_take_no_more_queries_than_few(ann_browser: Browser) -> None:
     def queries(count: int) -> int:
-        names = [file(origin="result", created_by=ann.user).remote_id for _ in range(count)]
+        names = [file(origin="result", created_by=ann_browser.user).remote_id for _ in range(count)]
         with CaptureQueriesContext(connection) as captured:
-            assert ann.post("/files/keep/", {"file": names}).status_code == 200
+            assert ann_browser.post("/files/keep/", {"file": names}).status_code == 200
         return len(captured)
 
     queries(2)
@@ -142,6 +144,6 @@ def test_many_take_no_more_queries_than_few(ann: Browser) -> None:
 
 
 @pytest.mark.parametrize("query", [{}, {"file": []}, {"file": ["nothing"]}, {"file": ["\x00"]}])
-def test_nothing_chosen_leads_back(query: Any, ann: Browser) -> None:
-    assert ann.get("/files/keep/", query).status_code == 303
-    assert ann.post("/files/keep/", query).status_code == 303
+def test_nothing_chosen_leads_back(query: Any, ann_browser: Browser) -> None:
+    assert ann_browser.get("/files/keep/", query).status_code == 303
+    assert ann_browser.post("/files/keep/", query).status_code == 303

@@ -67,12 +67,12 @@ async def test_a_copy_goes_to_the_bucket_as_a_whole(bucket: Any) -> None:
     assert keeping.lying_about() == [], "no part is left"
 
 
-async def test_links_lead_to_a_signed_address_of_the_bucket(bucket: Any, ann: Browser) -> None:
+async def test_links_lead_to_a_signed_address_of_the_bucket(bucket: Any, ann_browser: Browser) -> None:
     async with serving(LARGE) as media:
         made = await keeping.kept(await runtime.in_db(media.file))
     await gone(made)
     for kind, disposition in (("preview", "inline"), ("download", "attachment")):
-        answer = await ann.aget(f"/files/{made.pk}/{kind}")
+        answer = await ann_browser.aget(f"/files/{made.pk}/{kind}")
         assert answer.status_code == 302
         async with httpx.AsyncClient(trust_env=False) as browser:
             part = {"Range": "bytes=0-99"}

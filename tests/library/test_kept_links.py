@@ -48,11 +48,11 @@ async def body(answer: Any) -> bytes:
     return b"".join([piece async for piece in answer.streaming_content])
 
 
-async def test_all_links_lead_to_the_copy(ann: Browser) -> None:
+async def test_all_links_lead_to_the_copy(ann_browser: Browser) -> None:
     content = png()
     made = await only_here(content)
     for kind, disposition in (("preview", "inline"), ("thumbnail", "inline"), ("download", "attachment")):
-        answer = await ann.aget(f"/files/{made.pk}/{kind}")
+        answer = await ann_browser.aget(f"/files/{made.pk}/{kind}")
         assert answer.status_code == 200
         assert answer["Content-Disposition"] == f'{disposition}; filename="The pier.png"'
         assert answer["Content-Type"] == "image/png"
@@ -77,11 +77,11 @@ async def test_all_links_lead_to_the_copy(ann: Browser) -> None:
     ],
 )
 async def test_players_get_the_parts_that_they_ask_for(
-    asked: str, status: int, found: slice | None, told: str | None, ann: Browser
+    asked: str, status: int, found: slice | None, told: str | None, ann_browser: Browser
 ) -> None:
     content = wav()
     made = await only_here(content, type="AUDIO")
-    answer = await ann.aget(f"/files/{made.pk}/preview", headers={"Range": asked})
+    answer = await ann_browser.aget(f"/files/{made.pk}/preview", headers={"Range": asked})
     assert answer.status_code == status
     size = len(content)
     if told is not None:
@@ -91,12 +91,12 @@ async def test_players_get_the_parts_that_they_ask_for(
         assert answer["Content-Length"] == str(len(content[found]))
 
 
-async def test_a_part_of_another_version_is_not_given(ann: Browser) -> None:
+async def test_a_part_of_another_version_is_not_given(ann_browser: Browser) -> None:
     made = await only_here(wav(), type="AUDIO")
     asked = {"Range": "bytes=0-3", "If-Range": '"older"'}
-    assert (await ann.aget(f"/files/{made.pk}/preview", headers=asked)).status_code == 200
+    assert (await ann_browser.aget(f"/files/{made.pk}/preview", headers=asked)).status_code == 200
     known = {"If-None-Match": f'"{made.kept_sha256}"'}
-    assert (await ann.aget(f"/files/{made.pk}/preview", headers=known)).status_code == 304
+    assert (await ann_browser.aget(f"/files/{made.pk}/preview", headers=known)).status_code == 304
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ async def test_a_part_of_another_version_is_not_given(ann: Browser) -> None:
 )
 @pytest.mark.parametrize("kind", ["preview", "download"])
 async def test_what_could_run_is_a_download_in_every_case(
-    kind: str, content: bytes, mime: str, ann: Browser
+    kind: str, content: bytes, mime: str, ann_browser: Browser
 ) -> None:
     made = await only_here(content, "text/html")
-    answer = await ann.aget(f"/files/{made.pk}/{kind}")
+    answer = await ann_browser.aget(f"/files/{made.pk}/{kind}")
     await body(answer)
     assert answer["Content-Type"] == mime
     assert answer["Content-Disposition"].startswith("attachment")
@@ -119,16 +119,16 @@ async def test_what_could_run_is_a_download_in_every_case(
 VIDEO = b"\0\0\0\x18ftypisom" + bytes(100)
 
 
-async def test_a_copy_of_a_video_is_no_picture_of_it(account: Any, ann: Browser) -> None:
+async def test_a_copy_of_a_video_is_no_picture_of_it(account: Any, ann_browser: Browser) -> None:
     made = await only_here(VIDEO, type="VIDEO")
     assert made.kept_thumbnail == ""
-    assert (await ann.aget(f"/files/{made.pk}/thumbnail")).status_code == 404
-    answer = await ann.aget(f"/files/{made.pk}/preview")
+    assert (await ann_browser.aget(f"/files/{made.pk}/thumbnail")).status_code == 404
+    answer = await ann_browser.aget(f"/files/{made.pk}/preview")
     assert (answer.status_code, answer["Content-Type"]) == (200, "video/mp4")
     await body(answer)
 
 
-async def test_the_picture_of_a_video_is_kept_beside_it(ann: Browser) -> None:
+async def test_the_picture_of_a_video_is_kept_beside_it(ann_browser: Browser) -> None:
     picture = png()
     async with serving(picture, "image/png") as pictures, serving(VIDEO, "video/mp4") as media:
         snapshot = {
@@ -139,25 +139,27 @@ async def test_the_picture_of_a_video_is_kept_beside_it(ann: Browser) -> None:
         made = await keeping.kept(await runtime.in_db(media.file, type="VIDEO", snapshot=snapshot))
     gone = {"gone_at": timezone.now(), "snapshot": {}}
     await runtime.in_db(File.objects.filter(pk=made.pk).update, **gone)
-    answer = await ann.aget(f"/files/{made.pk}/thumbnail")
+    answer = await ann_browser.aget(f"/files/{made.pk}/thumbnail")
     assert (answer.status_code, answer["Content-Type"]) == (200, "image/png")
     assert await body(answer) == picture
     assert len(keeping.lying_about()) == 2
 
 
-async def test_while_videogen_does_not_answer_the_copy_is_shown(ann: Browser) -> None:
+async def test_while_videogen_does_not_answer_the_copy_is_shown(ann_browser: Browser) -> None:
     content = png()
     made = await only_here(content)
     await runtime.in_db(File.objects.filter(pk=made.pk).update, gone_at=None)
-    answer = await ann.aget(f"/files/{made.pk}/preview")
+    answer = await ann_browser.aget(f"/files/{made.pk}/preview")
     assert (answer.status_code, await body(answer)) == (200, content)
 
 
-async def test_a_loss_that_is_first_noticed_now_leads_to_the_copy_at_once(account: Any, ann: Browser) -> None:
+async def test_a_loss_that_is_first_noticed_now_leads_to_the_copy_at_once(
+    account: Any, ann_browser: Browser
+) -> None:
     content = png()
     made = await only_here(content, remote_id="vg_file_that_never_was")
     await runtime.in_db(File.objects.filter(pk=made.pk).update, gone_at=None)
-    answer = await ann.aget(f"/files/{made.pk}/preview")
+    answer = await ann_browser.aget(f"/files/{made.pk}/preview")
     assert (answer.status_code, await body(answer)) == (200, content)
     assert (await keeping.again(made)).gone_at is not None
 
@@ -169,11 +171,11 @@ async def kept_files(*names: str) -> list[File]:
 
 
 async def test_a_copy_that_was_removed_by_hand_counts_as_none_while_videogen_has_the_file(
-    ann: Browser,
+    ann_browser: Browser,
 ) -> None:
     made, _ = await kept_files("vg_file_1", "vg_file_2")
     copy_storage.path(made.kept_path).unlink()
-    await ann.aget(f"/files/{made.pk}/download")
+    await ann_browser.aget(f"/files/{made.pk}/download")
     assert (await keeping.again(made)).kept_at is None
     assert await runtime.in_db(copy_requests.ask, await keeping.again(made), policy.SYSTEM), (
         "it can be made anew"
@@ -182,46 +184,48 @@ async def test_a_copy_that_was_removed_by_hand_counts_as_none_while_videogen_has
 
 @pytest.mark.parametrize("missing", [("vg_file_1",), ("vg_file_1", "vg_file_3"), ("vg_file_1", "vg_file_2", "vg_file_3")])  # fmt: skip
 async def test_what_was_removed_can_be_made_anew_however_much_it_is(
-    missing: tuple[str, ...], ann: Browser
+    missing: tuple[str, ...], ann_browser: Browser
 ) -> None:
     made = await kept_files("vg_file_1", "vg_file_2", "vg_file_3")
     gone = [each for each in made if each.remote_id in missing]
     for each in gone:
         copy_storage.path(each.kept_path).unlink()
     for each in gone:
-        await ann.aget(f"/files/{each.pk}/download")
+        await ann_browser.aget(f"/files/{each.pk}/download")
         assert await runtime.in_db(copy_requests.ask, await keeping.again(each), policy.SYSTEM)
 
 
-async def test_a_folder_that_is_away_for_a_moment_loses_no_copy(account: Any, ann: Browser) -> None:
+async def test_a_folder_that_is_away_for_a_moment_loses_no_copy(account: Any, ann_browser: Browser) -> None:
     """A disk that is not mounted: to look at a page then must not forget where everything is."""
     gone = await only_here(png(), remote_id="vg_file_that_never_was")
     there, other = await kept_files("vg_file_2", "vg_file_3")
     folder = Path(settings.KEEP_FOLDER)
     away = await asyncio.to_thread(folder.rename, folder.with_name("away"))
-    answer = await ann.aget(f"/files/{gone.pk}/preview")
+    answer = await ann_browser.aget(f"/files/{gone.pk}/preview")
     assert answer.status_code == 503
     assert "our copy of it cannot be read now" in text(answer)
     for each in (gone, there, other):
-        await ann.aget(f"/files/{each.pk}/download")
+        await ann_browser.aget(f"/files/{each.pk}/download")
     await asyncio.to_thread(away.rename, folder)
     for each in (gone, there, other):
-        answer = await ann.aget(f"/files/{each.pk}/download")
+        answer = await ann_browser.aget(f"/files/{each.pk}/download")
         assert answer.status_code == 200
         assert hashlib.sha256(await body(answer)).hexdigest() == each.kept_sha256
 
 
-async def test_the_only_trace_of_a_file_is_never_forgotten(account: Any, ann: Browser) -> None:
+async def test_the_only_trace_of_a_file_is_never_forgotten(account: Any, ann_browser: Browser) -> None:
     gone = await only_here(png(), remote_id="vg_file_that_never_was")
     await kept_files("vg_file_2")
     place = copy_storage.path(gone.kept_path)
     moved = place.rename(place.with_name("moved"))
-    assert (await ann.aget(f"/files/{gone.pk}/preview")).status_code == 503
+    assert (await ann_browser.aget(f"/files/{gone.pk}/preview")).status_code == 503
     moved.rename(place)
-    assert (await ann.aget(f"/files/{gone.pk}/preview")).status_code == 200
+    assert (await ann_browser.aget(f"/files/{gone.pk}/preview")).status_code == 200
 
 
-async def test_a_copy_that_cannot_be_read_stays_noted(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_copy_that_cannot_be_read_stays_noted(
+    ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made, _ = await kept_files("vg_file_1", "vg_file_2")
     stat = Path.stat
 
@@ -231,7 +235,7 @@ async def test_a_copy_that_cannot_be_read_stays_noted(ann: Browser, monkeypatch:
         return stat(path, **options)
 
     monkeypatch.setattr(Path, "stat", refuses)
-    await ann.aget(f"/files/{made.pk}/download")
+    await ann_browser.aget(f"/files/{made.pk}/download")
     assert (await keeping.again(made)).kept_at is not None
 
 
@@ -251,35 +255,35 @@ async def test_a_batch_archive_takes_the_copy_of_what_videogen_lost() -> None:
 # --- the file's page --------------------------------------------------------------------------------------
 
 
-async def test_keeping_is_asked_for_on_the_page_and_its_progress_is_told(ann: Browser) -> None:
+async def test_keeping_is_asked_for_on_the_page_and_its_progress_is_told(ann_browser: Browser) -> None:
     content = png(padding=1000)
     async with serving(content) as media:
         made = await runtime.in_db(media.file)
-        assert "Keep a copy" in text(await ann.aget(f"/files/{made.pk}/"))
-        answer = await ann.apost(f"/files/{made.pk}/keep/")
+        assert "Keep a copy" in text(await ann_browser.aget(f"/files/{made.pk}/"))
+        answer = await ann_browser.apost(f"/files/{made.pk}/keep/")
         assert (answer.status_code, answer["Location"]) == (303, f"/files/{made.pk}/#copy")
-        answer = await ann.aget(f"/files/{made.pk}/")
+        answer = await ann_browser.aget(f"/files/{made.pk}/")
         assert "waits for its turn" in text(answer)
         assert every(answer, '[hx-trigger="every 3s"]'), "the page moves by itself"
         media.breaks = [20]
         await keeping.tried(made)
-        page = text(await ann.aget(f"/files/{made.pk}/"))
+        page = text(await ann_browser.aget(f"/files/{made.pk}/"))
         assert "The connection to VideoGen's storage was cut. Next try" in page.replace("&#x27;", "'")
         made = await keeping.tried(made)
-    page = text(await ann.aget(f"/files/{made.pk}/"))
+    page = text(await ann_browser.aget(f"/files/{made.pk}/"))
     assert made.kept_sha256 in page
     assert "In the folder of Rushes" in page
     assert "A copy was made, which you asked for" in page
     assert "Keep a copy" not in page
 
 
-async def test_temporary_files_show_when_they_go(ann: Browser) -> None:
+async def test_temporary_files_show_when_they_go(ann_browser: Browser) -> None:
     async with serving(png()) as media:
         made = await runtime.in_db(media.file, scope="TEMPORARY", created_at=timezone.now())
-        page = text(await ann.aget(f"/files/{made.pk}/"))
+        page = text(await ann_browser.aget(f"/files/{made.pk}/"))
         assert "VideoGen keeps it until" in page
-        assert "Temporary, may go 23 h" in text(await ann.aget("/files/"))
+        assert "Temporary, may go 23 h" in text(await ann_browser.aget("/files/"))
         old = timezone.now() - timedelta(hours=25)
         await runtime.in_db(File.objects.filter(pk=made.pk).update, created_at=old)
-        assert "may remove it at any time now" in text(await ann.aget(f"/files/{made.pk}/"))
-        assert "Temporary, may go now" in text(await ann.aget("/files/"))
+        assert "may remove it at any time now" in text(await ann_browser.aget(f"/files/{made.pk}/"))
+        assert "Temporary, may go now" in text(await ann_browser.aget("/files/"))

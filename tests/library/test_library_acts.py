@@ -29,54 +29,54 @@ def told(made: File) -> list[tuple[str, str, str]]:
     return [(event.kind, event.source, event.actor.get_username() if event.actor else "") for event in events]
 
 
-def test_archive_and_undo(ann: Browser) -> None:
-    made = mine(ann)
-    answer = ann.post(f"/files/{made.pk}/archive/", follow=True)
+def test_archive_and_undo(ann_browser: Browser) -> None:
+    made = mine(ann_browser)
+    answer = ann_browser.post(f"/files/{made.pk}/archive/", follow=True)
     words = text(answer)
     assert "Undo archiving" in words
     assert "this can be undone without a trace" in words
-    assert "pier" not in text(ann.get("/files/"))
-    assert "pier" in text(ann.get("/files/?show=archived"))
-    ann.post(f"/files/{made.pk}/restore/")
-    assert "pier" in text(ann.get("/files/"))
+    assert "pier" not in text(ann_browser.get("/files/"))
+    assert "pier" in text(ann_browser.get("/files/?show=archived"))
+    ann_browser.post(f"/files/{made.pk}/restore/")
+    assert "pier" in text(ann_browser.get("/files/"))
     assert told(made) == [("file archived", "person", "ann"), ("file restored", "person", "ann")]
 
 
-def test_the_same_act_twice_is_one(ann: Browser) -> None:
-    made = mine(ann)
+def test_the_same_act_twice_is_one(ann_browser: Browser) -> None:
+    made = mine(ann_browser)
     for _ in range(2):
-        ann.post(f"/files/{made.pk}/archive/")
+        ann_browser.post(f"/files/{made.pk}/archive/")
     assert [kind for kind, _, _ in told(made)] == ["file archived"]
     for _ in range(2):
-        ann.post(f"/files/{made.pk}/restore/")
+        ann_browser.post(f"/files/{made.pk}/restore/")
     assert [kind for kind, _, _ in told(made)] == ["file archived", "file restored"]
 
 
-def test_what_videogen_was_told_is_said_when_it_is_shown_again(ann: Browser) -> None:
+def test_what_videogen_was_told_is_said_when_it_is_shown_again(ann_browser: Browser) -> None:
     now = timezone.now()
-    made = mine(ann, archived_at=now - timedelta(days=1), archive_told_at=now)
-    assert "Show again" in text(ann.get(f"/files/{made.pk}/"))
-    words = text(ann.post(f"/files/{made.pk}/restore/", follow=True))
+    made = mine(ann_browser, archived_at=now - timedelta(days=1), archive_told_at=now)
+    assert "Show again" in text(ann_browser.get(f"/files/{made.pk}/"))
+    words = text(ann_browser.post(f"/files/{made.pk}/restore/", follow=True))
     assert "VideoGen’s own lists go on hiding it" in words
     assert Event.objects.get(file=made).detail == {"hidden_at_videogen": True}
 
 
 @pytest.mark.parametrize("act", ["archive", "restore", "publish", "withdraw"])
-def test_only_its_person_and_admins_may_act(act: str, ann: Browser, ben: Browser) -> None:
-    made = mine(ann)
-    answer = ben.post(f"/files/{made.pk}/{act}/", {"sure": "on"})
+def test_only_its_person_and_admins_may_act(act: str, ann_browser: Browser, ben_browser: Browser) -> None:
+    made = mine(ann_browser)
+    answer = ben_browser.post(f"/files/{made.pk}/{act}/", {"sure": "on"})
     assert answer.status_code == 403
-    page = text(ben.get(f"/files/{made.pk}/"))
+    page = text(ben_browser.get(f"/files/{made.pk}/"))
     assert "Archive" not in page
     assert "Make it public" not in page
     assert told(made) == []
 
 
 @pytest.mark.parametrize("act", ["archive", "restore", "publish", "withdraw"])
-def test_what_is_nobodys_is_an_admins_to_decide(act: str, ann: Browser, ada: Browser) -> None:
+def test_what_is_nobodys_is_an_admins_to_decide(act: str, ann_browser: Browser, ada_browser: Browser) -> None:
     made = file(type="VIDEO", display_name="found")
-    assert ann.post(f"/files/{made.pk}/{act}/", {"sure": "on"}).status_code == 403
-    assert ada.post(f"/files/{made.pk}/{act}/", {}).status_code in (303, 422)
+    assert ann_browser.post(f"/files/{made.pk}/{act}/", {"sure": "on"}).status_code == 403
+    assert ada_browser.post(f"/files/{made.pk}/{act}/", {}).status_code in (303, 422)
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,10 @@ def test_what_is_nobodys_is_an_admins_to_decide(act: str, ann: Browser, ada: Bro
     ],
 )
 def test_a_wrong_form_says_what_is_wrong_and_opens_nothing(
-    form: dict[str, str], words: str, ann: Browser
+    form: dict[str, str], words: str, ann_browser: Browser
 ) -> None:
-    made = mine(ann)
-    answer = ann.post(f"/files/{made.pk}/publish/", form)
+    made = mine(ann_browser)
+    answer = ann_browser.post(f"/files/{made.pk}/publish/", form)
     assert answer.status_code == 422
     assert words in text(answer)
     made.refresh_from_db()
@@ -101,28 +101,28 @@ def test_a_wrong_form_says_what_is_wrong_and_opens_nothing(
     assert told(made) == []
 
 
-def test_a_picture_is_not_opened_in_an_era_that_cannot(ann: Browser, settings: Any) -> None:
+def test_a_picture_is_not_opened_in_an_era_that_cannot(ann_browser: Browser, settings: Any) -> None:
     settings.VIDEOGEN_API_ERA = "0.0"
-    made = mine(ann, type="IMAGE")
-    assert "Images can’t be made public on your API version" in text(ann.get(f"/files/{made.pk}/"))
-    assert ann.post(f"/files/{made.pk}/publish/", {"sure": "on"}).status_code == 422
+    made = mine(ann_browser, type="IMAGE")
+    assert "Images can’t be made public on your API version" in text(ann_browser.get(f"/files/{made.pk}/"))
+    assert ann_browser.post(f"/files/{made.pk}/publish/", {"sure": "on"}).status_code == 422
     settings.VIDEOGEN_API_ERA = "2"
-    assert "Make it public" in text(ann.get(f"/files/{made.pk}/"))
+    assert "Make it public" in text(ann_browser.get(f"/files/{made.pk}/"))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_videogen_out_of_reach_leaves_it_private(ann: Browser) -> None:
-    made = mine(ann)
-    answer = ann.post(f"/files/{made.pk}/publish/", {"until": "", "sure": "on"})
+def test_videogen_out_of_reach_leaves_it_private(ann_browser: Browser) -> None:
+    made = mine(ann_browser)
+    answer = ann_browser.post(f"/files/{made.pk}/publish/", {"until": "", "sure": "on"})
     assert answer.status_code == 422
     assert "VideoGen did not make it public" in text(answer)
     made.refresh_from_db()
     assert (made.public_since, made.public_by, told(made)) == (None, None, [])
 
 
-def test_a_strangers_page_is_there_for_what_is_public_alone(ann: Browser) -> None:
-    shut = mine(ann)
-    assert ann.get(f"/files/{shut.pk}/public/").status_code == 404
+def test_a_strangers_page_is_there_for_what_is_public_alone(ann_browser: Browser) -> None:
+    shut = mine(ann_browser)
+    assert ann_browser.get(f"/files/{shut.pk}/public/").status_code == 404
     snapshot = {
         "fileId": "vg_file_open",
         "publicHlsUrl": "https://media.example.org/open.m3u8",
@@ -130,14 +130,14 @@ def test_a_strangers_page_is_there_for_what_is_public_alone(ann: Browser) -> Non
         "staticPublicPreviewSource": {"status": "ready", "url": 'https://media.example.org/open.mp4?a="<b>'},
     }
     made = file(
-        "vg_file_open", type="VIDEO", display_name='pier "<x>"', created_by=ann.user, public_since=timezone.now(),
-        public_by=ann.user, snapshot=snapshot, description="a secret plan",
+        "vg_file_open", type="VIDEO", display_name='pier "<x>"', created_by=ann_browser.user, public_since=timezone.now(),
+        public_by=ann_browser.user, snapshot=snapshot, description="a secret plan",
     )  # fmt: skip
-    page = ann.get(f"/files/{made.pk}/public/")
+    page = ann_browser.get(f"/files/{made.pk}/public/")
     assert "https://media.example.org/open.m3u8" in page.content.decode()
     assert "pier" not in page.content.decode()
     assert "secret" not in page.content.decode()
-    owner = ann.get(f"/files/{made.pk}/")
+    owner = ann_browser.get(f"/files/{made.pk}/")
     words = text(owner)
     assert "Everybody with the link can see it" in words
     assert "vg_play_open" in words
@@ -146,35 +146,39 @@ def test_a_strangers_page_is_there_for_what_is_public_alone(ann: Browser) -> Non
     assert '<source src="https://media.example.org/open.mp4?a=&quot;&lt;b&gt;">' in words
 
 
-def test_the_lineage_names_both_ends(ann: Browser) -> None:
+def test_the_lineage_names_both_ends(ann_browser: Browser) -> None:
     source = file(type="IMAGE", display_name="the sketch")
-    made_by = job(ann.user, "succeeded", "paint it")
+    made_by = job(ann_browser.user, "succeeded", "paint it")
     Input.objects.create(execution=made_by, file=source, field="imageFileIds")
     result = made_by.results.get().file
-    used_by = job(ann.user, "succeeded", "upscale the painting")
+    used_by = job(ann_browser.user, "succeeded", "upscale the painting")
     Input.objects.create(execution=used_by, file=result, field="imageFileId")
-    page = ann.get(f"/files/{result.pk}/")
+    page = ann_browser.get(f"/files/{result.pk}/")
     words = text(page)
     assert "Worked from the sketch" in words
     assert {f"/executions/{made_by.pk}/", f"/executions/{used_by.pk}/"} <= set(links(page))
     assert "upscale the painting" in words
-    assert "paint it" in text(ann.get(f"/files/{source.pk}/")), "and from its source one finds it again"
+    assert "paint it" in text(ann_browser.get(f"/files/{source.pk}/")), (
+        "and from its source one finds it again"
+    )
 
 
-def test_a_files_page_makes_as_many_queries_for_one_use_as_for_many(ann: Browser, ben: Browser) -> None:
+def test_a_files_page_makes_as_many_queries_for_one_use_as_for_many(
+    ann_browser: Browser, ben_browser: Browser
+) -> None:
     def used(count: int) -> File:
-        job_of_it = job(ben.user, "succeeded", "made")
+        job_of_it = job(ben_browser.user, "succeeded", "made")
         result = job_of_it.results.get().file
         for number in range(count):
             Input.objects.create(execution=job_of_it, file=file(type="IMAGE"), field="imageFileIds", position=number)  # fmt: skip
-            Input.objects.create(execution=job(ann.user, "succeeded", results=2), file=result, field="imageFileId")  # fmt: skip
-            file_actions.archive(result, ben.user)
-            file_actions.restore(result, ben.user)
+            Input.objects.create(execution=job(ann_browser.user, "succeeded", results=2), file=result, field="imageFileId")  # fmt: skip
+            file_actions.archive(result, ben_browser.user)
+            file_actions.restore(result, ben_browser.user)
         return result
 
     def queries(made: File) -> int:
         with CaptureQueriesContext(connection) as captured:
-            assert ann.get(f"/files/{made.pk}/").status_code == 200
+            assert ann_browser.get(f"/files/{made.pk}/").status_code == 200
         return len(captured)
 
     few, many = used(1), used(15)
@@ -183,7 +187,7 @@ def test_a_files_page_makes_as_many_queries_for_one_use_as_for_many(ann: Browser
     assert queries(many) <= 16
 
 
-def test_every_state_has_its_words(ann: Browser) -> None:
+def test_every_state_has_its_words(ann_browser: Browser) -> None:
     for columns, words in (
         ({"state": "uploading"}, "on its way to VideoGen"),
         ({"state": "processing"}, "VideoGen prepares it"),
@@ -197,13 +201,13 @@ def test_every_state_has_its_words(ann: Browser) -> None:
         ({"transcript": "to be or not"}, "Transcript to be or not"),
         ({"duration": 65.0, "bytes": 2_500_000, "width": 640, "height": 360}, "640 × 360 1:05 2.4 MB"),
     ):
-        words_there = text(ann.get(f"/files/{mine(ann, **columns).pk}/")).replace("\xa0", " ")
+        words_there = text(ann_browser.get(f"/files/{mine(ann_browser, **columns).pk}/")).replace("\xa0", " ")
         assert words in words_there, columns
 
 
-def test_events_of_files_are_append_only(ann: Browser) -> None:
-    made = mine(ann)
-    file_actions.archive(made, ann.user)
+def test_events_of_files_are_append_only(ann_browser: Browser) -> None:
+    made = mine(ann_browser)
+    file_actions.archive(made, ann_browser.user)
     event = Event.objects.get(file=made)
     for act in (event.save, event.delete, Event.objects.all().delete):
         with pytest.raises(TypeError):

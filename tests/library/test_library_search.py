@@ -115,16 +115,16 @@ def test_whatever_is_filtered_by_is_read_off_an_index(db: None, people: Any) -> 
 
 @pytest.mark.parametrize("most", [0, 1, 1000])
 def test_several_filters_find_the_same_whether_few_or_many_match(
-    most: int, ann: Browser, monkeypatch: Any
+    most: int, ann_browser: Browser, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(file_search, "MOST", most)
     for number in range(6):
-        file(type="IMAGE", scope="TEMPORARY" if number == 4 else "GLOBAL", created_by=ann.user)
-    wanted = file(type="VIDEO", scope="TEMPORARY", created_by=ann.user)
+        file(type="IMAGE", scope="TEMPORARY" if number == 4 else "GLOBAL", created_by=ann_browser.user)
+    wanted = file(type="VIDEO", scope="TEMPORARY", created_by=ann_browser.user)
     file(type="VIDEO", scope="TEMPORARY")
-    given = {"created_by": ann.user.pk, "scope": "TEMPORARY", "type": "VIDEO"}
+    given = {"created_by": ann_browser.user.pk, "scope": "TEMPORARY", "type": "VIDEO"}
     assert file_search.first(File.objects.in_library(), given, "", 10) == [wanted.pk]
-    old = file(type="VIDEO", scope="TEMPORARY", created_by=ann.user, archived_at=timezone.now())
+    old = file(type="VIDEO", scope="TEMPORARY", created_by=ann_browser.user, archived_at=timezone.now())
     assert file_search.first(File.objects.archived(), given, "", 10) == [old.pk]
     given["type"] = "AUDIO"
     assert file_search.first(File.objects.in_library(), given, "", 10) == []
@@ -142,9 +142,9 @@ def test_rare_words_are_found_by_the_search_index(db: None) -> None:
     assert "VIRTUAL TABLE INDEX" in plan
 
 
-def test_the_page_finds_names_by_their_parts(ann: Browser) -> None:
+def test_the_page_finds_names_by_their_parts(ann_browser: Browser) -> None:
     file(display_name="The harbour at dusk")
     file(display_name="Fog")
-    page = text(ann.get("/files/?q=arbou"))
+    page = text(ann_browser.get("/files/?q=arbou"))
     assert "The harbour at dusk" in page
     assert "Fog" not in page.replace("Fog horn", "")

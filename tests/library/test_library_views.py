@@ -30,13 +30,13 @@ def fill(count: int, **columns: Any) -> list[File]:
     ]
 
 
-def test_the_newest_file_stands_first(ann: Browser) -> None:
+def test_the_newest_file_stands_first(ann_browser: Browser) -> None:
     fill(3)
-    assert names(ann.get("/files/")) == ["shot 002", "shot 001", "shot 000"]
+    assert names(ann_browser.get("/files/")) == ["shot 002", "shot 001", "shot 000"]
 
 
-def test_an_empty_library_says_so(ann: Browser) -> None:
-    assert "The library is empty." in text(ann.get("/files/"))
+def test_an_empty_library_says_so(ann_browser: Browser) -> None:
+    assert "The library is empty." in text(ann_browser.get("/files/"))
 
 
 @pytest.mark.parametrize(
@@ -59,32 +59,32 @@ def test_an_empty_library_says_so(ann: Browser) -> None:
         ("person=99999999999999999999", None),
     ],
 )
-def test_filters(query: str, wanted: list[str] | None, ann: Browser) -> None:
+def test_filters(query: str, wanted: list[str] | None, ann_browser: Browser) -> None:
     file(display_name="100%_sure", type="IMAGE", scope="GLOBAL")
     file(display_name="larger", type="IMAGE", scope="GLOBAL", source_tool="upscale-image")
-    file(display_name="mine", type="IMAGE", scope="GLOBAL", created_by=ann.user)
+    file(display_name="mine", type="IMAGE", scope="GLOBAL", created_by=ann_browser.user)
     file(display_name="old", type="IMAGE", scope="GLOBAL", archived_at=timezone.now())
     file(display_name="film", type="VIDEO", scope="TEMPORARY")
-    file(display_name="odd", type="VIDEO", scope="GLOBAL", created_by=ann.user)
-    answer = ann.get("/files/?" + query.format(ann=ann.user.pk))
+    file(display_name="odd", type="VIDEO", scope="GLOBAL", created_by=ann_browser.user)
+    answer = ann_browser.get("/files/?" + query.format(ann=ann_browser.user.pk))
     assert answer.status_code == 200
     every = ["odd", "film", "mine", "larger", "100%_sure"]
     assert sorted(names(answer)) == sorted(every if wanted is None else wanted)
 
 
-def test_what_is_half_there_is_not_in_the_library(ann: Browser) -> None:
+def test_what_is_half_there_is_not_in_the_library(ann_browser: Browser) -> None:
     file(display_name="on its way", state="uploading")
     file(display_name="broken", state="failed")
     file(display_name="in the making", state="processing")
-    assert names(ann.get("/files/")) == ["in the making"]
+    assert names(ann_browser.get("/files/")) == ["in the making"]
 
 
-def test_pages_follow_each_other_without_a_gap_while_new_files_come(ann: Browser) -> None:
+def test_pages_follow_each_other_without_a_gap_while_new_files_come(ann_browser: Browser) -> None:
     fill(2 * SIZE + 5)
     seen: list[str] = []
     url, pages = "/files/", 0
     while url:
-        answer = ann.get(url)
+        answer = ann_browser.get(url)
         seen += names(answer)
         url = link(answer, '[href*="after="]')
         pages += 1
@@ -93,44 +93,56 @@ def test_pages_follow_each_other_without_a_gap_while_new_files_come(ann: Browser
     assert seen == [f"shot {number:03}" for number in reversed(range(2 * SIZE + 5))]
 
 
-def test_the_next_page_keeps_the_filters(ann: Browser) -> None:
+def test_the_next_page_keeps_the_filters(ann_browser: Browser) -> None:
     fill(SIZE + 1)
     fill(SIZE + 1, type="VIDEO")
-    page = ann.get("/files/?type=VIDEO&q=shot")
-    rest = ann.get(links(page, '[hx-get*="after="]', "hx-get")[0], headers=HTMX)
+    page = ann_browser.get("/files/?type=VIDEO&q=shot")
+    rest = ann_browser.get(links(page, '[hx-get*="after="]', "hx-get")[0], headers=HTMX)
     assert names(rest) == ["shot 000"]
     assert "<html" not in rest.content.decode(), "htmx gets the tiles alone"
 
 
-def test_hostile_names_are_shown_as_text(ann: Browser) -> None:
+def test_hostile_names_are_shown_as_text(ann_browser: Browser) -> None:
     name = "<img src=x onerror=alert(1)>\"'\u202e"
     made = file(display_name=name, type="IMAGE", description=name, transcript=name)
     for url in ("/files/", f"/files/{made.pk}/"):
-        page = ann.get(url).content.decode()
+        page = ann_browser.get(url).content.decode()
         assert "<img src=x" not in page
         assert "&lt;img src=x onerror=alert(1)&gt;" in page
 
 
-def test_a_search_by_meaning_that_fails_is_a_word_on_the_page(ann: Browser) -> None:
+def test_a_search_by_meaning_that_fails_is_a_word_on_the_page(ann_browser: Browser) -> None:
     fill(2)
-    answer = ann.get("/files/?q=the+sea&by=meaning")
+    answer = ann_browser.get("/files/?q=the+sea&by=meaning")
     assert answer.status_code == 200
     assert "VideoGen could not search by meaning" in text(answer)
 
 
 @pytest.mark.parametrize("url", ["/files/", "/files/?type=IMAGE&q=shot", "/files/public/", "/files/upload/"])
-def test_queries_do_not_grow_with_rows(url: str, ann: Browser, ben: Browser) -> None:
+def test_queries_do_not_grow_with_rows(url: str, ann_browser: Browser, ben_browser: Browser) -> None:
     def some(count: int) -> None:
-        fill(count, created_by=ann.user, public_since=timezone.now(), public_by=ben.user, origin="upload")
-        fill(count, created_by=ben.user, public_since=timezone.now(), public_by=ann.user, origin="upload")
+        fill(
+            count,
+            created_by=ann_browser.user,
+            public_since=timezone.now(),
+            public_by=ben_browser.user,
+            origin="upload",
+        )
+        fill(
+            count,
+            created_by=ben_browser.user,
+            public_since=timezone.now(),
+            public_by=ann_browser.user,
+            origin="upload",
+        )
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            assert ann.get(url).status_code == 200
+            assert ann_browser.get(url).status_code == 200
         return len(captured)
 
     some(3)
-    ann.get(url)
+    ann_browser.get(url)
     few = queries()
     some(40)
     # Common words need no look into the search index.
@@ -138,49 +150,49 @@ def test_queries_do_not_grow_with_rows(url: str, ann: Browser, ben: Browser) -> 
     assert few <= 12
 
 
-def test_a_file_is_found_by_the_states_of_its_owner_alone(ann: Browser, ben: Browser) -> None:
-    made = file(created_by=ann.user, origin="upload", state="processing", display_name="pier")
+def test_a_file_is_found_by_the_states_of_its_owner_alone(ann_browser: Browser, ben_browser: Browser) -> None:
+    made = file(created_by=ann_browser.user, origin="upload", state="processing", display_name="pier")
     url = f"/files/states/?id={made.pk}&id=nonsense"
-    assert [each["state"] for each in ann.get(url).json()["files"]] == ["processing"]
-    assert ben.get(url).json()["files"] == []
+    assert [each["state"] for each in ann_browser.get(url).json()["files"]] == ["processing"]
+    assert ben_browser.get(url).json()["files"] == []
 
 
-def test_the_register_lists_what_is_public_and_since_when(ann: Browser, ben: Browser) -> None:
+def test_the_register_lists_what_is_public_and_since_when(ann_browser: Browser, ben_browser: Browser) -> None:
     until = timezone.now() + timedelta(days=3)
-    file(display_name="open", type="VIDEO", created_by=ben.user, public_since=timezone.now(), public_until=until, public_by=ben.user)  # fmt: skip
+    file(display_name="open", type="VIDEO", created_by=ben_browser.user, public_since=timezone.now(), public_until=until, public_by=ben_browser.user)  # fmt: skip
     file(display_name="open elsewhere", type="VIDEO", public_since=timezone.now())
     file(display_name="shut", type="VIDEO")
-    page = ann.get("/files/public/")
+    page = ann_browser.get("/files/public/")
     told = text(page)
     assert "shut" not in told
     assert re.search(r"open elsewhere elsewhere .+ no end open ben ", told)
     assert until.strftime("%-d %b") in told
     assert "Withdraw" not in told, "neither is ann's to close"
-    assert "Withdraw" in text(ben.get("/files/public/"))
+    assert "Withdraw" in text(ben_browser.get("/files/public/"))
 
 
-def test_chosen_files_lead_to_a_batch_of_exactly_these(ann: Browser) -> None:
+def test_chosen_files_lead_to_a_batch_of_exactly_these(ann_browser: Browser) -> None:
     first, second, third = fill(3)
-    page = ann.get("/files/")
+    page = ann_browser.get("/files/")
     boxes = [attribute(box, "value") for box in every(page, "input[type=checkbox][form=chosen][name=file]")]
     assert boxes == [third.remote_id, second.remote_id, first.remote_id]
     assert attribute(one(page, "form#chosen"), "action") == "/batches/new/"
     names = [third.remote_id, first.remote_id]
-    by_link = ann.get("/batches/new/", {"way": "files", "file": names})
-    by_form = ann.post("/batches/new/", {"change": "way:files", "file": names})
+    by_link = ann_browser.get("/batches/new/", {"way": "files", "file": names})
+    by_form = ann_browser.post("/batches/new/", {"change": "way:files", "file": names})
     for batch in (by_link, by_form):
         assert batch.status_code == 200
         assert values(batch, "file", checked=True) == names
 
 
-def test_chosen_files_are_sent_in_a_body(ann: Browser) -> None:
+def test_chosen_files_are_sent_in_a_body(ann_browser: Browser) -> None:
     """The names of five hundred do not fit into an address."""
-    form = one(ann.get("/files/"), "form#chosen")
+    form = one(ann_browser.get("/files/"), "form#chosen")
     assert attribute(form, "method") == "post"
     assert value(form, "csrfmiddlewaretoken")
     assert values(form, "change") == ["way:files"]
 
 
-def test_a_file_in_the_making_cannot_be_chosen(ann: Browser) -> None:
-    file(type="IMAGE", scope="GLOBAL", display_name="shot", state="processing", created_by=ann.user)
-    assert not every(ann.get("/files/"), '[form="chosen"]')
+def test_a_file_in_the_making_cannot_be_chosen(ann_browser: Browser) -> None:
+    file(type="IMAGE", scope="GLOBAL", display_name="shot", state="processing", created_by=ann_browser.user)
+    assert not every(ann_browser.get("/files/"), '[form="chosen"]')

@@ -29,10 +29,10 @@ from tests.waiting import until
 
 @pytest.mark.parametrize(("make", "type"), [(png, "IMAGE"), (wav, "AUDIO")])
 async def test_a_file_arrives_whole_and_becomes_ready(
-    make: Any, type: str, account: Any, ann: Browser
+    make: Any, type: str, account: Any, ann_browser: Browser
 ) -> None:
     body = make()
-    answer = await send(ann, body, "my pier (final).bin")
+    answer = await send(ann_browser, body, "my pier (final).bin")
     assert answer.status_code == 201
     told = answer.json()
     made = (await stored())[0]
@@ -46,21 +46,21 @@ async def test_a_file_arrives_whole_and_becomes_ready(
         "url": f"/files/{made.pk}/",
         "thumbnail_url": f"/files/{made.pk}/thumbnail",
     }
-    assert (made.origin, made.created_by_id, made.bytes) == ("upload", ann.user.pk, len(body))
+    assert (made.origin, made.created_by_id, made.bytes) == ("upload", ann_browser.user.pk, len(body))
     made = await looked_after(made.pk)
     assert made.state == State.READY
-    link = await ann.aget(f"/files/{made.pk}/download")
+    link = await ann_browser.aget(f"/files/{made.pk}/download")
     got = b"".join([piece async for piece in link.streaming_content])
     if type == "AUDIO":
         assert hashlib.sha256(got).digest() == hashlib.sha256(body).digest()
     event = await runtime.in_db(
         lambda: Event.objects.select_related("actor").filter(file=made).order_by("id").first()
     )
-    assert (event.kind, event.source, event.actor.pk) == ("file uploaded", "person", ann.user.pk)
+    assert (event.kind, event.source, event.actor.pk) == ("file uploaded", "person", ann_browser.user.pk)
 
 
-async def test_events_make_it_ready_without_asking(account: Any, ann: Browser) -> None:
-    remote_id = (await send(ann, png())).json()["remote_id"]
+async def test_events_make_it_ready_without_asking(account: Any, ann_browser: Browser) -> None:
+    remote_id = (await send(ann_browser, png())).json()["remote_id"]
 
     async def prepared() -> Any:
         told = account.call("POST", f"/v1/files/{remote_id}/hydrate").json()
@@ -95,20 +95,22 @@ async def test_an_event_before_the_puts_answer_counts(account: Any, people: Any)
     assert (await stored())[0].state == State.READY
 
 
-async def test_what_videogen_cannot_use_fails_in_words(account: Any, ann: Browser) -> None:
+async def test_what_videogen_cannot_use_fails_in_words(account: Any, ann_browser: Browser) -> None:
     fault = {"kind": "upload", "fail": "The picture is broken.", "match": "broken.png"}
     account.control("PUT", "faults", {"faults": [fault]})
-    told = (await send(ann, png(), "broken.png")).json()
+    told = (await send(ann_browser, png(), "broken.png")).json()
     body = {"event": "file.upload.failed", "fileId": told["remote_id"], "occurredAt": 1, "error": {"message": "The picture is broken."}, "file": {"fileId": told["remote_id"], "scope": "GLOBAL"}}  # fmt: skip
     await runtime.in_db(ingest.receive, "msg_1", parse_event(body), {}, b"{}")
-    page = text(await ann.aget(told["url"]))
+    page = text(await ann_browser.aget(told["url"]))
     assert "The picture is broken." in page
-    assert "broken.png" not in text(await ann.aget("/files/"))
+    assert "broken.png" not in text(await ann_browser.aget("/files/"))
 
 
-async def test_a_failure_whose_event_never_comes_is_found_by_asking(account: Any, ann: Browser) -> None:
+async def test_a_failure_whose_event_never_comes_is_found_by_asking(
+    account: Any, ann_browser: Browser
+) -> None:
     account.control("PUT", "faults", {"faults": [{"kind": "upload", "fail": "The picture is broken."}]})
-    told = (await send(ann, png())).json()
+    told = (await send(ann_browser, png())).json()
     made = await looked_after(told["id"])
     assert (made.state, made.next_look_at) == (State.FAILED, None)
     assert made.problem
@@ -124,22 +126,22 @@ async def test_a_failure_whose_event_never_comes_is_found_by_asking(account: Any
     ],
 )
 async def test_a_wrong_type_inside_a_right_name_never_leaves_us(
-    body: bytes, status: int, words: str, account: Any, ann: Browser
+    body: bytes, status: int, words: str, account: Any, ann_browser: Browser
 ) -> None:
     for query in ("", f"&check={len(body)}"):
-        answer = await send(ann, body, "holiday.png", query)
+        answer = await send(ann_browser, body, "holiday.png", query)
         assert answer.status_code == status
         assert words in answer.json()["error"]
     assert await stored() == []
 
 
-async def test_the_first_bytes_are_enough_to_be_refused(account: Any, ann: Browser) -> None:
-    good = await send(ann, png(), query="&check=2000000000")
+async def test_the_first_bytes_are_enough_to_be_refused(account: Any, ann_browser: Browser) -> None:
+    good = await send(ann_browser, png(), query="&check=2000000000")
     assert (good.status_code, good.json()) == (200, {"type": "IMAGE"})
-    large = await send(ann, png(), query=f"&check={uploads.LARGEST + 1}")
+    large = await send(ann_browser, png(), query=f"&check={uploads.LARGEST + 1}")
     assert (large.status_code, large.json()["error"]) == (413, "The file is larger than 4 GB.")
     for size in ("-1", "many", "1e9", "²", "9" * 50):
-        assert (await send(ann, png(), query=f"&check={size}")).status_code == 400
+        assert (await send(ann_browser, png(), query=f"&check={size}")).status_code == 400
     assert await stored() == [], "nothing was uploaded"
 
 
@@ -155,17 +157,19 @@ async def test_the_first_bytes_are_enough_to_be_refused(account: Any, ann: Brows
         ("<b>&amp;</b>.png", "b>.png"),
     ],
 )
-async def test_hostile_names_are_safe(name: str, shown: str | None, account: Any, ann: Browser) -> None:
-    answer = await send(ann, png(), name)
+async def test_hostile_names_are_safe(
+    name: str, shown: str | None, account: Any, ann_browser: Browser
+) -> None:
+    answer = await send(ann_browser, png(), name)
     assert answer.status_code == 201
     told = answer.json()["name"]
     assert told == shown or shown is None
     assert len(told.encode()) <= 255
     there = account.call("GET", f"/v1/files/{answer.json()['remote_id']}").json()
     assert there["displayName"] == told
-    page = await ann.aget(answer.json()["url"])
+    page = await ann_browser.aget(answer.json()["url"])
     assert "<b>&amp;</b>" not in page.content.decode()
-    link = await ann.aget(f"{answer.json()['url']}preview")
+    link = await ann_browser.aget(f"{answer.json()['url']}preview")
     assert "\n" not in link.headers.get("Location", "")
     assert "content-disposition" not in {key.lower() for key in link.headers}
 
@@ -178,11 +182,11 @@ async def test_hostile_names_are_safe(name: str, shown: str | None, account: Any
     [("expired", {}), ("status", {"status": 503}), ("lost_before", {}), ("lost_after", {})],
 )
 async def test_bytes_that_do_not_arrive_are_sent_again_with_a_new_file(
-    kind: str, options: dict[str, Any], account: Any, ann: Browser
+    kind: str, options: dict[str, Any], account: Any, ann_browser: Browser
 ) -> None:
     fault = {"kind": kind, "match": "PUT /incoming/*", "count": 1, **options}
     account.control("PUT", "faults", {"faults": [fault]})
-    answer = await send(ann, png())
+    answer = await send(ann_browser, png())
     assert answer.status_code == 201
     made = await looked_after(answer.json()["id"])
     assert made.state == State.READY
@@ -200,23 +204,23 @@ async def test_bytes_that_do_not_arrive_are_sent_again_with_a_new_file(
     ],
 )
 async def test_an_upload_that_fails_is_a_clean_error(
-    fault: dict[str, Any], status: int, words: str, account: Any, ann: Browser
+    fault: dict[str, Any], status: int, words: str, account: Any, ann_browser: Browser
 ) -> None:
     account.control("PUT", "faults", {"faults": [fault]})
-    answer = await send(ann, png())
+    answer = await send(ann_browser, png())
     assert answer.status_code == status
     assert words in answer.json()["error"]
     assert all(each.state == State.FAILED and each.next_look_at is None for each in await stored())
-    assert "pier" not in text(await ann.aget("/files/")), "no half file is in the library"
+    assert "pier" not in text(await ann_browser.aget("/files/")), "no half file is in the library"
     account.control("DELETE", "faults")
-    again = await send(ann, png())
+    again = await send(ann_browser, png())
     assert again.status_code == 201, "and a second try works"
 
 
-async def test_a_limit_says_when_to_try_again(account: Any, ann: Browser) -> None:
+async def test_a_limit_says_when_to_try_again(account: Any, ann_browser: Browser) -> None:
     limits = {"POST /v1/files/upload": {"limit": 0, "seconds": 600}}
     account.control("PUT", "faults", {"limits": limits})
-    answer = await send(ann, png())
+    answer = await send(ann_browser, png())
     assert answer.status_code == 429
     assert re.search(r"Try again in 1[01] minutes\.", answer.json()["error"])
 
@@ -260,21 +264,21 @@ async def test_a_file_that_lies_about_its_length_is_refused_by_what_it_is(accoun
 # --- without a script -------------------------------------------------------------------------------------
 
 
-async def test_a_plain_form_uploads_several(account: Any, ann: Browser) -> None:
+async def test_a_plain_form_uploads_several(account: Any, ann_browser: Browser) -> None:
     given = [SimpleUploadedFile("one.png", png()), SimpleUploadedFile("two.wav", wav())]
-    answer = await ann.async_client.post("/files/upload/", {"file": given})
+    answer = await ann_browser.async_client.post("/files/upload/", {"file": given})
     assert (answer.status_code, answer["Location"]) == (303, "/files/upload/")
     assert {each.display_name for each in await stored()} == {"one.png", "two.wav"}
 
 
-async def test_a_plain_form_names_what_it_could_not_take(account: Any, ann: Browser) -> None:
+async def test_a_plain_form_names_what_it_could_not_take(account: Any, ann_browser: Browser) -> None:
     given = [SimpleUploadedFile("one.png", png()), SimpleUploadedFile("page.png", b"<html>")]
-    answer = await ann.async_client.post("/files/upload/", {"file": given})
+    answer = await ann_browser.async_client.post("/files/upload/", {"file": given})
     assert answer.status_code == 422
     words = text(answer)
     assert "page.png: This is not a file that VideoGen takes" in words
     assert "1 other arrived" in words
-    empty = await ann.async_client.post("/files/upload/", {})
+    empty = await ann_browser.async_client.post("/files/upload/", {})
     assert "Choose at least one file." in text(empty)
 
 

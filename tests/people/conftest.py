@@ -1,11 +1,14 @@
-"""The tests of people have people's browsers, as those of the dashboard have."""
+"""Tests of people and roles: VideoGen is out of reach, and deliveries are signed."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.security.conftest import _known_secrets, _no_open_connections, _no_pauses, ada, ann, ben
-
-__all__ = ["_known_secrets", "_no_open_connections", "_no_pauses", "ada", "ann", "ben"]
-
 pytestmark = pytest.mark.both_engines
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(
+    videogen_out_of_reach: None, no_pauses: None, no_open_connections: None, known_secrets: None
+) -> None:
+    """What every test of this folder has."""

@@ -27,8 +27,8 @@ URL = "/settings/people/"
 NEW = {"username": "kim", "password1": "salt flats at noon", "password2": "salt flats at noon"}
 
 
-def link_of(ada: Browser, **asked: Any) -> str:
-    answer = ada.post(f"{URL}invite/", {"note": "Kim", "role": "member", "days": "7", **asked})
+def link_of(ada_browser: Browser, **asked: Any) -> str:
+    answer = ada_browser.post(f"{URL}invite/", {"note": "Kim", "role": "member", "days": "7", **asked})
     assert answer.status_code == 201
     return str(answer.context["link"]).removeprefix("http://testserver")
 
@@ -36,25 +36,29 @@ def link_of(ada: Browser, **asked: Any) -> str:
 # --- joining ----------------------------------------------------------------------------------------------
 
 
-def test_an_invited_person_joins_and_is_signed_in(ada: Browser, client: Client) -> None:
-    link = link_of(ada)
+def test_an_invited_person_joins_and_is_signed_in(ada_browser: Browser, client: Client) -> None:
+    link = link_of(ada_browser)
     assert "You are invited by ada as a member." in text(client.get(link))
     assert client.post(link, NEW)["Location"] == "/"
     kim = get_user_model().objects.get(username="kim")
     assert (kim.is_staff, kim.is_superuser, kim.is_active) == (False, False, True)
     assert client.get("/").status_code == 200
     joined = Event.objects.get(kind="joined")
-    assert (joined.actor, joined.detail["role"], joined.detail["invited_by"]) == (kim, "member", ada.user.pk)
+    assert (joined.actor, joined.detail["role"], joined.detail["invited_by"]) == (
+        kim,
+        "member",
+        ada_browser.user.pk,
+    )
     assert "salt flats" not in str(list(Event.objects.values()))
 
 
-def test_an_admin_is_invited_as_one(ada: Browser, client: Client) -> None:
-    client.post(link_of(ada, role="admin"), NEW)
+def test_an_admin_is_invited_as_one(ada_browser: Browser, client: Client) -> None:
+    client.post(link_of(ada_browser, role="admin"), NEW)
     assert client.get(URL).status_code == 200
 
 
-def test_a_link_works_once(ada: Browser, client: Client) -> None:
-    link = link_of(ada)
+def test_a_link_works_once(ada_browser: Browser, client: Client) -> None:
+    link = link_of(ada_browser)
     client.post(link, NEW)
     assert Client().get(link).status_code == 404
     assert Client().post(link, {**NEW, "username": "somebody else"}).status_code == 404
@@ -62,8 +66,8 @@ def test_a_link_works_once(ada: Browser, client: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_link_works_once_for_two_at_the_same_moment(ada: Browser) -> None:
-    _, token = members.invite("", members.MEMBER, 1, actor=ada.user)
+def test_a_link_works_once_for_two_at_the_same_moment(ada_browser: Browser) -> None:
+    _, token = members.invite("", members.MEMBER, 1, actor=ada_browser.user)
     barrier, outcomes = threading.Barrier(2), []
 
     def work(name: str) -> None:
@@ -84,20 +88,20 @@ def test_a_link_works_once_for_two_at_the_same_moment(ada: Browser) -> None:
     assert sorted(outcomes) == ["in", "refused"]
 
 
-def test_a_link_ends_with_its_time_and_when_it_is_withdrawn(ada: Browser, client: Client) -> None:
-    late, withdrawn = link_of(ada), link_of(ada)
+def test_a_link_ends_with_its_time_and_when_it_is_withdrawn(ada_browser: Browser, client: Client) -> None:
+    late, withdrawn = link_of(ada_browser), link_of(ada_browser)
     first, second = Invitation.objects.order_by("pk")
     Invitation.objects.filter(pk=first.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     for _ in range(2):
-        ada.post(f"{URL}invitations/{second.pk}/withdraw/")
+        ada_browser.post(f"{URL}invitations/{second.pk}/withdraw/")
     for link in (late, withdrawn):
         assert "This invitation is no longer valid" in text(client.get(link))
     assert Event.objects.filter(kind="invitation withdrawn").count() == 1
 
 
-def test_the_link_is_shown_once_and_not_kept(ada: Browser) -> None:
-    token = link_of(ada).split("/")[-2]
-    assert token not in ada.get(URL).content.decode()
+def test_the_link_is_shown_once_and_not_kept(ada_browser: Browser) -> None:
+    token = link_of(ada_browser).split("/")[-2]
+    assert token not in ada_browser.get(URL).content.decode()
     assert token not in str(list(Invitation.objects.values()))
     assert token not in str(list(Event.objects.values()))
 
@@ -115,9 +119,9 @@ def test_the_link_is_shown_once_and_not_kept(ada: Browser) -> None:
     ],
 )
 def test_a_name_or_password_that_is_not_good_is_said(
-    change: dict[str, str], says: str, ada: Browser, client: Client
+    change: dict[str, str], says: str, ada_browser: Browser, client: Client
 ) -> None:
-    link = link_of(ada)
+    link = link_of(ada_browser)
     answer = client.post(link, {**NEW, **change})
     assert answer.status_code == 422
     assert says in text(answer)
@@ -129,40 +133,44 @@ def test_links_are_not_to_be_guessed(client: Client, db: None) -> None:
     assert codes == [404] * login_throttle.BY_NAME + [429]
 
 
-def test_whoever_is_signed_in_does_not_become_another_person(ada: Browser, ann: Browser) -> None:
-    link = link_of(ada)
-    assert "You are already signed in" in text(ann.post(link, NEW))
+def test_whoever_is_signed_in_does_not_become_another_person(
+    ada_browser: Browser, ann_browser: Browser
+) -> None:
+    link = link_of(ada_browser)
+    assert "You are already signed in" in text(ann_browser.post(link, NEW))
     assert Invitation.objects.get().used_at is None
 
 
 # --- roles ------------------------------------------------------------------------------------------------
 
 
-def test_a_role_is_changed_and_told(ada: Browser, ann: Browser) -> None:
-    ada.post(f"{URL}{ann.user.pk}/role/", {"role": "admin"})
-    ada.post(f"{URL}{ann.user.pk}/role/", {"role": "admin"})
-    ann.user.refresh_from_db()
-    assert (ann.user.is_staff, ann.user.is_superuser) == (True, True)
+def test_a_role_is_changed_and_told(ada_browser: Browser, ann_browser: Browser) -> None:
+    ada_browser.post(f"{URL}{ann_browser.user.pk}/role/", {"role": "admin"})
+    ada_browser.post(f"{URL}{ann_browser.user.pk}/role/", {"role": "admin"})
+    ann_browser.user.refresh_from_db()
+    assert (ann_browser.user.is_staff, ann_browser.user.is_superuser) == (True, True)
     told = Event.objects.get(kind="role changed")
-    assert (told.actor, told.subject_name) == (ada.user, "ann")
+    assert (told.actor, told.subject_name) == (ada_browser.user, "ann")
     assert told.detail == {"before": "member", "after": "admin"}
-    assert ann.get(URL).status_code == 200
+    assert ann_browser.get(URL).status_code == 200
 
 
 @pytest.mark.parametrize("act", ["role", "shut-out"])
-def test_the_last_admin_stays(act: str, ada: Browser, ann: Browser) -> None:
+def test_the_last_admin_stays(act: str, ada_browser: Browser, ann_browser: Browser) -> None:
     get_user_model().objects.create_user("old", is_staff=True, is_active=False)
-    answer = ada.post(f"{URL}{ada.user.pk}/{act}/", {"role": "member"}, follow=True)
+    answer = ada_browser.post(f"{URL}{ada_browser.user.pk}/{act}/", {"role": "member"}, follow=True)
     assert "last admin" in text(answer) or "Nobody shuts themselves out" in text(answer)
-    ada.user.refresh_from_db()
-    assert ada.user.is_staff
-    assert ada.user.is_active
+    ada_browser.user.refresh_from_db()
+    assert ada_browser.user.is_staff
+    assert ada_browser.user.is_active
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("act", ["demote", "shut out"])
-def test_two_admins_who_remove_each_other_leave_one(act: str, ada: Browser, ann: Browser) -> None:
-    members.change_role(ann.user.pk, members.ADMIN, actor=ada.user)
+def test_two_admins_who_remove_each_other_leave_one(
+    act: str, ada_browser: Browser, ann_browser: Browser
+) -> None:
+    members.change_role(ann_browser.user.pk, members.ADMIN, actor=ada_browser.user)
     barrier = threading.Barrier(2)
 
     def work(whom: int, by: int) -> None:
@@ -177,7 +185,7 @@ def test_two_admins_who_remove_each_other_leave_one(act: str, ada: Browser, ann:
         finally:
             connections.close_all()
 
-    pairs = [(ann.user.pk, ada.user.pk), (ada.user.pk, ann.user.pk)]
+    pairs = [(ann_browser.user.pk, ada_browser.user.pk), (ada_browser.user.pk, ann_browser.user.pk)]
     threads = [threading.Thread(target=work, args=pair) for pair in pairs]
     for thread in threads:
         thread.start()
@@ -186,29 +194,31 @@ def test_two_admins_who_remove_each_other_leave_one(act: str, ada: Browser, ann:
     assert get_user_model().objects.filter(is_staff=True, is_active=True).count() == 1
 
 
-def test_nonsense_is_refused(ada: Browser, ann: Browser) -> None:
-    assert ada.post(f"{URL}{ann.user.pk}/role/", {"role": "king"}).status_code == 400
-    assert ada.post(f"{URL}999999/role/", {"role": "admin"}).status_code == 404
-    assert ada.post(f"{URL}99999999999999999999999/shut-out/").status_code == 404
-    assert ada.post(f"{URL}invitations/99999999999999999999999/withdraw/").status_code in (303, 404)
+def test_nonsense_is_refused(ada_browser: Browser, ann_browser: Browser) -> None:
+    assert ada_browser.post(f"{URL}{ann_browser.user.pk}/role/", {"role": "king"}).status_code == 400
+    assert ada_browser.post(f"{URL}999999/role/", {"role": "admin"}).status_code == 404
+    assert ada_browser.post(f"{URL}99999999999999999999999/shut-out/").status_code == 404
+    assert ada_browser.post(f"{URL}invitations/99999999999999999999999/withdraw/").status_code in (303, 404)
     for asked in ({"days": "8"}, {"role": "king"}, {"note": "x" * 101}, {"note": "\x00"}, {}):
         asked = {"note": "", "role": "member", "days": "7", **asked} if asked else asked
-        assert ada.post(f"{URL}invite/", asked).status_code == 422
+        assert ada_browser.post(f"{URL}invite/", asked).status_code == 422
 
 
 # --- shutting out -----------------------------------------------------------------------------------------
 
 
-def test_whoever_is_shut_out_is_out_at_once(ada: Browser, ann: Browser, ben: Browser) -> None:
-    cookie = ann.client.cookies["sessionid"].value
-    ada.post(f"{URL}{ann.user.pk}/shut-out/")
-    assert ann.get("/").status_code == 302
-    assert ben.get("/").status_code == 200
+def test_whoever_is_shut_out_is_out_at_once(
+    ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
+) -> None:
+    cookie = ann_browser.client.cookies["sessionid"].value
+    ada_browser.post(f"{URL}{ann_browser.user.pk}/shut-out/")
+    assert ann_browser.get("/").status_code == 302
+    assert ben_browser.get("/").status_code == 200
     told = Event.objects.get(kind="shut out")
-    assert (told.actor, told.subject_name, told.detail) == (ada.user, "ann", {"sessions_ended": 1})
+    assert (told.actor, told.subject_name, told.detail) == (ada_browser.user, "ann", {"sessions_ended": 1})
     right = {"username": "ann", "password": "ann's own password"}
     assert Client().post("/sign-in/", right).status_code == 422
-    ada.post(f"{URL}{ann.user.pk}/let-in/")
+    ada_browser.post(f"{URL}{ann_browser.user.pk}/let-in/")
     old = Client()
     old.cookies["sessionid"] = cookie
     assert old.get("/").status_code == 302, "the old session does not come back"
@@ -217,36 +227,38 @@ def test_whoever_is_shut_out_is_out_at_once(ada: Browser, ann: Browser, ben: Bro
 
 @pytest.mark.parametrize("act", ["role", "shut-out"])
 def test_an_invitation_ends_with_the_rights_of_whoever_made_it(
-    act: str, ada: Browser, ann: Browser, client: Client
+    act: str, ada_browser: Browser, ann_browser: Browser, client: Client
 ) -> None:
     """Nobody comes back as an admin by a link that they made for themselves while they were one."""
-    members.change_role(ann.user.pk, members.ADMIN, actor=ada.user)
-    link, theirs = link_of(ann, role="admin"), link_of(ada)
-    ada.post(f"{URL}{ann.user.pk}/{act}/", {"role": "member"})
+    members.change_role(ann_browser.user.pk, members.ADMIN, actor=ada_browser.user)
+    link, theirs = link_of(ann_browser, role="admin"), link_of(ada_browser)
+    ada_browser.post(f"{URL}{ann_browser.user.pk}/{act}/", {"role": "member"})
     assert client.post(link, NEW).status_code == 404
     assert not get_user_model().objects.filter(username="kim").exists()
     withdrawn = Event.objects.get(kind="invitation withdrawn")
-    assert (withdrawn.actor, withdrawn.subject_name) == (ada.user, "Kim")
-    ada.post(f"{URL}{ann.user.pk}/{'let-in' if act == 'shut-out' else 'role'}/", {"role": "admin"})
+    assert (withdrawn.actor, withdrawn.subject_name) == (ada_browser.user, "Kim")
+    ada_browser.post(
+        f"{URL}{ann_browser.user.pk}/{'let-in' if act == 'shut-out' else 'role'}/", {"role": "admin"}
+    )
     assert client.get(link).status_code == 404, "it does not come back with them"
     assert client.get(theirs).status_code == 200, "others' stay"
 
 
 def test_an_invitation_made_while_its_maker_was_being_shut_out_opens_nothing(
-    ada: Browser, ann: Browser, monkeypatch: pytest.MonkeyPatch
+    ada_browser: Browser, ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    members.change_role(ann.user.pk, members.ADMIN, actor=ada.user)
-    ann.user.refresh_from_db()
+    members.change_role(ann_browser.user.pk, members.ADMIN, actor=ada_browser.user)
+    ann_browser.user.refresh_from_db()
     make_token = secrets.token_urlsafe
 
     def meanwhile_shut_out(size: int) -> str:
         """After the check of what the maker may do, and before the invitation is there."""
-        members.shut_out(ann.user.pk, actor=ada.user)
+        members.shut_out(ann_browser.user.pk, actor=ada_browser.user)
         return make_token(size)
 
     with monkeypatch.context() as patch:
         patch.setattr(members.secrets, "token_urlsafe", meanwhile_shut_out)
-        _, token = members.invite("", members.ADMIN, 1, actor=ann.user)
+        _, token = members.invite("", members.ADMIN, 1, actor=ann_browser.user)
     assert members.invitation_of(token) is None
     with pytest.raises(members.Refused):
         members.join(token, "kim", "salt flats at noon")
@@ -256,46 +268,50 @@ def test_an_invitation_made_while_its_maker_was_being_shut_out_opens_nothing(
 
 
 def test_members_cancel_each_others_jobs_where_admins_have_chosen_so(
-    ada: Browser, ann: Browser, ben: Browser
+    ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
-    first, second = job(ann.user, "running"), job(ann.user, "running")
+    first, second = job(ann_browser.user, "running"), job(ann_browser.user, "running")
     cancel = f"/executions/{first.pk}/cancel/"
-    assert cancel not in ben.get("/").content.decode()
-    ada.post(f"{URL}choices/", {"team_cancels": "on"})
-    assert cancel in ben.get("/").content.decode()
-    assert ben.post(cancel).status_code == 303
+    assert cancel not in ben_browser.get("/").content.decode()
+    ada_browser.post(f"{URL}choices/", {"team_cancels": "on"})
+    assert cancel in ben_browser.get("/").content.decode()
+    assert ben_browser.post(cancel).status_code == 303
     first.refresh_from_db()
-    assert first.cancel_requested_by == ben.user
-    ada.post(f"{URL}choices/")
-    assert ben.post(f"/executions/{second.pk}/cancel/").status_code == 403
+    assert first.cancel_requested_by == ben_browser.user
+    ada_browser.post(f"{URL}choices/")
+    assert ben_browser.post(f"/executions/{second.pk}/cancel/").status_code == 403
 
 
-def test_batches_honour_it_too(ada: Browser, ann: Browser, ben: Browser) -> None:
+def test_batches_honour_it_too(ada_browser: Browser, ann_browser: Browser, ben_browser: Browser) -> None:
     from tests.factories import planning
 
-    batch = planning.batch(ann.user)
-    assert ben.post(f"/batches/{batch.pk}/cancel/").status_code == 403
-    ada.post(f"{URL}choices/", {"team_cancels": "on"})
-    assert f"/batches/{batch.pk}/cancel/" in ben.get(f"/batches/{batch.pk}/").content.decode()
-    assert ben.post(f"/batches/{batch.pk}/cancel/").status_code == 303
+    batch = planning.batch(ann_browser.user)
+    assert ben_browser.post(f"/batches/{batch.pk}/cancel/").status_code == 403
+    ada_browser.post(f"{URL}choices/", {"team_cancels": "on"})
+    assert f"/batches/{batch.pk}/cancel/" in ben_browser.get(f"/batches/{batch.pk}/").content.decode()
+    assert ben_browser.post(f"/batches/{batch.pk}/cancel/").status_code == 303
 
 
-def test_selections_of_the_history_honour_it_too(ada: Browser, ann: Browser, ben: Browser) -> None:
-    anns = job(ann.user, "running")
-    assert not bulk_actions.may(Act.CANCEL, ben.user, anns)
-    ada.post(f"{URL}choices/", {"team_cancels": "on"})
-    assert bulk_actions.may(Act.CANCEL, ben.user, anns)
-    assert not bulk_actions.may(Act.ARCHIVE, ben.user, anns), "to cancel, and nothing more"
+def test_selections_of_the_history_honour_it_too(
+    ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
+) -> None:
+    anns = job(ann_browser.user, "running")
+    assert not bulk_actions.may(Act.CANCEL, ben_browser.user, anns)
+    ada_browser.post(f"{URL}choices/", {"team_cancels": "on"})
+    assert bulk_actions.may(Act.CANCEL, ben_browser.user, anns)
+    assert not bulk_actions.may(Act.ARCHIVE, ben_browser.user, anns), "to cancel, and nothing more"
 
 
 # --- the page ---------------------------------------------------------------------------------------------
 
 
-def test_everybody_is_listed_with_jobs_and_when_they_were_seen(ada: Browser, ann: Browser) -> None:
+def test_everybody_is_listed_with_jobs_and_when_they_were_seen(
+    ada_browser: Browser, ann_browser: Browser
+) -> None:
     middleware._noted.clear()
-    job(ann.user)
-    ann.get("/")
-    listed = {person.name: person for person in ada.get(URL).context["page"].people}
+    job(ann_browser.user)
+    ann_browser.get("/")
+    listed = {person.name: person for person in ada_browser.get(URL).context["page"].people}
     assert list(listed) == ["ada", "ann", "ben"]
     assert listed["ben"].seen_at is None
     assert (listed["ann"].jobs, listed["ann"].role) == (1, "member")
@@ -303,24 +319,26 @@ def test_everybody_is_listed_with_jobs_and_when_they_were_seen(ada: Browser, ann
     assert (listed["ada"].is_last_admin, listed["ada"].can_be_deactivated) == (True, False)
 
 
-def test_who_signs_out_is_not_noted_as_somebody_unknown(ann: Browser, caplog: Any) -> None:
-    ann.get("/")
+def test_who_signs_out_is_not_noted_as_somebody_unknown(ann_browser: Browser, caplog: Any) -> None:
+    ann_browser.get("/")
     middleware._noted.clear()
-    assert ann.post("/sign-out/").status_code == 303
+    assert ann_browser.post("/sign-out/").status_code == 303
     assert not middleware._noted
     assert not caplog.records
 
 
-def test_the_page_makes_as_many_queries_for_many_people(ada: Browser, django_assert_num_queries: Any) -> None:
+def test_the_page_makes_as_many_queries_for_many_people(
+    ada_browser: Browser, django_assert_num_queries: Any
+) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    ada.get(URL)
+    ada_browser.get(URL)
     with CaptureQueriesContext(connection) as few:
-        ada.get(URL)
+        ada_browser.get(URL)
     for number in range(20):
         get_user_model().objects.create(username=f"person {number}")
-        members.invite(f"{number}", members.MEMBER, 7, actor=ada.user)
+        members.invite(f"{number}", members.MEMBER, 7, actor=ada_browser.user)
     with CaptureQueriesContext(connection) as many:
-        ada.get(URL)
+        ada_browser.get(URL)
     assert len(many) == len(few)

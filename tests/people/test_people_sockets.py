@@ -20,12 +20,12 @@ URL = "/settings/people/"
 
 
 async def test_shutting_out_closes_all_of_a_persons_sockets_and_nobody_elses(
-    ada: Browser, ann: Browser, ben: Browser
+    ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
-    elsewhere = await runtime.in_db(signed_in, ann.user)
-    pages = [await opened(ann, "studio"), await opened(elsewhere, "history")]
-    other = await opened(ben, "studio")
-    assert (await ada.apost(f"{URL}{ann.user.pk}/shut-out/")).status_code == 303
+    elsewhere = await runtime.in_db(signed_in, ann_browser.user)
+    pages = [await opened(ann_browser, "studio"), await opened(elsewhere, "history")]
+    other = await opened(ben_browser, "studio")
+    assert (await ada_browser.apost(f"{URL}{ann_browser.user.pk}/shut-out/")).status_code == 303
     for page in pages:
         ended = await page.receive_output(DEADLINE)
         assert (ended["type"], ended["code"]) == ("websocket.close", SIGNED_OUT)
@@ -35,14 +35,14 @@ async def test_shutting_out_closes_all_of_a_persons_sockets_and_nobody_elses(
 
 
 async def test_an_open_page_of_a_former_admin_shows_what_a_member_sees(
-    ada: Browser, ann: Browser, ben: Browser
+    ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
-    made = await runtime.in_db(job, ben.user, "pending", "a pier")
-    await ada.apost(f"{URL}{ann.user.pk}/role/", {"role": "admin"})
-    page = await opened(ann, f"job:{made.pk}")
+    made = await runtime.in_db(job, ben_browser.user, "pending", "a pier")
+    await ada_browser.apost(f"{URL}{ann_browser.user.pk}/role/", {"role": "admin"})
+    page = await opened(ann_browser, f"job:{made.pk}")
     await runtime.in_db(advance, made, "running")
     assert f"/executions/{made.pk}/cancel/" in await received_until(page, "a pier")
-    await ada.apost(f"{URL}{ann.user.pk}/role/", {"role": "member"})
+    await ada_browser.apost(f"{URL}{ann_browser.user.pk}/role/", {"role": "member"})
     await until(lambda: not any(each.scope["user"].is_staff for each in fanout()._pages))
     running = seen.Reported(source=seen.Source.POLL, status="running", progress=60.0, attempt=0)
     await runtime.in_db(lifecycle.apply, made.pk, running)
@@ -51,13 +51,13 @@ async def test_an_open_page_of_a_former_admin_shows_what_a_member_sees(
 
 
 async def test_a_live_page_offers_to_cancel_where_admins_have_chosen_so(
-    ada: Browser, ann: Browser, ben: Browser
+    ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
-    made = await runtime.in_db(job, ann.user, "pending", "a pier")
-    page = await opened(ben, f"job:{made.pk}")
+    made = await runtime.in_db(job, ann_browser.user, "pending", "a pier")
+    page = await opened(ben_browser, f"job:{made.pk}")
     await runtime.in_db(advance, made, "running")
     assert "/cancel/" not in await received_until(page, "a pier")
-    await ada.apost(f"{URL}choices/", {"team_cancels": "on"})
+    await ada_browser.apost(f"{URL}choices/", {"team_cancels": "on"})
     assert team_settings._remembered is None
     running = seen.Reported(source=seen.Source.POLL, status="running", progress=60.0, attempt=0)
     await runtime.in_db(lifecycle.apply, made.pk, running)

@@ -1,27 +1,22 @@
-"""What the security tests share: people's browsers, a signed world, and one running server for raw sockets."""
+"""What the security tests share: a signed world, and one running server for raw sockets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from tests.dashboard.conftest import _no_open_connections, _no_pauses, ada, ann, ben
 from tests.dashboard.serving import Serving
 from tests.factories.deliveries import SECRET
-
-__all__ = ["_known_secrets", "_no_open_connections", "_no_pauses", "ada", "ann", "ben", "serving"]
 
 pytestmark = pytest.mark.both_engines
 
 
 @pytest.fixture(autouse=True)
-def _known_secrets(settings: Any) -> None:
-    """VideoGen cannot be reached without the `account` fixture; deliveries are signed with SECRET."""
-    settings.VIDEOGEN_API_KEY = "tests-only-key-of-nobody"
-    settings.VIDEOGEN_BASE_URL = "http://127.0.0.1:9"
-    settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
+def _surroundings(
+    videogen_out_of_reach: None, no_pauses: None, no_open_connections: None, known_secrets: None
+) -> None:
+    """What every test of this folder has."""
 
 
 @pytest.fixture(scope="session")

@@ -69,10 +69,10 @@ def inline(answer: HttpResponse) -> Inline:
     return reader
 
 
-def pages(ann: Browser, ada: Browser) -> dict[str, HttpResponse]:
+def pages(ann_browser: Browser, ada_browser: Browser) -> dict[str, HttpResponse]:
     """Every kind of page there is, with every kind of job on it."""
     jobs = {
-        status: job(ann.user, status, f"a {status} pier", results=2)
+        status: job(ann_browser.user, status, f"a {status} pier", results=2)
         for status in (
             "queued",
             "pending",
@@ -85,24 +85,28 @@ def pages(ann: Browser, ada: Browser) -> dict[str, HttpResponse]:
         )
     }
     for tool in ("text-to-speech", "generate-video-clip"):
-        job(ann.user, "succeeded", "a horn", tool=tool)
+        job(ann_browser.user, "succeeded", "a horn", tool=tool)
     for media in ("IMAGE", "VIDEO", "AUDIO"):
         file(type=media, display_name=f"a {media}")
     from executions import tools
 
-    found = {"studio": ann.get("/"), "history": ann.get("/executions/"), "admin": ada.get("/executions/")}
-    found |= {f"job {status}": ann.get(f"/executions/{each.pk}/") for status, each in jobs.items()}
-    found |= {f"tool {slug}": ann.get(f"/tools/{slug}/") for slug in tools.offered()}
+    found = {
+        "studio": ann_browser.get("/"),
+        "history": ann_browser.get("/executions/"),
+        "admin": ada_browser.get("/executions/"),
+    }
+    found |= {f"job {status}": ann_browser.get(f"/executions/{each.pk}/") for status, each in jobs.items()}
+    found |= {f"tool {slug}": ann_browser.get(f"/tools/{slug}/") for slug in tools.offered()}
     found |= {
-        "composer": ann.get("/tools/generate-image/", headers=HTMX),
-        "board": ann.get("/board/"),
-        "picker": ann.get("/files/pick/?tool=upscale-image&field=imageFileId"),
-        "wrong form": ann.post("/tools/generate-image/", {"prompt": ""}),
+        "composer": ann_browser.get("/tools/generate-image/", headers=HTMX),
+        "board": ann_browser.get("/board/"),
+        "picker": ann_browser.get("/files/pick/?tool=upscale-image&field=imageFileId"),
+        "wrong form": ann_browser.post("/tools/generate-image/", {"prompt": ""}),
         "sign-in": Client().get("/sign-in/"),
         "wrong sign-in": Client().post("/sign-in/", {"username": "ann", "password": "x"}),
-        "not found": ann.get("/nothing/here/"),
+        "not found": ann_browser.get("/nothing/here/"),
         "refused": Client(enforce_csrf_checks=True).post("/sign-in/"),
-        "bad request": ann.get("/", headers={"Host": "evil.example"}),
+        "bad request": ann_browser.get("/", headers={"Host": "evil.example"}),
     }
     return found
 
@@ -111,10 +115,10 @@ _made: dict[str, HttpResponse] = {}
 
 
 @pytest.fixture
-def every_page(ann: Browser, ada: Browser) -> dict[str, HttpResponse]:
+def every_page(ann_browser: Browser, ada_browser: Browser) -> dict[str, HttpResponse]:
     """Fetched once: the tests only look at them."""
     if not _made:
-        _made.update(pages(ann, ada))
+        _made.update(pages(ann_browser, ada_browser))
     return _made
 
 
@@ -158,8 +162,8 @@ def test_no_page_goes_into_a_frame_or_tells_where_one_comes_from(every_page: dic
         assert answer["Cross-Origin-Opener-Policy"] == "same-origin", name
 
 
-def test_htmx_may_neither_evaluate_nor_run_what_it_loads(ann: Browser) -> None:
-    told = json.loads(attribute(one(ann.get("/"), "meta[name=htmx-config]"), "content"))
+def test_htmx_may_neither_evaluate_nor_run_what_it_loads(ann_browser: Browser) -> None:
+    told = json.loads(attribute(one(ann_browser.get("/"), "meta[name=htmx-config]"), "content"))
     assert told["allowEval"] is False
     assert told["allowScriptTags"] is False
     assert told["includeIndicatorStyles"] is False

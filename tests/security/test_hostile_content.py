@@ -44,21 +44,24 @@ def untouched(prompt: str) -> str:
 
 
 @pytest.mark.parametrize("what", PROMPTS)
-def test_a_hostile_prompt_is_stored_whole_and_shown_as_text(what: str, ann: Browser) -> None:
+def test_a_hostile_prompt_is_stored_whole_and_shown_as_text(what: str, ann_browser: Browser) -> None:
     prompt = PROMPTS[what]
-    assert ann.post("/tools/generate-image/", form(prompt=prompt)).status_code == 303
+    assert ann_browser.post("/tools/generate-image/", form(prompt=prompt)).status_code == 303
     execution = Execution.objects.get()
     assert execution.request_body["prompt"] == untouched(prompt)
-    ended = job(ann.user, "succeeded", prompt)
+    ended = job(ann_browser.user, "succeeded", prompt)
     failed = job(
-        ann.user, "failed", prompt, error={"message": prompt, "code": prompt, "internal_error_code": prompt}
+        ann_browser.user,
+        "failed",
+        prompt,
+        error={"message": prompt, "code": prompt, "internal_error_code": prompt},
     )
     urls = [
         *("/", "/board/", "/executions/", f"/executions/{execution.pk}/"),
         *(f"/executions/{ended.pk}/", f"/executions/{failed.pk}/", f"/tools/generate-image/?from={ended.pk}"),
     ]
     for url in urls:
-        answer = ann.get(url)
+        answer = ann_browser.get(url)
         page = answer.content.decode()
         assert answer.status_code == 200, url
         assert inline(answer).found == [], url
@@ -70,72 +73,74 @@ def test_a_hostile_prompt_is_stored_whole_and_shown_as_text(what: str, ann: Brow
 
 @pytest.mark.parametrize("what", ["a script", "out of band", "a closing attribute"])
 @pytest.mark.django_db(transaction=True)
-async def test_a_hostile_prompt_is_text_in_a_live_update_too(what: str, ann: Browser) -> None:
+async def test_a_hostile_prompt_is_text_in_a_live_update_too(what: str, ann_browser: Browser) -> None:
     prompt = PROMPTS[what]
-    page = await opened(ann, "studio")
-    await runtime.in_db(job, ann.user, "running", prompt)
+    page = await opened(ann_browser, "studio")
+    await runtime.in_db(job, ann_browser.user, "running", prompt)
     frame = await received_until(page, 'class="job-card"')
     assert prompt not in frame
     assert "<script" not in frame
     await page.disconnect()
 
 
-def test_a_wrong_form_gives_hostile_words_back_as_text(ann: Browser) -> None:
-    answer = ann.post("/tools/generate-image/", form(prompt=PROMPTS["a closing textarea"], numResults="0"))
+def test_a_wrong_form_gives_hostile_words_back_as_text(ann_browser: Browser) -> None:
+    answer = ann_browser.post(
+        "/tools/generate-image/", form(prompt=PROMPTS["a closing textarea"], numResults="0")
+    )
     assert answer.status_code == 422
     assert inline(answer).found == []
     assert "&lt;/textarea&gt;" in answer.content.decode()
 
 
-def test_a_prompt_that_is_too_long_is_refused_in_words(ann: Browser) -> None:
-    answer = ann.post("/tools/generate-image/", form(prompt="pier " * 20_000), headers=HTMX)
+def test_a_prompt_that_is_too_long_is_refused_in_words(ann_browser: Browser) -> None:
+    answer = ann_browser.post("/tools/generate-image/", form(prompt="pier " * 20_000), headers=HTMX)
     assert answer.status_code == 422
     assert "at most 20000 characters" in answer.content.decode()
     assert not Execution.objects.exists()
 
 
-def test_a_nul_is_refused_in_words(ann: Browser) -> None:
-    answer = ann.post("/tools/generate-image/", form(prompt="a pier\x00"), headers=HTMX)
+def test_a_nul_is_refused_in_words(ann_browser: Browser) -> None:
+    answer = ann_browser.post("/tools/generate-image/", form(prompt="a pier\x00"), headers=HTMX)
     assert answer.status_code == 422
     assert "Null characters are not allowed." in answer.content.decode()
 
 
-def test_a_form_without_end_is_refused(ann: Browser) -> None:
-    answer = ann.post("/tools/generate-image/", form(prompt="x" * (3 * 1024 * 1024)))
+def test_a_form_without_end_is_refused(ann_browser: Browser) -> None:
+    answer = ann_browser.post("/tools/generate-image/", form(prompt="x" * (3 * 1024 * 1024)))
     assert answer.status_code in (400, 413)
     assert not Execution.objects.exists()
 
 
 @pytest.mark.parametrize("key", ["k" * 5000, "\x00", "<script>", "' OR 1=1 --"])
-def test_a_key_that_no_form_of_ours_had_harms_nothing(key: str, ann: Browser) -> None:
-    assert ann.post("/tools/generate-image/", form(key=key)).status_code in (303, 422)
+def test_a_key_that_no_form_of_ours_had_harms_nothing(key: str, ann_browser: Browser) -> None:
+    assert ann_browser.post("/tools/generate-image/", form(key=key)).status_code in (303, 422)
 
 
 @pytest.mark.parametrize("voice_id", ["x" * 3000, "%00", "..%2f..%2fetc", "<script>"])
-def test_a_voice_that_nobody_has_is_not_found(voice_id: str, ann: Browser) -> None:
-    assert ann.post(f"/voices/{voice_id}/sample/").status_code == 404
+def test_a_voice_that_nobody_has_is_not_found(voice_id: str, ann_browser: Browser) -> None:
+    assert ann_browser.post(f"/voices/{voice_id}/sample/").status_code == 404
 
 
 # --- what VideoGen tells ----------------------------------------------------------------------------------
 
 
-def test_hostile_words_of_videogen_are_text(ann: Browser) -> None:
+def test_hostile_words_of_videogen_are_text(ann_browser: Browser) -> None:
     script = PROMPTS["a script"]
-    execution = job(ann.user, f"status {script}"[:60], "a pier")
+    execution = job(ann_browser.user, f"status {script}"[:60], "a pier")
     Execution.objects.filter(pk=execution.pk).update(
         note=script, last_answer={script: [script]}, start_answer=script
     )
     for url in ("/", "/executions/", f"/executions/{execution.pk}/"):
-        answer = ann.get(url)
+        answer = ann_browser.get(url)
         assert inline(answer).found == [], url
     assert json.dumps(script)[1:-1] not in answer.content.decode()
 
 
-def test_a_hostile_requirement_is_text(ann: Browser) -> None:
+def test_a_hostile_requirement_is_text(ann_browser: Browser) -> None:
     script = PROMPTS["an image that fails"]
     error = {"message": script, "requirement": {"type": script, "details": {script: script}}}
-    execution = job(ann.user, "failed", error=error)
-    page = ann.get(f"/executions/{execution.pk}/").content.decode()
+    execution = job(ann_browser.user, "failed", error=error)
+    page = ann_browser.get(f"/executions/{execution.pk}/").content.decode()
     assert "<img src=x" not in page
 
 
@@ -159,35 +164,35 @@ def source(url: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("what", NAMES)
-def test_a_hostile_name_stays_a_name(what: str, ann: Browser) -> None:
+def test_a_hostile_name_stays_a_name(what: str, ann_browser: Browser) -> None:
     name = NAMES[what]
     good = source("https://media.example.org/signed?filename=pier.png")
     snapshot = {"fileId": "vg_file_1", "displayName": name, "previewSource": good, "downloadSource": good}
     picture = file("vg_file_1", type="IMAGE", display_name=name, snapshot=snapshot)
     # What a download says of it: tests/library/test_downloads.py.
     for kind in ("preview", "thumbnail"):
-        answer = ann.get(f"/files/{picture.pk}/{kind}")
+        answer = ann_browser.get(f"/files/{picture.pk}/{kind}")
         assert answer.status_code == 302
         assert answer["Location"] == good["url"]
         assert "Set-Cookie" not in answer
         assert not answer.cookies
         assert "etc/passwd" not in str(answer.headers)
     for url in ("/tools/upscale-image/", "/files/pick/?tool=upscale-image&field=imageFileId"):
-        answer = ann.get(url)
+        answer = ann_browser.get(url)
         assert answer.status_code == 200
         assert inline(answer).found == []
         assert "<img src=x" not in answer.content.decode()
-    used = ann.post("/tools/upscale-image/", form(imageFileId="vg_file_1"))
+    used = ann_browser.post("/tools/upscale-image/", form(imageFileId="vg_file_1"))
     assert used.status_code in (303, 422)
-    assert inline(ann.get("/")).found == []
+    assert inline(ann_browser.get("/")).found == []
 
 
 @pytest.mark.parametrize("text", ["é\r\nX-Evil: 1", "a\nb", "a b\t"])
-def test_an_address_with_a_line_break_makes_no_header(text: str, ann: Browser) -> None:
+def test_an_address_with_a_line_break_makes_no_header(text: str, ann_browser: Browser) -> None:
     picture = file(
         type="IMAGE", snapshot={"fileId": "x", "previewSource": source(f"https://media.example.org/{text}")}
     )
-    answer = ann.get(f"/files/{picture.pk}/preview")
+    answer = ann_browser.get(f"/files/{picture.pk}/preview")
     assert "X-Evil" not in answer
     assert "\n" not in answer.get("Location", "")
 
@@ -195,13 +200,13 @@ def test_an_address_with_a_line_break_makes_no_header(text: str, ann: Browser) -
 # --- media ------------------------------------------------------------------------------------------------
 
 
-def test_media_never_come_from_our_own_origin(ann: Browser) -> None:
+def test_media_never_come_from_our_own_origin(ann_browser: Browser) -> None:
     """An SVG with a script, HTML that calls itself a picture: whatever it is, it is on another origin.
 
     Our links only redirect there, and a picture is put into an <img>, where nothing of it can run.
     """
-    execution = job(ann.user, "succeeded", results=3)
-    page = ann.get(f"/executions/{execution.pk}/").content.decode()
+    execution = job(ann_browser.user, "succeeded", results=3)
+    page = ann_browser.get(f"/executions/{execution.pk}/").content.decode()
     for tag in ("<iframe", "<object", "<embed", "<svg onload"):
         assert tag not in page
     for result in execution.results.all():
@@ -210,22 +215,22 @@ def test_media_never_come_from_our_own_origin(ann: Browser) -> None:
 
 
 @pytest.mark.parametrize("kind", ["image/svg+xml", "text/html", "", "IMAGE<script>", "HTML"])
-def test_a_result_of_an_unknown_kind_is_offered_for_download_alone(kind: str, ann: Browser) -> None:
-    execution = job(ann.user, "succeeded", results=1)
+def test_a_result_of_an_unknown_kind_is_offered_for_download_alone(kind: str, ann_browser: Browser) -> None:
+    execution = job(ann_browser.user, "succeeded", results=1)
     result = execution.results.get()
     type(result.file).objects.filter(pk=result.file_id).update(type=kind)
-    answer = ann.get(f"/executions/{execution.pk}/")
+    answer = ann_browser.get(f"/executions/{execution.pk}/")
     page = answer.content.decode()
     assert f'src="/files/{result.file_id}/preview"' not in page
     assert f'href="/files/{result.file_id}/download"' in page
     assert inline(answer).found == []
 
 
-def test_the_redirect_to_media_has_no_body_of_its_own(ann: Browser) -> None:
+def test_the_redirect_to_media_has_no_body_of_its_own(ann_browser: Browser) -> None:
     picture = file(
         type="IMAGE", snapshot={"fileId": "x", "previewSource": source("https://media.example.org/a.svg")}
     )
-    answer = ann.get(f"/files/{picture.pk}/preview")
+    answer = ann_browser.get(f"/files/{picture.pk}/preview")
     assert answer.content == b""
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert uuid.UUID(str(picture.pk))

@@ -71,13 +71,15 @@ def test_djangos_report_of_an_error_hides_them(rf: Any) -> None:
 
 
 @pytest.mark.usefixtures("_configured")
-def test_an_error_page_tells_nothing(ann: Browser, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+def test_an_error_page_tells_nothing(
+    ann_browser: Browser, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
     def broken(*args: Any, **options: Any) -> None:
         raise RuntimeError(f"the key is {KEY}")
 
     monkeypatch.setattr(studio_views.job_card, "cards_for", broken)
-    ann.client.raise_request_exception = False
-    answer = ann.get("/")
+    ann_browser.client.raise_request_exception = False
+    answer = ann_browser.get("/")
     assert answer.status_code == 500
     page = answer.content.decode()
     assert leaks(page) == []
@@ -90,8 +92,8 @@ def test_an_error_page_tells_nothing(ann: Browser, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     "path", ["/", "/executions/", "/tools/text-to-speech/", "/metrics", "/readyz", "/sign-in/", "/nothing/"]
 )
-def test_no_answer_holds_them(path: str, ada: Browser) -> None:
-    for browser in (ada.client, Client()):
+def test_no_answer_holds_them(path: str, ada_browser: Browser) -> None:
+    for browser in (ada_browser.client, Client()):
         answer = browser.get(path)
         assert leaks(answer.content.decode() + str(answer.headers)) == []
 

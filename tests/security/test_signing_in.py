@@ -81,11 +81,11 @@ def test_a_session_that_is_made_up_is_none(people: Any, client: Client) -> None:
     assert client.session.session_key != "a" * 32
 
 
-def test_a_persons_session_does_not_outlive_another_sign_in(ann: Browser, people: Any) -> None:
-    old = ann.client.session.session_key
-    ann.post("/sign-out/")
-    ann.post(URL, {"username": "ben", "password": "ben's own password"})
-    assert ann.client.session[SESSION_KEY] == str(people.ben.pk)
+def test_a_persons_session_does_not_outlive_another_sign_in(ann_browser: Browser, people: Any) -> None:
+    old = ann_browser.client.session.session_key
+    ann_browser.post("/sign-out/")
+    ann_browser.post(URL, {"username": "ben", "password": "ben's own password"})
+    assert ann_browser.client.session[SESSION_KEY] == str(people.ben.pk)
     thief = Client()
     thief.cookies["sessionid"] = old
     assert thief.get("/").status_code == 302

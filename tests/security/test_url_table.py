@@ -65,10 +65,15 @@ def test_every_url_has_its_line_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("line", TABLE, ids=lambda line: f"{line.method} {line.path}")
-def test_who_may(line: Line, ann: Browser, ben: Browser, ada: Browser) -> None:
-    who = {"anonymous": Client(), "ben": ben.client, "ann": ann.client, "ada": ada.client}
+def test_who_may(line: Line, ann_browser: Browser, ben_browser: Browser, ada_browser: Browser) -> None:
+    who = {
+        "anonymous": Client(),
+        "ben": ben_browser.client,
+        "ann": ann_browser.client,
+        "ada": ada_browser.client,
+    }
     for name, client in who.items():
-        path = placed(line, ann.user)
+        path = placed(line, ann_browser.user)
         assert resolve(urlsplit(path).path).view_name == line.name, "the line's name is that of its path"
         answer = getattr(client, line.method)(path)
         wanted = getattr(line, name)
@@ -77,20 +82,20 @@ def test_who_may(line: Line, ann: Browser, ben: Browser, ada: Browser) -> None:
             assert answer["Location"].startswith("/sign-in/?next="), "not the thing itself"
 
 
-def test_an_address_that_is_not_there_tells_nobody_more(ann: Browser) -> None:
-    assert Client().get("/no/such/page/").status_code == ann.get("/no/such/page/").status_code == 404
+def test_an_address_that_is_not_there_tells_nobody_more(ann_browser: Browser) -> None:
+    assert Client().get("/no/such/page/").status_code == ann_browser.get("/no/such/page/").status_code == 404
 
 
 @pytest.mark.parametrize(
     "path", ["/static/../dashboard/settings.py", "/data/secret.key", "/.git/config", "/static/"]
 )
-def test_what_must_not_be_served_is_not_there(path: str, ann: Browser) -> None:
-    assert ann.get(path).status_code == 404
+def test_what_must_not_be_served_is_not_there(path: str, ann_browser: Browser) -> None:
+    assert ann_browser.get(path).status_code == 404
     assert Client().get(path).status_code == 404
 
 
-def test_a_person_who_was_shut_out_is_signed_out(ann: Browser) -> None:
-    assert ann.get("/").status_code == 200
-    ann.user.is_active = False
-    ann.user.save()
-    assert ann.get("/").status_code == 302
+def test_a_person_who_was_shut_out_is_signed_out(ann_browser: Browser) -> None:
+    assert ann_browser.get("/").status_code == 200
+    ann_browser.user.is_active = False
+    ann_browser.user.save()
+    assert ann_browser.get("/").status_code == 302
