@@ -148,7 +148,7 @@ def test_a_job_from_running_to_its_end(browse: Opener, site: Site, sandbox: Sand
 
 def open_job(studio: Page, card: Locator) -> Page:
     """A job's page, in a tab beside the studio."""
-    address = card.locator(".job-card-title a").get_attribute("href")
+    address = card.locator(".job-card-title a, .finished-job-title a").get_attribute("href")
     page = studio.context.new_page()
     page.goto(str(address))
     return page

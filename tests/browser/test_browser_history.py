@@ -167,7 +167,7 @@ def test_a_view_is_saved_and_another_person_opens_it(
     expect(other.locator(".job-tile")).to_have_count(1)
     expect(other.get_by_role("button", name="Remove the saved view")).to_have_count(0)
     page.get_by_role("button", name="Remove the saved view").click()
-    expect(page.get_by_text("The jobs are still there.")).to_be_visible()
+    expect(page.get_by_text("was removed. Its jobs were not.")).to_be_visible()
 
 
 def test_with_the_keyboard_alone_jobs_are_chosen_and_cancelled(

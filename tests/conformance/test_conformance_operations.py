@@ -286,7 +286,7 @@ def test_an_import_from_an_address(running: Running, content: bytes, kind: str |
     assert started.status_code == 202
     path = f"/v1/files/imports/{started.json()['fileImportId']}"
     ended = eventually(
-        lambda: running.client.get(path).json(), lambda seen: seen["status"] in ("succeeded", "failed"), 20
+        lambda: running.client.get(path).json(), lambda seen: seen["status"] in ("succeeded", "failed")
     )
     assert ended["status"] == status, ended
     if kind:
