@@ -72,7 +72,7 @@ def _page(what: str, few: dict[str, Any], many: dict[str, Any], pair: str) -> It
         what,
         shown + (f"; {few['bytes'] / 1000:.0f} and {many['bytes'] / 1000:.0f} KB" if is_fuller else ""),
         f"{'' if is_fuller else f'{SLOWER:g} times, '}{limit} ms, no more queries",
-        # A page with more on it may ask for more; how many there are never matters (tests/history assert it).
+        # A page with more on it may ask for more; how many there are never matters (tests/dashboard/test_query_counts.py asserts it).
         is_near and many["p95"] <= limit and (is_fuller or few["queries"] >= many["queries"] - 2),
     )
     for plan in many["scans"]:

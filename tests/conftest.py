@@ -147,6 +147,16 @@ def videogen_out_of_reach(settings: Any) -> None:
 
 
 @pytest.fixture
+def copies_folder(settings: Any, tmp_path: Path) -> None:
+    """Copies of files are stored in a folder that belongs to the test alone."""
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    settings.KEEP_FOLDER, settings.KEEP_PARTS = folder, folder / ".parts"
+    kept = {**settings.STORAGES["kept"], "OPTIONS": {"location": folder, "allow_overwrite": True}}
+    settings.STORAGES = {**settings.STORAGES, "kept": kept}
+
+
+@pytest.fixture
 def known_secrets(settings: Any) -> None:
     """Deliveries are signed with SECRET."""
     settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
@@ -154,7 +164,7 @@ def known_secrets(settings: Any) -> None:
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that only reads is tried again at once: how long the client waits is what tests/videogen tests."""
+    """A call that only reads is tried again at once: how long the client waits is what tests/executions/videogen tests."""
     monkeypatch.setattr("executions.videogen.client.PAUSES", (0.0, 0.0))
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 from tests.browser import acts
 from tests.browser.conftest import Complaints, Opener
 from tests.browser.site import Site
-from tests.library.media import png
+from tests.executions.files.media import png
 
 SIGNED_OUT = "You are signed out. Sign in in another tab, then try again."
 UNREACHED = "Rushes could not be reached."

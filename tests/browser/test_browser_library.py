@@ -15,7 +15,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 from tests.browser.conftest import PHONE, Complaints, Opener
 from tests.browser.site import Site, order
 from tests.conftest import SandboxProcess
-from tests.library.media import png
+from tests.executions.files.media import png
 from tests.waiting import eventually
 
 PUT = "PUT /incoming/*"

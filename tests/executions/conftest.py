@@ -1,4 +1,4 @@
-"""What only tests of the domain share."""
+"""Tests of the domain: VideoGen cannot be reached unless they use `account`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from tests.executions import service
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.both_engines
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(videogen_out_of_reach: None, no_pauses: None, no_open_connections: None) -> None:
+    """What every test of this folder has."""
+
 
 # Hundreds of jobs are started in one hour, and none of these tests is about that.
 PLENTY = {"POST /v1/tools/*": 100_000, "POST /v1/tools/executions/{id}/cancel": 100_000}

@@ -11,10 +11,10 @@ from asgiref.sync import SyncToAsync
 from django.db import connections
 
 from tests.conftest import SandboxProcess
+from tests.executions.videogen.misbehaving_service import Service
 from tests.faults import scenes
 from tests.faults.receiving import Receiving
 from tests.faults.relay import Relay
-from tests.videogen.misbehaving_service import Service
 
 pytestmark = [pytest.mark.both_engines, pytest.mark.processes]
 

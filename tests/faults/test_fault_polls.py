@@ -17,10 +17,10 @@ from executions.videogen import Timeouts
 from executions.videogen import client as client_module
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser, text
+from tests.executions.videogen.misbehaving_service import Service, answers, hangs_up, never_answers
 from tests.faults import scenes
 from tests.faults.receiving import Receiving, outcomes, tells
 from tests.faults.scenes import ACCEPTED, READS, SENT, STARTED
-from tests.videogen.misbehaving_service import Service, answers, hangs_up, never_answers
 from tests.waiting import until
 
 HOUR = timedelta(hours=1)

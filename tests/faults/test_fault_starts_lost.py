@@ -23,11 +23,7 @@ from executions.videogen import client as client_module
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
 from tests.executions import service
-from tests.faults import scenes
-from tests.faults.receiving import Receiving, outcomes, tells
-from tests.faults.relay import Relay
-from tests.faults.scenes import ACCEPTED, POSTPONED, SENT, STARTED, STARTS, UNCONFIRMED
-from tests.videogen.misbehaving_service import (
+from tests.executions.videogen.misbehaving_service import (
     Behaviour,
     Service,
     answers,
@@ -38,6 +34,10 @@ from tests.videogen.misbehaving_service import (
     hangs_up,
     never_answers,
 )
+from tests.faults import scenes
+from tests.faults.receiving import Receiving, outcomes, tells
+from tests.faults.relay import Relay
+from tests.faults.scenes import ACCEPTED, POSTPONED, SENT, STARTED, STARTS, UNCONFIRMED
 from tests.waiting import until
 
 MIB = 1024 * 1024

@@ -14,11 +14,11 @@ from executions.sync import reconciler
 from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
+from tests.executions.videogen.misbehaving_service import Behaviour, Service, answers
 from tests.faults import scenes
 from tests.faults.receiving import Receiving, outcomes, tells
 from tests.faults.relay import Relay
 from tests.faults.scenes import ACCEPTED, READS, SENT, STARTED
-from tests.videogen.misbehaving_service import Behaviour, Service, answers
 from tests.waiting import until
 
 TOOK_END = "tool_execution.*"

@@ -169,7 +169,7 @@ def test_a_hostile_name_stays_a_name(what: str, ann_browser: Browser) -> None:
     good = source("https://media.example.org/signed?filename=pier.png")
     snapshot = {"fileId": "vg_file_1", "displayName": name, "previewSource": good, "downloadSource": good}
     picture = file("vg_file_1", type="IMAGE", display_name=name, snapshot=snapshot)
-    # What a download says of it: tests/library/test_downloads.py.
+    # What a download says of it: tests/dashboard/library/test_downloads.py.
     for kind in ("preview", "thumbnail"):
         answer = ann_browser.get(f"/files/{picture.pk}/{kind}")
         assert answer.status_code == 302

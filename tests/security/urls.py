@@ -175,6 +175,6 @@ TABLE = [
     anybody("receiver", "/webhooks/videogen/", 401, "post"),
     anybody("healthz", "/healthz"),
     anybody("readyz", "/readyz"),
-    # For admins, and for whoever has METRICS_TOKEN (tests/dashboard/test_metrics.py).
+    # For admins, and for whoever has METRICS_TOKEN (tests/dashboard/http/test_metrics.py).
     Line("metrics", "/metrics", REFUSED, REFUSED, REFUSED, OK),
 ]

@@ -1,0 +1,202 @@
+"""The form, a row of a batch and a direct call judge every value of every field alike, and say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.utils.datastructures import MultiValueDict
+
+from dashboard.forms.batch_rows import Library, Raw, check
+from dashboard.forms.tool_form import Composer, find_files
+from executions import tools
+from executions.account import presenters, voices
+from executions.batches import insert as batch_insert
+from executions.batches import service as batches
+from executions.batches.rows import Row
+from executions.core.ids import uuid7
+from executions.lifecycle import create, queue_actions
+from executions.models import Batch
+from executions.tools import fields as spec
+from executions.tools.validation import ValidatedBody, accepted_before
+from executions.videogen import Presenter, Voice
+from tests.dashboard.forms.test_every_field import CASES, bad, filled, good, make_files
+
+pytestmark = pytest.mark.one_engine  # what is refused at a field never comes to the database
+
+AVATAR = "generate-avatar"
+
+
+@pytest.fixture(autouse=True)
+def offered(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    """The account has one voice and one presenter."""
+    voice = Voice(voice_id="vg_voic_1", display_name="Ada", language_code="en")
+    presenter = Presenter(presenter_id="vg_pres_1")
+    monkeypatch.setattr(voices, "usable", lambda: ([voice], ""))
+    monkeypatch.setattr(presenters, "usable", lambda: ([presenter], ""))
+
+
+type Verdict = dict[str, str]
+
+
+def by_form(tool: tools.Tool, sent: dict[str, Any]) -> tuple[Verdict, Any]:
+    form = Composer(tool, form_data(sent))
+    is_valid = form.is_valid()
+    found = {"" if name == "__all__" else name: errors[0] for name, errors in form.errors.items()}
+    return found, (form.body, form.speech) if is_valid else None
+
+
+def by_row(tool: tools.Tool, sent: dict[str, Any]) -> tuple[list[str], Any]:
+    found = check(tool, [Raw(1, form_data(sent))], Library(file_names(tool, sent)))
+    [row] = found.rows or [None]
+    return [each.words for each in found.problems], (row.body, row.speech) if row else None
+
+
+def directly(tool: tools.Tool, sent: dict[str, Any]) -> tuple[tools.Validated, Any]:
+    """As a caller without forms has it: no value where nothing was entered, lists as lists."""
+    offers = tools.Offers(["vg_voic_1"], ["vg_pres_1"], find_files)
+    switches = {each.name: False for each in tool.fields if isinstance(each, spec.Switch)}
+    found = tools.validate(tool, {**switches, **filled(sent)}, offers)
+    return found, (found.body, found.speech) if found.body is not None else None
+
+
+def form_data(sent: dict[str, Any]) -> Any:
+    data: MultiValueDict[str, Any] = MultiValueDict()
+    for name, value in filled(sent).items():
+        data.setlist(name, value if isinstance(value, list) else [value])
+    return data
+
+
+def file_names(tool: tools.Tool, sent: dict[str, Any]) -> Iterator[str]:
+    for each in tool.file_fields:
+        yield from sent.get(each.name) or []
+
+
+def assert_alike(tool: tools.Tool, sent: dict[str, Any], what: str) -> Verdict:
+    form, form_body = by_form(tool, sent)
+    row, row_body = by_row(tool, sent)
+    direct, direct_body = directly(tool, sent)
+    assert form == direct.errors, what
+    assert row == direct.sentences, what
+    assert form_body == row_body == direct_body, what
+    return form
+
+
+@pytest.mark.parametrize(("era", "slug"), CASES)
+def test_every_field_is_judged_alike(settings: Any, era: str, slug: str) -> None:
+    settings.VIDEOGEN_API_ERA = era
+    tool = tools.offered()[slug]
+    files = make_files()
+    right = {field.name: good(field, files) for field in tool.fields}
+
+    assert assert_alike(tool, right, "all is right") == {}
+    for field in tool.fields:
+        for wrong, value in bad(field, files):
+            found = assert_alike(tool, {**right, field.name: value}, f"{field.name}: {wrong}")
+            assert list(found) == [field.name], f"{field.name}: {wrong}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"audioFileId": []}, ["audioFileId"]),
+        ({"speech": "Good evening"}, ["speech"]),
+        ({"audioFileId": [], "speech": "Good evening"}, ["speechVoice"]),
+        ({"audioFileId": [], "speech": "Good evening", "speechVoice": "vg_voic_9"}, ["speechVoice"]),
+        ({"audioFileId": [], "speech": "x" * 5001, "speechVoice": "vg_voic_1"}, ["speech", "audioFileId"]),
+        ({"audioFileId": [], "speech": "Good evening", "speechVoice": "vg_voic_1"}, []),
+    ],
+)
+def test_a_recording_or_words_are_judged_alike(
+    settings: Any, changes: dict[str, Any], names: list[str]
+) -> None:
+    settings.VIDEOGEN_API_ERA = "1.1"
+    tool = tools.offered()[AVATAR]
+    files = make_files()
+    right = {field.name: good(field, files) for field in tool.fields}
+
+    assert list(assert_alike(tool, {**right, **changes}, str(changes))) == names
+
+
+def test_what_a_tool_needs_one_of_is_judged_alike(settings: Any) -> None:
+    settings.VIDEOGEN_API_ERA = "2"
+    tool = next(each for each in tools.offered().values() if each.at_least_one)
+    demanded = {field.name: good(field, make_files()) for field in tool.fields if field.required}
+    sent = {name: value for name, value in demanded.items() if name not in tool.at_least_one}
+
+    assert list(assert_alike(tool, sent, "nothing to start from")) == [""]
+
+
+def test_a_field_that_the_tool_does_not_have_is_named() -> None:
+    found = tools.validate(
+        tools.offered()["generate-image"], {"prompt": "x", "numResults": 1, "tempo": 9}, tools.Offers()
+    )
+
+    assert found.errors == {"tempo": "This tool has no such field."}
+    assert found.body is None
+
+
+def test_values_of_the_api_are_taken_as_those_of_a_form() -> None:
+    tool = tools.offered()["text-to-speech"]
+    values = {"ttsText": "nginx", "voiceId": "v", "numResults": 2}
+    pairs = [{"original": "nginx", "replacement": "engine x"}]
+    offers = tools.Offers(voices=["v"])
+
+    found = tools.validate(tool, {**values, "pronunciationReplacements": pairs}, offers)
+    as_text = tools.validate(tool, {**values, "pronunciationReplacements": "nginx = engine x"}, offers)
+
+    assert found.body == as_text.body == {**values, "pronunciationReplacements": pairs}
+    wrong = tools.validate(tool, {**values, "ttsText": ["x"], "pronunciationReplacements": [3]}, offers)
+    assert list(wrong.errors) == ["ttsText", "pronunciationReplacements"]
+
+
+def test_rows_with_pairs_of_words_can_be_run_again() -> None:
+    from dashboard.forms.batch_rows import check_again
+
+    pairs = [{"original": "nginx", "replacement": "engine x"}]
+    body = {"ttsText": "nginx", "voiceId": "vg_voic_1", "numResults": 1, "pronunciationReplacements": pairs}
+    found = check_again(tools.offered()["text-to-speech"], [Row(1, accepted_before(body))])
+
+    assert [row.body for row in found.rows] == [body]
+    assert found.problems == []
+
+
+# --- a body that nobody validated -------------------------------------------------------------------------
+
+
+BODY = {"prompt": "a pier", "numResults": 1}
+IMAGE = tools.TOOLS["generate-image"]
+
+
+def test_only_the_catalogue_makes_a_validated_body() -> None:
+    with pytest.raises(TypeError):
+        ValidatedBody(BODY)
+    body = accepted_before(BODY)
+    changes = [
+        lambda: body.update(prompt="x"),
+        lambda: body.pop("prompt"),
+        lambda: body.__setitem__("prompt", "x"),
+        lambda: body.__ior__({"prompt": "x"}),
+        body.clear,
+    ]
+    for change in changes:
+        with pytest.raises(TypeError):
+            change()
+    assert body == BODY
+    assert type(body | {"prompt": "x"}) is dict, "what was changed afterwards is not validated any more"
+
+
+def test_nothing_is_created_from_a_body_that_nobody_validated(people: Any) -> None:
+    body: Any = BODY
+    job, _ = create.start(tool=IMAGE, body=accepted_before(BODY), actor=people.ann)
+    batch = Batch(pk=uuid7(), tool=IMAGE.slug, created_by=people.ann)
+    attempts = [
+        lambda: create.start(tool=IMAGE, body=body, actor=people.ann),
+        lambda: queue_actions.edit(job, IMAGE, body, before=BODY, actor=people.ann),
+        lambda: batches.plan(IMAGE, [Row(1, body)], name="x", actor=people.ann),
+        lambda: batch_insert.insert(batch, [Row(1, body)]),
+    ]
+    for attempt in attempts:
+        with pytest.raises(TypeError, match="validated body"):
+            attempt()

@@ -1,0 +1,129 @@
+"""Large bodies over the wire, at the running product: who may send one, and that none is ever held in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from executions.files import uploads
+from tests.dashboard.serving import Serving
+from tests.executions.files.media import png
+from tests.markup import every
+from tests.waiting import eventually
+
+MIB = 1024 * 1024
+UPLOAD = "/files/upload/?name=large.png"
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    server = Serving(tmp_path_factory.mktemp("large") / "data")
+    yield server
+    server.end()
+
+
+def pieces(size: int) -> Iterator[bytes]:
+    """A picture, and zeros behind it."""
+    head = png()
+    yield head
+    left, piece = size - len(head), bytes(256 * 1024)
+    while left > 0:
+        yield piece[:left]
+        left -= len(piece)
+
+
+def send(client: httpx.Client, size: int, path: str = UPLOAD, **headers: str) -> httpx.Response:
+    proof = {"X-CSRFToken": client.cookies.get("csrftoken", ""), "Content-Type": "application/octet-stream"}
+    return client.post(path, content=pieces(size), headers={"Content-Length": str(size), **proof, **headers})
+
+
+def most_memory(serving: Serving) -> float:
+    """The most that it ever had resident, in MiB."""
+    status = Path(f"/proc/{serving.process.pid}/status").read_text()
+    found = re.search(r"VmHWM:\s+(\d+)", status)
+    assert found
+    return int(found[1]) / 1024
+
+
+def refused(act: Any) -> int:
+    """The status of an answer that comes while the body is still on its way: some of them meet a closed door."""
+    try:
+        return act().status_code
+    except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
+        return 0
+
+
+def test_a_large_upload_arrives_and_takes_no_memory(serving: Serving) -> None:
+    size = 160 * MIB
+    with serving.signed_in() as client:
+        client.timeout = httpx.Timeout(120)
+        assert send(client, 4 * MIB).status_code == 201
+        before = most_memory(serving)
+        answer = send(client, size)
+        assert answer.status_code == 201, answer.text
+        assert most_memory(serving) - before < 64
+        state = f"/files/states/?id={answer.json()['id']}"
+        eventually(lambda: client.get(state).json()["files"][0]["state"] == "ready")
+        before = most_memory(serving)
+        with client.stream("GET", f"{answer.json()['url']}download") as saved:
+            assert saved.status_code == 200
+            assert saved.headers["content-disposition"].startswith("attachment")
+            assert sum(len(piece) for piece in saved.iter_raw()) == size
+        assert most_memory(serving) - before < 64, "it passes through, and is never there as a whole"
+
+
+def test_nobody_sends_a_large_body_without_a_session(serving: Serving) -> None:
+    with serving.client() as client:
+        client.get("/sign-in/")
+        assert refused(lambda: send(client, 64 * MIB)) in (403, 0)
+        client.cookies.set("sessionid", "0123456789abcdefghijklmnopqrstuv")
+        assert refused(lambda: send(client, 64 * MIB)) in (403, 0)
+        assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/files/upload", "/files/", "/", "/webhooks/videogen/", "/files/upload/x"])
+def test_no_other_path_takes_a_large_body(path: str, serving: Serving) -> None:
+    with serving.signed_in() as client:
+        assert refused(lambda: send(client, 4 * MIB, path)) in (413, 0)
+        assert client.get("/files/").status_code == 200
+
+
+def test_more_than_the_largest_file_is_refused_before_it_comes(serving: Serving) -> None:
+    with serving.signed_in() as client:
+        assert refused(lambda: send(client, uploads.LARGEST + 64 * MIB)) in (413, 0)
+
+
+def test_a_body_of_unknown_length_stays_within_the_small_limit(serving: Serving) -> None:
+    with serving.signed_in() as client:
+        token = {"X-CSRFToken": client.cookies["csrftoken"], "Content-Type": "application/octet-stream"}
+        assert refused(lambda: client.post(UPLOAD, content=pieces(16 * MIB), headers=token)) in (413, 0)
+
+
+def test_a_connection_that_is_cut_leaves_no_file(serving: Serving) -> None:
+    def cut() -> Iterator[bytes]:
+        yield from pieces(8 * MIB)
+        raise ConnectionAbortedError
+
+    with serving.signed_in() as client:
+        before = len(every(client.get("/files/").text, ".file-tile"))
+        proof = {"X-CSRFToken": client.cookies["csrftoken"], "Content-Length": str(32 * MIB)}
+        with pytest.raises(ConnectionAbortedError):
+            client.post(UPLOAD, content=cut(), headers=proof)
+    with serving.signed_in() as client:
+        page = client.get("/files/").text
+        assert len(every(page, ".file-tile")) == before
+    assert "Traceback" not in serving.errors
+
+
+def test_a_plain_form_of_several_megabytes_arrives(serving: Serving) -> None:
+    with serving.signed_in() as client:
+        data = {"csrfmiddlewaretoken": client.cookies["csrftoken"]}
+        files = {"file": ("form.png", png(padding=6 * MIB))}
+        answer = client.post("/files/upload/", data=data, files=files)
+        assert answer.status_code == 303, answer.text
+        assert "form.png" in client.get("/files/upload/").text

@@ -1,0 +1,289 @@
+"""What VideoGen no longer has is served from our copy: to players in parts, as pictures, and never as a page that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import io
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from executions import policy
+from executions.copies import requests as copy_requests
+from executions.copies import storage as copy_storage
+from executions.core import runtime
+from executions.exports import zip_archive
+from executions.models import File
+from tests.dashboard.browsers import Browser, text
+from tests.executions.copies import keeping
+from tests.executions.files.media import png, wav
+from tests.executions.files.media_server import serving
+from tests.markup import every
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+@pytest.fixture(autouse=True)
+def _in_this_loop(transactional_db: None) -> None:
+    """Real transactions: what is asked is answered by threads of the domain's own."""
+
+
+async def only_here(content: bytes, mime: str = "application/octet-stream", **columns: Any) -> File:
+    """A file that VideoGen has lost, and of which there is a copy."""
+    async with serving(content, mime) as media:
+        made = await keeping.kept(await runtime.in_db(media.file, **columns))
+    gone = {"gone_at": timezone.now(), "snapshot": {}}
+    await runtime.in_db(File.objects.filter(pk=made.pk).update, **gone)
+    return await keeping.again(made)
+
+
+async def body(answer: Any) -> bytes:
+    return b"".join([piece async for piece in answer.streaming_content])
+
+
+async def test_all_links_lead_to_the_copy(ann_browser: Browser) -> None:
+    content = png()
+    made = await only_here(content)
+    for kind, disposition in (("preview", "inline"), ("thumbnail", "inline"), ("download", "attachment")):
+        answer = await ann_browser.aget(f"/files/{made.pk}/{kind}")
+        assert answer.status_code == 200
+        assert answer["Content-Disposition"] == f'{disposition}; filename="The pier.png"'
+        assert answer["Content-Type"] == "image/png"
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert answer["Accept-Ranges"] == "bytes"
+        assert await body(answer) == content
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "found", "told"),
+    [
+        ("bytes=0-3", 206, slice(0, 4), "bytes 0-3/{}"),
+        ("bytes=100-", 206, slice(100, None), "bytes 100-{last}/{}"),
+        ("bytes=-10", 206, slice(-10, None), "bytes {tenth}-{last}/{}"),
+        ("bytes=0-999999", 200, slice(None), None),
+        ("bytes=5-2", 416, None, "bytes */{}"),
+        ("bytes=999999-", 416, None, "bytes */{}"),
+        ("bytes=-0", 416, None, "bytes */{}"),
+        ("bytes=0-1,4-5", 200, slice(None), None),
+        ("lines=1-2", 200, slice(None), None),
+        (f"bytes={'9' * 40}-", 200, slice(None), None),
+    ],
+)
+async def test_players_get_the_parts_that_they_ask_for(
+    asked: str, status: int, found: slice | None, told: str | None, ann_browser: Browser
+) -> None:
+    content = wav()
+    made = await only_here(content, type="AUDIO")
+    answer = await ann_browser.aget(f"/files/{made.pk}/preview", headers={"Range": asked})
+    assert answer.status_code == status
+    size = len(content)
+    if told is not None:
+        assert answer["Content-Range"] == told.format(size, last=size - 1, tenth=size - 10)
+    if found is not None:
+        assert await body(answer) == content[found]
+        assert answer["Content-Length"] == str(len(content[found]))
+
+
+async def test_a_part_of_another_version_is_not_given(ann_browser: Browser) -> None:
+    made = await only_here(wav(), type="AUDIO")
+    asked = {"Range": "bytes=0-3", "If-Range": '"older"'}
+    assert (await ann_browser.aget(f"/files/{made.pk}/preview", headers=asked)).status_code == 200
+    known = {"If-None-Match": f'"{made.kept_sha256}"'}
+    assert (await ann_browser.aget(f"/files/{made.pk}/preview", headers=known)).status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("content", "mime"), [(SVG, "image/svg+xml"), (b"<script>alert(1)</script>", "application/octet-stream")]
+)
+@pytest.mark.parametrize("kind", ["preview", "download"])
+async def test_what_could_run_is_a_download_in_every_case(
+    kind: str, content: bytes, mime: str, ann_browser: Browser
+) -> None:
+    made = await only_here(content, "text/html")
+    answer = await ann_browser.aget(f"/files/{made.pk}/{kind}")
+    await body(answer)
+    assert answer["Content-Type"] == mime
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert answer["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "sandbox" in answer["Content-Security-Policy"]
+    assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+VIDEO = b"\0\0\0\x18ftypisom" + bytes(100)
+
+
+async def test_a_copy_of_a_video_is_no_picture_of_it(account: Any, ann_browser: Browser) -> None:
+    made = await only_here(VIDEO, type="VIDEO")
+    assert made.kept_thumbnail == ""
+    assert (await ann_browser.aget(f"/files/{made.pk}/thumbnail")).status_code == 404
+    answer = await ann_browser.aget(f"/files/{made.pk}/preview")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "video/mp4")
+    await body(answer)
+
+
+async def test_the_picture_of_a_video_is_kept_beside_it(ann_browser: Browser) -> None:
+    picture = png()
+    async with serving(picture, "image/png") as pictures, serving(VIDEO, "video/mp4") as media:
+        snapshot = {
+            "fileId": "vg_file_1",
+            **media.told(),
+            "thumbnailSource": pictures.told()["downloadSource"],
+        }
+        made = await keeping.kept(await runtime.in_db(media.file, type="VIDEO", snapshot=snapshot))
+    gone = {"gone_at": timezone.now(), "snapshot": {}}
+    await runtime.in_db(File.objects.filter(pk=made.pk).update, **gone)
+    answer = await ann_browser.aget(f"/files/{made.pk}/thumbnail")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/png")
+    assert await body(answer) == picture
+    assert len(keeping.lying_about()) == 2
+
+
+async def test_while_videogen_does_not_answer_the_copy_is_shown(ann_browser: Browser) -> None:
+    content = png()
+    made = await only_here(content)
+    await runtime.in_db(File.objects.filter(pk=made.pk).update, gone_at=None)
+    answer = await ann_browser.aget(f"/files/{made.pk}/preview")
+    assert (answer.status_code, await body(answer)) == (200, content)
+
+
+async def test_a_loss_that_is_first_noticed_now_leads_to_the_copy_at_once(
+    account: Any, ann_browser: Browser
+) -> None:
+    content = png()
+    made = await only_here(content, remote_id="vg_file_that_never_was")
+    await runtime.in_db(File.objects.filter(pk=made.pk).update, gone_at=None)
+    answer = await ann_browser.aget(f"/files/{made.pk}/preview")
+    assert (answer.status_code, await body(answer)) == (200, content)
+    assert (await keeping.again(made)).gone_at is not None
+
+
+async def kept_files(*names: str) -> list[File]:
+    """Files with copies, that VideoGen does not answer for."""
+    async with serving(png(), "image/png") as media:
+        return [await keeping.kept(await runtime.in_db(media.file, name)) for name in names]
+
+
+async def test_a_copy_that_was_removed_by_hand_counts_as_none_while_videogen_has_the_file(
+    ann_browser: Browser,
+) -> None:
+    made, _ = await kept_files("vg_file_1", "vg_file_2")
+    copy_storage.path(made.kept_path).unlink()
+    await ann_browser.aget(f"/files/{made.pk}/download")
+    assert (await keeping.again(made)).kept_at is None
+    assert await runtime.in_db(copy_requests.ask, await keeping.again(made), policy.SYSTEM), (
+        "it can be made anew"
+    )
+
+
+@pytest.mark.parametrize("missing", [("vg_file_1",), ("vg_file_1", "vg_file_3"), ("vg_file_1", "vg_file_2", "vg_file_3")])  # fmt: skip
+async def test_what_was_removed_can_be_made_anew_however_much_it_is(
+    missing: tuple[str, ...], ann_browser: Browser
+) -> None:
+    made = await kept_files("vg_file_1", "vg_file_2", "vg_file_3")
+    gone = [each for each in made if each.remote_id in missing]
+    for each in gone:
+        copy_storage.path(each.kept_path).unlink()
+    for each in gone:
+        await ann_browser.aget(f"/files/{each.pk}/download")
+        assert await runtime.in_db(copy_requests.ask, await keeping.again(each), policy.SYSTEM)
+
+
+async def test_a_folder_that_is_away_for_a_moment_loses_no_copy(account: Any, ann_browser: Browser) -> None:
+    """A disk that is not mounted: to look at a page then must not forget where everything is."""
+    gone = await only_here(png(), remote_id="vg_file_that_never_was")
+    there, other = await kept_files("vg_file_2", "vg_file_3")
+    folder = Path(settings.KEEP_FOLDER)
+    away = await asyncio.to_thread(folder.rename, folder.with_name("away"))
+    answer = await ann_browser.aget(f"/files/{gone.pk}/preview")
+    assert answer.status_code == 503
+    assert "our copy of it cannot be read now" in text(answer)
+    for each in (gone, there, other):
+        await ann_browser.aget(f"/files/{each.pk}/download")
+    await asyncio.to_thread(away.rename, folder)
+    for each in (gone, there, other):
+        answer = await ann_browser.aget(f"/files/{each.pk}/download")
+        assert answer.status_code == 200
+        assert hashlib.sha256(await body(answer)).hexdigest() == each.kept_sha256
+
+
+async def test_the_only_trace_of_a_file_is_never_forgotten(account: Any, ann_browser: Browser) -> None:
+    gone = await only_here(png(), remote_id="vg_file_that_never_was")
+    await kept_files("vg_file_2")
+    place = copy_storage.path(gone.kept_path)
+    moved = place.rename(place.with_name("moved"))
+    assert (await ann_browser.aget(f"/files/{gone.pk}/preview")).status_code == 503
+    moved.rename(place)
+    assert (await ann_browser.aget(f"/files/{gone.pk}/preview")).status_code == 200
+
+
+async def test_a_copy_that_cannot_be_read_stays_noted(
+    ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = await kept_files("vg_file_1", "vg_file_2")
+    stat = Path.stat
+
+    def refuses(path: Path, **options: Any) -> Any:
+        if path.name == Path(made.kept_path).name:
+            raise OSError(errno.EIO, "Input/output error")
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuses)
+    await ann_browser.aget(f"/files/{made.pk}/download")
+    assert (await keeping.again(made)).kept_at is not None
+
+
+async def test_a_batch_archive_takes_the_copy_of_what_videogen_lost() -> None:
+    content = png()
+    made = await only_here(content)
+    wanted = [zip_archive.Wanted(made.pk, "001 pier")]
+    pieces = [piece async for piece in zip_archive.stream(wanted)]
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
+        assert {name: archived.read(name) for name in archived.namelist()} == {"001 pier.png": content}
+    copy_storage.path(made.kept_path).unlink()
+    pieces = [piece async for piece in zip_archive.stream(wanted)]
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
+        assert "its copy cannot be had" in archived.read("_missing.txt").decode()
+
+
+# --- the file's page --------------------------------------------------------------------------------------
+
+
+async def test_keeping_is_asked_for_on_the_page_and_its_progress_is_told(ann_browser: Browser) -> None:
+    content = png(padding=1000)
+    async with serving(content) as media:
+        made = await runtime.in_db(media.file)
+        assert "Keep a copy" in text(await ann_browser.aget(f"/files/{made.pk}/"))
+        answer = await ann_browser.apost(f"/files/{made.pk}/keep/")
+        assert (answer.status_code, answer["Location"]) == (303, f"/files/{made.pk}/#copy")
+        answer = await ann_browser.aget(f"/files/{made.pk}/")
+        assert "waits for its turn" in text(answer)
+        assert every(answer, '[hx-trigger="every 3s"]'), "the page moves by itself"
+        media.breaks = [20]
+        await keeping.tried(made)
+        page = text(await ann_browser.aget(f"/files/{made.pk}/"))
+        assert "The connection to VideoGen's storage was cut. Next try" in page.replace("&#x27;", "'")
+        made = await keeping.tried(made)
+    page = text(await ann_browser.aget(f"/files/{made.pk}/"))
+    assert made.kept_sha256 in page
+    assert "In the folder of Rushes" in page
+    assert "A copy was made, which you asked for" in page
+    assert "Keep a copy" not in page
+
+
+async def test_temporary_files_show_when_they_go(ann_browser: Browser) -> None:
+    async with serving(png()) as media:
+        made = await runtime.in_db(media.file, scope="TEMPORARY", created_at=timezone.now())
+        page = text(await ann_browser.aget(f"/files/{made.pk}/"))
+        assert "VideoGen keeps it until" in page
+        assert "Temporary, may go 23 h" in text(await ann_browser.aget("/files/"))
+        old = timezone.now() - timedelta(hours=25)
+        await runtime.in_db(File.objects.filter(pk=made.pk).update, created_at=old)
+        assert "may remove it at any time now" in text(await ann_browser.aget(f"/files/{made.pk}/"))
+        assert "Temporary, may go now" in text(await ann_browser.aget("/files/"))

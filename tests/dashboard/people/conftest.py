@@ -1,0 +1,10 @@
+"""Deliveries are signed in these tests."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(known_secrets: None) -> None:
+    """What every test of this folder has."""

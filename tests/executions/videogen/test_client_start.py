@@ -1,0 +1,275 @@
+"""Starting and cancelling: whatever happens on the way, the request is sent once, and the error says what is known."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from executions.videogen import (
+    AnswerLost,
+    InvalidRequest,
+    MalformedAnswer,
+    ServerError,
+    Timeouts,
+    Unreachable,
+    VideoGen,
+    transport,
+)
+from tests.executions.videogen.misbehaving_service import (
+    Behaviour,
+    Service,
+    answers,
+    answers_gzip,
+    bytes_of,
+    cut_after_headers,
+    cut_in_body,
+    drips,
+    floods,
+    hangs_up,
+    never_answers,
+    sends,
+)
+
+BODY = {"prompt": "a lighthouse", "numResults": 2}
+
+
+async def test_it_sends_the_body_and_returns_the_id(service: Service, client: VideoGen) -> None:
+    service.will(answers(202, {"toolExecutionId": "vg_exec_1", "new": 1}, X_Request_Id="req-7"))
+
+    accepted = await client.start_tool("generate-image", BODY)
+
+    assert accepted.execution_id == "vg_exec_1"
+    assert accepted.raw == {"toolExecutionId": "vg_exec_1", "new": 1}
+    assert accepted.request_id == "req-7"
+    (asked,) = service.asked
+    assert (asked.method, asked.target) == ("POST", "/v1/tools/generate-image")
+    assert asked.json == BODY
+    assert asked.headers["authorization"].startswith("Bearer vgk_live_")
+    assert asked.headers["content-type"] == "application/json"
+
+
+async def test_it_sends_text_that_no_encoding_knows(service: Service, client: VideoGen) -> None:
+    service.will(answers(202, {"toolExecutionId": "vg_exec_1"}))
+
+    await client.start_tool("generate-image", {"prompt": "half a pair \ud83d, a NUL \x00"})
+
+    assert service.asked[0].json["prompt"] == "half a pair \ud83d, a NUL \x00"
+
+
+async def test_it_reads_a_packed_answer(service: Service, client: VideoGen) -> None:
+    service.will(answers_gzip(202, b'{"toolExecutionId": "vg_exec_1"}'))
+
+    assert (await client.start_tool("generate-image", BODY)).execution_id == "vg_exec_1"
+
+
+LOST: dict[str, Behaviour] = {
+    "hung up": hangs_up(),
+    "cut after the headers": cut_after_headers(),
+    "cut in the body": cut_in_body(),
+    "cut in the headers": sends(b"HTTP/1.1 202 Acc"),
+    "no HTTP": sends(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+    "endless headers": sends(b"HTTP/1.1 202 OK\r\nX: " + b"x" * 300_000),
+    "never answered": never_answers(),
+    "one byte at a time": drips(),
+}
+
+
+@pytest.mark.parametrize("behaviour", LOST.values(), ids=LOST.keys())
+async def test_a_lost_answer_is_not_asked_for_twice(
+    service: Service, make_client: Callable[..., VideoGen], behaviour: Behaviour, pauses: list[float]
+) -> None:
+    client = make_client(service.url, timeouts=Timeouts(read=0.2, total=0.6))
+    service.will(behaviour)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(AnswerLost) as caught:
+            await client.start_tool("generate-image", BODY)
+
+    assert not isinstance(caught.value, MalformedAnswer)
+    assert len(service.asked) == 1
+    assert pauses == []
+
+
+MALFORMED: dict[str, tuple[Behaviour, str]] = {
+    "204": (sends(b"HTTP/1.1 204 No Content\r\n\r\n"), "is not JSON"),
+    "no id": (answers(202, {"id": "vg_exec_1"}), "lacks the id"),
+    "an id that is a number": (answers(202, {"toolExecutionId": 7}), "lacks the id"),
+    "an endless id": (answers(202, {"toolExecutionId": "v" * 129}), "lacks the id"),
+    "a list": (answers(202, [1]), "is not an accepted job"),
+    "HTML": (answers(200, b"<html>Sign in to the hotel</html>", Content_Type="text/html"), "is not JSON"),
+    "half of JSON": (answers(202, b'{"toolExecutionId": '), "is not JSON"),
+    "UTF-16": (answers(202, '{"toolExecutionId": "a"}'.encode("utf-16")), "is not UTF-8"),
+    "brackets": (answers(202, b"[" * 100_000), "nested too deeply"),
+    "wrongly packed": (answers(202, b"no gzip", Content_Encoding="gzip"), "packed wrongly"),
+    "half packed": (
+        answers(202, b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\xabV", Content_Encoding="gzip"),
+        "packed",
+    ),
+    "packed unasked": (answers(202, b"{}", Content_Encoding="br"), "not asked for"),
+    "303": (answers(303, b"", Location="/elsewhere"), "means nothing"),
+}
+
+
+@pytest.mark.parametrize(("behaviour", "words"), MALFORMED.values(), ids=MALFORMED.keys())
+async def test_a_yes_that_cannot_be_understood(
+    service: Service, client: VideoGen, behaviour: Behaviour, words: str
+) -> None:
+    service.will(behaviour)
+
+    with pytest.raises(MalformedAnswer, match=words):
+        await client.start_tool("generate-image", BODY)
+
+    assert len(service.asked) == 1
+
+
+FLOODS: dict[str, Behaviour] = {
+    "declared": floods(20 * 1024 * 1024, declared=True),
+    "in chunks": floods(20 * 1024 * 1024),
+    "declared, then nothing": sends(bytes_of(202, b"", claimed=20 * 1024 * 1024)),
+    "after the end of the packed text": sends(
+        b"HTTP/1.1 202 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"{}") + b" " * 2**21
+    ),
+    "a gzip bomb": answers_gzip(202, b" " * (200 * 1024 * 1024)),
+}
+
+
+@pytest.mark.parametrize("behaviour", FLOODS.values(), ids=FLOODS.keys())
+async def test_an_endless_answer_is_not_kept_in_memory(
+    service: Service, make_client: Callable[..., VideoGen], behaviour: Behaviour
+) -> None:
+    client = make_client(service.url, max_answer_bytes=1024 * 1024)
+    service.will(behaviour)
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedAnswer, match="longer than 1,048,576 bytes"):
+            await client.start_tool("generate-image", BODY)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(service.asked) == 1
+    assert peak < 5 * 1024 * 1024
+
+
+async def test_an_answer_of_exactly_the_limit_is_read(
+    service: Service, make_client: Callable[..., VideoGen]
+) -> None:
+    text = b'{"toolExecutionId": "vg_exec_1"}'.ljust(4096)
+    client = make_client(service.url, max_answer_bytes=4096)
+    service.will(answers(202, text), answers_gzip(202, text), answers_gzip(202, text + b" "))
+
+    assert (await client.start_tool("generate-image", BODY)).execution_id == "vg_exec_1"
+    assert (await client.start_tool("generate-image", BODY)).execution_id == "vg_exec_1"
+    with pytest.raises(MalformedAnswer, match="longer than"):
+        await client.start_tool("generate-image", BODY)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_server_error_is_not_repeated(service: Service, client: VideoGen, status: int) -> None:
+    service.will(answers(status, b"<html>Bad gateway</html>"), answers(202, {"toolExecutionId": "vg_exec_1"}))
+
+    with pytest.raises(ServerError) as caught:
+        await client.start_tool("generate-image", BODY)
+
+    assert caught.value.status == status
+    assert len(service.asked) == 1
+
+
+async def test_nobody_listens(make_client: Callable[..., VideoGen]) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        client = make_client(f"http://127.0.0.1:{unused.getsockname()[1]}")
+
+        with pytest.raises(Unreachable, match=r"cannot be reached at 127\.0\.0\.1"):
+            await client.start_tool("generate-image", BODY)
+
+
+async def test_the_name_is_unknown(make_client: Callable[..., VideoGen]) -> None:
+    with pytest.raises(Unreachable, match=r"nowhere\.invalid"):
+        await make_client("https://nowhere.invalid").start_tool("generate-image", BODY)
+
+
+async def test_the_other_side_speaks_no_tls(make_client: Callable[..., VideoGen]) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        client = make_client(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+        with pytest.raises(Unreachable, match="SSL"):
+            await client.start_tool("generate-image", BODY)
+
+
+async def test_no_connection_comes_about_in_time(make_client: Callable[..., VideoGen]) -> None:
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        # A full queue: further ones are neither taken nor refused.
+        for waiting in (first, second):
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        client = make_client(f"http://127.0.0.1:{listener.getsockname()[1]}", timeouts=Timeouts(connect=0.2))
+
+        with pytest.raises(Unreachable, match="no connection in time"):
+            await client.start_tool("generate-image", BODY)
+
+
+async def test_all_connections_are_busy(
+    service: Service, make_client: Callable[..., VideoGen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "MOST_CONNECTIONS", 1)
+    client = make_client(service.url, timeouts=Timeouts(pool=0.1, read=5))
+    service.will(never_answers())
+    first = asyncio.create_task(client.start_tool("generate-image", BODY))
+    await service.was_asked.wait()
+
+    with pytest.raises(Unreachable, match="busy"):
+        await client.start_tool("generate-image", BODY)
+
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert len(service.asked) == 1
+
+
+async def test_cancelling_is_asked_once(service: Service, client: VideoGen) -> None:
+    service.will(answers(202, {"toolExecutionId": "vg_exec_1"}), hangs_up())
+
+    assert (await client.cancel_execution("vg_exec_1")).execution_id == "vg_exec_1"
+    with pytest.raises(AnswerLost):
+        await client.cancel_execution("vg_exec_1")
+
+    assert [asked.target for asked in service.asked] == ["/v1/tools/executions/vg_exec_1/cancel"] * 2
+    assert service.asked[0].body == b""
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", " ", "v" * 129, "\ud800"])
+async def test_what_is_no_id_is_not_sent(service: Service, client: VideoGen, name: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        await client.cancel_execution(name)
+
+    assert caught.value.code == "invalid_id"
+    assert service.asked == []
+
+
+async def test_an_id_stays_one_part_of_the_path(service: Service, client: VideoGen) -> None:
+    service.will(answers(202, {"toolExecutionId": "vg_exec_1"}))
+
+    await client.cancel_execution("../../files/a?b#c\r\nX: y")
+
+    assert service.asked[0].target == "/v1/tools/executions/..%2F..%2Ffiles%2Fa%3Fb%23c%0D%0AX%3A%20y/cancel"
+
+
+async def test_a_body_that_is_no_json_is_not_sent(service: Service, client: VideoGen) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        await client.start_tool("generate-image", {"durationSeconds": float("nan")})
+
+    assert service.asked == []
