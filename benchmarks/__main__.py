@@ -1,4 +1,4 @@
-"""Runs the benchmarks that are named, or all, and prints one table."""
+"""Run the named benchmarks, or all, and print one table."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from typing import NoReturn
 from benchmarks.table import Figure, lines
 
 NAMES = ("push", "ingest", "sockets", "start", "history", "library", "memory", "steady")
-# These take long: they run when they are named.
+# Slow: these run only when they are named.
 LONG = ("scale",)
-LONGEST = 70  # seconds for one benchmark that does not say otherwise
+TIMEOUT = 70  # seconds; a benchmark module can set its own
 
 
-class TooLong(Exception):
-    """A benchmark did not end in time."""
+class BenchmarkTimeout(Exception):
+    """A benchmark did not finish in time."""
 
 
-def too_long(number: int, frame: FrameType | None) -> NoReturn:
-    raise TooLong("it did not end in its time")
+def on_alarm(number: int, frame: FrameType | None) -> NoReturn:
+    raise BenchmarkTimeout("timed out")
 
 
-def stopped(number: int, frame: FrameType | None) -> NoReturn:
+def on_terminate(number: int, frame: FrameType | None) -> NoReturn:
     sys.exit(143)
 
 
 def measured(name: str) -> list[Figure]:
-    """The figures of one benchmark. What it started is ended when this returns, however it ends."""
+    """The figures of one benchmark. Everything it started is stopped when this returns or raises."""
     benchmark = importlib.import_module(f"benchmarks.{name}")
-    signal.alarm(getattr(benchmark, "LONGEST", LONGEST))
+    signal.alarm(getattr(benchmark, "TIMEOUT", TIMEOUT))
     try:
         return benchmark.measure()
     finally:
@@ -46,15 +46,15 @@ def main() -> int:
         "names",
         nargs="*",
         metavar="name",
-        help=f"of {', '.join(NAMES)} (default: all of these), or {', '.join(LONG)}",
+        help=f"one or more of {', '.join(NAMES)} (default: all of these) or {', '.join(LONG)}",
     )
     names = parser.parse_args().names or NAMES
     if unknown := set(names) - {*NAMES, *LONG}:
         parser.error(
-            f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join((*NAMES, *LONG))}"
+            f"unknown benchmark {', '.join(sorted(unknown))}; choose from {', '.join((*NAMES, *LONG))}"
         )
-    signal.signal(signal.SIGALRM, too_long)
-    signal.signal(signal.SIGTERM, stopped)
+    signal.signal(signal.SIGALRM, on_alarm)
+    signal.signal(signal.SIGTERM, on_terminate)
     figures: list[Figure] = []
     failed = False
     for name in names:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own, in a temporary folder: it may be killed and restarted without asking anybody."""
+"""A temporary PostgreSQL server that tests and benchmarks can kill and restart."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPTIONS = "-c fsync=off -c listen_addresses=127.0.0.1 -c max_connections=200"
 
 
 def programs() -> Path | None:
-    """The folder of the newest PostgreSQL on this machine; None where there is none."""
+    """The program folder of the newest PostgreSQL on this machine; None if none is installed."""
     if found := shutil.which("pg_ctl"):
         return Path(found).resolve().parent
     folders = Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")
@@ -28,12 +28,12 @@ def programs() -> Path | None:
 
 
 class Cluster:
-    """Running while its context lasts. PostgreSQL refuses to run as root: then it runs as the user postgres."""
+    """Runs within its context. PostgreSQL refuses to run as root, so root starts it as the user postgres."""
 
     def __init__(self) -> None:
         found = programs()
         if found is None:
-            raise RuntimeError("There is no PostgreSQL server on this machine.")
+            raise RuntimeError("No PostgreSQL server is installed on this machine.")
         self._programs = found
         self.folder = Path(tempfile.mkdtemp(prefix="rushes-postgres-"))
         self.port = free_port()
@@ -68,7 +68,7 @@ class Cluster:
         self._run("pg_ctl", "--pgdata", "data", "--log", "log", "--wait", "-o", options, "start")
 
     def stop(self, mode: str = "fast") -> None:
-        """`fast` cuts every connection and ends well; `immediate` is a crash."""
+        """`fast` closes every connection and shuts down cleanly; `immediate` is a crash."""
         self._run("pg_ctl", "--pgdata", "data", "--wait", "-m", mode, "stop", check=False)
 
     def _run(self, program: str, *arguments: str, check: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Webhook deliveries as VideoGen sends them, signed with the secret that the product was given."""
+"""Webhook deliveries as VideoGen sends them, signed with the endpoint's secret."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Delivery:
 
 
 def succeeded(remote_id: str, secret: str) -> Delivery:
-    """The end of a picture: one result with its three signed addresses (about 1.3 KB)."""
+    """A finished image: one result with its three signed URLs (about 1.3 KB)."""
     now = int(time.time())
     file_id = remote_id.replace("vg_exec_", "vg_file_")
     sources = {

@@ -1,6 +1,6 @@
-"""The official client's polling helper at work, in a process of its own so that it does not slow down who measures.
+"""Run the official client's polling helper in a separate process, so that it does not slow down the measurement.
 
-Reads ids of jobs, one on each line; prints each with the time (Unix seconds) at which the helper knew of its end.
+Reads ids of jobs from stdin, one per line. Prints each with the time (Unix seconds) at which the helper returned.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from videogen import VideoGenApi
 from videogen.poll_executed_tool import poll_executed_tool
 
 INTERVAL = 1.5  # seconds, the helper's own default
-PATIENCE = 30_000  # milliseconds
+TIMEOUT = 30_000  # milliseconds
 
 
 def watch(client: VideoGenApi, remote_id: str) -> None:
-    # Begun at any moment, as jobs are: the time of the next look is a matter of chance.
+    # Start at a random moment, so that the time until the next poll is random as well.
     time.sleep(random.uniform(0, INTERVAL))
-    poll_executed_tool(client, remote_id, timeout_ms=PATIENCE)
+    poll_executed_tool(client, remote_id, timeout_ms=TIMEOUT)
     print(remote_id, time.time(), flush=True)
 
 

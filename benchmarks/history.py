@@ -1,4 +1,4 @@
-"""The history's pages with 1,000 and with 20,000 jobs: queries and time of each must not grow with the jobs."""
+"""The history's pages with 1,000 and 20,000 jobs. Neither queries nor time may grow with the number of jobs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from benchmarks.sites import QUERIES_HEADER
 from benchmarks.table import Figure
 
 SIZES = (1_000, 20_000)
-ASKED = 15  # times for each page
-SLOWER = 1.5  # what the larger may take of the smaller's time
+REQUESTS = 15  # per page
+MAX_RATIO = 1.5  # of the times at both sizes
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ def measure() -> list[Figure]:
             Figure(
                 f"{what}: time",
                 f"{few.seconds * 1000:.0f} and {many.seconds * 1000:.0f} ms",
-                f"at most {SLOWER:g} times",
-                grown <= SLOWER,
+                f"at most {MAX_RATIO:g} times",
+                grown <= MAX_RATIO,
             ),
         ]
     return figures
@@ -56,14 +56,14 @@ def _pages(size: int) -> dict[str, Page]:
 
 
 def _page(product: Rushes, path: str) -> Page:
-    """The queries of one answer, and the median time of many."""
+    """The number of queries of one response, and the median time of many."""
     seconds, queries = [], 0
     with httpx.Client(base_url=product.url, headers={"Cookie": product.cookie("admin")}) as browser:
-        for _ in range(ASKED + 2):
+        for _ in range(REQUESTS + 2):
             began = time.perf_counter()
             answer = browser.get(path)
             seconds.append(time.perf_counter() - began)
             if answer.status_code != 200 or answer.text.count('id="row-') < 50:
-                raise RuntimeError(f"{path} was answered with {answer.status_code} and too few rows")
+                raise RuntimeError(f"{path} returned {answer.status_code} or too few rows")
             queries = int(answer.headers[QUERIES_HEADER])
     return Page(queries, statistics.median(seconds[2:]))

@@ -1,4 +1,4 @@
-"""Deliveries taken in per second, 16 at a time, beside what the same process can answer at all."""
+"""Deliveries accepted per second, 16 at a time, compared with the most that the same process can answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from benchmarks.deliveries import RECEIVER, succeeded
 from benchmarks.load import Answer, Connection, post
 from benchmarks.product import Rushes, folder, rushes
-from benchmarks.table import Figure, at_least, at_most, percentile, told
+from benchmarks.table import Figure, at_least, at_most, info, percentile
 
 AT_ONCE = 16
 ROUNDS = 5
@@ -46,29 +46,29 @@ async def _measure(product: Rushes) -> list[Figure]:
     wrong = [each for each in answers[RECEIVER] if each.status != 200 or b"applied" not in each.body]
     if wrong:
         raise RuntimeError(
-            f"{len(wrong)} deliveries were not applied, as in {wrong[0].status} {wrong[0].body!r}"
+            f"{len(wrong)} deliveries were not applied; the first: {wrong[0].status} {wrong[0].body!r}"
         )
     rate = {path: len(answers[path]) / seconds[path] for path in kinds}
     waits = [each.seconds * 1000 for each in answers[RECEIVER]]
     return [
-        told(f"ingest: deliveries per second, {AT_ONCE} at a time", rate[RECEIVER], "/s"),
-        told("ingest: a trivial async view of the same process", rate[TRIVIAL], "/s"),
+        info(f"ingest: deliveries per second, {AT_ONCE} at a time", rate[RECEIVER], "/s"),
+        info("ingest: a trivial async view of the same process", rate[TRIVIAL], "/s"),
         at_least("ingest: deliveries to that trivial view", rate[RECEIVER] / rate[TRIVIAL], 0.5),
-        told("ingest: the same view without any middleware", rate[BARE], "/s"),
-        told("ingest: deliveries to that bare view", rate[RECEIVER] / rate[BARE], "", 2),
-        told("ingest: time of a delivery, p50", percentile(waits, 0.5), "ms"),
+        info("ingest: the same view without any middleware", rate[BARE], "/s"),
+        info("ingest: deliveries to that bare view", rate[RECEIVER] / rate[BARE], "", 2),
+        info("ingest: time of a delivery, p50", percentile(waits, 0.5), "ms"),
         at_most("ingest: time of a delivery, p99", percentile(waits, 0.99), 200, "ms"),
     ]
 
 
 async def _answers(connections: list[Connection], requests: Iterator[bytes], seconds: float) -> list[Answer]:
-    """Every connection asks one thing after the other, until the time is over or nothing is left to ask."""
+    """Every connection sends one request after the other, until the time or the requests are used up."""
     until = time.perf_counter() + seconds
     answers: list[Answer] = []
 
-    async def ask_on(connection: Connection) -> None:
+    async def send_all(connection: Connection) -> None:
         while time.perf_counter() < until and (request := next(requests, None)):
-            answers.append(await connection.ask(request))
+            answers.append(await connection.send(request))
 
-    await asyncio.gather(*map(ask_on, connections))
+    await asyncio.gather(*map(send_all, connections))
     return answers

@@ -1,4 +1,4 @@
-"""A plain HTTP client that costs little: what the load generator needs, the server on the other core does not get."""
+"""A minimal HTTP client. The server shares the machine, so the load generator must use little CPU."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Answer:
 
 
 def post(path: str, host: tuple[str, int], headers: Mapping[str, str], body: bytes) -> bytes:
-    """The bytes of a POST."""
+    """A POST request as bytes."""
     lines = [f"POST {path} HTTP/1.1", f"host: {host[0]}:{host[1]}", f"content-length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 class Connection:
-    """One connection that is kept for many requests, one after the other."""
+    """A keep-alive connection for one request at a time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -33,7 +33,7 @@ class Connection:
     async def to(cls, host: tuple[str, int]) -> Self:
         return cls(*await asyncio.open_connection(*host))
 
-    async def ask(self, request: bytes) -> Answer:
+    async def send(self, request: bytes) -> Answer:
         began = time.perf_counter()
         self.writer.write(request)
         head = await self.reader.readuntil(b"\r\n\r\n")

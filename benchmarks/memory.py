@@ -1,4 +1,4 @@
-"""What large files cost the server's memory: an upload of 2 GB, a download, and a ZIP of 100 results."""
+"""The server's memory during an upload of 2 GB, a download, and a ZIP of 100 results."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 
 from benchmarks.product import Rushes, folder, free_port, rushes, sandbox
-from benchmarks.table import Figure, at_most, told
+from benchmarks.table import Figure, at_most, info
 
 MIB = 1024 * 1024
 UPLOAD = 2048 * MIB
-RESULTS, RESULT = 100, 6 * MIB  # so many, of so many bytes each
+RESULTS, RESULT = 100, 6 * MIB  # number, and bytes of each
 PIECE = bytes(256 * 1024)
-# The first bytes of a WAV file: what is behind them is silence.
+# The header of a WAV file; silence follows.
 WAV = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\xff\xff\xff\xff"
 
 
 class Media(BaseHTTPRequestHandler):
-    """Sends the same bytes for every address."""
+    """Sends the same bytes for every path."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -46,7 +46,7 @@ def media_server() -> Iterator[str]:
         server.server_close()
 
 
-LONGEST = 600  # seconds
+TIMEOUT = 600  # seconds
 
 
 def measure() -> list[Figure]:
@@ -58,15 +58,15 @@ def measure() -> list[Figure]:
         httpx.Client(base_url=product.url, timeout=300, trust_env=False) as browser,
     ):
         browser.headers["Cookie"] = product.cookie("admin")
-        # What is only loaded once does not count: the same, small, before each.
+        # Warm up with something small before each measurement: one-time loading does not count.
         address = _upload(browser, 4 * MIB)
-        _taken(browser, f"{address}download")
+        _download(browser, f"{address}download")
         uploaded = _growth(product, lambda: _upload(browser, UPLOAD))
         zipped = f"/batches/{product.seeded.batch}/results.zip"
-        _taken(browser, zipped, most=2 * RESULT)
-        archived = _growth(product, lambda: _taken(browser, zipped))
+        _download(browser, zipped, limit=2 * RESULT)
+        archived = _growth(product, lambda: _download(browser, zipped))
         address = _upload(browser, 256 * MIB)
-        saved = _growth(product, lambda: _taken(browser, f"{address}download"))
+        saved = _growth(product, lambda: _download(browser, f"{address}download"))
         return [
             at_most("memory: growth while 2 GB are uploaded", uploaded, 64, "MB"),
             at_most(
@@ -76,20 +76,20 @@ def measure() -> list[Figure]:
                 "MB",
             ),
             at_most("memory: growth while 256 MB are downloaded", saved, 16, "MB"),
-            told("memory: the server at rest before", product.memory() / MIB, "MB"),
+            info("memory: the server at rest before", product.memory() / MIB, "MB"),
         ]
 
 
 def _growth(product: Rushes, act: Callable[[], object]) -> float:
-    """By how many MB the server's memory grew meanwhile, at the most."""
+    """The maximum growth of the server's memory during `act`, in MB."""
     before = product.memory()
-    product.forget_peak()
+    product.reset_peak()
     act()
     return (product.peak() - before) / MIB
 
 
 def _upload(browser: httpx.Client, size: int) -> str:
-    """The address of the file's page, once it can be downloaded."""
+    """Upload a file and return the URL of its page once the file is ready."""
     page = browser.get("/files/upload/")
     token = page.cookies.get("csrftoken") or browser.cookies.get("csrftoken") or ""
     cookie = f"{browser.headers['Cookie']}; csrftoken={token}"
@@ -98,16 +98,16 @@ def _upload(browser: httpx.Client, size: int) -> str:
         "/files/upload/?name=silence.wav", content=_pieces(size), headers={**headers, "Cookie": cookie}
     )
     if answer.status_code != 201:
-        raise RuntimeError(f"an upload was answered with {answer.status_code}: {answer.text[:200]}")
-    told = answer.json()
+        raise RuntimeError(f"an upload returned {answer.status_code}: {answer.text[:200]}")
+    uploaded = answer.json()
     for _ in range(600):
-        state = browser.get(f"/files/states/?id={told['id']}").json()["files"][0]["state"]
+        state = browser.get(f"/files/states/?id={uploaded['id']}").json()["files"][0]["state"]
         if state == "ready":
-            return str(told["url"])
+            return str(uploaded["url"])
         if state == "failed":
             break
         threading.Event().wait(0.5)
-    return str(told["url"])
+    return str(uploaded["url"])
 
 
 def _pieces(size: int) -> Iterator[bytes]:
@@ -118,14 +118,14 @@ def _pieces(size: int) -> Iterator[bytes]:
         left -= len(PIECE)
 
 
-def _taken(browser: httpx.Client, address: str, most: int | None = None) -> int:
-    """Read an answer to its end, or until `most` bytes: how many there were."""
-    taken = 0
+def _download(browser: httpx.Client, address: str, limit: int | None = None) -> int:
+    """Read a response to its end or to about `limit` bytes. Returns the number of bytes."""
+    received = 0
     with browser.stream("GET", address) as answer:
         if answer.status_code != 200:
-            raise RuntimeError(f"{address} was answered with {answer.status_code}")
+            raise RuntimeError(f"{address} returned {answer.status_code}")
         for piece in answer.iter_raw():
-            taken += len(piece)
-            if most is not None and taken >= most:
+            received += len(piece)
+            if limit is not None and received >= limit:
                 break
-    return taken
+    return received

@@ -1,4 +1,4 @@
-"""Connected pages: real websockets with a session, which receive the HTML that a browser would put on the page."""
+"""Open pages: real websockets with a session, which receive the HTML that a browser would insert."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from benchmarks.product import Rushes
 from benchmarks.seed import PEOPLE
 
 TOPICS = ("studio", "history")
-AT_ONCE = 50  # handshakes under way
+AT_ONCE = 50  # concurrent handshakes
 
 
 class Awaited:
     """When each page received that a job has succeeded."""
 
     def __init__(self, job_id: str) -> None:
-        # A card or a row of this job that says so; cards of its earlier states may come before.
+        # A card or row that shows success; cards of earlier states may arrive first.
         self.shown = re.compile(rf'-{job_id}" [^>]*data-status="succeeded"')
         self.times: list[float] = []
         self.everywhere = asyncio.Event()
 
 
 class Pages:
-    """So many open pages, of all three people, on the studio and on the history."""
+    """Open pages of all three people, on the studio and the history."""
 
     def __init__(self, sockets: list[ClientConnection], clock: Callable[[], float]) -> None:
         self.sockets = sockets
@@ -47,18 +47,18 @@ class Pages:
                         awaited.everywhere.set()
 
     def look_for(self, job_id: str) -> None:
-        """From now on note when each page receives that this job has succeeded."""
+        """Start to note when each page receives the job's success."""
         self._awaited[job_id] = Awaited(job_id)
 
     async def seen(self, job_id: str, patience: float = 10.0) -> list[float]:
-        """When each page had it. Raises TimeoutError when one has not, in so many seconds."""
+        """When each page received it. Raises TimeoutError if a page did not within `patience` seconds."""
         awaited = self._awaited[job_id]
         try:
             async with asyncio.timeout(patience):
                 await awaited.everywhere.wait()
         except TimeoutError:
             missing = len(self.sockets) - len(awaited.times)
-            raise TimeoutError(f"{missing} pages did not receive the end of job {job_id}") from None
+            raise TimeoutError(f"{missing} pages did not receive the success of job {job_id}") from None
         finally:
             del self._awaited[job_id]
         return awaited.times

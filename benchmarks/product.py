@@ -1,4 +1,4 @@
-"""Starts what is measured: Rushes' own processes, in a temporary folder, on loopback, ended with their context."""
+"""Start Rushes and the sandbox in a temporary folder, on loopback. They stop when their context ends."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
-# What configures the product comes from the benchmark, never from the shell.
+# Only these are inherited: the benchmark configures the product, not the shell.
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
-PATIENCE = 30.0  # seconds until a process must be ready
-LAST_WORDS = 8.0  # seconds that it gets to end
+READY_TIMEOUT = 30.0  # seconds until a process must respond
+STOP_TIMEOUT = 8.0  # seconds between SIGTERM and SIGKILL
 
 
 def new_secret() -> str:
@@ -50,7 +50,7 @@ def plain_environment(**more: str) -> dict[str, str]:
 def running(
     command: list[str], environment: Mapping[str, str], log: Path, folder: Path = ROOT
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process whose output goes to `log`; it and all that it started are gone when the context ends."""
+    """A process whose output goes to `log`. It stops, with its children, when the context ends."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             command, env=environment, cwd=folder, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
@@ -60,27 +60,31 @@ def running(
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(LAST_WORDS)
+            process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
 def wait_until_answered(
-    url: str, process: subprocess.Popen[bytes], log: Path, pause: float = 0.05, patience: float = PATIENCE
+    url: str,
+    process: subprocess.Popen[bytes],
+    log: Path,
+    pause: float = 0.05,
+    timeout: float = READY_TIMEOUT,
 ) -> None:
-    """Until a GET of `url` is answered with 200. Raises RuntimeError with the process's last words."""
-    deadline = time.monotonic() + patience
+    """Wait until a GET of `url` returns 200. Raises RuntimeError with the end of the process's log."""
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if httpx.get(url, timeout=5).status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(pause)
-    raise RuntimeError(f"{url} did not answer: {log.read_text(errors='replace')[-800:]}")
+    raise RuntimeError(f"{url} did not respond: {log.read_text(errors='replace')[-800:]}")
 
 
-# --- the stand-in -----------------------------------------------------------------------------------------
+# --- the sandbox ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Sandbox:
     key: str
 
     def truth(self) -> list[dict[str, Any]]:
-        """Every job there as it really is; times are Unix seconds."""
+        """Every job as the sandbox recorded it; times are Unix seconds."""
         return httpx.get(f"{self.url}/sandbox/truth").raise_for_status().json()["executions"]
 
 
@@ -110,8 +114,8 @@ def sandbox(folder: Path, speed: float) -> Iterator[Sandbox]:
 
 @dataclass(frozen=True)
 class Seeded:
-    """What the seeding wrote. `sessions`: session keys by the person's name; `running`: [(our id, VideoGen's)];
-    `maker`: the id of whoever started the jobs; `batch`: that of a batch that has ended."""
+    """What the seeding wrote. `sessions`: session keys by username; `running`: [(our id, VideoGen's id)];
+    `maker`: id of the person who started the jobs; `batch`: id of a finished batch."""
 
     sessions: dict[str, str]
     maker: int
@@ -136,14 +140,14 @@ class Rushes:
         return f"sessionid={self.seeded.sessions[person]}"
 
     def memory(self) -> int:
-        """Bytes that the process holds in memory."""
+        """Resident memory of the process in bytes."""
         return self._status("VmRSS:")
 
     def peak(self) -> int:
-        """The most bytes that it held in memory since its start, or since `forget_peak`."""
+        """Maximum resident memory in bytes since the start or the last `reset_peak`."""
         return self._status("VmHWM:")
 
-    def forget_peak(self) -> None:
+    def reset_peak(self) -> None:
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def _status(self, name: str) -> int:
@@ -172,7 +176,7 @@ def rushes(
     port: int | None = None,
     secret: str = "",
 ) -> Iterator[Rushes]:
-    """`manage.py serve` with seeded people and jobs. Without `service` nobody answers its calls, and none is due."""
+    """`manage.py serve` with seeded people and jobs. Without `service` there is no API, and no call is due."""
     port, secret = port or free_port(), secret or new_secret()
     environment = plain_environment(
         DATA_DIR=str(folder / "data"),
@@ -185,7 +189,7 @@ def rushes(
     seeding += ["--running", str(running_jobs), "--finished", str(finished_jobs)]
     seeding += ["--files", str(files), "--batch", str(batch), "--media", media]
     written = subprocess.run(
-        seeding, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=4 * PATIENCE
+        seeding, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=4 * READY_TIMEOUT
     )
     seeded = json.loads(written.stdout)
     log = folder / "serve.log"
@@ -194,7 +198,7 @@ def rushes(
         url = f"http://127.0.0.1:{port}"
         wait_until_answered(f"{url}/healthz", process, log)
         jobs = [(own, remote) for own, remote in seeded["running"]]
-        told = Seeded(
+        written_rows = Seeded(
             seeded["sessions"], seeded["maker"], seeded["batch"], running=jobs, finished=seeded["finished"]
         )
-        yield Rushes(url, secret, process.pid, told)
+        yield Rushes(url, secret, process.pid, written_rows)

@@ -1,4 +1,4 @@
-"""From VideoGen's word to the connected pages, and what the official client's polling helper makes of the same jobs."""
+"""Time from a webhook to the open pages, compared with the official client's polling helper on the same jobs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from benchmarks.deliveries import RECEIVER, succeeded
 from benchmarks.load import Connection, post
 from benchmarks.pages import Pages, pages
 from benchmarks.product import ROOT, Rushes, Sandbox, folder, free_port, rushes, sandbox
-from benchmarks.table import Figure, at_least, at_most, percentile, told
+from benchmarks.table import Figure, at_least, at_most, info, percentile
 
 SOCKETS = 50
 DELIVERIES = 100
 WARM_UP, WATCHED = 4, 16
-HELPERS = 2  # that poll each job, each begun at a moment of its own
-# Slower than the stand-in's own pace: then most jobs end while no others are being started.
+HELPERS = 2  # per job, each started at a random moment
+# Slower than the sandbox's usual speed, so that most jobs finish while no others are being started.
 SPEED = 0.3
 EVENTS = ["tool_execution.succeeded", "tool_execution.failed", "tool_execution.cancelled"]
 
@@ -48,7 +48,7 @@ def measure() -> list[Figure]:
 
 
 async def _measure(product: Rushes, service: Sandbox, client: VideoGenApi) -> list[Figure]:
-    # Wall time, since the sandbox tells its own on the same machine's clock.
+    # Wall-clock time, comparable with the times that the sandbox records.
     async with pages(product, SOCKETS, clock=time.time) as open_pages:
         waits = await _deliver(product, open_pages)
         ours, polled = await _watch(product, open_pages, service, client)
@@ -56,9 +56,9 @@ async def _measure(product: Rushes, service: Sandbox, client: VideoGenApi) -> li
     return [
         at_most(f"push: POST to visible, {SOCKETS} pages open, p50", percentile(waits, 0.5), 50, "ms"),
         at_most(f"push: POST to visible, {SOCKETS} pages open, p95", percentile(waits, 0.95), 100, "ms"),
-        told(f"push: {WATCHED} jobs of the sandbox, end to visible, mean", pushed, "ms"),
-        told("push: the same jobs, official polling helper, end to known, mean", asked, "ms"),
-        at_least("push: sooner than the polling helper", asked / pushed, 20, "times", 1),
+        info(f"push: {WATCHED} jobs of the sandbox, end to visible, mean", pushed, "ms"),
+        info("push: the same jobs, official polling helper, end to known, mean", asked, "ms"),
+        at_least("push: faster than the polling helper", asked / pushed, 20, "times", 1),
     ]
 
 
@@ -69,11 +69,11 @@ async def _deliver(product: Rushes, open_pages: Pages) -> list[float]:
         delivery = succeeded(remote_id, product.secret)
         open_pages.look_for(own_id)
         began = time.time()
-        answer = await connection.ask(post(RECEIVER, product.host, delivery.headers, delivery.body))
+        answer = await connection.send(post(RECEIVER, product.host, delivery.headers, delivery.body))
         if answer.status != 200:
-            raise RuntimeError(f"a delivery was answered with {answer.status}: {answer.body!r}")
+            raise RuntimeError(f"a delivery returned {answer.status}: {answer.body!r}")
         seen = await open_pages.seen(own_id)
-        if number:  # the first one loads templates and threads
+        if number:  # the first delivery warms up templates and threads
             waits += [(each - began) * 1000 for each in seen]
         await asyncio.sleep(random.uniform(0.06, 0.2))
     connection.close()
@@ -83,7 +83,7 @@ async def _deliver(product: Rushes, open_pages: Pages) -> list[float]:
 async def _watch(
     product: Rushes, open_pages: Pages, service: Sandbox, client: VideoGenApi
 ) -> tuple[list[float], list[float]]:
-    """Milliseconds from a job's real end: to each page, and to each helper's return."""
+    """Milliseconds from the end recorded by the sandbox: to each page, and to each helper's return."""
     voices = client.resources.list_tts_voices().tts_voices
     voice = next(each for each in voices if each.supports_direct_tool_execution)
     async with helpers(service) as polling:
@@ -97,7 +97,7 @@ async def _watch(
 
 
 class Polling:
-    """The process in which helpers watch jobs."""
+    """The process that runs the polling helpers."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -111,7 +111,7 @@ class Polling:
             self._known[remote_id.decode()].put_nowait(float(known))
 
     async def known(self, remote_id: str) -> list[float]:
-        """When each of the helpers knew of this job's end."""
+        """When each helper returned for this job."""
         assert self.process.stdin is not None
         known = self._known[remote_id] = asyncio.Queue()
         self.process.stdin.write(f"{remote_id}\n".encode() * HELPERS)
@@ -142,9 +142,9 @@ async def helpers(service: Sandbox) -> AsyncIterator[Polling]:
 
 @dataclass(frozen=True)
 class Watch:
-    """Has sentences spoken as a person does, and each job watched by the pages and by the helpers.
+    """Starts text-to-speech jobs through the studio, watched by the pages and the helpers.
 
-    Speech, since it takes the stand-in hardly any work: a picture's making would compete with what is measured.
+    Speech costs the sandbox little; making images would compete with the measurement for CPU.
     """
 
     product: Rushes
@@ -154,7 +154,7 @@ class Watch:
     voice_id: str
 
     async def jobs(self, name: str, count: int) -> dict[str, tuple[list[float], list[float]]]:
-        """By VideoGen's id: when each page, and when each helper, knew the end."""
+        """By VideoGen's id: when each page, and when each helper, learned of the end."""
         cookies = {"sessionid": self.product.seeded.sessions["maker"]}
         async with httpx.AsyncClient(base_url=self.product.url, cookies=cookies, timeout=15) as browser:
             await browser.get("/")

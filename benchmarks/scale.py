@@ -1,4 +1,4 @@
-"""The history at 10,000 and at 1,000,000 jobs, on SQLite and, where BENCH_POSTGRES names a server, on PostgreSQL."""
+"""The history with 10,000 and 1,000,000 jobs, on SQLite and, if BENCH_POSTGRES names a server, on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from urllib.parse import urlsplit
 import psycopg
 
 from benchmarks.product import ROOT, folder, new_secret, plain_environment
-from benchmarks.table import Figure, at_least, at_most, told
+from benchmarks.table import Figure, at_least, at_most, info
 
-LONGEST = 3600  # seconds: a million jobs are written twice
+TIMEOUT = 3600  # seconds; a million jobs are written twice
 SIZES = (10_000, int(os.environ.get("BENCH_JOBS", "1000000")))
-SLOWER = 1.5  # what a page may take at the larger of what it takes at the smaller
-FULLER = 1.3  # a page this much larger has more rows
-# Below this many ms a factor says nothing: the machine's noise is larger.
+MAX_RATIO = 1.5  # of the times at both sizes
+FULLER = 1.3  # a page larger by this factor has more rows
+# Times below this many ms are not compared: noise dominates.
 NOISE = 10.0
-MOST, MOST_TEXT = 100, 200  # ms
-SEEDED, MEMORY = 20_000, 100  # jobs/s, MB
+MAX_PAGE, MAX_TEXT_SEARCH = 100, 200  # ms
+MIN_SEED_RATE, MAX_EXPORT_MEMORY = 20_000, 100  # jobs/s, MB
 ADMIN = "Django admin"
 
 
@@ -45,15 +45,17 @@ def _engine(engine: str, environments: list[dict[str, str]]) -> list[Figure]:
         counted = _run(environment, "manage.py", "rollup")
         if size == SIZES[-1]:
             rate = float(said.split(":")[-1].split()[0].replace(",", ""))
-            figures.append(at_least(f"{engine}: seed_history", rate, SEEDED, "jobs/s", 0))
+            figures.append(at_least(f"{engine}: seed_history", rate, MIN_SEED_RATE, "jobs/s", 0))
             figures.append(Figure(f"{engine}: rollup, for Insights", counted.strip().rstrip(".")))
     many = json.loads(_run(environments[1], "-m", "benchmarks.scale_pages", "--export"))
     few = json.loads(_run(environments[0], "-m", "benchmarks.scale_pages", "--pair", many["pair"]))
     for name, large in many["pages"].items():
         figures += _page(f"{engine}: {name}", few["pages"][name], large, many["pair"])
     export = many["export"]
-    figures.append(told(f"{engine}: export of {export['rows']:,} jobs as CSV", export["seconds"], "s"))
-    figures.append(at_most(f"{engine}: memory that the export took", export["grown"], MEMORY, "MB"))
+    figures.append(info(f"{engine}: export of {export['rows']:,} jobs as CSV", export["seconds"], "s"))
+    figures.append(
+        at_most(f"{engine}: memory that the export took", export["grown"], MAX_EXPORT_MEMORY, "MB")
+    )
     return figures
 
 
@@ -64,15 +66,15 @@ def _page(what: str, few: dict[str, Any], many: dict[str, Any], pair: str) -> It
     if ADMIN in what:
         yield Figure(what, shown)
         return
-    limit = MOST_TEXT if " text: " in what else MOST
-    # What hardly anything matches fills no page among few jobs: then there is nothing to compare with.
+    limit = MAX_TEXT_SEARCH if " text: " in what else MAX_PAGE
+    # A filter with few matches does not fill a page of the small database, so the times are not comparable.
     is_fuller = many["bytes"] > FULLER * few["bytes"]
-    is_near = is_fuller or many["p95"] <= max(SLOWER * few["p95"], NOISE)
+    is_near = is_fuller or many["p95"] <= max(MAX_RATIO * few["p95"], NOISE)
     yield Figure(
         what,
         shown + (f"; {few['bytes'] / 1000:.0f} and {many['bytes'] / 1000:.0f} KB" if is_fuller else ""),
-        f"{'' if is_fuller else f'{SLOWER:g} times, '}{limit} ms, no more queries",
-        # A page with more on it may ask for more; how many there are never matters (tests/dashboard/test_query_counts.py asserts it).
+        f"{'' if is_fuller else f'{MAX_RATIO:g} times, '}{limit} ms, no more queries",
+        # A fuller page may need more queries; tests/dashboard/test_query_counts.py asserts that rows cost none.
         is_near and many["p95"] <= limit and (is_fuller or few["queries"] >= many["queries"] - 2),
     )
     for plan in many["scans"]:
@@ -96,7 +98,7 @@ def _sqlite(data: Path) -> dict[str, str]:
 
 @contextmanager
 def _databases(server: str) -> Iterator[list[dict[str, str]]]:
-    """Two databases of our own on that server, gone afterwards."""
+    """Create two databases on that server, and drop them afterwards."""
     names = [f"rushes_bench_{os.getpid()}_{size}" for size in SIZES]
     with psycopg.connect(server, autocommit=True) as admin, folder() as place:
         try:

@@ -1,6 +1,6 @@
-"""Measures the history's pages in a database that is full already. Run as a program; prints one line of JSON.
+"""Measure the history's pages in a seeded database. Run as a program; prints one line of JSON.
 
-The time is the server's: from the request to the answer, with all middleware and the template, without a network.
+Times include all middleware and the template, but no network.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Any
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.sites.scaled")
-ASKED = 20  # times for each page
+REQUESTS = 20  # per page
 PER_PAGE = 50
-# A scan of a table that can be long; the others have a row for each person, batch or saved view.
-SHORT = 500.0  # what reading a short table costs at most, in PostgreSQL's measure
+SHORT = 500.0  # PostgreSQL's cost of a sequential scan that is acceptable because the table is short
+# Tables that grow with the history. The others have a row per person, batch or saved view.
 LONG_TABLES = ("executions_execution", "executions_event", "executions_file", "executions_result")
 
 
@@ -57,8 +57,8 @@ WORDS = {
 }
 
 
-def measure(client: Any, path: str, asked: int = ASKED) -> dict[str, Any]:
-    """The times (ms) of many answers, and the queries of one."""
+def measure(client: Any, path: str, asked: int = REQUESTS) -> dict[str, Any]:
+    """The times (ms) of many responses, and the queries of one."""
     from django.db import connection
 
     times: list[float] = []
@@ -75,7 +75,7 @@ def measure(client: Any, path: str, asked: int = ASKED) -> dict[str, Any]:
             answer = client.get(path)
             took = time.perf_counter() - began
         if answer.status_code != 200:
-            raise RuntimeError(f"{path} was answered with {answer.status_code}")
+            raise RuntimeError(f"{path} returned {answer.status_code}")
         if number >= 2:
             times.append(took * 1000)
     print(f"{path}: {statistics.median(times):.0f} ms", file=sys.stderr, flush=True)
@@ -89,7 +89,7 @@ def measure(client: Any, path: str, asked: int = ASKED) -> dict[str, Any]:
 
 
 def scans(queries: Iterable[tuple[str, Any]]) -> Iterable[str]:
-    """The plans of those queries that read a long table from one end to the other, without any index."""
+    """The plans of the queries that scan a long table without an index."""
     from django.db import connection
 
     for sql, params in list(queries):
@@ -105,14 +105,14 @@ def scans(queries: Iterable[tuple[str, Any]]) -> Iterable[str]:
 
 def _is_scan(line: str) -> bool:
     if found := re.search(r"Seq Scan on (\w+).*cost=[\d.]+\.\.([\d.]+)", line):
-        # A table that is still short is rightly read as a whole.
+        # For a short table, a scan is the right plan.
         return found[1] in LONG_TABLES and float(found[2]) > SHORT
     found = re.match(r"SCAN (\w+)(?!.*USING)", line)
     return bool(found and found[1] in LONG_TABLES)
 
 
 def _is_walk(sql: str, lines: list[str]) -> bool:
-    """SQLite calls it a scan, too, when it goes through a table by its ids and stops at the limit."""
+    """Whether SQLite's "scan" walks the table by its ids and stops at the limit."""
     return (
         bool(re.search(r'ORDER BY (1|"id"|"\w+"\."id") (ASC|DESC) LIMIT \d+\W', sql + ")"))
         and len(lines) == 1
@@ -120,9 +120,9 @@ def _is_walk(sql: str, lines: list[str]) -> bool:
 
 
 def exported() -> dict[str, Any]:
-    """The whole history as CSV: rows, seconds, and by how many MB the process grew.
+    """Export the whole history as CSV: rows, seconds, and growth of the process in MB.
 
-    Counted is what the process holds for itself, and not the part of SQLite's file that the system shows it.
+    Only anonymous memory counts, not the part of SQLite's file that is mapped into the process.
     """
     from dashboard.history.export import HEAD, export_rows
     from dashboard.http import table_export
@@ -142,18 +142,20 @@ def exported() -> dict[str, Any]:
 
 
 def _held() -> float:
-    """MB of memory of this process that belong to no file."""
+    """Anonymous memory of this process in MB."""
     found = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
     if found is None:
-        raise RuntimeError("this system does not tell how much memory a process has for itself")
+        raise RuntimeError("this system does not report the anonymous memory of a process")
     return int(found[1]) / 1024
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale_pages", description=__doc__)
-    parser.add_argument("--pair", default="", help="this pair of filters, instead of looking for the worst")
-    parser.add_argument("--export", action="store_true", help="also read the whole history as CSV")
-    parser.add_argument("--only", default="", help="pages whose name has this in it")
+    parser.add_argument(
+        "--pair", default="", help="measure this pair of filters instead of searching for the slowest"
+    )
+    parser.add_argument("--export", action="store_true", help="also export the whole history as CSV")
+    parser.add_argument("--only", default="", help="measure only pages whose name contains this")
     wanted = parser.parse_args()
     django.setup()
     from django.contrib.auth import get_user_model
@@ -202,10 +204,10 @@ def main() -> None:
         admin_pages = "/benchmark/admin/executions/execution/"
         found["Django admin: first page"] = measure(client, admin_pages, 3)
         found["Django admin: search, a rare word"] = measure(client, f"{admin_pages}?q=thornreed", 2)
-    told = {"pages": found, "pair": pair, "jobs": total}
+    written = {"pages": found, "pair": pair, "jobs": total}
     if wanted.export:
-        told["export"] = exported()
-    print(json.dumps(told))
+        written["export"] = exported()
+    print(json.dumps(written))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Fills a fresh database: three people who are signed in, jobs under way, jobs that have ended with their files.
+"""Seed an empty database: three people with sessions, running jobs, and finished jobs with their files.
 
-Run as a program; it prints what it wrote as one line of JSON.
+Run as a program; prints what it wrote as one line of JSON.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import django
 from benchmarks import shelves
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
-PEOPLE = ("maker", "admin", "member")  # who starts the jobs, who may see all, and somebody else
+PEOPLE = ("maker", "admin", "member")  # the owner of the jobs, an admin, another member
 TOOLS = ("generate-image", "text-to-speech")
 ENDS = ("succeeded", "succeeded", "succeeded", "failed", "cancelled")
 BATCH = 500
 
 
 def signed_in() -> dict[str, str]:
-    """Make the people, each with a session. Session keys by name."""
+    """Create the people, each with a session. Returns session keys by username."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
     from django.contrib.sessions.backends.db import SessionStore
 
@@ -70,7 +70,7 @@ def job(number: int, status: str, began: datetime, maker_id: int) -> Any:
         accepted_at=began,
         running_at=began,
         ended_at=began + timedelta(seconds=4) if status in TERMINAL else None,
-        # The webhook alone brings the end: nobody is asked meanwhile.
+        # Never polled: the job finishes by webhook.
         next_attempt_at=None,
         start_answer={"toolExecutionId": f"vg_exec_benchmark{number:08}"},
     )
@@ -95,7 +95,7 @@ def file_of(execution: Any, maker_id: int) -> Any:
 
 
 def write_jobs(statuses: list[str], maker_id: int, offset: int) -> list[Any]:
-    """Jobs one minute apart, the last one now, each with a file if it succeeded; without their events."""
+    """Jobs one minute apart, the last one now. Each succeeded job has a file; none has events."""
     from django.db import transaction
     from django.utils import timezone
 
@@ -118,11 +118,11 @@ def write_jobs(statuses: list[str], maker_id: int, offset: int) -> list[Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.seed", description=__doc__)
-    parser.add_argument("--running", type=int, default=0, help="jobs under way")
-    parser.add_argument("--finished", type=int, default=0, help="jobs that have ended, by the usual shares")
-    parser.add_argument("--files", type=int, default=0, help="files of the library besides")
-    parser.add_argument("--batch", type=int, default=0, help="results of a batch that has ended")
-    parser.add_argument("--media", default="", help="where the batch's results lie")
+    parser.add_argument("--running", type=int, default=0, help="number of running jobs")
+    parser.add_argument("--finished", type=int, default=0, help="number of finished jobs")
+    parser.add_argument("--files", type=int, default=0, help="number of additional library files")
+    parser.add_argument("--batch", type=int, default=0, help="number of results of a finished batch")
+    parser.add_argument("--media", default="", help="URL prefix of the batch's results")
     wanted = parser.parse_args()
     django.setup()
     from django.contrib.auth import get_user_model

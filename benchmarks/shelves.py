@@ -1,4 +1,4 @@
-"""Files for a fresh database: a library of many kinds, and a batch whose results lie on a media server."""
+"""Seed files: a mixed library, and a batch whose results are on a media server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 AT_ONCE = 500
-# What made a file, and its type; some tools are rarer than others, as in life.
+# Tool that made a file, and the file's type.
 MADE = (("generate-image", "IMAGE"), ("upscale-image", "IMAGE"), ("text-to-speech", "AUDIO"), ("", "VIDEO"))
 WORDS = [
     "harbour",
@@ -23,13 +23,13 @@ WORDS = [
     "stone",
     "light",
 ]
-# In every name, in one name of sixteen, in a hundred names however many there are, and in none.
+# A word in every name, in one name of sixteen, in a hundred names of any library, and in none.
 COMMON, SOME, RARE, NONE = "take", "harbour", "meridian", "zebrafish"
 RARE_ONES = 100
 
 
 def write_files(count: int, person_ids: list[int]) -> None:
-    """Files of all types, tools and people, the same ones each time."""
+    """Files of all types, tools and people. The same count gives the same files."""
     from django.db import transaction
 
     from executions.models import File
@@ -62,7 +62,7 @@ def write_files(count: int, person_ids: list[int]) -> None:
 
 
 def write_batch(count: int, media_url: str, maker_id: int) -> str:
-    """A batch of jobs that have all succeeded, each with a file at `media_url`/<number>: its id."""
+    """Create a batch of succeeded jobs, each with a file at `media_url`/<number>. Returns the batch's id."""
     from django.db import transaction
     from django.utils import timezone
 

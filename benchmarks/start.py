@@ -1,4 +1,4 @@
-"""From a fresh clone to the first answer, and what a browser has to fetch for the first page."""
+"""Time from a fresh clone to the first response, and the bytes that a browser fetches for the first page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from benchmarks.product import ROOT, folder, free_port, plain_environment, running, wait_until_answered
-from benchmarks.table import Figure, at_most, told
+from benchmarks.table import Figure, at_most, info
 
 PASSWORD = "the password of the benchmark"
 LOADED = (
@@ -30,13 +30,13 @@ def measure() -> list[Figure]:
         began = time.perf_counter()
         with running(["make", "run"], environment, log, clone) as process:
             url = f"http://127.0.0.1:{port}"
-            wait_until_answered(f"{url}/sign-in/", process, log, pause=0.02, patience=50)
+            wait_until_answered(f"{url}/sign-in/", process, log, pause=0.02, timeout=50)
             seconds = time.perf_counter() - began
             signing_in, studio = _weights(url)
         return [
             at_most("start: fresh clone, make run to the first answer", seconds, 20, "s", 1),
-            at_most("start: the studio with all that it loads, compressed", studio / 1000, 100, "KB", 1),
-            told("start: the sign-in page, likewise", signing_in / 1000, "KB", 1),
+            at_most("start: the studio with everything it loads, compressed", studio / 1000, 100, "KB", 1),
+            info("start: the sign-in page, likewise", signing_in / 1000, "KB", 1),
         ]
 
 
@@ -56,7 +56,7 @@ def _weights(url: str) -> tuple[int, int]:
 
 
 def _weight(browser: httpx.Client, path: str) -> int:
-    """Bytes of the bodies as they were sent: the page and, once each, everything that it names, and so on."""
+    """Bytes sent for the page and, recursively, everything that it loads, each counted once."""
     waiting, sizes = [urljoin(str(browser.base_url), path)], dict[str, int]()
     while waiting:
         address = waiting.pop()
@@ -64,7 +64,7 @@ def _weight(browser: httpx.Client, path: str) -> int:
             continue
         answer = browser.get(address)
         if answer.status_code != 200:
-            raise RuntimeError(f"{address} was answered with {answer.status_code}")
+            raise RuntimeError(f"{address} returned {answer.status_code}")
         sizes[address] = answer.num_bytes_downloaded
         if answer.headers["content-type"].split(";")[0] in ("text/html", "text/css", "text/javascript"):
             found = (urljoin(address, name) for pattern in LOADED for name in pattern.findall(answer.text))

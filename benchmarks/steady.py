@@ -1,6 +1,6 @@
-"""Deliveries that keep coming: 200 a second for a minute on PostgreSQL, and on SQLite as many as it holds.
+"""Deliveries at a steady rate: 200 a second for a minute on PostgreSQL, and the highest rate that SQLite sustains.
 
-Each is sent when its time has come, whether or not those before it were answered, and its time runs from then.
+Each delivery is sent when it is due, whether or not earlier ones were answered. Its time runs from when it was due.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from benchmarks.product import (
     rushes,
     wait_until_answered,
 )
-from benchmarks.table import Figure, at_least, at_most, percentile, told
+from benchmarks.table import Figure, at_least, at_most, info, percentile
 
-LONGEST = 600  # seconds for all of it
+TIMEOUT = 600  # seconds
 RATE, SECONDS = 200, 60  # on PostgreSQL
 WEB_PROCESSES = 2
-HELD = 250  # milliseconds: a rate is held while p99 is below
+MAX_P99 = 250  # milliseconds; a rate is held while p99 is at most this
 STEPS = (10, 20, 40, 60, 80, 100, 125, 150, 200)  # deliveries a second
 STEP_SECONDS = 6
 WARM_UP = 100  # deliveries before anything is measured, at 20 a second
-AGAIN = 5.0  # seconds until a delivery that was not taken is sent once more; the receiver asks for that
-MOST_TRIES = 30
+RETRY_AFTER = 5.0  # seconds until a failed delivery is sent again, as the receiver requests
+MAX_TRIES = 30
 ENDED = "SELECT count(*) FROM executions_execution WHERE status = 'succeeded'"
 
 
@@ -50,7 +50,7 @@ def measure() -> list[Figure]:
 
 @dataclass(frozen=True)
 class Run:
-    """Deliveries at one rate. `again`: how many were not taken at the first attempt, and sent once more."""
+    """Deliveries at one rate. `again`: how many failed at the first attempt and were sent again."""
 
     waits: list[float]  # milliseconds until the first answer
     again: int
@@ -61,11 +61,11 @@ class Run:
 
     @property
     def holds(self) -> bool:
-        return not self.again and self.p99 <= HELD
+        return not self.again and self.p99 <= MAX_P99
 
 
 def held(hosts: Sequence[tuple[str, int]], ids: list[str], secret: str) -> tuple[int, Run]:
-    """The highest rate that is held, and how that went."""
+    """The highest rate that is held, and its run."""
     asyncio.run(sent(hosts, ids[:WARM_UP], secret, 20))
     first, rate_held, best = WARM_UP, 0, Run([0.0], 0)
     for rate in STEPS:
@@ -77,7 +77,7 @@ def held(hosts: Sequence[tuple[str, int]], ids: list[str], secret: str) -> tuple
     return rate_held, best
 
 
-SEARCHED = WARM_UP + sum(STEPS) * STEP_SECONDS  # jobs that this may take
+SEARCHED = WARM_UP + sum(STEPS) * STEP_SECONDS  # jobs that the search needs at most
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------
@@ -104,12 +104,12 @@ def on_postgres() -> list[Figure]:
             run = asyncio.run(sent(hosts, ids[SEARCHED:], secret, RATE))
             taken = ended(cluster) - before
     return [
-        told(f"steady: PostgreSQL, two web processes hold (p99 at most {HELD} ms)", rate, "/s"),
-        told("steady: PostgreSQL, at that rate, p99", best.p99, "ms"),
+        info(f"steady: PostgreSQL, two web processes hold (p99 at most {MAX_P99} ms)", rate, "/s"),
+        info("steady: PostgreSQL, at that rate, p99", best.p99, "ms"),
         at_least("steady: PostgreSQL, 200 a second for 60 s, applied of 12,000", taken, wanted, digits=0),
-        told("steady: PostgreSQL, 200 a second for 60 s, sent once more (503)", run.again, ""),
-        told("steady: PostgreSQL, 200 a second for 60 s, p50", percentile(run.waits, 0.5), "ms"),
-        at_most("steady: PostgreSQL, 200 a second for 60 s, p99", run.p99, HELD, "ms"),
+        info("steady: PostgreSQL, 200 a second for 60 s, sent again (503)", run.again, ""),
+        info("steady: PostgreSQL, 200 a second for 60 s, p50", percentile(run.waits, 0.5), "ms"),
+        at_most("steady: PostgreSQL, 200 a second for 60 s, p99", run.p99, MAX_P99, "ms"),
     ]
 
 
@@ -120,7 +120,7 @@ def ended(cluster: Cluster) -> int:
 
 
 def seeded(environment: dict[str, str], jobs: int) -> list[str]:
-    """VideoGen's ids of so many jobs under way."""
+    """Seed running jobs and return VideoGen's ids of them."""
     command = [sys.executable, "-m", "benchmarks.seed", "--running", str(jobs)]
     subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=120)
     return [f"vg_exec_benchmark{number:08}" for number in range(jobs)]
@@ -135,7 +135,7 @@ def web_processes(place: Path, environment: dict[str, str]) -> Iterator[list[tup
             own = environment | {"DATA_DIR": str(place / f"web-{number}")}
             command = [sys.executable, "manage.py", "serve", "--port", str(port)]
             process = stack.enter_context(running(command, own, log))
-            wait_until_answered(f"http://127.0.0.1:{port}/healthz", process, log, patience=60)
+            wait_until_answered(f"http://127.0.0.1:{port}/healthz", process, log, timeout=60)
             hosts.append(("127.0.0.1", port))
         yield hosts
 
@@ -148,9 +148,9 @@ def on_sqlite() -> list[Figure]:
         ids = [remote_id for _, remote_id in product.seeded.running]
         rate, best = held([product.host], ids, product.secret)
     return [
-        told(f"steady: SQLite holds (p99 at most {HELD} ms)", rate, "/s"),
-        told("steady: SQLite, at that rate, p50", percentile(best.waits, 0.5), "ms"),
-        told("steady: SQLite, at that rate, p99", best.p99, "ms"),
+        info(f"steady: SQLite holds (p99 at most {MAX_P99} ms)", rate, "/s"),
+        info("steady: SQLite, at that rate, p50", percentile(best.waits, 0.5), "ms"),
+        info("steady: SQLite, at that rate, p99", best.p99, "ms"),
     ]
 
 
@@ -158,7 +158,7 @@ def on_sqlite() -> list[Figure]:
 
 
 async def sent(hosts: Sequence[tuple[str, int]], ids: list[str], secret: str, rate: int) -> Run:
-    """Send the end of each of these jobs, so many a second, to the processes in turn."""
+    """Send the success of each job, `rate` per second, to the processes in turn."""
     pools = [Pool(host) for host in hosts]
     began = time.perf_counter() + 0.5
     waits: list[float] = []
@@ -169,20 +169,20 @@ async def sent(hosts: Sequence[tuple[str, int]], ids: list[str], secret: str, ra
         due = began + number / rate
         await asyncio.sleep(due - time.perf_counter())
         pool = pools[number % len(pools)]
-        for attempt in range(MOST_TRIES):
-            # Signed when it is sent, as VideoGen does.
+        for attempt in range(MAX_TRIES):
+            # Sign each attempt at the time it is sent, as VideoGen does.
             delivery = succeeded(remote_id, secret)
             try:
-                answer = await pool.ask(lambda host: post(RECEIVER, host, delivery.headers, delivery.body))  # noqa: B023
-                is_taken = answer.status == 200
+                answer = await pool.send(lambda host: post(RECEIVER, host, delivery.headers, delivery.body))  # noqa: B023
+                is_accepted = answer.status == 200
             except (OSError, asyncio.IncompleteReadError):
-                is_taken = False
+                is_accepted = False
             if attempt == 0:
                 waits.append((time.perf_counter() - due) * 1000)
-            if is_taken:
+            if is_accepted:
                 return
             again += attempt == 0
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(RETRY_AFTER)
 
     await asyncio.gather(*(one(number, remote_id) for number, remote_id in enumerate(ids)))
     for pool in pools:
@@ -191,15 +191,15 @@ async def sent(hosts: Sequence[tuple[str, int]], ids: list[str], secret: str, ra
 
 
 class Pool:
-    """Connections to one process, as many as are needed at once."""
+    """Connections to one process; a new one is opened when none is free."""
 
     def __init__(self, host: tuple[str, int]) -> None:
         self._host = host
         self._free: list[Connection] = []
 
-    async def ask(self, request: Callable[[tuple[str, int]], bytes]) -> Answer:
+    async def send(self, request: Callable[[tuple[str, int]], bytes]) -> Answer:
         connection = self._free.pop() if self._free else await Connection.to(self._host)
-        answer = await connection.ask(request(self._host))
+        answer = await connection.send(request(self._host))
         self._free.append(connection)
         return answer
 

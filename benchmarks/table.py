@@ -1,4 +1,4 @@
-"""One figure of a benchmark, and the table that they are printed in."""
+"""Figures of the benchmarks, and the table that shows them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """`target` and `ok` are empty for what is told without a promise."""
+    """A measured value. `target` and `ok` are empty if the value has no target."""
 
     what: str
     figure: str
@@ -31,7 +31,7 @@ def at_least(what: str, value: float, limit: float, unit: str = "", digits: int 
     return Figure(what, said, f"at least {limit:,g} {unit}".strip(), round(value, digits) >= limit)
 
 
-def told(what: str, value: float, unit: str, digits: int = 0) -> Figure:
+def info(what: str, value: float, unit: str, digits: int = 0) -> Figure:
     return Figure(what, f"{value:,.{digits}f} {unit}")
 
 

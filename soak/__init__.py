@@ -1,1 +1,1 @@
-"""A program that starts hundreds of jobs while everything goes wrong, and then compares each with the truth."""
+"""Soak test: run hundreds of jobs under random faults and kills, then compare every job with the sandbox."""

@@ -1,6 +1,6 @@
-"""Starts jobs of every tool while everything goes wrong, and compares each with the truth. Exit code 1 when any is off.
+"""Run jobs of every tool under random faults, and compare each with the sandbox. Exit code 1 on any mismatch.
 
-`--database postgres` runs two servers and a reconciler on a PostgreSQL server of its own, which crashes once too.
+`--database postgres` runs two servers and a reconciler on a temporary PostgreSQL server, which crashes once as well.
 """
 
 from __future__ import annotations
@@ -25,73 +25,78 @@ from soak.trouble import Trouble
 if TYPE_CHECKING:
     from soak.truth import Line
 
-# So much of the time jobs are started; the rest is for what comes late.
-STARTING = 0.7
-# Seconds that everything gets to settle at the end: the longest wait of a job that was asked after in vain is
-# five minutes.
-PATIENCE = 900.0
-ROLLS = 20  # how often what is wrong changes
+# Share of the time in which jobs are started; the rest is for late webhooks and retries.
+START_SHARE = 0.7
+# Seconds for everything to settle at the end. A job that could not be polled waits up to five minutes.
+SETTLE_TIMEOUT = 900.0
+FAULT_CHANGES = 20
 
-# After how many jobs, under which name (empty: not worth one), what.
+# Number of jobs after which it happens, name for the report (empty: not reported), action.
 type Act = tuple[int, str, Callable[[], None]]
 
 
-def say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+def log(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
-def soak(site: Site, wish: argparse.Namespace, chance: random.Random) -> list[Line]:
-    """Everything from the first job to the table."""
-    from soak.forms import FIRST, films, wishes
+def soak(site: Site, options: argparse.Namespace, chance: random.Random) -> list[Line]:
+    """Run the whole soak and return the lines of its report."""
+    from soak.forms import FIRST, planned_jobs, video_tools
     from soak.load import Load
-    from soak.truth import Line, Truth, settled, told
+    from soak.truth import Line, Truth, settled, summary
 
-    wanted = wishes(wish.jobs, chance)
-    no_films = [{"kind": "job", "match": slug, "fail": "no_films"} for slug in films()] if wish.light else []
-    trouble = Trouble(site, chance, no_films)
-    load = Load(site, wanted[len(FIRST) :], wish.seconds * STARTING, site.voice())
-    for each in wanted[: len(FIRST)]:
+    planned = planned_jobs(options.jobs, chance)
+    always = (
+        [{"kind": "job", "match": slug, "fail": "no_films"} for slug in video_tools()]
+        if options.light
+        else []
+    )
+    trouble = Trouble(site, chance, always)
+    load = Load(site, planned[len(FIRST) :], options.seconds * START_SHARE, site.voice())
+    for each in planned[: len(FIRST)]:
         load.first(each)
-    if not settled(site, PATIENCE):
-        raise RuntimeError("the first jobs did not end, though nothing was wrong yet")
+    if not settled(site, SETTLE_TIMEOUT):
+        raise RuntimeError("the first jobs did not finish, although there were no faults yet")
     load.files = files()
 
     began = time.monotonic()
     load.start()
-    acts = plan(site, len(wanted) - len(FIRST), wish.kills, trouble)
+    acts = plan(site, len(planned) - len(FIRST), options.kills, trouble)
     killed: Counter[str] = Counter()
     while not load.is_over():
         while acts and load.done >= acts[0][0]:
             _, name, act = acts.pop(0)
             act()
             if name:
-                say(f"  {load.done} jobs started: {name}")
+                log(f"  {load.done} jobs started: {name}")
                 killed[name] += 1
-        if time.monotonic() - began > wish.seconds + PATIENCE:
-            raise RuntimeError(f"after {load.done} jobs nothing goes on; people read {told(load.answers)}")
+        if time.monotonic() - began > options.seconds + SETTLE_TIMEOUT:
+            raise RuntimeError(f"stuck after {load.done} jobs; answers: {summary(load.answers)}")
         time.sleep(0.1)
     load.join()
     trouble.end()
-    say(f"  all {wish.jobs} are started after {time.monotonic() - began:.0f} s; waiting for their ends")
-    is_settled = settled(site, PATIENCE, hastened=wish.light)
+    log(
+        f"  all {options.jobs} jobs started after {time.monotonic() - began:.0f} s; waiting for them to finish"
+    )
+    is_settled = settled(site, SETTLE_TIMEOUT, skip_waits=options.light)
     took = time.monotonic() - began
-    truth = Truth(site, {each.key for each in wanted})
+    truth = Truth(site, {each.key for each in planned})
     tracebacks = Counter(line.partition(":")[0] for line in site.tracebacks())
     return [
-        Line("time", f"{took:.0f} s", [] if is_settled else ["not everything had settled in the end"]),
-        Line("what was killed", told(killed)),
+        Line("time", f"{took:.0f} s", [] if is_settled else ["not everything settled in time"]),
+        Line("kills", summary(killed)),
         Line("faults that struck", f"{trouble.struck.total()}, of {len(+trouble.struck)} kinds"),
         Line("faults that never struck", ", ".join(trouble.never) or "none"),
-        Line("answers to people", told(load.answers)),
+        Line("responses to people", summary(load.answers)),
         Line("uploads", str(load.uploads)),
         *truth.lines(),
-        Line("tracebacks in the logs", told(tracebacks)),
+        Line("tracebacks in the logs", summary(tracebacks)),
     ]
 
 
 def plan(site: Site, jobs: int, kills: int, trouble: Trouble) -> list[Act]:
-    """What happens, in its order."""
-    acts: list[Act] = [(jobs * turn // ROLLS, "", trouble.next) for turn in range(ROLLS)]
+    """Fault changes, kills and crashes, in order."""
+    acts: list[Act] = [(jobs * turn // FAULT_CHANGES, "", trouble.next) for turn in range(FAULT_CHANGES)]
     for number in range(kills):
         victim = site.victims[number % len(site.victims)]
         acts.append((jobs * (number + 1) // (kills + 1), f"kill -9 of {victim.name}", partial(kill, victim)))
@@ -101,7 +106,7 @@ def plan(site: Site, jobs: int, kills: int, trouble: Trouble) -> list[Act]:
 
 
 def kill(victim: Program) -> None:
-    """It is away for a moment."""
+    """Kill the process and start it again a second later."""
     victim.kill()
     time.sleep(1)
     victim.start()
@@ -134,27 +139,27 @@ def main() -> int:
     parser.add_argument(
         "--light",
         action="store_true",
-        help="films fail there, and at the end no job waits for its time: both would take most of it",
+        help="fail video jobs in the sandbox, and skip the waits between polls at the end; saves most of the time",
     )
-    parser.add_argument("--seed", type=int, default=None, help="of what is left to chance")
-    parser.add_argument("--keep", type=Path, default=None, help="keep the logs in this folder")
-    wanted = parser.parse_args()
-    seed = wanted.seed if wanted.seed is not None else random.randrange(1_000_000)
+    parser.add_argument("--seed", type=int, default=None, help="seed of the random choices")
+    parser.add_argument("--keep", type=Path, default=None, help="write the logs to this folder and keep them")
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else random.randrange(1_000_000)
     with ExitStack() as stack:
-        folder = wanted.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rushes-soak-")))
+        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rushes-soak-")))
         folder.mkdir(parents=True, exist_ok=True)
-        cluster = stack.enter_context(Cluster()) if wanted.database == "postgres" else None
+        cluster = stack.enter_context(Cluster()) if options.database == "postgres" else None
         site = Site(folder, cluster)
         os.environ |= site.environment | {
             "DATA_DIR": str(folder / "soak"),
             "DJANGO_SETTINGS_MODULE": "dashboard.settings",
         }
-        say(f"soak on {wanted.database}: {wanted.jobs} jobs, {wanted.kills} kills, seed {seed}")
+        log(f"soak on {options.database}: {options.jobs} jobs, {options.kills} kills, seed {seed}")
         stack.enter_context(site)
         import django
 
         django.setup()
-        lines = soak(site, wanted, random.Random(seed))
+        lines = soak(site, options, random.Random(seed))
     print(table(lines))
     return 1 if any(line.wrong for line in lines) else 0
 

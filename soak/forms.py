@@ -1,4 +1,4 @@
-"""The studio's forms as a person fills them in, tool by tool."""
+"""Jobs of the soak: the studio's forms, filled in for every tool."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from executions.tools import Tool
 from executions.tools import fields as spec
 
 ACTOR = "vg_enti_Noor000000000000000000"
-# What the other tools work from comes first.
+# Other tools need the files that these produce.
 FIRST = ("generate-image", "text-to-speech", "generate-video-clip")
-# Making films keeps the stand-in's processor busy for seconds; a picture or a recording hardly does.
+# A video keeps the sandbox's processor busy for seconds; an image or a recording costs little.
 WEIGHTS = {"VIDEO": 0.15, "IMAGE": 3, "AUDIO": 4}
 
 
 @dataclass
-class Wish:
-    """A job that somebody wants. `key` is the form's own: however often it is sent, it starts one job."""
+class PlannedJob:
+    """A job to start. `key` is the form's idempotency key: sending the form again starts no second job."""
 
     tool: Tool
-    words: str
+    prompt: str
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def form(self, files: dict[str, str], voice: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ class Wish:
     def _value(self, each: spec.Field, files: dict[str, str], voice: str) -> Any:
         match each:
             case spec.Text() if each.name in ("prompt", "ttsText"):
-                return self.words
+                return self.prompt
             case spec.Number():
                 return str(each.initial or (each.low if each.required else ""))
             case spec.Choice():
@@ -53,24 +53,24 @@ class Wish:
         return None
 
 
-def films() -> list[str]:
-    """The tools that make films, but for the one whose clip others work from."""
+def video_tools() -> list[str]:
+    """Slugs of the tools that make videos, without the one whose clip other tools need."""
     return [
         tool.slug for tool in tools.offered().values() if tool.media == "VIDEO" and tool.slug not in FIRST
     ]
 
 
-def wishes(number: int, chance: random.Random) -> list[Wish]:
-    """So many, of every tool. The first ones make the files that others work from."""
+def planned_jobs(count: int, chance: random.Random) -> list[PlannedJob]:
+    """`count` jobs, covering every tool. The first ones make the files that other tools need."""
     offered = tools.offered()
     slugs = list(offered)
     weights = [WEIGHTS[offered[slug].media] for slug in slugs]
     chosen = [*FIRST, *chance.sample(slugs, len(slugs))]
-    chosen += chance.choices(slugs, weights, k=max(0, number - len(chosen)))
-    return [Wish(offered[slug], _words(place, chance)) for place, slug in enumerate(chosen[:number])]
+    chosen += chance.choices(slugs, weights, k=max(0, count - len(chosen)))
+    return [PlannedJob(offered[slug], _prompt(place, chance)) for place, slug in enumerate(chosen[:count])]
 
 
-def _words(place: int, chance: random.Random) -> str:
-    # A third is to fail there, which costs it no work; what others work from has to succeed.
+def _prompt(place: int, chance: random.Random) -> str:
+    # A third of the jobs fail in the sandbox, which costs it no work. The first ones must succeed.
     fails = place >= len(FIRST) and chance.random() < 0.33
     return f"a lighthouse {uuid.uuid4().hex}" + (" [fail]" if fails else "")

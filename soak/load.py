@@ -1,4 +1,4 @@
-"""People who start jobs, cancel some, upload files and look around, whatever becomes of the servers meanwhile."""
+"""Simulated people who start jobs, cancel some, upload files and open pages, while servers are killed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any
 
 import httpx
 
-from soak.forms import Wish
+from soak.forms import PlannedJob
 from soak.site import PASSWORD, Site
 
 PEOPLE = 4
-PATIENCE = 30.0  # seconds for one answer
+TIMEOUT = 30.0  # seconds per request
 PAGES = ("/", "/executions/", "/files/", "/settings/deliveries/")
 CANCELS = re.compile(r'formaction="(/executions/[0-9a-f-]+/cancel/)"')
 FILES = re.compile(r'"/files/([0-9a-f-]{36})/')
-# What the form shows when VideoGen refused the job (templates/studio/_tool_form.html).
+# Shown in the form when VideoGen refused the job (templates/studio/_tool_form.html).
 REFUSAL = 'class="tool-form-refusal"'
-# A picture of one grey pixel.
+# A PNG of one grey pixel.
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c636000000002000148afa471"
     "0000000049454e44ae426082"
@@ -31,12 +31,12 @@ PIXEL = bytes.fromhex(
 
 
 class Load:
-    """`done` counts the forms that were answered for good; `answers` what people read meanwhile."""
+    """`done` counts the forms with a final answer; `answers` counts responses and transport errors by kind."""
 
-    def __init__(self, site: Site, wishes: list[Wish], seconds: float, voice: str) -> None:
+    def __init__(self, site: Site, jobs: list[PlannedJob], seconds: float, voice: str) -> None:
         self._site = site
-        self._wishes = deque(wishes)
-        self._pause = seconds / max(1, len(wishes))
+        self._jobs = deque(jobs)
+        self._pause = seconds / max(1, len(jobs))
         self._voice = voice
         self.files: dict[str, str] = {}
         self.done = 0
@@ -61,7 +61,7 @@ class Load:
             thread.join()
 
     def _signed_in(self) -> httpx.Cookies:
-        with httpx.Client(base_url=self._site.servers[0].url, timeout=PATIENCE, trust_env=False) as browser:
+        with httpx.Client(base_url=self._site.servers[0].url, timeout=TIMEOUT, trust_env=False) as browser:
             browser.get("/sign-in/").raise_for_status()
             token = browser.cookies["csrftoken"]
             form = {"username": "soak", "password": PASSWORD, "csrfmiddlewaretoken": token}
@@ -70,30 +70,30 @@ class Load:
                 raise RuntimeError(f"signing in failed with {answer.status_code}")
             return browser.cookies
 
-    def first(self, wish: Wish) -> None:
-        """Start one of the jobs that others work from."""
+    def first(self, job: PlannedJob) -> None:
+        """Start one of the jobs whose files other tools need."""
         with self._browser() as browser:
-            self._until_answered(browser, lambda: self._start(browser, wish))
+            self._until_answered(browser, lambda: self._start(browser, job))
 
     def _browser(self) -> httpx.Client:
-        return httpx.Client(cookies=self.cookies, timeout=PATIENCE, trust_env=False)
+        return httpx.Client(cookies=self.cookies, timeout=TIMEOUT, trust_env=False)
 
-    def _next(self) -> Wish | None:
-        """The next wish, when its time has come."""
+    def _next(self) -> PlannedJob | None:
+        """Wait until the next job is due, and return it; None when all are started."""
         with self._lock:
-            if not self._wishes:
+            if not self._jobs:
                 return None
-            wish = self._wishes.popleft()
+            job = self._jobs.popleft()
             wait, self._due = self._due - time.monotonic(), max(self._due, time.monotonic()) + self._pause
         if wait > 0:
             time.sleep(wait)
-        return wish
+        return job
 
     def _work(self, number: int) -> None:
         chance = random.Random(number)
         with self._browser() as browser:
-            while (wish := self._next()) is not None:
-                self._until_answered(browser, lambda wish=wish: self._start(browser, wish))  # type: ignore[misc]
+            while (job := self._next()) is not None:
+                self._until_answered(browser, lambda job=job: self._start(browser, job))  # type: ignore[misc]
                 with self._lock:
                     self.done += 1
                 match chance.random():
@@ -102,10 +102,10 @@ class Load:
                     case share if share < 0.25:
                         self._until_answered(browser, lambda: self._upload(browser))
                     case share if share < 0.5:
-                        self._until_answered(browser, lambda: self._look(browser, chance))
+                        self._until_answered(browser, lambda: self._visit(browser, chance))
 
     def _until_answered(self, browser: httpx.Client, act: Callable[[], httpx.Response | None]) -> None:
-        """What is not answered, or with an error of ours, is done once more: as people do."""
+        """Repeat the act until it gets a response below 500, as a person would."""
         while True:
             try:
                 answer = act()
@@ -124,12 +124,12 @@ class Load:
     def _url(self, path: str) -> str:
         return f"{random.choice(self._site.servers).url}{path}"
 
-    def _start(self, browser: httpx.Client, wish: Wish) -> httpx.Response:
-        form = wish.form(self.files, self._voice) | self._token()
-        answer = browser.post(self._url(f"/tools/{wish.tool.slug}/"), data=form)
+    def _start(self, browser: httpx.Client, job: PlannedJob) -> httpx.Response:
+        form = job.form(self.files, self._voice) | self._token()
+        answer = browser.post(self._url(f"/tools/{job.tool.slug}/"), data=form)
         self._note(f"start {answer.status_code}")
         if answer.status_code == 422 and REFUSAL not in answer.text:
-            # Nothing was started: a field could not be checked, since the voices could not be read. Once more.
+            # No job was started: the voices could not be loaded, so a field could not be checked. Try again.
             return httpx.Response(503)
         return answer
 
@@ -149,10 +149,10 @@ class Load:
         self.uploads += answer.status_code == 201
         return answer
 
-    def _look(self, browser: httpx.Client, chance: random.Random) -> httpx.Response:
+    def _visit(self, browser: httpx.Client, chance: random.Random) -> httpx.Response:
         page = browser.get(self._url(chance.choice(PAGES)))
         if page.status_code == 200 and (files := FILES.findall(page.text)):
-            # The file itself comes from the stand-in, if that gives it out.
+            # The redirect leads to the sandbox, which may be failing.
             answer = browser.get(self._url(f"/files/{chance.choice(files)}/download"))
             if answer.status_code == 302:
                 with suppress(httpx.TransportError):

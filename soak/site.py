@@ -1,4 +1,4 @@
-"""The processes of one Rushes and its stand-in for VideoGen, at addresses that a kill and a restart keep."""
+"""The processes of one Rushes site and its sandbox. Their addresses survive a kill and a restart."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from benchmarks.product import ROOT, free_port, plain_environment, wait_until_an
 
 PASSWORD = "soak only, never typed"
 SPEED = 20
-STARTING = 90.0  # seconds that a process gets on a busy machine
+START_TIMEOUT = 90.0  # seconds, generous for a busy machine
 
 
 class Program:
-    """One process that may be killed and started again. Its log goes on where it was."""
+    """A process that can be killed and started again. Its log is appended to."""
 
     def __init__(self, name: str, command: list[str], environment: dict[str, str], folder: Path) -> None:
         self.name = name
@@ -44,13 +44,13 @@ class Program:
         self.starts += 1
 
     def kill(self) -> None:
-        """As `kill -9` does."""
+        """Kill the process as `kill -9` does."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
 
     def end(self) -> int:
-        """As a good operator does; the exit code."""
+        """Stop the process with SIGTERM, after 30 seconds with SIGKILL. Returns its exit code."""
         if self.process is None:
             return 0
         self.process.send_signal(signal.SIGTERM)
@@ -74,11 +74,11 @@ class Server(Program):
     def start(self) -> None:
         super().start()
         assert self.process is not None
-        wait_until_answered(f"{self.url}/healthz", self.process, self.log, patience=STARTING)
+        wait_until_answered(f"{self.url}/healthz", self.process, self.log, timeout=START_TIMEOUT)
 
 
 class Site:
-    """On SQLite one `serve`; on PostgreSQL two of them and a reconciler beside them."""
+    """One `serve` on SQLite; two of them and a separate reconciler on PostgreSQL."""
 
     def __init__(self, folder: Path, cluster: Cluster | None) -> None:
         self.folder = folder
@@ -108,7 +108,7 @@ class Site:
 
     @property
     def victims(self) -> list[Program]:
-        """Who is killed, in this order, again and again."""
+        """The processes to kill in turn."""
         return [self.servers[0], *self.reconcilers, *self.servers[1:]]
 
     @property
@@ -124,7 +124,7 @@ class Site:
                 f"{self.sandbox_url}/sandbox/faults",
                 self.sandbox.process,
                 self.sandbox.log,
-                patience=STARTING,
+                timeout=START_TIMEOUT,
             )
             self.manage("migrate", "--verbosity", "0")
             self.manage("createsuperuser", "--noinput", "--username", "soak", "--email", "soak@example.org")
@@ -159,25 +159,25 @@ class Site:
             raise RuntimeError(f"manage.py {arguments[0]} failed: {done.stdout}{done.stderr}")
 
     def restart_database(self) -> None:
-        """A crash of the database, and its coming back."""
+        """Crash the database server and start it again."""
         assert self.cluster is not None
         self.cluster.stop("immediate")
         self.cluster.start()
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """Talk to the stand-in's control interface."""
+        """Call the sandbox's control interface."""
         answer = httpx.request(method, f"{self.sandbox_url}/sandbox/{path}", json=body, timeout=60)
         return answer.raise_for_status().json()
 
     def voice(self) -> str:
-        """One that text-to-speech takes."""
+        """The id of a voice that text-to-speech accepts."""
         headers = {"Authorization": f"Bearer {self.key}"}
         answer = httpx.get(f"{self.sandbox_url}/v1/resources/tts-voices", headers=headers, timeout=60)
         voices = answer.raise_for_status().json()["ttsVoices"]
         return next(each["voiceId"] for each in voices if each.get("supportsDirectToolExecution"))
 
     def tracebacks(self) -> list[str]:
-        """The last lines of the tracebacks in the logs of our processes."""
+        """The last line of each traceback in the logs of Rushes' processes."""
         return [line for program in self.programs for line in _last_lines(program.log)]
 
 

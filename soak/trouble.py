@@ -1,4 +1,4 @@
-"""Every fault that the stand-in knows, a few of them at a time, at random."""
+"""Every fault that the sandbox can simulate, a few at a time, at random."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from soak.site import Site
 
 STARTS, READS, MEDIA = "POST /v1/tools/*", "GET /v1/*", "GET /media/*"
 AT_ONCE = 7
-CHANCE = 0.2
+PROBABILITY = 0.2
 SHAPES = ("html", "truncated", "no_id", "empty")
 
-# What a call, a message or a job may meet. What a person has to put right (a key, a plan) strikes starts alone:
-# there it is an answer like any other, elsewhere it stops the account for a minute.
-TROUBLES: list[dict[str, Any]] = [
+# Faults of calls, webhooks and jobs. Those that need a person to fix them (a key, a plan) apply to starts only:
+# on other calls they would pause the whole account for a minute.
+FAULTS: list[dict[str, Any]] = [
     {"kind": "lost_before"},
     {"kind": "lost_after"},
     {"kind": "slow", "seconds": 0.5},
@@ -53,28 +53,28 @@ LIMITS = {
 
 
 class Trouble:
-    """`next` changes what is wrong; each kind has had its turn before any has its second."""
+    """Chooses the active faults. Every kind has its turn before any kind has a second one."""
 
     def __init__(self, site: Site, chance: random.Random, always: list[dict[str, Any]]) -> None:
         self._site = site
         self._always = always
         self._chance = chance
-        self._waiting: list[dict[str, Any]] = []
+        self._unused: list[dict[str, Any]] = []
         self.struck: Counter[str] = Counter()
 
     def next(self) -> None:
         self._count()
         chosen = []
         while len(chosen) < AT_ONCE:
-            if not self._waiting:
-                self._waiting = self._chance.sample(TROUBLES, len(TROUBLES))
-            chosen.append({"probability": CHANCE, **self._waiting.pop()})
+            if not self._unused:
+                self._unused = self._chance.sample(FAULTS, len(FAULTS))
+            chosen.append({"probability": PROBABILITY, **self._unused.pop()})
         self._site.control("PUT", "faults", {"faults": self._always + chosen, "limits": LIMITS})
-        # What was held comes now, the last first.
+        # Send the held webhooks now, the latest first.
         self._site.control("POST", "deliveries/release?backwards=true")
 
     def end(self) -> None:
-        """All is well again, and what was held is sent."""
+        """Remove all faults but the permanent ones. Held webhooks are sent."""
         self._count()
         self._site.control("DELETE", "faults")
         self._site.control("PUT", "faults", {"faults": self._always, "limits": LIMITS})
@@ -85,7 +85,7 @@ class Trouble:
 
     @property
     def never(self) -> list[str]:
-        """Kinds that have not struck once."""
+        """The kinds that have never struck."""
         return sorted(
-            {each["kind"] for each in TROUBLES} - {kind for kind, count in self.struck.items() if count}
+            {each["kind"] for each in FAULTS} - {kind for kind, count in self.struck.items() if count}
         )
