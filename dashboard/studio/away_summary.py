@@ -86,8 +86,8 @@ class SinceYouLeft:
     def __init__(self, user: Any, since: datetime, until: datetime | None = None) -> None:
         self.since, self.until = since, until or timezone.now()
         found = last_visit.ended(user.pk, since, self.until)
-        self.has_more = len(found) > last_visit.MOST
-        self.jobs = found[: last_visit.MOST]
+        self.has_more = len(found) > last_visit.MAX_ROWS
+        self.jobs = found[: last_visit.MAX_ROWS]
         self.counts = Counter(job.status for job in self.jobs)
         self.batches = self._batches()
         self.causes = self._causes(user)

@@ -1,6 +1,6 @@
-"""Where copies lie: a folder, or a bucket of an S3-compatible service (settings.STORAGES["kept"]).
+"""Storage of copies: a folder, or a bucket of an S3-compatible service (settings.STORAGES["kept"]).
 
-A copy grows as a part on our disk, and goes to its place as a whole: nothing half is ever there.
+A copy is downloaded to a part file on the local disk and stored only when it is complete.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from executions.models import File
 
-# Bytes of the disk that copies leave free: the database needs room to go on.
+# Bytes of disk space that copies leave free, for the database.
 RESERVE = 256 * 1024 * 1024
-# Bytes of a copy that are read at once; a server asks for no more while its client takes none.
+# Bytes of a copy that are read at once. A server reads the next ones when its client has taken these.
 PIECE = 256 * 1024
-# Seconds that a signed address of a copy in a bucket is good for.
+# Seconds until a signed URL of a copy in a bucket expires.
 SIGNED_FOR = 3600
-FULL = "There is no room left on the disk of Rushes. An admin has to make some; it is tried again by itself."
+FULL = "The disk of Rushes is full. An admin needs to free some space; Rushes retries automatically."
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# Where the standard library knows none, or an unusual one.
+# For types where the standard library has no extension, or an unusual one.
 ENDINGS = {"image/jpeg": ".jpg", "audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/x-wav": ".wav"}
 ENDINGS |= {"audio/mp4": ".m4a", "audio/ogg": ".ogg", "audio/flac": ".flac", "image/avif": ".avif"}
 
 
 class NoRoom(Exception):
-    """The disk is full, or nearly."""
+    """The disk is full or nearly full."""
 
 
 class StoreFailed(Exception):
-    """The storage did not take the copy; `str()` says why, in words."""
+    """The storage did not accept the copy. The message says why."""
 
 
 def storage() -> Storage:
@@ -52,14 +52,14 @@ def is_folder() -> bool:
 
 
 def part_of(file: File) -> Path:
-    """Where a copy of this file grows. In a folder it is on the same disk, so that moving it is one step."""
+    """The path of the file's part. For folder storage it is on the same disk, so that the move is atomic."""
     folder = Path(settings.KEEP_PARTS)
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{file.pk}.part"
 
 
 def parts() -> list[Path]:
-    """The parts that lie here, of whichever files."""
+    """The part files on this disk."""
     found = Path(settings.KEEP_PARTS).glob("*.part")
     return [path for path in found if re.fullmatch(r"[0-9a-f-]{36}", path.stem)]
 
@@ -69,7 +69,7 @@ def drop_part(file: File) -> None:
 
 
 def name_of(file: File, mime: str, addition: str = "") -> str:
-    """The same at every try: a copy that was made twice is one."""
+    """The same name at every try, so that a copy made twice is stored once."""
     return f"{file.pk.hex[:4]}/{file.pk}{addition}{ending(mime)}"
 
 
@@ -78,13 +78,13 @@ def ending(mime: str) -> str:
 
 
 def room() -> int:
-    """Bytes of the disk that copies may still take."""
+    """Bytes of disk space available for copies."""
     Path(settings.KEEP_PARTS).mkdir(parents=True, exist_ok=True)
     return max(0, shutil.disk_usage(settings.KEEP_PARTS).free - RESERVE)
 
 
 def check_room(more: int) -> None:
-    """Raises NoRoom where `more` bytes would leave too little."""
+    """Raises NoRoom if there is no space for `more` bytes."""
     if room() < more:
         raise NoRoom(FULL)
 
@@ -96,11 +96,11 @@ def no_room(error: OSError) -> bool:
 if TYPE_CHECKING:
     BytesFile = Content[bytes]
 else:
-    BytesFile = Content  # generic for type checkers alone
+    BytesFile = Content  # generic only for type checkers
 
 
 class _Part(BytesFile):
-    """A complete part: a folder takes it by moving it, a bucket by reading it piece by piece."""
+    """A complete part. Folder storage moves it; a bucket uploads it in pieces."""
 
     def __init__(self, path: Path, handle: Any, mime: str) -> None:
         super().__init__(handle, name=path.name)
@@ -110,7 +110,7 @@ class _Part(BytesFile):
 
 
 def take_in(part: Path, name: str, mime: str) -> str:
-    """Move a complete part to its place: the name under which it can be had. Raises NoRoom or StoreFailed."""
+    """Move a complete part into the storage. Returns its name there. Raises NoRoom or StoreFailed."""
     try:
         with part.open("rb") as handle:
             os.fsync(handle.fileno())
@@ -122,25 +122,25 @@ def take_in(part: Path, name: str, mime: str) -> str:
             else StoreFailed(f"The copy could not be stored: {error.strerror}.")
         ) from None
     except Exception as error:
-        # Whatever library serves the bucket; its words may hold addresses, so only their kind is told.
-        raise StoreFailed(f"The storage for copies did not take it ({type(error).__name__}).") from None
+        # Any library may serve the bucket. Its messages may contain URLs, so report only the class.
+        raise StoreFailed(f"The storage did not accept the copy ({type(error).__name__}).") from None
     part.unlink(missing_ok=True)
     return kept
 
 
 def put(name: str, content: bytes) -> str:
-    """Store something small: the name under which it can be had. Raises NoRoom or StoreFailed."""
+    """Store something small. Returns its name in the storage. Raises NoRoom or StoreFailed."""
     try:
         check_room(len(content))
         return storage().save(name, ContentFile(content))
     except NoRoom:
         raise
     except Exception as error:
-        raise StoreFailed(f"The storage for copies did not take it ({type(error).__name__}).") from None
+        raise StoreFailed(f"The storage did not accept the copy ({type(error).__name__}).") from None
 
 
 def path(name: str) -> Path:
-    """Where something kept lies, in a folder. It may have been removed by hand."""
+    """The path of a stored copy in folder storage. The file may have been removed by hand."""
     return Path(storage().path(name))
 
 
@@ -158,7 +158,7 @@ async def pieces(path: Path, first: int, last: int) -> AsyncGenerator[bytes]:
 
 
 def url(name: str, mime: str, disposition: str) -> str:
-    """A signed address of something kept, in a bucket, good for SIGNED_FOR seconds."""
+    """A signed URL of a stored copy in a bucket; it expires after SIGNED_FOR seconds."""
     parameters = {"ResponseContentDisposition": disposition, "ResponseContentType": mime}
     # Only the storage of a bucket takes these arguments.
     signed: str = storage().url(name, parameters=parameters, expire=SIGNED_FOR)  # type: ignore[call-arg]

@@ -1,4 +1,4 @@
-"""Reads copies again and compares them with what they were when they were made."""
+"""Reads copies and compares them with their size and hash from when they were made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHUNK_SIZE = 200
 
 
 def verify() -> Iterator[tuple[File, str]]:
-    """Each file that has a copy, the oldest first, and what is wrong with it; empty where it is whole."""
+    """Each file that has a copy, oldest first, and the problem with its copy; empty if it is intact."""
     for file in keyset.chunks(File.objects.filter(kept_at__isnull=False), size=CHUNK_SIZE, by="pk"):
         yield file, _problem(file)
 
@@ -28,7 +28,7 @@ def _problem(file: File) -> str:
     except FileNotFoundError:
         return "it is not there"
     except Exception as error:
-        # A folder or a bucket: each has errors of its own.
+        # Each storage raises its own errors.
         return f"it cannot be read ({type(error).__name__})"
     if size != file.kept_bytes:
         return f"it has {size} bytes, not {file.kept_bytes}"

@@ -1,4 +1,4 @@
-"""Makes the copies that are wanted, in the background, a few at a time, until stopped."""
+"""Makes requested copies in the background, a few at a time."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from executions.team import settings as team_settings
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 2
-# Seconds between two notes of how far a copy is; each also renews the claim.
+# Seconds between two progress updates of a copy; each also renews the claim.
 NOTE_EVERY = 1.0
 
 
 class CopyWorker(Worker):
-    """Any number of processes may have one: a claim decides which of them makes a copy."""
+    """Any number of processes may run one; a claim decides which of them makes a copy."""
 
     name = "copy"
 
@@ -39,7 +39,7 @@ class CopyWorker(Worker):
         try:
             await super().run()
         finally:
-            # A copy that is cut continues from what it has, once its lease expires.
+            # An interrupted copy continues where it stopped, once its lease expires.
             await self.drain(0)
 
     async def step(self) -> None:
@@ -56,7 +56,7 @@ class CopyWorker(Worker):
 
 
 async def make(mine: Keeping) -> None:
-    """Make one copy that was claimed, and write down what came of it."""
+    """Make one claimed copy and store the outcome."""
     over = asyncio.Event()
     working = asyncio.create_task(_made(mine))
     noting = asyncio.create_task(_note(mine, working, over))
@@ -76,18 +76,18 @@ async def make(mine: Keeping) -> None:
             (copy_storage.FULL, {"patient": True}) if full else (f"It could not be written: {error}.", {})
         )
         if full:
-            # What lies here takes room that others need, and is not worth it.
+            # Free the space of the incomplete part for other copies.
             await asyncio.to_thread(copy_storage.drop_part, mine.file)
             mine.received, mine.validator = 0, ""
     finally:
         working.cancel()
         over.set()
-        # A note that is being written is waited for: it changes whose claim it is.
+        # Wait for a progress update that is being written: it changes the claim.
         await asyncio.gather(working, noting, return_exceptions=True)
     if copied is not None:
         await runtime.in_db(copy_requests.done, mine, copied)
     else:
-        logger.warning("A copy of file %s was not made: %s", mine.file_id, problem)
+        logger.warning("Could not copy file %s: %s", mine.file_id, problem)
         await runtime.in_db(copy_requests.failed, mine, problem, **how)
 
 
@@ -100,7 +100,7 @@ async def _made(mine: Keeping) -> copy_requests.Copied:
 
 
 async def _thumbnail(mine: Keeping) -> str:
-    """A picture of what is no picture, kept beside it. It is nice to have, and no reason to fail."""
+    """The thumbnail of a video, stored with its copy. Errors are logged; the copy succeeds without it."""
     if mine.file.type != VIDEO:
         return ""
     try:
@@ -114,12 +114,12 @@ async def _thumbnail(mine: Keeping) -> str:
         copy_storage.NoRoom,
         copy_storage.StoreFailed,
     ) as error:
-        logger.info("The picture of file %s was not kept: %s", mine.file_id, error)
+        logger.info("Could not store the thumbnail of file %s: %s", mine.file_id, error)
         return ""
 
 
 async def _note(mine: Keeping, working: asyncio.Task[copy_requests.Copied], over: asyncio.Event) -> None:
-    """Renew the claim while the work goes on, and stop the work where somebody else has it."""
+    """Store the progress and renew the claim; stop the work if another worker has taken it over."""
     noted, last = 0, timezone.now()
     while not over.is_set():
         with suppress(TimeoutError):
@@ -131,7 +131,7 @@ async def _note(mine: Keeping, working: asyncio.Task[copy_requests.Copied], over
         try:
             held = await runtime.in_db(copy_requests.renew, mine)
         except DatabaseError as error:
-            logger.warning("How far a copy is could not be noted: %s", error)
+            logger.warning("Could not store the progress of a copy: %s", error)
             continue
         if not held:
             working.cancel()

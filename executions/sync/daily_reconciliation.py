@@ -1,8 +1,8 @@
-"""The closing of a day: our jobs of that day against the account's list, and every difference by name.
+"""The daily reconciliation: compares our jobs of a day with the account's list and reports each difference.
 
-The list names no times and has the newest start first. A job of ours belongs to the day in which VideoGen took it.
-What we do not know stands in the list between jobs of ours, and belongs to the day when both of its neighbours do;
-where that leaves a doubt, the difference says so. Days are UTC days.
+The list has no times and is sorted by start, newest first. A job of ours belongs to the day on which VideoGen accepted
+it. An unknown job is listed between two of our jobs and belongs to a day if both neighbours do; otherwise the
+difference is reported as uncertain. Days are UTC days.
 """
 
 from __future__ import annotations
@@ -34,20 +34,17 @@ from executions.videogen import NotFound, ToolExecution, VideoGenError
 logger = logging.getLogger(__name__)
 
 DAY = timedelta(days=1)
-# A day is closed so long after its end: what ended late has been told by then.
-LATER = timedelta(minutes=30)
-EARLIEST = 2020
-# How many days back a closing that was missed is made up for.
-MISSED = 7
-# Jobs stand in the list in the order in which they came there; answers come back in nearly the same.
-ORDER = timedelta(minutes=10)
-# More differences than anybody reads one by one.
-MOST_KEPT = 500
+# Time after the end of a day, so that late results have been reported.
+SETTLING_TIME = timedelta(minutes=30)
+FIRST_YEAR = 2020
+# Days to go back for a missed reconciliation.
+CATCH_UP_DAYS = 7
+# The list is in VideoGen's order of arrival. Our `accepted_at` may differ from that order by this much.
+ORDER_TOLERANCE = timedelta(minutes=10)
+# Differences stored per day.
+MAX_DIFFERENCES = 500
 
-NO_LIST = (
-    "This version of the API has no list of executions, so there is nothing to compare with: "
-    "the figure is our own side alone."
-)
+NO_LIST = "This API version has no list of executions, so there is nothing to compare with: the figure is ours alone."
 
 MISSING, UNKNOWN, EDGE, STATUS, UNSURE = (
     "missing there",
@@ -57,17 +54,17 @@ MISSING, UNKNOWN, EDGE, STATUS, UNSURE = (
     "unconfirmed",
 )
 ADVICE = {
-    MISSING: "VideoGen's list does not name it. Open it; if it still runs, wait for its end, else ask VideoGen with its id.",
-    UNKNOWN: "It was started elsewhere, or by a start whose answer was lost. It is imported within minutes, unless "
-    "IMPORT_ELSEWHERE is off; look whether an unconfirmed job of that day is this one.",
-    EDGE: "It stands between this day and another, and the list names no times: it may belong to either.",
-    STATUS: "Both have ended, and differently. The first end that we heard of stays; compare the answers on its page.",
-    UNSURE: "Its answer was lost. Link it with one of the account's jobs, or start it again knowingly.",
+    MISSING: "Not in VideoGen's list. Open it: if it is running, wait until it finishes; otherwise contact VideoGen.",
+    UNKNOWN: "Started outside Rushes, or by a request whose response was lost. It is imported within minutes, unless "
+    "IMPORT_ELSEWHERE is off. Check whether it is one of that day's unconfirmed jobs.",
+    EDGE: "Listed between this day and another. The list has no times, so it may belong to either.",
+    STATUS: "Finished with different statuses. Rushes keeps the first one; compare the responses on its page.",
+    UNSURE: "The response was lost. Link it to one of the account's jobs, or start it again.",
 }
 
 
 class CannotClose(ValueError):
-    """A day that has not ended, or that lies before VideoGen; the message says so."""
+    """The day is not over, or is before VideoGen existed. The message says which."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ class Difference:
     kind: str
     remote_id: str = ""
     job: str = ""
-    """Our id; empty where we have none."""
+    """Our id; empty if we do not have the job."""
     tool: str = ""
     here: str = ""
     there: str = ""
@@ -87,7 +84,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Ours:
-    """What we have of an execution that stands in the list."""
+    """Our side of a listed execution."""
 
     pk: str
     tool: str
@@ -96,19 +93,19 @@ class Ours:
 
 
 async def close(day: date, *, actor: Actor) -> DayClosing:
-    """Close a day, or close it anew. Raises CannotClose. What the API refuses is said in the closing's `problem`."""
+    """Reconcile a day, or do so again. Raises CannotClose. API errors are stored in the row's `problem`."""
     actor_id = await runtime.in_db(policy.require, actor, Action.DAY_RECONCILE)
-    if day.year < EARLIEST:
-        raise CannotClose(f"There was no VideoGen in {day.year}.")
+    if day.year < FIRST_YEAR:
+        raise CannotClose(f"VideoGen did not exist in {day.year}.")
     if day >= timezone.now().date():
         raise CannotClose(f"{day:%-d %B %Y} is not over yet (in UTC).")
-    row = await runtime.in_db(_claim, day, anew=True)
+    row = await runtime.in_db(_claim, day, again=True)
     assert row is not None
     return await _close(row, actor_id)
 
 
 async def close_due() -> None:
-    """Close every day whose time has come, and that nobody else is closing."""
+    """Reconcile every due day that no other worker is reconciling."""
     for day in await runtime.in_db(due_days):
         try:
             row = await runtime.in_db(_claim, day)
@@ -117,8 +114,8 @@ async def close_due() -> None:
         except DatabaseError:
             raise
         except Exception:
-            # The days after it are none the worse for that.
-            logger.exception("%s could not be closed, and is tried again", day)
+            # Continue with the next days.
+            logger.exception("Could not reconcile %s, will retry", day)
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:
@@ -127,22 +124,22 @@ def bounds(day: date) -> tuple[datetime, datetime]:
 
 
 def due_days() -> list[date]:
-    """The last days that are over and not closed, since there have been jobs, the oldest first."""
+    """Recent days that are over and not reconciled, oldest first; none before the first job."""
     first = Execution.objects.filter(accepted_at__isnull=False).order_by("accepted_at").first()
     if first is None or first.accepted_at is None:
         return []
-    over = (timezone.now() - LATER).date()
-    days = [over - timedelta(days=back) for back in range(MISSED, 0, -1)]
+    over = (timezone.now() - SETTLING_TIME).date()
+    days = [over - timedelta(days=back) for back in range(CATCH_UP_DAYS, 0, -1)]
     closed = set(
         DayClosing.objects.filter(day__in=days, closed_at__isnull=False).values_list("day", flat=True)
     )
     return [day for day in days if day not in closed and day >= first.accepted_at.date()]
 
 
-def _claim(day: date, *, anew: bool = False) -> DayClosing | None:
-    """The day's row, for whoever made it, or came after somebody who did not finish."""
+def _claim(day: date, *, again: bool = False) -> DayClosing | None:
+    """The day's row, if this call created it or took it over from a worker that did not finish."""
     row, is_new = DayClosing.objects.get_or_create(day=day, defaults={"began_at": timezone.now()})
-    if is_new or anew:
+    if is_new or again:
         return row
     return row if DayClosing.objects.filter(pk=row.pk).take(RETRY_AFTER) else None
 
@@ -153,19 +150,19 @@ async def _close(row: DayClosing, actor_id: int | None) -> DayClosing:
     except NotFound:
         return await runtime.in_db(_finish, row.pk, None, NO_LIST, actor_id)
     except (VideoGenError, TimeoutError) as error:
-        words = getattr(error, "message", "") or "VideoGen did not answer in time."
-        return await runtime.in_db(_put_off, row.pk, f"The list could not be read: {words}")
+        reason = getattr(error, "message", "") or "VideoGen did not answer in time."
+        return await runtime.in_db(_postpone, row.pk, f"The list could not be read: {reason}")
     return await runtime.in_db(_finish, row.pk, listed, "", actor_id)
 
 
 async def _read(day: date) -> list[ToolExecution]:
-    """The account's list from its top down to before that day. Raises VideoGenError, TimeoutError."""
-    long_before = bounds(day)[0] - ORDER
+    """The account's list, from its newest job back to before that day. Raises VideoGenError, TimeoutError."""
+    cutoff = bounds(day)[0] - ORDER_TOLERANCE
     listed: list[ToolExecution] = []
     cursor = None
     for _ in range(MOST_PAGES):
         if not await poll_budget.shared.spend():
-            raise VideoGenError("the calls of this hour are used up; it is tried again.")
+            raise VideoGenError("this hour's calls are used up. Rushes will retry.")
         try:
             async with asyncio.timeout(leases.CALL_LIMIT):
                 page = await runtime.client().list_executions(cursor=cursor)
@@ -175,18 +172,18 @@ async def _read(day: date) -> list[ToolExecution]:
         await api_health.heard_well()
         listed += page.items
         cursor = page.next_cursor
-        if not cursor or await runtime.in_db(_reaches, page.items, long_before):
+        if not cursor or await runtime.in_db(_reaches, page.items, cutoff):
             break
     return listed
 
 
 def _reaches(found: Sequence[ToolExecution], moment: datetime) -> bool:
-    """Whether one of these is a job of ours from before that moment."""
+    """Whether one of these is our job and was accepted before `moment`."""
     ids = [each.execution_id for each in found]
     return Execution.objects.filter(remote_id__in=ids, accepted_at__lt=moment).exists()
 
 
-def _put_off(pk: int, problem: str) -> DayClosing:
+def _postpone(pk: int, problem: str) -> DayClosing:
     DayClosing.objects.filter(pk=pk).update(problem=problem[:500])
     return DayClosing.objects.get(pk=pk)
 
@@ -198,12 +195,10 @@ def _finish(
     if listed is not None:
         _catch_up(listed)
     here, there, differences = compare(row.day, listed)
-    if len(differences) > MOST_KEPT:
-        problem = (
-            f"{problem} There are {len(differences):,} differences; the first {MOST_KEPT} are kept.".strip()
-        )
+    if len(differences) > MAX_DIFFERENCES:
+        problem = f"{problem} There are {len(differences):,} differences; only the first {MAX_DIFFERENCES} are stored.".strip()
     row.here, row.there, row.problem = here, there, problem[:500]
-    row.differences = [asdict(each) for each in differences[:MOST_KEPT]]
+    row.differences = [asdict(each) for each in differences[:MAX_DIFFERENCES]]
     row.closed_at, row.closed_by_id = timezone.now(), actor_id
     with transaction.atomic():
         row.save()
@@ -220,7 +215,7 @@ def _finish(
 
 
 def _catch_up(listed: Iterable[ToolExecution]) -> None:
-    """An end that the list tells and we have not heard of is taken over, as from any other answer."""
+    """Apply final statuses from the list that have not been reported to us, as from any other response."""
     ended = {each.execution_id: each for each in listed if each.status in TERMINAL}
     open_here = Execution.objects.filter(ended_at=None, remote_id__isnull=False).values_list(
         "remote_id", "pk"
@@ -234,23 +229,23 @@ def _catch_up(listed: Iterable[ToolExecution]) -> None:
 
 
 def compare(day: date, listed: Sequence[ToolExecution] | None) -> tuple[int, int | None, list[Difference]]:
-    """(jobs of the day here, there, what differs); `listed` None: the account has no list."""
+    """(our jobs of the day, VideoGen's jobs of the day, differences). `listed` None: the account has no list."""
     begin, end = bounds(day)
     of_day = Execution.objects.filter(accepted_at__gte=begin, accepted_at__lt=end, remote_id__isnull=False)
     ours = {str(row[0]): Ours(str(row[1]), *row[2:]) for row in of_day.values_list(*_COLUMNS)}
     lost = Execution.objects.filter(status=UNCONFIRMED, sent_at__gte=begin, sent_at__lt=end).order_by("id")
     differences = [
-        Difference(UNSURE, job=str(job.pk), tool=job.tool, here=job.status) for job in lost[:MOST_KEPT]
+        Difference(UNSURE, job=str(job.pk), tool=job.tool, here=job.status) for job in lost[:MAX_DIFFERENCES]
     ]
     if listed is None:
         return len(ours), None, differences
     there = {each.execution_id: each for each in listed}
     for remote_id, mine in ours.items():
-        told = there.get(remote_id)
-        if told is None:
+        theirs = there.get(remote_id)
+        if theirs is None:
             differences.append(Difference(MISSING, remote_id, mine.pk, mine.tool, mine.status))
-        elif mine.status != told.status and {mine.status, told.status} & TERMINAL:
-            differences.append(Difference(STATUS, remote_id, mine.pk, mine.tool, mine.status, told.status))
+        elif mine.status != theirs.status and {mine.status, theirs.status} & TERMINAL:
+            differences.append(Difference(STATUS, remote_id, mine.pk, mine.tool, mine.status, theirs.status))
     certain, doubtful = _unknown(listed, begin, end)
     differences += [_stranger(UNKNOWN, each) for each in certain] + [
         _stranger(EDGE, each) for each in doubtful
@@ -268,7 +263,7 @@ def _stranger(kind: str, each: ToolExecution) -> Difference:
 def _unknown(
     listed: Sequence[ToolExecution], begin: datetime, end: datetime
 ) -> tuple[list[ToolExecution], list[ToolExecution]]:
-    """What stands in the list and is no job of ours: what began in that time for certain, and what may have."""
+    """Listed jobs that are not ours: those that certainly started between `begin` and `end`, and those that may have."""
     ids = [each.execution_id for each in listed]
     known: dict[str, tuple[datetime | None, datetime | None]] = {}
     strangers: dict[str, Stranger] = {}
@@ -285,7 +280,7 @@ def _unknown(
     for each in listed:
         stranger = strangers.get(each.execution_id)
         if stranger is not None and stranger.is_past:
-            # From here on the list tells the account's past, before Rushes looked at it for the first time.
+            # The rest of the list is older than the first time that Rushes read it.
             break
         if each.execution_id in taken:
             continue
@@ -301,7 +296,7 @@ def _unknown(
 
 
 def _without_a_time(ids: Sequence[str]) -> set[str]:
-    """Jobs of ours of which it is not known when VideoGen took them."""
+    """Our jobs whose time of acceptance is unknown."""
     return {
         str(remote_id)
         for first in range(0, len(ids), 500)
@@ -316,9 +311,9 @@ def differences_of(row: DayClosing) -> list[Difference]:
 
 
 def told(row: DayClosing) -> str:
-    """The outcome in a sentence."""
+    """The outcome as a message."""
     if row.closed_at is None:
-        return row.problem or "It is being closed."
+        return row.problem or "Reconciling…"
     if row.there is None:
         return f"{row.here:,} here. {row.problem}".strip()
     figures = f"{row.there:,} there, {row.here:,} here"

@@ -1,4 +1,4 @@
-"""Up to when a person has seen how their jobs ended, and what ended after that."""
+"""A person's last visit, and their jobs that finished since."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from executions import policy
 from executions.models import Execution, LastLook
 from executions.policy import Action, Actor
 
-# So many ends are looked at; of more the latest.
-MOST = 500
+# Finished jobs that are read; if there are more, the latest.
+MAX_ROWS = 500
 
 
 def last(person_id: int) -> LastLook:
-    """Their last look. Whoever was never here has missed nothing: it begins now."""
+    """The person's last visit. It is now for a new person, who has missed nothing."""
     now = timezone.now()
     found = LastLook.objects.filter(pk=person_id).first()
     return (
@@ -26,7 +26,7 @@ def last(person_id: int) -> LastLook:
 
 
 def seen(actor: Actor, until: datetime) -> bool:
-    """What ended up to then has been shown to them and seen. A look never moves back; False when this one did not move."""
+    """Mark jobs that finished until then as seen. The time never moves back; False if it did not move."""
     person_id = policy.require_person(actor, Action.VISIT_MARK)
     until = min(until, timezone.now())
     moved = LastLook.objects.filter(pk=person_id, looked_at__lt=until)
@@ -34,14 +34,14 @@ def seen(actor: Actor, until: datetime) -> bool:
 
 
 def watched(actor: Actor) -> bool:
-    """They were at the page while things ended, and leave it now. What they missed before stays where it was."""
+    """The person leaves the page, and saw what finished meanwhile. What they missed before stays unseen."""
     person_id = policy.require_person(actor, Action.VISIT_MARK)
     now = timezone.now()
     return bool(LastLook.objects.filter(pk=person_id, looked_at__lt=now).update(looked_at=now))
 
 
 def ended(person_id: int, since: datetime, until: datetime) -> list[Execution]:
-    """Their jobs that ended then, the latest end first: at most MOST and one more, which says that there are more."""
+    """The person's jobs that finished in this time, latest first: MAX_ROWS at most, and one more if there are more."""
     rows = Execution.objects.filter(created_by_id=person_id, ended_at__gt=since, ended_at__lte=until)
     columns = ("id", "tool", "status", "error", "prompt", "created_at", "ended_at", "batch__name")
-    return list(rows.order_by("-ended_at").select_related("batch").only(*columns)[: MOST + 1])
+    return list(rows.order_by("-ended_at").select_related("batch").only(*columns)[: MAX_ROWS + 1])

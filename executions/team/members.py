@@ -1,7 +1,7 @@
-"""Who belongs to the team, and as what: inviting, joining, roles, shutting out and letting in.
+"""Members of the team: invitations, roles, deactivation and reactivation.
 
-Each act writes one event, in the transaction of the change. An admin is whoever is staff; Django's superuser
-goes with it. At least one admin who may sign in remains, whoever acts at the same moment.
+Each action writes one event, in the transaction of the change. Admins are staff and superusers in Django's terms.
+At least one active admin remains, even under concurrent changes.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ from executions.models.event import ActKind
 from executions.policy import Action, Actor
 
 MEMBER, ADMIN = "member", "admin"
-# How long an invitation may be good for, in days.
+# Choices for the lifetime of an invitation, in days.
 DAYS = (1, 7, 30)
 
 
 class Refused(Exception):
-    """It cannot be done; the message says why."""
+    """The action is not possible. The message says why."""
 
 
 def role(person: Any) -> str:
     return ADMIN if person.is_staff else MEMBER
 
 
-# --- those who are here -----------------------------------------------------------------------------------
+# --- members ----------------------------------------------------------------------------------------------
 
 
 def change_role(person_id: int, new: str, *, actor: Actor) -> bool:
-    """False when it was so before. Raises NotAllowed, and Refused for the last admin."""
+    """False if nothing changed. Raises NotAllowed, and Refused for the last admin."""
     actor_id = policy.require(actor, Action.PERSON_CHANGE_ROLE)
     with _held(person_id) as (person, admins):
         before = role(person)
         if before == new:
             return False
         if before == ADMIN and admins == {person.pk}:
-            raise Refused(f"{person.get_username()} is the last admin: make somebody else one first.")
+            raise Refused(f"{person.get_username()} is the last admin. Make someone else an admin first.")
         if before == ADMIN:
             _withdraw_theirs(person.pk, actor_id)
         person.is_staff = person.is_superuser = new == ADMIN
@@ -59,15 +59,18 @@ def change_role(person_id: int, new: str, *, actor: Actor) -> bool:
 
 
 def shut_out(person_id: int, *, actor: Actor) -> bool:
-    """Nothing of theirs works from now on; what they made stays. False when it was so before. Raises Refused."""
+    """Deactivate a person: end their sessions and withdraw their invitations. Their jobs and files stay.
+
+    False if they were inactive. Raises NotAllowed, and Refused for oneself and for the last admin.
+    """
     actor_id = policy.require(actor, Action.PERSON_DEACTIVATE)
     with _held(person_id) as (person, admins):
         if not person.is_active:
             return False
         if person.pk == actor_id:
-            raise Refused("Nobody shuts themselves out: ask another admin.")
+            raise Refused("You can’t deactivate yourself. Ask another admin.")
         if admins == {person.pk}:
-            raise Refused(f"{person.get_username()} is the last admin: make somebody else one first.")
+            raise Refused(f"{person.get_username()} is the last admin. Make someone else an admin first.")
         _withdraw_theirs(person.pk, actor_id)
         person.is_active = False
         person.save(update_fields=["is_active"])
@@ -77,7 +80,7 @@ def shut_out(person_id: int, *, actor: Actor) -> bool:
 
 
 def let_in(person_id: int, *, actor: Actor) -> bool:
-    """They may sign in again, as what they were. False when they could."""
+    """Let a person sign in again, with the same role. False if they were active. Raises NotAllowed."""
     actor_id = policy.require(actor, Action.PERSON_REACTIVATE)
     with _held(person_id) as (person, _):
         if person.is_active:
@@ -90,17 +93,17 @@ def let_in(person_id: int, *, actor: Actor) -> bool:
 
 @contextmanager
 def _held(person_id: int) -> Iterator[tuple[Any, set[int]]]:
-    """The person, and the ids of all admins who may sign in, none of whom changes meanwhile. Raises DoesNotExist."""
+    """The person and the ids of all active admins, whose rows are locked. Raises DoesNotExist."""
     people = get_user_model().objects
     with transaction.atomic():
-        # Always in the same order: two admins who act on each other do not wait for each other without end.
+        # Lock in a fixed order, so that two admins who change each other cannot deadlock.
         admins = people.select_for_update().filter(is_staff=True, is_active=True).order_by("pk")
         ids = {admin.pk for admin in admins}
         yield people.select_for_update().get(pk=person_id), ids
 
 
 def _end_sessions(person_id: int) -> int:
-    """An old cookie must not work again when the person is let in. A session does not tell whose it is by a column."""
+    """Old cookies must not work again after reactivation. Sessions have no column for their person."""
     ours = [
         session.pk
         for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator()
@@ -111,13 +114,13 @@ def _end_sessions(person_id: int) -> int:
 
 
 def missing(names: Iterable[str]) -> list[str]:
-    """Which of these nobody here has."""
+    """The names that no member has."""
     known = set(get_user_model().objects.filter(username__in=names).values_list("username", flat=True))
     return [name for name in names if name not in known]
 
 
 def set_up(name: str, password: str, new: str) -> None:
-    """A person who needs no invitation, with this password and role; for the sandbox's demo people alone."""
+    """Create or update a member without an invitation. Only for the sandbox's demo people."""
     person, _ = get_user_model().objects.get_or_create(username=name)
     person.is_staff = person.is_superuser = new == ADMIN
     if not person.check_password(password):
@@ -126,7 +129,7 @@ def set_up(name: str, password: str, new: str) -> None:
 
 
 def seen(person_id: int) -> None:
-    """They are here now."""
+    """Record that the person is present now."""
     Presence.objects.update_or_create(person_id=person_id, defaults={"at": timezone.now()})
 
 
@@ -134,11 +137,11 @@ def _record(kind: ActKind, person: Any, actor_id: int | None, **detail: Any) -> 
     audit_log.record(kind, actor_id=actor_id, subject=person, name=person.get_username(), **detail)
 
 
-# --- those who are to come --------------------------------------------------------------------------------
+# --- invitations ------------------------------------------------------------------------------------------
 
 
 def invite(note: str, new: str, days: int, *, actor: Actor) -> tuple[Invitation, str]:
-    """An invitation, and the secret of its link, which nobody can be told a second time."""
+    """An invitation and the secret of its link. Only its hash is stored, so it cannot be shown again."""
     actor_id = policy.require(actor, Action.PERSON_INVITE)
     token = secrets.token_urlsafe(32)
     now = timezone.now()
@@ -158,21 +161,21 @@ def invite(note: str, new: str, days: int, *, actor: Actor) -> tuple[Invitation,
 
 
 def withdraw(invitation_id: int, *, actor: Actor) -> bool:
-    """Its link no longer works. False when it did not."""
+    """Withdraw an invitation. False if it was no longer open. Raises NotAllowed."""
     actor_id = policy.require(actor, Action.INVITATION_WITHDRAW)
     with transaction.atomic():
         return _withdraw(Invitation.objects.open(timezone.now()).filter(pk=invitation_id), actor_id)
 
 
 def _withdraw_theirs(person_id: int, actor_id: int | None) -> None:
-    """Nobody comes back, or keeps a way in for others, by a link that was made before."""
+    """Withdraw the open invitations that this person created, so that they cannot be used to return."""
     theirs = Invitation.objects.open(timezone.now()).filter(created_by_id=person_id)
     for pk in list(theirs.values_list("pk", flat=True)):
         _withdraw(theirs.filter(pk=pk), actor_id)
 
 
 def _withdraw(one: QuerySet[Invitation], actor_id: int | None) -> bool:
-    """One at most. Part of an outer transaction."""
+    """Withdraw at most one. Runs in the caller's transaction."""
     invitation = one.first()
     if invitation is None or not _unused(invitation).update(withdrawn_at=timezone.now()):
         return False
@@ -183,21 +186,21 @@ def _withdraw(one: QuerySet[Invitation], actor_id: int | None) -> bool:
 
 
 def _unused(invitation: Invitation) -> QuerySet[Invitation]:
-    """It, unless somebody was faster. By columns of its own row alone: PostgreSQL looks at these once more after it has
-    waited for another's update, and at those of a join not."""
+    """The invitation, if it is still unused. Filters only on its own columns: after waiting for a concurrent update,
+    PostgreSQL evaluates these again, but not those of a join."""
     return Invitation.objects.filter(pk=invitation.pk, used_at=None, withdrawn_at=None)
 
 
 def invitation_of(token: str) -> Invitation | None:
-    """The invitation that this secret opens, if it still does."""
+    """The open invitation with this secret, if there is one."""
     return Invitation.objects.open(timezone.now()).filter(token_hash=Invitation.hashed(token)).first()
 
 
 def join(token: str, username: str, password: str) -> Any:
-    """A new person by an invitation, which works once. The password was validated. Raises Refused."""
-    hashed = make_password(password)  # takes its time, so not while others wait for the database
+    """Create a person from an invitation, which works once. The password must be validated. Raises Refused."""
+    hashed = make_password(password)  # slow, so outside the transaction
     now = timezone.now()
-    gone = "This invitation has been used, withdrawn, or is too old. Ask for a new one."
+    gone = "This invitation was used or withdrawn, or has expired. Ask for a new one."
     try:
         with transaction.atomic():
             invitation = invitation_of(token)
@@ -213,5 +216,5 @@ def join(token: str, username: str, password: str) -> Any:
             told = {"role": role(person), "invitation": invitation.pk, "invited_by": invitation.created_by_id}
             _record(ActKind.JOINED, person, person.pk, **told)
     except IntegrityError:
-        raise Refused("Somebody here has this name already.") from None
+        raise Refused("This name is taken.") from None
     return person

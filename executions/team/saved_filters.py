@@ -1,4 +1,4 @@
-"""Views of the history that have a name: saved by anyone for the whole team, removed by who saved them or an admin."""
+"""Saved views of the history. Anyone can save one for the team; its author and admins can remove it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from executions.policy import Action, Actor
 
 
 def save(name: str, query: str, *, actor: Actor) -> SavedFilter | None:
-    """None when there is a view of that name already. Raises NotAllowed."""
+    """None if a view with this name exists. Raises NotAllowed."""
     person_id = policy.require_person(actor, Action.FILTER_SAVE)
     try:
         with transaction.atomic():

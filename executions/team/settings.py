@@ -1,4 +1,4 @@
-"""What admins choose for everybody on a page. Kept in the database, read now and then, recorded when it changes."""
+"""Settings that admins change on a page. Stored in the database, cached for a few seconds, and recorded as events."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from executions.models.event import ActKind
 from executions.models.team import TEAM_CANCELS as TEAM_CANCELS
 from executions.policy import Action, Actor
 
-# Every file that is made or uploaded here is copied to our own storage; otherwise those that somebody asks for.
+# Whether every file is copied to our storage, or only the requested ones.
 KEEP_ALL = "a copy of every file is kept"
 DEFAULTS: dict[str, Any] = {TEAM_CANCELS: False, KEEP_ALL: False}
-# Seconds that a choice is remembered; a new one is known at once in the process that made it.
-FRESH = 3.0
-_remembered: tuple[float, dict[str, Any]] | None = None
+# Seconds that values are cached. The process that changes a value sees it immediately.
+CACHE_TTL = 3.0
+_cached: tuple[float, dict[str, Any]] | None = None
 
 
 def chosen(name: str) -> Any:
-    """The choice as it was a moment ago: for what is shown."""
-    global _remembered
-    if _remembered is None or time.monotonic() - _remembered[0] > FRESH:
-        _remembered = (time.monotonic(), dict(Setting.objects.values_list("name", "value")))
-    return _remembered[1].get(name, DEFAULTS[name])
+    """The value, up to CACHE_TTL seconds old. For display."""
+    global _cached
+    if _cached is None or time.monotonic() - _cached[0] > CACHE_TTL:
+        _cached = (time.monotonic(), dict(Setting.objects.values_list("name", "value")))
+    return _cached[1].get(name, DEFAULTS[name])
 
 
 def chosen_now(name: str) -> Any:
-    """The choice as it is: for what is done."""
+    """The current value. For decisions."""
     found = Setting.objects.filter(name=name).values_list("value", flat=True).first()
     return DEFAULTS[name] if found is None else found
 
 
 def choose(name: str, value: Any, *, actor: Actor) -> bool:
-    """False when it was so before. Raises NotAllowed."""
+    """Change a setting. False if it had this value. Raises NotAllowed."""
     actor_id = policy.require(actor, Action.SETTING_CHANGE)
     with transaction.atomic():
         before = chosen_now(name)
@@ -53,6 +53,6 @@ def choose(name: str, value: Any, *, actor: Actor) -> bool:
 
 
 def forget() -> None:
-    """Read the choices again when they are next asked for."""
-    global _remembered
-    _remembered = None
+    """Empty the cache."""
+    global _cached
+    _cached = None

@@ -1,4 +1,4 @@
-"""Recurring work: keeping counts up to date, verifying the audit log, reconciling days, deleting what is old."""
+"""Recurring work: updating rollups, verifying the audit log, the daily reconciliation, deleting old data."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 EVERY = 3600.0  # seconds
 COUNT_EVERY = 5.0  # seconds
-# How often the whole record is walked through.
-VERIFIED_EVERY = timedelta(days=1)
-BREATH = 0.02  # seconds
+# How often the whole audit log is verified.
+VERIFY_EVERY = timedelta(days=1)
+PAUSE = 0.02  # seconds between two chunks
 
 
 class RollupWorker(Worker):
@@ -41,11 +41,11 @@ class RollupWorker(Worker):
 
 
 async def count() -> None:
-    """Count the events that are new, unless another worker is at it."""
+    """Count new events, unless another worker is doing so."""
     if not await runtime.in_reader(rollup.is_behind) or not await runtime.in_db(rollup.claim):
         return
     try:
-        # Reading takes longer than writing, and keeps nobody from writing.
+        # Reading takes longer than writing, and does not block writers.
         while True:
             step = await runtime.in_reader(rollup.read)
             if step is None or not await runtime.in_db(rollup.write, step):
@@ -57,29 +57,27 @@ async def count() -> None:
 class MaintenanceWorker(Worker):
     name = "maintenance"
     max_rest = EVERY
-    max_step = EVERY  # the whole record is walked through in one step
+    max_step = EVERY  # the whole audit log is verified in one step
 
     async def step(self) -> None:
         await _each(
             {
-                "Old deliveries could not be pruned": _prune_deliveries,
-                "Old rejections could not be forgotten": partial(runtime.in_db, forget_old_rejections),
-                "Keys that are not used any more could not be forgotten": partial(
-                    runtime.in_db, forget_old_keys
-                ),
+                "Could not prune old deliveries": _prune_deliveries,
+                "Could not delete old rejections": partial(runtime.in_db, forget_old_rejections),
+                "Could not delete the limits of unused keys": partial(runtime.in_db, forget_old_keys),
             }
         )
-        await look_after_the_record()
-        await _each({"Days could not be closed": daily_reconciliation.close_due})
+        await maintain_audit_log()
+        await _each({"Could not reconcile days": daily_reconciliation.close_due})
 
 
 async def _each(duties: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
-    """Do these, each by itself: what one fails of is told in its words, and silences none of the others."""
-    for words, duty in duties.items():
+    """Run each duty. An error is logged with the duty's message and does not stop the others."""
+    for message, duty in duties.items():
         try:
             await duty()
         except Exception:
-            logger.exception("%s, and that is tried again in an hour", words)
+            logger.exception("%s, will retry in an hour", message)
 
 
 async def _prune_deliveries() -> None:
@@ -93,20 +91,20 @@ def forget_old_rejections() -> None:
 
 
 def forget_old_keys() -> None:
-    """What was known of keys that are not used any more."""
+    """Delete the rate limits and budgets of API keys that are no longer used."""
     old = timezone.now() - timedelta(days=7)
     RateWindow.objects.filter(heard_at__lt=old).delete()
     CallBudget.objects.filter(counted_at__lt=old).delete()
 
 
-async def look_after_the_record() -> None:
-    """Prune what the rule says, tell the head, and now and then walk the chain."""
+async def maintain_audit_log() -> None:
+    """Apply the retention rule, publish the head, and verify the chain once a day."""
     await _each(
         {
-            "Old events could not be summarized": partial(_walk, retention.prune),
-            "Events that were summarized could not be deleted": _sweep,
-            "The record's head could not be told": partial(runtime.in_reader, anchors.tell),
-            "The record could not be verified": _verify,
+            "Could not summarize old events": partial(_walk, retention.prune),
+            "Could not delete summarized events": _sweep,
+            "Could not publish the head of the audit log": partial(runtime.in_reader, anchors.tell),
+            "Could not verify the audit log": _verify,
         }
     )
 
@@ -118,25 +116,25 @@ async def _sweep() -> None:
 
 async def _verify() -> None:
     last = await runtime.in_reader(verification.last)
-    if last is None or last.at < timezone.now() - VERIFIED_EVERY:
+    if last is None or last.at < timezone.now() - VERIFY_EVERY:
         finding = await _walk(verification.verify_and_keep)
         if finding.problem:
-            logger.error("The record does not hold: %s", finding.problem)
+            logger.error("The audit log is not intact: %s", finding.problem)
 
 
 class Interrupted(Exception):
-    """The process ends: what was walked through is not of interest any more."""
+    """The process is stopping, so the result is not needed."""
 
 
 async def _walk[T](work: Callable[..., T]) -> T:
-    """Run what goes through the whole record, with a breath for others after each part, until this is cancelled."""
+    """Run work over the whole audit log, with a pause after each chunk for others, until cancelled."""
     stopping = threading.Event()
 
-    def breathe(_: Head) -> None:
-        if stopping.wait(BREATH):
+    def pause(_: Head) -> None:
+        if stopping.wait(PAUSE):
             raise Interrupted
 
     try:
-        return await runtime.apart(work, on_chunk=breathe)
+        return await runtime.apart(work, on_chunk=pause)
     finally:
         stopping.set()

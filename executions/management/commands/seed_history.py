@@ -1,4 +1,4 @@
-"""Fills the database with a long history, for measuring and for trying things out."""
+"""Fills the database with a long history, for benchmarks and experiments."""
 
 from __future__ import annotations
 
@@ -18,15 +18,19 @@ from executions.models import Batch, Execution
 
 
 class Command(BaseCommand):
-    help = "Makes up jobs that have ended, with their events. The same --seed makes the same jobs."
+    help = "Create finished jobs and their events. The same --seed creates the same jobs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--executions", type=int, default=10_000, help="how many jobs (default 10,000)")
-        parser.add_argument("--people", type=int, default=24, help="whose jobs they are (default 24)")
-        parser.add_argument("--days", type=int, default=400, help="how far they reach back (default 400)")
-        parser.add_argument("--seed", type=int, default=1, help="another number makes another history")
+        parser.add_argument("--executions", type=int, default=10_000, help="number of jobs (default 10,000)")
         parser.add_argument(
-            "--yes", action="store_true", help="even where there is a history already, or a real account"
+            "--people", type=int, default=24, help="number of people who own them (default 24)"
+        )
+        parser.add_argument(
+            "--days", type=int, default=400, help="age of the oldest job in days (default 400)"
+        )
+        parser.add_argument("--seed", type=int, default=1, help="seed of the random numbers (default 1)")
+        parser.add_argument(
+            "--yes", action="store_true", help="run even if there are jobs, or a real account"
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -53,16 +57,16 @@ class Command(BaseCommand):
         )
 
     def _refuse_real_data(self) -> None:
-        """Made-up jobs among real ones can never be told apart or taken out again."""
+        """Seeded jobs cannot be told apart from real ones, or removed."""
         if Execution.objects.exists():
             raise CommandError(
-                "This database has a history already, and made-up jobs cannot be taken out again. "
-                "Use another DATA_DIR or DATABASE_URL, or say --yes."
+                "This database has jobs already, and seeded jobs cannot be removed. "
+                "Use another DATA_DIR or DATABASE_URL, or pass --yes."
             )
         if not settings.USES_SANDBOX:
             raise CommandError(
-                "VIDEOGEN_API_KEY is set, so this database is meant for real work. "
-                "Use another DATA_DIR or DATABASE_URL, or say --yes."
+                "VIDEOGEN_API_KEY is set, so this database is for real jobs. "
+                "Use another DATA_DIR or DATABASE_URL, or pass --yes."
             )
 
     def _people(self, count: int) -> list[int]:

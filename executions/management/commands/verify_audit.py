@@ -1,4 +1,4 @@
-"""`manage.py verify_audit`: is the record as it was written?"""
+"""`manage.py verify_audit`: checks that the audit log is unchanged."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from executions.models import Event
 
 
 class Command(BaseCommand):
-    help = "Walk the record's chain and name the first event where it is broken (exit code 1)."
+    help = "Verify the hash chain of the audit log and report the first broken event (exit code 1)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--head", action="store_true", help="Only print the head, without walking.")
+        parser.add_argument("--head", action="store_true", help="Only print the head, without verifying.")
         parser.add_argument(
             "--write-anchor", type=Path, metavar="FILE", help="Add the verified head to FILE."
         )
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         at = finding.head
         if finding.problem:
             raise CommandError(
-                f"{finding.problem} Everything up to position {at.position} holds.", returncode=1
+                f"{finding.problem} Everything up to position {at.position} is intact.", returncode=1
             )
         if write_anchor:
             try:
@@ -43,5 +43,5 @@ class Command(BaseCommand):
                 raise CommandError(f"{write_anchor} cannot be written: {error.strerror or error}.") from None
         checked = f", and {len(known)} anchors" if known else ""
         left = Event.objects.unsealed().count()
-        waiting = f" {left} newer events wait to be sealed." if left else ""
-        self.stdout.write(f"The record holds: {at.position} events{checked}. Head {at.hash}.{waiting}")
+        waiting = f" {left} newer events are not sealed yet." if left else ""
+        self.stdout.write(f"The audit log is intact: {at.position} events{checked}. Head {at.hash}.{waiting}")

@@ -58,7 +58,7 @@ async def test_a_live_page_offers_to_cancel_where_admins_have_chosen_so(
     await runtime.in_db(advance, made, "running")
     assert "/cancel/" not in await received_until(page, "a pier")
     await ada_browser.apost(f"{URL}choices/", {"team_cancels": "on"})
-    assert team_settings._remembered is None
+    assert team_settings._cached is None
     running = seen.Reported(source=seen.Source.POLL, status="running", progress=60.0, attempt=0)
     await runtime.in_db(lifecycle.apply, made.pk, running)
     assert f"/executions/{made.pk}/cancel/" in await received_until(page, 'value="60')

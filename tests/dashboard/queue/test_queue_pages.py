@@ -287,4 +287,4 @@ def test_a_day_that_cannot_be_closed_is_refused_in_words(ada_browser: Browser, d
 
     assert answer.status_code == 200
     said = text(answer)
-    assert "Choose a day." in said or "is not over yet" in said or "There was no VideoGen" in said
+    assert "Choose a day." in said or "is not over yet" in said or "VideoGen did not exist" in said

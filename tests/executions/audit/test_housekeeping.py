@@ -25,7 +25,7 @@ async def test_the_head_is_told_and_the_chain_is_verified_once_a_day(settings: A
     await runtime.in_db(happen, 3)
     await runtime.in_db(sealing.seal)
     for _ in range(2):
-        await maintenance.look_after_the_record()
+        await maintenance.maintain_audit_log()
     kept = await runtime.in_db(lambda: list(Verification.objects.values_list("position", "problem")))
     assert kept == [(3, "")]
     assert [each.position for each in anchors.read(tmp_path / "anchors")] == [3]
@@ -36,8 +36,8 @@ async def test_a_broken_record_is_said_loudly(
 ) -> None:
     broken = verification.Finding(GENESIS, "Event 7 was changed.")
     monkeypatch.setattr(verification, "_verify", lambda anchors, on_chunk: broken)
-    await maintenance.look_after_the_record()
-    assert "The record does not hold: Event 7 was changed." in caplog.text
+    await maintenance.maintain_audit_log()
+    assert "The audit log is not intact: Event 7 was changed." in caplog.text
 
 
 async def test_pruning_is_done_by_itself(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +47,7 @@ async def test_pruning_is_done_by_itself(settings: Any, monkeypatch: pytest.Monk
     )
     await runtime.in_db(happen, 3)
     await runtime.in_db(sealing.seal)
-    await maintenance.look_after_the_record()
+    await maintenance.maintain_audit_log()
     assert await runtime.in_db(Summary.objects.count) == 1
     kinds = await runtime.in_db(lambda: list(Event.objects.values_list("kind", flat=True)))
     assert kinds == ["record pruned"]
@@ -60,21 +60,21 @@ async def test_an_anchor_that_cannot_be_written_keeps_nobody_from_verifying(
     anchors._told.position = 0
     await runtime.in_db(happen, 3)
     await runtime.in_db(sealing.seal)
-    await maintenance.look_after_the_record()
-    assert "The record's head could not be told" in caplog.text
+    await maintenance.maintain_audit_log()
+    assert "Could not publish the head of the audit log" in caplog.text
     kept = await runtime.in_db(lambda: list(Verification.objects.values_list("position", "problem")))
     assert kept == [(3, "")]
 
 
 DUTIES = {
-    "webhooks.deliveries.prune": "Old deliveries could not be pruned",
-    "workers.maintenance.forget_old_rejections": "Old rejections could not be forgotten",
-    "workers.maintenance.forget_old_keys": "Keys that are not used any more could not be forgotten",
-    "audit.retention.prune": "Old events could not be summarized",
-    "audit.retention.sweep": "Events that were summarized could not be deleted",
-    "audit.anchors.tell": "The record's head could not be told",
-    "audit.verification.verify_and_keep": "The record could not be verified",
-    "sync.daily_reconciliation.close_due": "Days could not be closed",
+    "webhooks.deliveries.prune": "Could not prune old deliveries",
+    "workers.maintenance.forget_old_rejections": "Could not delete old rejections",
+    "workers.maintenance.forget_old_keys": "Could not delete the limits of unused keys",
+    "audit.retention.prune": "Could not summarize old events",
+    "audit.retention.sweep": "Could not delete summarized events",
+    "audit.anchors.tell": "Could not publish the head of the audit log",
+    "audit.verification.verify_and_keep": "Could not verify the audit log",
+    "sync.daily_reconciliation.close_due": "Could not reconcile days",
 }
 
 
@@ -100,13 +100,13 @@ async def test_no_duty_that_fails_silences_another(
         monkeypatch.setattr(f"executions.{name}", fake(name))
     await maintenance.MaintenanceWorker().step()
     assert done == dict.fromkeys(DUTIES, 1)
-    assert f"{DUTIES[broken]}, and that is tried again" in caplog.text
+    assert f"{DUTIES[broken]}, will retry" in caplog.text
     assert "the disk is full" in caplog.text
 
 
 async def test_a_long_walk_ends_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "CHUNK", 1)
-    monkeypatch.setattr(maintenance, "BREATH", 600)
+    monkeypatch.setattr(maintenance, "PAUSE", 600)
     await runtime.in_db(happen, 3)
     await runtime.in_db(sealing.seal)
     begun = asyncio.Event()

@@ -34,13 +34,15 @@ def problem(*arguments: str) -> str:
 
 
 def test_an_empty_record_holds() -> None:
-    assert "The record holds: 0 events." in verify()
+    assert "The audit log is intact: 0 events." in verify()
 
 
 def test_a_record_that_nobody_touched_holds() -> None:
     happen(5)
-    assert f"The record holds: 5 events. Head {hash_chain.head().hash}" not in verify(), "sealed on the way"
-    assert f"The record holds: 5 events. Head {hash_chain.head().hash}." in verify()
+    assert f"The audit log is intact: 5 events. Head {hash_chain.head().hash}" not in verify(), (
+        "sealed on the way"
+    )
+    assert f"The audit log is intact: 5 events. Head {hash_chain.head().hash}." in verify()
     kept = Verification.objects.latest("id")
     assert (kept.position, kept.hash, kept.problem) == (5, hash_chain.head().hash, "")
 
@@ -64,7 +66,7 @@ def test_a_changed_event_is_named(number: int, change: str, sealed: list[Event])
     tamper(f"UPDATE executions_event SET {change} WHERE id = %s", victim.pk)
     said = problem()
     assert f"Event {victim.pk} at position {number + 1} was changed after it was sealed." in said
-    assert f"Everything up to position {number} holds." in said
+    assert f"Everything up to position {number} is intact." in said
 
 
 @pytest.mark.parametrize("number", [0, 4, 5])
@@ -98,7 +100,7 @@ def test_an_end_that_was_cut_off_is_known_by_an_anchor(sealed: list[Event], tmp_
     assert "14 events, and 1 anchors" in verify("--against", anchor)
     Verification.objects.all().delete()
     tamper("DELETE FROM executions_event WHERE position > 11")
-    assert "The record holds: 11 events" in verify(), "the rows alone do not tell"
+    assert "The audit log is intact: 11 events" in verify(), "the rows alone do not tell"
     assert "ends at position 11, but an anchor knows of position 12" in problem("--against", anchor)
 
 
@@ -108,7 +110,7 @@ def test_a_chain_that_was_made_anew_is_known_by_an_anchor(sealed: list[Event], t
     Verification.objects.all().delete()
     tamper("UPDATE executions_event SET subject_name = 'forged' WHERE position = 3")
     tamper("UPDATE executions_event SET position = NULL, previous_hash = '', hash = ''")
-    assert "The record holds: 12 events" in verify()
+    assert "The audit log is intact: 12 events" in verify()
     assert "is another one than the anchor says" in problem("--against", anchor)
 
 
@@ -170,7 +172,7 @@ def test_what_is_old_leaves_a_signed_summary_and_the_chain_holds(old: list[Event
     assert (summary.first_position, summary.last_position, summary.counts) == (1, 7, {"exported": 7})
     assert summary.last_hash == old[6].hash
     assert not Event.objects.filter(pk__in=[each.pk for each in old[:7]]).exists()
-    assert "The record holds: 11 events" in verify(), "ten, and that it was pruned"
+    assert "The audit log is intact: 11 events" in verify(), "ten, and that it was pruned"
     assert Event.objects.get(kind="record pruned").detail["events"] == 7
     assert prune() is None, "nothing more is due"
 
@@ -189,9 +191,9 @@ def test_a_broken_chain_is_not_pruned_away(old: list[Event]) -> None:
 
 def test_a_crash_before_the_events_are_deleted_is_made_good(old: list[Event]) -> None:
     retention.prune()
-    assert "The record holds: 11 events" in verify()
+    assert "The audit log is intact: 11 events" in verify()
     assert retention.sweep() == 7
-    assert "The record holds: 11 events" in verify()
+    assert "The audit log is intact: 11 events" in verify()
 
 
 def test_a_made_up_summary_is_found(old: list[Event]) -> None:
@@ -214,7 +216,7 @@ def test_a_changed_summary_is_found(old: list[Event]) -> None:
 def test_a_summary_holds_after_the_key_was_rotated(old: list[Event], settings: Any) -> None:
     prune()
     settings.ENCRYPTION_KEYS = ["a new key", *settings.ENCRYPTION_KEYS]
-    assert "The record holds" in verify()
+    assert "The audit log is intact" in verify()
     assert not encryption.is_signed("text", encryption.sign("another text"))
 
 

@@ -166,7 +166,7 @@ async def test_a_full_disk_is_said_and_leaves_nothing_half() -> None:
             made = await keeping.tried(made)
         wish = await keeping.wish(made)
         assert made.kept_at is None
-        assert "no room left on the disk" in wish["problem"]
+        assert "disk of Rushes is full" in wish["problem"]
         assert wish["due_at"] is not None, "it is tried again"
         assert keeping.lying_about() == []
         made = await keeping.tried(made)
@@ -179,7 +179,7 @@ async def test_the_last_of_the_disk_is_left_to_the_database(monkeypatch: Any) ->
         made = await runtime.in_db(media.file)
         await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
         made = await keeping.tried(made)
-    assert "no room left on the disk" in (await keeping.wish(made))["problem"]
+    assert "disk of Rushes is full" in (await keeping.wish(made))["problem"]
     assert keeping.lying_about() == []
 
 

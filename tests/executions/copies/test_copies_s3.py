@@ -106,7 +106,7 @@ async def test_a_bucket_that_is_not_there_is_said_and_tried_again(bucket: Any, s
         made = await keeping.tried(made)
         wish = await keeping.wish(made)
         assert made.kept_at is None
-        assert "The storage for copies did not take it" in wish["problem"]
+        assert "The storage did not accept the copy" in wish["problem"]
         assert wish["due_at"] > timezone.now()
         settings.STORAGES = before
         made = await keeping.tried(made)
