@@ -6,5 +6,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(known_secrets: None) -> None:
+def _signed_deliveries(known_secrets: None) -> None:
     """What every test of this folder has."""

@@ -6,5 +6,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(copies_folder: None) -> None:
+def _own_copies_folder(copies_folder: None) -> None:
     """What every test of this folder has."""
