@@ -135,7 +135,7 @@ async def yesterdays(count: int) -> date:
     """Finished jobs, dated to noon of the last day that is over; the account's other jobs are imported first."""
     page = await runtime.client().list_executions()
     await in_db(external_jobs.begin, page.items, at=timezone.now())
-    day = (timezone.now() - daily_reconciliation.LATER - timedelta(days=1)).date()
+    day = (timezone.now() - daily_reconciliation.SETTLING_TIME - timedelta(days=1)).date()
     noon = datetime.combine(day, NOON.timetz())
     for number in range(count):
         job = await service.started()
