@@ -287,7 +287,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "in_db", at_once)
     monkeypatch.setattr(runtime, "client", no_client)
     monkeypatch.setattr(deliveries, "check", no_check)
-    monkeypatch.setattr(daily_reconciliation, "_claim", lambda day, anew: no_client())
+    monkeypatch.setattr(daily_reconciliation, "_claim", lambda day, again: no_client())
 
 
 @pytest.mark.usefixtures("offline")

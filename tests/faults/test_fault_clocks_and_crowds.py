@@ -190,6 +190,16 @@ async def test_ten_thousand_jobs_in_flight_leave_room_for_others(
                 return (await scenes.row(job)).status == "pending"
 
             await until(was_taken, seconds=20)  # at once, not after thousands
+
+        def still_due() -> int:
+            due = Execution.objects.due(timezone.now()).filter(remote_id__startswith="vg_exec_")
+            return due.count()
+
+        async def none_is_due() -> bool:
+            return await runtime.in_db(still_due) == 0
+
+        if pages:  # a few pages of the list answer for all of them
+            await until(none_is_due, seconds=60)
         cpu = time.process_time()
         await asyncio.wait({working}, timeout=2)
         cpu = time.process_time() - cpu
@@ -204,9 +214,7 @@ async def test_ten_thousand_jobs_in_flight_leave_room_for_others(
     assert crowd.starts == 3
     assert cpu < 1, "what may not be asked after is left alone"
     assert resident() - before < 60
-    due = Execution.objects.due(timezone.now()).filter(remote_id__startswith="vg_exec_")
-    still_due = await runtime.in_db(due.count)
-    assert (still_due == 0) if pages else (still_due > 9000)
+    assert pages or await runtime.in_db(still_due) > 9000
 
 
 async def test_a_thousand_deliveries_at_once_are_all_kept_and_answered(receiving: Receiving) -> None:

@@ -276,7 +276,7 @@ def test_closings_are_listed_with_what_differs(ada_browser: Browser, ann_browser
     assert "19 May 2026 agrees 412 412" in page
     one = ada_browser.get(f"/settings/closings/{differing.pk}/")
     assert f"/executions/{job.pk}/" in one.content.decode()
-    assert "Link it with one of the account's jobs" in text(one)
+    assert "Link it to one of the account's jobs" in text(one)
 
 
 @pytest.mark.parametrize(

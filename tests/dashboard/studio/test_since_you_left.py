@@ -193,7 +193,7 @@ def test_much_costs_as_many_queries_as_little(ann_browser: Browser) -> None:
 def test_of_very_many_the_latest_are_told_and_that_there_are_more(
     ann_browser: Browser, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(last_visit, "MOST", 3)
+    monkeypatch.setattr(last_visit, "MAX_ROWS", 3)
     left(ann_browser)
     for number in range(5):
         job(ann_browser.user, "failed", f"pier {number}")
