@@ -10,9 +10,8 @@ from django.utils import timezone
 
 from executions import policy
 from executions.core import runtime
-from executions.lifecycle import leases
+from executions.lifecycle import leases, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.limits import api_health
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
@@ -30,7 +29,9 @@ def request(execution: Execution, *, actor: Actor, reason: str = "") -> bool:
     if not policy.can(actor, Action.JOB_CANCEL, execution):
         _refused(execution, actor)
         raise policy.NotAllowed(Action.JOB_CANCEL)
-    return lifecycle.apply(execution.pk, seen.CancelWished(actor_id=policy.id_of(actor), reason=reason[:200]))
+    return lifecycle.apply(
+        execution.pk, observations.CancelRequested(actor_id=policy.id_of(actor), reason=reason[:200])
+    )
 
 
 def _refused(execution: Execution, actor: Actor) -> None:
@@ -61,5 +62,5 @@ async def ask(execution_id: uuid.UUID, remote_id: str) -> bool:
         return False
     except TimeoutError:
         return False
-    await runtime.in_db(lifecycle.apply, execution_id, seen.CancelNoted())
+    await runtime.in_db(lifecycle.apply, execution_id, observations.CancelAccepted())
     return True

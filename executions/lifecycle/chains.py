@@ -14,9 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from executions import tools
-from executions.lifecycle import create, leases
+from executions.lifecycle import create, leases, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.models import Execution, Input
 from executions.models.event import Source
 from executions.policy import Actor
@@ -62,7 +61,7 @@ def filled_body(execution: Execution) -> dict[str, Any] | None:
     if result is None:
         words = tools.find(before.tool).label.lower()
         message = f"The {words} before it {'made nothing' if before.status == SUCCEEDED else before.status}."
-        lifecycle.apply(execution.pk, seen.Refused(source=Source.SYSTEM, error={"message": message}))
+        lifecycle.apply(execution.pk, observations.Rejected(source=Source.SYSTEM, error={"message": message}))
         return None
     Input.objects.get_or_create(
         execution=execution, field=execution.after_field, position=0, defaults={"file": result.file}

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import transaction
 
-from executions.lifecycle import observations as seen
+from executions.lifecycle import observations
 from executions.lifecycle.transitions import decide
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
@@ -75,7 +75,9 @@ def take_over(execution: Execution) -> None:
         tell(execution, before="", after=PENDING)
 
 
-def apply(execution_id: uuid.UUID, observation: seen.Observation, *, row: Execution | None = None) -> bool:
+def apply(
+    execution_id: uuid.UUID, observation: observations.Observation, *, row: Execution | None = None
+) -> bool:
     """Let a job know what was observed. True when that changed it.
 
     `row` is the job, if it was just read: that spares a query, and an old one is found out. Raises

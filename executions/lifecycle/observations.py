@@ -24,7 +24,7 @@ class Observation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sending(Observation):
+class SubmissionStarted(Observation):
     """The request is about to leave: from now on the job may exist at VideoGen."""
 
     source: Source = Source.SYSTEM
@@ -34,7 +34,7 @@ class Sending(Observation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotAccepted(Observation):
+class SubmissionDeferred(Observation):
     """The request certainly started nothing, and may be sent again at `next_attempt_at`."""
 
     source: Source = Source.ANSWER
@@ -44,7 +44,7 @@ class NotAccepted(Observation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refused(Observation):
+class Rejected(Observation):
     """VideoGen said no, and will say no again: the job has failed to start."""
 
     source: Source = Source.ANSWER
@@ -53,7 +53,7 @@ class Refused(Observation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswerLost(Observation):
+class ResponseLost(Observation):
     """The request left, and what became of it is unknown."""
 
     source: Source = Source.ANSWER
@@ -70,7 +70,7 @@ class Accepted(Observation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reported(Observation):
+class StatusReported(Observation):
     """VideoGen told a status: by webhook, or when asked."""
 
     status: str
@@ -82,7 +82,7 @@ class Reported(Observation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CancelWished(Observation):
+class CancelRequested(Observation):
     """A person wants it stopped. `reason` is why, in their own words; at most 200 characters are kept."""
 
     source: Source = Source.PERSON
@@ -90,28 +90,28 @@ class CancelWished(Observation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CancelNoted(Observation):
+class CancelAccepted(Observation):
     """VideoGen took the wish; how the race ends is told later (docs/api-notes.md#cancelling)."""
 
     source: Source = Source.ANSWER
 
 
 @dataclass(frozen=True, kw_only=True)
-class PauseWished(Observation):
+class PauseRequested(Observation):
     """A person wants it not to be sent for now."""
 
     source: Source = Source.PERSON
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResumeWished(Observation):
+class ResumeRequested(Observation):
     """A person wants it to be sent after all."""
 
     source: Source = Source.PERSON
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrontWished(Observation):
+class PrioritizeRequested(Observation):
     """A person wants it to be sent before everything else that waits."""
 
     source: Source = Source.PERSON

@@ -12,9 +12,8 @@ from typing import Any
 from django.db import transaction
 
 from executions import policy
-from executions.lifecycle import create
+from executions.lifecycle import create, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.models import Batch, Execution, Input
 from executions.policy import Action, Actor
 from executions.tools import Tool, ValidatedBody
@@ -29,18 +28,18 @@ CHUNK = 25
 def pause(execution: Execution, *, actor: Actor) -> bool:
     """Do not send it until it is resumed. False when it was sent, or paused, meanwhile."""
     actor_id = policy.require(actor, Action.JOB_PAUSE, execution)
-    return lifecycle.apply(execution.pk, seen.PauseWished(actor_id=actor_id))
+    return lifecycle.apply(execution.pk, observations.PauseRequested(actor_id=actor_id))
 
 
 def resume(execution: Execution, *, actor: Actor) -> bool:
     actor_id = policy.require(actor, Action.JOB_RESUME, execution)
-    return lifecycle.apply(execution.pk, seen.ResumeWished(actor_id=actor_id))
+    return lifecycle.apply(execution.pk, observations.ResumeRequested(actor_id=actor_id))
 
 
 def to_the_front(execution: Execution, *, actor: Actor) -> bool:
     """Send it before everything else that waits. False when it was sent meanwhile."""
     actor_id = policy.require(actor, Action.JOB_PRIORITISE, execution)
-    return lifecycle.apply(execution.pk, seen.FrontWished(actor_id=actor_id))
+    return lifecycle.apply(execution.pk, observations.PrioritizeRequested(actor_id=actor_id))
 
 
 def edit(
@@ -53,7 +52,7 @@ def edit(
     actor_id = policy.require(actor, Action.JOB_EDIT, execution)
     create.require_validated(body)
     inputs = create.inputs(tool, body)
-    edited = seen.Edited(
+    edited = observations.Edited(
         actor_id=actor_id,
         before=before,
         body=body,
@@ -71,16 +70,16 @@ def pause_batch(batch: Batch, *, actor: Actor) -> int:
     """Pause all of it that waits; how many jobs that were."""
     actor_id = policy.require(actor, Action.BATCH_PAUSE, batch)
     ids = batch.executions.to_send().filter(ended_at=None, paused_at=None)
-    return _each(ids.values_list("pk", flat=True), seen.PauseWished(actor_id=actor_id))
+    return _each(ids.values_list("pk", flat=True), observations.PauseRequested(actor_id=actor_id))
 
 
 def resume_batch(batch: Batch, *, actor: Actor) -> int:
     actor_id = policy.require(actor, Action.BATCH_RESUME, batch)
     ids = batch.executions.to_send().filter(ended_at=None, paused_at__isnull=False)
-    return _each(ids.values_list("pk", flat=True), seen.ResumeWished(actor_id=actor_id))
+    return _each(ids.values_list("pk", flat=True), observations.ResumeRequested(actor_id=actor_id))
 
 
-def _each(found: Any, observation: seen.Observation) -> int:
+def _each(found: Any, observation: observations.Observation) -> int:
     # The last come first: while they are gone through, the first are sent.
     ids: list[uuid.UUID] = list(found.order_by("-id"))
     changed = 0

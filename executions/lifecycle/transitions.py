@@ -16,7 +16,7 @@ from typing import Any
 from django.utils import timezone
 
 from executions.files.store import keep_results
-from executions.lifecycle import observations as seen
+from executions.lifecycle import observations
 from executions.lifecycle.errors import code_of
 from executions.models import Execution, Input
 from executions.models.event import Kind
@@ -57,7 +57,7 @@ class Change:
     then: Callable[[Execution], None] | None = None
 
 
-def sending(observation: seen.Sending, execution: Execution) -> Change | None:
+def submission_started(observation: observations.SubmissionStarted, execution: Execution) -> Change | None:
     if not execution.is_to_send or execution.paused_at is not None:
         return None
     if observation.made_from is not None and observation.made_from != execution.request_body:
@@ -69,7 +69,7 @@ def sending(observation: seen.Sending, execution: Execution) -> Change | None:
     return Change(columns, Kind.SENT)
 
 
-def not_accepted(observation: seen.NotAccepted, execution: Execution) -> Change | None:
+def submission_deferred(observation: observations.SubmissionDeferred, execution: Execution) -> Change | None:
     if execution.status != QUEUED or not execution.was_sent:
         return None
     if execution.cancel_requested_at is not None:
@@ -85,7 +85,7 @@ def not_accepted(observation: seen.NotAccepted, execution: Execution) -> Change 
     return Change(columns, Kind.POSTPONED, {"reason": observation.reason, **observation.detail})
 
 
-def refused(observation: seen.Refused, execution: Execution) -> Change | None:
+def rejected(observation: observations.Rejected, execution: Execution) -> Change | None:
     if execution.status != QUEUED:
         return None
     change = _end(FAILED, observation, execution, error=observation.error)
@@ -93,7 +93,7 @@ def refused(observation: seen.Refused, execution: Execution) -> Change | None:
     return change
 
 
-def answer_lost(observation: seen.AnswerLost, execution: Execution) -> Change | None:
+def response_lost(observation: observations.ResponseLost, execution: Execution) -> Change | None:
     if execution.status != QUEUED or not execution.was_sent:
         return None
     # It is never sent again by itself: it may be running, and billed.
@@ -101,7 +101,7 @@ def answer_lost(observation: seen.AnswerLost, execution: Execution) -> Change | 
     return Change(columns, Kind.STATUS, {"reason": observation.reason})
 
 
-def accepted(observation: seen.Accepted, execution: Execution) -> Change | None:
+def accepted(observation: observations.Accepted, execution: Execution) -> Change | None:
     if execution.remote_id is not None or not may_follow(execution.status, PENDING):
         return None
     wants_cancel = execution.cancel_requested_at is not None
@@ -119,7 +119,7 @@ def accepted(observation: seen.Accepted, execution: Execution) -> Change | None:
     return Change(columns, Kind.STATUS, {"remote_id": observation.remote_id})
 
 
-def reported(observation: seen.Reported, execution: Execution) -> Change | None:
+def status_reported(observation: observations.StatusReported, execution: Execution) -> Change | None:
     if execution.is_terminal or execution.remote_id is None:
         return None
     if observation.status in TERMINAL:
@@ -134,7 +134,7 @@ def reported(observation: seen.Reported, execution: Execution) -> Change | None:
     return _moved_on(observation, execution)
 
 
-def _moved_on(observation: seen.Reported, execution: Execution) -> Change | None:
+def _moved_on(observation: observations.StatusReported, execution: Execution) -> Change | None:
     """A status that is not final: it counts only if it is further on than what we know.
 
     Answers can overtake each other, so the order is that of attempt, status and progress, not of clocks.
@@ -170,7 +170,7 @@ def _moved_on(observation: seen.Reported, execution: Execution) -> Change | None
     return Change(columns, kind, {"attempt": attempt} if new_attempt else {})
 
 
-def cancel_requested(observation: seen.CancelWished, execution: Execution) -> Change | None:
+def cancel_requested(observation: observations.CancelRequested, execution: Execution) -> Change | None:
     if execution.is_terminal or execution.cancel_requested_at is not None or execution.status == UNCONFIRMED:
         return None
     columns = {
@@ -190,7 +190,7 @@ def cancel_requested(observation: seen.CancelWished, execution: Execution) -> Ch
     return Change(columns, Kind.CANCEL_REQUESTED, detail)
 
 
-def cancel_accepted(observation: seen.CancelNoted, execution: Execution) -> Change | None:
+def cancel_accepted(observation: observations.CancelAccepted, execution: Execution) -> Change | None:
     if (
         execution.is_terminal
         or execution.cancel_noted_at is not None
@@ -201,25 +201,27 @@ def cancel_accepted(observation: seen.CancelNoted, execution: Execution) -> Chan
     return Change(columns, Kind.CANCEL_NOTED)
 
 
-def pause_requested(observation: seen.PauseWished, execution: Execution) -> Change | None:
+def pause_requested(observation: observations.PauseRequested, execution: Execution) -> Change | None:
     if not execution.is_to_send or execution.paused_at is not None:
         return None
     return Change({"paused_at": observation.at}, Kind.PAUSED)
 
 
-def resume_requested(observation: seen.ResumeWished, execution: Execution) -> Change | None:
+def resume_requested(observation: observations.ResumeRequested, execution: Execution) -> Change | None:
     if not execution.is_to_send or execution.paused_at is None:
         return None
     return Change({"paused_at": None}, Kind.RESUMED)
 
 
-def move_to_front_requested(observation: seen.FrontWished, execution: Execution) -> Change | None:
+def prioritize_requested(
+    observation: observations.PrioritizeRequested, execution: Execution
+) -> Change | None:
     if not execution.is_to_send:
         return None
     return Change({"hastened_at": observation.at}, Kind.HASTENED)
 
 
-def edited(observation: seen.Edited, execution: Execution) -> Change | None:
+def edited(observation: observations.Edited, execution: Execution) -> Change | None:
     if (
         not execution.is_to_send
         or execution.after_id is not None
@@ -246,7 +248,7 @@ def _keep_inputs(execution: Execution, inputs: Sequence[Input]) -> None:
 
 def _end(
     status: str,
-    observation: seen.Observation,
+    observation: observations.Observation,
     execution: Execution,
     error: dict[str, Any] | None = None,
 ) -> Change:
@@ -270,23 +272,23 @@ def _believable(at: datetime) -> datetime:
     return min(at, timezone.now())
 
 
-TRANSITIONS: dict[type[seen.Observation], Callable[[Any, Execution], Change | None]] = {
-    seen.Sending: sending,
-    seen.NotAccepted: not_accepted,
-    seen.Refused: refused,
-    seen.AnswerLost: answer_lost,
-    seen.Accepted: accepted,
-    seen.Reported: reported,
-    seen.CancelWished: cancel_requested,
-    seen.CancelNoted: cancel_accepted,
-    seen.PauseWished: pause_requested,
-    seen.ResumeWished: resume_requested,
-    seen.FrontWished: move_to_front_requested,
-    seen.Edited: edited,
+TRANSITIONS: dict[type[observations.Observation], Callable[[Any, Execution], Change | None]] = {
+    observations.SubmissionStarted: submission_started,
+    observations.SubmissionDeferred: submission_deferred,
+    observations.Rejected: rejected,
+    observations.ResponseLost: response_lost,
+    observations.Accepted: accepted,
+    observations.StatusReported: status_reported,
+    observations.CancelRequested: cancel_requested,
+    observations.CancelAccepted: cancel_accepted,
+    observations.PauseRequested: pause_requested,
+    observations.ResumeRequested: resume_requested,
+    observations.PrioritizeRequested: prioritize_requested,
+    observations.Edited: edited,
 }
 
 
-def decide(observation: seen.Observation, execution: Execution) -> Change | None:
+def decide(observation: observations.Observation, execution: Execution) -> Change | None:
     """What the observation changes in the job as it stands; None when nothing."""
     try:
         transition = TRANSITIONS[type(observation)]

@@ -23,9 +23,8 @@ from django.utils import timezone
 
 from executions import policy, tools
 from executions.core import ids
-from executions.lifecycle import errors
+from executions.lifecycle import errors, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.models import Execution, Stranger, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome
@@ -237,7 +236,7 @@ def link(execution_id: uuid.UUID, remote_id: str, *, actor: Actor, source: Sourc
     """Say that this unconfirmed job is that one there. False when it is settled already, or the other is taken."""
     job = Execution.objects.only("created_by").get(pk=execution_id)
     actor_id = policy.require(actor, Action.JOB_LINK, job)
-    accepted = seen.Accepted(source=source, actor_id=actor_id, remote_id=remote_id, answer=None)
+    accepted = observations.Accepted(source=source, actor_id=actor_id, remote_id=remote_id, answer=None)
     try:
         with transaction.atomic():
             if not lifecycle.apply(execution_id, accepted):
@@ -282,9 +281,9 @@ def import_one(stranger: Stranger) -> Execution | None:
     return job
 
 
-def report_of(answer: ToolExecution) -> seen.Reported:
+def report_of(answer: ToolExecution) -> observations.StatusReported:
     """An answer to a poll, alone or in a list, as the lifecycle takes it."""
-    return seen.Reported(
+    return observations.StatusReported(
         source=Source.POLL,
         # An end is only known to lie before the answer; the moment of asking is the nearest we have.
         at=timezone.now(),

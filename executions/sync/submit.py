@@ -18,9 +18,8 @@ from django.utils import timezone
 
 from executions import tools
 from executions.core import backoff, runtime
-from executions.lifecycle import chains, errors, leases, queue_state
+from executions.lifecycle import chains, errors, leases, observations, queue_state
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.limits import api_health
 from executions.models import Execution
 from executions.models.event import Source
@@ -64,15 +63,15 @@ async def send_claimed(execution_id: uuid.UUID) -> None:
         await _keep(execution_id, observation, until)
     except IntegrityError:
         # An id that another job has already: whatever runs there, it is not known to be this one.
-        lost = seen.AnswerLost(reason="VideoGen answered with the id of another job")
+        lost = observations.ResponseLost(reason="VideoGen answered with the id of another job")
         await _keep(execution_id, lost, until)
     else:
-        if isinstance(observation, seen.Accepted):
+        if isinstance(observation, observations.Accepted):
             # A webhook can be faster than the answer that names its job: what waited for it counts now.
             await runtime.in_db(ingest.apply_waiting, observation.remote_id)
 
 
-async def _keep(execution_id: uuid.UUID, observation: seen.Observation, until: float) -> None:
+async def _keep(execution_id: uuid.UUID, observation: observations.Observation, until: float) -> None:
     """Write what came of a request, which nobody else knows: a database that is away for a moment is waited for.
 
     `until` is the loop's time after which that is no longer ours to do: the lease has ended.
@@ -95,7 +94,7 @@ def _begin(execution_id: uuid.UUID) -> tuple[str, dict[str, Any], int] | None:
     if execution.was_sent:
         # Its worker died between the request and the answer.
         lifecycle.apply(
-            execution_id, seen.AnswerLost(source=Source.SYSTEM, reason="we stopped in the middle")
+            execution_id, observations.ResponseLost(source=Source.SYSTEM, reason="we stopped in the middle")
         )
         return None
     is_held, until = queue_state.hold(execution)
@@ -108,14 +107,16 @@ def _begin(execution_id: uuid.UUID) -> tuple[str, dict[str, Any], int] | None:
         if filled is None:
             return None
         body = filled
-    if not lifecycle.apply(execution_id, seen.Sending(body=body, made_from=execution.request_body)):
+    if not lifecycle.apply(
+        execution_id, observations.SubmissionStarted(body=body, made_from=execution.request_body)
+    ):
         # It ended, was paused or was edited meanwhile; if it is still to be sent, that is done next.
         leases.release(execution_id)
         return None
     return execution.tool, body, execution.attempts
 
 
-async def _ask(slug: str, body: dict[str, Any], failures: int) -> seen.Observation:
+async def _ask(slug: str, body: dict[str, Any], failures: int) -> observations.Observation:
     """Send the request, once, and put what came back into words that the lifecycle knows."""
     try:
         async with asyncio.timeout(leases.CALL_LIMIT):
@@ -125,12 +126,12 @@ async def _ask(slug: str, body: dict[str, Any], failures: int) -> seen.Observati
         await api_health.heard_error(error)
         return _observation_of(error, failures)
     except TimeoutError:
-        return seen.AnswerLost(reason=f"no answer within {leases.CALL_LIMIT:.0f} seconds")
+        return observations.ResponseLost(reason=f"no answer within {leases.CALL_LIMIT:.0f} seconds")
     await api_health.heard_well()
-    return seen.Accepted(remote_id=accepted.execution_id, answer=accepted.raw)
+    return observations.Accepted(remote_id=accepted.execution_id, answer=accepted.raw)
 
 
-def _observation_of(error: VideoGenError, failures: int) -> seen.Observation:
+def _observation_of(error: VideoGenError, failures: int) -> observations.Observation:
     now = timezone.now()
     match error:
         case RateLimited() if not error.out_of_credits:
@@ -138,15 +139,19 @@ def _observation_of(error: VideoGenError, failures: int) -> seen.Observation:
             if failures or not wait:
                 # A hint that was no use, or is none: each refused start counts as well, and is written down.
                 wait = max(wait, backoff.delay(failures))
-            return seen.NotAccepted(reason="the hourly limit is used up", next_attempt_at=now + wait)
+            return observations.SubmissionDeferred(
+                reason="the hourly limit is used up", next_attempt_at=now + wait
+            )
         case Unauthorized() | Forbidden() | Refused():
-            return seen.Refused(error=errors.of_refusal(error), answer=error.raw)
+            return observations.Rejected(error=errors.of_refusal(error), answer=error.raw)
         case Unreachable():
             logger.warning("VideoGen cannot be reached: %s", error)
             until = now + backoff.delay(failures)
-            return seen.NotAccepted(reason="VideoGen cannot be reached", next_attempt_at=until)
+            return observations.SubmissionDeferred(reason="VideoGen cannot be reached", next_attempt_at=until)
         case ServerError():
-            return seen.AnswerLost(reason=f"VideoGen answered with an error of its own ({error.status})")
+            return observations.ResponseLost(
+                reason=f"VideoGen answered with an error of its own ({error.status})"
+            )
         case AnswerLost():
-            return seen.AnswerLost(reason=error.message)
-    return seen.AnswerLost(reason=error.message)
+            return observations.ResponseLost(reason=error.message)
+    return observations.ResponseLost(reason=error.message)

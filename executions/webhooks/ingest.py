@@ -11,9 +11,8 @@ from django.utils import timezone
 
 from executions.files import uploads
 from executions.files.store import keep_file
-from executions.lifecycle import errors
+from executions.lifecycle import errors, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.models import Execution, File, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome
@@ -161,9 +160,9 @@ def _observe(execution: Execution, delivery: WebhookDelivery, event: Event) -> b
     return lifecycle.apply(execution.pk, report_of(delivery, event), row=execution)
 
 
-def report_of(delivery: WebhookDelivery, event: Event) -> seen.Reported:
+def report_of(delivery: WebhookDelivery, event: Event) -> observations.StatusReported:
     """What a delivery about a job says, as the lifecycle takes it."""
-    return seen.Reported(
+    return observations.StatusReported(
         source=Source.WEBHOOK,
         at=event.occurred_at or timezone.now(),
         delivery_id=delivery.pk,

@@ -22,10 +22,9 @@ from executions.core import runtime
 from executions.exports import evidence
 from executions.files import actions as file_actions
 from executions.files import uploads
-from executions.lifecycle import cancel, chains, queue_actions, queue_state, voice_samples
+from executions.lifecycle import cancel, chains, observations, queue_actions, queue_state, voice_samples
 from executions.lifecycle import create as submit
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.models import Event, Execution, File, Invitation
 from executions.models.event import FileKind, Kind
 from executions.models.selection import Act
@@ -74,10 +73,10 @@ class World:
     def job(self, status: str = "queued") -> Execution:
         job, _ = submit.start(tool=IMAGE, body=BODY, actor=self.owner)
         if status == "unconfirmed":
-            lifecycle.apply(job.pk, seen.Sending())
-            lifecycle.apply(job.pk, seen.AnswerLost(reason="cut"))
+            lifecycle.apply(job.pk, observations.SubmissionStarted())
+            lifecycle.apply(job.pk, observations.ResponseLost(reason="cut"))
         if status == "failed":
-            lifecycle.apply(job.pk, seen.Refused(error={"message": "no"}))
+            lifecycle.apply(job.pk, observations.Rejected(error={"message": "no"}))
         return Execution.objects.get(pk=job.pk)
 
     def file(self, **columns: Any) -> File:

@@ -8,9 +8,8 @@ from typing import Any
 from django.utils import timezone
 
 from executions import policy, tools
-from executions.lifecycle import create
+from executions.lifecycle import create, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
 from executions.tools import accepted_before
@@ -31,14 +30,14 @@ def queued(prompt: str = "a lighthouse", **options: Any) -> Execution:
 def sending() -> Execution:
     """A job whose request is under way."""
     execution = queued()
-    lifecycle.apply(execution.pk, seen.Sending())
+    lifecycle.apply(execution.pk, observations.SubmissionStarted())
     return fresh(execution)
 
 
 def take(job: Execution, remote_id: str = "", **accepted: Any) -> Execution:
     """VideoGen has taken the job."""
-    lifecycle.apply(job.pk, seen.Sending())
-    lifecycle.apply(job.pk, seen.Accepted(remote_id=remote_id or f"vg_exec_{job.pk}", **accepted))
+    lifecycle.apply(job.pk, observations.SubmissionStarted())
+    lifecycle.apply(job.pk, observations.Accepted(remote_id=remote_id or f"vg_exec_{job.pk}", **accepted))
     return fresh(job)
 
 
@@ -55,7 +54,7 @@ def running(remote_id: str = "vg_exec_1") -> Execution:
 
 def report(execution: Execution, status: str, source: Source = Source.POLL, **told: Any) -> bool:
     """Let the job know what VideoGen told; whether that changed it."""
-    return lifecycle.apply(execution.pk, seen.Reported(source=source, status=status, **told))
+    return lifecycle.apply(execution.pk, observations.StatusReported(source=source, status=status, **told))
 
 
 def job(
@@ -72,18 +71,18 @@ def job(
     user_id = owner.pk if owner else None
     execution, _ = create.start(tool=entry, body=accepted_before(body), actor=owner or policy.SYSTEM)
     if status == "cancelled before":
-        lifecycle.apply(execution.pk, seen.CancelWished(actor_id=user_id))
+        lifecycle.apply(execution.pk, observations.CancelRequested(actor_id=user_id))
     elif status != "queued":
-        lifecycle.apply(execution.pk, seen.Sending())
+        lifecycle.apply(execution.pk, observations.SubmissionStarted())
         if status == "unconfirmed":
-            lifecycle.apply(execution.pk, seen.AnswerLost(reason="the connection was cut"))
+            lifecycle.apply(execution.pk, observations.ResponseLost(reason="the connection was cut"))
         elif status == "refused":
             refused = error or {"message": "The prompt is refused.", "code": "invalid_parameters"}
-            lifecycle.apply(execution.pk, seen.Refused(error=refused))
+            lifecycle.apply(execution.pk, observations.Rejected(error=refused))
         else:
             remote_id = f"vg_exec_{execution.pk.hex}"
             answer = {"toolExecutionId": remote_id, "status": "pending"}
-            lifecycle.apply(execution.pk, seen.Accepted(remote_id=remote_id, answer=answer))
+            lifecycle.apply(execution.pk, observations.Accepted(remote_id=remote_id, answer=answer))
             if status != "pending":
                 advance(execution, status, results=results, error=error)
     return Execution.objects.get(pk=execution.pk)
@@ -97,8 +96,8 @@ def advance(execution: Execution, status: str, results: int = 1, error: dict[str
     )
     return lifecycle.apply(
         execution.pk,
-        seen.Reported(
-            source=seen.Source.POLL,
+        observations.StatusReported(
+            source=observations.Source.POLL,
             status=status,
             progress=40.0 if status == "running" else None,
             attempt=0,

@@ -10,9 +10,8 @@ from django.utils import timezone
 from executions import tools
 from executions.batches import service as batches
 from executions.batches.rows import Row
-from executions.lifecycle import create
+from executions.lifecycle import create, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.models import Batch, BatchCancel, BatchPlan, Execution
 from executions.tools import accepted_before
 from tests.factories.jobs import fresh, report, take
@@ -57,8 +56,8 @@ def bring(job: Execution, status: str) -> None:
     if status == "pending":
         take(job)
     elif status == "unconfirmed":
-        lifecycle.apply(job.pk, seen.Sending())
-        lifecycle.apply(job.pk, seen.AnswerLost(reason="cut"))
+        lifecycle.apply(job.pk, observations.SubmissionStarted())
+        lifecycle.apply(job.pk, observations.ResponseLost(reason="cut"))
     elif status != "queued":
         end(job, status)
 

@@ -12,7 +12,7 @@ from dashboard.cards import lineage
 from dashboard.cards.job import OWNER
 from dashboard.cards.timeline import timeline
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
+from executions.lifecycle import observations
 from executions.models import Execution, Input, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome
@@ -32,7 +32,9 @@ def at(seconds: float) -> datetime:
 def told(
     execution: Execution, status: str, seconds: float, source: Source = Source.POLL, **more: Any
 ) -> None:
-    lifecycle.apply(execution.pk, seen.Reported(source=source, status=status, at=at(seconds), **more))
+    lifecycle.apply(
+        execution.pk, observations.StatusReported(source=source, status=status, at=at(seconds), **more)
+    )
 
 
 def delivery(
@@ -48,8 +50,8 @@ def running(people: People) -> Execution:
     """Started, accepted after 2 seconds, running after 6, its second attempt after 16."""
     execution = job(people.ann, "queued")
     Execution.objects.filter(pk=execution.pk).update(created_at=BEGAN)
-    lifecycle.apply(execution.pk, seen.Sending(at=at(1)))
-    lifecycle.apply(execution.pk, seen.Accepted(remote_id="vg_exec_1", at=at(2)))
+    lifecycle.apply(execution.pk, observations.SubmissionStarted(at=at(1)))
+    lifecycle.apply(execution.pk, observations.Accepted(remote_id="vg_exec_1", at=at(2)))
     told(execution, "running", 6, attempt=0)
     told(execution, "running", 16, attempt=1)
     return Execution.objects.get(pk=execution.pk)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from executions.batches import bulk_actions
 from executions.core import chunked
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
+from executions.lifecycle import observations
 from executions.models import Event, Execution, Selection
 from executions.models.event import FileKind, Kind
 from executions.models.selection import Act
@@ -244,14 +244,17 @@ def test_a_cancel_that_came_too_late_says_by_how_much(
     began = running.created_at - timedelta(minutes=1)
     lifecycle.apply(
         running.pk,
-        seen.CancelWished(
+        observations.CancelRequested(
             actor_id=ann_browser.user.pk, at=began + timedelta(seconds=asked), reason="wrong file"
         ),
     )
     lifecycle.apply(
         running.pk,
-        seen.Reported(
-            source=seen.Source.WEBHOOK, status="succeeded", at=began + timedelta(seconds=ended), answer={}
+        observations.StatusReported(
+            source=observations.Source.WEBHOOK,
+            status="succeeded",
+            at=began + timedelta(seconds=ended),
+            answer={},
         ),
     )
     for url in ("/executions/", "/executions/?view=gallery", f"/executions/{running.pk}/"):
@@ -265,7 +268,10 @@ def test_a_cancel_that_worked_says_so(ann_browser: Browser) -> None:
     running = job(ann_browser.user, "running")
     ann_browser.post(f"/executions/{running.pk}/cancel/", {"reason": "twice the same"})
     assert "VideoGen has been asked" in text(ann_browser.get("/executions/"))
-    lifecycle.apply(running.pk, seen.Reported(source=seen.Source.POLL, status="cancelled", answer={}))
+    lifecycle.apply(
+        running.pk,
+        observations.StatusReported(source=observations.Source.POLL, status="cancelled", answer={}),
+    )
     page = text(ann_browser.get(f"/executions/{running.pk}/"))
     assert "stopped after" in page
     assert "twice the same" in page

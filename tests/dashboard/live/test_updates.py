@@ -12,7 +12,7 @@ from dashboard.live import publisher, renderer
 from dashboard.live.changes import Change
 from executions.core import runtime
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
+from executions.lifecycle import observations
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.pages import nothing_more, opened, received_until
 from tests.factories.jobs import advance, job
@@ -180,8 +180,8 @@ async def test_changes_arrive_in_their_order_from_the_change_itself(
     execution = await runtime.in_db(job, ann_browser.user, "queued", "an ordered pier")
     page = await opened(ann_browser, f"job:{execution.pk}")
     steps = [
-        ("queued", seen.Sending()),
-        ("pending", seen.Accepted(remote_id=f"vg_exec_{execution.pk.hex}")),
+        ("queued", observations.SubmissionStarted()),
+        ("pending", observations.Accepted(remote_id=f"vg_exec_{execution.pk.hex}")),
         ("running", None),
         ("succeeded", None),
     ]

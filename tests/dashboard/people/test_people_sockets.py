@@ -8,7 +8,7 @@ from dashboard.live.consumers import SIGNED_OUT
 from dashboard.live.fanout import fanout
 from executions.core import runtime
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
+from executions.lifecycle import observations
 from executions.team import settings as team_settings
 from tests.dashboard.browsers import Browser, signed_in
 from tests.dashboard.pages import opened, received_until
@@ -44,7 +44,9 @@ async def test_an_open_page_of_a_former_admin_shows_what_a_member_sees(
     assert f"/executions/{made.pk}/cancel/" in await received_until(page, "a pier")
     await ada_browser.apost(f"{URL}{ann_browser.user.pk}/role/", {"role": "member"})
     await until(lambda: not any(each.scope["user"].is_staff for each in fanout()._pages))
-    running = seen.Reported(source=seen.Source.POLL, status="running", progress=60.0, attempt=0)
+    running = observations.StatusReported(
+        source=observations.Source.POLL, status="running", progress=60.0, attempt=0
+    )
     await runtime.in_db(lifecycle.apply, made.pk, running)
     assert "/cancel/" not in await received_until(page, 'value="60')
     await page.disconnect()
@@ -59,7 +61,9 @@ async def test_a_live_page_offers_to_cancel_where_admins_have_chosen_so(
     assert "/cancel/" not in await received_until(page, "a pier")
     await ada_browser.apost(f"{URL}choices/", {"team_cancels": "on"})
     assert team_settings._cached is None
-    running = seen.Reported(source=seen.Source.POLL, status="running", progress=60.0, attempt=0)
+    running = observations.StatusReported(
+        source=observations.Source.POLL, status="running", progress=60.0, attempt=0
+    )
     await runtime.in_db(lifecycle.apply, made.pk, running)
     assert f"/executions/{made.pk}/cancel/" in await received_until(page, 'value="60')
     await page.disconnect()

@@ -16,8 +16,7 @@ from dashboard.live import renderer
 from dashboard.live.changes import Change
 from executions.core import runtime
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
-from executions.lifecycle import queue_actions, queue_state
+from executions.lifecycle import observations, queue_actions, queue_state
 from executions.limits import rate_limits
 from executions.models import DayClosing, Event, Execution
 from executions.models.event import Kind
@@ -76,7 +75,7 @@ def test_pause_resume_and_to_the_front_are_there_for_the_owner(ann_browser: Brow
 def test_what_was_sent_meanwhile_is_said_in_words(ann_browser: Browser) -> None:
     job = waiting(ann_browser)
     page = ann_browser.get(f"/executions/{job.pk}/edit/").content.decode()
-    lifecycle.apply(job.pk, seen.Sending())
+    lifecycle.apply(job.pk, observations.SubmissionStarted())
 
     assert "Too late: it was sent meanwhile" in text(
         ann_browser.post(f"/executions/{job.pk}/pause/", follow=True)

@@ -14,9 +14,8 @@ from django.utils import timezone
 from executions import tools
 from executions.batches import service as batches
 from executions.batches.rows import Row
-from executions.lifecycle import create, leases
+from executions.lifecycle import create, leases, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.lifecycle.chains import Speech
 from executions.models import Batch, BatchPlan, Event, Execution, Input
 from executions.models.event import Kind
@@ -255,10 +254,10 @@ def test_a_cancel_acts_on_the_named_jobs_and_tells_each_ones_fate(people: Any) -
     batch = planning.batch(people.ann, 6)
     unsent, taken, ended, lost, asked, late = planning.jobs(batch)
     take(taken)
-    lifecycle.apply(lost.pk, seen.Sending())
-    lifecycle.apply(lost.pk, seen.AnswerLost(reason="cut"))
+    lifecycle.apply(lost.pk, observations.SubmissionStarted())
+    lifecycle.apply(lost.pk, observations.ResponseLost(reason="cut"))
     take(asked)
-    lifecycle.apply(asked.pk, seen.CancelWished(actor_id=people.ann.pk))
+    lifecycle.apply(asked.pk, observations.CancelRequested(actor_id=people.ann.pk))
     planning.end(late, "succeeded")
     wish = planning.wish(batch, actor=people.ada)
     planning.end(ended, "succeeded")  # between the list and the yes
@@ -334,7 +333,7 @@ def test_a_film_whose_speech_failed_is_spoken_again(people: Any) -> None:
     batch, _ = batches.confirm(plan.pk, actor=people.ann)
     speech, film = planning.jobs(batch)
     planning.end(speech, "failed")
-    lifecycle.apply(film.pk, seen.Refused(error={"message": "The speech before it failed."}))
+    lifecycle.apply(film.pk, observations.Rejected(error={"message": "The speech before it failed."}))
 
     again = batches.plan_again(batch, "failed", actor=people.ann)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from hypothesis import strategies as some
 from hypothesis.stateful import initialize, precondition, rule
 
-from executions.lifecycle import observations as seen
+from executions.lifecycle import observations
 from executions.models import WebhookDelivery
 from executions.models.event import Source
 from executions.statuses import TERMINAL
@@ -30,18 +30,24 @@ ATTEMPTS = some.none() | some.integers(0, 3)
 CLOCKS = some.sampled_from([timedelta(0), timedelta(minutes=-10), timedelta(minutes=10)])
 SOURCES = some.sampled_from([Source.POLL, Source.WEBHOOK])
 
-SENT = (seen.Sending,)
-TAKEN = (*SENT, seen.Accepted)
-BEGINNINGS: dict[str, tuple[type[seen.Observation], ...]] = {
+SENT = (observations.SubmissionStarted,)
+TAKEN = (*SENT, observations.Accepted)
+BEGINNINGS: dict[str, tuple[type[observations.Observation], ...]] = {
     "being sent": SENT,
-    "put off": (*SENT, seen.NotAccepted),
-    "stopped while being sent": (*SENT, seen.CancelWished),
-    "unconfirmed": (*SENT, seen.AnswerLost),
+    "put off": (*SENT, observations.SubmissionDeferred),
+    "stopped while being sent": (*SENT, observations.CancelRequested),
+    "unconfirmed": (*SENT, observations.ResponseLost),
     "accepted": TAKEN,
-    "running": (*TAKEN, seen.Reported),
-    "cancelling": (*TAKEN, seen.Reported, seen.CancelWished),
+    "running": (*TAKEN, observations.StatusReported),
+    "cancelling": (*TAKEN, observations.StatusReported, observations.CancelRequested),
 }
-STARTING = (seen.Sending, seen.NotAccepted, seen.AnswerLost, seen.Accepted, seen.Accepted)
+STARTING = (
+    observations.SubmissionStarted,
+    observations.SubmissionDeferred,
+    observations.ResponseLost,
+    observations.Accepted,
+    observations.Accepted,
+)
 # What ends a story may come only when there is one.
 LONG_ENOUGH = 8
 
@@ -54,66 +60,82 @@ class Anything(WatchedJob):
         for kind in BEGINNINGS[beginning]:
             self.observe(self.of_kind(kind))
 
-    def of_kind(self, kind: type[seen.Observation], *, other: bool = False) -> seen.Observation:
+    def of_kind(
+        self, kind: type[observations.Observation], *, other: bool = False
+    ) -> observations.Observation:
         """Such an observation as it comes in life; `other`: of an answer that names another job."""
         now = timezone.now()
-        known: dict[type[seen.Observation], dict[str, Any]] = {
-            seen.NotAccepted: {"reason": "busy", "next_attempt_at": now + timedelta(minutes=1)},
-            seen.AnswerLost: {"reason": "cut"},
-            seen.Accepted: {"remote_id": self.remote_id(other)},
-            seen.Refused: {"error": {"message": "no"}},
-            seen.Reported: {"source": Source.POLL, "status": "running", "progress": 10.0, "attempt": 0},
+        known: dict[type[observations.Observation], dict[str, Any]] = {
+            observations.SubmissionDeferred: {
+                "reason": "busy",
+                "next_attempt_at": now + timedelta(minutes=1),
+            },
+            observations.ResponseLost: {"reason": "cut"},
+            observations.Accepted: {"remote_id": self.remote_id(other)},
+            observations.Rejected: {"error": {"message": "no"}},
+            observations.StatusReported: {
+                "source": Source.POLL,
+                "status": "running",
+                "progress": 10.0,
+                "attempt": 0,
+            },
         }
         return kind(**known.get(kind, {}))
 
     # --- what can happen ----------------------------------------------------------------------------------
 
     @rule(kind=some.sampled_from(STARTING), other=MOSTLY_NOT)
-    def there_is_news_of_its_start(self, kind: type[seen.Observation], other: bool) -> None:
+    def there_is_news_of_its_start(self, kind: type[observations.Observation], other: bool) -> None:
         self.observe(self.of_kind(kind, other=other))
 
     @precondition(lambda self: len(self.past) > LONG_ENOUGH)
     @rule()
     def it_is_refused(self) -> None:
-        self.observe(self.of_kind(seen.Refused))
+        self.observe(self.of_kind(observations.Rejected))
 
     @rule(status=NOT_FINAL, progress=PROGRESS, attempt=ATTEMPTS, clock=CLOCKS, source=SOURCES)
     def it_is_reported(
         self, status: str, progress: float | None, attempt: int | None, clock: timedelta, source: Source
     ) -> None:
         at = timezone.now() + clock
-        self.observe(seen.Reported(source=source, status=status, progress=progress, attempt=attempt, at=at))
+        self.observe(
+            observations.StatusReported(
+                source=source, status=status, progress=progress, attempt=attempt, at=at
+            )
+        )
 
     @rule(steps=some.lists(some.sampled_from([-50.0, -0.5, 0.0, 20.0, 20.0]), min_size=2, max_size=5))
     def polls_overtake_each_other(self, steps: list[float]) -> None:
         """Each is further on than what is known, or not as far, by so many percent."""
         for step in steps:
             progress = min(100.0, max(0.0, (self.row["progress"] or 0.0) + step))
-            self.observe(seen.Reported(source=Source.POLL, status="running", progress=progress))
+            self.observe(observations.StatusReported(source=Source.POLL, status="running", progress=progress))
 
     @rule(steps=some.lists(some.sampled_from([-1, 0, 1, 1]), min_size=2, max_size=4), source=SOURCES)
     def attempts_overtake_each_other(self, steps: list[int], source: Source) -> None:
         for number, step in enumerate(steps):
             attempt = max(0, (self.row["attempt"] or 0) + step)
             status = ("running", "pending")[number % 2]
-            self.observe(seen.Reported(source=source, status=status, progress=5.0, attempt=attempt))
+            self.observe(
+                observations.StatusReported(source=source, status=status, progress=5.0, attempt=attempt)
+            )
 
     @rule(source=SOURCES)
     def it_has_a_status_that_nobody_knows(self, source: Source) -> None:
-        self.observe(seen.Reported(source=source, status="hibernating"))
+        self.observe(observations.StatusReported(source=source, status="hibernating"))
 
     @precondition(lambda self: len(self.past) > LONG_ENOUGH)
     @rule(source=SOURCES)
     def it_succeeds(self, source: Source) -> None:
         results = jobs.results(f"vg_file_{self.job.pk}")
-        self.observe(seen.Reported(source=source, status="succeeded", results=results))
+        self.observe(observations.StatusReported(source=source, status="succeeded", results=results))
 
     @precondition(lambda self: len(self.past) > LONG_ENOUGH)
     @rule(end=ENDS, progress=PROGRESS, attempt=ATTEMPTS, clock=CLOCKS)
     def a_poll_tells_its_end(
         self, end: str, progress: float | None, attempt: int | None, clock: timedelta
     ) -> None:
-        report = seen.Reported(
+        report = observations.StatusReported(
             source=Source.POLL,
             status=end,
             progress=progress,
@@ -160,11 +182,11 @@ class Anything(WatchedJob):
     @precondition(lambda self: len(self.past) > LONG_ENOUGH)
     @rule()
     def a_person_wants_it_stopped(self) -> None:
-        self.observe(seen.CancelWished())
+        self.observe(observations.CancelRequested())
 
     @rule()
     def the_wish_is_noted(self) -> None:
-        self.observe(seen.CancelNoted())
+        self.observe(observations.CancelAccepted())
 
     @precondition(lambda self: self.past)
     @rule(data=some.data(), times=some.integers(1, 4))

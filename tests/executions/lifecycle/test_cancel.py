@@ -10,9 +10,8 @@ import pytest
 from django.utils import timezone
 
 from executions.core import runtime
-from executions.lifecycle import cancel, leases
+from executions.lifecycle import cancel, leases, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.models import Event, Execution
 from executions.sync import submit
 from executions.sync.reconciler import Reconciler
@@ -68,7 +67,7 @@ def test_a_second_wish_is_none(ada: Any, django_user_model: Any) -> None:
 def test_what_has_ended_or_may_not_exist_cannot_be_stopped(ada: Any) -> None:
     ended, unsure = jobs.running(), jobs.sending()
     jobs.report(ended, "succeeded")
-    lifecycle.apply(unsure.pk, seen.AnswerLost(reason="cut"))
+    lifecycle.apply(unsure.pk, observations.ResponseLost(reason="cut"))
 
     assert not wish(ended, ada.pk)
     assert not wish(unsure, ada.pk)

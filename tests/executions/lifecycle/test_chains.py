@@ -9,9 +9,8 @@ from django.utils import timezone
 
 from executions import tools
 from executions.core import runtime
-from executions.lifecycle import chains, leases
+from executions.lifecycle import chains, leases, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.models import Execution, Input
 from executions.sync.reconciler import Reconciler
 from executions.tools import accepted_before
@@ -31,7 +30,7 @@ def start(ann: Any, key: str | None = None) -> tuple[Execution, Execution, bool]
 def end(job: Execution, status: str, *file_ids: str) -> None:
     """Let a job that was started here end."""
     remote_id = f"vg_exec_{job.pk}"
-    for observation in (seen.Sending(), seen.Accepted(remote_id=remote_id)):
+    for observation in (observations.SubmissionStarted(), observations.Accepted(remote_id=remote_id)):
         assert lifecycle.apply(job.pk, observation)
     assert jobs.report(job, status, results=jobs.results(*file_ids))
 

@@ -11,9 +11,8 @@ from django.utils import timezone
 
 from executions import tools
 from executions.core.runtime import in_db
-from executions.lifecycle import create, leases, queue_actions, queue_state
+from executions.lifecycle import create, leases, observations, queue_actions, queue_state
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.lifecycle.estimates import Waits
 from executions.models import Event, Execution
 from executions.models.event import ActKind, Kind
@@ -91,7 +90,7 @@ def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(ada: Any) -> None:
         paused, sent = together(
             [
                 partial(queue_actions.pause, job, actor=ada),
-                partial(lifecycle.apply, job.pk, seen.Sending(body=job.request_body)),
+                partial(lifecycle.apply, job.pk, observations.SubmissionStarted(body=job.request_body)),
             ]
         )
 

@@ -13,9 +13,8 @@ import pytest
 from django.db import IntegrityError, connection, connections, transaction
 
 from executions import tools
-from executions.lifecycle import create
+from executions.lifecycle import create, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.models import Event, Execution, Result, WebhookDelivery
 from executions.models.event import Kind, Source
 from executions.tools import accepted_before
@@ -39,7 +38,7 @@ def test_many_ends_at_once_make_one_end(seed: int) -> None:
     ]
     works += [partial(jobs.report, job, end, results=jobs.results("vg_file_polled")) for end in ends]
     works += [partial(jobs.report, job, "running", progress=50.0 + 10 * number) for number in range(2)]
-    works += [partial(lifecycle.apply, job.pk, seen.CancelWished())]
+    works += [partial(lifecycle.apply, job.pk, observations.CancelRequested())]
     random.Random(seed).shuffle(works)
     before = jobs.fresh(job).version
 
@@ -108,7 +107,10 @@ def test_a_wish_to_stop_and_the_request_that_leaves_agree(seed: int) -> None:
     job = jobs.queued()
 
     together(
-        [lambda kind=kind: lifecycle.apply(job.pk, kind()) for kind in (seen.CancelWished, seen.Sending)]
+        [
+            lambda kind=kind: lifecycle.apply(job.pk, kind())
+            for kind in (observations.CancelRequested, observations.SubmissionStarted)
+        ]
     )
 
     now = jobs.fresh(job)
@@ -141,7 +143,7 @@ def test_an_id_for_two_jobs_at_once_goes_to_one(seed: int) -> None:
 
     def accept(job: Execution) -> bool:
         try:
-            return lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_same"))
+            return lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_same"))
         except IntegrityError:
             return False
 
@@ -158,7 +160,7 @@ def test_a_delivery_and_the_answer_that_names_its_job_cross(seed: int) -> None:
     job = jobs.sending()
 
     def accept() -> str:
-        lifecycle.apply(job.pk, seen.Accepted(remote_id=remote_id))
+        lifecycle.apply(job.pk, observations.Accepted(remote_id=remote_id))
         ingest.apply_waiting(remote_id)
         return "accepted"
 
@@ -189,7 +191,7 @@ def test_a_delivery_that_is_committed_after_the_answer_was_taken_in_still_counts
     thread = threading.Thread(target=deliver_slowly)
     thread.start()
     assert stored.wait(DEADLINE)
-    lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_slow"))
+    lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_slow"))
     ingest.apply_waiting("vg_exec_slow")
     accepted.set()
     thread.join(DEADLINE)

@@ -9,8 +9,7 @@ import pytest
 from django.utils import timezone
 
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
-from executions.lifecycle import transitions
+from executions.lifecycle import observations, transitions
 from executions.lifecycle.transitions import ANYTHING_NOT_FINAL, FOLLOWERS
 from executions.models import Execution, Result
 from executions.models.event import Kind, Source
@@ -36,15 +35,15 @@ TOLD = (PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, STRANGE, "awaiting_appro
 NOW = timezone.now()
 
 # One of each kind, as it comes in life.
-OBSERVATIONS: dict[str, seen.Observation] = {
-    "the request leaves": seen.Sending(),
-    "it was not accepted": seen.NotAccepted(reason="busy", next_attempt_at=NOW),
-    "it was refused": seen.Refused(error={"message": "no"}),
-    "its answer was lost": seen.AnswerLost(reason="cut"),
-    "it was accepted": seen.Accepted(remote_id="vg_exec_other"),
-    "a person wants it stopped": seen.CancelWished(),
-    "the wish was noted": seen.CancelNoted(),
-    **{f"told {status}": seen.Reported(source=Source.POLL, status=status) for status in TOLD},
+OBSERVATIONS: dict[str, observations.Observation] = {
+    "the request leaves": observations.SubmissionStarted(),
+    "it was not accepted": observations.SubmissionDeferred(reason="busy", next_attempt_at=NOW),
+    "it was refused": observations.Rejected(error={"message": "no"}),
+    "its answer was lost": observations.ResponseLost(reason="cut"),
+    "it was accepted": observations.Accepted(remote_id="vg_exec_other"),
+    "a person wants it stopped": observations.CancelRequested(),
+    "the wish was noted": observations.CancelAccepted(),
+    **{f"told {status}": observations.StatusReported(source=Source.POLL, status=status) for status in TOLD},
 }
 
 
@@ -56,7 +55,7 @@ def job_in(status: str) -> Execution:
         return jobs.sending()
     if status == UNCONFIRMED:
         job = jobs.sending()
-        lifecycle.apply(job.pk, seen.AnswerLost(reason="cut"))
+        lifecycle.apply(job.pk, observations.ResponseLost(reason="cut"))
         return jobs.fresh(job)
     job = jobs.accepted()
     if status != PENDING:
@@ -197,12 +196,14 @@ def test_a_refused_request_is_sent_again_from_the_start() -> None:
     job = jobs.sending()
     later = timezone.now() + timedelta(minutes=5)
 
-    lifecycle.apply(job.pk, seen.NotAccepted(reason="the hourly limit is used up", next_attempt_at=later))
+    lifecycle.apply(
+        job.pk, observations.SubmissionDeferred(reason="the hourly limit is used up", next_attempt_at=later)
+    )
     now = jobs.fresh(job)
     assert (now.status, now.sent_at, now.next_attempt_at, now.attempts) == (QUEUED, None, later, 1)
     assert now.note == "the hourly limit is used up"
 
-    assert lifecycle.apply(job.pk, seen.Sending())
+    assert lifecycle.apply(job.pk, observations.SubmissionStarted())
     assert jobs.fresh(job).note == ""
     assert [step[0] for step in jobs.story(job)] == [Kind.STARTED, Kind.SENT, Kind.POSTPONED, Kind.SENT]
 
@@ -210,20 +211,20 @@ def test_a_refused_request_is_sent_again_from_the_start() -> None:
 def test_a_cancelled_job_that_was_never_sent_ends_here() -> None:
     job = jobs.queued()
 
-    assert lifecycle.apply(job.pk, seen.CancelWished())
+    assert lifecycle.apply(job.pk, observations.CancelRequested())
 
     now = jobs.fresh(job)
     assert now.status == CANCELLED
     assert now.cancel_requested_at is not None
-    assert not lifecycle.apply(job.pk, seen.Sending())
+    assert not lifecycle.apply(job.pk, observations.SubmissionStarted())
 
 
 def test_a_job_cancelled_while_it_is_sent_is_stopped_once_nothing_was_started() -> None:
     job = jobs.sending()
-    assert lifecycle.apply(job.pk, seen.CancelWished())
+    assert lifecycle.apply(job.pk, observations.CancelRequested())
     assert jobs.fresh(job).status == QUEUED
 
-    lifecycle.apply(job.pk, seen.NotAccepted(reason="busy", next_attempt_at=timezone.now()))
+    lifecycle.apply(job.pk, observations.SubmissionDeferred(reason="busy", next_attempt_at=timezone.now()))
 
     assert jobs.fresh(job).status == CANCELLED
     assert jobs.endings(job) == [CANCELLED]
@@ -231,9 +232,9 @@ def test_a_job_cancelled_while_it_is_sent_is_stopped_once_nothing_was_started() 
 
 def test_a_job_cancelled_while_it_is_sent_is_looked_at_at_once_when_its_id_is_known() -> None:
     job = jobs.sending()
-    lifecycle.apply(job.pk, seen.CancelWished())
+    lifecycle.apply(job.pk, observations.CancelRequested())
 
-    lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_1"))
+    lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
 
     now = jobs.fresh(job)
     assert now.status == PENDING
@@ -265,7 +266,7 @@ def test_an_id_that_another_job_has_is_not_taken() -> None:
     job = jobs.sending()
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_1"))
+        lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
 
     assert jobs.fresh(job).status == QUEUED
     assert jobs.replayed(job) == QUEUED

@@ -13,7 +13,7 @@ from django.utils import timezone
 from hypothesis.stateful import RuleBasedStateMachine
 
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
+from executions.lifecycle import observations
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
 from executions.signals import execution_changed
@@ -55,7 +55,7 @@ class WatchedJob(RuleBasedStateMachine):
     def remote_id(self, other: bool = False) -> str:
         return f"vg_exec_{'other_' if other else ''}{self.job.pk}"
 
-    def observe(self, observation: seen.Observation) -> None:
+    def observe(self, observation: observations.Observation) -> None:
         self.happen(News(observation.source, lambda: lifecycle.apply(self.job.pk, observation)))
 
     def happen(self, news: News) -> None:

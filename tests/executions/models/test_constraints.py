@@ -201,13 +201,13 @@ def test_a_file_that_a_job_made_or_used_cannot_be_deleted() -> None:
 
 def test_in_flight_is_what_a_person_still_waits_for() -> None:
     from executions.lifecycle import machine as lifecycle
-    from executions.lifecycle import observations as seen
+    from executions.lifecycle import observations
 
     waiting, going, ended = jobs.queued(), jobs.running("vg_exec_1"), jobs.running("vg_exec_2")
     jobs.report(ended, "failed")
     unsure, long_unsure = jobs.sending(), jobs.sending()
     for job in (unsure, long_unsure):
-        lifecycle.apply(job.pk, seen.AnswerLost(reason="cut"))
+        lifecycle.apply(job.pk, observations.ResponseLost(reason="cut"))
     Execution.objects.filter(pk=long_unsure.pk).update(created_at=timezone.now() - timedelta(days=2))
 
     assert set(Execution.objects.in_flight()) == {waiting, going, unsure}

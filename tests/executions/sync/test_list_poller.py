@@ -14,9 +14,8 @@ from django.utils import timezone
 
 from executions import policy, tools
 from executions.core import runtime
-from executions.lifecycle import create, leases
+from executions.lifecycle import create, leases, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.models import Execution, Stranger
 from executions.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED, UNCONFIRMED
 from executions.sync import external_jobs, list_poller, submit
@@ -35,7 +34,7 @@ def there(remote_id: str, status: str = "running", tool_type: str = "GENERATE_IM
 def lost(ago: timedelta = timedelta(seconds=30)) -> Execution:
     """A job whose answer was lost, so long ago."""
     execution = sending()
-    lifecycle.apply(execution.pk, seen.AnswerLost(reason="the connection was cut"))
+    lifecycle.apply(execution.pk, observations.ResponseLost(reason="the connection was cut"))
     Execution.objects.filter(pk=execution.pk).update(sent_at=timezone.now() - ago)
     return fresh(execution)
 
@@ -171,7 +170,7 @@ def test_nothing_is_imported_while_an_answer_is_on_its_way(db: None) -> None:
     external_jobs.note([there("vg_tool_mine")], at=earlier(minutes=4))
     external_jobs.settle(timezone.now())
     assert elsewhere_jobs() == [], "the answer may name it"
-    lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_tool_mine"))
+    lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_tool_mine"))
     external_jobs.settle(timezone.now())
     assert elsewhere_jobs() == []
     assert not Stranger.objects.exclude(is_past=True).exists()

@@ -12,9 +12,8 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from executions.core import runtime
-from executions.lifecycle import chains, leases
+from executions.lifecycle import chains, leases, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.limits.poll_budget import SharedBudget
 from executions.models import Execution
 from executions.sync.reconciler import Reconciler
@@ -177,8 +176,8 @@ async def test_a_404_is_not_believed_of_a_young_job_and_said_of_an_old_one(
 async def test_an_unconfirmed_job_is_left_to_a_person(account: SandboxProcess) -> None:
     prompt = service.words()
     job = await service.queued(prompt)
-    await runtime.in_db(lifecycle.apply, job.pk, seen.Sending())
-    await runtime.in_db(lifecycle.apply, job.pk, seen.AnswerLost(reason="cut"))
+    await runtime.in_db(lifecycle.apply, job.pk, observations.SubmissionStarted())
+    await runtime.in_db(lifecycle.apply, job.pk, observations.ResponseLost(reason="cut"))
 
     now = await look(job)
 

@@ -15,9 +15,8 @@ from django.utils import timezone
 
 from executions import policy, tools
 from executions.core import runtime
-from executions.lifecycle import create, leases
+from executions.lifecycle import create, leases, observations
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
 from executions.limits import api_health as standing
 from executions.limits import rate_limits
 from executions.models import Execution, File, Input
@@ -120,7 +119,7 @@ async def test_a_job_whose_worker_died_in_the_middle_is_never_sent_again(account
     prompt = service.words()
     job = await service.queued(prompt)
     assert await runtime.in_db(leases.claim, job.pk)
-    await runtime.in_db(lifecycle.apply, job.pk, seen.Sending())
+    await runtime.in_db(lifecycle.apply, job.pk, observations.SubmissionStarted())
     ago = timezone.now() - timedelta(seconds=1)
     await runtime.in_db(Execution.objects.filter(pk=job.pk).update, leased_until=ago)
 
@@ -239,8 +238,8 @@ async def test_an_answer_is_kept_until_the_database_is_back(
     monkeypatch.setattr(submit, "PAUSES", (0.0, 0.0, 0.0))
     apply, failures = lifecycle.apply, []
 
-    def away(execution_id: Any, observation: seen.Observation) -> bool:
-        if isinstance(observation, seen.Accepted) and len(failures) < 3:
+    def away(execution_id: Any, observation: observations.Observation) -> bool:
+        if isinstance(observation, observations.Accepted) and len(failures) < 3:
             failures.append(1)
             raise error("terminating connection")
         return apply(execution_id, observation)
@@ -268,7 +267,7 @@ async def test_an_answer_is_not_kept_after_the_lease_has_ended(
     for until, count in ((now - 1, 1), (now + 0.3, 2)):
         tries.clear()
         with pytest.raises(OperationalError):
-            await submit._keep(uuid.uuid4(), seen.AnswerLost(reason="cut"), until)
+            await submit._keep(uuid.uuid4(), observations.ResponseLost(reason="cut"), until)
         assert len(tries) == count
 
 
@@ -361,7 +360,7 @@ def test_every_error_of_the_client_becomes_an_observation() -> None:
         kind.__name__: type(submit._observation_of(kind("words", status=500), 0)).__name__ for kind in kinds
     }
 
-    sent_again = {name for name, observation in told.items() if observation == "NotAccepted"}
+    sent_again = {name for name, observation in told.items() if observation == "SubmissionDeferred"}
     assert sent_again == {"RateLimited", "Unreachable"}
-    unsure = {name for name, observation in told.items() if observation == "AnswerLost"}
+    unsure = {name for name, observation in told.items() if observation == "ResponseLost"}
     assert unsure == {"VideoGenError", "ServerError", "AnswerLost", "MalformedAnswer"}

@@ -10,8 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle import observations as seen
-from executions.lifecycle import transitions
+from executions.lifecycle import observations, transitions
 from executions.models import Event, File, WebhookDelivery
 from executions.models.event import Source
 from executions.webhooks import ingest
@@ -89,7 +88,7 @@ def test_a_delivery_that_is_faster_than_the_answer_waits_for_its_job() -> None:
     assert events.end("msg_1", "vg_exec_1", "succeeded") == "unknown job"
     assert events.end("msg_2", "vg_exec_2", "failed") == "unknown job"
 
-    lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_1"))
+    lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
     ingest.apply_waiting("vg_exec_1")
 
     assert jobs.fresh(job).status == "succeeded"
@@ -105,7 +104,7 @@ def test_of_several_that_waited_the_first_decides() -> None:
     job = jobs.sending()
     events.end("msg_1", "vg_exec_1", "failed")
     events.end("msg_2", "vg_exec_1", "succeeded")
-    lifecycle.apply(job.pk, seen.Accepted(remote_id="vg_exec_1"))
+    lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
 
     ingest.apply_waiting("vg_exec_1")
     ingest.apply_waiting("vg_exec_1")
