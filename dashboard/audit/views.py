@@ -39,7 +39,7 @@ def index(request: HttpRequest) -> HttpResponse:
         .first(),
         "waiting": Event.objects.unsealed()[: MAX_COUNTED + 1].count(),
         "max_counted": MAX_COUNTED,
-        "verification": verification.last(),
+        "verification": verification.latest(),
     }
     return render(request, "audit/index.html", context)
 

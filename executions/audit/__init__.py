@@ -1,7 +1,7 @@
-"""The record's integrity: events become a chain, the database refuses changes, and anybody can check it.
+"""Integrity of the audit log: events form a hash chain, the database refuses changes, and anyone can verify it.
 
-An event is written without a place in the chain, so that writers never wait for each other. One sealer at a time
-gives each a position, the hash of the one before, and its own (sealing.py). Triggers (triggers.py) let that happen
-once and refuse everything else; verifying.py walks the chain; pruning.py leaves a signed summary of what the
-retention rule removes; anchors.py tells the head to the world outside.
+An event is written without a position in the chain, so that writers never wait for each other. One sealer at a time
+gives each event a position, the hash of the event before it, and its own hash (sealing.py). Triggers (triggers.py)
+allow that once and refuse every other change; verification.py checks the chain; retention.py replaces old events by a
+signed summary; anchors.py publishes the head of the chain outside the database.
 """

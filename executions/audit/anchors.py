@@ -1,4 +1,4 @@
-"""Anchors: the chain's head, told to a file or to the log, where whoever can write the database cannot change it."""
+"""Anchors: the head of the chain, published to a file or the log, out of reach of those who can write to the database."""
 
 from __future__ import annotations
 
@@ -14,57 +14,57 @@ from executions.audit.hash_chain import Head, head
 logger = logging.getLogger(__name__)
 
 
-class Unreadable(Exception):
-    """An anchor's file cannot be used; the message says why."""
+class AnchorFileError(Exception):
+    """An anchor file cannot be used; the message says why."""
 
 
 @dataclass
-class _Told:
+class _LastPublished:
     position: int = 0
 
 
-_told = _Told()
+_last_published = _LastPublished()
 
 
-def tell() -> None:
-    """Write the head out, unless it has been told by this process before."""
-    now = head()
-    if now.position == _told.position or not now.position:
+def publish() -> None:
+    """Publish the head, unless this process has published it already. Raises OSError."""
+    current = head()
+    if current.position == _last_published.position or not current.position:
         return
     if settings.AUDIT_ANCHOR_FILE:
-        write(Path(settings.AUDIT_ANCHOR_FILE), now)
+        append(Path(settings.AUDIT_ANCHOR_FILE), current)
     else:
-        logger.info("The record's head is %s", line(now))
-    _told.position = now.position
+        logger.info("Head of the audit log: %s", format_line(current))
+    _last_published.position = current.position
 
 
-def line(at: Head) -> str:
-    """An anchor as it stands in a file: when it was told, the position, the hash."""
-    return f"{timezone.now().isoformat(timespec='seconds')} {at.position} {at.hash}"
+def format_line(anchor: Head) -> str:
+    """An anchor as a line of a file: the current time, the position, the hash."""
+    return f"{timezone.now().isoformat(timespec='seconds')} {anchor.position} {anchor.hash}"
 
 
-def write(path: Path, at: Head) -> None:
-    """Add a line to the file. Raises OSError."""
+def append(path: Path, anchor: Head) -> None:
+    """Append a line to the file. Raises OSError."""
     with path.open("a", encoding="ascii") as file:
-        file.write(f"{line(at)}\n")
+        file.write(f"{format_line(anchor)}\n")
 
 
 def read(path: Path) -> list[Head]:
-    """All anchors of a file. Raises Unreadable."""
-    found = []
+    """All anchors in a file. Raises AnchorFileError."""
+    anchors = []
     try:
         lines = path.read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{path} cannot be read: {error}") from None
-    for number, each in enumerate(lines, 1):
-        words = each.split()
-        if not words:
+        raise AnchorFileError(f"{path} cannot be read: {error}") from None
+    for number, line in enumerate(lines, 1):
+        parts = line.split()
+        if not parts:
             continue
-        if len(words) < 2 or not words[-2].isdecimal() or len(words[-1]) != 64:
-            raise Unreadable(
-                f"Line {number} of {path} is no anchor: a time, a position and a hash are wanted."
+        if len(parts) < 2 or not parts[-2].isdecimal() or len(parts[-1]) != 64:
+            raise AnchorFileError(
+                f"Line {number} of {path} is not an anchor: expected a time, a position and a hash."
             )
-        found.append(Head(int(words[-2]), words[-1]))
-    if not found:
-        raise Unreadable(f"{path} has no anchor in it.")
-    return found
+        anchors.append(Head(int(parts[-2]), parts[-1]))
+    if not anchors:
+        raise AnchorFileError(f"{path} contains no anchor.")
+    return anchors

@@ -1,4 +1,4 @@
-"""One link of the chain: what an event says, as one text, and the hash that ties it to the event before."""
+"""One link of the hash chain: the canonical text of an event, and the hash that ties it to the event before it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from executions.models import Event, Summary
 
-# Everything that an event says; the first word of the text names this very list.
+# Version of the list of hashed columns. It is the first element of the text.
 FORMAT = "rushes-event-1"
 COLUMNS = (
     "id",
@@ -37,7 +37,7 @@ RECORDED_AT, KIND = COLUMNS.index("recorded_at"), COLUMNS.index("kind")
 
 @dataclass(frozen=True)
 class Head:
-    """The end of the chain, or of a part of it."""
+    """The last event of the chain, or of a part of it."""
 
     position: int
     hash: str
@@ -46,36 +46,40 @@ class Head:
 GENESIS = Head(0, "0" * 64)
 
 
-def text(position: int, previous_hash: str, said: Sequence[Any]) -> str:
-    """What is hashed: canonical JSON, the same for the same event on every database."""
-    return _encoder.encode([FORMAT, position, previous_hash, *said])
+def canonical_text(position: int, previous_hash: str, values: Sequence[Any]) -> str:
+    """The hashed text: canonical JSON, the same for the same event on every database.
+
+    `values` are the event's COLUMNS as the database returns them.
+    """
+    return _encoder.encode([FORMAT, position, previous_hash, *values])
 
 
-def digest(position: int, previous_hash: str, said: Sequence[Any]) -> str:
-    """`said` is the event's COLUMNS as the database gives them back."""
-    return hashlib.sha256(text(position, previous_hash, said).encode("utf-8", "surrogatepass")).hexdigest()
+def digest(position: int, previous_hash: str, values: Sequence[Any]) -> str:
+    """The SHA-256 of the canonical text, in hexadecimal."""
+    text = canonical_text(position, previous_hash, values)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _plain(value: object) -> str:
+def _to_json(value: object) -> str:
     match value:
         case datetime():
             return value.isoformat(timespec="microseconds")
         case uuid.UUID():
             return str(value)
-    raise TypeError(f"an event cannot say {value!r}")
+    raise TypeError(f"an event cannot contain {value!r}")
 
 
-# Made once: json.dumps with these arguments would make one for each event.
-_encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
+# Built once: json.dumps with these arguments would build an encoder for each event.
+_encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_to_json)
 
 
 def head() -> Head:
-    """Where the chain ends now."""
+    """The current end of the chain."""
     return max(pruned_head(), _sealed_head(), key=lambda each: each.position)
 
 
 def pruned_head() -> Head:
-    """Where what is still there begins: behind what the retention rule removed."""
+    """The last event that retention removed: the stored chain continues from it."""
     last = Summary.objects.order_by("-last_position").first()
     return Head(last.last_position, last.last_hash) if last else GENESIS
 

@@ -1,4 +1,4 @@
-"""Writes down what a person or the system did with something that is no job: one event, in the act's own transaction."""
+"""Records an action of a person or the system on anything but a job: one event, in the transaction of the action."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from executions.models.event import ActKind, Source
 
 
 class Subject(Protocol):
-    """What an act is about, unless it is told by its parts."""
+    """The object that an action changes."""
 
     @property
     def pk(self) -> Any: ...
@@ -27,10 +27,10 @@ def record(
     after: Any = None,
     **detail: Any,
 ) -> Event:
-    """Write the event of an act. `actor_id` None: the system did it by itself.
+    """Write the event of an action. `actor_id` None means that the system acted.
 
-    `name` is what the subject is called today. `before` and `after` are what changed, as plain JSON values;
-    `detail` is whatever else is worth knowing, without secrets.
+    `name` is the subject's current name, by default its `str()`; at most 200 characters are stored. `before` and
+    `after` are the changed values, as plain JSON; `detail` is any other useful data, without secrets.
     """
     if before is not None or after is not None:
         detail |= {"before": before, "after": after}
@@ -38,7 +38,7 @@ def record(
         kind=kind,
         source=Source.PERSON if actor_id is not None else Source.SYSTEM,
         actor_id=actor_id,
-        # `__class__`: a request's person is a stand-in, which answers with the class of what it stands for.
+        # `__class__`, not type(): request.user is a lazy object, whose `__class__` is that of the user.
         subject_type=subject.__class__.__name__.lower() if subject is not None else "",
         subject_id=str(subject.pk) if subject is not None else "",
         subject_name=(name or (str(subject) if subject is not None else ""))[:200],

@@ -1,4 +1,4 @@
-"""The retention rule: the oldest events go, a signed summary of them stays, and the chain goes on from it."""
+"""Retention: the oldest events are deleted, and a signed summary from which the chain continues replaces them."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from django.utils import timezone
 from executions.audit import hash_chain, sealing, summaries
 from executions.audit import record as audit_log
 from executions.audit.hash_chain import Head
-from executions.audit.verification import Broken, walk
+from executions.audit.verification import ChainBroken, walk
 from executions.models import Event, Summary
 from executions.models.event import ActKind
 
 logger = logging.getLogger(__name__)
 
-# One summary a day is enough.
-EVERY = timedelta(days=1)
-DELETED_AT_ONCE = 2000
+# Minimum time between two summaries.
+INTERVAL = timedelta(days=1)
+DELETE_CHUNK = 2000
 
 
 def prune(*, on_chunk: Callable[[Head], None] | None = None) -> Summary | None:
-    """Summarize what is older than the rule says; `sweep` deletes it then. None when there is nothing to do.
+    """Summarize the events older than AUDIT_RETENTION_DAYS. `delete_summarized` then deletes them.
 
-    A chain that does not hold is left as it is: a summary would hide where it broke.
+    None when there is nothing to do. A broken chain is left as it is: a summary would hide where it broke.
     """
     now = timezone.now()
     if not settings.AUDIT_RETENTION_DAYS:
         return None
-    if Summary.objects.filter(made_at__gt=now - EVERY).exists():
+    if Summary.objects.filter(made_at__gt=now - INTERVAL).exists():
         return None
     start = hash_chain.pruned_head()
-    old = now - timedelta(days=settings.AUDIT_RETENTION_DAYS)
+    cutoff = now - timedelta(days=settings.AUDIT_RETENTION_DAYS)
     try:
-        summary = _summary(start, old, on_chunk)
-    except Broken as broken:
-        logger.error("Nothing is pruned, since the record does not hold: %s", broken)
+        summary = _summarize(start, cutoff, on_chunk)
+    except ChainBroken as broken:
+        logger.error("Nothing was pruned, because the audit log is not intact: %s", broken)
         return None
     if summary is None:
         return None
     with transaction.atomic():
-        if not sealing.take_turn() or hash_chain.pruned_head() != start:
-            return None  # another process is at it
+        if not sealing.try_lock() or hash_chain.pruned_head() != start:
+            return None  # another process is sealing or pruning
         summary.save()
         audit_log.record(
             ActKind.PRUNED,
@@ -59,18 +59,18 @@ def prune(*, on_chunk: Callable[[Head], None] | None = None) -> Summary | None:
     return summary
 
 
-def _summary(start: Head, old: datetime, on_chunk: Callable[[Head], None] | None) -> Summary | None:
-    """Of the events behind `start` that are older, up to the first that is not. Raises Broken."""
+def _summarize(start: Head, cutoff: datetime, on_chunk: Callable[[Head], None] | None) -> Summary | None:
+    """Summarize the events after `start`, up to the first one recorded at `cutoff` or later. Raises ChainBroken."""
     counts: Counter[str] = Counter()
     first_at = last_at = None
     end = start
     for chunk in walk(start):
-        for position, _, its_hash, said in chunk:
-            recorded_at = said[hash_chain.RECORDED_AT]
-            if recorded_at >= old:
+        for position, _, its_hash, values in chunk:
+            recorded_at = values[hash_chain.RECORDED_AT]
+            if recorded_at >= cutoff:
                 break
             first_at, last_at = first_at or recorded_at, recorded_at
-            counts[said[hash_chain.KIND]] += 1
+            counts[values[hash_chain.KIND]] += 1
             end = Head(position, its_hash)
         if end.position != chunk[-1][0]:
             break
@@ -91,14 +91,14 @@ def _summary(start: Head, old: datetime, on_chunk: Callable[[Head], None] | None
     )
 
 
-def sweep() -> int:
-    """Delete some of the events that a summary covers; returns how many. To be called until it is 0."""
+def delete_summarized() -> int:
+    """Delete one chunk of the events that a summary covers, and return their number. Call it until it returns 0."""
     last = hash_chain.pruned_head().position
     ids = list(
         Event.objects.sealed()
         .filter(position__lte=last)
         .order_by("position")
-        .values_list("pk", flat=True)[:DELETED_AT_ONCE]
+        .values_list("pk", flat=True)[:DELETE_CHUNK]
     )
     if ids:
         rows = Event.objects.filter(pk__in=ids)

@@ -1,4 +1,4 @@
-"""Ties events to the chain shortly after they were written: one sealer at a time, many events at once."""
+"""Seals events, that is, adds them to the hash chain, shortly after they were written: one sealer at a time."""
 
 from __future__ import annotations
 
@@ -13,74 +13,74 @@ from executions.core.worker import Worker
 from executions.models import Event
 from executions.models.event import EventQuerySet
 
-EVERY = 1.0  # seconds
-# Events in one transaction: on SQLite others write between two of these.
+INTERVAL = 1.0  # seconds
+# Events in one transaction. On SQLite, other writers get their turn between two transactions.
 CHUNK = 2000
-# How long to wait before another one who seals is asked again whether it is done.
-PAUSE = 0.05  # seconds
-# PostgreSQL's name for "somebody seals or prunes"; any number that nobody else uses.
-TURN = 0x5275_7368_6573
+# Time before another attempt while a different process seals or prunes.
+RETRY_INTERVAL = 0.05  # seconds
+# PostgreSQL advisory lock for sealing and pruning; any number that no other lock uses.
+LOCK_ID = 0x5275_7368_6573
 
 type Sealed = tuple[int, str, str, int]  # position, previous hash, hash, the event's id
 
 
 class SealingWorker(Worker):
     name = "audit"
-    max_rest = EVERY
+    max_rest = INTERVAL
 
     async def step(self) -> float:
-        sealed = await runtime.in_db(seal) if await runtime.in_reader(waiting) else 0
-        return EVERY if sealed < CHUNK else 0
+        sealed = await runtime.in_db(seal) if await runtime.in_reader(has_unsealed) else 0
+        return INTERVAL if sealed < CHUNK else 0
 
 
-def waiting() -> bool:
-    # In the index's order: without one, PostgreSQL would look for the first one in the table.
+def has_unsealed() -> bool:
+    # unsealed() sorts in the order of the index: without an order, PostgreSQL would scan the table.
     return bool(Event.objects.unsealed().values_list("pk")[:1])
 
 
 def seal(limit: int = CHUNK) -> int:
-    """Tie at most so many waiting events to the chain, the oldest first. Returns how many; 0 if another one does it."""
+    """Seal up to `limit` events, oldest first, and return their number; 0 if another process is sealing."""
     with transaction.atomic():
-        if not take_turn():
+        if not try_lock():
             return 0
         rows = list(Event.objects.unsealed().values_list(*COLUMNS)[:limit])
         if not rows:
             return 0
         position, previous = (last := head()).position, last.hash
         sealed: list[Sealed] = []
-        for said in rows:
+        for values in rows:
             position += 1
-            current = digest(position, previous, said)
-            sealed.append((position, previous, current, said[0]))
+            current = digest(position, previous, values)
+            sealed.append((position, previous, current, values[0]))
             previous = current
         _write(sealed)
     return len(rows)
 
 
 def seal_all() -> int:
-    """Until nothing waits; returns how many that were. What another sealer has in hand is left to it."""
-    done = 0
+    """Seal until no unsealed event is left, and return the number sealed. Stops early if another process is sealing."""
+    total = 0
     while sealed := seal(5 * CHUNK):
-        done += sealed
-    return done
+        total += sealed
+    return total
 
 
-def seal_these(events: EventQuerySet, patience: float) -> None:
-    """Until none of these waits. Somebody else who seals or prunes is waited for, so many seconds at most."""
-    until = time.monotonic() + patience
+def seal_events(events: EventQuerySet, timeout: float) -> None:
+    """Seal until all these events are sealed. Waits up to `timeout` seconds for a process that seals or prunes."""
+    deadline = time.monotonic() + timeout
     while events.unsealed().exists():
         if not seal(5 * CHUNK):
-            if time.monotonic() >= until:
+            if time.monotonic() >= deadline:
                 return
-            time.sleep(PAUSE)
+            time.sleep(RETRY_INTERVAL)
 
 
-def take_turn() -> bool:
-    """Be the only one that writes the chain until the transaction ends; on SQLite every writer is alone anyway."""
+def try_lock() -> bool:
+    """Lock the chain for writing until the transaction ends, or return False. SQLite has a single writer anyway."""
     if connection.vendor != "postgresql":
         return True
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [TURN])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK_ID])
         return bool(cursor.fetchone()[0])
 
 
@@ -102,4 +102,4 @@ def _write(sealed: Sequence[Sealed]) -> None:
                 sealed,
             )
         if cursor.rowcount != len(sealed):
-            raise RuntimeError(f"{len(sealed)} events were to be sealed, {cursor.rowcount} were")
+            raise RuntimeError(f"Expected to seal {len(sealed)} events, sealed {cursor.rowcount}.")

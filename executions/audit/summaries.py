@@ -1,4 +1,4 @@
-"""Summaries of what was pruned: how they are signed, and whether they hold."""
+"""Signs the summaries of pruned events, and verifies them."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ def signed(summary: Summary) -> Summary:
 
 
 def check() -> tuple[Head, str]:
-    """Where the summaries lead to, and what is wrong with them; empty when they hold."""
-    at = GENESIS
+    """The last event that valid summaries cover, and the first problem found; empty when all are valid."""
+    end = GENESIS
     for summary in Summary.objects.order_by("first_position"):
         if not encryption.is_signed(_text(summary), summary.signature):
-            return at, f"The summary of {summary} is not signed with any of our keys."
-        if summary.first_position != at.position + 1 or summary.previous_hash != at.hash:
-            return at, f"The summary of {summary} does not go on where the one before it ends."
-        at = Head(summary.last_position, summary.last_hash)
-    return at, ""
+            return end, f"The summary of {summary} is not signed with any of our keys."
+        if summary.first_position != end.position + 1 or summary.previous_hash != end.hash:
+            return end, f"The summary of {summary} does not continue from the one before it."
+        end = Head(summary.last_position, summary.last_hash)
+    return end, ""
 
 
 def _text(summary: Summary) -> str:
-    return json.dumps(summary.says(), sort_keys=True, default=_plain)
+    return json.dumps(summary.signed_values(), sort_keys=True, default=_to_json)
 
 
-def _plain(value: object) -> str:
+def _to_json(value: object) -> str:
     assert isinstance(value, datetime), value
     return value.isoformat(timespec="microseconds")

@@ -1,7 +1,7 @@
-"""The database itself refuses to change or delete events, by triggers on both engines.
+"""Triggers by which the database itself refuses to change or delete events, on both engines.
 
-Two things are let through: tying an event to the chain, once, and deleting what a summary covers. The triggers
-are taken away while migrations run, since SQLite rebuilds tables for them, and are there again afterwards.
+They allow two operations: sealing an event, once, and deleting an event that a summary covers. The triggers are
+dropped while migrations run, since SQLite rebuilds tables, and installed again afterwards.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def refused(table: str) -> str:
 
 
 def _sqlite() -> dict[str, str]:
-    """The triggers by name. SQLite's OR REPLACE deletes without asking a trigger, so that is refused as well."""
+    """The triggers by name. SQLite's OR REPLACE deletes rows without firing a trigger, so that is refused as well."""
     same = " AND ".join(
         f'NEW."{each.column}" IS OLD."{each.column}"'
         for each in Event._meta.local_fields
@@ -98,13 +98,13 @@ def _name(table: str, act: str) -> str:
     return f"{table}_no_{act.lower()}"
 
 
-def wanted(connection: BaseDatabaseWrapper) -> dict[str, str]:
-    """The triggers that have to be there, by name."""
+def required(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    """The SQL of the required triggers, by name."""
     return _postgresql() if connection.vendor == "postgresql" else _sqlite()
 
 
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
-    """Those that are not there, or not as they should be; all of them where somebody switched them off."""
+    """Names of the required triggers that are absent, disabled or different; all if a PostgreSQL function differs."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
@@ -112,18 +112,18 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
                 " AND tgrelid IN (to_regclass(%s), to_regclass(%s))",
                 [EVENTS, SUMMARIES],
             )
-            there = {name for (name,) in cursor.fetchall()}
+            present = {name for (name,) in cursor.fetchall()}
             cursor.execute("SELECT proname, prosrc FROM pg_proc WHERE proname = ANY(%s)", [list(FUNCTIONS)])
             if dict(cursor.fetchall()) != FUNCTIONS:
-                there = set()
-            return [name for name in wanted(connection) if name not in there]
+                present = set()
+            return [name for name in required(connection) if name not in present]
         cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
         found = dict(cursor.fetchall())
-    return [name for name, sql in wanted(connection).items() if found.get(name) != sql]
+    return [name for name, sql in required(connection).items() if found.get(name) != sql]
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
-    """Make those that are not there. Does nothing before the tables are as today's code knows them."""
+    """Install the triggers if any is missing. Does nothing until the tables match the current models."""
     if not _is_ready(connection) or not missing(connection):
         return
     drop(connection)
@@ -133,13 +133,13 @@ def install(connection: BaseDatabaseWrapper) -> None:
                 cursor.execute(
                     f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $guard${source}$guard$"
                 )
-        for sql in wanted(connection).values():
+        for sql in required(connection).values():
             cursor.execute(sql)
 
 
 def drop(connection: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
-        for name in wanted(connection):
+        for name in required(connection):
             on = f" ON {name.rpartition('_no_')[0]}" if connection.vendor == "postgresql" else ""
             cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on}")
 
@@ -149,8 +149,8 @@ def _is_ready(connection: BaseDatabaseWrapper) -> bool:
         tables = connection.introspection.table_names(cursor)
         if EVENTS not in tables or SUMMARIES not in tables:
             return False
-        there = {column.name for column in connection.introspection.get_table_description(cursor, EVENTS)}
-    return there == {field.column for field in Event._meta.local_fields}
+        present = {column.name for column in connection.introspection.get_table_description(cursor, EVENTS)}
+    return present == {field.column for field in Event._meta.local_fields}
 
 
 def before_migrations(*, using: str, plan: Any = (), **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Walks the chain from its beginning to its head, some thousand events at a time, and says where it is broken."""
+"""Verifies the hash chain from its start to its head, a few thousand events at a time, and reports where it is broken."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ from executions.models import Event, Verification
 CHUNK = 5000
 
 
-class Broken(Exception):
-    """The chain does not hold; the message names the first event where it does not."""
+class ChainBroken(Exception):
+    """The chain is not intact; the message names the first broken event, and `last_intact` is the one before it."""
 
-    def __init__(self, message: str, after: Head) -> None:
+    def __init__(self, message: str, last_intact: Head) -> None:
         super().__init__(message)
-        self.after = after
+        self.last_intact = last_intact
 
 
 @dataclass(frozen=True)
 class Finding:
     head: Head
-    """The last event that holds."""
+    """The last intact event."""
     problem: str
-    """In words; empty when everything holds."""
+    """A message; empty when everything is intact."""
 
 
-type Link = tuple[int, str, str, tuple[Any, ...]]  # position, previous hash, hash, what the event says
+type Link = tuple[int, str, str, tuple[Any, ...]]  # position, previous hash, hash, the event's COLUMNS
 
 
 def walk(start: Head) -> Iterator[list[Link]]:
-    """The sealed events behind `start` in the chain's order, chunk by chunk, each checked. Raises Broken.
+    """The sealed events after `start` in the order of the chain, in verified chunks. Raises ChainBroken.
 
-    No cursor is held between two chunks: they may be taken in different threads.
+    No cursor stays open between two chunks, so that each may be read in a different thread.
     """
     position, previous = start.position, start.hash
     while True:
         rows = Event.objects.sealed().filter(position__gt=position).order_by("position")
         found = list(rows.values_list("position", "previous_hash", "hash", *COLUMNS)[:CHUNK])
         chunk: list[Link] = []
-        for its_position, its_previous, its_hash, *said in found:
+        for its_position, its_previous, its_hash, *values in found:
             before = Head(position, previous)
             if its_position != position + 1:
-                raise Broken(f"Position {position + 1} is missing: the next one is event {said[0]} at {its_position}.", before)  # fmt: skip
+                raise ChainBroken(f"Position {position + 1} is missing: the next one is event {values[0]} at {its_position}.", before)  # fmt: skip
             if its_previous != previous:
-                raise Broken(f"Event {said[0]} at position {its_position} does not go on from the event before it.", before)  # fmt: skip
-            if digest(its_position, its_previous, said) != its_hash:
-                raise Broken(f"Event {said[0]} at position {its_position} was changed after it was sealed.", before)  # fmt: skip
-            chunk.append((its_position, its_previous, its_hash, tuple(said)))
+                raise ChainBroken(f"Event {values[0]} at position {its_position} does not continue from the event before it.", before)  # fmt: skip
+            if digest(its_position, its_previous, values) != its_hash:
+                raise ChainBroken(f"Event {values[0]} at position {its_position} was changed after it was sealed.", before)  # fmt: skip
+            chunk.append((its_position, its_previous, its_hash, tuple(values)))
             position, previous = its_position, its_hash
         if chunk:
             yield chunk
@@ -62,55 +62,56 @@ def walk(start: Head) -> Iterator[list[Link]]:
 
 
 def verify(anchors: Collection[Head] = (), *, on_chunk: Callable[[Head], None] | None = None) -> Finding:
-    """Check the triggers, the summaries, every event, and that these anchors are on the chain."""
+    """Check the triggers, the summaries, every event, and that these anchors are in the chain."""
     while True:
         begin = pruned_head()
         finding = _verify(anchors, on_chunk)
         if not finding.problem or pruned_head() == begin:
             return finding
-        # What is missing was pruned meanwhile: begin where the chain begins now.
+        # Events were pruned during the check: start again from the new beginning of the chain.
 
 
 def _verify(anchors: Collection[Head], on_chunk: Callable[[Head], None] | None) -> Finding:
-    gone = triggers.missing(connection)
-    at, problem = summaries.check()
-    begin = at.position
-    wanted = {each.position: each.hash for each in anchors}
-    seen = {at.position: at.hash}
+    missing_triggers = triggers.missing(connection)
+    end, problem = summaries.check()
+    begin = end.position
+    anchor_hashes = {each.position: each.hash for each in anchors}
+    found_hashes = {end.position: end.hash}
     try:
-        for chunk in () if problem else walk(at):
-            at = Head(chunk[-1][0], chunk[-1][2])
-            seen |= {each[0]: each[2] for each in chunk if each[0] in wanted}
+        for chunk in () if problem else walk(end):
+            end = Head(chunk[-1][0], chunk[-1][2])
+            found_hashes |= {each[0]: each[2] for each in chunk if each[0] in anchor_hashes}
             if on_chunk is not None:
-                on_chunk(at)
-    except Broken as broken:
-        at, problem = broken.after, str(broken)
+                on_chunk(end)
+    except ChainBroken as broken:
+        end, problem = broken.last_intact, str(broken)
     if not problem:
-        problem = _against(wanted, seen, begin, at)
-    if not problem and gone:
-        problem = f"The database does not refuse changes: the trigger {gone[0]} is missing. `manage.py migrate` makes it again."
-    return Finding(at, problem)
+        problem = _check_anchors(anchor_hashes, found_hashes, begin, end)
+    if not problem and missing_triggers:
+        problem = f"The database does not refuse changes: the trigger {missing_triggers[0]} is missing. Run `manage.py migrate` to restore it."
+    return Finding(end, problem)
 
 
-def _against(wanted: dict[int, str], seen: dict[int, str], begin: int, at: Head) -> str:
-    for position, its_hash in sorted(wanted.items()):
-        if position > at.position:
-            return f"The chain ends at position {at.position}, but an anchor knows of position {position}: its end was cut off."
-        if position in seen and seen[position] != its_hash:
-            return f"The event at position {position} is another one than the anchor says: the chain was made anew."
-        if position not in seen and position >= begin:
-            return f"Position {position}, of which an anchor knows, is not there."
+def _check_anchors(anchors: dict[int, str], found: dict[int, str], begin: int, end: Head) -> str:
+    """The first anchor that disagrees with the chain, as a message; empty when all agree."""
+    for position, its_hash in sorted(anchors.items()):
+        if position > end.position:
+            return f"The chain ends at position {end.position}, but an anchor names position {position}: the end was cut off."
+        if position in found and found[position] != its_hash:
+            return f"The event at position {position} does not match the anchor: the chain was rebuilt."
+        if position not in found and position >= begin:
+            return f"Position {position}, named by an anchor, is missing."
     return ""
 
 
-def last() -> Verification | None:
+def latest() -> Verification | None:
     return Verification.objects.order_by("-id").first()
 
 
-def verify_and_keep(
+def verify_and_store(
     anchors: Collection[Head] = (), *, on_chunk: Callable[[Head], None] | None = None
 ) -> Finding:
-    """Verify, and write down that it was done and what came of it. What held before has to be there still."""
+    """Verify, and store the result. The head of the last successful verification serves as one more anchor."""
     good = Verification.objects.filter(problem="").order_by("-id").first()
     known = [Head(good.position, good.hash)] if good and good.position else []
     finding = verify([*known, *anchors], on_chunk=on_chunk)

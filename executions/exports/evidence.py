@@ -69,11 +69,11 @@ def collect(execution_id: uuid.UUID) -> Evidence:
         (result.file, f"media/{result.position + 1:02}{safe_name(result.file.display_name)}")
         for result in results
     ]
-    sealing.seal_these(Event.objects.about("", str(job.pk)), PATIENCE)
+    sealing.seal_events(Event.objects.about("", str(job.pk)), PATIENCE)
     events = list(_events(job))
     # Read behind the events: none of them lies beyond it.
     head = hash_chain.head()
-    last = verification.last()
+    last = verification.latest()
     texts = {
         "README.txt": README.format(command="manage.py verify_audit").encode(),
         "job.json": _json(_job(job)),
@@ -148,7 +148,7 @@ def _events(job: Execution) -> Iterator[dict[str, Any]]:
         told = {**event, "actor": people.get(event["actor_id"]), "position": position}
         told |= {"previous_hash": previous, "hash": its_hash}
         if position is not None:
-            told["text"] = hash_chain.text(position, previous, said)
+            told["text"] = hash_chain.canonical_text(position, previous, said)
         yield told
 
 

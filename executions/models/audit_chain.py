@@ -1,4 +1,4 @@
-"""What keeps the record honest: summaries of what was pruned from it, and the times when it was walked through."""
+"""Bookkeeping of the audit log's integrity: summaries of pruned events, and results of verifications."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils import timezone
 
 
 class Summary(models.Model):
-    """Stands for a stretch of the record, from its beginning on, that the retention rule removed. Never changed."""
+    """Replaces a run of events, at the start of the chain, that retention removed. Never changed."""
 
     first_position = models.BigIntegerField(unique=True)
     last_position = models.BigIntegerField(unique=True)
@@ -33,8 +33,8 @@ class Summary(models.Model):
     def __str__(self) -> str:
         return f"events {self.first_position} to {self.last_position}"
 
-    def says(self) -> list[object]:
-        """What the signature is over."""
+    def signed_values(self) -> list[object]:
+        """The values that the signature covers."""
         return [
             self.first_position,
             self.last_position,
@@ -48,7 +48,7 @@ class Summary(models.Model):
 
 
 class Verification(models.Model):
-    """The record was walked through from its beginning to its head."""
+    """The result of one verification of the audit log, from its start to its head."""
 
     at = models.DateTimeField(default=timezone.now)
     position = models.BigIntegerField(help_text="Of the last event that holds.")

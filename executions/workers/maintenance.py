@@ -103,21 +103,21 @@ async def maintain_audit_log() -> None:
         {
             "Could not summarize old events": partial(_walk, retention.prune),
             "Could not delete summarized events": _sweep,
-            "Could not publish the head of the audit log": partial(runtime.in_reader, anchors.tell),
+            "Could not publish the head of the audit log": partial(runtime.in_reader, anchors.publish),
             "Could not verify the audit log": _verify,
         }
     )
 
 
 async def _sweep() -> None:
-    while await runtime.in_db(retention.sweep):
+    while await runtime.in_db(retention.delete_summarized):
         pass
 
 
 async def _verify() -> None:
-    last = await runtime.in_reader(verification.last)
+    last = await runtime.in_reader(verification.latest)
     if last is None or last.at < timezone.now() - VERIFY_EVERY:
-        finding = await _walk(verification.verify_and_keep)
+        finding = await _walk(verification.verify_and_store)
         if finding.problem:
             logger.error("The audit log is not intact: %s", finding.problem)
 

@@ -57,7 +57,7 @@ def test_what_waits_to_be_sealed_is_found_by_its_index(settings: Any) -> None:
             cursor.execute("SET LOCAL enable_seqscan = off")
         assert "event_to_seal" in Event.objects.unsealed()[:10].explain()
     sealing.seal_all()
-    assert not sealing.waiting()
+    assert not sealing.has_unsealed()
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="on PostgreSQL the rules hold while it writes")

@@ -24,24 +24,26 @@ class Command(BaseCommand):
     def handle(self, *, head: bool, write_anchor: Path | None, against: Path | None, **options: Any) -> None:
         sealing.seal_all()
         if head:
-            self.stdout.write(anchors.line(hash_chain.head()))
+            self.stdout.write(anchors.format_line(hash_chain.head()))
             return
         try:
             known = anchors.read(against) if against else []
-        except anchors.Unreadable as error:
+        except anchors.AnchorFileError as error:
             raise CommandError(str(error)) from None
-        finding = verification.verify_and_keep(known)
-        at = finding.head
+        finding = verification.verify_and_store(known)
+        verified = finding.head
         if finding.problem:
             raise CommandError(
-                f"{finding.problem} Everything up to position {at.position} is intact.", returncode=1
+                f"{finding.problem} Everything up to position {verified.position} is intact.", returncode=1
             )
         if write_anchor:
             try:
-                anchors.write(write_anchor, at)
+                anchors.append(write_anchor, verified)
             except OSError as error:
                 raise CommandError(f"{write_anchor} cannot be written: {error.strerror or error}.") from None
         checked = f", and {len(known)} anchors" if known else ""
-        left = Event.objects.unsealed().count()
-        waiting = f" {left} newer events are not sealed yet." if left else ""
-        self.stdout.write(f"The audit log is intact: {at.position} events{checked}. Head {at.hash}.{waiting}")
+        unsealed = Event.objects.unsealed().count()
+        note = f" {unsealed} newer events are not sealed yet." if unsealed else ""
+        self.stdout.write(
+            f"The audit log is intact: {verified.position} events{checked}. Head {verified.hash}.{note}"
+        )

@@ -201,7 +201,7 @@ def test_how_the_chain_stands_is_said_at_the_top(ada_browser: Browser) -> None:
     did(ActKind.EXPORTED)
     assert "Not sealed yet 1 Last verified Not yet" in text(ada_browser.get(URL))
     sealing.seal()
-    verification.verify_and_keep()
+    verification.verify_and_store()
     sealed = Event.objects.get()
     words = text(ada_browser.get(URL))
     assert f"Chain head {sealed.hash[:12]} Not sealed yet 0 Last verified Intact" in words

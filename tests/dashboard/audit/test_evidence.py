@@ -94,7 +94,7 @@ def head_of(found: evidence.Evidence) -> int:
 
 def test_another_sealer_is_waited_for(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = iter([False, False, True])
-    monkeypatch.setattr(sealing, "take_turn", lambda: next(turns, True))
+    monkeypatch.setattr(sealing, "try_lock", lambda: next(turns, True))
     found = evidence.take(job(ann_browser.user, "refused").pk, ann_browser.user)
     assert all("text" in event for event in events_of(found))
     assert found.missing == []
@@ -108,10 +108,10 @@ def test_the_sealer_of_another_process_is_waited_for(
         pytest.skip("on SQLite there is one writer anyway")
     made = job(ann_browser.user, "refused")
     is_held, is_waited_for = threading.Event(), threading.Event()
-    take_turn = sealing.take_turn
+    try_lock = sealing.try_lock
 
     def noted() -> bool:
-        is_mine = take_turn()
+        is_mine = try_lock()
         if not is_mine:
             is_waited_for.set()
         return is_mine
@@ -119,7 +119,7 @@ def test_the_sealer_of_another_process_is_waited_for(
     def hold() -> None:
         try:
             with transaction.atomic():
-                assert take_turn()
+                assert try_lock()
                 is_held.set()
                 assert is_waited_for.wait(DEADLINE)
         finally:
@@ -128,7 +128,7 @@ def test_the_sealer_of_another_process_is_waited_for(
     thread = threading.Thread(target=hold)
     thread.start()
     assert is_held.wait(DEADLINE)
-    monkeypatch.setattr(sealing, "take_turn", noted)
+    monkeypatch.setattr(sealing, "try_lock", noted)
     found = evidence.take(made.pk, ann_browser.user)
     thread.join(DEADLINE)
     assert is_waited_for.is_set()
@@ -141,7 +141,7 @@ async def test_events_without_a_proof_are_named(
 ) -> None:
     made = await runtime.in_db(job, ann_browser.user, "refused")
     await runtime.in_db(sealing.seal_all)
-    monkeypatch.setattr(sealing, "take_turn", lambda: False)
+    monkeypatch.setattr(sealing, "try_lock", lambda: False)
     monkeypatch.setattr(evidence, "PATIENCE", 0.1)
     found = await pack(ann_browser, made.pk)
     events = [json.loads(line) for line in found.read("events.jsonl").splitlines()]

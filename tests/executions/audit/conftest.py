@@ -1,4 +1,4 @@
-"""What tests of the record share: events that are there, and a way round the database's refusal."""
+"""Helpers for tests of the audit log: recorded events, and changes that bypass the triggers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from executions.models.event import ActKind
 pytestmark = pytest.mark.both_engines
 
 
-def happen(count: int = 1, kind: ActKind = ActKind.EXPORTED, **detail: Any) -> list[Event]:
-    """Some acts, one after the other."""
+def record_events(count: int = 1, kind: ActKind = ActKind.EXPORTED, **detail: Any) -> list[Event]:
+    """Record `count` events, one after the other."""
     return [audit_log.record(kind, actor_id=None, name=f"act {number}", **detail) for number in range(count)]
 
 
 def tamper(sql: str, *values: Any) -> None:
-    """What somebody can do who may switch the triggers off."""
+    """Change the database as a person can who is able to drop the triggers."""
     triggers.drop(connection)
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
@@ -31,7 +31,7 @@ def tamper(sql: str, *values: Any) -> None:
 
 @pytest.fixture
 def refused(db: None) -> Callable[..., str]:
-    """What the database says to a statement that it refuses."""
+    """Runs a statement and returns the database's error; empty if it was accepted."""
     from django.db import DatabaseError, transaction
 
     def attempt(sql: str, *values: Any) -> str:

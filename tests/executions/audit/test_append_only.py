@@ -1,4 +1,4 @@
-"""The database itself refuses to change or delete what was recorded, whoever asks, on both engines."""
+"""The database itself refuses to change or delete recorded events, on both engines."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from executions.audit import retention, sealing, triggers, verification
 from executions.models import Event, Summary
-from tests.executions.audit.conftest import happen
+from tests.executions.audit.conftest import record_events
 
 type Refused = Callable[..., str]
-SAYS = "append-only"
+REFUSAL = "append-only"
 
 
 @pytest.mark.parametrize("sealed", [False, True])
@@ -31,79 +31,83 @@ SAYS = "append-only"
         "DELETE FROM executions_event",
     ],
 )
-def test_an_event_is_neither_changed_nor_deleted(sql: str, sealed: bool, refused: Refused) -> None:
-    event = happen()[0]
+def test_an_event_cannot_be_changed_or_deleted(sql: str, sealed: bool, refused: Refused) -> None:
+    event = record_events()[0]
     if sealed:
         sealing.seal()
     before = Event.objects.values().get()
-    assert SAYS in refused(sql)
+    assert REFUSAL in refused(sql)
     assert Event.objects.values().get(pk=event.pk) == before
 
 
-def test_a_sealed_event_is_not_sealed_again(refused: Refused) -> None:
-    happen()
+def test_a_sealed_event_cannot_be_sealed_again(refused: Refused) -> None:
+    record_events()
     sealing.seal()
-    assert SAYS in refused("UPDATE executions_event SET position = 2, previous_hash = 'x', hash = 'y'")
+    assert REFUSAL in refused("UPDATE executions_event SET position = 2, previous_hash = 'x', hash = 'y'")
 
 
-def test_an_event_does_not_begin_with_a_place_in_the_chain(refused: Refused) -> None:
+def test_an_event_cannot_be_inserted_with_a_position(refused: Refused) -> None:
     columns = "kind, source, from_status, to_status, occurred_at, recorded_at, detail, position"
     values = "'exported', 'system', '', '', %s, %s, '{}', 7"
     now = timezone.now()
-    assert SAYS in refused(f"INSERT INTO executions_event ({columns}) VALUES ({values})", now, now)
+    assert REFUSAL in refused(f"INSERT INTO executions_event ({columns}) VALUES ({values})", now, now)
 
 
-def test_sqlite_does_not_replace_one_event_by_another(refused: Refused) -> None:
+def test_sqlite_cannot_replace_one_event_by_another(refused: Refused) -> None:
     if connection.vendor != "sqlite":
-        pytest.skip("OR REPLACE is SQLite's")
-    first, second = happen(2)
+        pytest.skip("OR REPLACE exists only on SQLite")
+    first, second = record_events(2)
     sealing.seal(1)
     columns = "id, kind, source, from_status, to_status, occurred_at, recorded_at, detail"
     values = "%s, 'exported', 'system', '', '', '2026-01-01', '2026-01-01', '{}'"
-    assert SAYS in refused(f"INSERT OR REPLACE INTO executions_event ({columns}) VALUES ({values})", first.pk)
-    assert SAYS in refused(
+    assert REFUSAL in refused(
+        f"INSERT OR REPLACE INTO executions_event ({columns}) VALUES ({values})", first.pk
+    )
+    assert REFUSAL in refused(
         "UPDATE OR REPLACE executions_event SET position = 1, hash = 'x' WHERE id = %s", second.pk
     )
     assert Event.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_postgresql_does_not_empty_the_table(refused: Refused) -> None:
+def test_postgresql_cannot_truncate_the_table(refused: Refused) -> None:
     if connection.vendor != "postgresql":
-        pytest.skip("TRUNCATE is PostgreSQL's")
-    happen()
-    assert SAYS in refused("TRUNCATE executions_event CASCADE")
-    assert SAYS in refused("TRUNCATE executions_summary CASCADE")
-    assert SAYS in refused("TRUNCATE executions_execution CASCADE"), "nor on the way of another one"
+        pytest.skip("TRUNCATE exists only on PostgreSQL")
+    record_events()
+    assert REFUSAL in refused("TRUNCATE executions_event CASCADE")
+    assert REFUSAL in refused("TRUNCATE executions_summary CASCADE")
+    assert REFUSAL in refused("TRUNCATE executions_execution CASCADE"), "nor through CASCADE"
 
 
-def test_a_summary_is_neither_changed_nor_deleted(refused: Refused, settings: object) -> None:
+def test_a_summary_cannot_be_changed_or_deleted(refused: Refused, settings: object) -> None:
     settings.AUDIT_RETENTION_DAYS = 1  # type: ignore[attr-defined]
-    happen(2)
+    record_events(2)
     sealing.seal()
     now = timezone.now()
     Summary.objects.create(
         first_position=1, last_position=1, first_at=now, last_at=now, counts={}, previous_hash="", last_hash="", signature=""
     )  # fmt: skip
-    assert SAYS in refused("UPDATE executions_summary SET last_position = 2")
-    assert SAYS in refused("DELETE FROM executions_summary")
-    assert SAYS in refused("DELETE FROM executions_event WHERE position = 2"), "it covers the first one alone"
-    assert retention.sweep() == 1
+    assert REFUSAL in refused("UPDATE executions_summary SET last_position = 2")
+    assert REFUSAL in refused("DELETE FROM executions_summary")
+    assert REFUSAL in refused("DELETE FROM executions_event WHERE position = 2"), (
+        "the summary covers only the first"
+    )
+    assert retention.delete_summarized() == 1
     assert list(Event.objects.values_list("position", flat=True)) == [2]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_migrations_bring_the_triggers_back() -> None:
+def test_migrations_restore_the_triggers() -> None:
     assert triggers.missing(connection) == []
     triggers.drop(connection)
-    assert set(triggers.missing(connection)) == set(triggers.wanted(connection))
+    assert set(triggers.missing(connection)) == set(triggers.required(connection))
     assert "does not refuse changes" in verification.verify().problem
     call_command("migrate", verbosity=0)
     assert triggers.missing(connection) == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_trigger_that_was_made_harmless_is_missing() -> None:
+def test_a_disabled_or_replaced_trigger_counts_as_missing() -> None:
     name = "executions_event_no_update"
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

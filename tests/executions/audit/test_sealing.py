@@ -1,4 +1,4 @@
-"""Events become a chain: in order, once, by one at a time, whatever else is written meanwhile."""
+"""Sealing: events join the chain in order, once, by one sealer at a time, without blocking writers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from django.db import connection, connections, transaction
 from executions.audit import hash_chain, sealing
 from executions.core import runtime
 from executions.models import Event
-from tests.executions.audit.conftest import happen
+from tests.executions.audit.conftest import record_events
 from tests.waiting import DEADLINE
 
 
 @pytest.mark.django_db
 def test_each_event_carries_the_hash_of_the_one_before() -> None:
-    events = happen(3)
+    events = record_events(3)
     assert sealing.seal() == 3
     assert sealing.seal() == 0
     sealed = list(Event.objects.order_by("position"))
@@ -30,32 +30,32 @@ def test_each_event_carries_the_hash_of_the_one_before() -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_sealed_later_goes_on_from_there() -> None:
-    happen(2)
+def test_events_sealed_later_continue_the_chain() -> None:
+    record_events(2)
     sealing.seal(1)
     first = Event.objects.sealed().get()
-    happen(1)
+    record_events(1)
     assert sealing.seal_all() == 2
     assert Event.objects.get(position=2).previous_hash == first.hash
 
 
-def test_the_hash_is_over_everything_that_an_event_says() -> None:
-    """The text is a promise: whoever has kept it can compute the hash with any tool."""
+def test_the_hash_covers_the_whole_event() -> None:
+    """The text is a stable format: anyone who has it can compute the hash with any tool."""
     at = datetime(2026, 11, 24, 7, 30, tzinfo=UTC)
-    said: list[Any] = [
+    values: list[Any] = [
         *(7, None, None, "user", "3", "ann é", "signed in", "", "", "person", 3, "192.0.2.1", None, at, at),
         {"b": 1, "a": [1.5]},
     ]
-    assert len(said) == len(hash_chain.COLUMNS)
-    assert hash_chain.text(1, "0" * 64, said) == (
+    assert len(values) == len(hash_chain.COLUMNS)
+    assert hash_chain.canonical_text(1, "0" * 64, values) == (
         '["rushes-event-1",1,"' + "0" * 64 + '",7,null,null,"user","3","ann é","signed in","","","person",3,'
         '"192.0.2.1",null,"2026-11-24T07:30:00.000000+00:00","2026-11-24T07:30:00.000000+00:00",{"a":[1.5],"b":1}]'
     )
-    usual = hash_chain.digest(1, "0" * 64, said)
-    for number in range(len(said)):
-        changed = [*said]
+    unchanged = hash_chain.digest(1, "0" * 64, values)
+    for number in range(len(values)):
+        changed = [*values]
         changed[number] = "something else"
-        assert hash_chain.digest(1, "0" * 64, changed) != usual, hash_chain.COLUMNS[number]
+        assert hash_chain.digest(1, "0" * 64, changed) != unchanged, hash_chain.COLUMNS[number]
 
 
 def test_every_column_of_an_event_is_hashed() -> None:
@@ -64,14 +64,14 @@ def test_every_column_of_an_event_is_hashed() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_sealers_at_once_make_one_chain() -> None:
-    happen(300)
+def test_concurrent_sealers_make_one_chain() -> None:
+    record_events(300)
     barrier = threading.Barrier(2)
 
     def work() -> None:
         barrier.wait()
         try:
-            while sealing.waiting():
+            while sealing.has_unsealed():
                 sealing.seal(7)
         finally:
             connections.close_all()
@@ -89,12 +89,12 @@ def test_two_sealers_at_once_make_one_chain() -> None:
 def test_writers_do_not_wait_for_the_sealer() -> None:
     if connection.vendor != "postgresql":
         pytest.skip("on SQLite there is one writer anyway")
-    happen(5)
+    record_events(5)
     written = threading.Event()
 
     def write() -> None:
         try:
-            happen(1)
+            record_events(1)
             written.set()
         finally:
             connections.close_all()
@@ -103,25 +103,25 @@ def test_writers_do_not_wait_for_the_sealer() -> None:
         sealing.seal()
         thread = threading.Thread(target=write)
         thread.start()
-        assert written.wait(DEADLINE), "the event was written while the sealer's transaction is open"
+        assert written.wait(DEADLINE), "the event was not written while the sealer's transaction was open"
     thread.join(DEADLINE)
     assert Event.objects.unsealed().count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_the_background_work_seals_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealing, "EVERY", 0.01)
-    await runtime.in_db(happen, 3)
+async def test_the_worker_seals_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "INTERVAL", 0.01)
+    await runtime.in_db(record_events, 3)
     done = asyncio.Event()
     seal = sealing.seal
 
-    def noted() -> int:
+    def signaling_seal() -> int:
         sealed = seal()
         loop.call_soon_threadsafe(done.set)
         return sealed
 
     loop = asyncio.get_running_loop()
-    monkeypatch.setattr(sealing, "seal", noted)
+    monkeypatch.setattr(sealing, "seal", signaling_seal)
     working = asyncio.create_task(sealing.SealingWorker().run())
     await asyncio.wait_for(done.wait(), DEADLINE)
     working.cancel()

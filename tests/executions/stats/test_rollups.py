@@ -264,7 +264,7 @@ def pruned(people: People, settings: Any) -> timedelta:
     sealing.seal_all()
     settings.AUDIT_RETENTION_DAYS = 30
     assert retention.prune()
-    while retention.sweep():
+    while retention.delete_summarized():
         pass
     return age
 
@@ -301,7 +301,7 @@ def test_after_all_was_pruned_there_is_nothing_to_check(
     with monkeypatch.context() as patched:
         patched.setattr(timezone, "now", lambda: later)
         assert retention.prune()
-    while retention.sweep():
+    while retention.delete_summarized():
         pass
     call_command("rollup", check=True)
     assert "Events were pruned" in capsys.readouterr().out
