@@ -1,4 +1,4 @@
-"""What tests of several rooms share: a small cast of people, a real sandbox, and the seams to the runtime."""
+"""Fixtures of several test folders: a small team of people, a real sandbox, and access to the runtime."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from tests.dashboard.browsers import Browser, hang_up, signed_in
+from tests.dashboard.browsers import Browser, close_connections, signed_in
 from tests.factories.deliveries import SECRET
 from tests.factories.people import People, team
 from tests.waiting import PROCESS_DEADLINE
 
+if TYPE_CHECKING:
+    from executions.policy import Action
+
 ROOT = Path(__file__).resolve().parent.parent
 READY = "sandbox ready at "
 
-# `ci` is the same every day; `deep` looks further, by chance: pytest --hypothesis-profile=deep
+# `ci` tries the same examples every time; `deep` tries more, at random: pytest --hypothesis-profile=deep
 hypothesis_settings.register_profile("ci", deadline=None, derandomize=True, database=None)
 hypothesis_settings.register_profile("deep", deadline=None, max_examples=2000)
 hypothesis_settings.load_profile("ci")
@@ -32,32 +35,32 @@ hypothesis_settings.load_profile("ci")
 
 @cache
 def plain_http() -> httpx.Client:
-    """For sandboxes on this machine. A client of its own for each request would read all certificates each time."""
+    """One client for all sandboxes on this machine: a new client per request would read all certificates each time."""
     return httpx.Client(timeout=10, trust_env=False, verify=False)
 
 
 @dataclass(frozen=True)
 class SandboxProcess:
-    """The stand-in for VideoGen, over HTTP, as everybody meets it."""
+    """A sandbox that runs as a process of its own, reached over HTTP."""
 
     url: str
     api_key: str
 
     def control(self, method: str, path: str, json: Any = None) -> Any:
-        """Talk to its control interface: faults, truth, deliveries."""
+        """Call its control interface (faults, truth, deliveries). Returns the JSON, or None without a body."""
         answer = plain_http().request(method, f"{self.url}/sandbox/{path}", json=json)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def call(self, method: str, path: str, json: Any = None) -> httpx.Response:
-        """Talk to it as an API client that is not ours would."""
+        """Call its API as a program outside Rushes would."""
         headers = {"Authorization": f"Bearer {self.api_key}"}
         return plain_http().request(method, f"{self.url}{path}", json=json, headers=headers)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _media_are_small_and_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """For every sandbox that a test starts, whichever worker it belongs to."""
+def _small_shared_media(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Sandboxes of all workers make small media, and each only once."""
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     with pytest.MonkeyPatch.context() as patch:
@@ -68,7 +71,7 @@ def _media_are_small_and_made_once(tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    """One sandbox for the session, twenty times as fast as life."""
+    """One sandbox for the session, at twenty times normal speed."""
     key = "tests-only-key"
     folder = tmp_path_factory.mktemp("sandbox")
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--api-key", key, "--speed", "20"]
@@ -91,7 +94,7 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 
 @pytest.fixture
 def sandbox(sandbox_process: SandboxProcess) -> Iterator[SandboxProcess]:
-    """The sandbox without faults; what a test sets is gone after it."""
+    """The sandbox without faults; those that a test sets are removed afterwards."""
     sandbox_process.control("DELETE", "faults")
     yield sandbox_process
     sandbox_process.control("DELETE", "faults")
@@ -123,26 +126,26 @@ def ada(people: People) -> Any:
 
 @pytest.fixture
 def ann_browser(ann: Any) -> Browser:
-    """Ann's, signed in."""
+    """Ann, signed in."""
     return signed_in(ann)
 
 
 @pytest.fixture
 def ben_browser(ben: Any) -> Browser:
-    """Ben's, signed in."""
+    """Ben, signed in."""
     return signed_in(ben)
 
 
 @pytest.fixture
 def ada_browser(ada: Any) -> Browser:
-    """Ada's, signed in."""
+    """Ada, signed in."""
     return signed_in(ada)
 
 
 @pytest.fixture
 def videogen_out_of_reach(settings: Any) -> None:
     """Without the `account` fixture VideoGen cannot be reached: a closed port, never the real service."""
-    settings.VIDEOGEN_API_KEY = "tests-only-key-of-nobody"
+    settings.VIDEOGEN_API_KEY = "tests-only-unknown-key"
     settings.VIDEOGEN_BASE_URL = "http://127.0.0.1:9"
 
 
@@ -157,6 +160,22 @@ def copies_folder(settings: Any, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def decisions(monkeypatch: pytest.MonkeyPatch) -> list[Action]:
+    """The actions that the policy was asked about, in order."""
+    from executions import policy
+
+    recorded: list[Action] = []
+    can = policy.can
+
+    def recording(actor: Any, action: Action, thing: Any = None) -> bool:
+        recorded.append(action)
+        return can(actor, action, thing)
+
+    monkeypatch.setattr(policy, "can", recording)
+    return recorded
+
+
+@pytest.fixture
 def known_secrets(settings: Any) -> None:
     """Deliveries are signed with SECRET."""
     settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
@@ -164,20 +183,20 @@ def known_secrets(settings: Any) -> None:
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that only reads is tried again at once: how long the client waits is what tests/executions/videogen tests."""
+    """Failed reads are retried at once; tests/executions/videogen tests the pauses of the client."""
     monkeypatch.setattr("executions.videogen.client.PAUSES", (0.0, 0.0))
 
 
 @pytest.fixture
 def no_open_connections() -> Iterator[None]:
-    """The thread that async tests run sync views in keeps no connection to the database."""
+    """Close the database connection of the thread that runs sync views for async tests."""
     yield
-    hang_up()
+    close_connections()
 
 
 @pytest.fixture
 async def account(sandbox: SandboxProcess, transactional_db: None) -> AsyncIterator[SandboxProcess]:
-    """The domain talks to the sandbox, from the test's own loop, through its own database threads."""
+    """The domain calls the sandbox from the test's event loop, with its own database threads."""
     from executions.core import runtime
 
     runtime.attach(asyncio.get_running_loop())
@@ -189,7 +208,7 @@ async def account(sandbox: SandboxProcess, transactional_db: None) -> AsyncItera
 
 @pytest.fixture(autouse=True)
 def _no_leftovers() -> Iterator[None]:
-    """Nothing that one test made the process remember reaches the next."""
+    """Clear caches and other state of the process after each test."""
     yield
     if "executions.core.runtime" in sys.modules:
         from django.core.cache import cache

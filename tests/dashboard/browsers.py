@@ -1,4 +1,4 @@
-"""People's browsers for tests: signed in, with or without htmx, and what they read off a page."""
+"""Signed-in HTTP clients for tests, with or without htmx, and the text of a page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HTMX = {"HX-Request": "true"}
 
 
 class Browser:
-    """One person's session, for sync tests (`get`, `post`) and async ones (`aget`, `apost`)."""
+    """A session of one person, for sync tests (`get`, `post`) and async ones (`aget`, `apost`)."""
 
     def __init__(self, user: Any, client: Client, async_client: AsyncClient) -> None:
         self.user = user
@@ -36,7 +36,7 @@ class Browser:
 
     @property
     def cookie_header(self) -> bytes:
-        """The session's cookie, for a socket."""
+        """The session cookie as a header value, for a websocket."""
         return f"sessionid={self.client.cookies['sessionid'].value}".encode()
 
 
@@ -48,10 +48,10 @@ def signed_in(user: Any, **options: Any) -> Browser:
 
 
 def text(response: HttpResponse) -> str:
-    """A page's words, without its tags."""
+    """The text of a page, without its tags."""
     return words(response)
 
 
-def hang_up() -> None:
-    """Close the connection of the thread that async tests run sync code in."""
+def close_connections() -> None:
+    """Close the database connections of the thread that runs sync code for async tests."""
     SyncToAsync.single_thread_executor.submit(connections.close_all).result()
