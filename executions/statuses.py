@@ -1,4 +1,7 @@
-"""The statuses of a job: VideoGen's five, our two, and how each is shown. What may follow what is in lifecycle.py."""
+"""The statuses of a job: five of VideoGen's, two local ones, and the badge of each.
+
+Allowed transitions are in executions/lifecycle/transitions.py.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +12,32 @@ PENDING, RUNNING = "pending", "running"
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 
 TERMINAL = frozenset({SUCCEEDED, FAILED, CANCELLED})
-OURS = frozenset({QUEUED, UNCONFIRMED})
-KNOWN = (QUEUED, PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, UNCONFIRMED)
+LOCAL = frozenset({QUEUED, UNCONFIRMED})
+"""Statuses that only Rushes uses. VideoGen never reports them."""
+ALL = (QUEUED, PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, UNCONFIRMED)
 
 
 @dataclass(frozen=True)
-class Look:
-    """A status for the eye: `hue` names the colour, `icon` a Lucide icon, `word` what is said beside it."""
+class StatusBadge:
+    """How a status is displayed: its text, the name of a Lucide icon, and `hue`, the name of its colour in the CSS."""
 
-    word: str
+    label: str
     icon: str
     hue: str
 
 
-LOOKS = {
-    QUEUED: Look("queued", "clock", QUEUED),
-    UNCONFIRMED: Look("unconfirmed", "circle-question-mark", PENDING),
-    PENDING: Look("pending", "clock", PENDING),
-    RUNNING: Look("running", "loader-circle", RUNNING),
-    SUCCEEDED: Look("succeeded", "check", SUCCEEDED),
-    FAILED: Look("failed", "x", FAILED),
-    CANCELLED: Look("cancelled", "ban", CANCELLED),
-    "awaiting_approval": Look("awaiting approval", "hand", PENDING),
+BADGES = {
+    QUEUED: StatusBadge("queued", "clock", QUEUED),
+    UNCONFIRMED: StatusBadge("unconfirmed", "circle-question-mark", PENDING),
+    PENDING: StatusBadge("pending", "clock", PENDING),
+    RUNNING: StatusBadge("running", "loader-circle", RUNNING),
+    SUCCEEDED: StatusBadge("succeeded", "check", SUCCEEDED),
+    FAILED: StatusBadge("failed", "x", FAILED),
+    CANCELLED: StatusBadge("cancelled", "ban", CANCELLED),
+    "awaiting_approval": StatusBadge("awaiting approval", "hand", PENDING),
 }
 
 
-def look(status: str) -> Look:
-    """How a status is shown; one that we do not know keeps its own word, in neutral grey."""
-    return LOOKS.get(status) or Look(status.replace("_", " "), "circle-dot", QUEUED)
+def badge(status: str) -> StatusBadge:
+    """The badge of a status. An unknown status is shown under its own name, in neutral grey."""
+    return BADGES.get(status) or StatusBadge(status.replace("_", " "), "circle-dot", QUEUED)

@@ -152,7 +152,7 @@ class Row:
             return "linked an unconfirmed job to a job at VideoGen"
         if event.source == Source.PERSON and event.to_status == statuses.CANCELLED:
             return "cancelled a job before it was sent"
-        return f"reported a job as {statuses.look(event.to_status).word}"
+        return f"reported a job as {statuses.badge(event.to_status).label}"
 
     @property
     def group(self) -> str:
@@ -211,7 +211,7 @@ class Row:
         if "before" in event.detail or "after" in event.detail:
             return plain(event.detail.get("before")), plain(event.detail.get("after"))
         if event.from_status != event.to_status and event.from_status:
-            return statuses.look(event.from_status).word, statuses.look(event.to_status).word
+            return statuses.badge(event.from_status).label, statuses.badge(event.to_status).label
         return None
 
     @property

@@ -21,7 +21,7 @@ from executions.batches.rows import known_files, of_plan
 from executions.core import keyset
 from executions.lifecycle import estimates, queue_state
 from executions.models import Batch, BatchCancel, BatchPlan, Execution, File, Queue
-from executions.statuses import CANCELLED, QUEUED, Look
+from executions.statuses import CANCELLED, QUEUED, StatusBadge
 
 LISTED, JOBS = 30, 100
 
@@ -183,7 +183,7 @@ class CancelLine:
     """One job of a cancel: as it stands before, or what became of it."""
 
     card: cards.Card
-    look: Look
+    badge: StatusBadge
 
 
 def cancel_lines(user: Any, wish: BatchCancel) -> list[CancelLine]:
@@ -195,21 +195,21 @@ def cancel_lines(user: Any, wish: BatchCancel) -> list[CancelLine]:
         if job is not None:
             card = cards.card(job, cards.audience(user, job.created_by_id))
             lines.append(
-                CancelLine(card, _became(wish.report.get(each), card) if wish.done_at else card.look)
+                CancelLine(card, _became(wish.report.get(each), card) if wish.done_at else card.badge)
             )
     return lines
 
 
-def _became(word: str | None, card: cards.Card) -> Look:
+def _became(word: str | None, card: cards.Card) -> StatusBadge:
     match word:
         case batches.STOPPED:
-            return Look("cancelled before it was sent", "ban", CANCELLED)
+            return StatusBadge("cancelled before it was sent", "ban", CANCELLED)
         case batches.ASKED:
-            return Look("VideoGen was asked to cancel it", "hourglass", QUEUED)
+            return StatusBadge("VideoGen was asked to cancel it", "hourglass", QUEUED)
         case batches.ASKED_BEFORE:
-            return Look("was being cancelled already", "hourglass", QUEUED)
+            return StatusBadge("was being cancelled already", "hourglass", QUEUED)
         case batches.UNSURE:
-            return Look("its answer was lost: it cannot be cancelled", "circle-question-mark", QUEUED)
+            return StatusBadge("its answer was lost: it cannot be cancelled", "circle-question-mark", QUEUED)
         case batches.ENDED:
-            return Look(f"had ended: {card.look.word}", card.look.icon, card.look.hue)
-    return Look("not done yet", "clock", statuses.QUEUED)
+            return StatusBadge(f"had ended: {card.badge.label}", card.badge.icon, card.badge.hue)
+    return StatusBadge("not done yet", "clock", statuses.QUEUED)

@@ -15,7 +15,16 @@ from executions import statuses, tools
 from executions.batches import service as batches
 from executions.lifecycle import estimates, queue_state
 from executions.models import Batch, Queue, Result
-from executions.statuses import CANCELLED, FAILED, PENDING, QUEUED, RUNNING, SUCCEEDED, UNCONFIRMED, Look
+from executions.statuses import (
+    CANCELLED,
+    FAILED,
+    PENDING,
+    QUEUED,
+    RUNNING,
+    SUCCEEDED,
+    UNCONFIRMED,
+    StatusBadge,
+)
 
 # From left to right in the bar: what is certain first, what is still to come last.
 ORDER = (SUCCEEDED, FAILED, UNCONFIRMED, CANCELLED, RUNNING, PENDING, QUEUED)
@@ -26,7 +35,7 @@ class Segment:
     """One status in the bar: its place and width in percent."""
 
     status: str
-    look: Look
+    badge: StatusBadge
     count: int
     x: float
     width: float
@@ -120,21 +129,25 @@ class BatchCard:
         return estimates.promise(0, batch=self.batch)
 
     @property
-    def look(self) -> Look:
+    def badge(self) -> StatusBadge:
         if self.is_undone:
-            return Look("undone", "undo-2", CANCELLED)
+            return StatusBadge("undone", "undo-2", CANCELLED)
         if self.is_held:
-            return Look("starts in a moment", "clock", QUEUED)
+            return StatusBadge("starts in a moment", "clock", QUEUED)
         if self.counts[UNCONFIRMED] and not self.left:
-            return Look(f"{self.counts[UNCONFIRMED]} unconfirmed", "circle-question-mark", PENDING)
+            return StatusBadge(f"{self.counts[UNCONFIRMED]} unconfirmed", "circle-question-mark", PENDING)
         if not self.is_final:
             moving = any(self.counts[status] for status in (RUNNING, PENDING))
-            return Look("running", "loader-circle", RUNNING) if moving else Look("queued", "clock", QUEUED)
+            return (
+                StatusBadge("running", "loader-circle", RUNNING)
+                if moving
+                else StatusBadge("queued", "clock", QUEUED)
+            )
         if self.failed:
-            return Look(f"{self.failed} failed", "x", FAILED)
+            return StatusBadge(f"{self.failed} failed", "x", FAILED)
         if self.cancelled and self.counts[SUCCEEDED]:
-            return Look(f"{self.counts[SUCCEEDED]} of {self.total} succeeded", "check", SUCCEEDED)
-        return statuses.look(SUCCEEDED if self.counts[SUCCEEDED] else CANCELLED)
+            return StatusBadge(f"{self.counts[SUCCEEDED]} of {self.total} succeeded", "check", SUCCEEDED)
+        return statuses.badge(SUCCEEDED if self.counts[SUCCEEDED] else CANCELLED)
 
     @property
     def segments(self) -> list[Segment]:
@@ -143,7 +156,7 @@ class BatchCard:
         found, x = [], 0.0
         for status in known + strange:
             width = 100 * self.counts[status] / max(self.total, 1)
-            found.append(Segment(status, statuses.look(status), self.counts[status], x, width))
+            found.append(Segment(status, statuses.badge(status), self.counts[status], x, width))
             x += width
         return found
 

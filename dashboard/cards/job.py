@@ -25,7 +25,7 @@ from executions.team import settings as team_settings
 OWNER, ADMIN, TEAM = "owner", "admin", "team"
 AUDIENCES = (OWNER, ADMIN, TEAM)
 # A job that somebody keeps back.
-PAUSED = statuses.Look("paused", "circle-pause", statuses.QUEUED)
+PAUSED = statuses.StatusBadge("paused", "circle-pause", statuses.QUEUED)
 
 
 def audience(user: Any, owner_id: int | None) -> str:
@@ -90,7 +90,7 @@ class Card:
 
     execution: Execution
     tool: tools.Tool
-    look: statuses.Look
+    badge: statuses.StatusBadge
     audience: str
     takes: tuple[Take, ...]
     waits: Waits
@@ -272,7 +272,7 @@ class Card:
             return f"The whole queue is paused{f' by {by.get_username()}' if by else ''}"
         if self._before is not None:
             label = tools.find(self._before.tool).label.lower()
-            return f"Waits for its {label}, which is {statuses.look(self._before.status).word}."
+            return f"Waits for its {label}, which is {statuses.badge(self._before.status).label}."
         if self._held_until is not None and not self.execution.note:
             return "the hourly limit is used up"
         return self.execution.note
@@ -327,7 +327,7 @@ def card(execution: Execution, audience: str, waits: Waits | None = None) -> Car
     return Card(
         execution=execution,
         tool=tools.find(execution.tool),
-        look=PAUSED if is_paused else statuses.look(execution.status),
+        badge=PAUSED if is_paused else statuses.badge(execution.status),
         audience=audience,
         takes=tuple(take(result) for result in execution.results.all()),
         waits=waits or Waits(),

@@ -15,7 +15,7 @@ from dashboard.cards.sources import SOURCE_LABELS
 from executions import statuses
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
-from executions.statuses import Look
+from executions.statuses import StatusBadge
 
 # As many ends, from one job, as webhooks may tell of: the first that came is the one that counts.
 ENDS_BY_WEBHOOK = "tool_execution."
@@ -38,7 +38,7 @@ class Line:
 
     id: int
     at: datetime
-    look: Look | None
+    badge: StatusBadge | None
     text: str
     source: str
     detail: str
@@ -115,7 +115,7 @@ def _lines(execution: Execution, events: Sequence[Event], audience: str, whole: 
         yield Line(
             event.pk,
             event.occurred_at,
-            statuses.look(event.to_status) if event.to_status != event.from_status else None,
+            statuses.badge(event.to_status) if event.to_status != event.from_status else None,
             _words(event, audience, execution),
             SOURCE_LABELS[Source(event.source)],
             _detail(event),
@@ -209,7 +209,7 @@ def _status_words(event: Event, who: str) -> str:
             return f"succeeded, {count} result{'' if count == 1 else 's'}"
         case statuses.CANCELLED if event.from_status == statuses.QUEUED:
             return f"{who + ' cancelled it' if who else 'cancelled'} before it was sent"
-    return statuses.look(event.to_status).word
+    return statuses.badge(event.to_status).label
 
 
 def _detail(event: Event) -> str:

@@ -12,7 +12,7 @@ from executions.batches import bulk_actions
 from executions.core import chunked
 from executions.models import Execution, Selection
 from executions.models.selection import Act
-from executions.statuses import CANCELLED, FAILED, QUEUED, SUCCEEDED, UNCONFIRMED, Look
+from executions.statuses import CANCELLED, FAILED, QUEUED, SUCCEEDED, UNCONFIRMED, StatusBadge
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Line:
     """One job: its status or outcome, and why it will be skipped; `skipped` is empty if it will not."""
 
     card: job_card.Card
-    look: Look
+    badge: StatusBadge
     skipped: str = ""
 
 
@@ -56,15 +56,15 @@ WORDS = {
     Act.DOWNLOAD: Words("Download the results of", "download", "One ZIP, in the order of this list.", ""),
 }
 REPORT = {
-    bulk_actions.STOPPED: Look("cancelled before it was sent", "ban", CANCELLED),
-    bulk_actions.ASKED: Look("cancel requested at VideoGen", "hourglass", QUEUED),
-    bulk_actions.ASKED_BEFORE: Look("was already being cancelled", "hourglass", QUEUED),
-    bulk_actions.UNSURE: Look("unconfirmed: cannot be cancelled", "circle-question-mark", QUEUED),
-    bulk_actions.STARTED: Look("started again", "repeat", SUCCEEDED),
-    bulk_actions.CANNOT_START: Look("skipped: you cannot re-run it", "minus", QUEUED),
-    bulk_actions.ARCHIVED: Look("archived", "archive", SUCCEEDED),
-    bulk_actions.NOTHING: Look("skipped: nothing to archive", "minus", QUEUED),
-    bulk_actions.NOT_YOURS: Look("skipped: not yours", "lock", FAILED),
+    bulk_actions.STOPPED: StatusBadge("cancelled before it was sent", "ban", CANCELLED),
+    bulk_actions.ASKED: StatusBadge("cancel requested at VideoGen", "hourglass", QUEUED),
+    bulk_actions.ASKED_BEFORE: StatusBadge("was already being cancelled", "hourglass", QUEUED),
+    bulk_actions.UNSURE: StatusBadge("unconfirmed: cannot be cancelled", "circle-question-mark", QUEUED),
+    bulk_actions.STARTED: StatusBadge("started again", "repeat", SUCCEEDED),
+    bulk_actions.CANNOT_START: StatusBadge("skipped: you cannot re-run it", "minus", QUEUED),
+    bulk_actions.ARCHIVED: StatusBadge("archived", "archive", SUCCEEDED),
+    bulk_actions.NOTHING: StatusBadge("skipped: nothing to archive", "minus", QUEUED),
+    bulk_actions.NOT_YOURS: StatusBadge("skipped: not yours", "lock", FAILED),
 }
 
 
@@ -120,7 +120,7 @@ class SelectionPage:
                 made.append(Line(card, self._became(self.selection.report.get(str(pk), ""), card)))
             else:
                 made.append(
-                    Line(card, card.look, self._skipped(card, bulk_actions.may(self.act, self.user, job)))
+                    Line(card, card.badge, self._skipped(card, bulk_actions.may(self.act, self.user, job)))
                 )
         return made
 
@@ -149,7 +149,7 @@ class SelectionPage:
             return ""
         return "you cannot re-run it" if self.act is Act.AGAIN else "not yours"
 
-    def _became(self, word: str, card: job_card.Card) -> Look:
+    def _became(self, word: str, card: job_card.Card) -> StatusBadge:
         if word == bulk_actions.ENDED:
-            return Look(f"already finished: {card.look.word}", card.look.icon, card.look.hue)
-        return REPORT.get(word) or Look("not done yet", "clock", QUEUED)
+            return StatusBadge(f"already finished: {card.badge.label}", card.badge.icon, card.badge.hue)
+        return REPORT.get(word) or StatusBadge("not done yet", "clock", QUEUED)

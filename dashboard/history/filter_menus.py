@@ -83,9 +83,10 @@ def _chosen(asked: HistoryQuery, name: str) -> list[str]:
 
 
 def _statuses(asked: HistoryQuery) -> list[tuple[str, str, str, str]]:
-    known = dict.fromkeys([*statuses.KNOWN, *_chosen(asked, "status")])
+    known = dict.fromkeys([*statuses.ALL, *_chosen(asked, "status")])
     return [
-        (each, statuses.look(each).word, statuses.look(each).icon, statuses.look(each).hue) for each in known
+        (each, statuses.badge(each).label, statuses.badge(each).icon, statuses.badge(each).hue)
+        for each in known
     ]
 
 

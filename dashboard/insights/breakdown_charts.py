@@ -16,7 +16,7 @@ from dashboard.insights import svg
 from dashboard.insights.data import Figures, middle, slow
 from dashboard.insights.period import Span
 from dashboard.insights.svg import Chart, Mark, Table, Tick, percent, px
-from dashboard.insights.time_charts import count_words, end_look, jobs_url
+from dashboard.insights.time_charts import count_words, end_badge, jobs_url
 from executions import tools
 from executions.models.event import Source
 from executions.models.rollup import NOBODY, Measure
@@ -156,9 +156,9 @@ def people(figures: Figures, names: Mapping[int, str]) -> list[BarRow]:
         for end, count in ends.by_end():
             width = 100 * count / most
             if count:
-                words = f"{name}: {count:,} {end_look(end).word}"
+                words = f"{name}: {count:,} {end_badge(end).label}"
                 url = jobs_url(figures.asked, end=end, **more)
-                parts.append(Mark(percent(x), "0", percent(width), "10", end_look(end).hue, words, url))
+                parts.append(Mark(percent(x), "0", percent(width), "10", end_badge(end).hue, words, url))
             x += width
         rate = f"{ends.rate:.0f} % succeeded" if ends.rate is not None else ""
         rows.append(BarRow(name, rate, f"{ends.started:,}", jobs_url(figures.asked, **more), parts))

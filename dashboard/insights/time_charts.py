@@ -13,16 +13,16 @@ from dashboard.insights.data import OPEN, Ends, Figures, middle, slow, together
 from dashboard.insights.period import InsightsQuery, Span
 from dashboard.insights.svg import PLOT, TOP, Chart, Mark, Table, Tick, percent, px
 from executions import statuses, tools
-from executions.statuses import FAILED, Look
+from executions.statuses import FAILED, StatusBadge
 
-OPEN_LOOK = Look("unfinished", "loader-circle", statuses.RUNNING)
+OPEN_BADGE = StatusBadge("unfinished", "loader-circle", statuses.RUNNING)
 # The statuses to filter the history by for "unfinished".
 NOT_ENDED = [statuses.QUEUED, statuses.PENDING, statuses.RUNNING, statuses.UNCONFIRMED]
 GAP = 0.22  # of a column's width
 
 
-def end_look(end: str) -> Look:
-    return OPEN_LOOK if end == OPEN else statuses.look(end)
+def end_badge(end: str) -> StatusBadge:
+    return OPEN_BADGE if end == OPEN else statuses.badge(end)
 
 
 def jobs_url(asked: InsightsQuery, span: Span | None = None, end: str = "", **more: Any) -> str:
@@ -79,8 +79,8 @@ def by_end(figures: Figures) -> Chart:
                     px(y),
                     percent(width * (1 - GAP)),
                     px(max(tall - 1, 1)),
-                    end_look(end).hue,
-                    f"{words}: {count:,} {end_look(end).word}",
+                    end_badge(end).hue,
+                    f"{words}: {count:,} {end_badge(end).label}",
                     jobs_url(asked, span, end),
                 )
             )
@@ -91,7 +91,7 @@ def by_end(figures: Figures) -> Chart:
         "ends",
         f"Jobs per {step}",
         f"{count_words(whole.started)} from {asked.span}, stacked by status: "
-        + ", ".join(f"{count:,} {end_look(end).word}" for end, count in whole.by_end())
+        + ", ".join(f"{count:,} {end_badge(end).label}" for end, count in whole.by_end())
         + ".",
         marks,
         Table(
@@ -99,7 +99,7 @@ def by_end(figures: Figures) -> Chart:
             (
                 step.capitalize(),
                 "Started",
-                *(end_look(end).word.capitalize() for end, _ in whole.by_end()),
+                *(end_badge(end).label.capitalize() for end, _ in whole.by_end()),
             ),
             rows[::-1],
         ),

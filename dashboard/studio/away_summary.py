@@ -77,7 +77,7 @@ class Cause:
 
 def count_words(counts: Counter[str]) -> str:
     known = [(each, counts[each]) for each in ORDER if counts[each]]
-    return ", ".join(f"{count} {statuses.look(status).word}" for status, count in known)
+    return ", ".join(f"{count} {statuses.badge(status).label}" for status, count in known)
 
 
 class SinceYouLeft:

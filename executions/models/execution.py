@@ -186,7 +186,7 @@ class Execution(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    status__in=[*sorted(statuses.OURS, reverse=True), statuses.FAILED, statuses.CANCELLED]
+                    status__in=[*sorted(statuses.LOCAL, reverse=True), statuses.FAILED, statuses.CANCELLED]
                 )
                 | Q(remote_id__isnull=False),
                 name="execution_accepted_has_remote_id",

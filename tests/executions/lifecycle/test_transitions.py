@@ -14,9 +14,9 @@ from executions.lifecycle.transitions import ANYTHING_NOT_FINAL, FOLLOWERS
 from executions.models import Execution, Result
 from executions.models.event import Kind, Source
 from executions.statuses import (
+    ALL,
     CANCELLED,
     FAILED,
-    KNOWN,
     PENDING,
     QUEUED,
     RUNNING,
@@ -112,7 +112,7 @@ def test_nothing_at_all_changes_in_a_job_that_has_ended(end: str) -> None:
 
 
 def test_the_table_knows_every_status_and_ends_where_it_must() -> None:
-    assert set(FOLLOWERS) == {*KNOWN, ANYTHING_NOT_FINAL}
+    assert set(FOLLOWERS) == {*ALL, ANYTHING_NOT_FINAL}
     assert all(FOLLOWERS[status] == frozenset() for status in TERMINAL)
     assert all(FOLLOWERS[status] for status in FOLLOWERS if status not in TERMINAL)
     assert {follower for followers in FOLLOWERS.values() for follower in followers} <= set(FOLLOWERS)
