@@ -29,11 +29,11 @@ TYPES = {
     "LOTTIE": ("Animations", "animation", "sparkles"),
 }
 SCOPES = {
-    "GLOBAL": ("Kept", "kept until somebody archives it"),
+    "GLOBAL": ("Permanent", "stored until it is archived"),
     "TEMPORARY": ("Temporary", "temporary: VideoGen may remove it after 24 hours"),
-    "PROJECT": ("Of a project", "belongs to a project"),
+    "PROJECT": ("Project", "belongs to a project"),
     "EXPORT": ("Exports", "an export of a project"),
-    "ENTITY": ("Of an entity", "belongs to a character, a product or a style"),
+    "ENTITY": ("Entity", "belongs to a character, a product or a style"),
 }
 ANALYSES = {
     "UNATTEMPTED": "not begun yet",

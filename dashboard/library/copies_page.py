@@ -1,4 +1,4 @@
-"""The copy of a file in our own storage, as its page tells of it: there, on its way, or given up."""
+"""The state of a file's copy in our storage, and the totals for the Copies page."""
 
 from __future__ import annotations
 
@@ -20,42 +20,45 @@ from executions.models.file import State
 from executions.policy import Action
 from executions.team import settings as team_settings
 
-SHOWN = 100
-NEAR = timedelta(minutes=2)
+MAX_ROWS = 100
+# The page refreshes itself while the next try is at most this far away.
+REFRESH_BEFORE_RETRY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
 class Copy:
-    """`keeping` is the copy that is being made, if one is."""
+    """A file and its copy. `keeping` is the pending or failed copy request, None if there is none."""
 
     file: File
     keeping: Keeping | None
 
     @property
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         return self.file.kept_at is not None
 
     @property
     def place(self) -> str:
-        return "the folder of Rushes" if copy_storage.is_folder() else "the bucket of Rushes"
+        return "the Rushes folder" if copy_storage.is_folder() else "the Rushes bucket"
 
     @property
-    def is_on_its_way(self) -> bool:
+    def is_pending(self) -> bool:
         return self.keeping is not None and self.keeping.due_at is not None
 
     @property
-    def is_being_made(self) -> bool:
-        """Somebody works on it: a claim ends soon, and is renewed."""
+    def is_copying(self) -> bool:
+        """Whether a worker holds a lease on it, which is short and renewed."""
         due = self.keeping.due_at if self.keeping else None
         return due is not None and not self.problem and timezone.now() < due <= timezone.now() + CLAIM
 
     @property
-    def is_moving(self) -> bool:
-        """Whether the page has news to wait for: not while the next try is far away."""
-        return self.is_on_its_way and (self.next_try is None or self.next_try - timezone.now() < NEAR)
+    def needs_refresh(self) -> bool:
+        """Whether the page refreshes itself; not while the next try is far away."""
+        return self.is_pending and (
+            self.next_try is None or self.next_try - timezone.now() < REFRESH_BEFORE_RETRY
+        )
 
     @property
-    def is_given_up(self) -> bool:
+    def has_failed(self) -> bool:
         return self.keeping is not None and self.keeping.due_at is None
 
     @property
@@ -74,14 +77,15 @@ class Copy:
         return min(100, round(100 * self.keeping.received / self.keeping.total))
 
     @property
-    def may_be_asked(self) -> bool:
-        """Where VideoGen has the file no longer there is nothing to copy."""
-        if self.is_there or self.is_on_its_way:
+    def can_be_requested(self) -> bool:
+        """False if VideoGen no longer has the file: there is nothing to copy."""
+        if self.exists or self.is_pending:
             return False
         return self.file.state == State.READY and self.file.gone_at is None
 
     @property
-    def comes_by_itself(self) -> bool:
+    def is_automatic(self) -> bool:
+        """Whether a copy will be requested without a person, because all files are copied."""
         return (
             bool(team_settings.chosen(team_settings.KEEP_ALL))
             and self.keeping is None
@@ -90,21 +94,24 @@ class Copy:
 
 
 def copy_of(file: File) -> Copy:
-    """`file` was read together with its `keeping`: of two reads, one before and one after its end would tell of none."""
+    """The copy of a file that was read together with its `keeping`.
+
+    Two separate reads could miss a copy that finishes between them.
+    """
     return Copy(file, None if file.kept_at else getattr(file, "keeping", None))
 
 
 class CopiesPage:
-    """What is kept altogether, what is on its way, and what could not be kept."""
+    """Totals of the stored copies, and the copies in progress or failed."""
 
     def __init__(self, user: Any) -> None:
         self.user = user
-        told = File.objects.filter(kept_at__isnull=False).aggregate(
+        totals = File.objects.filter(kept_at__isnull=False).aggregate(
             count=Count("pk"), bytes=Sum("kept_bytes")
         )
-        self.count: int = told["count"]
-        self.bytes: int = told["bytes"] or 0
-        self.keeps_all = bool(team_settings.chosen(team_settings.KEEP_ALL))
+        self.count: int = totals["count"]
+        self.bytes: int = totals["bytes"] or 0
+        self.copies_all = bool(team_settings.chosen(team_settings.KEEP_ALL))
 
     @property
     def can_choose(self) -> bool:
@@ -116,19 +123,19 @@ class CopiesPage:
 
     @property
     def free(self) -> int | None:
-        """Bytes that copies may still take of the disk; None in a bucket."""
+        """Bytes that copies may still use on the disk; None for a bucket."""
         return copy_storage.room() if copy_storage.is_folder() else None
 
     @cached_property
-    def waiting(self) -> int:
+    def pending(self) -> int:
         return Keeping.objects.filter(due_at__isnull=False).count()
 
     @cached_property
-    def given_up(self) -> int:
+    def failed(self) -> int:
         return Keeping.objects.filter(due_at=None).count()
 
     @cached_property
     def rows(self) -> list[tuple[Tile, Copy]]:
-        """Those on their way, the next first, then those that were given up."""
+        """Pending copies, the next one first, then failed ones."""
         found = Keeping.objects.select_related("file__created_by").order_by(F("due_at").asc(nulls_last=True))
-        return [(Tile(each.file, self.user), Copy(each.file, each)) for each in found[:SHOWN]]
+        return [(Tile(each.file, self.user), Copy(each.file, each)) for each in found[:MAX_ROWS]]

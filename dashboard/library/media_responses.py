@@ -1,7 +1,8 @@
-"""Media that we send ourselves: copies from our folder, and downloads that pass through from VideoGen.
+"""Responses with media: copies from our folder, and downloads proxied from VideoGen.
 
-What is sent may hold a script (an SVG, a page): it never runs in our origin. Nothing is guessed from the content, a
-policy forbids everything, and what could run leaves as a download only; as a picture in a page it is shown all the same.
+A file may contain a script (an SVG, an HTML page), which must never run in our origin: browsers may not sniff the
+type, the Content-Security-Policy forbids everything, and active types are sent as attachments. Images in a page are
+shown even if they are sent as attachments.
 """
 
 from __future__ import annotations
@@ -32,45 +33,49 @@ from executions.models import File
 
 logger = logging.getLogger(__name__)
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; sandbox"
-PASSED_ON = ("Content-Length", "Content-Range", "ETag", "Last-Modified")
+CONTENT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; sandbox"
+)
+FORWARDED_HEADERS = ("Content-Length", "Content-Range", "ETag", "Last-Modified")
 
 
-class Missing(Exception):
-    """There is no copy, it is no longer where it was put, or it cannot be read now."""
+class CopyMissing(Exception):
+    """The file has no copy, the copy has disappeared from the storage, or it cannot be read now."""
 
 
-class _NotThere(Missing):
-    """Where it was put there is nothing."""
+class _NotStored(CopyMissing):
+    """The copy has disappeared from the storage."""
 
 
 # --- copies -----------------------------------------------------------------------------------------------
 
 
-async def kept(request: HttpRequest, file: File, *, as_download: bool) -> HttpResponseBase:
-    """The copy of a file. Raises Missing."""
+async def copy_response(request: HttpRequest, file: File, *, as_download: bool) -> HttpResponseBase:
+    """The response with the copy of a file. Raises CopyMissing."""
     if file.kept_at is None:
-        raise Missing
+        raise CopyMissing
     disposition = _disposition(file, file.kept_type, as_download)
     try:
-        return await _kept(request, file.kept_path, file.kept_type, disposition, file.kept_sha256)
-    except _NotThere:
+        return await _stored_response(request, file.kept_path, file.kept_type, disposition, file.kept_sha256)
+    except _NotStored:
         await runtime.in_db(copy_requests.lost, file.pk)
         raise
 
 
-async def kept_picture(request: HttpRequest, file: File) -> HttpResponseBase:
-    """A picture of the copy: itself, if it is one, or the one beside it. Raises Missing."""
+async def copy_thumbnail_response(request: HttpRequest, file: File) -> HttpResponseBase:
+    """A picture of the copy: the copy if it is an image, else its stored thumbnail. Raises CopyMissing."""
     if file.kept_at is not None and file.kept_type.startswith("image/"):
-        return await kept(request, file, as_download=False)
+        return await copy_response(request, file, as_download=False)
     if not file.kept_thumbnail:
-        raise Missing
+        raise CopyMissing
     mime = mimetypes.guess_type(file.kept_thumbnail)[0] or UNKNOWN
     disposition = _disposition(file, mime, as_download=False)
-    return await _kept(request, file.kept_thumbnail, mime, disposition, f"{file.kept_sha256}-thumbnail")
+    return await _stored_response(
+        request, file.kept_thumbnail, mime, disposition, f"{file.kept_sha256}-thumbnail"
+    )
 
 
-async def _kept(
+async def _stored_response(
     request: HttpRequest, name: str, mime: str, disposition: str, validator: str
 ) -> HttpResponseBase:
     if not copy_storage.is_folder():
@@ -80,14 +85,14 @@ async def _kept(
     try:
         size = (await asyncio.to_thread(path.stat)).st_size
     except FileNotFoundError:
-        raise _NotThere from None
+        raise _NotStored from None
     except OSError as error:
-        logger.error("A copy cannot be read: %s", error)
-        raise Missing from None
+        logger.error("Copy cannot be read: %s", error)
+        raise CopyMissing from None
     headers = _headers(mime, disposition) | {"ETag": f'"{validator}"'}
     if request.headers.get("If-None-Match") == headers["ETag"]:
         return HttpResponse(status=304, headers=headers)
-    span = _span(request, size, headers["ETag"])
+    span = _byte_range(request, size, headers["ETag"])
     if span is None:
         return HttpResponse(status=416, headers={**headers, "Content-Range": f"bytes */{size}"})
     first, last = span
@@ -101,52 +106,57 @@ async def _kept(
     return StreamingHttpResponse(copy_storage.pieces(path, first, last), status=status, headers=headers)
 
 
-def _span(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:
-    """First and last byte that are asked for; None where there are none. What is not understood means the whole."""
+def _byte_range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:
+    """First and last byte of the requested range; None if it cannot be satisfied.
+
+    An unknown unit, several ranges or a stale If-Range mean the whole file.
+    """
     whole = (0, size - 1)
-    asked = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", request.headers.get("Range", "").strip())
-    if not asked or not (asked[1] or asked[2]) or request.headers.get("If-Range", etag) != etag:
+    requested = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", request.headers.get("Range", "").strip())
+    if not requested or not (requested[1] or requested[2]) or request.headers.get("If-Range", etag) != etag:
         return whole
-    if not asked[1]:
-        length = min(int(asked[2]), size)
+    if not requested[1]:
+        length = min(int(requested[2]), size)
         return (size - length, size - 1) if length else None
-    first = int(asked[1])
-    last = min(int(asked[2]), size - 1) if asked[2] else size - 1
+    first = int(requested[1])
+    last = min(int(requested[2]), size - 1) if requested[2] else size - 1
     return (first, last) if first < size and first <= last else None
 
 
-# --- from VideoGen, through us ----------------------------------------------------------------------------
+# --- downloads proxied from VideoGen ----------------------------------------------------------------------
 
 
-async def passed_on(request: HttpRequest, file: File) -> HttpResponseBase:
-    """The best rendition as a download, whatever its media server says of it. Raises files.Gone or files.NotReady.
+async def proxied_download(request: HttpRequest, file: File) -> HttpResponseBase:
+    """The best rendition as a download. Raises signed_urls.Gone or signed_urls.NotReady.
 
-    A browser saves what says that it is to be saved. A redirect cannot say it for another server, and a link's
-    `download` attribute does not count there, so the bytes pass through us: never more than a few at a time.
+    A browser saves a response with Content-Disposition: attachment. A redirect cannot set that header for another
+    server, and a link's `download` attribute is ignored across origins, so the bytes pass through this process, a few
+    at a time.
     """
     http = media_http.client()
     try:
-        answer = await _opened(http, request, file)
+        answer = await _open_upstream(http, request, file)
     except BaseException:
         await http.aclose()
         raise
-    told = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    mime = told if may_be_shown(told) or is_plain(told) or told == SVG else UNKNOWN
+    content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_known = may_be_shown(content_type) or is_plain(content_type) or content_type == SVG
+    mime = content_type if is_known else UNKNOWN
     headers = _headers(mime, _disposition(file, mime, as_download=True))
-    headers |= {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
+    headers |= {name: answer.headers[name] for name in FORWARDED_HEADERS if name in answer.headers}
     if answer.status_code == 416 or request.method == "HEAD":
-        await _closed(http, answer)
+        await _close(http, answer)
         return HttpResponse(status=answer.status_code, headers=headers)
-    return StreamingHttpResponse(_Passing(http, answer), status=answer.status_code, headers=headers)
+    return StreamingHttpResponse(_ProxiedBody(http, answer), status=answer.status_code, headers=headers)
 
 
-async def _opened(http: httpx.AsyncClient, request: HttpRequest, file: File) -> httpx.Response:
-    """The media server's answer. An address that is refused is asked for anew, once."""
-    asked = {name: request.headers[name] for name in ("Range", "If-Range") if name in request.headers}
+async def _open_upstream(http: httpx.AsyncClient, request: HttpRequest, file: File) -> httpx.Response:
+    """The media server's response. A rejected signed URL is replaced once by a fresh one."""
+    headers = {name: request.headers[name] for name in ("Range", "If-Range") if name in request.headers}
     for fresh in (False, True):
         url, _ = await signed_urls.signed_url(file, signed_urls.BEST, fresh=fresh)
         try:
-            answer = await media_http.opened(http, url, asked)
+            answer = await media_http.opened(http, url, headers)
         except media_http.Unreachable as error:
             raise signed_urls.NotReady(f"{error} Try again in a moment.") from None
         if answer.status_code in (200, 206, 416):
@@ -157,8 +167,8 @@ async def _opened(http: httpx.AsyncClient, request: HttpRequest, file: File) -> 
     )
 
 
-class _Passing:
-    """The pieces of an answer, which is closed with the last of them, or when nobody wants them any more."""
+class _ProxiedBody:
+    """The chunks of a response, which is closed after the last one or when the client has disconnected."""
 
     def __init__(self, http: httpx.AsyncClient, answer: httpx.Response) -> None:
         self.http = http
@@ -171,32 +181,32 @@ class _Passing:
                 yield piece
             return
         except httpx.HTTPError:
-            trouble = True
+            was_interrupted = True
         finally:
-            await _closed(self.http, self.answer)
-        # Outside the handler: the library's frames hold the address.
-        assert trouble
-        raise media_http.BrokenOff("the media server ended it too early")
+            await _close(self.http, self.answer)
+        # Raised outside the handler: the traceback of httpx would contain the signed URL.
+        assert was_interrupted
+        raise media_http.BrokenOff("the media server ended the response too early")
 
     def close(self) -> None:
-        """Called by the response, from any thread, also where no piece was ever asked for."""
+        """Called by the response, from any thread, even if no chunk was ever requested."""
         if not self.answer.is_closed:
-            sync_bridge.spawn(_closed, self.http, self.answer, loop=self.loop)
+            sync_bridge.spawn(_close, self.http, self.answer, loop=self.loop)
 
 
-async def _closed(http: httpx.AsyncClient, answer: httpx.Response) -> None:
+async def _close(http: httpx.AsyncClient, answer: httpx.Response) -> None:
     await answer.aclose()
     await http.aclose()
 
 
-# --- what each says of itself -----------------------------------------------------------------------------
+# --- headers ----------------------------------------------------------------------------------------------
 
 
 def _headers(mime: str, disposition: str) -> dict[str, str]:
     return {
         "Content-Type": mime,
         "Content-Disposition": disposition,
-        "Content-Security-Policy": POLICY,
+        "Content-Security-Policy": CONTENT_POLICY,
         "X-Content-Type-Options": "nosniff",
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, max-age=30",

@@ -24,18 +24,21 @@ from executions.videogen import VideoGenError
 
 logger = logging.getLogger(__name__)
 
-SIZE = 48
-MOST_PEOPLE = 200
-LONGEST_QUERY = 200
+PAGE_SIZE = 48
+MAX_PEOPLE = 200
+MAX_QUERY_CHARS = 200
 MEANING = "meaning"
 ARCHIVED = "archived"
 
 
 class LibraryPage:
-    """`after` is an id: older than the one. Ids sort by time. Values that are none are as if not there."""
+    """The files that match the query parameters, newest first, and the links to other pages.
 
-    # Files that one may choose at once.
-    most_chosen = batches.MOST_ROWS
+    `after` is the id of the last file of the previous page; ids sort by time. Invalid parameters are ignored.
+    """
+
+    # Files that can be selected at once.
+    max_selected = batches.MOST_ROWS
 
     def __init__(self, user: Any, query: Mapping[str, str]) -> None:
         self.user = user
@@ -44,18 +47,18 @@ class LibraryPage:
         self.tool = query.get("tool", "") if query.get("tool", "") in tools.TOOLS else ""
         self.person = str(as_number(query.get("person", ""), MAX_USER_ID) or "")
         self.show = ARCHIVED if query.get("show", "") == ARCHIVED else ""
-        self.words = " ".join(query.get("q", "").replace("\x00", " ").split())[:LONGEST_QUERY]
+        self.words = " ".join(query.get("q", "").replace("\x00", " ").split())[:MAX_QUERY_CHARS]
         self.by = MEANING if query.get("by", "") == MEANING else ""
         self.after = as_uuid(query.get("after", ""))
         self.problem = ""
 
     @property
     def filters(self) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
-        """(name in the address, label, choices as (value, word, chosen))."""
-        here = tools.TOOLS.values()
+        """(query parameter, label, choices as (value, label, whether it is selected))."""
+
         choices = {
             "type": ("Type", self.type, [(name, words[0]) for name, words in TYPES.items()]),
-            "tool": ("Tool", self.tool, [(tool.slug, tool.label) for tool in here]),
+            "tool": ("Tool", self.tool, [(tool.slug, tool.label) for tool in tools.TOOLS.values()]),
             "person": ("Person", self.person, self._people),
             "scope": ("Kind", self.scope, [(name, words[0]) for name, words in SCOPES.items()]),
             "show": ("Show", self.show, [(ARCHIVED, "archived")]),
@@ -74,7 +77,7 @@ class LibraryPage:
 
     @cached_property
     def _people(self) -> list[tuple[str, str]]:
-        people = get_user_model().objects.filter(is_active=True).order_by("username")[:MOST_PEOPLE]
+        people = get_user_model().objects.filter(is_active=True).order_by("username")[:MAX_PEOPLE]
         return [(str(p.pk), "you" if p.pk == self.user.pk else p.get_username()) for p in people]
 
     @property
@@ -96,7 +99,7 @@ class LibraryPage:
 
     @cached_property
     def walk(self) -> AccountWalk:
-        """How far the account's own files have been brought in."""
+        """Progress of the import of the account's files."""
         return file_import.state()
 
     @cached_property
@@ -104,9 +107,9 @@ class LibraryPage:
         rows = File.objects.archived() if self.show else File.objects.in_library()
         if self.is_by_meaning:
             return self._by_meaning(rows.filter(**self._given)), False
-        ids = file_search.first(rows, self._given, self.words, SIZE + 1, self.after)
-        taken = File.objects.filter(pk__in=ids[:SIZE]).select_related("created_by").newest_first()
-        return [Tile(file, self.user) for file in taken], len(ids) > SIZE
+        ids = file_search.first(rows, self._given, self.words, PAGE_SIZE + 1, self.after)
+        files = File.objects.filter(pk__in=ids[:PAGE_SIZE]).select_related("created_by").newest_first()
+        return [Tile(file, self.user) for file in files], len(ids) > PAGE_SIZE
 
     @property
     def _given(self) -> dict[str, str]:
@@ -114,14 +117,14 @@ class LibraryPage:
         return {name: value for name, value in given.items() if value}
 
     def _by_meaning(self, rows: Any) -> list[Tile]:
-        """What VideoGen finds, in its order; what is archived or filtered away here is left out."""
+        """Results of VideoGen's search by content, in its order, without files that the filters exclude."""
         try:
             similar = wait_for(file_actions.search, self.words)
         except VideoGenError as error:
             self.problem = f"VideoGen could not search by meaning: {error.message}"
             return []
         except TimeoutError:
-            self.problem = "VideoGen did not answer in time. Search by name, or try again."
+            self.problem = "VideoGen did not respond in time. Search by name, or try again."
             return []
         rows = rows.filter(remote_id__in=list(similar)).select_related("created_by")
         found = {file.remote_id: file for file in rows}

@@ -1,4 +1,4 @@
-"""The public preview of a file: what a stranger gets, and the form that opens it."""
+"""The public preview of a file: its addresses and embed code, and the form that publishes it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from executions.files.media_types import AUDIO, IMAGE
 from executions.models import File
 from executions.videogen import File as WireFile
 
-USUAL = 30  # days
-LONGEST = 366 * 5  # days
+DEFAULT_DAYS = 30
+MAX_DAYS = 366 * 5
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Snippet:
 
 
 class Sharing:
-    """Read from what VideoGen last told of the file. Its public addresses do not expire."""
+    """The public preview as VideoGen last reported it. Its addresses do not expire."""
 
     def __init__(self, file: File) -> None:
         self.file = file
@@ -50,13 +50,13 @@ class Sharing:
         return (source.url or "") if source else ""
 
     @property
-    def is_told(self) -> bool:
-        """Whether there is an address yet: it may come later than the yes."""
+    def has_address(self) -> bool:
+        """Whether VideoGen has reported an address; it may follow after the confirmation."""
         return bool(self.hls_url or self.static_url)
 
     @property
     def default_until(self) -> str:
-        return (timezone.now() + timedelta(days=USUAL)).date().isoformat()
+        return (timezone.now() + timedelta(days=DEFAULT_DAYS)).date().isoformat()
 
     @property
     def until_value(self) -> str:
@@ -65,7 +65,7 @@ class Sharing:
 
     @property
     def snippets(self) -> list[Snippet]:
-        """What to paste into another page, ready to run."""
+        """Embed code for other pages."""
         found = []
         html = self._html()
         if html:
@@ -105,24 +105,24 @@ class Sharing:
 
 
 class PublishForm(forms.Form):
-    """Until when, and that it is meant."""
+    """The end date of the preview, and the confirmation."""
 
     until = forms.DateField(
         required=False,
-        error_messages={"invalid": "This is not a date. Write it as 2026-12-31, or leave it empty."},
+        error_messages={"invalid": "Enter a date as 2026-12-31, or leave it empty."},
     )
     sure = forms.BooleanField(
-        error_messages={"required": "Say that you know that everybody with the link will see it."}
+        error_messages={"required": "Please confirm that anyone with the link can view it."}
     )
 
     def clean_until(self) -> datetime | None:
-        """The last minute of that day (UTC): on it the preview is withdrawn."""
+        """The last minute of that day (UTC), when the preview is withdrawn."""
         day: date | None = self.cleaned_data["until"]
         if day is None:
             return None
         today = timezone.now().date()
         if day < today:
             raise forms.ValidationError("That day has passed. Choose a later one.")
-        if day > today + timedelta(days=LONGEST):
-            raise forms.ValidationError("That is more than five years away. Leave it empty for no end.")
+        if day > today + timedelta(days=MAX_DAYS):
+            raise forms.ValidationError("That is more than five years away. Leave it empty for no end date.")
         return datetime.combine(day, time(23, 59), tzinfo=UTC)

@@ -1,4 +1,4 @@
-// One file's page: the picture as large as it is, and things to copy.
+// One file's page: zoom and copy buttons.
 
 // --- zoom -------------------------------------------------------------------------------------------------
 
@@ -12,14 +12,14 @@ document.addEventListener('click', (event) => {
 function zoom(link) {
   const dialog = document.createElement('dialog')
   dialog.className = 'library-file-zoomed'
-  dialog.setAttribute('aria-label', 'The picture, enlarged')
+  dialog.setAttribute('aria-label', 'Enlarged image')
   const image = new Image()
   image.src = link.dataset.full
   image.alt = link.querySelector('img')?.alt ?? ''
   const close = document.createElement('button')
   close.className = 'button'
   close.textContent = 'Close'
-  // First the whole picture, then each of its pixels where one clicked, then out again.
+  // A click toggles between the whole image and full size at the clicked point.
   image.addEventListener('click', (event) => {
     event.stopPropagation()
     const box = image.getBoundingClientRect()
@@ -51,7 +51,7 @@ document.addEventListener('click', async (event) => {
   try {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent)
     document.getElementById('said').textContent = 'Copied.'
-    tell(button.closest('[data-copied]')?.dataset.copied)
+    recordCopy(button.closest('[data-copied]')?.dataset.copied)
     button.dataset.done = ''
     const word = [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim())
     if (word) {
@@ -65,8 +65,8 @@ document.addEventListener('click', async (event) => {
   }
 })
 
-// What leads strangers here is recorded when it is copied.
-function tell(url) {
+// Copying a public link writes an audit entry.
+function recordCopy(url) {
   if (!url) return
   const token = document.querySelector('#csrf [name=csrfmiddlewaretoken]').value
   fetch(url, { method: 'POST', headers: { 'X-CSRFToken': token }, keepalive: true })

@@ -1,13 +1,13 @@
-// Choosing many files of the library: how many are chosen, and a row of them with the Shift key.
+// Selecting files in the library: the count, and ranges with the Shift key.
 
 const form = document.getElementById('chosen')
 const boxes = () => [...document.querySelectorAll('.file-tile-pick input')]
-let last = null // the box that was ticked before
+let last = null // the box that was clicked last
 
 function count() {
   const number = boxes().filter((box) => box.checked).length
   form.querySelector('[data-count]').textContent = number || ''
-  const isTooMany = number > Number(form.dataset.most)
+  const isTooMany = number > Number(form.dataset.max)
   form.querySelector('[data-too-many]').hidden = !isTooMany
   form.querySelectorAll('button:not([type=reset])').forEach((button) => {
     button.disabled = isTooMany

@@ -1,26 +1,26 @@
-// The page for uploads: files dropped, pasted or chosen, each with a row that tells how far it is.
+// The upload page: files that are dropped, pasted or chosen, each with a row that shows its progress.
 
 import { Queue, Upload, filesOf } from './lib/upload.js'
 
 const form = document.getElementById('upload')
 const list = document.getElementById('uploads')
-const pattern = document.getElementById('upload-row')
+const rowTemplate = document.getElementById('upload-row')
 const chooser = form.querySelector('input[type="file"]')
 const queue = new Queue()
-const open = new Set()
+const openUploads = new Set()
 
 for (const element of form.querySelectorAll('[data-with-script]')) element.hidden = false
 for (const element of form.querySelectorAll('[data-without-script]')) element.hidden = true
 chooser.classList.add('visually-hidden')
 chooser.tabIndex = -1
 
-const WORDS = {
-  waiting: () => 'waiting for its turn',
+const LABELS = {
+  waiting: () => 'queued',
   sending: (upload) => `${Math.floor(upload.sent * 100)} % of ${size(upload.file.size)}`,
-  'handing over': () => 'VideoGen gets it',
-  processing: () => 'VideoGen prepares it',
+  'handing over': () => 'sending to VideoGen',
+  processing: () => 'processing…',
   ready: () => 'in the library',
-  failed: (upload) => upload.problem || 'It failed.',
+  failed: (upload) => upload.problem || 'Upload failed.',
   cancelled: () => 'cancelled',
 }
 
@@ -36,9 +36,9 @@ function size(bytes) {
 
 function show(upload) {
   const { row } = upload
-  const was = row.dataset.state
+  const previous = row.dataset.state
   row.dataset.state = upload.state === 'cancelled' ? 'failed' : upload.state
-  row.querySelector('[data-words]').textContent = WORDS[upload.state]?.(upload) ?? upload.state
+  row.querySelector('[data-words]').textContent = LABELS[upload.state]?.(upload) ?? upload.state
   const bar = row.querySelector('progress')
   if (upload.state === 'sending' || upload.state === 'waiting') bar.value = Math.round(upload.sent * 100)
   else bar.removeAttribute('value')
@@ -48,16 +48,16 @@ function show(upload) {
   const link = row.querySelector('[data-act="open"]')
   if (upload.answer) link.href = upload.answer.url
   link.hidden = !upload.answer
-  if (upload.state === 'ready' && was !== 'ready') picture(upload)
-  if (upload.canCancel) open.add(upload)
-  else open.delete(upload)
-  if (was !== row.dataset.state && (upload.state === 'ready' || upload.state === 'failed')) {
+  if (upload.state === 'ready' && previous !== 'ready') showThumbnail(upload)
+  if (upload.canCancel) openUploads.add(upload)
+  else openUploads.delete(upload)
+  if (previous !== row.dataset.state && (upload.state === 'ready' || upload.state === 'failed')) {
     document.getElementById('said').textContent =
       `${upload.name}: ${row.querySelector('[data-words]').textContent}`
   }
 }
 
-function picture(upload) {
+function showThumbnail(upload) {
   if (upload.answer.type === 'AUDIO') return
   const image = new Image()
   image.alt = ''
@@ -65,10 +65,10 @@ function picture(upload) {
   upload.row.querySelector('.thumbnail').replaceChildren(image)
 }
 
-function take(files) {
+function addFiles(files) {
   for (const file of files) {
-    const upload = new Upload(file, { url: form.action, statesUrl: form.dataset.states, tell: show })
-    upload.row = pattern.content.firstElementChild.cloneNode(true)
+    const upload = new Upload(file, { url: form.action, statesUrl: form.dataset.states, onChange: show })
+    upload.row = rowTemplate.content.firstElementChild.cloneNode(true)
     upload.row.querySelector('[data-name]').textContent = upload.name
     upload.row.querySelector('[data-act="cancel"]').addEventListener('click', () => upload.cancel())
     upload.row.querySelector('[data-act="retry"]').addEventListener('click', () => {
@@ -82,8 +82,7 @@ function take(files) {
 }
 
 form.querySelector('[data-choose]').addEventListener('click', () => chooser.click())
-chooser.addEventListener('change', () => {
-  take([...chooser.files])
+chooser.addEventListener('change', () => { addFiles([...chooser.files])
   chooser.value = ''
 })
 form.addEventListener('submit', (event) => event.preventDefault())
@@ -100,16 +99,14 @@ document.addEventListener('drop', (event) => {
   const files = filesOf(event.dataTransfer)
   if (!files.length) return
   event.preventDefault()
-  delete form.dataset.over
-  take(files)
+  delete form.dataset.over addFiles(files)
 })
 document.addEventListener('paste', (event) => {
   const files = filesOf(event.clipboardData)
   if (files.length) {
-    event.preventDefault()
-    take(files)
+    event.preventDefault() addFiles(files)
   }
 })
 addEventListener('beforeunload', (event) => {
-  if (open.size) event.preventDefault()
+  if (openUploads.size) event.preventDefault()
 })

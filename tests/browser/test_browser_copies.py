@@ -24,7 +24,7 @@ def test_a_picture_is_kept_and_saved(browse: Opener) -> None:
     page.get_by_role("link", name=prompt).click()
     page.get_by_role("button", name="Keep a copy").click()
     copy = page.locator("#copy")
-    expect(copy.get_by_text("kept", exact=True)).to_be_visible(timeout=60_000)
+    expect(copy.get_by_text("stored", exact=True)).to_be_visible(timeout=60_000)
     sha256 = copy.locator("code").inner_text()
     assert re.fullmatch("[0-9a-f]{64}", sha256)
     with page.expect_download() as waiting:
@@ -34,12 +34,12 @@ def test_a_picture_is_kept_and_saved(browse: Opener) -> None:
     assert hashlib.sha256(Path(saved.path()).read_bytes()).hexdigest() == sha256
     page.goto("/files/")
     tile = page.locator(".file-tile", has_text=prompt)
-    expect(tile.get_by_text("A copy is kept here")).to_be_attached()
+    expect(tile.get_by_text("Copied to Rushes")).to_be_attached()
 
 
 def test_admins_choose_on_a_phone_that_every_file_is_kept(browse: Opener) -> None:
     page = browse("/files/copies/", name="admin", viewport=PHONE)
-    switch = page.get_by_role("switch", name="Keep a copy of every file")
+    switch = page.get_by_role("switch", name="Copy every file")
     try:
         switch.check()
         page.get_by_role("button", name="Save").click()

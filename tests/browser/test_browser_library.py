@@ -274,16 +274,16 @@ def test_a_player_left_open_over_an_expiry_plays_on(
 def test_a_public_preview_from_the_warning_to_the_withdrawal(browse: Opener, site: Site) -> None:
     page = uploaded(browse(), name("wav"), long_sound(2))
     section = page.locator("#public")
-    section.get_by_label("Everybody with the link may see it").check()
+    section.get_by_label("Anyone with the link may view it").check()
     section.get_by_role("button", name="Make it public").click()
-    expect(section).to_contain_text("Everybody with the link can see it")
-    section.get_by_role("link", name="What a stranger sees").click()
+    expect(section).to_contain_text("Anyone with the link can view it")
+    section.get_by_role("link", name="View as visitor").click()
     stranger = page.locator("audio")
     stranger.evaluate("async (player) => { player.muted = true; await player.play() }")
     source = page.locator("audio source").first.get_attribute("src")
     page.goto("/files/public/")
     page.get_by_role("button", name="Withdraw").first.click()
-    expect(page.get_by_text("The public preview is withdrawn")).to_be_visible()
+    expect(page.get_by_text("Public link withdrawn")).to_be_visible()
     assert page.context.request.get(source or "").status == 404
 
 
@@ -292,7 +292,7 @@ def test_a_snippet_is_copied(browse: Opener) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     uploaded(page, name("wav"), long_sound(2))
     section = page.locator("#public")
-    section.get_by_label("Everybody with the link may see it").check()
+    section.get_by_label("Anyone with the link may view it").check()
     section.get_by_role("button", name="Make it public").click()
     section.get_by_role("button", name="Copy the snippet for HTML").click()
     assert "<audio controls" in page.evaluate("navigator.clipboard.readText()")
@@ -303,7 +303,7 @@ def test_archive_and_undo(browse: Opener) -> None:
     page = uploaded(browse(), named, png())
     page.get_by_role("button", name="Archive").click()
     page.get_by_role("button", name="Undo archiving").click()
-    expect(page.get_by_text("It is back in the library.")).to_be_visible()
+    expect(page.get_by_text("The file is back in the library.")).to_be_visible()
 
 
 def test_without_a_script_a_form_uploads(browse: Opener) -> None:

@@ -1,1 +1,1 @@
-"""The library: its grid, one file, uploads, what is public, and links to media that never expire."""
+"""The library: the grid, one file, uploads, public files, copies, and media links that do not expire."""

@@ -1,4 +1,4 @@
-"""Copies of files in our own storage: the wish for one, and all of them together."""
+"""Copies of files in our storage: requests for one or many, and the page of all copies."""
 
 from __future__ import annotations
 
@@ -21,59 +21,59 @@ from executions.models import File
 from executions.policy import Action
 from executions.team import settings as team_settings
 
-MOST = batches.MOST_ROWS  # files at once, as many as the library lets one choose
-# (hue, icon, words) for what becomes of each wish.
+MAX_FILES = batches.MOST_ROWS  # as many as can be selected in the library
+# (hue, icon, label) of each outcome.
 _OTHER = {
-    copy_requests.Outcome.ON_ITS_WAY: ("running", "clock", "is on its way already"),
-    copy_requests.Outcome.KEPT: ("succeeded", "hard-drive", "is kept already"),
+    copy_requests.Outcome.ON_ITS_WAY: ("running", "clock", "already in progress"),
+    copy_requests.Outcome.KEPT: ("succeeded", "hard-drive", "already copied"),
     copy_requests.Outcome.GONE: ("failed", "cloud-off", "VideoGen no longer has it"),
-    copy_requests.Outcome.NOT_READY: ("failed", "circle-alert", "is not ready"),
+    copy_requests.Outcome.NOT_READY: ("failed", "circle-alert", "not ready"),
 }
-TO_DO = {copy_requests.Outcome.ASKED: ("queued", "hard-drive-download", "will be copied"), **_OTHER}
-DONE = {copy_requests.Outcome.ASKED: ("running", "clock", "is on its way"), **_OTHER}
+PLANNED = {copy_requests.Outcome.ASKED: ("queued", "hard-drive-download", "will be copied"), **_OTHER}
+DONE = {copy_requests.Outcome.ASKED: ("running", "clock", "in progress"), **_OTHER}
 
 
 @require_POST
-def keep(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """Whoever sees a file may keep it: it harms nobody, and later it may be too late."""
+def request_copy(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
+    """Requests a copy. Anyone who sees the file may: it harms no one, and the file may be gone later."""
     file = get_object_or_404(File, pk=pk)
     if file.gone_at is not None and file.kept_at is None:
-        messages.error(request, "VideoGen no longer has this file: there is nothing to copy.")
+        messages.error(request, "VideoGen no longer has this file, so there is nothing to copy.")
     elif copy_requests.ask(file, request.user):
         workers.look_at_files()
     elif file.kept_at is None:
-        messages.error(request, "Only a file that is ready can be kept.")
+        messages.error(request, "Only a file that is ready can be copied.")
     return HttpResponseRedirect(f"{reverse('file', args=[pk])}#copy", status=303)
 
 
 @require_http_methods(["GET", "POST"])
-def keep_many(request: AuthenticatedRequest) -> HttpResponse:
-    """Names the chosen files and what asking for their copies leads to; POST asks for exactly these, and reports.
+def request_many(request: AuthenticatedRequest) -> HttpResponse:
+    """Lists the selected files and what a copy request would lead to. POST requests exactly these and reports.
 
-    POST with `ask` only names them, too: an address is too short for many files.
+    POST with `ask` only lists them, because a URL is too short for many files.
     """
     given = request.POST if request.method == "POST" else request.GET
     is_done = request.method == "POST" and "ask" not in given
-    chosen = [name for name in dict.fromkeys(given.getlist("file")) if "\x00" not in name]
-    names = chosen[:MOST]
-    known = {
+    selected = [name for name in dict.fromkeys(given.getlist("file")) if "\x00" not in name]
+    names = selected[:MAX_FILES]
+    by_name = {
         file.remote_id: file for file in File.objects.filter(remote_id__in=names).select_related("created_by")
     }
-    files = [known[name] for name in names if name in known]
+    files = [by_name[name] for name in names if name in by_name]
     if not files:
-        messages.info(request, "Tick the files in the library that are to be kept.")
+        messages.info(request, "Select the files to copy in the library.")
         return HttpResponseRedirect(reverse("files"), status=303)
     outcomes = copy_requests.ask_for(files, request.user) if is_done else copy_requests.outlook(files)
     if is_done:
         workers.look_at_files()
-    words = DONE if is_done else TO_DO
-    lines = [(Tile(file, request.user), *words[outcomes[file.pk]]) for file in files]
+    labels = DONE if is_done else PLANNED
+    lines = [(Tile(file, request.user), *labels[outcomes[file.pk]]) for file in files]
     count = sum(outcome is copy_requests.Outcome.ASKED for outcome in outcomes.values())
-    left_out = {"left_out": len(chosen) - len(names), "most": MOST}
+    excess = {"left_out": len(selected) - len(names), "max_files": MAX_FILES}
     return render(
         request,
         "library/copy_selected.html",
-        {"lines": lines, "count": count, "is_done": is_done, **left_out},
+        {"lines": lines, "count": count, "is_done": is_done, **excess},
     )
 
 
@@ -84,13 +84,11 @@ def copies(request: AuthenticatedRequest) -> HttpResponse:
 
 @requires(Action.SETTING_CHANGE)
 @require_POST
-def choose(request: AuthenticatedRequest) -> HttpResponse:
-    """Whether every file is kept; or another try for all that could not be."""
+def change_setting(request: AuthenticatedRequest) -> HttpResponse:
+    """Saves whether every file is copied or, with `again`, retries all failed copies."""
     if "again" in request.POST:
-        tried = copy_requests.ask_again(request.user)
-        messages.success(
-            request, "One copy is tried again." if tried == 1 else f"{tried} copies are tried again."
-        )
+        retried = copy_requests.ask_again(request.user)
+        messages.success(request, "Retrying one copy." if retried == 1 else f"Retrying {retried} copies.")
     elif team_settings.choose(team_settings.KEEP_ALL, "all" in request.POST, actor=request.user):
         messages.success(request, "Saved.")
     workers.look_at_files()

@@ -1,4 +1,4 @@
-"""One file: see it, know its story, archive it and bring it back."""
+"""One file's page, and archiving and restoring it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dashboard.library.sharing import Sharing
 from executions.files import actions as file_actions
 from executions.models import File
 
-NOT_YOURS = "Only the person whose file it is, or an admin, may do this."
+NOT_ALLOWED = "Only the file’s owner or an admin can do this."
 
 
 @require_GET
@@ -39,10 +39,10 @@ def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 def archive(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File, pk=pk)
     if not may_act(request.user, file):
-        return HttpResponseForbidden(NOT_YOURS)
+        return HttpResponseForbidden(NOT_ALLOWED)
     if file_actions.archive(file, request.user):
         workers.look_at_files()
-    # The page says that it is archived, and offers the way back.
+    # The page says that it is archived, and offers to restore it.
     return HttpResponseRedirect(reverse("file", args=[pk]), status=303)
 
 
@@ -50,11 +50,11 @@ def archive(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 def restore(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File, pk=pk)
     if not may_act(request.user, file):
-        return HttpResponseForbidden(NOT_YOURS)
+        return HttpResponseForbidden(NOT_ALLOWED)
     if file_actions.restore(file, request.user):
         workers.look_at_files()
-        words = "It is back in the library."
+        message = "The file is back in the library."
         if file.archive_told_at is not None:
-            words += " VideoGen’s own lists go on hiding it: its API knows no way back."
-        messages.success(request, words)
+            message += " VideoGen’s own lists still hide it, because its API cannot restore files."
+        messages.success(request, message)
     return HttpResponseRedirect(reverse("file", args=[pk]), status=303)

@@ -1,4 +1,4 @@
-"""The grid of files, and the wish to look for new ones in the account."""
+"""The grid of files, and the request to import new ones from the account."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def grid(request: AuthenticatedRequest) -> HttpResponse:
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
         return render(request, "library/_file_tiles.html", {"page": page})
     if not page.after:
-        # Somebody looks: if it is time, the account is asked what is new.
+        # A visit imports new files of the account, if the last import is old enough.
         workers.look_at_files()
     return render(request, "library/index.html", {"page": page})
 
 
 @require_POST
 def sync(request: HttpRequest) -> HttpResponse:
-    """Look for new files in the account now."""
+    """Import new files of the account now."""
     file_import.ask_soon(request.user)
     workers.look_at_files()
-    messages.info(request, "Rushes asks VideoGen for files that were made elsewhere. New ones appear here.")
+    messages.info(request, "Importing files made outside Rushes. New ones will appear here.")
     return HttpResponseRedirect(reverse("files"), status=303)

@@ -1,4 +1,4 @@
-"""Links to media that never expire: each leads to a freshly signed address, or to our own copy where VideoGen has none."""
+"""Media links that do not expire: each redirects to a fresh signed URL, or serves our copy if VideoGen has no file."""
 
 from __future__ import annotations
 
@@ -17,55 +17,55 @@ from executions.models import File
 from executions.models.event import FileKind
 from executions.policy import Actor
 
-# Seconds that a browser may reuse a redirect; the address behind it is good for much longer then.
-REUSE = 30
-UNREADABLE = (
-    "VideoGen no longer has this file, and our copy of it cannot be read now. "
-    "Try again later, or ask an admin to look after the storage for copies."
+# Seconds that a browser may reuse a redirect. The signed URL must be valid for longer than that.
+REDIRECT_MAX_AGE = 30
+COPY_UNREADABLE = (
+    "VideoGen no longer has this file, and the Rushes copy cannot be read right now. "
+    "Try again later, or ask an admin to check the storage for copies."
 )
 
 
 @require_safe
 async def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-    return await _shown(request, pk, "preview", "download")
+    return await _rendition(request, pk, "preview", "download")
 
 
 @require_safe
 async def thumbnail(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-    return await _shown(request, pk, "thumbnail", "preview", "download")
+    return await _rendition(request, pk, "thumbnail", "preview", "download")
 
 
 @require_safe
 async def download(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponseBase:
-    """The bytes themselves, as a download: our copy, else through us from VideoGen.
+    """The file as a download: our copy, or else proxied from VideoGen.
 
-    Who took it is written down, but not who only asked whether it is there, or looks at it within a page.
+    A download writes an audit entry; a HEAD request or a view within a page does not.
     """
     file = await aget_object_or_404(File, pk=pk)
     try:
-        response = await media_responses.kept(request, file, as_download=True)
-    except media_responses.Missing:
+        response = await media_responses.copy_response(request, file, as_download=True)
+    except media_responses.CopyMissing:
         try:
-            response = await media_responses.passed_on(request, file)
+            response = await media_responses.proxied_download(request, file)
         except (signed_urls.Gone, signed_urls.NotReady) as error:
-            return _said(request, error, file)
-    if response.status_code < 400 and _is_taken(request):
-        await sync_to_async(_note_download)(pk, (await request.auser()).pk)
+            return _error_page(request, error, file)
+    if response.status_code < 400 and _is_download(request):
+        await sync_to_async(_record_download)(pk, (await request.auser()).pk)
     return response
 
 
-def _is_taken(request: HttpRequest) -> bool:
-    """A picture of a page and the later parts of a download are no download of their own."""
+def _is_download(request: HttpRequest) -> bool:
+    """Whether to record it: neither media embedded in a page nor later ranges of a download count."""
     is_first = request.headers.get("Range", "bytes=0-").startswith("bytes=0-")
-    is_of_a_page = request.headers.get("Sec-Fetch-Dest", "") in ("image", "video", "audio")
-    return request.method == "GET" and is_first and not is_of_a_page
+    is_embedded = request.headers.get("Sec-Fetch-Dest", "") in ("image", "video", "audio")
+    return request.method == "GET" and is_first and not is_embedded
 
 
-def _note_download(pk: uuid.UUID, actor: Actor) -> None:
+def _record_download(pk: uuid.UUID, actor: Actor) -> None:
     file_actions.note(File.objects.get(pk=pk), FileKind.DOWNLOADED, actor)
 
 
-async def _shown(request: HttpRequest, pk: uuid.UUID, *renditions: str) -> HttpResponseBase:
+async def _rendition(request: HttpRequest, pk: uuid.UUID, *renditions: str) -> HttpResponseBase:
     file = await aget_object_or_404(File, pk=pk)
     if file.gone_at is not None and (copy := await _copy(request, file, renditions[0])):
         return copy
@@ -73,27 +73,27 @@ async def _shown(request: HttpRequest, pk: uuid.UUID, *renditions: str) -> HttpR
         url, seconds = await signed_urls.signed_url(file, renditions)
     except (signed_urls.Gone, signed_urls.NotReady) as error:
         copy = await _copy(request, file, renditions[0])
-        # That a copy has no picture is no fault of it.
-        return copy or _said(request, error, file if renditions[0] != "thumbnail" else None)
-    reuse = REUSE if seconds > 2 * REUSE else 0
+        # A copy without a thumbnail is not an unreadable copy.
+        return copy or _error_page(request, error, file if renditions[0] != "thumbnail" else None)
+    reuse = REDIRECT_MAX_AGE if seconds > 2 * REDIRECT_MAX_AGE else 0
     return HttpResponseRedirect(url, headers={"Cache-Control": f"private, max-age={reuse}"})
 
 
 async def _copy(request: HttpRequest, file: File, rendition: str) -> HttpResponseBase | None:
-    """What our copy has of it, if there is one."""
+    """Our copy of this rendition; None if there is none."""
     try:
         if rendition == "thumbnail":
-            return await media_responses.kept_picture(request, file)
-        return await media_responses.kept(request, file, as_download=False)
-    except media_responses.Missing:
+            return await media_responses.copy_thumbnail_response(request, file)
+        return await media_responses.copy_response(request, file, as_download=False)
+    except media_responses.CopyMissing:
         return None
 
 
-def _said(
-    request: HttpRequest, error: signed_urls.Gone | signed_urls.NotReady, kept: File | None = None
+def _error_page(
+    request: HttpRequest, error: signed_urls.Gone | signed_urls.NotReady, file: File | None = None
 ) -> HttpResponse:
-    if isinstance(error, signed_urls.Gone) and kept is not None and kept.kept_at is not None:
-        return render(request, "503.html", {"reason": UNREADABLE}, status=503)
+    if isinstance(error, signed_urls.Gone) and file is not None and file.kept_at is not None:
+        return render(request, "503.html", {"reason": COPY_UNREADABLE}, status=503)
     if isinstance(error, signed_urls.Gone):
         return render(request, "404.html", {"reason": str(error)}, status=404)
     return render(request, "503.html", {"reason": str(error)}, status=503)

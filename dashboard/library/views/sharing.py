@@ -1,4 +1,4 @@
-"""Opening a file to the public and closing it, what a stranger sees of it, and the register of all that is open."""
+"""Publishing and withdrawing a file, its public preview, and the list of public files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dashboard.http.params import PageCursor, as_uuid
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import copy_of
 from dashboard.library.sharing import PublishForm, Sharing
-from dashboard.library.views.detail import NOT_YOURS
+from dashboard.library.views.detail import NOT_ALLOWED
 from executions.core import keyset
 from executions.core.sync_bridge import wait_for
 from executions.files import actions as file_actions
@@ -25,15 +25,15 @@ from executions.models import File
 from executions.models.event import FileKind
 from executions.videogen import VideoGenError
 
-SIZE = 50
-LATE = "VideoGen did not answer in time. Look again in a moment before you repeat it."
+PAGE_SIZE = 50
+TIMED_OUT = "VideoGen did not respond in time. Reload this page in a moment before you try again."
 
 
 @require_POST
 def publish(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File.objects.select_related("created_by", "public_by"), pk=pk)
     if not may_act(request.user, file):
-        return HttpResponseForbidden(NOT_YOURS)
+        return HttpResponseForbidden(NOT_ALLOWED)
     form = PublishForm(request.POST)
     reason = public_reason(file)
     if reason:
@@ -42,12 +42,12 @@ def publish(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         try:
             wait_for(file_actions.publish, file, form.cleaned_data["until"], request.user)
         except VideoGenError as error:
-            form.add_error(None, f"VideoGen did not make it public: {error.message}")
+            form.add_error(None, f"VideoGen did not make the file public: {error.message}")
         except TimeoutError:
-            form.add_error(None, LATE)
+            form.add_error(None, TIMED_OUT)
         else:
             workers.look_at_files()
-            messages.success(request, "It is public now: everybody with the link can see it.")
+            messages.success(request, "The file is public: anyone with the link can view it.")
             return HttpResponseRedirect(f"{reverse('file', args=[pk])}#public", status=303)
     file = File.objects.select_related("created_by", "public_by", "keeping").get(pk=pk)
     context = {
@@ -65,22 +65,24 @@ def publish(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 def withdraw(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File, pk=pk)
     if not may_act(request.user, file):
-        return HttpResponseForbidden(NOT_YOURS)
+        return HttpResponseForbidden(NOT_ALLOWED)
     back = reverse("files-public") if request.POST.get("from") == "register" else reverse("file", args=[pk])
     try:
         wait_for(file_actions.withdraw, file, request.user)
     except VideoGenError as error:
-        messages.error(request, f"VideoGen did not withdraw it, so it may still be public: {error.message}")
+        messages.error(
+            request, f"VideoGen did not withdraw the link, so the file may still be public: {error.message}"
+        )
     except TimeoutError:
-        messages.error(request, LATE)
+        messages.error(request, TIMED_OUT)
     else:
-        messages.success(request, "The public preview is withdrawn. Its links no longer work.")
+        messages.success(request, "Public link withdrawn. It no longer works.")
     return HttpResponseRedirect(back, status=303)
 
 
 @require_POST
 def copied(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """Somebody copied the public link (static/js/library-file.js tells): it may be anywhere now."""
+    """Records that a person copied the public link, as static/js/library-file.js reports."""
     file = get_object_or_404(File, pk=pk)
     if not Sharing(file).is_on:
         raise Http404("This file is not public.")
@@ -89,8 +91,8 @@ def copied(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_GET
-def stranger(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """What somebody with the link sees, with nothing of ours around it."""
+def visitor_preview(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
+    """The preview that visitors with the link see, without the layout of Rushes."""
     file = get_object_or_404(File.objects.select_related("created_by"), pk=pk)
     sharing = Sharing(file)
     if not sharing.is_on:
@@ -101,10 +103,10 @@ def stranger(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_GET
-def register(request: AuthenticatedRequest) -> HttpResponse:
+def public_files(request: AuthenticatedRequest) -> HttpResponse:
     cursor = PageCursor(request.GET, as_uuid)
     files = File.objects.public().select_related("created_by", "public_by")
-    page = keyset.page(files, size=SIZE, after=cursor.after)
+    page = keyset.page(files, size=PAGE_SIZE, after=cursor.after)
     context = {
         "tiles": tiles_for(request.user, page.rows),
         "next_url": cursor.next_url(reverse("files-public"), page),

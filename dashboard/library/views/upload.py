@@ -1,4 +1,4 @@
-"""Uploads: raw bytes from a script, or a plain form. Either way the bytes lie in a file on disk, never in memory."""
+"""Uploads: raw bytes from a script, or a form. Large bodies are read from disk, never held in memory."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from executions.policy import Actor
 
 logger = logging.getLogger(__name__)
 
-RECENT = 12
-MOST_ASKED = 100  # states in one answer
+MAX_RECENT = 12
+MAX_STATES = 100  # in one response
 
 
 @require_http_methods(["GET", "POST"])
@@ -40,21 +40,21 @@ async def upload(request: AuthenticatedRequest) -> HttpResponse:
         return await sync_to_async(_page)(request)
     user = await request.auser()
     if request.content_type == "multipart/form-data":
-        return await _from_form(request, user)
+        return await _upload_form(request, user)
     try:
         if "check" in request.GET:
-            return await _checked(request)
+            return await _check(request)
         with await sync_to_async(_body)(request) as body:
             size = await sync_to_async(_size)(body)
             file = await uploads.take_in(body, size, request.GET.get("name", ""), user)
     except UploadRefused as refused:
         return JsonResponse({"error": str(refused)}, status=refused.status)
     workers.look_at_files()
-    return JsonResponse(told(file), status=201)
+    return JsonResponse(to_json(file), status=201)
 
 
-async def _checked(request: HttpRequest) -> HttpResponse:
-    """`?check=<size>` with the first bytes alone: whether it makes sense to send the rest."""
+async def _check(request: HttpRequest) -> HttpResponse:
+    """`?check=<size>` with only the first bytes in the body: whether the file would be accepted."""
     size = as_number(request.GET["check"])
     if size is None:
         raise UploadRefused("The size of the file must be a number of bytes.")
@@ -63,40 +63,42 @@ async def _checked(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"type": kind.type})
 
 
-async def _from_form(request: AuthenticatedRequest, actor: Actor) -> HttpResponse:
-    """Without a script: any number of files in one form. Those that can be taken are; the others are named."""
+async def _upload_form(request: AuthenticatedRequest, actor: Actor) -> HttpResponse:
+    """Without JavaScript: any number of files in one form. Rejected files are listed with the reason."""
     try:
         given = await sync_to_async(lambda: request.FILES.getlist("file"))()
     except (MultiPartParserError, TooManyFilesSent, RequestDataTooBig):
         given = []
     problems = [] if given else ["Choose at least one file."]
-    taken = 0
+    uploaded = 0
     for each in given:
         assert each.file is not None, "Django's parser has read it"
         assert each.size is not None, "Django's parser has read it"
         try:
             await uploads.take_in(each.file, each.size, each.name or "", actor)
-            taken += 1
+            uploaded += 1
         except UploadRefused as refused:
             problems.append(f"{uploads.clean_name(each.name or '')}: {refused}")
-    if taken:
+    if uploaded:
         workers.look_at_files()
     if problems:
-        return await sync_to_async(_page)(request, problems=problems, taken=taken, status=422)
-    messages.success(request, "One file was uploaded." if taken == 1 else f"{taken} files were uploaded.")
+        return await sync_to_async(_page)(request, problems=problems, uploaded=uploaded, status=422)
+    messages.success(
+        request, "One file was uploaded." if uploaded == 1 else f"{uploaded} files were uploaded."
+    )
     return HttpResponseRedirect(reverse("file-upload"), status=303)
 
 
 @require_GET
 def states(request: AuthenticatedRequest) -> HttpResponse:
-    """`?id=…&id=…`: how far one's own uploads are."""
-    ids = [pk for text in request.GET.getlist("id")[:MOST_ASKED] if (pk := as_uuid(text))]
+    """`?id=…&id=…`: the states of the user's own uploads."""
+    ids = [pk for text in request.GET.getlist("id")[:MAX_STATES] if (pk := as_uuid(text))]
     files = File.objects.filter(pk__in=ids, created_by=request.user)
-    return JsonResponse({"files": [told(file) for file in files]})
+    return JsonResponse({"files": [to_json(file) for file in files]})
 
 
-def told(file: File) -> dict[str, Any]:
-    """A file for a script."""
+def to_json(file: File) -> dict[str, Any]:
+    """A file for static/js/lib/upload.js."""
     return {
         "id": str(file.pk),
         "remote_id": file.remote_id,
@@ -111,12 +113,12 @@ def told(file: File) -> dict[str, Any]:
 
 def _page(request: AuthenticatedRequest, status: int = 200, **extra: Any) -> HttpResponse:
     recent = File.objects.filter(created_by=request.user, origin=Origin.UPLOAD, archived_at=None)
-    tiles = tiles_for(request.user, recent.select_related("created_by").newest_first()[:RECENT])
+    tiles = tiles_for(request.user, recent.select_related("created_by").newest_first()[:MAX_RECENT])
     return render(request, "library/upload.html", {"tiles": tiles, **extra}, status=status)
 
 
 def _body(request: HttpRequest) -> IO[bytes]:
-    """The body as a file that can be read again. Under our server it already is one."""
+    """The body as a seekable file. Our server already provides one."""
     stream = request._stream
     if hasattr(stream, "seekable") and stream.seekable():
         return stream

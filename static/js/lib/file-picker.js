@@ -130,7 +130,7 @@ function startUpload(field, file) {
     else if (now.state === 'ready') arrived(field, tile, now)
     else uploads.add(now)
   }
-  const upload = new Upload(file, { url: field.dataset.to, statesUrl: field.dataset.states, tell: show })
+  const upload = new Upload(file, { url: field.dataset.to, statesUrl: field.dataset.states, onChange: show })
   upload.field = field
   act.addEventListener('click', () => {
     if (upload.canRetry) upload.start()

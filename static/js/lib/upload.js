@@ -1,22 +1,22 @@
-// Uploads one file: asks first whether it can be taken, sends its bytes, then follows it until it can be used.
-// No page is known here; upload-page.js shows it, and a form may do so as well.
+// Uploads one file: checks whether it would be accepted, sends it, then polls until it is ready.
+// // This module renders nothing; callers such as upload.js and file-picker.js show the state.
 
 import { renew } from './session.js'
 
-const ASK_EVERY = [1000, 1500, 2000, 3000, 5000] // ms between questions about a file in the making
-const HEAD = 4096 // bytes that tell what a file is
+const POLL_DELAYS = [1000, 1500, 2000, 3000, 5000] // ms between polls of a file that is processing
+const HEAD = 4096 // bytes from which the type is detected
 const SESSION_OVER = 'You are signed out. Sign in in another tab, then try again.'
-const UNREACHED = 'Rushes could not be reached. Try again.'
+const UNREACHED = 'Rushes is not reachable. Try again.'
 
 export class Upload {
-  // `tell(upload)` is called at every change.
-  // state: waiting, sending, handing over (VideoGen gets it), processing, ready, failed, cancelled
-  constructor(file, { url, statesUrl, tell }) {
+  // `onChange(upload)` is called at every change.
+  // state: waiting, sending, handing over (Rushes sends it to VideoGen), processing, ready, failed, cancelled
+  constructor(file, { url, statesUrl, onChange }) {
     Object.assign(this, {
       file,
       url,
       statesUrl,
-      tell,
+      onChange,
       name: file.name || `pasted-${Date.now()}`,
       state: 'waiting',
       sent: 0,
@@ -33,9 +33,9 @@ export class Upload {
     return ['failed', 'cancelled'].includes(this.state)
   }
 
-  change(news) {
-    Object.assign(this, news)
-    this.tell(this)
+  change(update) {
+    Object.assign(this, update)
+    this.onChange(this)
   }
 
   async start() {
@@ -51,7 +51,7 @@ export class Upload {
     }
   }
 
-  // The first bytes and the size are enough to refuse: nobody waits for two gigabytes to hear it.
+  // The first bytes and the size are enough to reject a file before gigabytes are sent.
   async check() {
     if (!this.file.size) throw new Error('The file is empty.')
     await this.send(`&check=${this.file.size}`, this.file.slice(0, HEAD), false)
@@ -64,12 +64,12 @@ export class Upload {
     this.change({ problem: 'Cancelled.' })
   }
 
-  // VideoGen has it, and prepares it: nobody here waits for it any more.
+  // VideoGen has the file and is processing it; this page no longer waits for it.
   forget() {
     if (this.state === 'processing') this.change({ state: 'cancelled', problem: '' })
   }
 
-  send(query, body, isWhole, isAgain = false) {
+  send(query, body, isWhole, isRetry = false) {
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest()
       this.request = request
@@ -96,8 +96,8 @@ export class Upload {
         }
         if (answer && request.status < 300) resolve(answer)
         else if (answer?.error) reject(new Error(answer.error))
-        // Whoever signed in anew in another tab has another token.
-        else if (request.status === 403 && !isAgain)
+        // A new sign-in in another tab has changed the CSRF token.
+        else if (request.status === 403 && !isRetry)
           renew()
             .then((isFresh) =>
               isFresh ? this.send(query, body, isWhole, true) : Promise.reject(new Error(SESSION_OVER)),
@@ -105,7 +105,7 @@ export class Upload {
             .then(resolve, reject)
         else if (request.status < 400 || request.status === 403) reject(new Error(SESSION_OVER))
         else if (request.status === 413) reject(new Error('The file is too large.'))
-        else if (request.status === 507) reject(new Error('The server has no room for the file just now.'))
+        else if (request.status === 507) reject(new Error('The server has no space for this file right now.'))
         else reject(new Error(`The server had a problem (${request.status}). Try again.`))
       })
       request.send(body)
@@ -114,7 +114,7 @@ export class Upload {
 
   async follow() {
     for (let tries = 0; this.state === 'processing'; tries += 1) {
-      await new Promise((resolve) => setTimeout(resolve, ASK_EVERY[Math.min(tries, ASK_EVERY.length - 1)]))
+      await new Promise((resolve) => setTimeout(resolve, POLL_DELAYS[Math.min(tries, POLL_DELAYS.length - 1)]))
       try {
         const answer = await fetch(`${this.statesUrl}?id=${this.answer.id}`, {
           headers: { Accept: 'application/json' },
@@ -123,16 +123,16 @@ export class Upload {
         if (found && this.state === 'processing')
           this.change({ answer: found, state: found.state, problem: found.problem })
       } catch {
-        /* asked again */
+        /* polled again */
       }
     }
   }
 }
 
-// A few at a time: the others wait for their turn.
+// Runs a few uploads at a time.
 export class Queue {
-  constructor(most = 3) {
-    this.most = most
+  constructor(maxRunning = 3) {
+    this.maxRunning = maxRunning
     this.running = 0
     this.waiting = []
   }
@@ -143,11 +143,11 @@ export class Queue {
   }
 
   next() {
-    while (this.running < this.most && this.waiting.length) {
+    while (this.running < this.maxRunning && this.waiting.length) {
       const upload = this.waiting.shift()
       if (upload.state !== 'waiting') continue
       this.running += 1
-      // VideoGen's preparing does not hold up the next one.
+      // The next upload starts while VideoGen processes this one.
       let isFree = false
       const free = () => {
         if (!isFree) {
@@ -156,13 +156,13 @@ export class Queue {
           this.next()
         }
       }
-      const tell = upload.tell
-      upload.tell = (changed) => {
-        tell(changed)
+      const onChange = upload.onChange
+      upload.onChange = (changed) => {
+        onChange(changed)
         if (!changed.canCancel) free()
       }
       upload.start().finally(() => {
-        upload.tell = tell
+        upload.onChange = onChange
         free()
       })
     }

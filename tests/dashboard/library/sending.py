@@ -1,4 +1,4 @@
-"""Uploads as a page sends them, and what became of them."""
+"""Uploads files as a page does, and polls them until they are processed."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ RAW = "application/octet-stream"
 
 
 async def send(browser: Browser, body: bytes, name: str = "pier.png", query: str = "") -> Any:
-    """As static/js/lib/upload.js does."""
+    """Uploads like static/js/lib/upload.js."""
     return await browser.async_client.post(
         f"/files/upload/?{httpx.QueryParams(name=name)}{query}", body, content_type=RAW
     )
 
 
-async def stored() -> list[File]:
+async def stored_files() -> list[File]:
     return await runtime.in_db(lambda: list(File.objects.order_by("id")))
 
 
-async def looked_after(pk: Any) -> File:
-    """The file after the background's looks, one after the other, until it is no longer in the making."""
+async def processed(pk: Any) -> File:
+    """The file after the file worker has polled it until it is no longer processing."""
 
-    async def look() -> File | None:
+    async def poll_once() -> File | None:
         await runtime.in_db(
             File.objects.filter(pk=pk, next_look_at__isnull=False).update, next_look_at=timezone.now()
         )
@@ -40,4 +40,4 @@ async def looked_after(pk: Any) -> File:
         found = await runtime.in_db(File.objects.get, pk=pk)
         return found if found.state != State.PROCESSING else None
 
-    return await until(look)
+    return await until(poll_once)

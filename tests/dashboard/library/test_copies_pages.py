@@ -1,4 +1,4 @@
-"""The page of all copies, and the wish for many at once: exactly those that were named, and what became of each."""
+"""The Copies page, and copy requests for many files: exactly the selected ones, with the outcome of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dashboard.library.views.copies import MOST
+from dashboard.library.views.copies import MAX_FILES
 from executions.batches.service import MOST_ROWS
 from executions.copies import requests as copy_requests
 from executions.models import Event, Keeping
@@ -18,7 +18,7 @@ from tests.dashboard.browsers import Browser, text
 from tests.factories.files import file
 
 
-def test_the_copies_are_counted_and_what_failed_is_named(ann_browser: Browser, ada_browser: Browser) -> None:
+def test_copies_are_counted_and_failures_listed(ann_browser: Browser, ada_browser: Browser) -> None:
     file(
         kept_at=timezone.now(), kept_bytes=2048, kept_path="aa/x.png", kept_type="image/png", origin="result"
     )
@@ -29,13 +29,13 @@ def test_the_copies_are_counted_and_what_failed_is_named(ann_browser: Browser, a
     page = text(ann_browser.get("/files/copies/"))
     assert "2.0" in page
     assert "KB" in page
-    assert "not made VideoGen no longer has this file." in page
+    assert "failed VideoGen no longer has this file." in page
     assert "The lost one" in page
-    assert "An admin can change that." in page
-    assert "Keep a copy of every file" in text(ada_browser.get("/files/copies/"))
+    assert "An admin can change this." in page
+    assert "Copy every file" in text(ada_browser.get("/files/copies/"))
 
 
-def test_an_admin_chooses_that_every_file_is_kept_and_it_is_recorded(
+def test_an_admin_turns_on_copying_every_file_and_it_is_audited(
     ann_browser: Browser, ada_browser: Browser
 ) -> None:
     assert ann_browser.post("/files/copies/choose/", {"all": "on"}).status_code == 403
@@ -46,84 +46,84 @@ def test_an_admin_chooses_that_every_file_is_kept_and_it_is_recorded(
     made = file(origin="result")
     Keeping.objects.create(file=made, due_at=None, problem="no answer", tries=9)
     ada_browser.post("/files/copies/choose/", {"again": "1"})
-    assert team_settings.chosen_now(team_settings.KEEP_ALL) is True, "trying again changes no choice"
+    assert team_settings.chosen_now(team_settings.KEEP_ALL) is True, "a retry does not change the setting"
     again = Keeping.objects.get()
     assert (again.tries, again.problem) == (0, "")
     assert again.due_at is not None
 
 
-def test_a_copy_that_is_finished_while_its_page_is_made_is_never_nowhere(ann_browser: Browser) -> None:
+def test_a_copy_that_finishes_while_its_page_renders_is_shown(ann_browser: Browser) -> None:
     made = file(display_name="A pier", origin="result")
     copy_requests.ask(made, ann_browser.user)
     [mine] = copy_requests.claim_due(1)
     finished = []
 
-    def finish_behind(execute: Any, sql: str, *rest: Any) -> Any:
+    def finish_meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
         answer = execute(sql, *rest)
         if not finished and "executions_file" in sql:
             finished.append(sql)
             assert copy_requests.done(mine, copy_requests.Copied("aa/x.png", "0" * 64, 2048, "image/png"))
         return answer
 
-    with connection.execute_wrapper(finish_behind):
+    with connection.execute_wrapper(finish_meanwhile):
         page = ann_browser.get(f"/files/{made.pk}/").content.decode()
     assert finished
-    assert "VideoGen alone has this file" not in page
-    assert f'hx-get="/files/{made.pk}/"' in page, "it looks again by itself"
+    assert "<p>none</p>" not in page
+    assert f'hx-get="/files/{made.pk}/"' in page, "the page refreshes itself"
     assert "0" * 64 in text(ann_browser.get(f"/files/{made.pk}/"))
 
 
-# --- many at once -----------------------------------------------------------------------------------------
+# --- many files -------------------------------------------------------------------------------------------
 
 
-def test_chosen_files_are_named_then_kept_and_each_is_reported(ann_browser: Browser) -> None:
+def test_selected_files_are_listed_then_copied_and_each_is_reported(ann_browser: Browser) -> None:
     wanted = file(display_name="wanted", origin="result")
-    kept = file(display_name="kept before", kept_at=timezone.now())
+    kept = file(display_name="copied before", kept_at=timezone.now())
     gone = file(display_name="gone", gone_at=timezone.now())
-    file(display_name="never ticked", origin="result")
+    file(display_name="not selected", origin="result")
     names = [wanted.remote_id, kept.remote_id, gone.remote_id, "vg_file_unknown", "a\x00b"]
     page = text(ann_browser.get("/files/keep/", {"file": names}))
-    assert "1 will be copied." in page
+    assert "1 of these files will be copied." in page
     assert "wanted" in page
-    assert "is kept already" in page
+    assert "already copied" in page
     assert "VideoGen no longer has it" in page
-    assert "never ticked" not in page
-    assert not Keeping.objects.exists(), "looking changes nothing"
+    assert "not selected" not in page
+    assert not Keeping.objects.exists(), "reviewing changes nothing"
     page = text(ann_browser.post("/files/keep/", {"file": names}))
-    assert "1 copy is made in the background." in page
+    assert "1 file will be copied in the background." in page
     assert [each.file_id for each in Keeping.objects.all()] == [wanted.pk]
-    assert "is on its way already" in text(ann_browser.post("/files/keep/", {"file": names}))
+    assert "already in progress" in text(ann_browser.post("/files/keep/", {"file": names}))
     assert Keeping.objects.count() == 1
 
 
-def test_a_choice_too_long_for_an_address_is_sent_and_asked_about_first(ann_browser: Browser) -> None:
+def test_a_selection_too_long_for_a_url_is_posted_and_reviewed_first(ann_browser: Browser) -> None:
     wanted = file(display_name="wanted", origin="result")
     page = text(ann_browser.post("/files/keep/", {"file": [wanted.remote_id], "ask": "yes"}))
-    assert "Keep copies of these?" in page
-    assert "1 will be copied." in page
-    assert not Keeping.objects.exists(), "asking changes nothing"
+    assert "Keep copies of these files?" in page
+    assert "1 of these files will be copied." in page
+    assert not Keeping.objects.exists(), "reviewing changes nothing"
 
 
-def test_what_is_more_than_can_be_kept_at_once_is_counted(
+def test_files_beyond_the_maximum_are_skipped_and_counted(
     ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [file(display_name=f"number {each}", origin="result").remote_id for each in range(5)]
-    monkeypatch.setattr("dashboard.library.views.copies.MOST", 3)
+    monkeypatch.setattr("dashboard.library.views.copies.MAX_FILES", 3)
     page = text(ann_browser.post("/files/keep/", {"file": names, "ask": "yes"}))
-    assert "3 will be copied." in page
-    assert "2 more were chosen and are left out: at most 3 at once." in page
-    assert "2 more were chosen" in text(ann_browser.post("/files/keep/", {"file": names}))
+    assert "3 of these files will be copied." in page
+    assert "2 more selected files were skipped: at most 3 at once." in page
+    assert "2 more selected files were skipped" in text(ann_browser.post("/files/keep/", {"file": names}))
     assert Keeping.objects.count() == 3
-    assert "left out" not in text(ann_browser.post("/files/keep/", {"file": names[:3]}))
+    assert "skipped" not in text(ann_browser.post("/files/keep/", {"file": names[:3]}))
 
 
-def test_as_many_are_kept_at_once_as_the_library_lets_one_choose(ann_browser: Browser) -> None:
+def test_as_many_files_can_be_copied_as_selected(ann_browser: Browser) -> None:
     library = ann_browser.get("/files/").content.decode()
-    assert f'data-most="{MOST}"' in library
-    assert MOST == MOST_ROWS, "a batch takes as many"
+    assert f'data-max="{MAX_FILES}"' in library
+    assert MAX_FILES == MOST_ROWS, "the same as in a batch"
 
 
-def test_what_was_given_up_is_begun_anew_with_the_others(ann_browser: Browser) -> None:
+def test_a_failed_copy_is_restarted_when_requested_again(ann_browser: Browser) -> None:
     made = file(origin="result")
     Keeping.objects.create(file=made, due_at=None, problem="no answer", tries=9)
     ann_browser.post("/files/keep/", {"file": [made.remote_id]})
@@ -132,7 +132,7 @@ def test_what_was_given_up_is_begun_anew_with_the_others(ann_browser: Browser) -
     assert again.due_at is not None
 
 
-def test_many_take_no_more_queries_than_few(ann_browser: Browser) -> None:
+def test_queries_do_not_grow_with_the_selection(ann_browser: Browser) -> None:
     def queries(count: int) -> int:
         names = [file(origin="result", created_by=ann_browser.user).remote_id for _ in range(count)]
         with CaptureQueriesContext(connection) as captured:
@@ -144,6 +144,6 @@ def test_many_take_no_more_queries_than_few(ann_browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("query", [{}, {"file": []}, {"file": ["nothing"]}, {"file": ["\x00"]}])
-def test_nothing_chosen_leads_back(query: Any, ann_browser: Browser) -> None:
+def test_an_empty_selection_redirects_to_the_library(query: Any, ann_browser: Browser) -> None:
     assert ann_browser.get("/files/keep/", query).status_code == 303
     assert ann_browser.post("/files/keep/", query).status_code == 303

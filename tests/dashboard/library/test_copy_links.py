@@ -1,4 +1,4 @@
-"""What VideoGen no longer has is served from our copy: to players in parts, as pictures, and never as a page that runs."""
+"""Files that VideoGen no longer has are served from our copy: in ranges, as images, never as active content."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from tests.dashboard.browsers import Browser, text
 from tests.executions.copies import keeping
 from tests.executions.files.media import png, wav
 from tests.executions.files.media_server import serving
-from tests.markup import every
+from tests.markup import every, one
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
 @pytest.fixture(autouse=True)
 def _in_this_loop(transactional_db: None) -> None:
-    """Real transactions: what is asked is answered by threads of the domain's own."""
+    """Real transactions, because threads of the domain code use other connections."""
 
 
-async def only_here(content: bytes, mime: str = "application/octet-stream", **columns: Any) -> File:
-    """A file that VideoGen has lost, and of which there is a copy."""
+async def only_copied(content: bytes, mime: str = "application/octet-stream", **columns: Any) -> File:
+    """A file that VideoGen no longer has, with a copy."""
     async with serving(content, mime) as media:
         made = await keeping.kept(await runtime.in_db(media.file, **columns))
     gone = {"gone_at": timezone.now(), "snapshot": {}}
@@ -48,9 +48,9 @@ async def body(answer: Any) -> bytes:
     return b"".join([piece async for piece in answer.streaming_content])
 
 
-async def test_all_links_lead_to_the_copy(ann_browser: Browser) -> None:
+async def test_all_links_serve_the_copy(ann_browser: Browser) -> None:
     content = png()
-    made = await only_here(content)
+    made = await only_copied(content)
     for kind, disposition in (("preview", "inline"), ("thumbnail", "inline"), ("download", "attachment")):
         answer = await ann_browser.aget(f"/files/{made.pk}/{kind}")
         assert answer.status_code == 200
@@ -62,7 +62,7 @@ async def test_all_links_lead_to_the_copy(ann_browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "found", "told"),
+    ("requested", "status", "found", "content_range"),
     [
         ("bytes=0-3", 206, slice(0, 4), "bytes 0-3/{}"),
         ("bytes=100-", 206, slice(100, None), "bytes 100-{last}/{}"),
@@ -76,37 +76,37 @@ async def test_all_links_lead_to_the_copy(ann_browser: Browser) -> None:
         (f"bytes={'9' * 40}-", 200, slice(None), None),
     ],
 )
-async def test_players_get_the_parts_that_they_ask_for(
-    asked: str, status: int, found: slice | None, told: str | None, ann_browser: Browser
+async def test_players_get_the_ranges_that_they_request(
+    requested: str, status: int, found: slice | None, content_range: str | None, ann_browser: Browser
 ) -> None:
     content = wav()
-    made = await only_here(content, type="AUDIO")
-    answer = await ann_browser.aget(f"/files/{made.pk}/preview", headers={"Range": asked})
+    made = await only_copied(content, type="AUDIO")
+    answer = await ann_browser.aget(f"/files/{made.pk}/preview", headers={"Range": requested})
     assert answer.status_code == status
     size = len(content)
-    if told is not None:
-        assert answer["Content-Range"] == told.format(size, last=size - 1, tenth=size - 10)
+    if content_range is not None:
+        assert answer["Content-Range"] == content_range.format(size, last=size - 1, tenth=size - 10)
     if found is not None:
         assert await body(answer) == content[found]
         assert answer["Content-Length"] == str(len(content[found]))
 
 
-async def test_a_part_of_another_version_is_not_given(ann_browser: Browser) -> None:
-    made = await only_here(wav(), type="AUDIO")
-    asked = {"Range": "bytes=0-3", "If-Range": '"older"'}
-    assert (await ann_browser.aget(f"/files/{made.pk}/preview", headers=asked)).status_code == 200
-    known = {"If-None-Match": f'"{made.kept_sha256}"'}
-    assert (await ann_browser.aget(f"/files/{made.pk}/preview", headers=known)).status_code == 304
+async def test_a_stale_if_range_gets_the_whole_file(ann_browser: Browser) -> None:
+    made = await only_copied(wav(), type="AUDIO")
+    headers = {"Range": "bytes=0-3", "If-Range": '"older"'}
+    assert (await ann_browser.aget(f"/files/{made.pk}/preview", headers=headers)).status_code == 200
+    cached = {"If-None-Match": f'"{made.kept_sha256}"'}
+    assert (await ann_browser.aget(f"/files/{made.pk}/preview", headers=cached)).status_code == 304
 
 
 @pytest.mark.parametrize(
     ("content", "mime"), [(SVG, "image/svg+xml"), (b"<script>alert(1)</script>", "application/octet-stream")]
 )
 @pytest.mark.parametrize("kind", ["preview", "download"])
-async def test_what_could_run_is_a_download_in_every_case(
+async def test_active_content_is_always_an_attachment(
     kind: str, content: bytes, mime: str, ann_browser: Browser
 ) -> None:
-    made = await only_here(content, "text/html")
+    made = await only_copied(content, "text/html")
     answer = await ann_browser.aget(f"/files/{made.pk}/{kind}")
     await body(answer)
     assert answer["Content-Type"] == mime
@@ -119,8 +119,8 @@ async def test_what_could_run_is_a_download_in_every_case(
 VIDEO = b"\0\0\0\x18ftypisom" + bytes(100)
 
 
-async def test_a_copy_of_a_video_is_no_picture_of_it(account: Any, ann_browser: Browser) -> None:
-    made = await only_here(VIDEO, type="VIDEO")
+async def test_a_video_copy_is_not_its_own_thumbnail(account: Any, ann_browser: Browser) -> None:
+    made = await only_copied(VIDEO, type="VIDEO")
     assert made.kept_thumbnail == ""
     assert (await ann_browser.aget(f"/files/{made.pk}/thumbnail")).status_code == 404
     answer = await ann_browser.aget(f"/files/{made.pk}/preview")
@@ -128,7 +128,7 @@ async def test_a_copy_of_a_video_is_no_picture_of_it(account: Any, ann_browser: 
     await body(answer)
 
 
-async def test_the_picture_of_a_video_is_kept_beside_it(ann_browser: Browser) -> None:
+async def test_the_thumbnail_of_a_video_is_stored_with_the_copy(ann_browser: Browser) -> None:
     picture = png()
     async with serving(picture, "image/png") as pictures, serving(VIDEO, "video/mp4") as media:
         snapshot = {
@@ -145,48 +145,46 @@ async def test_the_picture_of_a_video_is_kept_beside_it(ann_browser: Browser) ->
     assert len(keeping.lying_about()) == 2
 
 
-async def test_while_videogen_does_not_answer_the_copy_is_shown(ann_browser: Browser) -> None:
+async def test_the_copy_is_served_while_videogen_does_not_respond(ann_browser: Browser) -> None:
     content = png()
-    made = await only_here(content)
+    made = await only_copied(content)
     await runtime.in_db(File.objects.filter(pk=made.pk).update, gone_at=None)
     answer = await ann_browser.aget(f"/files/{made.pk}/preview")
     assert (answer.status_code, await body(answer)) == (200, content)
 
 
-async def test_a_loss_that_is_first_noticed_now_leads_to_the_copy_at_once(
-    account: Any, ann_browser: Browser
-) -> None:
+async def test_the_request_that_notices_the_loss_serves_the_copy(account: Any, ann_browser: Browser) -> None:
     content = png()
-    made = await only_here(content, remote_id="vg_file_that_never_was")
+    made = await only_copied(content, remote_id="vg_file_that_never_was")
     await runtime.in_db(File.objects.filter(pk=made.pk).update, gone_at=None)
     answer = await ann_browser.aget(f"/files/{made.pk}/preview")
     assert (answer.status_code, await body(answer)) == (200, content)
     assert (await keeping.again(made)).gone_at is not None
 
 
-async def kept_files(*names: str) -> list[File]:
-    """Files with copies, that VideoGen does not answer for."""
+async def copied_files(*names: str) -> list[File]:
+    """Files with copies that VideoGen does not know."""
     async with serving(png(), "image/png") as media:
         return [await keeping.kept(await runtime.in_db(media.file, name)) for name in names]
 
 
-async def test_a_copy_that_was_removed_by_hand_counts_as_none_while_videogen_has_the_file(
+async def test_a_copy_deleted_by_hand_counts_as_missing_while_videogen_has_the_file(
     ann_browser: Browser,
 ) -> None:
-    made, _ = await kept_files("vg_file_1", "vg_file_2")
+    made, _ = await copied_files("vg_file_1", "vg_file_2")
     copy_storage.path(made.kept_path).unlink()
     await ann_browser.aget(f"/files/{made.pk}/download")
     assert (await keeping.again(made)).kept_at is None
     assert await runtime.in_db(copy_requests.ask, await keeping.again(made), policy.SYSTEM), (
-        "it can be made anew"
+        "it can be copied again"
     )
 
 
 @pytest.mark.parametrize("missing", [("vg_file_1",), ("vg_file_1", "vg_file_3"), ("vg_file_1", "vg_file_2", "vg_file_3")])  # fmt: skip
-async def test_what_was_removed_can_be_made_anew_however_much_it_is(
+async def test_any_number_of_deleted_copies_can_be_made_again(
     missing: tuple[str, ...], ann_browser: Browser
 ) -> None:
-    made = await kept_files("vg_file_1", "vg_file_2", "vg_file_3")
+    made = await copied_files("vg_file_1", "vg_file_2", "vg_file_3")
     gone = [each for each in made if each.remote_id in missing]
     for each in gone:
         copy_storage.path(each.kept_path).unlink()
@@ -195,15 +193,15 @@ async def test_what_was_removed_can_be_made_anew_however_much_it_is(
         assert await runtime.in_db(copy_requests.ask, await keeping.again(each), policy.SYSTEM)
 
 
-async def test_a_folder_that_is_away_for_a_moment_loses_no_copy(account: Any, ann_browser: Browser) -> None:
-    """A disk that is not mounted: to look at a page then must not forget where everything is."""
-    gone = await only_here(png(), remote_id="vg_file_that_never_was")
-    there, other = await kept_files("vg_file_2", "vg_file_3")
+async def test_an_unmounted_folder_loses_no_copy(account: Any, ann_browser: Browser) -> None:
+    """A page view while the disk is not mounted must not clear the paths of all copies."""
+    gone = await only_copied(png(), remote_id="vg_file_that_never_was")
+    there, other = await copied_files("vg_file_2", "vg_file_3")
     folder = Path(settings.KEEP_FOLDER)
     away = await asyncio.to_thread(folder.rename, folder.with_name("away"))
     answer = await ann_browser.aget(f"/files/{gone.pk}/preview")
     assert answer.status_code == 503
-    assert "our copy of it cannot be read now" in text(answer)
+    assert "the Rushes copy cannot be read right now" in text(answer)
     for each in (gone, there, other):
         await ann_browser.aget(f"/files/{each.pk}/download")
     await asyncio.to_thread(away.rename, folder)
@@ -213,9 +211,9 @@ async def test_a_folder_that_is_away_for_a_moment_loses_no_copy(account: Any, an
         assert hashlib.sha256(await body(answer)).hexdigest() == each.kept_sha256
 
 
-async def test_the_only_trace_of_a_file_is_never_forgotten(account: Any, ann_browser: Browser) -> None:
-    gone = await only_here(png(), remote_id="vg_file_that_never_was")
-    await kept_files("vg_file_2")
+async def test_the_path_of_the_only_copy_is_never_cleared(account: Any, ann_browser: Browser) -> None:
+    gone = await only_copied(png(), remote_id="vg_file_that_never_was")
+    await copied_files("vg_file_2")
     place = copy_storage.path(gone.kept_path)
     moved = place.rename(place.with_name("moved"))
     assert (await ann_browser.aget(f"/files/{gone.pk}/preview")).status_code == 503
@@ -223,10 +221,10 @@ async def test_the_only_trace_of_a_file_is_never_forgotten(account: Any, ann_bro
     assert (await ann_browser.aget(f"/files/{gone.pk}/preview")).status_code == 200
 
 
-async def test_a_copy_that_cannot_be_read_stays_noted(
+async def test_an_unreadable_copy_stays_recorded(
     ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, _ = await kept_files("vg_file_1", "vg_file_2")
+    made, _ = await copied_files("vg_file_1", "vg_file_2")
     stat = Path.stat
 
     def refuses(path: Path, **options: Any) -> Any:
@@ -239,9 +237,9 @@ async def test_a_copy_that_cannot_be_read_stays_noted(
     assert (await keeping.again(made)).kept_at is not None
 
 
-async def test_a_batch_archive_takes_the_copy_of_what_videogen_lost() -> None:
+async def test_a_batch_download_contains_the_copy_of_a_lost_file() -> None:
     content = png()
-    made = await only_here(content)
+    made = await only_copied(content)
     wanted = [zip_archive.Wanted(made.pk, "001 pier")]
     pieces = [piece async for piece in zip_archive.stream(wanted)]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
@@ -255,7 +253,7 @@ async def test_a_batch_archive_takes_the_copy_of_what_videogen_lost() -> None:
 # --- the file's page --------------------------------------------------------------------------------------
 
 
-async def test_keeping_is_asked_for_on_the_page_and_its_progress_is_told(ann_browser: Browser) -> None:
+async def test_a_copy_is_requested_on_the_page_and_its_progress_shown(ann_browser: Browser) -> None:
     content = png(padding=1000)
     async with serving(content) as media:
         made = await runtime.in_db(media.file)
@@ -263,27 +261,27 @@ async def test_keeping_is_asked_for_on_the_page_and_its_progress_is_told(ann_bro
         answer = await ann_browser.apost(f"/files/{made.pk}/keep/")
         assert (answer.status_code, answer["Location"]) == (303, f"/files/{made.pk}/#copy")
         answer = await ann_browser.aget(f"/files/{made.pk}/")
-        assert "waits for its turn" in text(answer)
-        assert every(answer, '[hx-trigger="every 3s"]'), "the page moves by itself"
+        assert "queued" in text(one(answer, "#copy"))
+        assert every(answer, '[hx-trigger="every 3s"]'), "the page refreshes itself"
         media.breaks = [20]
         await keeping.tried(made)
         page = text(await ann_browser.aget(f"/files/{made.pk}/"))
-        assert "The connection to VideoGen's storage was cut. Next try" in page.replace("&#x27;", "'")
+        assert "The connection to VideoGen's storage was cut. Next attempt" in page.replace("&#x27;", "'")
         made = await keeping.tried(made)
     page = text(await ann_browser.aget(f"/files/{made.pk}/"))
     assert made.kept_sha256 in page
-    assert "In the folder of Rushes" in page
+    assert "In the Rushes folder" in page
     assert "A copy was made, which you asked for" in page
     assert "Keep a copy" not in page
 
 
-async def test_temporary_files_show_when_they_go(ann_browser: Browser) -> None:
+async def test_temporary_files_show_when_they_may_be_removed(ann_browser: Browser) -> None:
     async with serving(png()) as media:
         made = await runtime.in_db(media.file, scope="TEMPORARY", created_at=timezone.now())
         page = text(await ann_browser.aget(f"/files/{made.pk}/"))
-        assert "VideoGen keeps it until" in page
-        assert "Temporary, may go 23 h" in text(await ann_browser.aget("/files/"))
+        assert "VideoGen may remove it any time after" in page
+        assert "Temporary, may be removed in 23 h" in text(await ann_browser.aget("/files/"))
         old = timezone.now() - timedelta(hours=25)
         await runtime.in_db(File.objects.filter(pk=made.pk).update, created_at=old)
-        assert "may remove it at any time now" in text(await ann_browser.aget(f"/files/{made.pk}/"))
-        assert "Temporary, may go now" in text(await ann_browser.aget("/files/"))
+        assert "may remove it at any time." in text(await ann_browser.aget(f"/files/{made.pk}/"))
+        assert "Temporary, may be removed any time" in text(await ann_browser.aget("/files/"))

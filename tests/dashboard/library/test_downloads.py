@@ -1,4 +1,4 @@
-"""A download is saved, whatever the media server says: the bytes pass through us, a few at a time."""
+"""Downloads are attachments whatever the media server sends: the bytes are proxied, a few at a time."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ PICTURE = png(padding=100_000)
 
 @pytest.fixture(autouse=True)
 def _in_this_loop(transactional_db: None) -> None:
-    """Real transactions: what is asked is answered by threads of the domain's own."""
+    """Real transactions, because threads of the domain code use other connections."""
 
 
 async def body(answer: Any) -> bytes:
     return b"".join([piece async for piece in answer.streaming_content])
 
 
-async def test_a_download_says_that_it_is_one_and_what_it_is_called(ann_browser: Browser) -> None:
+async def test_a_download_is_an_attachment_with_the_files_name(ann_browser: Browser) -> None:
     async with serving(PICTURE, "image/png") as media:
         made = await runtime.in_db(media.file, display_name="Pier “at” dusk; café")
         answer = await ann_browser.aget(f"/files/{made.pk}/download")
@@ -40,10 +40,10 @@ async def test_a_download_says_that_it_is_one_and_what_it_is_called(ann_browser:
     assert answer["Content-Length"] == str(len(PICTURE))
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in answer["Content-Security-Policy"]
-    assert "signature" not in str(answer.headers), "the address stays with us"
+    assert "signature" not in str(answer.headers), "the signed URL is not revealed"
 
 
-async def test_a_part_of_a_download_can_be_had(ann_browser: Browser) -> None:
+async def test_a_range_of_a_download(ann_browser: Browser) -> None:
     async with serving(PICTURE, "image/png") as media:
         made = await runtime.in_db(media.file)
         answer = await ann_browser.aget(f"/files/{made.pk}/download", headers={"Range": "bytes=5-99"})
@@ -52,9 +52,11 @@ async def test_a_part_of_a_download_can_be_had(ann_browser: Browser) -> None:
         assert await body(answer) == PICTURE[5:100]
 
 
-@pytest.mark.parametrize("told", ["text/html; charset=utf-8", "application/xhtml+xml", "text/javascript", ""])
-async def test_what_a_browser_could_run_is_only_bytes(told: str, ann_browser: Browser) -> None:
-    async with serving(b"<script>alert(1)</script>", told) as media:
+@pytest.mark.parametrize(
+    "content_type", ["text/html; charset=utf-8", "application/xhtml+xml", "text/javascript", ""]
+)
+async def test_active_content_is_sent_as_octet_stream(content_type: str, ann_browser: Browser) -> None:
+    async with serving(b"<script>alert(1)</script>", content_type) as media:
         made = await runtime.in_db(media.file, display_name="page.html")
         answer = await ann_browser.aget(f"/files/{made.pk}/download")
         await body(answer)
@@ -62,14 +64,14 @@ async def test_what_a_browser_could_run_is_only_bytes(told: str, ann_browser: Br
     assert answer["Content-Disposition"].startswith("attachment")
 
 
-async def test_an_address_that_is_refused_is_asked_for_anew(account: Any, ann_browser: Browser) -> None:
+async def test_a_rejected_signed_url_is_replaced(account: Any, ann_browser: Browser) -> None:
     started = account.call("POST", "/v1/files/upload", {"displayName": "horn.wav"}).json()
     async with httpx.AsyncClient(trust_env=False) as browser:
         (await browser.put(started["uploadUrl"], content=wav())).raise_for_status()
 
     async def ready() -> bool:
-        told = account.call("POST", f"/v1/files/{started['fileId']}/hydrate").json()
-        return told["downloadSource"]["status"] == "ready"
+        hydrated = account.call("POST", f"/v1/files/{started['fileId']}/hydrate").json()
+        return hydrated["downloadSource"]["status"] == "ready"
 
     await until(ready)
     async with serving(b"") as media:
@@ -81,7 +83,7 @@ async def test_an_address_that_is_refused_is_asked_for_anew(account: Any, ann_br
         assert len(media.heads) == 1
 
 
-async def test_a_media_server_that_fails_is_said_in_words(account: Any, ann_browser: Browser) -> None:
+async def test_a_failing_media_server_shows_an_error_page(account: Any, ann_browser: Browser) -> None:
     async with serving(PICTURE) as media:
         made = await runtime.in_db(media.file, "vg_file_that_never_was")
         media.statuses = [403]
@@ -94,7 +96,7 @@ async def test_a_media_server_that_fails_is_said_in_words(account: Any, ann_brow
     assert "cannot be reached" in text(answer)
 
 
-async def test_asking_for_the_head_alone_sends_no_body(ann_browser: Browser) -> None:
+async def test_a_head_request_sends_no_body(ann_browser: Browser) -> None:
     async with serving(PICTURE, "image/png") as media:
         media.may_end.clear()
         made = await runtime.in_db(media.file)
@@ -103,7 +105,9 @@ async def test_asking_for_the_head_alone_sends_no_body(ann_browser: Browser) -> 
         assert answer.content == b""
 
 
-async def test_nobody_left_to_read_closes_the_connection_to_the_media(ann_browser: Browser) -> None:
+async def test_a_client_that_disconnects_closes_the_connection_to_the_media_server(
+    ann_browser: Browser,
+) -> None:
     async with serving(png(padding=8_000_000), "image/png") as media:
         made = await runtime.in_db(media.file)
         answer = await ann_browser.aget(f"/files/{made.pk}/download")
@@ -118,23 +122,23 @@ async def test_nobody_left_to_read_closes_the_connection_to_the_media(ann_browse
     "name",
     ["../../etc/passwd", "pier.png\r\nX-Evil: 1", 'a"; filename="evil.exe', "\u202egnp.exe", "a\x00b", ""],
 )
-async def test_a_hostile_name_is_only_a_name(name: str, ann_browser: Browser) -> None:
+async def test_a_hostile_name_is_safe_in_the_header(name: str, ann_browser: Browser) -> None:
     async with serving(PICTURE, "image/png") as media:
         made = await runtime.in_db(media.file, display_name=name.replace("\x00", ""))
         answer = await ann_browser.aget(f"/files/{made.pk}/download")
         await body(answer)
-    said = answer["Content-Disposition"]
-    assert said.startswith("attachment; filename")
+    header = answer["Content-Disposition"]
+    assert header.startswith("attachment; filename")
     assert "X-Evil" not in answer.headers
-    assert not set(said) & set("\r\n\u202e/\x00")
-    assert "evil.exe" not in said or '\\"; filename=\\"evil.exe' in said
+    assert not set(header) & set("\r\n\u202e/\x00")
+    assert "evil.exe" not in header or '\\"; filename=\\"evil.exe' in header
 
 
-async def test_a_download_that_breaks_off_is_not_taken_for_whole(ann_browser: Browser) -> None:
+async def test_an_interrupted_download_fails(ann_browser: Browser) -> None:
     async with serving(PICTURE, "image/png") as media:
         media.breaks = [1000]
         made = await runtime.in_db(media.file)
         answer = await ann_browser.aget(f"/files/{made.pk}/download")
-        with pytest.raises(BrokenOff) as said:
+        with pytest.raises(BrokenOff) as raised:
             await body(answer)
-    assert said.value.__context__ is None, "nothing that is logged holds the address"
+    assert raised.value.__context__ is None, "the logged traceback does not contain the signed URL"

@@ -1,4 +1,4 @@
-"""What becomes of a file at VideoGen: archived, public, searched, gone."""
+"""Files at VideoGen: archived, published, searched, removed."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from executions.sync import file_import
 from executions.videogen import NotFound
 from executions.workers import file_worker
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.library.sending import looked_after, send, stored
+from tests.dashboard.library.sending import processed, send, stored_files
 from tests.executions.files.media import png, wav
 from tests.factories.files import file
 from tests.waiting import until
 
 
 async def ready(account: Any, ann_browser: Browser, body: bytes, name: str) -> File:
-    return await looked_after((await send(ann_browser, body, name)).json()["id"])
+    return await processed((await send(ann_browser, body, name)).json()["id"])
 
 
-async def test_archiving_is_told_when_the_time_for_undo_is_over(account: Any, ann_browser: Browser) -> None:
+async def test_videogen_archives_a_file_after_the_undo_period(account: Any, ann_browser: Browser) -> None:
     made = await ready(account, ann_browser, png(), "old.png")
     listed = lambda: made.remote_id in str(account.call("GET", "/v1/files?limit=200").json())  # noqa: E731
     await ann_browser.apost(f"/files/{made.pk}/archive/")
-    made = await looked_after(made.pk)
+    made = await processed(made.pk)
     assert made.archive_told_at is None
-    assert listed(), "undo leaves no trace yet"
+    assert listed(), "it can still be undone"
     assert made.next_look_at is not None
     over = timezone.now() - file_actions.UNDO
     await runtime.in_db(File.objects.filter(pk=made.pk).update, archived_at=over)
 
-    async def at_rest() -> File | None:
-        # Its analysis may still be on its way: then it is looked at again.
-        found = await looked_after(made.pk)
+    async def settled() -> File | None:
+        # Its analysis may still be pending; then it is polled again.
+        found = await processed(made.pk)
         return found if found.next_look_at is None else None
 
-    assert (await until(at_rest)).archive_told_at is not None
+    assert (await until(settled)).archive_told_at is not None
     assert not listed()
     await ann_browser.apost(f"/files/{made.pk}/restore/")
     assert "old.png" in text(await ann_browser.aget("/files/"))
     assert (await ann_browser.aget(f"/files/{made.pk}/preview")).status_code == 302
 
 
-async def test_a_public_preview_is_opened_seen_and_withdrawn(
+async def test_a_public_preview_is_published_viewed_and_withdrawn(
     account: Any, ann_browser: Browser, ben_browser: Browser
 ) -> None:
     made = await ready(account, ann_browser, wav(), "horn.wav")
@@ -64,14 +64,14 @@ async def test_a_public_preview_is_opened_seen_and_withdrawn(
 
     sharing = Sharing(made)
     assert sharing.static_url in page
-    async with httpx.AsyncClient(trust_env=False) as stranger:
-        assert (await stranger.get(sharing.static_url)).status_code == 200
+    async with httpx.AsyncClient(trust_env=False) as visitor:
+        assert (await visitor.get(sharing.static_url)).status_code == 200
         assert sharing.playback_id in text(await ann_browser.aget(f"/files/{made.pk}/"))
         assert "horn.wav" in text(await ben_browser.aget("/files/public/"))
-        # Its day comes.
+        # Its end date comes.
         await runtime.in_db(File.objects.filter(pk=made.pk).update, public_until=timezone.now())
-        await looked_after(made.pk)
-        assert (await stranger.get(sharing.static_url)).status_code == 404
+        await processed(made.pk)
+        assert (await visitor.get(sharing.static_url)).status_code == 404
     made = await runtime.in_db(File.objects.get, pk=made.pk)
     assert (made.public_since, made.public_until, made.public_by_id) == (None, None, None)
     events = await runtime.in_db(
@@ -83,11 +83,11 @@ async def test_a_public_preview_is_opened_seen_and_withdrawn(
     ]
     assert (await ann_browser.aget(f"/files/{made.pk}/public/")).status_code == 404
     assert (await ann_browser.aget(f"/files/{made.pk}/preview")).status_code == 302, (
-        "the private links go on working"
+        "links of Rushes still work"
     )
 
 
-async def test_a_withdrawal_that_fails_stays_in_the_register(account: Any, ann_browser: Browser) -> None:
+async def test_a_failed_withdrawal_stays_listed(account: Any, ann_browser: Browser) -> None:
     made = await ready(account, ann_browser, wav(), "horn.wav")
     await ann_browser.apost(f"/files/{made.pk}/publish/", {"until": "", "sure": "on"})
     account.control("PUT", "faults", {"faults": [{"kind": "status", "status": 500, "match": "POST /v1/files/*/disable*"}]})  # fmt: skip
@@ -95,14 +95,14 @@ async def test_a_withdrawal_that_fails_stays_in_the_register(account: Any, ann_b
     assert answer["Location"] == "/files/public/"
     words = text(await ann_browser.aget("/files/public/"))
     assert "horn.wav" in words
-    assert "it may still be public" in words
+    assert "the file may still be public" in words
     account.control("DELETE", "faults")
     await ann_browser.apost(f"/files/{made.pk}/withdraw/", {})
     assert "horn.wav" not in text(await ann_browser.aget("/files/public/"))
 
 
-async def test_an_answer_that_is_lost_leaves_it_in_the_register(account: Any, ann_browser: Browser) -> None:
-    """It may be open: the register must name it, and its day must close it."""
+async def test_a_lost_response_leaves_the_file_listed(account: Any, ann_browser: Browser) -> None:
+    """It may be public, so it must be listed and must expire on its end date."""
     made = await ready(account, ann_browser, wav(), "horn.wav")
     account.control(
         "PUT", "faults", {"faults": [{"kind": "lost_after", "match": "POST /v1/files/*/enable*"}]}
@@ -113,7 +113,7 @@ async def test_an_answer_that_is_lost_leaves_it_in_the_register(account: Any, an
     assert "horn.wav" in text(await ann_browser.aget("/files/public/"))
 
 
-async def test_search_by_meaning_brings_in_what_it_finds(account: Any, ann_browser: Browser) -> None:
+async def test_search_by_content_imports_what_it_finds(account: Any, ann_browser: Browser) -> None:
     body = {"prompt": "an umbrella of violet glass", "numResults": 1}
     started = account.call("POST", "/v1/tools/generate-image", body).json()["toolExecutionId"]
 
@@ -123,12 +123,12 @@ async def test_search_by_meaning_brings_in_what_it_finds(account: Any, ann_brows
         return there if there.get("description") else None
 
     there = await until(analysed)
-    assert await stored() == []
+    assert await stored_files() == []
     page = await ann_browser.aget("/files/?q=violet+umbrella&by=meaning")
     words = text(page)
     assert there["displayName"] in words
     assert "Similarity" in words
-    assert there["fileId"] in {each.remote_id for each in await stored()}
+    assert there["fileId"] in {each.remote_id for each in await stored_files()}
     filtered = await ann_browser.aget("/files/?q=violet+umbrella&by=meaning&type=AUDIO")
     assert there["displayName"] not in text(filtered)
     # The second page view within a minute costs no call of the 500.
@@ -136,7 +136,7 @@ async def test_search_by_meaning_brings_in_what_it_finds(account: Any, ann_brows
     assert there["displayName"] in text(await ann_browser.aget("/files/?q=violet+umbrella&by=meaning"))
 
 
-async def test_a_file_that_is_gone_is_said(account: Any, ann_browser: Browser) -> None:
+async def test_a_removed_file_is_reported(account: Any, ann_browser: Browser) -> None:
     made = await runtime.in_db(
         file, "vg_file_0000000000000000000000", type="IMAGE", created_by=ann_browser.user
     )
@@ -146,8 +146,10 @@ async def test_a_file_that_is_gone_is_said(account: Any, ann_browser: Browser) -
         await runtime.client().hydrate_file(made.remote_id)
 
 
-async def test_a_file_that_is_told_of_again_is_there_again(account: Any, ann_browser: Browser) -> None:
-    """A 404 may be another team's key, or a moment: it is not the last word."""
+async def test_a_file_that_videogen_reports_again_is_available_again(
+    account: Any, ann_browser: Browser
+) -> None:
+    """A 404 may come from another team's key or be temporary, so it is not final."""
     made = await ready(account, ann_browser, wav(), "horn.wav")
     lost = {"gone_at": timezone.now(), "snapshot": {}}
     await runtime.in_db(File.objects.filter(pk=made.pk).update, **lost)
@@ -160,7 +162,7 @@ async def test_a_file_that_is_told_of_again_is_there_again(account: Any, ann_bro
     assert (await runtime.in_db(File.objects.get, pk=made.pk)).gone_at is None
 
 
-async def test_a_404_is_not_believed_of_a_file_that_is_new(account: Any, ann_browser: Browser) -> None:
+async def test_a_404_for_a_new_file_is_not_final(account: Any, ann_browser: Browser) -> None:
     new = {"type": "IMAGE", "created_at": timezone.now()}
     made = await runtime.in_db(file, "vg_file_0000000000000000000001", **new)
     answer = await ann_browser.aget(f"/files/{made.pk}/preview")

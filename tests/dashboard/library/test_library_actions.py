@@ -1,4 +1,4 @@
-"""Archiving with undo, one file's page with its lineage and story, and who may do what."""
+"""Archiving with undo, a file's page with its lineage and activity, and permissions."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def mine(browser: Browser, **columns: Any) -> File:
     return file(**{**known, **columns})
 
 
-def told(made: File) -> list[tuple[str, str, str]]:
-    """The events of a file: what, who brought it, whose act."""
+def events_of(made: File) -> list[tuple[str, str, str]]:
+    """The events of a file as (kind, source, actor)."""
     events = Event.objects.filter(file=made)
     return [(event.kind, event.source, event.actor.get_username() if event.actor else "") for event in events]
 
@@ -34,46 +34,46 @@ def test_archive_and_undo(ann_browser: Browser) -> None:
     answer = ann_browser.post(f"/files/{made.pk}/archive/", follow=True)
     words = text(answer)
     assert "Undo archiving" in words
-    assert "this can be undone without a trace" in words
+    assert "You can undo this fully until" in words
     assert "pier" not in text(ann_browser.get("/files/"))
     assert "pier" in text(ann_browser.get("/files/?show=archived"))
     ann_browser.post(f"/files/{made.pk}/restore/")
     assert "pier" in text(ann_browser.get("/files/"))
-    assert told(made) == [("file archived", "person", "ann"), ("file restored", "person", "ann")]
+    assert events_of(made) == [("file archived", "person", "ann"), ("file restored", "person", "ann")]
 
 
-def test_the_same_act_twice_is_one(ann_browser: Browser) -> None:
+def test_repeating_an_action_adds_no_event(ann_browser: Browser) -> None:
     made = mine(ann_browser)
     for _ in range(2):
         ann_browser.post(f"/files/{made.pk}/archive/")
-    assert [kind for kind, _, _ in told(made)] == ["file archived"]
+    assert [kind for kind, _, _ in events_of(made)] == ["file archived"]
     for _ in range(2):
         ann_browser.post(f"/files/{made.pk}/restore/")
-    assert [kind for kind, _, _ in told(made)] == ["file archived", "file restored"]
+    assert [kind for kind, _, _ in events_of(made)] == ["file archived", "file restored"]
 
 
-def test_what_videogen_was_told_is_said_when_it_is_shown_again(ann_browser: Browser) -> None:
+def test_restoring_a_file_says_that_videogen_still_hides_it(ann_browser: Browser) -> None:
     now = timezone.now()
     made = mine(ann_browser, archived_at=now - timedelta(days=1), archive_told_at=now)
-    assert "Show again" in text(ann_browser.get(f"/files/{made.pk}/"))
+    assert "Restore" in text(ann_browser.get(f"/files/{made.pk}/"))
     words = text(ann_browser.post(f"/files/{made.pk}/restore/", follow=True))
-    assert "VideoGen’s own lists go on hiding it" in words
+    assert "VideoGen’s own lists still hide it" in words
     assert Event.objects.get(file=made).detail == {"hidden_at_videogen": True}
 
 
 @pytest.mark.parametrize("act", ["archive", "restore", "publish", "withdraw"])
-def test_only_its_person_and_admins_may_act(act: str, ann_browser: Browser, ben_browser: Browser) -> None:
+def test_only_the_owner_and_admins_may_act(act: str, ann_browser: Browser, ben_browser: Browser) -> None:
     made = mine(ann_browser)
     answer = ben_browser.post(f"/files/{made.pk}/{act}/", {"sure": "on"})
     assert answer.status_code == 403
     page = text(ben_browser.get(f"/files/{made.pk}/"))
     assert "Archive" not in page
     assert "Make it public" not in page
-    assert told(made) == []
+    assert events_of(made) == []
 
 
 @pytest.mark.parametrize("act", ["archive", "restore", "publish", "withdraw"])
-def test_what_is_nobodys_is_an_admins_to_decide(act: str, ann_browser: Browser, ada_browser: Browser) -> None:
+def test_a_file_without_an_owner_is_for_admins(act: str, ann_browser: Browser, ada_browser: Browser) -> None:
     made = file(type="VIDEO", display_name="found")
     assert ann_browser.post(f"/files/{made.pk}/{act}/", {"sure": "on"}).status_code == 403
     assert ada_browser.post(f"/files/{made.pk}/{act}/", {}).status_code in (303, 422)
@@ -84,12 +84,12 @@ def test_what_is_nobodys_is_an_admins_to_decide(act: str, ann_browser: Browser, 
     [
         ({"until": "2099-01-01", "sure": "on"}, "more than five years away"),
         ({"until": "2020-01-01", "sure": "on"}, "That day has passed"),
-        ({"until": "the day after", "sure": "on"}, "This is not a date"),
-        ({"until": ""}, "Say that you know"),
-        ({"until": "\x00", "sure": "on"}, "This is not a date"),
+        ({"until": "the day after", "sure": "on"}, "Enter a date as"),
+        ({"until": ""}, "Please confirm"),
+        ({"until": "\x00", "sure": "on"}, "Enter a date as"),
     ],
 )
-def test_a_wrong_form_says_what_is_wrong_and_opens_nothing(
+def test_an_invalid_form_shows_its_errors_and_publishes_nothing(
     form: dict[str, str], words: str, ann_browser: Browser
 ) -> None:
     made = mine(ann_browser)
@@ -98,10 +98,10 @@ def test_a_wrong_form_says_what_is_wrong_and_opens_nothing(
     assert words in text(answer)
     made.refresh_from_db()
     assert made.public_since is None
-    assert told(made) == []
+    assert events_of(made) == []
 
 
-def test_a_picture_is_not_opened_in_an_era_that_cannot(ann_browser: Browser, settings: Any) -> None:
+def test_an_image_cannot_be_public_on_an_api_version_without_it(ann_browser: Browser, settings: Any) -> None:
     settings.VIDEOGEN_API_ERA = "0.0"
     made = mine(ann_browser, type="IMAGE")
     assert "Images can’t be made public on your API version" in text(ann_browser.get(f"/files/{made.pk}/"))
@@ -111,18 +111,18 @@ def test_a_picture_is_not_opened_in_an_era_that_cannot(ann_browser: Browser, set
 
 
 @pytest.mark.django_db(transaction=True)
-def test_videogen_out_of_reach_leaves_it_private(ann_browser: Browser) -> None:
+def test_a_file_stays_private_while_videogen_is_unreachable(ann_browser: Browser) -> None:
     made = mine(ann_browser)
     answer = ann_browser.post(f"/files/{made.pk}/publish/", {"until": "", "sure": "on"})
     assert answer.status_code == 422
-    assert "VideoGen did not make it public" in text(answer)
+    assert "VideoGen did not make the file public" in text(answer)
     made.refresh_from_db()
-    assert (made.public_since, made.public_by, told(made)) == (None, None, [])
+    assert (made.public_since, made.public_by, events_of(made)) == (None, None, [])
 
 
-def test_a_strangers_page_is_there_for_what_is_public_alone(ann_browser: Browser) -> None:
-    shut = mine(ann_browser)
-    assert ann_browser.get(f"/files/{shut.pk}/public/").status_code == 404
+def test_the_visitor_preview_exists_for_public_files_only(ann_browser: Browser) -> None:
+    private = mine(ann_browser)
+    assert ann_browser.get(f"/files/{private.pk}/public/").status_code == 404
     snapshot = {
         "fileId": "vg_file_open",
         "publicHlsUrl": "https://media.example.org/open.m3u8",
@@ -139,14 +139,14 @@ def test_a_strangers_page_is_there_for_what_is_public_alone(ann_browser: Browser
     assert "secret" not in page.content.decode()
     owner = ann_browser.get(f"/files/{made.pk}/")
     words = text(owner)
-    assert "Everybody with the link can see it" in words
+    assert "Anyone with the link can view it" in words
     assert "vg_play_open" in words
     assert 'createVideoGenPlayer(document.getElementById("videogen-player"), {"publicPlaybackId": "vg_play_open"})' in words  # fmt: skip
-    assert 'title="pier &quot;&lt;x&gt;&quot;"' in words, "the snippet is HTML that is safe to paste"
+    assert 'title="pier &quot;&lt;x&gt;&quot;"' in words, "the snippet is escaped"
     assert '<source src="https://media.example.org/open.mp4?a=&quot;&lt;b&gt;">' in words
 
 
-def test_the_lineage_names_both_ends(ann_browser: Browser) -> None:
+def test_the_lineage_lists_sources_and_uses(ann_browser: Browser) -> None:
     source = file(type="IMAGE", display_name="the sketch")
     made_by = job(ann_browser.user, "succeeded", "paint it")
     Input.objects.create(execution=made_by, file=source, field="imageFileIds")
@@ -155,15 +155,13 @@ def test_the_lineage_names_both_ends(ann_browser: Browser) -> None:
     Input.objects.create(execution=used_by, file=result, field="imageFileId")
     page = ann_browser.get(f"/files/{result.pk}/")
     words = text(page)
-    assert "Worked from the sketch" in words
+    assert "Made from the sketch" in words
     assert {f"/executions/{made_by.pk}/", f"/executions/{used_by.pk}/"} <= set(links(page))
     assert "upscale the painting" in words
-    assert "paint it" in text(ann_browser.get(f"/files/{source.pk}/")), (
-        "and from its source one finds it again"
-    )
+    assert "paint it" in text(ann_browser.get(f"/files/{source.pk}/")), "the source lists it too"
 
 
-def test_a_files_page_makes_as_many_queries_for_one_use_as_for_many(
+def test_queries_of_a_files_page_do_not_grow_with_its_uses(
     ann_browser: Browser, ben_browser: Browser
 ) -> None:
     def used(count: int) -> File:
@@ -187,12 +185,12 @@ def test_a_files_page_makes_as_many_queries_for_one_use_as_for_many(
     assert queries(many) <= 16
 
 
-def test_every_state_has_its_words(ann_browser: Browser) -> None:
+def test_every_state_has_its_text(ann_browser: Browser) -> None:
     for columns, words in (
-        ({"state": "uploading"}, "on its way to VideoGen"),
-        ({"state": "processing"}, "VideoGen prepares it"),
+        ({"state": "uploading"}, "uploading to VideoGen"),
+        ({"state": "processing"}, "processing…"),
         ({"state": "failed", "problem": "Not a video at all."}, "Not a video at all."),
-        ({"scope": "TEMPORARY"}, "may remove it at any time"),
+        ({"scope": "TEMPORARY"}, "VideoGen may remove it any time after"),
         ({"analysis_state": "LOADING"}, "Under way"),
         ({"analysis_state": "SOMETHING_NEW"}, "Something_new"),
         ({"type": "HOLOGRAM"}, "A hologram cannot be shown here"),

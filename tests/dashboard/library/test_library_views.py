@@ -1,4 +1,4 @@
-"""The grid: filters, paging, the search by name, and how many queries all that takes."""
+"""The grid: filters, paging, search by name, public files, and the number of queries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dashboard.library.page import SIZE
+from dashboard.library.page import PAGE_SIZE
 from executions.models import File
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.factories.files import file
@@ -30,7 +30,7 @@ def fill(count: int, **columns: Any) -> list[File]:
     ]
 
 
-def test_the_newest_file_stands_first(ann_browser: Browser) -> None:
+def test_the_newest_file_is_first(ann_browser: Browser) -> None:
     fill(3)
     assert names(ann_browser.get("/files/")) == ["shot 002", "shot 001", "shot 000"]
 
@@ -72,15 +72,15 @@ def test_filters(query: str, wanted: list[str] | None, ann_browser: Browser) -> 
     assert sorted(names(answer)) == sorted(every if wanted is None else wanted)
 
 
-def test_what_is_half_there_is_not_in_the_library(ann_browser: Browser) -> None:
-    file(display_name="on its way", state="uploading")
+def test_unfinished_uploads_are_not_in_the_library(ann_browser: Browser) -> None:
+    file(display_name="uploading", state="uploading")
     file(display_name="broken", state="failed")
-    file(display_name="in the making", state="processing")
-    assert names(ann_browser.get("/files/")) == ["in the making"]
+    file(display_name="processing", state="processing")
+    assert names(ann_browser.get("/files/")) == ["processing"]
 
 
 def test_pages_follow_each_other_without_a_gap_while_new_files_come(ann_browser: Browser) -> None:
-    fill(2 * SIZE + 5)
+    fill(2 * PAGE_SIZE + 5)
     seen: list[str] = []
     url, pages = "/files/", 0
     while url:
@@ -90,12 +90,12 @@ def test_pages_follow_each_other_without_a_gap_while_new_files_come(ann_browser:
         pages += 1
         file(display_name="new meanwhile")
     assert pages == 3
-    assert seen == [f"shot {number:03}" for number in reversed(range(2 * SIZE + 5))]
+    assert seen == [f"shot {number:03}" for number in reversed(range(2 * PAGE_SIZE + 5))]
 
 
 def test_the_next_page_keeps_the_filters(ann_browser: Browser) -> None:
-    fill(SIZE + 1)
-    fill(SIZE + 1, type="VIDEO")
+    fill(PAGE_SIZE + 1)
+    fill(PAGE_SIZE + 1, type="VIDEO")
     page = ann_browser.get("/files/?type=VIDEO&q=shot")
     rest = ann_browser.get(links(page, '[hx-get*="after="]', "hx-get")[0], headers=HTMX)
     assert names(rest) == ["shot 000"]
@@ -111,7 +111,7 @@ def test_hostile_names_are_shown_as_text(ann_browser: Browser) -> None:
         assert "&lt;img src=x onerror=alert(1)&gt;" in page
 
 
-def test_a_search_by_meaning_that_fails_is_a_word_on_the_page(ann_browser: Browser) -> None:
+def test_a_failed_search_by_content_shows_a_message(ann_browser: Browser) -> None:
     fill(2)
     answer = ann_browser.get("/files/?q=the+sea&by=meaning")
     assert answer.status_code == 200
@@ -145,33 +145,33 @@ def test_queries_do_not_grow_with_rows(url: str, ann_browser: Browser, ben_brows
     ann_browser.get(url)
     few = queries()
     some(40)
-    # Common words need no look into the search index.
+    # Common words do not query the search index.
     assert queries() <= few if "q=" in url else queries() == few
     assert few <= 12
 
 
-def test_a_file_is_found_by_the_states_of_its_owner_alone(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_only_the_owner_can_read_an_uploads_state(ann_browser: Browser, ben_browser: Browser) -> None:
     made = file(created_by=ann_browser.user, origin="upload", state="processing", display_name="pier")
     url = f"/files/states/?id={made.pk}&id=nonsense"
     assert [each["state"] for each in ann_browser.get(url).json()["files"]] == ["processing"]
     assert ben_browser.get(url).json()["files"] == []
 
 
-def test_the_register_lists_what_is_public_and_since_when(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_public_files_are_listed_with_their_dates(ann_browser: Browser, ben_browser: Browser) -> None:
     until = timezone.now() + timedelta(days=3)
     file(display_name="open", type="VIDEO", created_by=ben_browser.user, public_since=timezone.now(), public_until=until, public_by=ben_browser.user)  # fmt: skip
-    file(display_name="open elsewhere", type="VIDEO", public_since=timezone.now())
-    file(display_name="shut", type="VIDEO")
+    file(display_name="published outside", type="VIDEO", public_since=timezone.now())
+    file(display_name="private", type="VIDEO")
     page = ann_browser.get("/files/public/")
-    told = text(page)
-    assert "shut" not in told
-    assert re.search(r"open elsewhere elsewhere .+ no end open ben ", told)
-    assert until.strftime("%-d %b") in told
-    assert "Withdraw" not in told, "neither is ann's to close"
+    shown_text = text(page)
+    assert "private" not in shown_text
+    assert re.search(r"published outside outside Rushes .+ no end date open ben ", shown_text)
+    assert until.strftime("%-d %b") in shown_text
+    assert "Withdraw" not in shown_text, "neither file is ann's"
     assert "Withdraw" in text(ben_browser.get("/files/public/"))
 
 
-def test_chosen_files_lead_to_a_batch_of_exactly_these(ann_browser: Browser) -> None:
+def test_selected_files_start_a_batch_of_exactly_these(ann_browser: Browser) -> None:
     first, second, third = fill(3)
     page = ann_browser.get("/files/")
     boxes = [attribute(box, "value") for box in every(page, "input[type=checkbox][form=chosen][name=file]")]
@@ -185,14 +185,14 @@ def test_chosen_files_lead_to_a_batch_of_exactly_these(ann_browser: Browser) -> 
         assert values(batch, "file", checked=True) == names
 
 
-def test_chosen_files_are_sent_in_a_body(ann_browser: Browser) -> None:
-    """The names of five hundred do not fit into an address."""
+def test_selected_files_are_sent_in_a_body(ann_browser: Browser) -> None:
+    """Five hundred ids do not fit into a URL."""
     form = one(ann_browser.get("/files/"), "form#chosen")
     assert attribute(form, "method") == "post"
     assert value(form, "csrfmiddlewaretoken")
     assert values(form, "change") == ["way:files"]
 
 
-def test_a_file_in_the_making_cannot_be_chosen(ann_browser: Browser) -> None:
+def test_a_processing_file_cannot_be_selected(ann_browser: Browser) -> None:
     file(type="IMAGE", scope="GLOBAL", display_name="shot", state="processing", created_by=ann_browser.user)
     assert not every(ann_browser.get("/files/"), '[form="chosen"]')

@@ -1,4 +1,4 @@
-"""Uploads through our views to the real sandbox, and back: what arrives, what is refused, what is left after a fault."""
+"""Uploads through the views to the real sandbox and back: accepted, rejected, and after faults."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from executions.videogen import parse_event
 from executions.webhooks import ingest
 from executions.workers import file_worker
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.library.sending import looked_after, send, stored
+from tests.dashboard.library.sending import processed, send, stored_files
 from tests.executions.files.media import png, wav
 from tests.factories.files import file
 from tests.waiting import until
 
 
 @pytest.mark.parametrize(("make", "type"), [(png, "IMAGE"), (wav, "AUDIO")])
-async def test_a_file_arrives_whole_and_becomes_ready(
+async def test_a_file_is_uploaded_intact_and_becomes_ready(
     make: Any, type: str, account: Any, ann_browser: Browser
 ) -> None:
     body = make()
     answer = await send(ann_browser, body, "my pier (final).bin")
     assert answer.status_code == 201
     told = answer.json()
-    made = (await stored())[0]
+    made = (await stored_files())[0]
     assert told == {
         "id": str(made.pk),
         "remote_id": made.remote_id,
@@ -47,7 +47,7 @@ async def test_a_file_arrives_whole_and_becomes_ready(
         "thumbnail_url": f"/files/{made.pk}/thumbnail",
     }
     assert (made.origin, made.created_by_id, made.bytes) == ("upload", ann_browser.user.pk, len(body))
-    made = await looked_after(made.pk)
+    made = await processed(made.pk)
     assert made.state == State.READY
     link = await ann_browser.aget(f"/files/{made.pk}/download")
     got = b"".join([piece async for piece in link.streaming_content])
@@ -59,10 +59,10 @@ async def test_a_file_arrives_whole_and_becomes_ready(
     assert (event.kind, event.source, event.actor.pk) == ("file uploaded", "person", ann_browser.user.pk)
 
 
-async def test_events_make_it_ready_without_asking(account: Any, ann_browser: Browser) -> None:
+async def test_events_make_a_file_ready_without_polling(account: Any, ann_browser: Browser) -> None:
     remote_id = (await send(ann_browser, png())).json()["remote_id"]
 
-    async def prepared() -> Any:
+    async def hydrated() -> Any:
         told = account.call("POST", f"/v1/files/{remote_id}/hydrate").json()
         return told if told["downloadSource"]["status"] == "ready" else None
 
@@ -70,32 +70,34 @@ async def test_events_make_it_ready_without_asking(account: Any, ann_browser: Br
         "event": "file.upload.completed",
         "fileId": remote_id,
         "occurredAt": 1,
-        "file": await until(prepared),
+        "file": await until(hydrated),
     }
     for _ in range(2):
         await runtime.in_db(ingest.receive, "msg_1", parse_event(body), {}, b"{}")
-    assert (await stored())[0].state == State.READY
+    assert (await stored_files())[0].state == State.READY
     found = {**body, "event": "file.analysis_completed"}
     found["file"]["description"] = "A small picture of one colour."
     await runtime.in_db(ingest.receive, "msg_2", parse_event(found), {}, b"{}")
-    made = (await stored())[0]
+    made = (await stored_files())[0]
     assert (made.analysis_state, made.description) == ("FULFILLED", "A small picture of one colour.")
-    # One that comes late takes nothing back.
+    # A late event reverts nothing.
     late = {**body, "event": "file.upload.failed", "error": {"message": "too late"}}
     await runtime.in_db(ingest.receive, "msg_3", parse_event(late), {}, b"{}")
-    assert (await stored())[0].state == State.READY
+    assert (await stored_files())[0].state == State.READY
 
 
-async def test_an_event_before_the_puts_answer_counts(account: Any, people: Any) -> None:
-    """VideoGen may say that a file is ready before our own thread has written that it arrived."""
+async def test_an_event_before_the_response_to_the_put_counts(account: Any, people: Any) -> None:
+    """VideoGen may report a file as ready before our thread has stored that it was uploaded."""
     made = await runtime.in_db(file, "vg_file_fast", state=State.UPLOADING, created_by=people.ann)
     body = {"event": "file.download_ready", "fileId": "vg_file_fast", "occurredAt": 1, "file": {"fileId": "vg_file_fast", "scope": "GLOBAL", "downloadSource": {"status": "ready", "url": "https://media.example.org/x"}}}  # fmt: skip
     await runtime.in_db(ingest.receive, "msg_1", parse_event(body), {}, b"{}")
     await runtime.in_db(uploads._arrived, made, people.ann.pk)
-    assert (await stored())[0].state == State.READY
+    assert (await stored_files())[0].state == State.READY
 
 
-async def test_what_videogen_cannot_use_fails_in_words(account: Any, ann_browser: Browser) -> None:
+async def test_a_file_that_videogen_cannot_process_shows_the_reason(
+    account: Any, ann_browser: Browser
+) -> None:
     fault = {"kind": "upload", "fail": "The picture is broken.", "match": "broken.png"}
     account.control("PUT", "faults", {"faults": [fault]})
     told = (await send(ann_browser, png(), "broken.png")).json()
@@ -106,12 +108,10 @@ async def test_what_videogen_cannot_use_fails_in_words(account: Any, ann_browser
     assert "broken.png" not in text(await ann_browser.aget("/files/"))
 
 
-async def test_a_failure_whose_event_never_comes_is_found_by_asking(
-    account: Any, ann_browser: Browser
-) -> None:
+async def test_a_failure_without_an_event_is_found_by_polling(account: Any, ann_browser: Browser) -> None:
     account.control("PUT", "faults", {"faults": [{"kind": "upload", "fail": "The picture is broken."}]})
     told = (await send(ann_browser, png())).json()
-    made = await looked_after(told["id"])
+    made = await processed(told["id"])
     assert (made.state, made.next_look_at) == (State.FAILED, None)
     assert made.problem
 
@@ -125,24 +125,24 @@ async def test_a_failure_whose_event_never_comes_is_found_by_asking(
         (b"%PDF-1.7 " * 100, 415, "whatever its name says"),
     ],
 )
-async def test_a_wrong_type_inside_a_right_name_never_leaves_us(
+async def test_a_wrong_type_with_a_right_name_is_never_sent(
     body: bytes, status: int, words: str, account: Any, ann_browser: Browser
 ) -> None:
     for query in ("", f"&check={len(body)}"):
         answer = await send(ann_browser, body, "holiday.png", query)
         assert answer.status_code == status
         assert words in answer.json()["error"]
-    assert await stored() == []
+    assert await stored_files() == []
 
 
-async def test_the_first_bytes_are_enough_to_be_refused(account: Any, ann_browser: Browser) -> None:
+async def test_the_first_bytes_are_enough_to_reject_a_file(account: Any, ann_browser: Browser) -> None:
     good = await send(ann_browser, png(), query="&check=2000000000")
     assert (good.status_code, good.json()) == (200, {"type": "IMAGE"})
     large = await send(ann_browser, png(), query=f"&check={uploads.LARGEST + 1}")
     assert (large.status_code, large.json()["error"]) == (413, "The file is larger than 4 GB.")
     for size in ("-1", "many", "1e9", "²", "9" * 50):
         assert (await send(ann_browser, png(), query=f"&check={size}")).status_code == 400
-    assert await stored() == [], "nothing was uploaded"
+    assert await stored_files() == [], "nothing was uploaded"
 
 
 @pytest.mark.parametrize(
@@ -181,16 +181,16 @@ async def test_hostile_names_are_safe(
     ("kind", "options"),
     [("expired", {}), ("status", {"status": 503}), ("lost_before", {}), ("lost_after", {})],
 )
-async def test_bytes_that_do_not_arrive_are_sent_again_with_a_new_file(
+async def test_a_failed_transfer_is_repeated_with_a_new_file(
     kind: str, options: dict[str, Any], account: Any, ann_browser: Browser
 ) -> None:
     fault = {"kind": kind, "match": "PUT /incoming/*", "count": 1, **options}
     account.control("PUT", "faults", {"faults": [fault]})
     answer = await send(ann_browser, png())
     assert answer.status_code == 201
-    made = await looked_after(answer.json()["id"])
+    made = await processed(answer.json()["id"])
     assert made.state == State.READY
-    assert len(await stored()) == 1, "one file, whatever it took"
+    assert len(await stored_files()) == 1, "one file, however many attempts"
 
 
 @pytest.mark.parametrize(
@@ -203,21 +203,21 @@ async def test_bytes_that_do_not_arrive_are_sent_again_with_a_new_file(
         ({"kind": "unauthorized", "match": "POST /v1/files/upload"}, 503, "VideoGen refuses our key"),
     ],
 )
-async def test_an_upload_that_fails_is_a_clean_error(
+async def test_a_failed_upload_is_a_clean_error(
     fault: dict[str, Any], status: int, words: str, account: Any, ann_browser: Browser
 ) -> None:
     account.control("PUT", "faults", {"faults": [fault]})
     answer = await send(ann_browser, png())
     assert answer.status_code == status
     assert words in answer.json()["error"]
-    assert all(each.state == State.FAILED and each.next_look_at is None for each in await stored())
-    assert "pier" not in text(await ann_browser.aget("/files/")), "no half file is in the library"
+    assert all(each.state == State.FAILED and each.next_look_at is None for each in await stored_files())
+    assert "pier" not in text(await ann_browser.aget("/files/")), "no partial file is in the library"
     account.control("DELETE", "faults")
     again = await send(ann_browser, png())
-    assert again.status_code == 201, "and a second try works"
+    assert again.status_code == 201, "a second attempt works"
 
 
-async def test_a_limit_says_when_to_try_again(account: Any, ann_browser: Browser) -> None:
+async def test_a_rate_limit_says_when_to_try_again(account: Any, ann_browser: Browser) -> None:
     limits = {"POST /v1/files/upload": {"limit": 0, "seconds": 600}}
     account.control("PUT", "faults", {"limits": limits})
     answer = await send(ann_browser, png())
@@ -225,24 +225,24 @@ async def test_a_limit_says_when_to_try_again(account: Any, ann_browser: Browser
     assert re.search(r"Try again in 1[01] minutes\.", answer.json()["error"])
 
 
-async def test_an_upload_that_is_cancelled_leaves_nothing_ready(account: Any, people: Any) -> None:
+async def test_a_cancelled_upload_fails(account: Any, people: Any) -> None:
     fault = {"kind": "slow", "seconds": 5, "match": "PUT /incoming/*"}
     account.control("PUT", "faults", {"faults": [fault]})
     body = png()
     running = asyncio.create_task(uploads.take_in(io.BytesIO(body), len(body), "pier.png", people.ann))
 
     async def is_under_way() -> bool:
-        return [each.state for each in await stored()] == [State.UPLOADING]
+        return [each.state for each in await stored_files()] == [State.UPLOADING]
 
     await until(is_under_way)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    made = (await stored())[0]
+    made = (await stored_files())[0]
     assert (made.state, made.problem) == (State.FAILED, "The upload was cancelled.")
 
 
-async def test_an_upload_whose_process_died_is_given_up(account: Any, people: Any) -> None:
+async def test_an_upload_of_a_dead_process_fails(account: Any, people: Any) -> None:
     now = timezone.now()
     dead = await runtime.in_db(
         file, state=State.UPLOADING, created_at=now - uploads.ABANDONED, next_look_at=now
@@ -256,35 +256,35 @@ async def test_an_upload_whose_process_died_is_given_up(account: Any, people: An
     assert alive.next_look_at is not None
 
 
-async def test_a_file_that_lies_about_its_length_is_refused_by_what_it_is(account: Any, people: Any) -> None:
+async def test_an_empty_file_is_rejected(account: Any, people: Any) -> None:
     with pytest.raises(UploadRefused, match="empty"):
         await uploads.take_in(io.BytesIO(b""), 0, "pier.png", people.ann)
 
 
-# --- without a script -------------------------------------------------------------------------------------
+# --- without JavaScript -----------------------------------------------------------------------------------
 
 
-async def test_a_plain_form_uploads_several(account: Any, ann_browser: Browser) -> None:
+async def test_a_form_uploads_several_files(account: Any, ann_browser: Browser) -> None:
     given = [SimpleUploadedFile("one.png", png()), SimpleUploadedFile("two.wav", wav())]
     answer = await ann_browser.async_client.post("/files/upload/", {"file": given})
     assert (answer.status_code, answer["Location"]) == (303, "/files/upload/")
-    assert {each.display_name for each in await stored()} == {"one.png", "two.wav"}
+    assert {each.display_name for each in await stored_files()} == {"one.png", "two.wav"}
 
 
-async def test_a_plain_form_names_what_it_could_not_take(account: Any, ann_browser: Browser) -> None:
+async def test_a_form_lists_rejected_files(account: Any, ann_browser: Browser) -> None:
     given = [SimpleUploadedFile("one.png", png()), SimpleUploadedFile("page.png", b"<html>")]
     answer = await ann_browser.async_client.post("/files/upload/", {"file": given})
     assert answer.status_code == 422
     words = text(answer)
     assert "page.png: This is not a file that VideoGen takes" in words
-    assert "1 other arrived" in words
+    assert "1 other file was uploaded" in words
     empty = await ann_browser.async_client.post("/files/upload/", {})
     assert "Choose at least one file." in text(empty)
 
 
-async def test_a_forged_upload_is_refused(account: Any, people: Any) -> None:
+async def test_an_upload_without_a_csrf_token_is_rejected(account: Any, people: Any) -> None:
     from tests.dashboard.browsers import signed_in
 
     browser = await runtime.in_db(signed_in, people.ann, enforce_csrf_checks=True)
     assert (await send(browser, png())).status_code == 403
-    assert await stored() == []
+    assert await stored_files() == []
