@@ -1,4 +1,4 @@
-"""Finds permission checks outside the policy, and rows that the dashboard writes by itself, by reading the code."""
+"""Finds permission checks outside the policy, and writes of rows by the dashboard, in the source code."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.house.plan import called, modules, parsed
+from tests.house.source_tree import called_name, modules, parse
 
-# Those that know how a role is stored.
-KNOWS_ROLES = {
+# Modules that may know how a role is stored.
+MAY_READ_ROLES = {
     "executions/policy.py",
     "executions/team/members.py",
     "executions/models/team.py",
-    # Django's admin site names its columns.
+    # Django's admin site lists columns by name.
     "dashboard/admin.py",
 }
 SHELL = "templates/base.html"
 ROLE = "is_staff"
-# Writes of Django's managers, querysets and rows.
+# Methods of Django's managers, querysets and models that write.
 WRITES = {
     "save",
     "create",
@@ -33,11 +33,11 @@ WRITES |= {f"a{name}" for name in WRITES}
 
 
 def role_checks(root: Path) -> list[str]:
-    """Every place that asks for a role by the column it is stored in, as `file:line`."""
+    """Every place that reads the column in which a role is stored, as `file:line`."""
     found = [
         f"{module}:{line}"
         for module in modules(root, "executions", "dashboard")
-        if module.as_posix() not in KNOWS_ROLES and "migrations" not in module.parts
+        if module.as_posix() not in MAY_READ_ROLES and "migrations" not in module.parts
         for line in _lines_with(root / module)
     ]
     templates = sorted((root / "templates").rglob("*.html"))
@@ -53,48 +53,48 @@ def _lines_with(path: Path) -> Iterator[int]:
             yield number
 
 
-def writes_of_dashboard(root: Path) -> list[str]:
-    """Every call in the dashboard that writes a row or holds a cursor, as `module:line what`."""
+def dashboard_writes(root: Path) -> list[str]:
+    """Every call in the dashboard that writes a row or opens a cursor, as `module:line call()`."""
     return [
-        f"{module}:{node.lineno} {called(node)}()"
+        f"{module}:{node.lineno} {called_name(node)}()"
         for module in modules(root, "dashboard")
-        for node in ast.walk(parsed(root, module))
-        if isinstance(node, ast.Call) and (_is_write(node) or called(node) == "cursor")
+        for node in ast.walk(parse(root, module))
+        if isinstance(node, ast.Call) and (_is_write(node) or called_name(node) == "cursor")
     ]
 
 
 def _is_write(node: ast.Call) -> bool:
-    if called(node) not in WRITES or not isinstance(node.func, ast.Attribute):
+    if called_name(node) not in WRITES or not isinstance(node.func, ast.Attribute):
         return False
-    # `values.update({...})` and `cache.delete(key)` change no row: those calls take a value, rows take keywords or none.
+    # `values.update({...})` and `cache.delete(key)` write no row: they take a positional argument, writes of rows do not.
     return not node.args or isinstance(node.func.value, ast.Attribute | ast.Call)
 
 
-def unasked(root: Path, module: str) -> list[str]:
-    """The public functions of a module that take an actor and neither ask the policy nor hand the actor on."""
+def unchecked(root: Path, module: str) -> list[str]:
+    """The public functions of a module that take an actor, but pass it neither to the policy nor to another function."""
     found = []
-    for node in parsed(root, Path(module)).body:
+    for node in parse(root, Path(module)).body:
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
             continue
         names = {each.arg for each in [*node.args.args, *node.args.kwonlyargs]}
-        if "actor" in names and not any(_uses(each) for each in ast.walk(node)):
+        if "actor" in names and not any(_passes_actor(each) for each in ast.walk(node)):
             found.append(f"{module}: {node.name}")
     return found
 
 
-def _uses(node: ast.AST) -> bool:
+def _passes_actor(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     values = [*node.args, *(each.value for each in node.keywords)]
     return any(isinstance(value, ast.Name) and value.id == "actor" for value in values)
 
 
-def actions_used(root: Path) -> set[str]:
-    """The names of actions that some module beside the policy asks for."""
+def referenced_actions(root: Path) -> set[str]:
+    """The names of the actions that modules other than the policy refer to."""
     return {
         node.attr
         for module in modules(root, "executions", "dashboard")
         if module.as_posix() != "executions/policy.py"
-        for node in ast.walk(parsed(root, module))
+        for node in ast.walk(parse(root, module))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Action"
     }

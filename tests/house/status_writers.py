@@ -1,4 +1,4 @@
-"""Finds whoever writes a job's status outside executions/lifecycle/, as far as reading the code can tell."""
+"""Finds code outside executions/lifecycle/ that writes a job's status, as far as the syntax tree shows."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.house.plan import called, modules, parsed
+from tests.house.source_tree import called_name, modules, parse
 
-# The one package that may (docs/architecture.md).
+# The only package that may (docs/architecture.md).
 LIFECYCLE = Path("executions/lifecycle")
 COLUMN = "status"
-BY_KEYWORD = {"update", "create", "get_or_create", "update_or_create", "Execution"}
-BY_LIST = {"bulk_update", "save"}
-# Models that have a status of their own, which is no job's: what is only seen of jobs started elsewhere.
-OTHERS = {"Stranger"}
+KEYWORD_WRITES = {"update", "create", "get_or_create", "update_or_create", "Execution"}
+LIST_WRITES = {"bulk_update", "save"}
+# Models with a status that is not the status of a job: an external job is only observed.
+OTHER_MODELS = {"Stranger"}
 
 
 def status_writers(root: Path) -> list[str]:
-    """Every place in the domain and the dashboard that writes a job's status, as `module:line what`."""
+    """Every place in the domain and the dashboard that writes a job's status, as `module:line description`."""
     return [
         f"{module}:{line} {what}"
         for module in modules(root, "executions", "dashboard")
         if LIFECYCLE not in module.parents and "migrations" not in module.parts
-        for line, what in sorted(_writes(parsed(root, module), "models" in module.parts))
+        for line, what in sorted(_writes(parse(root, module), "models" in module.parts))
     ]
 
 
@@ -31,7 +31,7 @@ def _writes(tree: ast.Module, is_model: bool) -> Iterator[tuple[int, str]]:
     spread = {name for node in ast.walk(tree) for name in _spread_into_a_write(node)}
     for node in ast.walk(tree):
         for target in _assigned(node):
-            # Outside the models `self` is no job: errors of the client have a status as well.
+            # Outside the models `self` is not a job: errors of the client have a status as well.
             is_column = isinstance(target, ast.Attribute) and target.attr == COLUMN
             if is_column and (is_model or ast.unparse(target) != f"self.{COLUMN}"):
                 yield target.lineno, f"sets {ast.unparse(target)}"
@@ -63,15 +63,15 @@ def _assigned(node: ast.AST) -> list[ast.expr]:
 
 
 def _called_with_status(node: ast.Call) -> Iterator[str]:
-    name = called(node).removeprefix("a")
-    if _root(node) in OTHERS:
+    name = called_name(node).removeprefix("a")
+    if _root(node) in OTHER_MODELS:
         return
-    if name in BY_KEYWORD:
-        # A keyword, a dictionary that is spread, or `defaults=`.
+    if name in KEYWORD_WRITES:
+        # A keyword argument, an unpacked dictionary, or `defaults=`.
         for keyword in node.keywords:
             if keyword.arg == COLUMN or (keyword.arg in (None, "defaults") and _mentions(keyword.value)):
                 yield f"calls {name}() with the status"
-    if name in BY_LIST and any(
+    if name in LIST_WRITES and any(
         _lists(value) for value in [*node.args, *(each.value for each in node.keywords)]
     ):
         yield f"calls {name}() with the status"
@@ -80,19 +80,23 @@ def _called_with_status(node: ast.Call) -> Iterator[str]:
 
 
 def _spread_into_a_write(node: ast.AST) -> Iterator[str]:
-    """Names of dictionaries that a call such as update(**columns) writes."""
-    if isinstance(node, ast.Call) and called(node).removeprefix("a") in BY_KEYWORD:
+    """Names of dictionaries that a call such as update(**columns) writes to the row."""
+    if isinstance(node, ast.Call) and called_name(node).removeprefix("a") in KEYWORD_WRITES:
         for keyword in node.keywords:
             if keyword.arg in (None, "defaults"):
                 yield from (each.id for each in ast.walk(keyword.value) if isinstance(each, ast.Name))
 
 
 def _mentions(value: ast.expr) -> bool:
-    """Whether an expression builds a dictionary that has the status among its keys."""
+    """Whether an expression builds a dictionary with the status as a key."""
     for each in ast.walk(value):
         if isinstance(each, ast.Dict) and any(key is not None and _is_column(key) for key in each.keys):
             return True
-        if isinstance(each, ast.Call) and called(each) == "dict" and COLUMN in {k.arg for k in each.keywords}:
+        if (
+            isinstance(each, ast.Call)
+            and called_name(each) == "dict"
+            and COLUMN in {k.arg for k in each.keywords}
+        ):
             return True
     return False
 
@@ -110,7 +114,7 @@ def _name(value: ast.expr) -> str:
 
 
 def _root(value: ast.expr) -> str:
-    """The name that a chain begins with: `Stranger` of `Stranger.objects.filter(...).update(...)`."""
+    """The first name of a chain: `Stranger` of `Stranger.objects.filter(...).update(...)`."""
     while isinstance(value, ast.Call | ast.Attribute):
         value = value.func if isinstance(value, ast.Call) else value.value
     return _name(value)

@@ -1,4 +1,4 @@
-"""The rooms import only what docs/architecture.md allows them."""
+"""The top-level packages import each other only as docs/architecture.md allows."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.plan import ROOMS, ROOT, forbidden_imports, imports, modules
+from tests.house.source_tree import PACKAGES, ROOT, forbidden_imports, imports, modules
 
 RULES = {
-    # folder: what none of its modules may import
+    # folder: packages that its modules must not import
     "executions": ("dashboard", "sandbox"),
     "executions/videogen": ("django", "channels", "asgiref", "dashboard", "sandbox"),
     "dashboard": ("sandbox",),
@@ -22,11 +22,11 @@ OWN = "executions.videogen"
 
 
 @pytest.mark.parametrize("folder", RULES)
-def test_no_room_imports_what_it_may_not(folder: str) -> None:
+def test_no_package_imports_what_it_must_not(folder: str) -> None:
     assert forbidden_imports(ROOT, folder, *RULES[folder]) == []
 
 
-def test_the_client_imports_nothing_of_the_domain_but_itself() -> None:
+def test_the_client_imports_nothing_else_of_the_domain() -> None:
     domain = [
         f"{module}:{line} imports {name}"
         for module in modules(ROOT, "executions/videogen")
@@ -37,10 +37,10 @@ def test_the_client_imports_nothing_of_the_domain_but_itself() -> None:
     assert domain == []
 
 
-def test_the_dashboard_is_what_calls_the_domain_and_every_room_is_read() -> None:
-    """An empty folder would pass every rule."""
-    for room in ROOMS:
-        assert len(modules(ROOT, room)) > 20
+def test_the_dashboard_imports_the_domain_and_every_package_is_read() -> None:
+    """An empty folder would pass every other test here."""
+    for package in PACKAGES:
+        assert len(modules(ROOT, package)) > 20
     used = {name for module in modules(ROOT, "dashboard") for _, name in imports(ROOT, module)}
     assert any(name.startswith("executions.") for name in used)
 
@@ -70,7 +70,7 @@ def test_a_planted_import_is_found(tmp_path: Path, code: str) -> None:
 @pytest.mark.parametrize(
     "code", ["import dashboards", "from executions import dashboard_words", "from . import models"]
 )
-def test_what_only_looks_alike_is_no_offence(tmp_path: Path, code: str) -> None:
+def test_similar_names_may_be_imported(tmp_path: Path, code: str) -> None:
     (tmp_path / "executions").mkdir()
     (tmp_path / "executions" / "planted.py").write_text(code)
 

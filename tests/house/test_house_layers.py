@@ -1,4 +1,4 @@
-"""Inside a room a folder imports only folders below it, and no page imports another page (docs/architecture.md)."""
+"""Within a package a folder imports only folders below it, and no page imports another page (docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.plan import ROOT, imports, modules
+from tests.house.source_tree import ROOT, imports, modules
 
 type Layers = Sequence[frozenset[str]]
 
@@ -48,7 +48,7 @@ DASHBOARD: Layers = (
     frozenset({"server"}),
     frozenset({"management"}),
 )
-# What every page is made of, and the entry points, belong together; subjects and pages stay apart.
+# Layers whose folders may import each other: shared parts of pages, and entry points. Pages must not.
 ALLOWED_WITHIN = {
     "executions": (EXECUTIONS[0], EXECUTIONS[3], EXECUTIONS[-1]),
     "dashboard": (DASHBOARD[1], DASHBOARD[5]),
@@ -56,10 +56,10 @@ ALLOWED_WITHIN = {
 LAYERS = {"executions": EXECUTIONS, "dashboard": DASHBOARD}
 
 
-def offences(root: Path, room: str) -> Iterator[str]:
-    layers = LAYERS[room]
+def offences(root: Path, package: str) -> Iterator[str]:
+    layers = LAYERS[package]
     rank = {name: place for place, layer in enumerate(layers) for name in layer}
-    for module in modules(root, room):
+    for module in modules(root, package):
         folder = module.parts[1].removesuffix(".py")
         if folder in ("__init__", "migrations"):
             continue
@@ -69,19 +69,19 @@ def offences(root: Path, room: str) -> Iterator[str]:
         for line, name in imports(root, module):
             origin, _, rest = name.partition(".")
             target = rest.partition(".")[0]
-            if origin != room or not target or target == folder:
+            if origin != package or not target or target == folder:
                 continue
             if target not in rank:
                 yield f"{module}:{line} imports {name}, which is in no layer"
             elif rank[target] > rank[folder]:
                 yield f"{module}:{line} imports {name} from a layer above"
-            elif rank[target] == rank[folder] and layers[rank[folder]] not in ALLOWED_WITHIN[room]:
+            elif rank[target] == rank[folder] and layers[rank[folder]] not in ALLOWED_WITHIN[package]:
                 yield f"{module}:{line} imports {name} from its own layer"
 
 
-@pytest.mark.parametrize("room", LAYERS)
-def test_folders_import_only_what_is_below_them(room: str) -> None:
-    assert list(offences(ROOT, room)) == []
+@pytest.mark.parametrize("package", LAYERS)
+def test_folders_import_only_folders_below_them(package: str) -> None:
+    assert list(offences(ROOT, package)) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""While a new version is rolled out the old one still serves: each migration after the first only adds (fault 57)."""
+"""The old version still serves during a rollout, so each migration after the first only adds (fault 57)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 FIRST = "0001_initial"
-# What old code names would be gone, or another thing, for as long as it still serves.
-NEVER = (
+# Operations that remove or rename what old code uses.
+FORBIDDEN = (
     migrations.RemoveField,
     migrations.RenameField,
     migrations.DeleteModel,
@@ -23,7 +23,7 @@ NEVER = (
 )
 
 
-def later() -> Iterator[tuple[str, Any, Any]]:
+def operations_after_first() -> Iterator[tuple[str, Any, Any]]:
     """(where, operation, the state before it), for every operation after the first migration."""
     loader = MigrationLoader(None)
     names = sorted(name for app, name in loader.disk_migrations if app == "executions")
@@ -31,12 +31,12 @@ def later() -> Iterator[tuple[str, Any, Any]]:
         if name == FIRST:
             continue
         state = loader.project_state(("executions", name), at_end=False)
-        # A table that the same migration makes is known to no old code.
-        made = set()
+        # Old code does not know a table that the same migration creates.
+        created = set()
         for operation in loader.disk_migrations["executions", name].operations:
             if isinstance(operation, migrations.CreateModel):
-                made.add(operation.name_lower)
-            if getattr(operation, "model_name_lower", None) in made:
+                created.add(operation.name_lower)
+            if getattr(operation, "model_name_lower", None) in created:
                 operation.state_forwards("executions", state)
                 continue
             yield f"{name}: {type(operation).__name__}", operation, state.clone()
@@ -44,49 +44,51 @@ def later() -> Iterator[tuple[str, Any, Any]]:
 
 
 def offence(operation: Any, before: Any) -> str:
-    """Why old code would fail after this; empty when it would not."""
-    if isinstance(operation, NEVER):
-        return "takes away what old code uses"
-    if isinstance(operation, migrations.AddField) and _is_demanded(operation.field):
+    """Why old code would fail after this operation; empty if it would not."""
+    if isinstance(operation, FORBIDDEN):
+        return "removes what old code uses"
+    if isinstance(operation, migrations.AddField) and _is_required(operation.field):
         return "adds a column that old code's INSERT does not fill"
-    if isinstance(operation, migrations.AlterField) and _is_demanded(operation.field):
-        known = before.models["executions", operation.model_name_lower].fields[operation.name]
-        if known.null or known.db_default is not models.NOT_PROVIDED:
-            return "demands what old code may leave out"
+    if isinstance(operation, migrations.AlterField) and _is_required(operation.field):
+        previous = before.models["executions", operation.model_name_lower].fields[operation.name]
+        if previous.null or previous.db_default is not models.NOT_PROVIDED:
+            return "requires a value that old code may leave out"
     return ""
 
 
-def _is_demanded(field: models.Field[Any, Any]) -> bool:
+def _is_required(field: models.Field[Any, Any]) -> bool:
     return not field.many_to_many and not field.null and field.db_default is models.NOT_PROVIDED
 
 
 def test_migrations_after_the_first_only_add() -> None:
-    """Fault 57: nothing that old code names is taken away, and nothing new is demanded of it."""
-    found = [f"{where}: {why}" for where, operation, before in later() if (why := offence(operation, before))]
+    """Fault 57: nothing that old code uses is removed, and nothing new is required of it."""
+    found = [
+        f"{where}: {why}"
+        for where, operation, before in operations_after_first()
+        if (why := offence(operation, before))
+    ]
     assert found == []
 
 
-PLANTED = {
+PLANTED_OPERATIONS = {
     "a removed column": migrations.RemoveField("execution", "note"),
-    "another name": migrations.RenameField("execution", "note", "remark"),
-    "a column that has to be filled": migrations.AddField(
-        "execution", "price", models.IntegerField(default=0)
-    ),
-    "a column that may no longer be empty": migrations.AlterField(
+    "a renamed column": migrations.RenameField("execution", "note", "remark"),
+    "a new required column": migrations.AddField("execution", "price", models.IntegerField(default=0)),
+    "a column that becomes required": migrations.AlterField(
         "execution", "progress", models.FloatField(default=0)
     ),
 }
 
 
-@pytest.mark.parametrize("what", PLANTED)
-def test_a_planted_offence_is_found(what: str) -> None:
+@pytest.mark.parametrize("name", PLANTED_OPERATIONS)
+def test_a_planted_offence_is_found(name: str) -> None:
     state = MigrationLoader(None).project_state(("executions", FIRST))
-    assert offence(PLANTED[what], state)
+    assert offence(PLANTED_OPERATIONS[name], state)
 
 
 @pytest.mark.django_db
 def test_what_the_first_version_writes_can_still_be_written_and_read(django_user_model: Any) -> None:
-    """Fault 57: INSERT and UPDATE as the models of the first migration make them, on the schema of today."""
+    """Fault 57: INSERT and UPDATE by the models of the first migration, on the current schema."""
     loader = MigrationLoader(connection)
     old = loader.project_state(("executions", FIRST)).apps
     person = django_user_model.objects.create(username="ann")
@@ -133,6 +135,6 @@ def test_what_the_first_version_writes_can_still_be_written_and_read(django_user
     assert changed == 1
     from executions.models import Event, Execution
 
-    told = list(Event.objects.filter(execution_id=job.pk).values_list("kind", "to_status"))
-    assert told == [("started", "queued"), ("status", "succeeded")]
+    events = list(Event.objects.filter(execution_id=job.pk).values_list("kind", "to_status"))
+    assert events == [("started", "queued"), ("status", "succeeded")]
     assert Execution.objects.get(pk=job.pk).results.count() == 1

@@ -1,4 +1,7 @@
-"""Permissions are the policy's alone, and the dashboard writes no rows; the checks are proven on planted offences."""
+"""Only the policy decides permissions, and the dashboard writes no rows.
+
+tests/executions/test_policy.py proves that every action is tried as every role.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from executions.policy import RULES, Action
-from tests.house.plan import ROOT
-from tests.house.policy_rules import actions_used, role_checks, unasked, writes_of_dashboard
+from tests.house.policy_rules import dashboard_writes, referenced_actions, role_checks, unchecked
+from tests.house.source_tree import ROOT
 
-# Modules of the domain whose public functions are what people do.
-ACTS = (
+# Modules of the domain whose public functions take an actor.
+MODULES = (
     "executions/lifecycle/cancel.py",
     "executions/lifecycle/create.py",
     "executions/lifecycle/chains.py",
@@ -43,7 +46,7 @@ def planted(root: Path, name: str, text: str) -> Path:
     return root
 
 
-def test_roles_are_read_in_the_policy_alone() -> None:
+def test_only_the_policy_reads_roles() -> None:
     assert role_checks(ROOT) == []
 
 
@@ -55,39 +58,39 @@ def test_roles_are_read_in_the_policy_alone() -> None:
         ("templates/queue/planted.html", "<p>\n{% if user.is_staff %}</p>\n"),
     ],
 )
-def test_a_planted_check_of_a_role_is_found(tmp_path: Path, name: str, text: str) -> None:
+def test_a_planted_role_check_is_found(tmp_path: Path, name: str, text: str) -> None:
     assert role_checks(planted(tmp_path, name, text)) == [f"{name}:2"]
 
 
-def test_every_action_has_a_rule_and_is_asked_for_somewhere() -> None:
+def test_every_action_has_a_rule_and_is_used() -> None:
     assert set(RULES) == set(Action)
-    assert {action.name for action in Action} - actions_used(ROOT) == set()
+    assert {action.name for action in Action} - referenced_actions(ROOT) == set()
 
 
-def test_an_action_that_nobody_asks_for_is_found(tmp_path: Path) -> None:
+def test_an_unused_action_is_found(tmp_path: Path) -> None:
     root = planted(tmp_path, "executions/planted.py", "require(actor, Action.JOB_START)\n")
 
-    assert actions_used(root) == {"JOB_START"}
+    assert referenced_actions(root) == {"JOB_START"}
 
 
-@pytest.mark.parametrize("module", ACTS)
-def test_every_act_asks_the_policy_or_hands_its_actor_on(module: str) -> None:
-    assert unasked(ROOT, module) == []
+@pytest.mark.parametrize("module", MODULES)
+def test_every_operation_checks_its_actor_or_passes_it_on(module: str) -> None:
+    assert unchecked(ROOT, module) == []
     assert "actor: Actor" in (ROOT / module).read_text()
 
 
-def test_an_act_that_asks_nobody_is_found(tmp_path: Path) -> None:
+def test_an_operation_that_checks_nothing_is_found(tmp_path: Path) -> None:
     code = (
         "def pause(job, *, actor):\n    job.pause()\n\n\ndef resume(job, *, actor):\n    require(actor, 1)\n"
     )
 
-    assert unasked(planted(tmp_path, "executions/planted.py", code), "executions/planted.py") == [
+    assert unchecked(planted(tmp_path, "executions/planted.py", code), "executions/planted.py") == [
         "executions/planted.py: pause"
     ]
 
 
-def test_the_dashboard_writes_no_rows_and_holds_no_cursor() -> None:
-    assert writes_of_dashboard(ROOT) == []
+def test_the_dashboard_writes_no_rows_and_opens_no_cursor() -> None:
+    assert dashboard_writes(ROOT) == []
 
 
 @pytest.mark.parametrize(
@@ -104,9 +107,9 @@ def test_the_dashboard_writes_no_rows_and_holds_no_cursor() -> None:
     ],
 )
 def test_a_planted_write_is_found(tmp_path: Path, code: str) -> None:
-    assert len(writes_of_dashboard(planted(tmp_path, "dashboard/planted.py", code))) == 1
+    assert len(dashboard_writes(planted(tmp_path, "dashboard/planted.py", code))) == 1
 
 
 @pytest.mark.parametrize("code", ["values.update({'a': 1})", "cache.delete(key)", "known.update(others)"])
-def test_what_changes_no_row_is_no_offence(tmp_path: Path, code: str) -> None:
-    assert writes_of_dashboard(planted(tmp_path, "dashboard/planted.py", code)) == []
+def test_calls_that_write_no_row_are_allowed(tmp_path: Path, code: str) -> None:
+    assert dashboard_writes(planted(tmp_path, "dashboard/planted.py", code)) == []

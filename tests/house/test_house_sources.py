@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.plan import ROOT
+from tests.house.source_tree import ROOT
 
 NOTES = "docs/api-notes.md"
-# Folders that are made here, and are no part of the source.
+# Generated folders, which are not part of the source.
 SKIPPED = {".git", ".venv", ".uv", ".mypy_cache", ".ruff_cache", ".pytest_cache", "data"}
 SUFFIXES = {".py", ".md", ".html", ".css", ".js", ".yaml", ".yml", ".toml"}
 CITED = re.compile(re.escape(NOTES) + r"(?:#([\w-]*))?")
-# The document that citations named before the notes had anchors: it was never in this repository.
+# A document that citations used to name; it was never in this repository.
 RETIRED = re.compile("CONTRACT" + r"(?:\.md|,? (?:section|heading))")
 HEADING = re.compile(r"^#+ (.+?)\s*$", re.MULTILINE)
 EXPLICIT = re.compile(r'<a id="([^"]+)">')
@@ -23,7 +23,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def anchors(text: str) -> set[str]:
-    """Explicit anchors, and those that GitHub makes of headings."""
+    """Explicit anchors, and those that GitHub generates from headings."""
     slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(text)}
     return slugs | set(EXPLICIT.findall(text))
 
@@ -36,16 +36,16 @@ def tracked(root: Path) -> list[Path]:
 
 
 def wrong_citations(root: Path, files: list[Path]) -> list[str]:
-    known = anchors((root / NOTES).read_text(encoding="utf-8"))
+    existing = anchors((root / NOTES).read_text(encoding="utf-8"))
     problems = []
     for path in files:
         for number, line in enumerate((root / path).read_text(encoding="utf-8").splitlines(), 1):
             if RETIRED.search(line):
-                problems.append(f"{path}:{number} cites a document that is not here")
+                problems.append(f"{path}:{number} cites a document that does not exist")
             problems += [
                 f"{path}:{number} cites #{anchor}, which {NOTES} lacks"
                 for anchor in CITED.findall(line)
-                if anchor and anchor not in known
+                if anchor and anchor not in existing
             ]
     return problems
 
@@ -72,7 +72,7 @@ def broken_links(root: Path, files: list[Path]) -> list[str]:
 def test_every_citation_names_an_anchor_that_exists() -> None:
     files = tracked(ROOT)
     cited = [path for path in files if NOTES in (ROOT / path).read_text(encoding="utf-8")]
-    assert len(cited) > 30, "the citations were not found"
+    assert len(cited) > 30, "too few citations were found"
     assert wrong_citations(ROOT, files) == []
 
 
@@ -84,15 +84,15 @@ def test_every_link_between_documents_works() -> None:
     ("line", "problem"),
     [
         (f"# Source: {NOTES}#nowhere", "code.py:1 cites #nowhere, which docs/api-notes.md lacks"),
-        ("# (CONTRACT" + " section 4)", "code.py:1 cites a document that is not here"),
-        ("# see CONTRACT" + ".md", "code.py:1 cites a document that is not here"),
+        ("# (CONTRACT" + " section 4)", "code.py:1 cites a document that does not exist"),
+        ("# see CONTRACT" + ".md", "code.py:1 cites a document that does not exist"),
         (f"# Source: {NOTES}#signed-urls", ""),
         (f"# Source: {NOTES}#by-hand", ""),
         (f"# Source: {NOTES}", ""),
         ("CONTRACT" + "OR = 4", ""),
     ],
 )
-def test_a_planted_citation_is_judged(tmp_path: Path, line: str, problem: str) -> None:
+def test_a_planted_citation_is_checked(tmp_path: Path, line: str, problem: str) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / NOTES).write_text('# Notes\n\n## Signed URLs\n\n<a id="by-hand"></a>\n')
     (tmp_path / "code.py").write_text(line)
@@ -112,7 +112,7 @@ def test_a_planted_citation_is_judged(tmp_path: Path, line: str, problem: str) -
         ("https://example.org/x", False),
     ],
 )
-def test_a_planted_link_is_judged(tmp_path: Path, link: str, broken: bool) -> None:
+def test_a_planted_link_is_checked(tmp_path: Path, link: str, broken: bool) -> None:
     (tmp_path / "other.md").write_text("## A heading\n")
     (tmp_path / "page.md").write_text(f"# Here\n\n[text]({link}) and `[code](gone.md)`\n")
 

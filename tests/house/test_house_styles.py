@@ -1,4 +1,4 @@
-"""Styles: each component has a file of its own, and its name begins the names of its classes."""
+"""Styles: each component has its own file, and its name is the prefix of its classes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.plan import ROOT
+from tests.house.source_tree import ROOT
 
 MAX_LINE = 160
 NOT_RULES = re.compile(r"/\*.*?\*/|\"[^\"]*\"|'[^']*'", re.DOTALL)
 CLASS = re.compile(r"\.([a-z][\w-]*)", re.IGNORECASE)
 KEYFRAMES = re.compile(r"@keyframes\s+([\w-]+)")
-# What base.css and layout.css define is for every page: components may refer to it.
+# Components may use the classes that base.css and layout.css define.
 GENERAL = ("base", "layout")
-# Small parts that stand inside many components, which may place them.
+# Small components that others contain and may position.
 PARTS = ("button", "field", "notice", "status-badge", "toast")
-# Of htmx and of the icons.
-FOREIGN = ("htmx-request", "lucide-loader-circle")
+# Classes of htmx and of the icons.
+THIRD_PARTY = ("htmx-request", "lucide-loader-circle")
 TEXT_IN_QUOTES = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|`(?:[^`\\]|\\.)*`")
 PATH = re.compile(r"/[a-z][\w-]*(?:/|$)")
 
@@ -33,17 +33,17 @@ def begins_with(name: str, component: str) -> bool:
 
 
 def owner(name: str, components: list[str]) -> str | None:
-    """The component whose name begins the class's: the longest one."""
+    """The component with the longest name that is a prefix of the class."""
     owners = [component for component in components if begins_with(name, component)]
     return max(owners, key=len, default=None)
 
 
 def wrong_classes(root: Path) -> Iterator[str]:
-    """Classes that a component's file has although they belong elsewhere, or to no component."""
+    """Classes in the file of a component that belong to another component, or to none."""
     styles = root / "static" / "css"
     files = sorted((styles / "components").glob("*.css"))
     components = [path.stem for path in files]
-    general = set(FOREIGN).union(
+    general = set(THIRD_PARTY).union(
         *(
             classes(path.read_text(encoding="utf-8"))
             for name in GENERAL
@@ -63,7 +63,7 @@ def repeated_keyframes(root: Path) -> list[str]:
     for path in sorted((root / "static" / "css").rglob("*.css")):
         for name in KEYFRAMES.findall(path.read_text(encoding="utf-8")):
             if name in seen:
-                found.append(f"{path.name}: @keyframes {name} is in {seen[name]}, too")
+                found.append(f"{path.name}: @keyframes {name} is also in {seen[name]}")
             seen[name] = path.name
     return found
 
@@ -79,7 +79,7 @@ def long_lines(root: Path) -> list[str]:
 
 
 def paths_in_scripts(root: Path) -> list[str]:
-    """Addresses that a script writes itself: a page tells them in an attribute."""
+    """URLs in scripts, which should get them from an attribute of the page."""
     return [
         f"{path.relative_to(root)}: {quoted}"
         for path in sorted((root / "static" / "js").rglob("*.js"))
@@ -100,13 +100,13 @@ def test_no_line_of_a_template_or_style_is_too_long() -> None:
     assert long_lines(ROOT) == []
 
 
-def test_no_script_holds_an_address() -> None:
+def test_no_script_contains_a_url() -> None:
     assert paths_in_scripts(ROOT) == []
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Path:
-    """Two components, a general class, a template and a script, with nothing wrong."""
+def tree(tmp_path: Path) -> Path:
+    """A tree without offences: two components, a general class, a template and a script."""
     for folder in ("static/css/components", "static/js/lib", "templates"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "static/css/base.css").write_text(
@@ -121,51 +121,51 @@ def house(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_nothing_is_found_where_nothing_is_wrong(house: Path) -> None:
-    assert list(wrong_classes(house)) == []
-    assert repeated_keyframes(house) == long_lines(house) == paths_in_scripts(house) == []
+def test_a_correct_tree_has_no_offences(tree: Path) -> None:
+    assert list(wrong_classes(tree)) == []
+    assert repeated_keyframes(tree) == long_lines(tree) == paths_in_scripts(tree) == []
 
 
 @pytest.mark.parametrize(
-    ("rule", "told"),
+    ("rule", "expected"),
     [
         (".title { gap: 0; }", "card.css: .title belongs to no component"),
         (".card:has(.card-list-head) { gap: 0; }", "card.css: .card-list-head belongs to card-list"),
         ("@media print { .cards { gap: 0; } }", "card.css: .cards belongs to no component"),
     ],
 )
-def test_a_class_in_the_wrong_file_is_found(house: Path, rule: str, told: str) -> None:
-    (house / "static/css/components/card.css").write_text(rule)
+def test_a_class_in_the_wrong_file_is_found(tree: Path, rule: str, expected: str) -> None:
+    (tree / "static/css/components/card.css").write_text(rule)
 
-    assert list(wrong_classes(house)) == [told]
+    assert list(wrong_classes(tree)) == [expected]
 
 
-def test_a_class_in_a_comment_or_a_value_is_no_offence(house: Path) -> None:
+def test_a_class_in_a_comment_or_a_value_is_ignored(tree: Path) -> None:
     text = "/* as .other */\n.card { margin: .5em; content: '.other'; }\n"
-    (house / "static/css/components/card.css").write_text(text)
+    (tree / "static/css/components/card.css").write_text(text)
 
-    assert list(wrong_classes(house)) == []
+    assert list(wrong_classes(tree)) == []
 
 
-def test_an_animation_that_is_there_already_is_found(house: Path) -> None:
-    (house / "static/css/components/card.css").write_text("@keyframes arrive { to { opacity: 1; } }")
+def test_a_repeated_animation_is_found(tree: Path) -> None:
+    (tree / "static/css/components/card.css").write_text("@keyframes arrive { to { opacity: 1; } }")
 
-    assert repeated_keyframes(house) == [
-        "card.css: @keyframes arrive is in base.css, too"
-    ] or repeated_keyframes(house) == ["base.css: @keyframes arrive is in card.css, too"]
+    assert repeated_keyframes(tree) == [
+        "card.css: @keyframes arrive is also in base.css"
+    ] or repeated_keyframes(tree) == ["base.css: @keyframes arrive is also in card.css"]
 
 
 @pytest.mark.parametrize("name", ["templates/page.html", "static/css/components/card.css"])
-def test_a_long_line_is_found(house: Path, name: str) -> None:
-    (house / name).write_text("\n" + "x" * (MAX_LINE + 1))
+def test_a_long_line_is_found(tree: Path, name: str) -> None:
+    (tree / name).write_text("\n" + "x" * (MAX_LINE + 1))
 
-    assert long_lines(house) == [f"{name}:2 has {MAX_LINE + 1} characters"]
+    assert long_lines(tree) == [f"{name}:2 has {MAX_LINE + 1} characters"]
 
 
 @pytest.mark.parametrize(
     "code", ["fetch('/since/seen/')", 'go("/queue/")', "open(`/files/${id}/`)", "x = '/batches'"]
 )
-def test_an_address_in_a_script_is_found(house: Path, code: str) -> None:
-    (house / "static/js/lib/live.js").write_text(code)
+def test_a_url_in_a_script_is_found(tree: Path, code: str) -> None:
+    (tree / "static/js/lib/live.js").write_text(code)
 
-    assert len(paths_in_scripts(house)) == 1
+    assert len(paths_in_scripts(tree)) == 1

@@ -1,4 +1,4 @@
-"""Pages carry no script or style of their own: the content security policy would refuse it."""
+"""Templates contain no inline scripts or styles: the content security policy would block them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from soak.load import REFUSAL
-from tests.house.plan import ROOT
+from tests.house.source_tree import ROOT
 
 COMMENTS = re.compile(r"\{#.*?#\}|\{% comment.*?endcomment %\}|<!--.*?-->", re.DOTALL)
 OFFENCES = {
@@ -16,14 +16,14 @@ OFFENCES = {
     "an inline style": re.compile(r"<style[\s>]", re.IGNORECASE),
     "a style attribute": re.compile(r"""<[^>]*\sstyle\s*=""", re.IGNORECASE | re.DOTALL),
     "an event handler": re.compile(r"""<[^>]*\son[a-z]+\s*=\s*["'{]""", re.IGNORECASE | re.DOTALL),
-    "a script address": re.compile(r"""=\s*["']\s*javascript:""", re.IGNORECASE),
+    "a javascript: URL": re.compile(r"""=\s*["']\s*javascript:""", re.IGNORECASE),
     "htmx code": re.compile(r"""\shx-on[:\w-]*\s*=|=\s*["']js:""", re.IGNORECASE),
 }
 
 
 def offences(root: Path) -> list[str]:
     pages = [path for path in sorted((root / "templates").rglob("*")) if path.is_file()]
-    assert pages, "there are no templates here"
+    assert pages, "no templates were found"
     return [
         f"{path.relative_to(root)}: {name}"
         for path in pages
@@ -32,7 +32,7 @@ def offences(root: Path) -> list[str]:
     ]
 
 
-def test_no_template_has_a_script_or_a_style_of_its_own() -> None:
+def test_no_template_has_an_inline_script_or_style() -> None:
     assert offences(ROOT) == []
 
 
@@ -63,19 +63,19 @@ def test_a_planted_offence_is_found(tmp_path: Path, markup: str) -> None:
     [
         '<script src="{% static \'js/lib/live.js\' %}" type="module"></script>',
         '<progress value="5" max="100" data-style="x">',
-        "{# <style> is not for us #}<p>",
-        '<p data-on="x">A style of one\'s own</p>',
+        "{# <style> is not allowed #}<p>",
+        '<p data-on="x">A style=no attribute</p>',
         '<link rel="stylesheet" href="x.css">',
     ],
 )
-def test_what_the_policy_allows_is_no_offence(tmp_path: Path, markup: str) -> None:
+def test_markup_that_the_policy_allows_is_accepted(tmp_path: Path, markup: str) -> None:
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "page.html").write_text(markup)
 
     assert offences(tmp_path) == []
 
 
-def test_the_soak_knows_a_refusal_by_what_the_form_shows() -> None:
-    """It posts a form again for as long as it takes a refusal for a failure of ours."""
+def test_the_soak_recognises_the_refusal_that_the_form_shows() -> None:
+    """Otherwise it would take a refusal for an error of Rushes and post the form again."""
     form = (ROOT / "templates" / "studio" / "_tool_form.html").read_text(encoding="utf-8")
     assert REFUSAL in form

@@ -1,4 +1,4 @@
-"""Reads the house as it is written: its modules, and what each imports."""
+"""Reads the source tree: its modules, and what each of them imports."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("executions", "dashboard", "sandbox")
+PACKAGES = ("executions", "dashboard", "sandbox")
 
 
-def modules(root: Path, *rooms: str) -> list[Path]:
+def modules(root: Path, *packages: str) -> list[Path]:
     """The Python files of these folders, relative to `root`."""
-    return sorted(path.relative_to(root) for room in rooms for path in (root / room).rglob("*.py"))
+    return sorted(path.relative_to(root) for package in packages for path in (root / package).rglob("*.py"))
 
 
-def parsed(root: Path, module: Path) -> ast.Module:
+def parse(root: Path, module: Path) -> ast.Module:
     return ast.parse((root / module).read_text(encoding="utf-8"), str(module))
 
 
 def imports(root: Path, module: Path) -> Iterator[tuple[int, str]]:
-    """Whatever the module imports, at its top or anywhere inside: (line, dotted name)."""
+    """Every import of the module, at its top or inside a function, as (line, dotted name)."""
     package = module.parent.parts
-    for node in ast.walk(parsed(root, module)):
+    for node in ast.walk(parse(root, module)):
         if isinstance(node, ast.Import):
             for name in node.names:
                 yield node.lineno, name.name
@@ -32,12 +32,12 @@ def imports(root: Path, module: Path) -> Iterator[tuple[int, str]]:
             for name in node.names:
                 # `from executions import models` imports executions.models.
                 yield node.lineno, f"{origin}.{name.name}"
-        elif isinstance(node, ast.Call) and called(node) in ("import_module", "__import__"):
+        elif isinstance(node, ast.Call) and called_name(node) in ("import_module", "__import__"):
             yield from ((node.lineno, name.value) for name in node.args[:1] if isinstance(name, ast.Constant))
 
 
-def called(node: ast.Call) -> str:
-    """The last part of what is called: `update` of `rows.filter().update()`."""
+def called_name(node: ast.Call) -> str:
+    """The last part of the name of the called function: `update` of `rows.filter().update()`."""
     match node.func:
         case ast.Attribute(attr=name) | ast.Name(id=name):
             return name
@@ -45,12 +45,12 @@ def called(node: ast.Call) -> str:
 
 
 def is_in(name: str, *places: str) -> bool:
-    """Whether a dotted name is one of these, or inside one."""
+    """Whether a dotted name is one of `places`, or inside one of them."""
     return any(name == place or name.startswith(f"{place}.") for place in places)
 
 
 def forbidden_imports(root: Path, folder: str, *places: str) -> list[str]:
-    """The imports of a folder's modules from any of `places`, as sentences."""
+    """The imports of a folder's modules from any of `places`, as `module:line imports name`."""
     return [
         f"{module}:{line} imports {name}"
         for module in modules(root, folder)
