@@ -56,13 +56,13 @@ class PlannedJob:
 def video_tools() -> list[str]:
     """Slugs of the tools that make videos, without the one whose clip other tools need."""
     return [
-        tool.slug for tool in tools.offered().values() if tool.media == "VIDEO" and tool.slug not in FIRST
+        tool.slug for tool in tools.available().values() if tool.media == "VIDEO" and tool.slug not in FIRST
     ]
 
 
 def planned_jobs(count: int, chance: random.Random) -> list[PlannedJob]:
     """`count` jobs, covering every tool. The first ones make the files that other tools need."""
-    offered = tools.offered()
+    offered = tools.available()
     slugs = list(offered)
     weights = [WEIGHTS[offered[slug].media] for slug in slugs]
     chosen = [*FIRST, *chance.sample(slugs, len(slugs))]

@@ -38,17 +38,17 @@ class Column:
 
 def columns(tool: Tool) -> list[Column]:
     made = [Column(each.name, each.label, _demanded(tool, each), _about(each)) for each in tool.fields]
-    if tool.spoken:
+    if tool.recording_field:
         made += [
-            Column("speech", "Words to speak first", False, "In place of a recording."),
-            Column("speechVoice", "Voice for it", False, "A voice's id or name."),
+            Column("speech", "Script", False, "In place of a recording."),
+            Column("speechVoice", "Voice", False, "A voice's id or name."),
         ]
     return made
 
 
 def _demanded(tool: Tool, entry: spec.Field) -> bool:
     has_own_value = getattr(entry, "initial", None) not in (None, "")
-    return entry.required and not has_own_value and entry.name != tool.spoken
+    return entry.required and not has_own_value and entry.name != tool.recording_field
 
 
 def _about(entry: spec.Field) -> str:
@@ -62,7 +62,7 @@ def _about(entry: spec.Field) -> str:
         case spec.Switch():
             return "yes or no"
         case spec.Files():
-            return "Ids of files, with spaces between them." if entry.most > 1 else "The id of a file."
+            return "Ids of files, with spaces between them." if entry.max_files > 1 else "The id of a file."
         case spec.Voice():
             return "A voice's id or name."
         case spec.Presenter():
@@ -79,7 +79,7 @@ def template(tool: Tool, files: Sequence[File] = ()) -> str:
     """The headings, and a row to begin from: an example, or one row for each of `files`."""
     rows = [_example(tool)]
     if files:
-        taking = {entry.name for file in files if (entry := tool.takes(file.type))}
+        taking = {entry.name for file in files if (entry := tool.field_for(file.type))}
         rows = [
             {
                 **_example(tool, words=False),
@@ -97,7 +97,7 @@ def template(tool: Tool, files: Sequence[File] = ()) -> str:
 
 
 def _fits(tool: Tool, name: str, file: File) -> bool:
-    entry = tool.takes(file.type)
+    entry = tool.field_for(file.type)
     return entry is not None and entry.name == name
 
 

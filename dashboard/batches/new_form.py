@@ -75,12 +75,12 @@ class NewBatch:
     @cached_property
     def tools(self) -> list[Tool]:
         """The tools that fit the way, and the files if there are any."""
-        offered = list(tools.offered().values())
+        offered = list(tools.available().values())
         if self.way.key == LINES:
             return [tool for tool in offered if tool.subject]
         if self.way.key == FILES:
             media = {file.type for file in self.files}
-            return [tool for tool in offered if media and all(tool.takes(each) for each in media)]
+            return [tool for tool in offered if media and all(tool.field_for(each) for each in media)]
         return offered
 
     @cached_property
@@ -160,7 +160,7 @@ class NewBatch:
         assert self.tool is not None
         if self.way.key == LINES:
             return {self.tool.subject}
-        taking = (self.tool.takes(file.type) for file in self.files)
+        taking = (self.tool.field_for(file.type) for file in self.files)
         return {entry.name for entry in taking if entry is not None}
 
     @cached_property
@@ -229,7 +229,7 @@ class NewBatch:
         raws = []
         for number, name in enumerate(names, 1):
             file = self.library.by_name.get(name)
-            entry = tool.takes(file.type) if file else None
+            entry = tool.field_for(file.type) if file else None
             if file is None or entry is None:
                 raws.append(Raw(number, None, ("It is not in the library any more.",)))
             else:

@@ -80,13 +80,13 @@ def _new(request: HttpRequest, form: NewBatch, status: int = 200) -> HttpRespons
 
 @require_GET
 def template(request: HttpRequest, slug: str) -> HttpResponse:
-    tool = tools.offered().get(slug)
+    tool = tools.available().get(slug)
     if tool is None:
         raise Http404("Your API version does not have this tool.")
     names = request.GET.getlist("file")[: batches.MOST_ROWS]
     library = Library(names)
     files = dict.fromkeys(library.by_name[name] for name in names if name in library.by_name)
-    fitting = [file for file in files if tool.takes(file.type)]
+    fitting = [file for file in files if tool.field_for(file.type)]
     headers = {"Content-Disposition": content_disposition_header(True, f"{slug}.csv")}
     return HttpResponse(
         csv_import.template(tool, fitting), content_type="text/csv; charset=utf-8", headers=headers
@@ -144,7 +144,7 @@ def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     status = request.GET.get("status", statuses.FAILED)
     if status not in (statuses.FAILED, statuses.CANCELLED):
         return HttpResponse("Only what failed or was cancelled can be run again.", status=400)
-    tool = tools.offered().get(batch.tool)
+    tool = tools.available().get(batch.tool)
     made = batches.plan_again(batch, status, actor=request.user) if tool else None
     if tool is None or made is None:
         messages.info(request, "There is nothing to run again.")

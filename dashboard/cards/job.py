@@ -76,7 +76,9 @@ def uses(media: str, remote_id: str) -> list[tuple[str, str, str]]:
     if not media:
         return []
     query = {"file": remote_id}
-    return [(tool.label, tool.icon, with_query(_form_url(tool.slug), query)) for tool in tools.taking(media)]
+    return [
+        (tool.label, tool.icon, with_query(_form_url(tool.slug), query)) for tool in tools.accepting(media)
+    ]
 
 
 @cache
@@ -167,7 +169,7 @@ class Card:
         return (
             self.is_final
             and allows(self.audience, Action.JOB_RESTART)
-            and self.execution.tool in tools.offered()
+            and self.execution.tool in tools.available()
             and not self.is_from_elsewhere
         )
 
@@ -223,7 +225,7 @@ class Card:
             self.may_queue
             and allows(self.audience, Action.JOB_EDIT)
             and self.execution.after_id is None
-            and self.execution.tool in tools.offered()
+            and self.execution.tool in tools.available()
         )
 
     @cached_property

@@ -84,7 +84,7 @@ def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         return HttpResponseForbidden("This job cannot be started again by you.")
     fresh, _ = create.start(
         tool=tools.find(execution.tool),
-        body=tools.accepted_before(execution.request_body),
+        body=tools.already_validated(execution.request_body),
         actor=request.user,
         title=execution.prompt,
         again=execution,

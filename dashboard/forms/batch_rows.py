@@ -13,7 +13,7 @@ from dashboard.forms.tool_form import Catalogues
 from dashboard.http.params import as_uuid
 from executions.batches.rows import Row
 from executions.models import File
-from executions.tools import Offers, Tool, validate
+from executions.tools import AccountChoices, Tool, validate
 
 
 @dataclass(frozen=True)
@@ -61,30 +61,32 @@ class Library:
 
 def check(tool: Tool, raws: Sequence[Raw], library: Library) -> Checked:
     """All rows as they would be sent, or everything that is wrong with any of them."""
-    offers = Catalogues.for_tool(tool).offers(library.find)
+    choices = Catalogues.for_tool(tool).choices(library.find)
     checked = Checked()
     for raw in raws:
         checked.problems += [Problem(raw.number, words) for words in raw.unreadable]
         if raw.data is not None:
-            _judge(tool, raw.number, entered(tool, raw.data), offers, checked)
+            _judge(tool, raw.number, entered(tool, raw.data), choices, checked)
     return checked
 
 
 def check_again(tool: Tool, rows: Sequence[Row]) -> Checked:
     """Rows that were good once, by the rules as they are today: files, voices and API versions change."""
     library = Library(name for row in rows for _, name in tool.inputs(row.body))
-    offers = Catalogues.for_tool(tool).offers(library.find)
+    choices = Catalogues.for_tool(tool).choices(library.find)
     checked = Checked()
     for row in rows:
         values = tool.values(row.body)
         if row.speech is not None:
             values |= {"speech": row.speech.words, "speechVoice": row.speech.voice_id}
-        _judge(tool, row.number, values, offers, checked)
+        _judge(tool, row.number, values, choices, checked)
     return checked
 
 
-def _judge(tool: Tool, number: int, values: Mapping[str, Any], offers: Offers, checked: Checked) -> None:
-    found = validate(tool, values, offers)
+def _judge(
+    tool: Tool, number: int, values: Mapping[str, Any], choices: AccountChoices, checked: Checked
+) -> None:
+    found = validate(tool, values, choices)
     if found.body is not None:
         checked.rows.append(Row(number, found.body, speech=found.speech))
-    checked.problems += [Problem(number, words) for words in found.sentences]
+    checked.problems += [Problem(number, words) for words in found.messages]

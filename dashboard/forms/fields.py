@@ -64,8 +64,10 @@ class Entry(forms.Field):
 
 def entries(tool: Tool) -> list[Entry]:
     """A field for each input of the tool; a recording may be chosen, or spoken first from words."""
-    made = [Entry(entry, required=entry.required and entry.name != tool.spoken) for entry in tool.fields]
-    if tool.spoken:
+    made = [
+        Entry(entry, required=entry.required and entry.name != tool.recording_field) for entry in tool.fields
+    ]
+    if tool.recording_field:
         made += [Entry(entry, required=False) for entry in (SPEECH, SPEECH_VOICE)]
     return made
 

@@ -35,15 +35,15 @@ class Catalogues:
 
     @classmethod
     def for_tool(cls, tool: Tool) -> Catalogues:
-        kinds = {entry.kind for entry in tool.fields} | ({"voice"} if tool.spoken else set())
+        kinds = {entry.kind for entry in tool.fields} | ({"voice"} if tool.recording_field else set())
         known_voices, voices_note = voices.usable() if "voice" in kinds else ([], "")
         known_presenters, presenters_note = presenters.usable() if "presenter" in kinds else ([], "")
         return cls(known_voices, voices_note, known_presenters, presenters_note)
 
-    def offers(self, files: Callable[[Sequence[str]], Mapping[str, File]]) -> tools.Offers:
+    def choices(self, files: Callable[[Sequence[str]], Mapping[str, File]]) -> tools.AccountChoices:
         """The same for the catalogue's rules; `files` looks up files by VideoGen's ids."""
         voice_ids = [voice.voice_id for voice in self.voices]
-        return tools.Offers(voice_ids, [each.presenter_id for each in self.presenters], files)
+        return tools.AccountChoices(voice_ids, [each.presenter_id for each in self.presenters], files)
 
 
 def find_files(ids: Sequence[str]) -> dict[str, File]:
@@ -72,12 +72,12 @@ class Composer(forms.Form):
         self.tool = tool
         self.catalogues = catalogues or Catalogues.for_tool(tool)
         self.fields |= {each.spec.name: each for each in entries(tool)}
-        self.validated: tools.Validated | None = None
+        self.validated: tools.ValidationResult | None = None
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         values = {name: value for name, value in cleaned.items() if name != "key"}
-        self.validated = tools.validate(self.tool, values, self.catalogues.offers(find_files))
+        self.validated = tools.validate(self.tool, values, self.catalogues.choices(find_files))
         for name, message in self.validated.errors.items():
             self.add_error(name or None, message)
         return cleaned
@@ -125,9 +125,9 @@ class Composer(forms.Form):
         return self["speechVoice"]
 
     @property
-    def lacking(self) -> list[str]:
+    def unavailable_fields(self) -> list[str]:
         """Labels of the fields that the account's API version lacks."""
-        return tools.find(self.tool.slug).lacking(settings.VIDEOGEN_API_ERA)
+        return tools.find(self.tool.slug).unavailable_fields(settings.VIDEOGEN_API_ERA)
 
     @property
     def advanced_has_errors(self) -> bool:
@@ -180,7 +180,7 @@ class Composer(forms.Form):
     def renewed(self) -> Composer:
         """The same values in a fresh form, to be changed and started again."""
         names = [entry.name for entry in self.tool.fields]
-        if self.tool.spoken:
+        if self.tool.recording_field:
             names += ["speech", "speechVoice"]
         values = {name: self[name].value() for name in names}
         return Composer(self.tool, initial=values, catalogues=self.catalogues)

@@ -91,7 +91,7 @@ def edit(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if not policy.can(request.user, Action.JOB_EDIT, execution):
         return HttpResponseForbidden("Only the person who started a job, or an admin, may change it.")
     card = job_card.card(execution, audience)
-    offered = tools.offered().get(execution.tool)
+    offered = tools.available().get(execution.tool)
     if offered is None or execution.after_id is not None:
         return _edit_page(request, card, None, CANNOT, status=409)
     # A job is edited as it is: it does not become a chain on the way.

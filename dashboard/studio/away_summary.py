@@ -72,7 +72,7 @@ class Cause:
 
     @property
     def may_run_again(self) -> bool:
-        return self.tool.slug in tools.offered()
+        return self.tool.slug in tools.available()
 
 
 def count_words(counts: Counter[str]) -> str:

@@ -51,7 +51,7 @@ def again(request: AuthenticatedRequest) -> HttpResponse:
     """A plan with what exactly these jobs asked for, which the person looks over and confirms."""
     jobs = _jobs(request)
     slugs = {job.tool for job in jobs}
-    tool = tools.offered().get(slugs.pop()) if len(slugs) == 1 else None
+    tool = tools.available().get(slugs.pop()) if len(slugs) == 1 else None
     if tool is None:
         messages.info(request, "There is nothing of these that can be run again together.")
         return HttpResponseRedirect(reverse("since"), status=303)

@@ -23,7 +23,7 @@ def pick(request: HttpRequest) -> HttpResponse:
 
     With `id` (VideoGen's) only that file's tile comes back, chosen: it was just uploaded.
     """
-    tool = tools.offered().get(request.GET.get("tool", ""))
+    tool = tools.available().get(request.GET.get("tool", ""))
     field = (
         next((each for each in tool.file_fields if each.name == request.GET.get("field")), None)
         if tool

@@ -34,12 +34,12 @@ PATIENCE = 3.0
 
 @require_GET
 def home(request: AuthenticatedRequest) -> HttpResponse:
-    return _page(request, tools.offered()["generate-image"])
+    return _page(request, tools.available()["generate-image"])
 
 
 @require_http_methods(["GET", "POST"])
 def tool_form(request: AuthenticatedRequest, slug: str) -> HttpResponse:
-    tool = tools.offered().get(slug)
+    tool = tools.available().get(slug)
     if tool is None:
         raise Http404("Your API version does not have this tool.")
     if request.method == "POST":
@@ -52,7 +52,7 @@ def tool_form(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 @require_POST
 def before(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     """A word to whoever is about to ask the same again: what was made, and when. Never a block."""
-    tool = tools.offered().get(slug)
+    tool = tools.available().get(slug)
     if tool is None:
         raise Http404("Your API version does not have this tool.")
     form = Composer(tool, request.POST)
@@ -113,7 +113,7 @@ def _initial(request: HttpRequest, tool: Tool) -> dict[str, Any]:
         initial = tool.values(execution.request_body) if execution else {}
     remote_ids = [each for each in request.GET.getlist("file") if each and "\x00" not in each]
     for file in File.objects.filter(remote_id__in=remote_ids):
-        field = tool.takes(file.type)
+        field = tool.field_for(file.type)
         if field is not None:
             initial.setdefault(field.name, []).append(file.remote_id)
     return initial
@@ -131,7 +131,7 @@ def _again(
 def _composer(
     request: HttpRequest, tool: Tool, form: Composer, status: int = 200, **extra: Any
 ) -> HttpResponse:
-    context = {"tool": tool, "shelves": tools.shelves(), "composer": form, **extra}
+    context = {"tool": tool, "tool_groups": tools.groups(), "composer": form, **extra}
     return render(request, "studio/_tool_form.html", context, status=status)
 
 
@@ -141,7 +141,7 @@ def _page(
     request.live_topic = "studio"
     context = {
         "tool": tool,
-        "shelves": tools.shelves(),
+        "tool_groups": tools.groups(),
         "composer": form or Composer(tool),
         "since": SinceYouLeft(request.user, last_visit.last(request.user.pk).looked_at),
         **_board(request),

@@ -29,7 +29,7 @@ def may(act: Act, actor: Actor, job: Execution) -> bool:
         if job.status == statuses.UNCONFIRMED:
             return policy.can(actor, Action.JOB_RESTART_UNCONFIRMED, job)
         is_ours = job.origin != Execution.Origin.ELSEWHERE
-        is_over = job.status in statuses.TERMINAL and job.tool in tools.offered() and is_ours
+        is_over = job.status in statuses.TERMINAL and job.tool in tools.available() and is_ours
         return is_over and policy.can(actor, Action.JOB_RESTART, job)
     asked = {
         Act.CANCEL: Action.JOB_CANCEL,
@@ -85,7 +85,7 @@ def _again(job: Execution, selection: Selection, actor: Actor, reason: str) -> s
         return CANNOT_START
     create.start(
         tool=tools.find(job.tool),
-        body=tools.accepted_before(job.request_body),
+        body=tools.already_validated(job.request_body),
         actor=actor,
         title=job.prompt,
         key=f"again.{job.pk}.{selection.pk}",

@@ -50,7 +50,7 @@ def _jobs(batch: Batch, tool: Tool, row: Row, files: dict[str, File]) -> Iterato
         yield before
     names = {remote_id: file.display_name for remote_id, file in files.items()}
     title = spoken_title(tool, row.speech) if row.speech else tool.title(row.body, names)
-    yield _job(batch, tool, row.body, title, after=before, after_field=tool.spoken if before else "")
+    yield _job(batch, tool, row.body, title, after=before, after_field=tool.recording_field if before else "")
 
 
 def _job(batch: Batch, tool: Tool, body: ValidatedBody, title: str, **chained: Any) -> Execution:

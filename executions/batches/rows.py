@@ -11,7 +11,7 @@ from executions.lifecycle import create
 from executions.lifecycle.chains import Speech
 from executions.models import BatchPlan, Execution, File
 from executions.statuses import SUCCEEDED
-from executions.tools import Tool, ValidatedBody, accepted_before, find
+from executions.tools import Tool, ValidatedBody, already_validated, find
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Row:
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Row:
         speech = kept.get("speech")
-        body = accepted_before(kept["body"])
+        body = already_validated(kept["body"])
         return cls(**{**kept, "body": body, "speech": Speech(**speech) if speech else None})
 
     def to_json(self) -> dict[str, Any]:
@@ -86,5 +86,5 @@ def of_jobs(jobs: Iterable[Execution]) -> list[Row]:
             # Its recording was never made: it is spoken again.
             said = before.request_body
             speech = Speech(str(said.get("ttsText", "")), str(said.get("voiceId", "")))
-        rows.append(Row(len(rows) + 1, accepted_before(job.request_body), speech=speech, again=str(job.pk)))
+        rows.append(Row(len(rows) + 1, already_validated(job.request_body), speech=speech, again=str(job.pk)))
     return rows

@@ -46,7 +46,7 @@ def start_spoken(
             key=key and f"{key}.2",
             title=f"{tool.label}: “{speech.words[:200]}”",
             after=first,
-            after_field=tool.spoken,
+            after_field=tool.recording_field,
         )
     return first, second, is_new
 

@@ -43,7 +43,7 @@ def start(voice: Voice, actor: Actor) -> Execution:
     """The job that makes the sample: the one that is doing so already, or a new one, not sent yet."""
     policy.require(actor, Action.JOB_START)
     tool = tools.TOOLS["text-to-speech"]
-    body = tools.validate(tool, _body(voice), tools.Offers(voices=[voice.voice_id])).body
+    body = tools.validate(tool, _body(voice), tools.AccountChoices(voices=[voice.voice_id])).body
     assert body is not None, "our own sentences are within the limits"
     same = Execution.objects.filter(fingerprint=create.fingerprint(tool, body))
     ended = same.filter(status__in=TERMINAL).count()

@@ -1,4 +1,4 @@
-"""What VideoGen can make: a declarative entry per tool, from which forms, filters and pages are derived."""
+"""VideoGen's tools: one declarative entry per tool, from which forms, filters and pages are derived."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from types import MappingProxyType
 from django.conf import settings
 
 from executions.tools.catalogue import ALL
-from executions.tools.rules import Invalid, Offers
+from executions.tools.rules import AccountChoices, Invalid
 from executions.tools.tool import AUDIO, IMAGE, VIDEO, Tool
-from executions.tools.validation import Speech, Validated, ValidatedBody, accepted_before, validate
+from executions.tools.validation import Speech, ValidatedBody, ValidationResult, already_validated, validate
 
 TOOLS: dict[str, Tool] = {tool.slug: tool for tool in ALL}
 BY_TYPE: dict[str, Tool] = {tool.tool_type: tool for tool in ALL}
 
 
-def offered() -> Mapping[str, Tool]:
-    """The tools that the configured era of the API has, as it has them."""
+def available() -> Mapping[str, Tool]:
+    """The tools of the configured API version by slug, with that version's fields."""
     return _for_api_version(settings.VIDEOGEN_API_ERA)
 
 
 @cache
 def _for_api_version(api_version: str) -> Mapping[str, Tool]:
-    # Every card asks what its results can be used in: the catalogue does not change meanwhile.
+    # Cached because every card lists the tools that accept its results, and the catalogue is constant.
     return MappingProxyType(
         {slug: tool.for_api_version(api_version) for slug, tool in TOOLS.items() if tool.is_in(api_version)}
     )
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """The tools that make one kind of media."""
+class ToolGroup:
+    """The tools that make one type of media."""
 
     media: str
     label: str
@@ -41,25 +41,25 @@ class Shelf:
     tools: tuple[Tool, ...]
 
 
-SHELVES = ((IMAGE, "Image", "image"), (VIDEO, "Video", "film"), (AUDIO, "Audio", "audio-lines"))
+GROUPS = ((IMAGE, "Image", "image"), (VIDEO, "Video", "film"), (AUDIO, "Audio", "audio-lines"))
 
 
-def shelves() -> list[Shelf]:
-    """The offered tools by what they make."""
-    here = offered().values()
+def groups() -> list[ToolGroup]:
+    """The available tools, grouped by the media they make."""
+    tools = available().values()
     return [
-        Shelf(media, label, icon, tuple(tool for tool in here if tool.media == media))
-        for media, label, icon in SHELVES
+        ToolGroup(media, label, icon, tuple(tool for tool in tools if tool.media == media))
+        for media, label, icon in GROUPS
     ]
 
 
-def taking(media: str) -> list[Tool]:
-    """The tools that can work from a file of this type."""
-    return [tool for tool in offered().values() if tool.takes(media)]
+def accepting(media: str) -> list[Tool]:
+    """The available tools that accept a file of this type."""
+    return [tool for tool in available().values() if tool.field_for(media)]
 
 
 def find(slug: str) -> Tool:
-    """The tool of that slug; one that the catalogue does not know is shown neutrally, under its own name."""
+    """The tool with that slug; for an unknown slug, a placeholder without fields that is labelled by the slug."""
     return TOOLS.get(slug) or Tool(
         slug=slug,
         tool_type=slug.upper().replace("-", "_"),
@@ -78,17 +78,17 @@ __all__ = [
     "IMAGE",
     "TOOLS",
     "VIDEO",
+    "AccountChoices",
     "Invalid",
-    "Offers",
-    "Shelf",
     "Speech",
     "Tool",
-    "Validated",
+    "ToolGroup",
     "ValidatedBody",
-    "accepted_before",
+    "ValidationResult",
+    "accepting",
+    "already_validated",
+    "available",
     "find",
-    "offered",
-    "shelves",
-    "taking",
+    "groups",
     "validate",
 ]

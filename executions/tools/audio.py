@@ -1,8 +1,8 @@
-"""Tools that make sounds: speech, effects and music."""
+"""Tools that make audio: speech, sound effects and music."""
 
 from __future__ import annotations
 
-from executions.tools.common_fields import SPOKEN
+from executions.tools.common_fields import AUDIO_FIELDS
 from executions.tools.fields import Number, Replacements, Switch, Text, Voice
 from executions.tools.tool import AUDIO, Tool
 
@@ -17,7 +17,7 @@ TEXT_TO_SPEECH = Tool(
     fields=(
         Text(
             name="ttsText",
-            label="Words to speak",
+            label="Script",
             required=True,
             placeholder="Welcome back. Today we look at what the tide leaves behind.",
         ),
@@ -25,7 +25,7 @@ TEXT_TO_SPEECH = Tool(
         Number(
             name="voiceSpeed",
             label="Speed",
-            help="1 is normal; empty leaves it to the voice.",
+            help="1× is normal. Leave empty for the voice’s default.",
             low=0.5,
             high=2,
             step=0.05,
@@ -34,7 +34,7 @@ TEXT_TO_SPEECH = Tool(
         Text(
             name="speechLanguageCode",
             label="Language",
-            help="Two letters, such as en, es or zh; empty leaves it to the voice.",
+            help="Two letters, such as en, es or zh. Leave empty for the voice’s default.",
             max_length=2,
             multiline=False,
             advanced=True,
@@ -42,7 +42,7 @@ TEXT_TO_SPEECH = Tool(
         Replacements(
             name="pronunciationReplacements",
             label="Pronunciation",
-            help="What is written, and how it is spoken.",
+            help="The written word and how to speak it.",
             advanced=True,
         ),
         Switch(
@@ -50,7 +50,7 @@ TEXT_TO_SPEECH = Tool(
             label="Speak numbers and symbols as words",
             advanced=True,
         ),
-        *SPOKEN,
+        *AUDIO_FIELDS,
     ),
 )
 
@@ -81,12 +81,12 @@ GENERATE_SOUND_EFFECT = Tool(
         Number(
             name="promptInfluence",
             label="Prompt influence",
-            help="0 is free, 1 keeps to the words.",
+            help="0 = loose, 1 = follow the prompt closely",
             low=0,
             high=1,
             step=0.05,
         ),
-        *SPOKEN,
+        *AUDIO_FIELDS,
     ),
 )
 
@@ -107,6 +107,6 @@ GENERATE_MUSIC = Tool(
             required=True,
             placeholder="Slow piano over a warm drone, hopeful, 70 bpm",
         ),
-        *SPOKEN,
+        *AUDIO_FIELDS,
     ),
 )

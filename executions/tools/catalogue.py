@@ -1,7 +1,7 @@
 """The catalogue: one entry per tool of the API. Forms, validation, filters and pages are derived from it.
 
-Fields, bounds and defaults: docs/api-notes.md#tools and docs/api-notes.md#api-versions; the names are those of era 2 (see api_versions.py).
-The order is that of the studio.
+Fields, bounds and defaults come from docs/api-notes.md#tools and docs/api-notes.md#api-versions, with the names of
+API version 2 (see api_versions.py). The studio lists the tools in this order.
 """
 
 from __future__ import annotations

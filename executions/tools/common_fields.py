@@ -1,13 +1,13 @@
-"""What several tools ask for: how many results, the watermark, the quality, a source to work on."""
+"""Fields that several tools share: number of results, watermark, quality, source file."""
 
 from __future__ import annotations
 
 from executions.tools.fields import Choice, Files, Ids, Number, Shape, Switch
 
-RESULTS = Number(
+NUM_RESULTS = Number(
     name="numResults",
     label="Takes",
-    help="Each is a result of its own.",
+    help="Number of variations",
     low=1,
     high=100,
     initial=1,
@@ -21,24 +21,24 @@ TEMPORARY = Switch(
 )
 HIDDEN = Switch(
     name="hideFromUi",
-    label="Keep out of VideoGen’s own media page",
+    label="Hide from VideoGen’s media page",
     advanced=True,
     since="2",
 )
 WATERMARK = Choice(
     name="watermarkMode",
     label="Watermark",
-    options=(("AUTO", "As the plan says"), ("VIDEO_GEN", "Always"), ("NONE", "Never (needs an add-on)")),
+    options=(("AUTO", "Plan default"), ("VIDEO_GEN", "Always"), ("NONE", "Never (needs an add-on)")),
     initial="AUTO",
     advanced=True,
 )
-SPOKEN = (RESULTS, TEMPORARY, HIDDEN)
-SEEN = (RESULTS, WATERMARK, TEMPORARY, HIDDEN)
-REWRITES = Number(
+AUDIO_FIELDS = (NUM_RESULTS, TEMPORARY, HIDDEN)
+VISUAL_FIELDS = (NUM_RESULTS, WATERMARK, TEMPORARY, HIDDEN)
+PROMPT_REWRITES = Number(
     name="maxPromptRewrites",
     inside="contentPolicyConfig",
-    label="Rephrase a refused prompt",
-    help="How often VideoGen may reword a prompt that its moderation refused.",
+    label="Retry with a reworded prompt",
+    help="How often VideoGen may reword a prompt that its moderation rejected.",
     low=0,
     high=4,
     unit="times",
@@ -48,31 +48,32 @@ REWRITES = Number(
 ENTITIES = Ids(
     name="entityIds",
     label="Characters, products or styles",
-    help="Ids of VideoGen’s (vg_enti_…), one a line.",
+    help="VideoGen entity ids (vg_enti_…), one per line.",
     advanced=True,
     since="2",
 )
-SHAPE = Shape(name="aspectRatio", label="Shape")
+ASPECT_RATIO = Shape(name="aspectRatio", label="Aspect ratio")
 
 
-def quality(name: str, first_words: tuple[str, ...], later_words: tuple[str, ...]) -> tuple[Choice, Choice]:
-    """Era 1.1 demands a tier of fewer; era 2 has more and may be left to choose."""
-    words = {"LOW": "Low", "STANDARD": "Standard", "HIGH": "High", "MAX": "Highest"}
-    first = tuple((word, words[word]) for word in first_words)
-    later = (("", "VideoGen’s own choice"), *((word, words[word]) for word in later_words))
+def quality(name: str, v1_tiers: tuple[str, ...], v2_tiers: tuple[str, ...]) -> tuple[Choice, Choice]:
+    """The quality fields of API versions 1.1, which requires a tier, and 2, which has more tiers and a default."""
+    labels = {"LOW": "Low", "STANDARD": "Standard", "HIGH": "High", "MAX": "Highest"}
+    v1_options = tuple((tier, labels[tier]) for tier in v1_tiers)
+    v2_options = (("", "Automatic"), *((tier, labels[tier]) for tier in v2_tiers))
     return (
         Choice(
             name=name,
             label="Quality",
-            options=first,
+            options=v1_options,
             initial="STANDARD",
             always_sent=True,
             since="1.1",
             until="1.1",
         ),
-        Choice(name=name, label="Quality", options=later, initial="", since="2", advanced=True),
+        Choice(name=name, label="Quality", options=v2_options, initial="", since="2", advanced=True),
     )
 
 
 def source(media: str, label: str, **more: object) -> Files:
+    """A required field for one file of type `media`."""
     return Files(name=f"{media.lower()}FileId", label=label, media=(media,), required=True, **more)  # type: ignore[arg-type]

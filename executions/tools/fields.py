@@ -1,4 +1,4 @@
-"""The kinds of input that a tool can ask for: what each one accepts, and how it goes into the request body."""
+"""The kinds of input that tools have: which values each accepts, and its place in the request body."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from executions.tools import api_versions, rules
-from executions.tools.rules import Invalid, Offers
+from executions.tools.rules import AccountChoices, Invalid
 
-TYPE_WORDS = {"IMAGE": "an image", "VIDEO": "a video", "AUDIO": "a recording"}
+MEDIA_NOUNS = {"IMAGE": "an image", "VIDEO": "a video", "AUDIO": "a recording"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,49 +23,49 @@ class Field:
     label: str
     help: str = ""
     required: bool = False
-    # Rarely needed inputs wait under "More options".
+    # Rarely needed inputs are under "More options".
     advanced: bool = False
-    # The first and the last era of the API that has it, and those that demand it ("" is open).
+    # The first and the last API version that have it ("" means unbounded), and those that require it.
     since: str = ""
     until: str = ""
     required_in: tuple[str, ...] = ()
-    # The object of the request body that it lies in, where it does not lie in the body itself.
+    # The object of the request body that contains it; "" for the body itself.
     inside: str = ""
 
     def is_in(self, api_version: str) -> bool:
         return api_versions.within(api_version, self.since, self.until)
 
-    def check(self, value: Any, offers: Offers) -> Any:
-        """The value as `to_body` takes it. Raises Invalid, with what is wrong as a message for people."""
-        cleaned = self.clean(value, offers)
+    def check(self, value: Any, choices: AccountChoices) -> Any:
+        """The value in the form that `to_body` accepts. Raises Invalid with a message for the user."""
+        cleaned = self.clean(value, choices)
         if self.required and cleaned in (None, "", []):
-            raise Invalid(self.missing)
+            raise Invalid(self.required_message)
         return cleaned
 
-    def clean(self, value: Any, offers: Offers) -> Any:
-        """What `check` does for a value that may be empty. Raises Invalid."""
+    def clean(self, value: Any, choices: AccountChoices) -> Any:
+        """Like `check`, for a value that may be empty. Raises Invalid."""
         raise NotImplementedError
 
     @property
-    def missing(self) -> str:
+    def required_message(self) -> str:
         return f"{self.label}: please fill this in."
 
     def to_body(self, value: Any) -> dict[str, Any]:
-        """The part of the request body for a cleaned `value`; what was left empty is left out."""
+        """The part of the request body for a cleaned `value`; empty values are omitted."""
         return {} if value in (None, "", [], {}) else {self.name: value}
 
     def from_body(self, body: Mapping[str, Any]) -> Any:
-        """The form's value for a request body that was sent before; the inverse of `to_body`."""
+        """The form's value for a request body; the inverse of `to_body`."""
         return body.get(self.name)
 
     def show(self, value: Any) -> str:
-        """A value of the request body in words, for the job's page."""
+        """A value of the request body as text, for the job's page."""
         return str(value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Field):
-    """Words. `max_length` is ours (the API names none), in characters."""
+    """Text. `max_length` is in characters and is our own limit; the API documents none."""
 
     kind: ClassVar[str] = "text"
     max_length: int = 20_000
@@ -73,7 +73,7 @@ class Text(Field):
     placeholder: str = ""
     rows: int = 4
 
-    def clean(self, value: Any, offers: Offers) -> str:
+    def clean(self, value: Any, choices: AccountChoices) -> str:
         return rules.text(value, self.max_length)
 
 
@@ -87,16 +87,16 @@ class Number(Field):
     unit: str = ""
 
     @property
-    def whole(self) -> bool:
+    def is_integer(self) -> bool:
         return float(self.step).is_integer()
 
-    def clean(self, value: Any, offers: Offers) -> int | float | None:
+    def clean(self, value: Any, choices: AccountChoices) -> int | float | None:
         entered = "" if value is None else str(value).strip()
         if not entered:
             return None
-        problem = "Enter a whole number." if self.whole else "Enter a number."
+        problem = "Enter a whole number." if self.is_integer else "Enter a number."
         try:
-            number = int(re.sub(r"\.0*$", "", entered)) if self.whole else float(entered)
+            number = int(re.sub(r"\.0*$", "", entered)) if self.is_integer else float(entered)
         except ValueError:
             raise Invalid(problem) from None
         if not math.isfinite(number):
@@ -113,14 +113,14 @@ class Number(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Field):
-    """One of a few. What the API does by itself is not sent, unless an era demands a word (`always_sent`)."""
+    """One of a few options. The API's default is not sent, unless a version requires a value (`always_sent`)."""
 
     kind: ClassVar[str] = "choice"
     options: tuple[tuple[str, str], ...]
     initial: str
     always_sent: bool = False
 
-    def clean(self, value: Any, offers: Offers) -> str:
+    def clean(self, value: Any, choices: AccountChoices) -> str:
         return rules.one_of(value, [value for value, _ in self.options])
 
     def to_body(self, value: Any) -> dict[str, Any]:
@@ -132,13 +132,13 @@ class Choice(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Shape(Field):
-    """The proportion of a picture, as "16:9" in the form and as {width, height} in the API."""
+    """An aspect ratio: "16:9" in the form, {width, height} in the API."""
 
     kind: ClassVar[str] = "shape"
     options: tuple[str, ...] = ("16:9", "1:1", "9:16", "4:3")
     initial: str = "16:9"
 
-    def clean(self, value: Any, offers: Offers) -> str:
+    def clean(self, value: Any, choices: AccountChoices) -> str:
         return rules.one_of(value, self.options)
 
     def to_body(self, value: Any) -> dict[str, Any]:
@@ -148,8 +148,8 @@ class Shape(Field):
         return {self.name: {"width": int(width), "height": int(height)}}
 
     def from_body(self, body: Mapping[str, Any]) -> Any:
-        proportion = body.get(self.name)
-        return self.show(proportion) if isinstance(proportion, Mapping) else None
+        ratio = body.get(self.name)
+        return self.show(ratio) if isinstance(ratio, Mapping) else None
 
     def show(self, value: Any) -> str:
         return f"{value.get('width')}:{value.get('height')}" if isinstance(value, Mapping) else str(value)
@@ -157,12 +157,12 @@ class Shape(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Switch(Field):
-    """Yes or no; `initial` is what the API does by itself, and is not sent."""
+    """Yes or no. `initial` is the API's default, and is not sent."""
 
     kind: ClassVar[str] = "switch"
     initial: bool = False
 
-    def clean(self, value: Any, offers: Offers) -> bool:
+    def clean(self, value: Any, choices: AccountChoices) -> bool:
         if value is None:
             return self.initial
         return value.strip().lower() not in ("", "false", "0") if isinstance(value, str) else bool(value)
@@ -179,36 +179,36 @@ class Switch(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Voice(Field):
-    """One of the account's voices that work in a tool; the list comes from the API."""
+    """One of the account's voices; the list comes from the API."""
 
     kind: ClassVar[str] = "voice"
 
-    def clean(self, value: Any, offers: Offers) -> str:
-        return rules.one_of(value, offers.voices)
+    def clean(self, value: Any, choices: AccountChoices) -> str:
+        return rules.one_of(value, choices.voices)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replacements(Field):
-    """Words that are spoken otherwise than they are written, as pairs."""
+    """Pronunciations, as pairs of the written and the spoken word. `max_length` is per side, in characters."""
 
     kind: ClassVar[str] = "replacements"
-    most: int = 100
-    longest: int = 200
+    max_rows: int = 100
+    max_length: int = 200
 
-    def clean(self, value: Any, offers: Offers) -> list[dict[str, str]]:
-        """Rows with nothing in them count for nothing."""
+    def clean(self, value: Any, choices: AccountChoices) -> list[dict[str, str]]:
+        """Empty rows are ignored."""
         rows = [(number, *pair) for number, pair in enumerate(_pairs(value), 1) if any(pair)]
-        if len(rows) > self.most:
-            raise Invalid(f"At most {self.most} rows, please; there are {len(rows)}.")
+        if len(rows) > self.max_rows:
+            raise Invalid(f"Enter at most {self.max_rows} rows (there are {len(rows)}).")
         for number, written, spoken in rows:
             if not written:
-                raise Invalid(f"Row {number}: what is written for “{spoken[:40]}”?")
+                raise Invalid(f"Row {number}: enter the written word for “{spoken[:40]}”.")
             if not spoken:
-                raise Invalid(f"Row {number}: how is “{written[:40]}” spoken?")
-            if max(len(written), len(spoken)) > self.longest:
-                raise Invalid(f"Row {number} is too long: at most {self.longest} characters a side.")
+                raise Invalid(f"Row {number}: enter the pronunciation of “{written[:40]}”.")
+            if max(len(written), len(spoken)) > self.max_length:
+                raise Invalid(f"Row {number} is too long: at most {self.max_length} characters per side.")
             if "\x00" in written + spoken:
-                raise Invalid(f"Row {number} holds a character that cannot be sent.")
+                raise Invalid(f"Row {number} contains a character that cannot be sent.")
         return [{"original": written, "replacement": spoken} for _, written, spoken in rows]
 
     def from_body(self, body: Mapping[str, Any]) -> Any:
@@ -222,7 +222,10 @@ class Replacements(Field):
 
 
 def _pairs(value: Any) -> Iterable[tuple[str, str]]:
-    """(written, spoken), from the API's objects, from pairs, or from text with one `written = spoken` per line."""
+    """Pairs (written, spoken), from the API's objects, from pairs, or from text lines `written = spoken`.
+
+    Raises Invalid for anything else.
+    """
     if isinstance(value, str):
         value = [line.partition("=")[::2] for line in value.splitlines()]
     for each in value or []:
@@ -232,41 +235,41 @@ def _pairs(value: Any) -> Iterable[tuple[str, str]]:
             case [str(written), str(spoken)]:
                 yield written.strip(), spoken.strip()
             case _:
-                raise Invalid("Each row has two parts: what is written, and how it is spoken.")
+                raise Invalid("Each row needs two parts: the written word and its pronunciation.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Files(Field):
-    """Media to work from, as ids of VideoGen's; `most` is 1 where the API takes a single id and not a list."""
+    """Input files, by VideoGen id. `is_list` is False where the API accepts a single id, not a list."""
 
     kind: ClassVar[str] = "files"
-    # The types that fit (IMAGE, VIDEO, AUDIO); none: any.
+    # The accepted types (IMAGE, VIDEO, AUDIO); empty accepts any.
     media: tuple[str, ...] = ()
-    most: int = 1
+    max_files: int = 1
     is_list: bool = False
 
     @property
-    def missing(self) -> str:
-        wanted = TYPE_WORDS.get(self.media[0], "a file") if self.media else "a file"
+    def required_message(self) -> str:
+        wanted = MEDIA_NOUNS.get(self.media[0], "a file") if self.media else "a file"
         return f"{self.label}: please choose {wanted}."
 
-    def clean(self, value: Any, offers: Offers) -> list[str]:
+    def clean(self, value: Any, choices: AccountChoices) -> list[str]:
         given = [value] if isinstance(value, str) else value or []
         ids = list(dict.fromkeys(str(each) for each in given if each))
-        if len(ids) > self.most:
-            limit = "One file, please." if self.most == 1 else f"At most {self.most} files, please."
-            raise Invalid(f"{limit} You chose {len(ids)}.")
-        known = offers.files([each for each in ids if "\x00" not in each]) if ids else {}
+        if len(ids) > self.max_files:
+            limit = "one file" if self.max_files == 1 else f"at most {self.max_files} files"
+            raise Invalid(f"Choose {limit} (you chose {len(ids)}).")
+        known = choices.files([each for each in ids if "\x00" not in each]) if ids else {}
         for each in ids:
             self._check_type(known.get(each))
         return ids
 
     def _check_type(self, file: Any) -> None:
         if file is None:
-            raise Invalid("A file that was chosen is not in the library any more. Choose another.")
+            raise Invalid("A chosen file is no longer in the library. Choose another.")
         if self.media and file.type and file.type not in self.media:
-            wanted = " or ".join(TYPE_WORDS.get(media, media.lower()) for media in self.media)
-            raise Invalid(f"“{file}” is {TYPE_WORDS.get(file.type, file.type.lower())}; this needs {wanted}.")
+            wanted = " or ".join(MEDIA_NOUNS.get(media, media.lower()) for media in self.media)
+            raise Invalid(f"“{file}” is {MEDIA_NOUNS.get(file.type, file.type.lower())}; choose {wanted}.")
 
     def to_body(self, value: Any) -> dict[str, Any]:
         if not value:
@@ -277,7 +280,7 @@ class Files(Field):
         return self.ids(body) or None
 
     def ids(self, body: Mapping[str, Any]) -> list[str]:
-        """The files that a request body names in this field."""
+        """The file ids in this field of a request body."""
         value = body.get(self.name)
         return [str(each) for each in (value if isinstance(value, list) else [value])] if value else []
 
@@ -287,31 +290,31 @@ class Files(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Presenter(Field):
-    """A face that speaks; the catalogue comes from the API (until era 1.1)."""
+    """A presenter who speaks; the list comes from the API (until API version 1.1)."""
 
     kind: ClassVar[str] = "presenter"
 
-    def clean(self, value: Any, offers: Offers) -> str:
-        return rules.one_of(value, offers.presenters)
+    def clean(self, value: Any, choices: AccountChoices) -> str:
+        return rules.one_of(value, choices.presenters)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ids(Field):
-    """Ids of things that the API has no catalogue for, one a line."""
+    """Ids of objects that the API cannot list, one per line. `max_length` is that of one id, in characters."""
 
     kind: ClassVar[str] = "ids"
     is_list: bool = True
-    longest: int = 128
+    max_length: int = 128
 
-    def clean(self, value: Any, offers: Offers) -> list[str]:
+    def clean(self, value: Any, choices: AccountChoices) -> list[str]:
         entered = "\n".join(map(str, value)) if isinstance(value, list) else value
         ids = list(dict.fromkeys(rules.text(entered, 10_000).split()))
-        most = 100 if self.is_list else 1
-        if len(ids) > most:
-            raise Invalid("One id, please." if most == 1 else f"At most {most} ids, please.")
+        max_ids = 100 if self.is_list else 1
+        if len(ids) > max_ids:
+            raise Invalid("Enter one id." if max_ids == 1 else f"Enter at most {max_ids} ids.")
         for each in ids:
-            if len(each) > self.longest or not each.isascii():
-                raise Invalid(f"“{each[:40]}” is not an id of VideoGen’s.")
+            if len(each) > self.max_length or not each.isascii():
+                raise Invalid(f"“{each[:40]}” is not a VideoGen id.")
         return ids
 
     def to_body(self, value: Any) -> dict[str, Any]:

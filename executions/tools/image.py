@@ -1,8 +1,15 @@
-"""Tools that make pictures: from words, or from other pictures."""
+"""Tools that make images, from a prompt or from other images."""
 
 from __future__ import annotations
 
-from executions.tools.common_fields import ENTITIES, REWRITES, SEEN, SHAPE, quality, source
+from executions.tools.common_fields import (
+    ASPECT_RATIO,
+    ENTITIES,
+    PROMPT_REWRITES,
+    VISUAL_FIELDS,
+    quality,
+    source,
+)
 from executions.tools.fields import Files, Text
 from executions.tools.tool import IMAGE, Tool
 
@@ -24,16 +31,16 @@ GENERATE_IMAGE = Tool(
         Files(
             name="imageFileIds",
             label="Reference images",
-            help="Up to four. Say in the prompt what to change.",
+            help="Up to four. Describe the change in the prompt.",
             media=(IMAGE,),
-            most=4,
+            max_files=4,
             is_list=True,
         ),
-        SHAPE,
+        ASPECT_RATIO,
         *quality("quality", ("LOW", "STANDARD", "HIGH"), ("LOW", "STANDARD", "HIGH", "MAX")),
-        REWRITES,
+        PROMPT_REWRITES,
         ENTITIES,
-        *SEEN,
+        *VISUAL_FIELDS,
     ),
 )
 
@@ -46,19 +53,19 @@ VECTORIZE_IMAGE = Tool(
     media=IMAGE,
     subject="",
     action="Vectorize",
-    fields=(source(IMAGE, "Image"), *SEEN),
+    fields=(source(IMAGE, "Image"), *VISUAL_FIELDS),
 )
 
 REMOVE_IMAGE_BACKGROUND = Tool(
     slug="remove-image-background",
     tool_type="REMOVE_IMAGE_BACKGROUND",
-    label="Cut out",
+    label="Remove background",
     noun="image without background",
     icon="scissors",
     media=IMAGE,
     subject="",
-    action="Cut out",
-    fields=(source(IMAGE, "Image"), *SEEN),
+    action="Remove background from",
+    fields=(source(IMAGE, "Image"), *VISUAL_FIELDS),
 )
 
 UPSCALE_IMAGE = Tool(
@@ -70,5 +77,5 @@ UPSCALE_IMAGE = Tool(
     media=IMAGE,
     subject="",
     action="Upscale",
-    fields=(source(IMAGE, "Image"), *SEEN),
+    fields=(source(IMAGE, "Image"), *VISUAL_FIELDS),
 )

@@ -1,4 +1,4 @@
-"""What the rules for a tool's fields need: the error that names what is wrong, and what the account offers."""
+"""Helpers of the field rules: the error with its message, the account's choices, and checks that fields share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 
 class Invalid(ValueError):
-    """The value cannot be sent; the message says why, to the person who entered it."""
+    """The value cannot be sent. The message tells the person who entered it why."""
 
 
 class LibraryFile(Protocol):
-    """What a rule has to know about a file. Its `str` is the name that people see."""
+    """The parts of a file that the rules use. Its `str` is its display name."""
 
     @property
     def type(self) -> str: ...
@@ -23,29 +23,29 @@ def no_files(_: Sequence[str]) -> Mapping[str, LibraryFile]:
 
 
 @dataclass(frozen=True)
-class Offers:
-    """What the account has to choose from. `files` finds those of VideoGen's ids that the library has."""
+class AccountChoices:
+    """Ids that the account can choose from. `files` returns the library's files among the given VideoGen ids."""
 
     voices: Collection[str] = ()
     presenters: Collection[str] = ()
     files: Callable[[Sequence[str]], Mapping[str, Any]] = no_files
 
 
-def text(value: Any, longest: int) -> str:
-    """`value` without the space around it. Raises Invalid."""
+def text(value: Any, max_length: int) -> str:
+    """`value` as text, stripped, at most `max_length` characters. Raises Invalid."""
     if value is not None and not isinstance(value, str | int | float):
         raise Invalid("Enter text.")
-    found = "" if value is None else str(value).strip()
-    if len(found) > longest:
-        raise Invalid(f"Ensure this value has at most {longest} characters (it has {len(found)}).")
-    if "\x00" in found:
+    entered = "" if value is None else str(value).strip()
+    if len(entered) > max_length:
+        raise Invalid(f"Ensure this value has at most {max_length} characters (it has {len(entered)}).")
+    if "\x00" in entered:
         raise Invalid("Null characters are not allowed.")
-    return found
+    return entered
 
 
-def one_of(value: Any, offered: Collection[str]) -> str:
-    """`value`, if it is offered; empty stays empty. Raises Invalid."""
-    found = "" if value is None else str(value)
-    if found and found not in offered:
-        raise Invalid(f"Select a valid choice. {found} is not one of the available choices.")
-    return found
+def one_of(value: Any, choices: Collection[str]) -> str:
+    """`value` if it is one of `choices`, or "" if it is empty. Raises Invalid."""
+    entered = "" if value is None else str(value)
+    if entered and entered not in choices:
+        raise Invalid(f"Select a valid choice. {entered} is not one of the available choices.")
+    return entered

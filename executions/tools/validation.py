@@ -1,7 +1,7 @@
-"""The one place where a job's settings are judged: for the form, a row of a batch, and any other caller alike.
+"""The only place where a job's settings are validated, for the form, batch rows and every other caller.
 
-`validate` turns what was entered into a request body, or says what is wrong with which field. A job is created
-from a `ValidatedBody` only, and nothing but this module makes one.
+`validate` turns entered values into a request body, or returns an error message per field. Jobs are created from a
+`ValidatedBody` only, and only this module makes one.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from django.conf import settings
 
 from executions.tools.audio import TEXT_TO_SPEECH
 from executions.tools.fields import Field, Text, Voice
-from executions.tools.rules import Invalid, Offers
+from executions.tools.rules import AccountChoices, Invalid
 from executions.tools.tool import Tool
 
-# The name in `Validated.errors` for what is wrong with the settings as a whole.
-WHOLE = ""
-# What a tool with `spoken` takes in place of a recording.
-SPEECH = Text(name="speech", label="Or speak this first", max_length=5000)
+# The key in `ValidationResult.errors` for an error that no single field has.
+NON_FIELD = ""
+# The inputs that replace a recording, in tools with a `recording_field`.
+SPEECH = Text(name="speech", label="Script", max_length=5000)
 SPEECH_VOICE = Voice(name="speechVoice", label="Voice")
 
 _SEAL = object()
 
 
 class ValidatedBody(dict[str, Any]):
-    """A request body that may be sent, in our names (executions/tools/api_versions.py). It does not change any more."""
+    """An immutable request body that may be sent, with the names of API version 2 (see api_versions.py)."""
 
     def __init__(self, content: Mapping[str, Any], seal: object = None) -> None:
         if seal is not _SEAL:
-            raise TypeError("A body is validated by executions.tools.validate, and by nothing else.")
+            raise TypeError("Only executions.tools.validate makes a ValidatedBody.")
         super().__init__(content)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("A validated body does not change: validate the new one.")
+        raise TypeError("A validated body cannot change. Validate the new one.")
 
     __setitem__ = __delitem__ = __ior__ = _refuse
     update = setdefault = pop = popitem = clear = _refuse
@@ -47,37 +47,37 @@ class ValidatedBody(dict[str, Any]):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # What comes back from a cache or another process was not validated here.
+        # A body unpickled from a cache or another process was not validated here.
         return dict, (dict(self),)
 
 
-def accepted_before(body: Mapping[str, Any]) -> ValidatedBody:
-    """A body that was validated when it was stored, to be used again word for word.
+def already_validated(body: Mapping[str, Any]) -> ValidatedBody:
+    """Trust a stored body that was validated when it was stored.
 
-    For jobs that are run again and for the rows of a plan. What it names may be gone by now: VideoGen judges that,
-    or `validate` does where the person can still correct it.
+    For jobs that are run again and for the rows of a plan. Files and voices in it may be gone by now: VideoGen reports
+    that, or `validate` does where the user can still correct it.
     """
     return ValidatedBody(body, _SEAL)
 
 
 @dataclass(frozen=True)
 class Speech:
-    """Words to be spoken before the job that needs the recording."""
+    """A script that is spoken by a first job, whose recording a second job uses."""
 
     words: str
     voice_id: str = ""
 
     @property
     def body(self) -> ValidatedBody:
-        """The settings of the job that speaks them. Raises Invalid for words that the form would not take."""
-        words = replace(SPEECH, required=True).check(self.words, Offers())
+        """The body of the speech job. Raises Invalid for a script that the form would reject."""
+        words = replace(SPEECH, required=True).check(self.words, AccountChoices())
         voice = {"voiceId": self.voice_id} if self.voice_id else {}
         return ValidatedBody({"ttsText": words, **voice, "numResults": 1}, _SEAL)
 
 
 @dataclass(frozen=True)
-class Validated:
-    """The verdict: a body, or what is wrong, by the names of the fields."""
+class ValidationResult:
+    """A body, or None and the error messages by field name."""
 
     tool: Tool
     body: ValidatedBody | None
@@ -85,68 +85,70 @@ class Validated:
     errors: dict[str, str] = field(default_factory=dict)
 
     @property
-    def sentences(self) -> list[str]:
-        """What is wrong, each with the field's label, for where the field itself is out of sight."""
+    def messages(self) -> list[str]:
+        """The errors, each with its field's label, for pages that do not show the field."""
         labels = {each.name: each.label for each in (*self.tool.fields, SPEECH, SPEECH_VOICE)}
-        found = []
+        messages = []
         for name, message in self.errors.items():
             label = labels.get(name, name)
-            found.append(message if not label or message.startswith(label) else f"{label}: {message}")
-        return found
+            messages.append(message if not label or message.startswith(label) else f"{label}: {message}")
+        return messages
 
 
-def validate(tool: Tool, values: Mapping[str, Any], offers: Offers) -> Validated:
-    """Judge what was entered for `tool` (as `tools.offered` has it), by the names of its fields.
+def validate(tool: Tool, values: Mapping[str, Any], choices: AccountChoices) -> ValidationResult:
+    """Validate the values entered for `tool` (from `tools.available`), keyed by field name.
 
-    A tool with `spoken` takes `speech` and `speechVoice` as well. A name that the tool does not have is an error.
+    A tool with a `recording_field` also accepts `speech` and `speechVoice`. An unknown field name is an error.
     """
     cleaned: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for entry in _entries(tool):
         try:
-            cleaned[entry.name] = entry.check(values.get(entry.name), offers)
+            cleaned[entry.name] = entry.check(values.get(entry.name), choices)
         except Invalid as invalid:
             errors[entry.name] = str(invalid)
     for name in values.keys() - {entry.name for entry in _entries(tool)}:
-        errors[name] = "This tool has no such field."
+        errors[name] = "This tool does not have this field."
     speech = None
-    if tool.spoken and tool.spoken not in errors:
+    if tool.recording_field and tool.recording_field not in errors:
         speech = _speech(tool, cleaned, errors)
     if tool.at_least_one and not errors and not any(cleaned.get(name) for name in tool.at_least_one):
-        errors[WHOLE] = _nothing_given(tool)
+        errors[NON_FIELD] = _nothing_given_message(tool)
     if errors:
-        return Validated(tool, None, errors=errors)
-    return Validated(tool, ValidatedBody(tool.body(cleaned), _SEAL), speech)
+        return ValidationResult(tool, None, errors=errors)
+    return ValidationResult(tool, ValidatedBody(tool.body(cleaned), _SEAL), speech)
 
 
 def speech_voice_required() -> bool:
-    """Some versions of the API choose a voice by themselves, others demand one."""
+    """Whether the configured API version requires a voice; others choose one automatically."""
     speech = TEXT_TO_SPEECH.for_api_version(settings.VIDEOGEN_API_ERA)
     return next(entry for entry in speech.fields if isinstance(entry, Voice)).required
 
 
 def _entries(tool: Tool) -> list[Field]:
-    """The fields; a recording is not required where it can be spoken first."""
-    entries = [replace(each, required=False) if each.name == tool.spoken else each for each in tool.fields]
-    return [*entries, SPEECH, SPEECH_VOICE] if tool.spoken else entries
+    """The tool's fields. A recording is optional where a script can replace it."""
+    entries = [
+        replace(each, required=False) if each.name == tool.recording_field else each for each in tool.fields
+    ]
+    return [*entries, SPEECH, SPEECH_VOICE] if tool.recording_field else entries
 
 
 def _speech(tool: Tool, cleaned: Mapping[str, Any], errors: dict[str, str]) -> Speech | None:
-    """The words to be spoken first, if that is how the recording is made."""
-    chosen, words = cleaned.get(tool.spoken), cleaned.get(SPEECH.name) or ""
+    """The speech that makes the recording, if a script was entered. Adds to `errors`."""
+    chosen, words = cleaned.get(tool.recording_field), cleaned.get(SPEECH.name) or ""
     voice = cleaned.get(SPEECH_VOICE.name) or ""
     if not chosen and not words:
-        errors[tool.spoken] = "Choose a recording, or write the words to be spoken first."
+        errors[tool.recording_field] = "Choose a recording or type a script."
     elif chosen and words:
-        errors[SPEECH.name] = "Choose one of the two: a recording, or words to be spoken first."
+        errors[SPEECH.name] = "Choose a recording or type a script, not both."
     elif words and speech_voice_required() and not voice:
-        errors.setdefault(SPEECH_VOICE.name, "Choose the voice that speaks it.")
+        errors.setdefault(SPEECH_VOICE.name, "Choose a voice for the script.")
     elif words:
         return Speech(words, voice)
     return None
 
 
-def _nothing_given(tool: Tool) -> str:
+def _nothing_given_message(tool: Tool) -> str:
     by_name = {each.name: each.label for each in tool.fields}
     *first, last = (by_name[name] for name in tool.at_least_one)
-    return f"Give it something to start from: {', '.join(first)} or {last}."
+    return f"Fill in at least one of these: {', '.join(first)} or {last}."

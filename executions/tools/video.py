@@ -1,8 +1,16 @@
-"""Tools that make videos: from words, pictures or recordings, or from other videos."""
+"""Tools that make videos, from a prompt, images or recordings, or from other videos."""
 
 from __future__ import annotations
 
-from executions.tools.common_fields import ENTITIES, REWRITES, SEEN, SHAPE, SPOKEN, quality, source
+from executions.tools.common_fields import (
+    ASPECT_RATIO,
+    AUDIO_FIELDS,
+    ENTITIES,
+    PROMPT_REWRITES,
+    VISUAL_FIELDS,
+    quality,
+    source,
+)
 from executions.tools.fields import Choice, Files, Ids, Number, Presenter, Switch, Text
 from executions.tools.tool import AUDIO, IMAGE, VIDEO, Tool
 
@@ -31,9 +39,9 @@ GENERATE_VIDEO_CLIP = Tool(
         Files(
             name="imageFileIds",
             label="Reference images",
-            help="Up to four, to animate or to be guided by.",
+            help="Up to four, to animate or to use as a reference.",
             media=(IMAGE,),
-            most=4,
+            max_files=4,
             is_list=True,
         ),
         Files(
@@ -41,7 +49,7 @@ GENERATE_VIDEO_CLIP = Tool(
             label="Source video",
             help="One video to restyle.",
             media=(VIDEO,),
-            most=1,
+            max_files=1,
             is_list=True,
             until="0.0",
         ),
@@ -50,7 +58,7 @@ GENERATE_VIDEO_CLIP = Tool(
             label="Source videos",
             help="Up to four, to guide motion or style.",
             media=(VIDEO,),
-            most=4,
+            max_files=4,
             is_list=True,
             since="1.1",
         ),
@@ -59,7 +67,7 @@ GENERATE_VIDEO_CLIP = Tool(
             label="Recordings",
             help="Up to four, for lip-sync or soundtrack.",
             media=(AUDIO,),
-            most=4,
+            max_files=4,
             is_list=True,
             since="1.1",
             advanced=True,
@@ -84,14 +92,18 @@ GENERATE_VIDEO_CLIP = Tool(
         Number(
             name="durationSeconds",
             label="Length",
-            help="Empty leaves it to VideoGen.",
+            help="Leave empty for automatic length.",
             low=1,
             high=30,
             unit="s",
             since="2",
         ),
-        SHAPE,
-        Switch(name="generateAudio", label="With sound", help="Off does not promise silence."),
+        ASPECT_RATIO,
+        Switch(
+            name="generateAudio",
+            label="With sound",
+            help="Turning this off does not guarantee a silent clip.",
+        ),
         *quality("quality", ("STANDARD", "HIGH"), ("LOW", "STANDARD", "HIGH", "MAX")),
         Text(
             name="spokenDialogue",
@@ -103,15 +115,15 @@ GENERATE_VIDEO_CLIP = Tool(
         ),
         Text(
             name="voiceDescription",
-            label="How the voice sounds",
+            label="Voice description",
             multiline=False,
             max_length=500,
             since="2",
             advanced=True,
         ),
         Switch(name="suppressBackgroundMusic", label="No background music", since="2", advanced=True),
-        REWRITES,
-        *SEEN,
+        PROMPT_REWRITES,
+        *VISUAL_FIELDS,
     ),
 )
 
@@ -124,20 +136,20 @@ GENERATE_AVATAR = Tool(
     media=VIDEO,
     subject="",
     action="Avatar from",
-    spoken="audioFileId",
+    recording_field="audioFileId",
     fields=(
         Presenter(name="avatarPresenterId", label="Presenter", required=True, until="1.1"),
         Ids(
             name="actorEntityId",
             label="Actor",
-            help="The id of an actor with a picture (vg_enti_…): your API version has no presenters.",
+            help="The id of an actor with a picture (vg_enti_…). Your API version has no presenters.",
             required=True,
             is_list=False,
             since="2",
         ),
-        source(AUDIO, "What it says", help="A recording, or speech made before."),
+        source(AUDIO, "Recording", help="An uploaded recording or a finished speech."),
         *quality("avatarQuality", ("STANDARD",), ("LOW", "STANDARD", "HIGH", "MAX"))[1:],
-        *SEEN,
+        *VISUAL_FIELDS,
     ),
 )
 
@@ -151,19 +163,19 @@ IMAGE_3D_EFFECT = Tool(
     subject="",
     action="3D effect of",
     since="1.1",
-    fields=(source(IMAGE, "Image"), *SEEN),
+    fields=(source(IMAGE, "Image"), *VISUAL_FIELDS),
 )
 
 REMOVE_VIDEO_BACKGROUND = Tool(
     slug="remove-video-background",
     tool_type="REMOVE_VIDEO_BACKGROUND",
-    label="Cut out video",
+    label="Remove video background",
     noun="video without background",
     icon="scissors-line-dashed",
     media=VIDEO,
     subject="",
-    action="Cut out",
-    fields=(source(VIDEO, "Video"), *SEEN),
+    action="Remove background from",
+    fields=(source(VIDEO, "Video"), *VISUAL_FIELDS),
 )
 
 UPSCALE_VIDEO = Tool(
@@ -175,7 +187,7 @@ UPSCALE_VIDEO = Tool(
     media=VIDEO,
     subject="",
     action="Upscale",
-    fields=(source(VIDEO, "Video"), *SEEN),
+    fields=(source(VIDEO, "Video"), *VISUAL_FIELDS),
 )
 
 GENERATE_MOTION_GRAPHIC = Tool(
@@ -194,20 +206,20 @@ GENERATE_MOTION_GRAPHIC = Tool(
             required=True,
             placeholder="A lower third: “Inês Duarte, marine biologist”",
         ),
-        Files(name="fileIds", label="Media to show", help="Up to eight.", most=8, is_list=True),
+        Files(name="fileIds", label="Media to show", help="Up to eight.", max_files=8, is_list=True),
         Number(
             name="durationSeconds",
             label="Length",
-            help="Empty leaves it to VideoGen.",
+            help="Leave empty for automatic length.",
             low=1,
             high=300,
             unit="s",
         ),
-        SHAPE,
+        ASPECT_RATIO,
         Switch(
             name="transparentBackground",
             label="Transparent background",
-            help="A WebM with transparency; off makes an MP4.",
+            help="A WebM with transparency. Turn off for an MP4.",
             initial=True,
         ),
         ENTITIES,
@@ -216,17 +228,17 @@ GENERATE_MOTION_GRAPHIC = Tool(
                 name=name,
                 inside="subToolModes",
                 label=label,
-                options=(("AUTO", "As it sees fit"), ("ENABLED", "Yes"), ("DISABLED", "No")),
+                options=(("AUTO", "Automatic"), ("ENABLED", "Yes"), ("DISABLED", "No")),
                 initial="AUTO",
                 advanced=True,
             )
             for name, label in (
-                ("generateImages", "May make images"),
-                ("generateVideoClips", "May make clips"),
-                ("generateVoiceover", "May make a voiceover"),
-                ("searchStockMedia", "May use stock media"),
+                ("generateImages", "Generate images"),
+                ("generateVideoClips", "Generate clips"),
+                ("generateVoiceover", "Generate a voiceover"),
+                ("searchStockMedia", "Use stock media"),
             )
         ),
-        *SPOKEN,
+        *AUDIO_FIELDS,
     ),
 )

@@ -71,10 +71,10 @@ def test_another_tool_and_a_wrong_form(browse: Opener, complaints: Complaints) -
     complaints.expected.append("status of 422")
     page = browse("/", java_script_enabled=False)
     page.get_by_role("link", name="Audio").click()
-    expect(page.get_by_label("Words to speak")).to_be_visible()
+    expect(page.get_by_label("Script")).to_be_visible()
     page.get_by_label("Takes").fill("0")
     page.locator("#start").click()
-    expect(page.get_by_label("Words to speak")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Script")).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_label("Takes")).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_label("Takes")).to_have_value("0")
 

@@ -23,7 +23,7 @@ user = get_user_model().objects.get(username="member")
 for place, prompt in enumerate({prompts!r}):
     create.start(
         tool=tools.find("generate-image"),
-        body=tools.accepted_before({{"prompt": prompt, "numResults": 1}}),
+        body=tools.already_validated({{"prompt": prompt, "numResults": 1}}),
         actor=user,
         not_before=timezone.now() + timedelta(hours=1, seconds=place),
     )

@@ -45,7 +45,7 @@ def test_speech_can_be_played(browse: Opener, site: Site) -> None:
     page.get_by_role("link", name="Audio").click()
     expect(page).to_have_url(f"{site.url}/tools/text-to-speech/")
     text = acts.words("The rushes of today are on the table.")
-    page.get_by_label("Words to speak").fill(text)
+    page.get_by_label("Script").fill(text)
     page.locator("#start").click()
     player = acts.ended(page, text).locator("audio")
     expect(player).to_be_visible()

@@ -45,7 +45,11 @@ def test_what_can_be_made_of_a_picture(browse: Opener) -> None:
     start(page, prompt)
     tile = ended(page, prompt)
     assert picture_size(tile.locator("img"))[0] > 0
-    for tool, title in (("Upscale", "Upscale"), ("Vectorize", "Vectorize"), ("Cut out", "Cut out")):
+    for tool, title in (
+        ("Upscale", "Upscale"),
+        ("Vectorize", "Vectorize"),
+        ("Remove background", "Remove background from"),
+    ):
         use_in(
             page, page.locator(".finished-job", has=page.get_by_role("link", name=prompt, exact=True)), tool
         )
@@ -59,7 +63,7 @@ def test_what_can_be_made_of_a_clip(browse: Opener) -> None:
     page.get_by_label("Prompt").fill(prompt)
     page.locator("#start").click()
     assert play(ended(page, prompt).locator("video")) > 1
-    for tool, title in (("Upscale video", "Upscale"), ("Cut out video", "Cut out")):
+    for tool, title in (("Upscale video", "Upscale"), ("Remove video background", "Remove background from")):
         use_in(
             page, page.locator(".finished-job", has=page.get_by_role("link", name=prompt, exact=True)), tool
         )
@@ -78,7 +82,7 @@ def test_a_sound_effect_is_heard(browse: Opener) -> None:
 def test_an_avatar_speaks_words_that_are_spoken_first(browse: Opener) -> None:
     page, said = live(browse("/tools/generate-avatar/")), words("Good evening")
     page.locator(".tool-field-face input").first.check()
-    page.get_by_label("Or speak this first").fill(said)
+    page.get_by_label("Type a script").fill(said)
     page.locator("#start").click()
     expect(page.locator(".job-card, .finished-job", has_text=said)).to_have_count(2)
     assert play(ended(page, f"Avatar: “{said}").locator("video")) > 0.5
@@ -97,7 +101,7 @@ def test_a_voice_is_searched_heard_and_spoken_with(browse: Opener) -> None:
     first.get_by_role("radio").check()
     name = first.locator(".tool-field-name").inner_text()
     expect(page.locator("[data-chosen]")).to_have_text(name)
-    page.get_by_label("Words to speak").fill(said)
+    page.get_by_label("Script").fill(said)
     page.locator("#more > summary").click()
     page.get_by_label("Written").first.fill("tide")
     page.get_by_label("Spoken").first.fill("tyde")

@@ -50,7 +50,7 @@ def test_what_was_typed_comes_along_to_another_tool(browse: Opener) -> None:
     expect(prompt).to_have_value(words)
     expect(page.get_by_label("9:16", exact=True)).to_be_checked()
     tool(page, "Audio")
-    said = page.get_by_label("Words to speak")
+    said = page.get_by_label("Script")
     expect(said).to_have_value("")
     said.fill("Good evening")
     tool(page, "Image")

@@ -31,12 +31,12 @@ from executions.policy import Action, Role
 from executions.sync import daily_reconciliation, external_jobs, file_import
 from executions.team import comments, last_visit, members, saved_filters
 from executions.team import settings as team_settings
-from executions.tools import accepted_before
+from executions.tools import already_validated
 from executions.videogen import Voice
 from executions.webhooks import deliveries, endpoints
 
 IMAGE = tools.TOOLS["generate-image"]
-BODY = accepted_before({"prompt": "a lighthouse", "numResults": 1})
+BODY = already_validated({"prompt": "a lighthouse", "numResults": 1})
 # The role that the policy gives to each kind of actor.
 ACTORS = {
     "owner": Role.MEMBER,
@@ -195,7 +195,7 @@ OPERATIONS: dict[str, Operation] = {
         OWNERS,
         World.job,
         lambda job, a: queue_actions.edit(
-            job, IMAGE, accepted_before({**BODY, "prompt": "x"}), before=BODY, actor=a
+            job, IMAGE, already_validated({**BODY, "prompt": "x"}), before=BODY, actor=a
         ),
     ),
     "link a job": Operation(

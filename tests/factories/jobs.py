@@ -12,7 +12,7 @@ from executions.lifecycle import create, observations
 from executions.lifecycle import machine as lifecycle
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
-from executions.tools import accepted_before
+from executions.tools import already_validated
 from executions.videogen import ToolResult
 
 Step = tuple[str, str, str, str]
@@ -22,7 +22,7 @@ def queued(prompt: str = "a lighthouse", **options: Any) -> Execution:
     """A job as the studio writes it, not sent yet."""
     body = {"prompt": prompt, "numResults": 1}
     execution, _ = create.start(
-        tool=tools.find("generate-image"), body=accepted_before(body), actor=policy.SYSTEM, **options
+        tool=tools.find("generate-image"), body=already_validated(body), actor=policy.SYSTEM, **options
     )
     return execution
 
@@ -69,7 +69,7 @@ def job(
     entry = tools.find(tool)
     body = {entry.subject or "prompt": prompt, "numResults": 1}
     user_id = owner.pk if owner else None
-    execution, _ = create.start(tool=entry, body=accepted_before(body), actor=owner or policy.SYSTEM)
+    execution, _ = create.start(tool=entry, body=already_validated(body), actor=owner or policy.SYSTEM)
     if status == "cancelled before":
         lifecycle.apply(execution.pk, observations.CancelRequested(actor_id=user_id))
     elif status != "queued":

@@ -13,7 +13,7 @@ from executions.batches.rows import Row
 from executions.lifecycle import create, observations
 from executions.lifecycle import machine as lifecycle
 from executions.models import Batch, BatchCancel, BatchPlan, Execution
-from executions.tools import accepted_before
+from executions.tools import already_validated
 from tests.factories.jobs import fresh, report, take
 
 NEW = "/batches/new/"
@@ -21,7 +21,7 @@ NEW = "/batches/new/"
 
 def rows(count: int, *, prompt: str = "a lighthouse") -> list[Row]:
     return [
-        Row(n, accepted_before({"prompt": f"{prompt} {n}", "numResults": 1})) for n in range(1, count + 1)
+        Row(n, already_validated({"prompt": f"{prompt} {n}", "numResults": 1})) for n in range(1, count + 1)
     ]
 
 

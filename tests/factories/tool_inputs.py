@@ -25,7 +25,7 @@ def value_for(field: Field) -> Any:
         case Text():
             return f"words for {field.name}"[: field.max_length]
         case Number():
-            return int(field.high) if field.whole else field.high
+            return int(field.high) if field.is_integer else field.high
         case Choice():
             return next(word for word, _ in field.options if word and word != field.initial)
         case Shape():
@@ -37,7 +37,7 @@ def value_for(field: Field) -> Any:
         case Replacements():
             return [{"original": "Rd", "replacement": "road"}]
         case Files():
-            return [f"vg_file_{number}" for number in range(field.most)]
+            return [f"vg_file_{number}" for number in range(field.max_files)]
         case Ids():
             return ["vg_enti_1", "vg_enti_2"] if field.is_list else ["vg_enti_1"]
     raise AssertionError(f"{field.name} is of a kind that these tests do not know")

@@ -96,7 +96,7 @@ def pages(ann_browser: Browser, ada_browser: Browser) -> dict[str, HttpResponse]
         "admin": ada_browser.get("/executions/"),
     }
     found |= {f"job {status}": ann_browser.get(f"/executions/{each.pk}/") for status, each in jobs.items()}
-    found |= {f"tool {slug}": ann_browser.get(f"/tools/{slug}/") for slug in tools.offered()}
+    found |= {f"tool {slug}": ann_browser.get(f"/tools/{slug}/") for slug in tools.available()}
     found |= {
         "composer": ann_browser.get("/tools/generate-image/", headers=HTMX),
         "board": ann_browser.get("/board/"),

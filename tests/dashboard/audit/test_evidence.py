@@ -24,7 +24,7 @@ from executions.lifecycle import machine as lifecycle
 from executions.models import Event, Execution, WebhookDelivery
 from executions.models.event import ActKind
 from executions.sync import external_jobs, submit
-from executions.tools import accepted_before
+from executions.tools import already_validated
 from tests.dashboard.browsers import Browser
 from tests.executions.service import ended_there
 from tests.factories.jobs import job
@@ -193,7 +193,7 @@ async def made_picture(account: Any, browser: Browser) -> Execution:
     """A job that the sandbox has done."""
     body = {"prompt": "a lighthouse", "numResults": 1}
     tool = tools.find("generate-image")
-    fresh, _ = await runtime.in_db(create.start, tool=tool, body=accepted_before(body), actor=browser.user)
+    fresh, _ = await runtime.in_db(create.start, tool=tool, body=already_validated(body), actor=browser.user)
     await submit.send(fresh.pk)
     sent = await runtime.in_db(Execution.objects.get, pk=fresh.pk)
     await asyncio.to_thread(ended_there, account, sent.remote_id)

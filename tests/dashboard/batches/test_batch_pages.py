@@ -174,9 +174,8 @@ def test_running_again_checks_the_rows_as_they_are_today(ann_browser: Browser) -
 
     answer = ann_browser.post(f"/batches/{batch.pk}/again/?status=failed")
 
-    assert (
-        "Nothing was started. Job 1: Reference images: A file that was chosen is not in the library"
-        in text(ann_browser.get(answer["Location"]))
+    assert "Nothing was started. Job 1: Reference images: A chosen file is no longer in the library" in text(
+        ann_browser.get(answer["Location"])
     )
     assert not BatchPlan.objects.filter(batch=None).exists()
     assert ann_browser.post(f"/batches/{batch.pk}/again/?status=succeeded").status_code == 400

@@ -32,7 +32,7 @@ def _voices() -> None:
 
 
 def checked(slug: str, text: str) -> Checked:
-    tool = tools.offered()[slug]
+    tool = tools.available()[slug]
     return check(tool, *tables.read(tool, text))
 
 
@@ -134,9 +134,9 @@ def test_wrong_rows_are_named_as_the_spreadsheet_numbers_them() -> None:
         (4, "Takes: Ensure this value is less than or equal to 100."),
         (5, "Temporary: write yes or no, not “maybe”."),
         (5, "Prompt: please fill this in."),
-        (6, "Reference images: “song” is a recording; this needs an image."),
-        (6, "Shape: Select a valid choice. 3:17 is not one of the available choices."),
-        (7, "Reference images: A file that was chosen is not in the library any more. Choose another."),
+        (6, "Reference images: “song” is a recording; choose an image."),
+        (6, "Aspect ratio: Select a valid choice. 3:17 is not one of the available choices."),
+        (7, "Reference images: A chosen file is no longer in the library. Choose another."),
         (7, "Takes: Enter a whole number."),
         (8, "There are more cells than headings. Text with commas goes between quotation marks."),
     ]
@@ -167,7 +167,7 @@ def test_a_voice_whose_name_two_have_is_not_guessed() -> None:
 )
 def test_a_table_that_cannot_be_read_says_why(text: str, said: str) -> None:
     with pytest.raises(tables.Unreadable) as refused:
-        tables.read(tools.offered()["generate-image"], text)
+        tables.read(tools.available()["generate-image"], text)
     assert said in str(refused.value)
 
 
@@ -189,7 +189,7 @@ def test_a_file_that_is_no_utf8_table_says_why(content: bytes, said: str) -> Non
 def test_as_many_rows_as_there_may_be_are_read_with_one_query(django_assert_num_queries: Any) -> None:
     file = ready_file()
     text = "prompt,imageFileIds\n" + f"a,{file.remote_id}\n" * batches.MOST_ROWS
-    tool = tools.offered()["generate-image"]
+    tool = tools.available()["generate-image"]
 
     with django_assert_num_queries(1):
         found = check(tool, *tables.read(tool, text))
@@ -206,7 +206,7 @@ def test_each_tools_template_names_its_columns_and_its_example_is_not_started(
     settings: Any, slug: str, api_version: str
 ) -> None:
     settings.VIDEOGEN_API_ERA = api_version
-    tool = tools.offered().get(slug)
+    tool = tools.available().get(slug)
     if tool is None:
         assert not tools.TOOLS[slug].is_in(api_version)
         return
@@ -221,7 +221,7 @@ def test_each_tools_template_names_its_columns_and_its_example_is_not_started(
 
 
 def test_a_filled_in_template_is_read_back() -> None:
-    tool = tools.offered()["generate-image"]
+    tool = tools.available()["generate-image"]
     rows = list(csv.reader(io.StringIO(tables.template(tool).removeprefix(tables.BOM))))
     rows[1][0] = "My own words"
     text = io.StringIO()
@@ -234,7 +234,7 @@ def test_a_filled_in_template_is_read_back() -> None:
 
 def test_a_template_for_files_has_a_row_for_each() -> None:
     files = [ready_file("one"), ready_file("two")]
-    tool = tools.offered()["upscale-image"]
+    tool = tools.available()["upscale-image"]
 
     found = bodies("upscale-image", tables.template(tool, files))
 
@@ -244,7 +244,7 @@ def test_a_template_for_files_has_a_row_for_each() -> None:
 @pytest.mark.parametrize("cell", ["=1+1", "+49 30", "-5 degrees", "@home", "\ttab", '=HYPERLINK("http://x")'])
 def test_no_cell_of_a_template_is_a_formula_and_each_means_what_it_did(cell: str) -> None:
     hostile = ready_file("bad", remote_id=cell)
-    tool = tools.offered()["upscale-image"]
+    tool = tools.available()["upscale-image"]
 
     rows = list(csv.reader(io.StringIO(tables.template(tool, [hostile]).removeprefix(tables.BOM))))
 

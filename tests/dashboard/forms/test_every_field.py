@@ -81,7 +81,7 @@ def bad(field: spec.Field, files: dict[str, str]) -> Iterator[tuple[str, Any]]:
             yield "too large", str(field.high + 1)
             yield "not finite", "NaN"
             yield "hostile", HOSTILE
-            if field.whole:
+            if field.is_integer:
                 yield "broken", str(field.low + 0.5)
         case spec.Choice() | spec.Shape() | spec.Voice() | spec.Presenter():
             yield "not offered", "something-else"
@@ -89,7 +89,7 @@ def bad(field: spec.Field, files: dict[str, str]) -> Iterator[tuple[str, Any]]:
         case spec.Replacements():
             yield "half a pair", "nginx"
             yield "half a pair", "= engine x"
-            yield "too many", "\n".join(f"word{n} = words" for n in range(field.most + 1))
+            yield "too many", "\n".join(f"word{n} = words" for n in range(field.max_rows + 1))
             yield "too long", f"nginx = {'x' * 500}"
             yield "a character that cannot be sent", "ng\x00inx = engine x"
         case spec.Ids():
@@ -101,7 +101,7 @@ def bad(field: spec.Field, files: dict[str, str]) -> Iterator[tuple[str, Any]]:
             yield "unknown", ["vg_file_unknown"]
             yield "hostile", [HOSTILE]
             yield "a character that cannot be sent", ["a\x00b"]
-            yield "too many", [f"vg_file_{n}" for n in range(field.most + 1)]
+            yield "too many", [f"vg_file_{n}" for n in range(field.max_files + 1)]
             if field.media:
                 yield "another type of media", [files[OTHER_MEDIA[field.media[0]]]]
 
@@ -141,7 +141,7 @@ async def test_a_wrong_field_is_named_and_nothing_starts(
     account: Any, ann_browser: Browser, settings: Any, api_version: str, slug: str
 ) -> None:
     settings.VIDEOGEN_API_ERA = api_version
-    tool = tools.offered()[slug]
+    tool = tools.available()[slug]
     files = await runtime.in_db(make_files)
     right = await runtime.in_db(form_of, tool, files)
     wrongs = {field.name: list(bad(field, files)) for field in tool.fields}
@@ -182,7 +182,7 @@ async def test_hostile_words_are_kept_whole(
     slug: str,
 ) -> None:
     settings.VIDEOGEN_API_ERA = api_version
-    tool = tools.offered()[slug]
+    tool = tools.available()[slug]
     texts = [each.name for each in tool.fields if isinstance(each, spec.Text) and each.max_length > 200]
     if not texts:
         return

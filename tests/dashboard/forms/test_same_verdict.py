@@ -19,7 +19,7 @@ from executions.core.ids import uuid7
 from executions.lifecycle import create, queue_actions
 from executions.models import Batch
 from executions.tools import fields as spec
-from executions.tools.validation import ValidatedBody, accepted_before
+from executions.tools.validation import ValidatedBody, already_validated
 from executions.videogen import Presenter, Voice
 from tests.dashboard.forms.test_every_field import CASES, bad, filled, good, make_files
 
@@ -53,9 +53,9 @@ def by_row(tool: tools.Tool, sent: dict[str, Any]) -> tuple[list[str], Any]:
     return [each.words for each in found.problems], (row.body, row.speech) if row else None
 
 
-def directly(tool: tools.Tool, sent: dict[str, Any]) -> tuple[tools.Validated, Any]:
+def directly(tool: tools.Tool, sent: dict[str, Any]) -> tuple[tools.ValidationResult, Any]:
     """As a caller without forms has it: no value where nothing was entered, lists as lists."""
-    offers = tools.Offers(["vg_voic_1"], ["vg_pres_1"], find_files)
+    offers = tools.AccountChoices(["vg_voic_1"], ["vg_pres_1"], find_files)
     switches = {each.name: False for each in tool.fields if isinstance(each, spec.Switch)}
     found = tools.validate(tool, {**switches, **filled(sent)}, offers)
     return found, (found.body, found.speech) if found.body is not None else None
@@ -78,7 +78,7 @@ def assert_alike(tool: tools.Tool, sent: dict[str, Any], what: str) -> Verdict:
     row, row_body = by_row(tool, sent)
     direct, direct_body = directly(tool, sent)
     assert form == direct.errors, what
-    assert row == direct.sentences, what
+    assert row == direct.messages, what
     assert form_body == row_body == direct_body, what
     return form
 
@@ -86,7 +86,7 @@ def assert_alike(tool: tools.Tool, sent: dict[str, Any], what: str) -> Verdict:
 @pytest.mark.parametrize(("era", "slug"), CASES)
 def test_every_field_is_judged_alike(settings: Any, era: str, slug: str) -> None:
     settings.VIDEOGEN_API_ERA = era
-    tool = tools.offered()[slug]
+    tool = tools.available()[slug]
     files = make_files()
     right = {field.name: good(field, files) for field in tool.fields}
 
@@ -112,7 +112,7 @@ def test_a_recording_or_words_are_judged_alike(
     settings: Any, changes: dict[str, Any], names: list[str]
 ) -> None:
     settings.VIDEOGEN_API_ERA = "1.1"
-    tool = tools.offered()[AVATAR]
+    tool = tools.available()[AVATAR]
     files = make_files()
     right = {field.name: good(field, files) for field in tool.fields}
 
@@ -121,7 +121,7 @@ def test_a_recording_or_words_are_judged_alike(
 
 def test_what_a_tool_needs_one_of_is_judged_alike(settings: Any) -> None:
     settings.VIDEOGEN_API_ERA = "2"
-    tool = next(each for each in tools.offered().values() if each.at_least_one)
+    tool = next(each for each in tools.available().values() if each.at_least_one)
     demanded = {field.name: good(field, make_files()) for field in tool.fields if field.required}
     sent = {name: value for name, value in demanded.items() if name not in tool.at_least_one}
 
@@ -130,18 +130,20 @@ def test_what_a_tool_needs_one_of_is_judged_alike(settings: Any) -> None:
 
 def test_a_field_that_the_tool_does_not_have_is_named() -> None:
     found = tools.validate(
-        tools.offered()["generate-image"], {"prompt": "x", "numResults": 1, "tempo": 9}, tools.Offers()
+        tools.available()["generate-image"],
+        {"prompt": "x", "numResults": 1, "tempo": 9},
+        tools.AccountChoices(),
     )
 
-    assert found.errors == {"tempo": "This tool has no such field."}
+    assert found.errors == {"tempo": "This tool does not have this field."}
     assert found.body is None
 
 
 def test_values_of_the_api_are_taken_as_those_of_a_form() -> None:
-    tool = tools.offered()["text-to-speech"]
+    tool = tools.available()["text-to-speech"]
     values = {"ttsText": "nginx", "voiceId": "v", "numResults": 2}
     pairs = [{"original": "nginx", "replacement": "engine x"}]
-    offers = tools.Offers(voices=["v"])
+    offers = tools.AccountChoices(voices=["v"])
 
     found = tools.validate(tool, {**values, "pronunciationReplacements": pairs}, offers)
     as_text = tools.validate(tool, {**values, "pronunciationReplacements": "nginx = engine x"}, offers)
@@ -156,7 +158,7 @@ def test_rows_with_pairs_of_words_can_be_run_again() -> None:
 
     pairs = [{"original": "nginx", "replacement": "engine x"}]
     body = {"ttsText": "nginx", "voiceId": "vg_voic_1", "numResults": 1, "pronunciationReplacements": pairs}
-    found = check_again(tools.offered()["text-to-speech"], [Row(1, accepted_before(body))])
+    found = check_again(tools.available()["text-to-speech"], [Row(1, already_validated(body))])
 
     assert [row.body for row in found.rows] == [body]
     assert found.problems == []
@@ -172,7 +174,7 @@ IMAGE = tools.TOOLS["generate-image"]
 def test_only_the_catalogue_makes_a_validated_body() -> None:
     with pytest.raises(TypeError):
         ValidatedBody(BODY)
-    body = accepted_before(BODY)
+    body = already_validated(BODY)
     changes = [
         lambda: body.update(prompt="x"),
         lambda: body.pop("prompt"),
@@ -189,7 +191,7 @@ def test_only_the_catalogue_makes_a_validated_body() -> None:
 
 def test_nothing_is_created_from_a_body_that_nobody_validated(people: Any) -> None:
     body: Any = BODY
-    job, _ = create.start(tool=IMAGE, body=accepted_before(BODY), actor=people.ann)
+    job, _ = create.start(tool=IMAGE, body=already_validated(BODY), actor=people.ann)
     batch = Batch(pk=uuid7(), tool=IMAGE.slug, created_by=people.ann)
     attempts = [
         lambda: create.start(tool=IMAGE, body=body, actor=people.ann),

@@ -163,7 +163,7 @@ def test_an_empty_form_is_refused_field_by_field(ann_browser: Browser) -> None:
 def test_one_of_several_starting_points_is_needed(ann_browser: Browser) -> None:
     answer = ann_browser.post("/tools/generate-video-clip/", form(prompt=""), headers=HTMX)
     assert answer.status_code == 422
-    assert "Give it something to start from: Prompt, Reference images or Source video." in text(answer)
+    assert "Fill in at least one of these: Prompt, Reference images or Source video." in text(answer)
     assert all_jobs() == []
 
 
@@ -171,7 +171,7 @@ def test_a_file_of_the_wrong_kind_is_named(ann_browser: Browser) -> None:
     song = file(type="AUDIO", display_name="Fog horn")
     answer = ann_browser.post("/tools/upscale-image/", form(imageFileId=song.remote_id), headers=HTMX)
     assert answer.status_code == 422
-    assert "“Fog horn” is a recording; this needs an image." in text(answer)
+    assert "“Fog horn” is a recording; choose an image." in text(answer)
 
 
 async def test_a_refusal_of_videogen_is_said_at_the_form(account: Any, ann_browser: Browser) -> None:

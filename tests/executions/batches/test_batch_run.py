@@ -24,7 +24,7 @@ from executions.lifecycle.chains import Speech
 from executions.models import Batch, Execution, File, Result
 from executions.sync import reconciler as sync
 from executions.sync.reconciler import AT_ONCE, Reconciler
-from executions.tools import accepted_before
+from executions.tools import already_validated
 from tests.dashboard.browsers import Browser
 from tests.factories import planning
 from tests.faults import scenes
@@ -131,7 +131,7 @@ async def test_nothing_is_sent_while_it_can_be_undone(
 async def test_rows_that_speak_first_run_as_chains(account: Any, worker: Reconciler, people: Any) -> None:
     row = Row(
         1,
-        accepted_before({"avatarPresenterId": NOOR, "numResults": 1}),
+        already_validated({"avatarPresenterId": NOOR, "numResults": 1}),
         speech=Speech("Hello there"),
     )
     plan = await runtime.in_db(

@@ -19,7 +19,7 @@ from executions.lifecycle import machine as lifecycle
 from executions.lifecycle.chains import Speech
 from executions.models import Batch, BatchPlan, Event, Execution, Input
 from executions.models.event import Kind
-from executions.tools import accepted_before
+from executions.tools import already_validated
 from tests.factories import planning
 from tests.factories.files import ready_file
 from tests.factories.jobs import take
@@ -112,7 +112,9 @@ def test_nothing_of_it_is_due_before_the_wait_is_over_and_then_in_order(people: 
 def test_single_jobs_pass_a_batch(people: Any) -> None:
     planning.batch(people.ann, 20)
     body = {"prompt": "one", "numResults": 1}
-    single, _ = create.start(tool=tools.find("generate-image"), body=accepted_before(body), actor=people.ben)
+    single, _ = create.start(
+        tool=tools.find("generate-image"), body=already_validated(body), actor=people.ben
+    )
 
     claimed = leases.claim_due(10)
 
@@ -121,7 +123,7 @@ def test_single_jobs_pass_a_batch(people: Any) -> None:
     assert len(leases.claim_due(leases.KEPT_FREE)) == 0
     body = {"prompt": "another", "numResults": 1}
     next_single, _ = create.start(
-        tool=tools.find("generate-image"), body=accepted_before(body), actor=people.ben
+        tool=tools.find("generate-image"), body=already_validated(body), actor=people.ben
     )
     assert leases.claim_due(leases.KEPT_FREE) == [next_single.pk]
 
@@ -129,7 +131,9 @@ def test_single_jobs_pass_a_batch(people: Any) -> None:
 def test_a_row_that_speaks_first_becomes_two_jobs_in_a_chain(people: Any) -> None:
     avatar = tools.find("generate-avatar")
     row = Row(
-        1, accepted_before({"avatarPresenterId": "p1", "numResults": 1}), speech=Speech("Good evening", "v1")
+        1,
+        already_validated({"avatarPresenterId": "p1", "numResults": 1}),
+        speech=Speech("Good evening", "v1"),
     )
     plan = batches.plan(avatar, [row], name="News", actor=people.ann)
 
@@ -154,7 +158,7 @@ def test_a_row_that_speaks_first_becomes_two_jobs_in_a_chain(people: Any) -> Non
 def test_files_that_rows_work_from_are_kept_as_their_inputs(people: Any) -> None:
     files = [ready_file(name) for name in ("one", "two")]
     rows = [
-        Row(n, accepted_before({"imageFileId": file.remote_id, "numResults": 1}))
+        Row(n, already_validated({"imageFileId": file.remote_id, "numResults": 1}))
         for n, file in enumerate(files, 1)
     ]
 
@@ -294,7 +298,7 @@ def test_a_cancel_done_twice_acts_once(people: Any) -> None:
 
 def test_what_waits_for_speech_is_cancelled_and_does_not_fail(people: Any) -> None:
     rows = [
-        Row(n, accepted_before({"avatarPresenterId": "p1", "numResults": 1}), speech=Speech("Good evening"))
+        Row(n, already_validated({"avatarPresenterId": "p1", "numResults": 1}), speech=Speech("Good evening"))
         for n in range(8)
     ]
     plan = batches.plan(tools.find("generate-avatar"), rows, name="", actor=people.ann)
@@ -327,7 +331,9 @@ def test_what_failed_is_planned_again_and_nothing_else(people: Any) -> None:
 
 def test_a_film_whose_speech_failed_is_spoken_again(people: Any) -> None:
     row = Row(
-        1, accepted_before({"avatarPresenterId": "p1", "numResults": 1}), speech=Speech("Good evening", "v1")
+        1,
+        already_validated({"avatarPresenterId": "p1", "numResults": 1}),
+        speech=Speech("Good evening", "v1"),
     )
     plan = batches.plan(tools.find("generate-avatar"), [row], name="", actor=people.ann)
     batch, _ = batches.confirm(plan.pk, actor=people.ann)

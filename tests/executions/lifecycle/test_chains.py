@@ -13,7 +13,7 @@ from executions.lifecycle import chains, leases, observations
 from executions.lifecycle import machine as lifecycle
 from executions.models import Execution, Input
 from executions.sync.reconciler import Reconciler
-from executions.tools import accepted_before
+from executions.tools import already_validated
 from tests.conftest import SandboxProcess
 from tests.executions import service
 from tests.factories import jobs
@@ -23,7 +23,7 @@ WORDS = "Welcome back."
 
 
 def start(ann: Any, key: str | None = None) -> tuple[Execution, Execution, bool]:
-    body = accepted_before({"avatarPresenterId": "vg_pres_1", "numResults": 1})
+    body = already_validated({"avatarPresenterId": "vg_pres_1", "numResults": 1})
     return chains.start_spoken(tool=AVATAR, body=body, speech=chains.Speech(WORDS), actor=ann, key=key)
 
 
@@ -126,7 +126,7 @@ async def test_a_chain_runs_from_words_to_an_avatar(account: SandboxProcess, ann
     presenter = account.call("GET", "/v1/resources/avatar-presenters").json()["avatarPresenters"][0]
     for slug in ("text-to-speech", "generate-avatar"):
         service.order(account, "job", slug, seconds=0.05)
-    body = accepted_before({"avatarPresenterId": presenter["avatarPresenterId"], "numResults": 1})
+    body = already_validated({"avatarPresenterId": presenter["avatarPresenterId"], "numResults": 1})
     speech, avatar, _ = await runtime.in_db(
         chains.start_spoken,
         tool=AVATAR,

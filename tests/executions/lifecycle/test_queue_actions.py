@@ -17,7 +17,7 @@ from executions.lifecycle.estimates import Waits
 from executions.models import Event, Execution
 from executions.models.event import ActKind, Kind
 from executions.sync import reconciler, submit
-from executions.tools import accepted_before
+from executions.tools import already_validated
 from tests.conftest import SandboxProcess
 from tests.executions import service
 from tests.executions.threads import together
@@ -36,7 +36,9 @@ def body(prompt: str) -> dict[str, Any]:
 
 
 def edit(job: Execution, prompt: str, user: Any) -> bool:
-    return queue_actions.edit(job, IMAGE, accepted_before(body(prompt)), before=job.request_body, actor=user)
+    return queue_actions.edit(
+        job, IMAGE, already_validated(body(prompt)), before=job.request_body, actor=user
+    )
 
 
 # --- pause ------------------------------------------------------------------------------------------------
@@ -106,12 +108,12 @@ def test_an_edit_tells_what_was_before_and_what_is_after(ada: Any) -> None:
     old = ready_file("harbour")
     new = ready_file("pier")
     job, _ = create.start(
-        tool=IMAGE, body=accepted_before(body("a harbour") | {"imageFileIds": [old.remote_id]}), actor=ada
+        tool=IMAGE, body=already_validated(body("a harbour") | {"imageFileIds": [old.remote_id]}), actor=ada
     )
     before = job.request_body
     after = body("a pier") | {"imageFileIds": [new.remote_id]}
 
-    assert queue_actions.edit(job, IMAGE, accepted_before(after), before=before, actor=ada)
+    assert queue_actions.edit(job, IMAGE, already_validated(after), before=before, actor=ada)
 
     now = jobs.fresh(job)
     assert (now.request_body, now.prompt) == (after, "a pier")
@@ -119,7 +121,7 @@ def test_an_edit_tells_what_was_before_and_what_is_after(ada: Any) -> None:
     assert [each.file for each in now.inputs.all()] == [new]
     event = Event.objects.get(execution=job, kind=Kind.EDITED)
     assert (event.actor_id, event.detail) == (ada.pk, {"before": before, "after": after})
-    assert not queue_actions.edit(job, IMAGE, accepted_before(body("again")), before=before, actor=ada), (
+    assert not queue_actions.edit(job, IMAGE, already_validated(body("again")), before=before, actor=ada), (
         "it was changed meanwhile"
     )
 

@@ -17,7 +17,7 @@ from executions.lifecycle import create, observations
 from executions.lifecycle import machine as lifecycle
 from executions.models import Event, Execution, Result, WebhookDelivery
 from executions.models.event import Kind, Source
-from executions.tools import accepted_before
+from executions.tools import already_validated
 from executions.webhooks import ingest
 from tests.executions.threads import together
 from tests.factories import events, jobs
@@ -128,7 +128,7 @@ def test_one_form_sent_by_many_threads_is_one_job(seed: int, ann: Any) -> None:
     tool = tools.find("generate-image")
 
     started = together(
-        [partial(create.start, tool=tool, body=accepted_before({"prompt": "x"}), actor=ann, key="once")] * 6
+        [partial(create.start, tool=tool, body=already_validated({"prompt": "x"}), actor=ann, key="once")] * 6
     )
 
     assert len({job.pk for job, _ in started}) == 1

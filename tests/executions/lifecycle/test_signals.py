@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from executions import tools
 from executions.lifecycle import create
 from executions.signals import execution_changed
-from executions.tools import accepted_before
+from executions.tools import already_validated
 from tests.factories import jobs
 
 
@@ -47,7 +47,7 @@ def test_one_signal_tells_what_changed_whose_it_is_and_that_it_is_new(
     heard: list[dict[str, Any]], ann: Any
 ) -> None:
     tool = tools.find("generate-image")
-    job, _ = create.start(tool=tool, body=accepted_before({"prompt": "x"}), actor=ann)
+    job, _ = create.start(tool=tool, body=already_validated({"prompt": "x"}), actor=ann)
 
     expected = {"execution_id": job.pk, "created": True, "from_status": "", "to_status": "queued"}
     assert heard == [{**expected, "owner_id": ann.pk, "batch_id": None}]

@@ -20,7 +20,7 @@ from executions.models import Execution, Stranger
 from executions.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED, UNCONFIRMED
 from executions.sync import external_jobs, list_poller, submit
 from executions.sync import reconciler as reconcile
-from executions.tools import accepted_before
+from executions.tools import already_validated
 from executions.videogen import ServerError, ToolExecution
 from tests.executions import service
 from tests.factories.jobs import accepted, fresh, report, sending, story
@@ -199,7 +199,9 @@ def _statuses() -> dict[str, int]:
 
 def _start(prompt: str) -> Execution:
     body = {"prompt": prompt, "numResults": 1}
-    return create.start(tool=tools.find("generate-image"), body=accepted_before(body), actor=policy.SYSTEM)[0]
+    return create.start(tool=tools.find("generate-image"), body=already_validated(body), actor=policy.SYSTEM)[
+        0
+    ]
 
 
 async def test_one_call_answers_for_many_jobs(account: Any) -> None:

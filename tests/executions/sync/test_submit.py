@@ -21,7 +21,7 @@ from executions.limits import api_health as standing
 from executions.limits import rate_limits
 from executions.models import Execution, File, Input
 from executions.sync import submit
-from executions.tools import accepted_before
+from executions.tools import already_validated
 from executions.videogen import VideoGenError
 from tests.conftest import SandboxProcess
 from tests.executions import service
@@ -36,10 +36,10 @@ IMAGE = tools.find("generate-image")
 def test_one_form_starts_one_job_and_each_person_has_keys_of_their_own(ann: Any, ben: Any) -> None:
     body = {"prompt": "x"}
 
-    first = create.start(tool=IMAGE, body=accepted_before(body), actor=ann, key="k")
-    again = create.start(tool=IMAGE, body=accepted_before({"prompt": "typed again"}), actor=ann, key="k")
-    other_form = create.start(tool=IMAGE, body=accepted_before(body), actor=ann, key="k2")
-    bens = create.start(tool=IMAGE, body=accepted_before(body), actor=ben, key="k")
+    first = create.start(tool=IMAGE, body=already_validated(body), actor=ann, key="k")
+    again = create.start(tool=IMAGE, body=already_validated({"prompt": "typed again"}), actor=ann, key="k")
+    other_form = create.start(tool=IMAGE, body=already_validated(body), actor=ann, key="k2")
+    bens = create.start(tool=IMAGE, body=already_validated(body), actor=ben, key="k")
 
     assert [is_new for _, is_new in (first, again, other_form, bens)] == [True, False, True, True]
     assert again[0] == first[0]
@@ -51,7 +51,7 @@ def test_the_files_that_a_job_works_from_are_written_down(db: None) -> None:
     files = [File.objects.create(remote_id=f"vg_file_{n}", display_name=f"{n}.png") for n in range(2)]
     body = {"prompt": "both", "imageFileIds": ["vg_file_1", "vg_file_elsewhere", "vg_file_0"]}
 
-    job, _ = create.start(tool=IMAGE, body=accepted_before(body), actor=policy.SYSTEM)
+    job, _ = create.start(tool=IMAGE, body=already_validated(body), actor=policy.SYSTEM)
 
     found = list(Input.objects.values_list("field", "position", "file"))
     assert found == [("imageFileIds", 0, files[1].pk), ("imageFileIds", 2, files[0].pk)]

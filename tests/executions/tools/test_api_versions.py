@@ -1,4 +1,5 @@
-"""A request has the names of the configured API version, and nothing that came with a later one (docs/api-notes.md#api-versions)."""
+"""Requests use the parameter names of the configured API version, and no parameter of a later one
+(docs/api-notes.md#api-versions)."""
 
 from __future__ import annotations
 
@@ -18,52 +19,54 @@ from tests.conftest import READY, ROOT, SandboxProcess
 from tests.factories.tool_inputs import everything
 from tests.waiting import PROCESS_DEADLINE
 
-EVER = {"numResults", "isOutputTemporary"}
-SEEN = {"watermarkMode"}
+COMMON = {"numResults", "isOutputTemporary"}
+VISUAL = {"watermarkMode"}
 SPEECH = {"ttsText", "voiceId", "speechLanguageCode", "voiceSpeed", "pronunciationReplacements"}
 CLIP = {"prompt", "imageFileIds", "generateAudio", "aspectRatio"}
-LATER_CLIP = {"videoFileIds", "audioFileIds", "durationSeconds", "quality"}
-NEWEST_CLIP = {"startFrameFileId", "spokenDialogue", "voiceDescription", "suppressBackgroundMusic"}
+V1_1_CLIP = {"videoFileIds", "audioFileIds", "durationSeconds", "quality"}
+V2_CLIP = {"startFrameFileId", "spokenDialogue", "voiceDescription", "suppressBackgroundMusic"}
 IMAGE_SOURCES = ("vectorize-image", "remove-image-background", "upscale-image")
 VIDEO_SOURCES = ("remove-video-background", "upscale-video")
 
-# API version -> tool -> the inputs it has besides the common ones; from the API notes, not from the catalogue.
-KNOWN: dict[str, dict[str, set[str]]] = {
+# API version -> tool -> its parameters besides the common ones. From the API notes, not from the catalogue.
+DOCUMENTED: dict[str, dict[str, set[str]]] = {
     "0.0": {
-        "generate-image": {"prompt", "imageFileIds", "aspectRatio"} | SEEN,
-        "generate-video-clip": CLIP | {"videoFileId"} | SEEN,
+        "generate-image": {"prompt", "imageFileIds", "aspectRatio"} | VISUAL,
+        "generate-video-clip": CLIP | {"videoFileId"} | VISUAL,
         "text-to-speech": SPEECH | {"autoExpandPronunciationReplacements"},
         "generate-sound-effect": {"prompt", "durationSeconds", "promptInfluence"},
-        "generate-avatar": {"avatarPresenterId", "audioStorageFileId"} | SEEN,
-        **{slug: {"imageStorageFileId"} | SEEN for slug in IMAGE_SOURCES},
-        **{slug: {"videoStorageFileId"} | SEEN for slug in VIDEO_SOURCES},
+        "generate-avatar": {"avatarPresenterId", "audioStorageFileId"} | VISUAL,
+        **{slug: {"imageStorageFileId"} | VISUAL for slug in IMAGE_SOURCES},
+        **{slug: {"videoStorageFileId"} | VISUAL for slug in VIDEO_SOURCES},
     }
 }
-KNOWN["1.1"] = KNOWN["0.0"] | {
-    "generate-image": KNOWN["0.0"]["generate-image"] | {"quality"},
-    "generate-video-clip": CLIP | LATER_CLIP | SEEN,
+DOCUMENTED["1.1"] = DOCUMENTED["0.0"] | {
+    "generate-image": DOCUMENTED["0.0"]["generate-image"] | {"quality"},
+    "generate-video-clip": CLIP | V1_1_CLIP | VISUAL,
     "generate-music": {"prompt"},
-    "image-3d-effect": {"imageStorageFileId"} | SEEN,
+    "image-3d-effect": {"imageStorageFileId"} | VISUAL,
 }
-KNOWN["2"] = KNOWN["1.1"] | {
-    "generate-image": KNOWN["1.1"]["generate-image"] | {"contentPolicyConfig", "entityIds"},
-    "generate-video-clip": CLIP | LATER_CLIP | NEWEST_CLIP | {"contentPolicyConfig"} | SEEN,
-    "generate-avatar": {"actorEntityId", "audioFileId", "avatarQuality"} | SEEN,
-    **{slug: {"imageFileId"} | SEEN for slug in (*IMAGE_SOURCES, "image-3d-effect")},
-    **{slug: {"videoFileId"} | SEEN for slug in VIDEO_SOURCES},
+DOCUMENTED["2"] = DOCUMENTED["1.1"] | {
+    "generate-image": DOCUMENTED["1.1"]["generate-image"] | {"contentPolicyConfig", "entityIds"},
+    "generate-video-clip": CLIP | V1_1_CLIP | V2_CLIP | {"contentPolicyConfig"} | VISUAL,
+    "generate-avatar": {"actorEntityId", "audioFileId", "avatarQuality"} | VISUAL,
+    **{slug: {"imageFileId"} | VISUAL for slug in (*IMAGE_SOURCES, "image-3d-effect")},
+    **{slug: {"videoFileId"} | VISUAL for slug in VIDEO_SOURCES},
     "generate-motion-graphic": {"prompt", "fileIds", "durationSeconds", "aspectRatio", "entityIds"}
     | {"transparentBackground", "subToolModes"},
 }
-CASES = [(slug, api_version) for api_version in API_VERSIONS for slug in KNOWN[api_version]]
+CASES = [(slug, api_version) for api_version in API_VERSIONS for slug in DOCUMENTED[api_version]]
 
 
-def known(slug: str, api_version: str) -> set[str]:
-    return KNOWN[api_version][slug] | EVER | ({"hideFromUi"} if api_version == "2" else set())
+def documented(slug: str, api_version: str) -> set[str]:
+    return DOCUMENTED[api_version][slug] | COMMON | ({"hideFromUi"} if api_version == "2" else set())
 
 
-def test_each_era_has_the_contracts_tools() -> None:
+def test_each_version_has_the_documented_tools() -> None:
     for api_version in API_VERSIONS:
-        assert {slug for slug, tool in TOOLS.items() if tool.is_in(api_version)} == set(KNOWN[api_version])
+        assert {slug for slug, tool in TOOLS.items() if tool.is_in(api_version)} == set(
+            DOCUMENTED[api_version]
+        )
 
 
 @pytest.mark.parametrize(("slug", "api_version"), CASES)
@@ -72,22 +75,22 @@ def test_a_full_form_is_sent_with_the_names_of_its_version(slug: str, api_versio
 
     wire = to_wire(slug, here.body(everything(here)), api_version)
 
-    assert set(wire) == known(slug, api_version)
+    assert set(wire) == documented(slug, api_version)
 
 
 @pytest.mark.parametrize(("slug", "api_version"), CASES)
-def test_fields_of_another_version_are_left_out_of_a_request(slug: str, api_version: str) -> None:
-    """A queued job when the configured version changes, or a request that is edited and run again."""
+def test_fields_of_another_version_are_omitted_from_a_request(slug: str, api_version: str) -> None:
+    """As for a queued job after the configured version changed, or a job that is edited and run again."""
     tool = TOOLS[slug]
     for other in API_VERSIONS:
         if tool.is_in(other):
             there = tool.for_api_version(other)
             wire = tool.request(there.body(everything(there)), api_version)
-            assert set(wire) <= known(slug, api_version)
+            assert set(wire) <= documented(slug, api_version)
 
 
 @pytest.mark.parametrize("api_version", API_VERSIONS)
-def test_what_is_renamed_keeps_its_value(api_version: str) -> None:
+def test_renamed_parameters_keep_their_values(api_version: str) -> None:
     old = api_version != "2"
     expected = {"imageStorageFileId" if old else "imageFileId": "vg_file_1"}
     assert to_wire("upscale-image", {"imageFileId": "vg_file_1"}, api_version) == expected
@@ -107,7 +110,7 @@ def test_the_first_version_takes_a_single_source_video() -> None:
     assert to_wire("generate-video-clip", body, "1.1") == body
 
 
-def test_the_body_itself_stays_as_it_is() -> None:
+def test_the_given_body_is_not_changed() -> None:
     body = {"imageFileId": "vg_file_1"}
 
     to_wire("upscale-image", body, "0.0")
@@ -141,10 +144,10 @@ def test_version_1_1_requires_a_quality_and_a_voice() -> None:
     ).required
 
 
-def test_the_configured_era_decides_what_is_offered(settings: Any) -> None:
+def test_the_configured_version_decides_which_tools_are_available(settings: Any) -> None:
     for api_version in API_VERSIONS:
         settings.VIDEOGEN_API_ERA = api_version
-        assert set(tools.offered()) == set(KNOWN[api_version])
+        assert set(tools.available()) == set(DOCUMENTED[api_version])
 
 
 # --- a service that accepts one version and rejects the rest ----------------------------------------------------
@@ -167,21 +170,21 @@ def strict(
     process.stdout.close()
 
 
-def test_a_service_of_one_era_takes_what_is_written_for_it(strict: tuple[str, SandboxProcess]) -> None:
+def test_a_service_of_one_version_accepts_its_requests(strict: tuple[str, SandboxProcess]) -> None:
     api_version, service = strict
-    for slug in KNOWN[api_version]:
+    for slug in DOCUMENTED[api_version]:
         here = TOOLS[slug].for_api_version(api_version)
         body = here.request(here.body(everything(here) | {"numResults": 2}), api_version)
 
         answer = service.call("POST", f"/v1/tools/{slug}", body)
 
-        # The files and voices are invented: they may be refused, the names of the inputs may not.
+        # The files and voices are made up, so they may be rejected; the parameter names may not.
         assert answer.status_code in (202, 400, 403, 404), answer.text
         assert "is not a parameter of era" not in answer.text
         assert "is required" not in answer.text
 
 
-def test_a_service_of_one_era_would_have_noticed(strict: tuple[str, SandboxProcess]) -> None:
+def test_a_service_of_one_version_rejects_other_parameters(strict: tuple[str, SandboxProcess]) -> None:
     api_version, service = strict
     wrong = {"0.0": {"quality": "HIGH"}, "1.1": {"quality": "HIGH", "hideFromUi": True}, "2": {}}[api_version]
 

@@ -1,4 +1,4 @@
-"""The catalogue of tools: what each input accepts, how a form becomes a request, and how that is read again."""
+"""The catalogue of tools: what each input accepts, and how forms and request bodies are converted into each other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from executions.tools.api_versions import API_VERSIONS
 from executions.tools.fields import Choice, Files, Ids, Number, Replacements, Shape, Switch, Text
 from tests.factories.tool_inputs import everything, value_for
 
-# Source: docs/api-notes.md#tools: the endpoint's name, what executions call it, what it makes.
+# Slug -> (tool type in executions, media type of the results). Source: docs/api-notes.md#tools.
 DOCUMENTED = {
     "generate-image": ("GENERATE_IMAGE", "IMAGE"),
     "generate-video-clip": ("GENERATE_VIDEO_CLIP", "VIDEO"),
@@ -38,7 +38,7 @@ BOUNDS = {
     ("generate-motion-graphic", "durationSeconds", "2"): (1, 300),
     **{(slug, "numResults", "2"): (1, 100) for slug in DOCUMENTED},
 }
-MOST_FILES = {
+MAX_FILES = {
     ("generate-image", "imageFileIds", "0.0"): 4,
     ("generate-video-clip", "imageFileIds", "0.0"): 4,
     ("generate-video-clip", "videoFileIds", "0.0"): 1,
@@ -62,7 +62,7 @@ def field_of(slug: str, name: str, api_version: str) -> Any:
 # --- the entries --------------------------------------------------------------------------------------------
 
 
-def test_the_catalogue_is_that_of_the_contract() -> None:
+def test_the_catalogue_has_the_documented_tools() -> None:
     assert {slug: (tool.tool_type, tool.media) for slug, tool in TOOLS.items()} == DOCUMENTED
     assert {tool_type: tool.slug for tool_type, tool in tools.BY_TYPE.items()} == {
         tool_type: slug for slug, (tool_type, _) in DOCUMENTED.items()
@@ -70,15 +70,15 @@ def test_the_catalogue_is_that_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize(("where", "bounds"), BOUNDS.items(), ids=str)
-def test_numbers_have_the_contracts_bounds(where: tuple[str, str, str], bounds: tuple[float, float]) -> None:
+def test_numbers_have_the_documented_bounds(where: tuple[str, str, str], bounds: tuple[float, float]) -> None:
     field = field_of(*where)
 
     assert (field.low, field.high) == bounds
 
 
-@pytest.mark.parametrize(("where", "most"), MOST_FILES.items(), ids=str)
-def test_lists_of_files_have_the_contracts_bounds(where: tuple[str, str, str], most: int) -> None:
-    assert field_of(*where).most == most
+@pytest.mark.parametrize(("where", "max_files"), MAX_FILES.items(), ids=str)
+def test_file_lists_have_the_documented_bounds(where: tuple[str, str, str], max_files: int) -> None:
+    assert field_of(*where).max_files == max_files
 
 
 @every_tool
@@ -89,7 +89,7 @@ def test_a_tool_is_consistent_in_each_of_its_versions(tool: Tool, api_version: s
     assert len(names) == len(set(names)), "two inputs have the same name"
     assert here.subject in ("", *names)
     assert set(here.at_least_one) <= set(names)
-    assert here.spoken in ("", *names)
+    assert here.recording_field in ("", *names)
     assert here.label
     assert here.icon
     for field in here.fields:
@@ -100,12 +100,12 @@ def test_a_tool_is_consistent_in_each_of_its_versions(tool: Tool, api_version: s
         if isinstance(field, Choice):
             assert field.initial in dict(field.options)
         if isinstance(field, Files):
-            assert field.is_list or field.most == 1
+            assert field.is_list or field.max_files == 1
             assert set(field.media) <= {"IMAGE", "VIDEO", "AUDIO"}
 
 
 @every_tool
-def test_what_is_required_is_not_hidden_among_more_options(tool: Tool, api_version: str) -> None:
+def test_required_fields_are_not_under_more_options(tool: Tool, api_version: str) -> None:
     assert not [field.name for field in tool.for_api_version(api_version).advanced_fields if field.required]
 
 
@@ -126,7 +126,7 @@ def test_a_full_form_becomes_a_request_and_a_form_again(tool: Tool, api_version:
 
 
 def _typed_again(tool: Tool, body: dict[str, Any]) -> dict[str, Any]:
-    """What a form cleans once more: its texts become lists again."""
+    """Values that the form shows as text, cleaned into lists again."""
     values = tool.values(body)
     return {
         field.name: values[field.name].split() if isinstance(field, Ids) else body[field.name]
@@ -137,7 +137,7 @@ def _typed_again(tool: Tool, body: dict[str, Any]) -> dict[str, Any]:
 
 @every_tool
 def test_an_empty_form_requires_only_what_its_version_requires(tool: Tool, api_version: str) -> None:
-    demanded = {
+    always_sent = {
         field.name
         for field in tool.for_api_version(api_version).fields
         if isinstance(field, Choice) and field.always_sent
@@ -147,22 +147,22 @@ def test_an_empty_form_requires_only_what_its_version_requires(tool: Tool, api_v
     numbers = {field.name for field in here.fields if isinstance(field, Number) and field.initial is not None}
     shapes = {field.name for field in here.fields if isinstance(field, Shape)}
 
-    assert here.body({}).keys() <= demanded | {
+    assert here.body({}).keys() <= always_sent | {
         f.name for f in here.fields if isinstance(f, Switch) and f.initial
     }
-    assert set(here.body(defaults)) == demanded | numbers | shapes
+    assert set(here.body(defaults)) == always_sent | numbers | shapes
 
 
 @every_tool
-def test_what_was_asked_for_is_told_in_words(tool: Tool, api_version: str) -> None:
+def test_all_parameters_are_shown_with_a_label_and_a_text(tool: Tool, api_version: str) -> None:
     here = tool.for_api_version(api_version)
     body = here.body(everything(here))
 
-    told = here.parameters(body | {"brandNew": 7})
+    parameters = here.parameters(body | {"brandNew": 7})
 
-    assert [label for label, _ in told] == [*(field.label for field in here.fields), "brandNew"]
-    assert all(isinstance(words, str) and words for _, words in told)
-    assert told[-1] == ("brandNew", "7")
+    assert [label for label, _ in parameters] == [*(field.label for field in here.fields), "brandNew"]
+    assert all(isinstance(text, str) and text for _, text in parameters)
+    assert parameters[-1] == ("brandNew", "7")
 
 
 @every_tool
@@ -176,7 +176,7 @@ def test_the_files_of_a_request_are_found(tool: Tool, api_version: str) -> None:
 
 
 @every_tool
-def test_a_job_has_words_that_stand_for_it(tool: Tool, api_version: str) -> None:
+def test_a_job_has_a_title(tool: Tool, api_version: str) -> None:
     here = tool.for_api_version(api_version)
     body = here.body(everything(here))
 
@@ -193,7 +193,7 @@ def test_a_job_has_words_that_stand_for_it(tool: Tool, api_version: str) -> None
 
 
 @pytest.mark.parametrize("empty", [None, "", [], {}])
-def test_what_was_left_empty_is_left_out(empty: Any) -> None:
+def test_empty_values_are_omitted(empty: Any) -> None:
     for field in (
         Text(name="x", label="X"),
         Number(name="x", label="X", low=0, high=1),
@@ -205,13 +205,13 @@ def test_what_was_left_empty_is_left_out(empty: Any) -> None:
         assert field.to_body(empty) == {}
 
 
-def test_zero_and_no_are_not_empty() -> None:
+def test_zero_and_false_are_not_empty() -> None:
     assert Number(name="x", label="X", low=0, high=1).to_body(0) == {"x": 0}
     assert Switch(name="x", label="X", initial=True).to_body(False) == {"x": False}
     assert Switch(name="x", label="X", initial=True).to_body(True) == {}
 
 
-def test_a_shape_is_a_proportion() -> None:
+def test_a_shape_is_sent_as_width_and_height() -> None:
     shape = Shape(name="aspectRatio", label="Shape")
 
     assert shape.to_body("9:16") == {"aspectRatio": {"width": 9, "height": 16}}
@@ -220,19 +220,19 @@ def test_a_shape_is_a_proportion() -> None:
     assert shape.from_body({}) is None
 
 
-def test_the_services_own_choice_is_not_sent_unless_an_era_demands_a_word() -> None:
+def test_the_default_choice_is_not_sent_unless_a_version_requires_it() -> None:
     options = (("AUTO", "as it is"), ("NONE", "never"))
-    free = Choice(name="x", label="X", options=options, initial="AUTO")
-    demanded = Choice(name="x", label="X", options=options, initial="AUTO", always_sent=True)
+    optional = Choice(name="x", label="X", options=options, initial="AUTO")
+    required = Choice(name="x", label="X", options=options, initial="AUTO", always_sent=True)
 
-    assert (free.to_body("AUTO"), free.to_body("NONE")) == ({}, {"x": "NONE"})
-    assert demanded.to_body("AUTO") == {"x": "AUTO"}
-    assert free.show("NONE") == "never"
-    assert free.show("UNHEARD") == "UNHEARD"
+    assert (optional.to_body("AUTO"), optional.to_body("NONE")) == ({}, {"x": "NONE"})
+    assert required.to_body("AUTO") == {"x": "AUTO"}
+    assert optional.show("NONE") == "never"
+    assert optional.show("UNKNOWN") == "UNKNOWN"
 
 
-def test_a_single_file_is_an_id_and_several_are_a_list() -> None:
-    single, several = Files(name="x", label="X"), Files(name="x", label="X", most=4, is_list=True)
+def test_a_single_file_is_sent_as_an_id_and_several_as_a_list() -> None:
+    single, several = Files(name="x", label="X"), Files(name="x", label="X", max_files=4, is_list=True)
 
     assert single.to_body(["a"]) == {"x": "a"}
     assert several.to_body(["a"]) == {"x": ["a"]}
@@ -240,13 +240,13 @@ def test_a_single_file_is_an_id_and_several_are_a_list() -> None:
     assert single.ids({}) == several.ids({"x": None}) == []
 
 
-def test_a_whole_number_is_one_by_its_step() -> None:
-    assert Number(name="x", label="X", low=0, high=9).whole
-    assert not Number(name="x", label="X", low=0, high=9, step=0.5).whole
+def test_the_step_decides_whether_a_number_is_an_integer() -> None:
+    assert Number(name="x", label="X", low=0, high=9).is_integer
+    assert not Number(name="x", label="X", low=0, high=9, step=0.5).is_integer
     assert Number(name="x", label="X", low=0, high=9, unit="s").show(3) == "3 s"
 
 
-def test_a_tool_that_nobody_knows_is_shown_under_its_own_name() -> None:
+def test_an_unknown_tool_is_shown_by_its_slug() -> None:
     tool = tools.find("make-hologram")
 
     assert (tool.tool_type, tool.label, tool.fields) == ("MAKE_HOLOGRAM", "Make hologram", ())
@@ -256,11 +256,11 @@ def test_a_tool_that_nobody_knows_is_shown_under_its_own_name() -> None:
 
 
 @pytest.mark.parametrize(("media", "slug"), [("IMAGE", "upscale-image"), ("VIDEO", "upscale-video")])
-def test_what_can_be_done_with_a_file_follows_from_its_type(media: str, slug: str) -> None:
-    taking = {tool.slug: tool.takes(media) for tool in tools.taking(media)}
+def test_the_type_of_a_file_decides_which_tools_accept_it(media: str, slug: str) -> None:
+    accepting = {tool.slug: tool.field_for(media) for tool in tools.accepting(media)}
 
-    assert slug in taking
-    for field in taking.values():
+    assert slug in accepting
+    for field in accepting.values():
         assert field is not None
         assert not field.media or media in field.media
-    assert "text-to-speech" not in taking
+    assert "text-to-speech" not in accepting
