@@ -37,7 +37,7 @@ async def drain(seconds: float) -> None:
 
 def hurry(execution_id: uuid.UUID) -> None:
     """Do the next thing for a job now, rather than when it is next due."""
-    sync_bridge.spawn(reconciler.hurry, execution_id)
+    sync_bridge.spawn(reconciler.process_now, execution_id)
 
 
 def wake() -> None:

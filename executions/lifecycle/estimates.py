@@ -24,7 +24,7 @@ from executions.videogen import Group
 NUMBERED = 1000
 # The last runs that an estimate is made from, and how long (seconds) it is used again.
 RUNS, KEPT = 20, 60
-# Starts of a batch that are under way at once (reconcile.AT_ONCE less the places kept free).
+# Starts of a batch that are under way at once (reconciler.MAX_CONCURRENT less the places kept free).
 LANES = 6
 # Seconds that a start takes, where none was measured yet.
 START_TAKES = 2.0

@@ -28,7 +28,7 @@ from executions.models.event import ActKind
 from executions.policy import Action, Actor
 from executions.statuses import TERMINAL, UNCONFIRMED
 from executions.sync import external_jobs
-from executions.sync.list_poller import MOST_PAGES
+from executions.sync.list_poller import MAX_PAGES
 from executions.videogen import NotFound, ToolExecution, VideoGenError
 
 logger = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ async def _read(day: date) -> list[ToolExecution]:
     cutoff = bounds(day)[0] - ORDER_TOLERANCE
     listed: list[ToolExecution] = []
     cursor = None
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         if not await poll_budget.shared.spend():
             raise VideoGenError("this hour's calls are used up. Rushes will retry.")
         try:
@@ -222,7 +222,7 @@ def _catch_up(listed: Iterable[ToolExecution]) -> None:
     )
     for remote_id, pk in list(open_here):
         if str(remote_id) in ended:
-            lifecycle.apply(pk, external_jobs.report_of(ended[str(remote_id)]))
+            lifecycle.apply(pk, external_jobs.to_observation(ended[str(remote_id)]))
 
 
 # --- the comparison ---------------------------------------------------------------------------------------
@@ -257,7 +257,9 @@ _COLUMNS = ("remote_id", "pk", "tool", "status", "accepted_at")
 
 
 def _stranger(kind: str, each: ToolExecution) -> Difference:
-    return Difference(kind, each.execution_id, tool=external_jobs.slug_of(each.tool_type), there=each.status)
+    return Difference(
+        kind, each.execution_id, tool=external_jobs.tool_slug(each.tool_type), there=each.status
+    )
 
 
 def _unknown(
@@ -274,7 +276,7 @@ def _unknown(
         known |= {str(remote_id): (sent_at, accepted_at) for remote_id, sent_at, accepted_at in times}
         strangers |= {each.remote_id: each for each in Stranger.objects.filter(remote_id__in=some)}
     taken = set(known) | _without_a_time(ids)
-    after, before = external_jobs.bounds(ids, known, timezone.now())
+    after, before = external_jobs.start_bounds(ids, known, timezone.now())
     certain: list[ToolExecution] = []
     doubtful: list[ToolExecution] = []
     for each in listed:

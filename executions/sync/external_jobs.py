@@ -1,9 +1,9 @@
-"""Jobs of the account that we did not start, as far as we know: whose are they?
+"""Unknown jobs of the account: links them to our unconfirmed jobs, or imports them as external jobs.
 
-A start whose answer was lost may be among them. It is matched by itself only when there is no choice: one such
-job of that tool, begun in that minute, and one start that it can belong to. Otherwise the person links it. What
-belongs to no start of ours was started elsewhere (by a script, or VideoGen's own tools), and is imported so that
-the history is complete.
+An unconfirmed job (its response was lost) may be one of them. It is linked automatically only when the match is
+unambiguous: one unknown job of that tool, started in that minute, and one of our jobs that it can belong to. Otherwise
+a person links it. Unknown jobs that match none of our jobs were started outside Rushes (by a script, or VideoGen's own
+tools). They are imported, so that the history is complete.
 """
 
 from __future__ import annotations
@@ -35,82 +35,81 @@ from executions.webhooks import ingest
 
 logger = logging.getLogger(__name__)
 
-# How far from the moment of sending a job may have begun to be ours: clocks differ, and so do ways.
-AROUND = timedelta(seconds=60)
-# How far the clocks of our own machines may be apart.
-CLOCKS = timedelta(seconds=2)
-# An answer that names its job has come by then, or never will (leases.CALL_LIMIT).
-SETTLED = timedelta(seconds=90)
-# How long an unconfirmed job may still find its own.
-OPEN = timedelta(days=1)
-# At one time; the next look imports the rest.
-MOST_IMPORTED = 500
+# Longest time between our sending a job and its start at VideoGen, in either direction: clocks and latencies differ.
+MATCH_WINDOW = timedelta(seconds=60)
+# Clock difference between our own machines.
+CLOCK_SKEW = timedelta(seconds=2)
+# By then a response has arrived, or never will (leases.CALL_LIMIT).
+ANSWER_TIMEOUT = timedelta(seconds=90)
+# How long an unconfirmed job can be matched.
+MATCH_PERIOD = timedelta(days=1)
+# Jobs imported per run; the next run imports the rest.
+MAX_IMPORTS = 500
 
-
-# The row that says that the list was looked at before.
-FIRST_LOOK = "-first-look"
+# The remote id of the row that marks the baseline as recorded. Stored.
+BASELINE = "-first-look"
 
 
 @dataclass(frozen=True)
-class Noted:
-    fresh: int
-    """Strangers that were not known before."""
-    reached_past: bool
-    """The list has been read down to what was there at the first look."""
+class RecordResult:
+    new_rows: int
+    """Unknown jobs that were not recorded before."""
+    reached_baseline: bool
+    """The list has been read down to the jobs of the baseline."""
 
 
-def slug_of(tool_type: str) -> str:
-    """The tool's slug; one that the catalogue lacks is named after its type."""
+def tool_slug(tool_type: str) -> str:
+    """The slug of a tool type; derived from its name if the catalogue lacks it."""
     known = tools.BY_TYPE.get(tool_type)
     return known.slug if known else (tool_type.lower().replace("_", "-") or "unknown")[:64]
 
 
-def note(found: Sequence[ToolExecution], *, at: datetime, is_past: bool = False) -> Noted:
-    """Write down which of these are strangers (newest start first, as the list has them).
+def record_listed(found: Sequence[ToolExecution], *, at: datetime, is_past: bool = False) -> RecordResult:
+    """Record the unknown jobs of a page. Pages are sorted by start, newest first.
 
-    `at` is when the list was there, not when it was asked for: what began meanwhile may stand in it.
-    `is_past` says that all of them stood there before we looked for the first time.
+    `at` is when the response arrived, not when the request was sent: jobs that started in between may be listed.
+    `is_past` means that all jobs of the page are older than the baseline.
     """
     ids = [each.execution_id for each in found]
     rows = Execution.objects.filter(remote_id__in=ids).values_list("remote_id", "sent_at", "accepted_at")
     ours = {str(remote_id): (sent_at, accepted_at) for remote_id, sent_at, accepted_at in rows}
     known = {each.remote_id: each for each in Stranger.objects.filter(remote_id__in=ids)}
-    after, before = bounds(ids, ours, at)
-    fresh = []
+    after, before = start_bounds(ids, ours, at)
+    new_rows = []
     for each in found:
         row = known.get(each.execution_id)
-        # What stands behind something past is past as well.
+        # Everything after a job of the baseline is older than the baseline.
         is_past = is_past or (row is not None and row.is_past)
         if row is not None and row.status != each.status:
             Stranger.objects.filter(pk=row.pk).update(status=each.status)
         if row is None and not is_past and each.execution_id not in ours:
-            fresh.append(_stranger(each, at, after[each.execution_id], before[each.execution_id]))
-    Stranger.objects.bulk_create(fresh, ignore_conflicts=True)
-    return Noted(len(fresh), is_past)
+            new_rows.append(_stranger(each, at, after[each.execution_id], before[each.execution_id]))
+    Stranger.objects.bulk_create(new_rows, ignore_conflicts=True)
+    return RecordResult(len(new_rows), is_past)
 
 
-def _stranger(seen_there: ToolExecution, at: datetime, after: datetime | None, before: datetime) -> Stranger:
+def _stranger(listed: ToolExecution, at: datetime, after: datetime | None, before: datetime) -> Stranger:
     return Stranger(
-        remote_id=seen_there.execution_id,
-        tool=slug_of(seen_there.tool_type),
-        status=seen_there.status,
+        remote_id=listed.execution_id,
+        tool=tool_slug(listed.tool_type),
+        status=listed.status,
         seen_at=at,
         started_after=after,
         started_before=before,
     )
 
 
-def begin(newest: Sequence[ToolExecution], *, at: datetime) -> None:
-    """The first look at the list: what stands in it now is the account's past, and not imported."""
+def record_baseline(newest: Sequence[ToolExecution], *, at: datetime) -> None:
+    """Record the jobs listed at the first poll. They and older ones are not imported."""
     ids = [each.execution_id for each in newest]
     ours = set(Execution.objects.filter(remote_id__in=ids).values_list("remote_id", flat=True))
     Stranger.objects.bulk_create(
         [
-            Stranger(remote_id=FIRST_LOOK, tool="", status="", seen_at=at, started_before=at, is_past=True),
+            Stranger(remote_id=BASELINE, tool="", status="", seen_at=at, started_before=at, is_past=True),
             *(
                 Stranger(
                     remote_id=each.execution_id,
-                    tool=slug_of(each.tool_type),
+                    tool=tool_slug(each.tool_type),
                     status=each.status,
                     seen_at=at,
                     started_before=at,
@@ -124,36 +123,36 @@ def begin(newest: Sequence[ToolExecution], *, at: datetime) -> None:
     )
 
 
-def has_begun() -> bool:
-    return Stranger.objects.filter(remote_id=FIRST_LOOK).exists()
+def has_baseline() -> bool:
+    return Stranger.objects.filter(remote_id=BASELINE).exists()
 
 
-def bounds(
+def start_bounds(
     ids: Sequence[str], ours: dict[str, tuple[datetime | None, datetime | None]], at: datetime
 ) -> tuple[dict[str, datetime | None], dict[str, datetime]]:
-    """Between which of our own starts each stands in the list; `ours` tells when each was sent, and taken.
+    """(earliest, latest) start of each listed job, from our jobs next to it. `ours`: when each was sent and accepted.
 
-    A start began there after it was sent and before its answer: several may be under way at once, and overtake.
+    VideoGen starts a job after we sent it and before its response. Concurrent requests may overtake each other.
     """
     before: dict[str, datetime] = {}
     latest = at
     for each in ids:
-        _, taken = ours.get(each, (None, None))
-        latest = min(latest, taken or latest)
+        _, accepted_at = ours.get(each, (None, None))
+        latest = min(latest, accepted_at or latest)
         before[each] = latest
     after: dict[str, datetime | None] = {}
     earliest: datetime | None = None
     for each in reversed(ids):
-        sent, _ = ours.get(each, (None, None))
-        if sent is not None:
-            earliest = sent if earliest is None else max(earliest, sent)
+        sent_at, _ = ours.get(each, (None, None))
+        if sent_at is not None:
+            earliest = sent_at if earliest is None else max(earliest, sent_at)
         after[each] = earliest
     return after, before
 
 
-def note_deliveries(now: datetime) -> None:
-    """Ends that came by webhook for jobs that we do not know, and that no answer has claimed since."""
-    long_ago = now - SETTLED
+def record_deliveries(now: datetime) -> None:
+    """Record the jobs of webhooks that matched none of our jobs, unless a response has named them since."""
+    long_ago = now - ANSWER_TIMEOUT
     claimed = Execution.objects.filter(remote_id=OuterRef("remote_execution_id"))
     known = Stranger.objects.filter(remote_id=OuterRef("remote_execution_id"))
     waiting = (
@@ -167,7 +166,7 @@ def note_deliveries(now: datetime) -> None:
         Stranger.objects.get_or_create(
             remote_id=delivery.remote_execution_id,
             defaults={
-                "tool": slug_of(event.tool_type),
+                "tool": tool_slug(event.tool_type),
                 "status": ingest.STATUS_OF[event.event],
                 "seen_at": delivery.received_at,
                 "started_before": delivery.received_at,
@@ -176,7 +175,7 @@ def note_deliveries(now: datetime) -> None:
 
 
 def candidates(execution: Execution) -> list[Stranger]:
-    """The strangers that an unconfirmed job may be, the likeliest (the latest that fits) first."""
+    """Unknown jobs that an unconfirmed job may be, the likeliest (the latest possible) first."""
     if execution.status != UNCONFIRMED or execution.sent_at is None:
         return []
     return list(_possible(execution.tool, execution.sent_at)[:20])
@@ -184,27 +183,29 @@ def candidates(execution: Execution) -> list[Stranger]:
 
 def _possible(tool: str, sent_at: datetime) -> QuerySet[Stranger]:
     return Stranger.objects.filter(
-        Q(started_after=None) | Q(started_after__lte=sent_at + AROUND),
+        Q(started_after=None) | Q(started_after__lte=sent_at + MATCH_WINDOW),
         tool=tool,
         is_past=False,
-        started_before__gte=sent_at - CLOCKS,
+        started_before__gte=sent_at - CLOCK_SKEW,
     ).order_by("-started_before")
 
 
-def settle(now: datetime) -> None:
-    """Match what can only be one thing, and import what belongs to nobody here."""
+def match_and_import(now: datetime) -> None:
+    """Link unconfirmed jobs that have one possible match, and import external jobs."""
     claimed = Execution.objects.filter(remote_id=OuterRef("remote_id"))
-    Stranger.objects.filter(Exists(claimed)).delete()  # an answer has named them since
-    note_deliveries(now)
-    # Also a start whose answer is still awaited, or was cut off by a crash just now, may own a stranger.
-    in_doubt = list(
-        Execution.objects.filter(remote_id=None, ended_at=None, sent_at__gte=now - OPEN).order_by("id")
+    Stranger.objects.filter(Exists(claimed)).delete()  # a response has named them since
+    record_deliveries(now)
+    # Includes jobs whose response is pending, or was lost in a crash just now: an unknown job may be theirs.
+    unresolved = list(
+        Execution.objects.filter(remote_id=None, ended_at=None, sent_at__gte=now - MATCH_PERIOD).order_by(
+            "id"
+        )
     )
     sent: dict[str, list[datetime]] = {}
-    for job in in_doubt:
+    for job in unresolved:
         assert job.sent_at is not None
         insort(sent.setdefault(job.tool, []), job.sent_at)
-    for job in in_doubt:
+    for job in unresolved:
         assert job.sent_at is not None
         if job.status != UNCONFIRMED:
             continue
@@ -216,24 +217,27 @@ def settle(now: datetime) -> None:
 
 
 def _owners(stranger: Stranger, sent: dict[str, list[datetime]]) -> int:
-    """How many starts it can belong to; `sent` has their times by tool, in order. `_possible` seen from its side."""
+    """How many of our jobs it can belong to; `sent` has their times by tool, sorted. The inverse of `_possible`."""
     times = sent.get(stranger.tool, [])
-    first = bisect_left(times, stranger.started_after - AROUND) if stranger.started_after else 0
-    return max(0, bisect_right(times, stranger.started_before + CLOCKS) - first)
+    first = bisect_left(times, stranger.started_after - MATCH_WINDOW) if stranger.started_after else 0
+    return max(0, bisect_right(times, stranger.started_before + CLOCK_SKEW) - first)
 
 
 def _is_confined(stranger: Stranger, job: Execution) -> bool:
-    """It is known to have begun in that minute, not only not known to have begun at another time."""
+    """Whether it certainly started within the match window; `_possible` also accepts unknown start times."""
     assert job.sent_at is not None
     return (
         stranger.started_after is not None
-        and stranger.started_after >= job.sent_at - AROUND
-        and stranger.started_before <= job.sent_at + SETTLED + AROUND
+        and stranger.started_after >= job.sent_at - MATCH_WINDOW
+        and stranger.started_before <= job.sent_at + ANSWER_TIMEOUT + MATCH_WINDOW
     )
 
 
 def link(execution_id: uuid.UUID, remote_id: str, *, actor: Actor, source: Source = Source.PERSON) -> bool:
-    """Say that this unconfirmed job is that one there. False when it is settled already, or the other is taken."""
+    """Link an unconfirmed job to a job at VideoGen. False if it is no longer unconfirmed, or the other is linked.
+
+    Raises NotAllowed.
+    """
     job = Execution.objects.only("created_by").get(pk=execution_id)
     actor_id = policy.require(actor, Action.JOB_LINK, job)
     accepted = observations.Accepted(source=source, actor_id=actor_id, remote_id=remote_id, answer=None)
@@ -249,21 +253,21 @@ def link(execution_id: uuid.UUID, remote_id: str, *, actor: Actor, source: Sourc
 
 
 def _import_all(sent: dict[str, list[datetime]], now: datetime) -> None:
-    """What has been seen for a while and can be no start of ours, or of which nobody asks any more."""
+    """Import jobs recorded more than ANSWER_TIMEOUT ago that cannot be any of our jobs of the last MATCH_PERIOD."""
     sending = Execution.objects.filter(remote_id=None, sent_at__isnull=False, ended_at=None).exclude(
         status=UNCONFIRMED
     )
     if sending.exists():
-        return  # its answer may name any of them
-    ready = Stranger.objects.filter(is_past=False, seen_at__lt=now - SETTLED).order_by("id")
-    for stranger in islice((each for each in ready if not _owners(each, sent)), MOST_IMPORTED):
+        return  # the response may name any of them
+    ready = Stranger.objects.filter(is_past=False, seen_at__lt=now - ANSWER_TIMEOUT).order_by("id")
+    for stranger in islice((each for each in ready if not _owners(each, sent)), MAX_IMPORTS):
         import_one(stranger)
 
 
 def import_one(stranger: Stranger) -> Execution | None:
-    """A job of ours from now on, marked as started elsewhere; asked after like any other."""
+    """Create our row of an external job; from now on it is polled like any other. None if it was imported already."""
     job = Execution(
-        # It stands in the history where it began, not where we met it.
+        # Sorted in the history by its start, not by its import.
         id=ids.uuid7_at(int(stranger.started_before.timestamp() * 1000)),
         tool=stranger.tool,
         remote_id=stranger.remote_id,
@@ -281,11 +285,11 @@ def import_one(stranger: Stranger) -> Execution | None:
     return job
 
 
-def report_of(answer: ToolExecution) -> observations.StatusReported:
-    """An answer to a poll, alone or in a list, as the lifecycle takes it."""
+def to_observation(answer: ToolExecution) -> observations.StatusReported:
+    """The observation of a polled job, from its own response or from the list."""
     return observations.StatusReported(
         source=Source.POLL,
-        # An end is only known to lie before the answer; the moment of asking is the nearest we have.
+        # A finished job finished before the response; the time of the poll is the closest that we know.
         at=timezone.now(),
         status=answer.status,
         progress=answer.progress,

@@ -1,7 +1,7 @@
-"""Brings the account's other files into the library, by reading VideoGen's list page by page.
+"""Imports the account's other files into the library, by reading VideoGen's list page by page.
 
-The list has the latest change first. A round begins at its top and ends where everything is known; the rest of a
-long list is read over many rounds, each of a bounded number of pages.
+The list is sorted by last change, newest first. A round starts at the top and stops at a page without new files. The
+rest of a long list is read over many rounds, each with a limited number of pages.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ from executions.videogen import InvalidRequest, Page, VideoGenError
 
 logger = logging.getLogger(__name__)
 
-PAGES = 20  # of 200 files each, in one round
+MAX_PAGES = 20  # per round, with 200 files each
 LEASE = timedelta(minutes=5)
-AGAIN = timedelta(minutes=5)
-# While the list is not read to its end.
-SOON = timedelta(seconds=30)
-# What the list may tell anew about a file that we have. Its addresses are older than ours (docs/api-notes.md#signed-urls).
-TOLD = ("type", "scope", "display_name", "description", "transcript", "duration", "analysis_state")
+# Time between rounds.
+INTERVAL = timedelta(minutes=5)
+# Time between rounds until the list has been read to its end, and after an error.
+SHORT_INTERVAL = timedelta(seconds=30)
+# Fields of our files that the list updates. Its URLs are older than ours (docs/api-notes.md#signed-urls).
+UPDATED_FIELDS = ("type", "scope", "display_name", "description", "transcript", "duration", "analysis_state")
 
 
 def state() -> AccountWalk:
@@ -42,91 +43,96 @@ def state() -> AccountWalk:
     return walk
 
 
-def ask_soon(actor: Actor) -> None:
-    """The next round begins at once."""
+def request_sync(actor: Actor) -> None:
+    """Make the next round due now. Raises NotAllowed."""
     policy.require(actor, Action.FILES_IMPORT)
     AccountWalk.objects.filter(pk=state().pk).update(ran_at=None)
 
 
 def claim() -> AccountWalk | None:
-    """Take the next round, if its time has come and nobody is at it."""
+    """Claim the next round, if it is due and no other worker has it."""
     walk = state()
-    due = Q(ran_at=None) | Q(ran_at__lte=timezone.now() - _pause(walk))
+    due = Q(ran_at=None) | Q(ran_at__lte=timezone.now() - _interval(walk))
     walk.leased_until = AccountWalk.objects.filter(due, pk=walk.pk).take(LEASE)
     return walk if walk.leased_until else None
 
 
-def _pause(walk: AccountWalk) -> timedelta:
-    return AGAIN if walk.completed_at and not walk.problem else SOON
+def _interval(walk: AccountWalk) -> timedelta:
+    return INTERVAL if walk.completed_at and not walk.problem else SHORT_INTERVAL
 
 
 async def run() -> int:
-    """One round, if it is due. Returns how many files came in; never raises VideoGenError."""
+    """Run a round, if it is due. Returns the number of new files; never raises VideoGenError."""
     walk = await runtime.in_db(claim)
     if walk is None:
         return 0
-    problem, brought = "", 0
+    problem, imported = "", 0
     try:
-        brought = await _walk(walk)
+        imported = await _import_new(walk)
         await api_health.heard_well()
     except VideoGenError as error:
         await api_health.heard_error(error)
         problem = error.message
-        logger.warning("The account's files could not be listed: %s", error)
-    await runtime.in_db(_finish, walk, problem)
-    return brought
+        logger.warning("Could not list the account's files: %s", error)
+    await runtime.in_db(_save_progress, walk, problem)
+    return imported
 
 
-async def _walk(walk: AccountWalk) -> int:
-    left, brought = PAGES, 0
-    # Files that are new at the top are dated from now, unless this is the first walk down the whole list.
-    knows_the_rest = bool(walk.cursor or walk.completed_at)
-    if not knows_the_rest:
+async def _import_new(walk: AccountWalk) -> int:
+    """Import from the top of the list, then continue with its older part. Returns the number of new files."""
+    left, imported = MAX_PAGES, 0
+    # New files at the top are dated from now, unless the whole list is being read for the first time.
+    is_resumed = bool(walk.cursor or walk.completed_at)
+    if not is_resumed:
         walk.began_at, walk.position = timezone.now(), 0
-    began, position, cursor = (timezone.now(), 0, None) if knows_the_rest else (walk.began_at, 0, None)
+    began, position, cursor = (timezone.now(), 0, None) if is_resumed else (walk.began_at, 0, None)
     while left:
         page = await runtime.client().list_files(cursor=cursor)
-        await poll_budget.shared.spend()  # counted with everything else that we ask
+        await poll_budget.shared.spend()  # counts like any other read
         left -= 1
-        new = await runtime.in_db(keep_page, page.items, began, position)
-        brought, position = brought + new, position + len(page.items)
+        new = await runtime.in_db(store_page, page.items, began, position)
+        imported, position = imported + new, position + len(page.items)
         cursor = page.next_cursor
         if cursor is None:
             walk.cursor, walk.completed_at = "", walk.completed_at or timezone.now()
-            return brought
-        if knows_the_rest and not new:
+            return imported
+        if is_resumed and not new:
             break
     else:
-        # More new files than one round reads: from here on nothing is known.
+        # There are more new files than one round reads: the next round continues here.
         walk.cursor, walk.completed_at, walk.began_at, walk.position = cursor or "", None, began, position
-        return brought
-    return brought + (await _walk_on(walk, left) if walk.cursor else 0)
+        return imported
+    return imported + (await _import_older(walk, left) if walk.cursor else 0)
 
 
-async def _walk_on(walk: AccountWalk, left: int) -> int:
-    """The rest of the list, from where the last round left it."""
-    brought = 0
+async def _import_older(walk: AccountWalk, left: int) -> int:
+    """Read the rest of the list, from where the last round stopped. Returns the number of new files."""
+    imported = 0
     while left and walk.cursor:
         try:
             page: Page[WireFile] = await runtime.client().list_files(cursor=walk.cursor)
         except InvalidRequest:
-            # The place in the list is no longer known there: the whole list is read again.
+            # VideoGen no longer accepts the cursor: read the whole list again.
             walk.cursor, walk.completed_at = "", None
-            return brought
+            return imported
         await poll_budget.shared.spend()
         left -= 1
-        brought += await runtime.in_db(keep_page, page.items, walk.began_at or timezone.now(), walk.position)
+        began = walk.began_at or timezone.now()
+        imported += await runtime.in_db(store_page, page.items, began, walk.position)
         walk.position += len(page.items)
         if page.next_cursor == walk.cursor:
             page = Page(())
         walk.cursor = page.next_cursor or ""
         if not walk.cursor:
             walk.completed_at = timezone.now()
-    return brought
+    return imported
 
 
-def keep_page(wires: Sequence[WireFile], began: datetime, position: int) -> int:
-    """Write what a page tells. Returns how many of its files are new here."""
+def store_page(wires: Sequence[WireFile], began: datetime, position: int) -> int:
+    """Store the files of a page. Returns the number of new ones.
+
+    New files are sorted in the library by their `position` in the list, as if created just before `began`.
+    """
     known = {file.remote_id: file for file in File.objects.filter(remote_id__in=[w.file_id for w in wires])}
     base = int(began.timestamp() * 1000) - position
     new = {
@@ -134,11 +140,13 @@ def keep_page(wires: Sequence[WireFile], began: datetime, position: int) -> int:
         for place, wire in enumerate(wires)
         if wire.file_id not in known
     }
-    changed = [file for wire in wires if (file := known.get(wire.file_id)) and _differs(file, wire)]
+    changed = [file for wire in wires if (file := known.get(wire.file_id)) and _update(file, wire)]
     with transaction.atomic():
         File.objects.bulk_create(new.values(), ignore_conflicts=True)
         if changed:
-            File.objects.bulk_update(changed, [*TOLD, "public_since", "public_until", "public_by", "gone_at"])
+            File.objects.bulk_update(
+                changed, [*UPDATED_FIELDS, "public_since", "public_until", "public_by", "gone_at"]
+            )
     return len(new)
 
 
@@ -165,31 +173,32 @@ def _columns(wire: WireFile) -> dict[str, Any]:
     }
 
 
-def _differs(file: File, wire: WireFile) -> bool:
-    """Take over what is told anew; whether anything is."""
-    told = {name: getattr(wire, name) for name in TOLD}
-    told["display_name"] = told["display_name"][:500]
-    news = {
+def _update(file: File, wire: WireFile) -> bool:
+    """Set the fields that changed at VideoGen. Returns whether any did."""
+    listed = {name: getattr(wire, name) for name in UPDATED_FIELDS}
+    listed["display_name"] = listed["display_name"][:500]
+    changes = {
         name: value
-        for name, value in told.items()
+        for name, value in listed.items()
         if value not in (None, "") and value != getattr(file, name)
     }
-    # What was opened or closed elsewhere. Our own acts of the last minute may be newer than the list.
+    # Public previews that were opened or closed outside Rushes. Our own changes of the last minute may be newer than
+    # the list.
     ours_is_newer = (timezone.now() - file.updated_at).total_seconds() < 60
     if not ours_is_newer and "isPublicPreviewEnabled" in wire.raw:
         if wire.is_public_preview_enabled and file.public_since is None:
-            news["public_since"] = timezone.now()
+            changes["public_since"] = timezone.now()
         elif not wire.is_public_preview_enabled and file.public_since is not None:
-            news |= {"public_since": None, "public_until": None, "public_by_id": None}
+            changes |= {"public_since": None, "public_until": None, "public_by_id": None}
     if file.gone_at is not None:
-        news["gone_at"] = None  # it is there, whatever was heard before
-    for name, value in news.items():
+        changes["gone_at"] = None  # it is listed, so it exists, whatever was reported before
+    for name, value in changes.items():
         setattr(file, name, value)
-    return bool(news)
+    return bool(changes)
 
 
-def _finish(walk: AccountWalk, problem: str) -> None:
-    """Write how far it came, unless the lease expired meanwhile: then another process reads from the same place."""
+def _save_progress(walk: AccountWalk, problem: str) -> None:
+    """Store the position, unless the lease has expired: then another process continues from the previous one."""
     AccountWalk.objects.release(
         walk,
         cursor=walk.cursor,
@@ -202,8 +211,8 @@ def _finish(walk: AccountWalk, problem: str) -> None:
 
 
 def seconds_until_due() -> float:
-    """When the next round may begin, in seconds from now."""
+    """Seconds until the next round is due."""
     walk = state()
     if walk.ran_at is None:
         return 0.0
-    return max(0.0, walk.ran_at.timestamp() + _pause(walk).total_seconds() - time.time())
+    return max(0.0, walk.ran_at.timestamp() + _interval(walk).total_seconds() - time.time())

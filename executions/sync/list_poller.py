@@ -1,6 +1,6 @@
-"""Asks after all jobs at once: one page of the account's list answers for 200 of them.
+"""Polls many jobs at once: one page of the account's list has the states of 200 jobs.
 
-API version 0.0 has no such list: there every job is polled by itself, within the same budget.
+API version 0.0 has no such list. There each job is polled individually, within the same budget.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from executions.videogen import NotFound, Page, RateLimited, ToolExecution, Vide
 
 logger = logging.getLogger(__name__)
 
-# So many due at once are asked after together; fewer are cheaper, and fresher, one by one.
-MANY = 4
-# Pages of 200 in one sweep: 12,000 jobs.
-MOST_PAGES = 60
-# Pages that the first sweep of a process reads at least: 1,000 jobs.
-AFTER_A_START = 5
-# After so many pages in a row without a job of ours in flight the rest is asked after one by one.
-BARREN = 3
-# What the note of a job says that VideoGen does not know (any more).
-UNKNOWN_THERE = "VideoGen no longer knows this job"
-# How long the list is not asked for again where the API turned out not to have it.
-ABSENT = 3600.0  # seconds
-# How often somebody looks for jobs that were started elsewhere; more often while an answer is lost.
-IDLE_LOOK, LOST_LOOK = 300.0, 20.0  # seconds
+# Jobs due at once from which the list is polled. Fewer are polled individually: cheaper, and fresher.
+MIN_DUE = 4
+# Pages of 200 jobs in one list poll: 12,000 jobs.
+MAX_PAGES = 60
+# Pages that a process reads at least in its first list poll: 1,000 jobs.
+MIN_PAGES_AT_START = 5
+# Consecutive pages without one of our jobs in flight, after which the remaining jobs are polled individually.
+MAX_EMPTY_PAGES = 3
+# The note of a job that VideoGen answered with 404. Stored.
+UNKNOWN_AT_VIDEOGEN = "VideoGen no longer knows this job"
+# Seconds until the list is tried again on an API version that does not have it.
+UNSUPPORTED_RETRY_AFTER = 3600.0
+# Time between list polls for external jobs; shorter while there are unconfirmed jobs.
+IDLE_INTERVAL, UNCONFIRMED_INTERVAL = 300.0, 20.0  # seconds
 
 
 @dataclass(frozen=True)
-class Known:
-    """What our row says of a job in flight."""
+class InFlightJob:
+    """Our row of a job in flight."""
 
     pk: uuid.UUID
     status: str
@@ -53,150 +53,157 @@ class Known:
     accepted_at: datetime | None
     note: str
 
-    def learns_from(self, answer: ToolExecution) -> bool:
-        """Whether the answer says anything else. Most of a large sweep says nothing new, and writes nothing."""
-        told = (answer.status, answer.progress, answer.attempt)
-        return bool(self.note) or told != (self.status, self.progress, self.attempt)
+    def differs_from(self, answer: ToolExecution) -> bool:
+        """Whether the response has anything new. Most of a list poll has nothing new and writes nothing."""
+        reported = (answer.status, answer.progress, answer.attempt)
+        return bool(self.note) or reported != (self.status, self.progress, self.attempt)
 
 
-class Sweeper:
-    """`take` hands out calls from the account's budget; `pace` tells when a job of an age is asked after again."""
+class ListPoller:
+    """`spend_call` takes one call from the polling budget, if it can. `poll_interval` is the reconciler's."""
 
-    def __init__(self, take: Callable[[], Awaitable[bool]], pace: Callable[[float, int], timedelta]) -> None:
-        self._take = take
-        self._pace = pace
-        self._absent_until = 0.0  # monotonic
-        self._looked_at: float | None = None  # monotonic
-        # Pages that the next sweep reads whatever is on them: the last one broke off there, or a process that stopped.
-        self._at_least = AFTER_A_START
+    def __init__(
+        self, spend_call: Callable[[], Awaitable[bool]], poll_interval: Callable[[float, int], timedelta]
+    ) -> None:
+        self._spend_call = spend_call
+        self._poll_interval = poll_interval
+        self._unavailable_until = 0.0  # monotonic
+        self._polled_at: float | None = None  # monotonic
+        # Pages that the next list poll reads regardless of their content, because the last one, or the previous
+        # process, stopped before it had read them.
+        self._min_pages = MIN_PAGES_AT_START
 
     async def is_due(self) -> bool:
-        """Whether many jobs are due, or it is time to look for jobs that were started elsewhere."""
-        return await self._is_time() or (self._has_list and await runtime.in_db(many_due))
+        """Whether many jobs are due, or it is time to check for external jobs."""
+        return await self._is_time() or (self._has_list and await runtime.in_db(are_many_due))
 
     async def work(self) -> None:
-        """Sweep. Without a list there are still webhooks of jobs that nobody here knows."""
-        await (self.run() if self._has_list else self._settle())
+        """Poll the list. Without a list, only match the unknown jobs that webhooks named."""
+        await (self.run() if self._has_list else self._match_and_import())
 
     @property
     def _has_list(self) -> bool:
-        return time.monotonic() >= self._absent_until
+        return time.monotonic() >= self._unavailable_until
 
     async def _is_time(self) -> bool:
-        if self._looked_at is None:
+        if self._polled_at is None:
             return True
-        quiet = time.monotonic() - self._looked_at
-        return quiet >= IDLE_LOOK or (quiet >= LOST_LOOK and await runtime.in_db(any_lost))
+        elapsed = time.monotonic() - self._polled_at
+        return elapsed >= IDLE_INTERVAL or (
+            elapsed >= UNCONFIRMED_INTERVAL and await runtime.in_db(has_recent_unconfirmed)
+        )
 
     async def run(self) -> int:
-        """Ask for the list until it has answered for every job that is due. Returns the number of calls.
+        """Read pages until every due job was listed. Returns the number of calls.
 
-        A job that the list does not have is asked after by itself; it must not lead through all of the account's past.
+        A job that is not listed is polled individually, so that it does not cause the whole list to be read.
         """
-        known, due = await runtime.in_db(in_flight), await runtime.in_db(due_now)
-        barren = 0
-        is_first = not await runtime.in_db(external_jobs.has_begun)
+        unanswered, due = await runtime.in_db(jobs_in_flight), await runtime.in_db(due_remote_ids)
+        empty_pages = 0
+        is_first = not await runtime.in_db(external_jobs.has_baseline)
         calls, cursor, is_past, is_complete = 0, None, False, False
-        at_least = self._at_least
-        while calls < MOST_PAGES and await self._take():
-            # Should it end here, the next one comes as far, and a page farther: the list grows at its top.
-            self._at_least = max(at_least, calls + 2)
+        min_pages = self._min_pages
+        while calls < MAX_PAGES and await self._spend_call():
+            # If this fails, the next list poll reads as far and one page more: the list grows at its top.
+            self._min_pages = max(min_pages, calls + 2)
             page = await self._page(cursor)
-            # A start that overtook the call stands in its answer: only what is sent from now on cannot.
+            # Take the time after the response: jobs that were sent during the call may be listed.
             at = timezone.now()
             calls += 1
             if page is None:
                 break
             if is_first and calls == 1:
-                await runtime.in_db(external_jobs.begin, page.items, at=at)
-            barren = 0 if any(each.execution_id in known for each in page.items) else barren + 1
-            noted = await runtime.in_db(take_in, page.items, known, at, self._pace, is_past)
-            is_past, cursor = noted.reached_past, page.next_cursor
-            is_waited_for = barren < BARREN and not due.isdisjoint(known)
-            # Behind a page without anything new there are only older ones, where the last sweep came to its end.
-            has_more_news = not is_past and (noted.fresh or calls < at_least)
-            is_complete = not cursor or not (is_waited_for or has_more_news)
+                await runtime.in_db(external_jobs.record_baseline, page.items, at=at)
+            is_empty = all(each.execution_id not in unanswered for each in page.items)
+            empty_pages = empty_pages + 1 if is_empty else 0
+            recorded = await runtime.in_db(
+                apply_page, page.items, unanswered, at, self._poll_interval, is_past
+            )
+            is_past, cursor = recorded.reached_baseline, page.next_cursor
+            may_list_due = empty_pages < MAX_EMPTY_PAGES and not due.isdisjoint(unanswered)
+            # If the last list poll was complete, a page without new jobs is followed only by known ones.
+            may_list_new = not is_past and (recorded.new_rows or calls < min_pages)
+            is_complete = not cursor or not (may_list_due or may_list_new)
             if is_complete:
                 break
-        if is_complete or calls >= MOST_PAGES:
-            self._at_least = 0
-        await self._settle()
+        if is_complete or calls >= MAX_PAGES:
+            self._min_pages = 0
+        await self._match_and_import()
         return calls
 
-    async def _settle(self) -> None:
-        self._looked_at = time.monotonic()
-        await runtime.in_db(external_jobs.settle, timezone.now())
+    async def _match_and_import(self) -> None:
+        self._polled_at = time.monotonic()
+        await runtime.in_db(external_jobs.match_and_import, timezone.now())
 
     async def _page(self, cursor: str | None) -> Page[ToolExecution] | None:
         try:
             async with asyncio.timeout(leases.CALL_LIMIT):
                 page = await runtime.client().list_executions(cursor=cursor)
         except NotFound:
-            logger.info(
-                "This version of the API has no list of executions; each job is asked after by itself"
-            )
-            self._absent_until = time.monotonic() + ABSENT
+            logger.info("This API version has no list of executions; jobs are polled individually")
+            self._unavailable_until = time.monotonic() + UNSUPPORTED_RETRY_AFTER
             return None
         except VideoGenError as error:
             await api_health.heard_error(error)
             wait = (error.retry_after or 60.0) if isinstance(error, RateLimited) else 30.0
-            self._absent_until = time.monotonic() + min(wait, ABSENT)
+            self._unavailable_until = time.monotonic() + min(wait, UNSUPPORTED_RETRY_AFTER)
             return None
         except TimeoutError:
-            self._absent_until = time.monotonic() + 30.0
+            self._unavailable_until = time.monotonic() + 30.0
             return None
         await api_health.heard_well()
         return page
 
 
-def many_due() -> bool:
-    """At least MANY jobs are to be asked after now."""
-    asked = Execution.objects.due(timezone.now()).filter(remote_id__isnull=False)
-    return len(asked.values_list("pk")[:MANY]) == MANY
+def are_many_due() -> bool:
+    """Whether at least MIN_DUE jobs are due to be polled."""
+    due = Execution.objects.due(timezone.now()).filter(remote_id__isnull=False)
+    return len(due.values_list("pk")[:MIN_DUE]) == MIN_DUE
 
 
-def any_lost() -> bool:
+def has_recent_unconfirmed() -> bool:
     recent = timezone.now() - timedelta(minutes=10)
     return Execution.objects.filter(status=UNCONFIRMED, ended_at=None, sent_at__gte=recent).exists()
 
 
-def due_now() -> set[str]:
-    """What is to be asked after now, by VideoGen's ids; without what VideoGen said it does not know."""
-    asked = Execution.objects.due(timezone.now()).filter(remote_id__isnull=False).exclude(note=UNKNOWN_THERE)
-    return {str(remote_id) for remote_id in asked.values_list("remote_id", flat=True)}
+def due_remote_ids() -> set[str]:
+    """VideoGen's ids of the jobs that are due to be polled, except those that VideoGen does not know."""
+    due = Execution.objects.due(timezone.now()).filter(remote_id__isnull=False)
+    remote_ids = due.exclude(note=UNKNOWN_AT_VIDEOGEN).values_list("remote_id", flat=True)
+    return {str(remote_id) for remote_id in remote_ids}
 
 
-def in_flight() -> dict[str, Known]:
+def jobs_in_flight() -> dict[str, InFlightJob]:
     rows = Execution.objects.filter(ended_at=None, remote_id__isnull=False).values_list(
         "remote_id", "pk", "status", "progress", "attempt", "accepted_at", "note"
     )
-    return {str(row[0]): Known(*row[1:]) for row in rows}
+    return {str(row[0]): InFlightJob(*row[1:]) for row in rows}
 
 
-def take_in(
+def apply_page(
     found: Sequence[ToolExecution],
-    known: dict[str, Known],
+    unanswered: dict[str, InFlightJob],
     at: datetime,
-    pace: Callable[[float, int], timedelta],
+    poll_interval: Callable[[float, int], timedelta],
     is_past: bool,
-) -> external_jobs.Noted:
-    """Apply one page. What it answered for is taken out of `known`."""
-    count = len(known)
-    quiet: dict[timedelta, list[uuid.UUID]] = {}
+) -> external_jobs.RecordResult:
+    """Apply one page. Removes the jobs that it lists from `unanswered`."""
+    count = len(unanswered)
+    by_interval: dict[timedelta, list[uuid.UUID]] = {}
     for answer in found:
-        row = known.pop(answer.execution_id, None)
+        row = unanswered.pop(answer.execution_id, None)
         if row is None:
             continue
-        if row.learns_from(answer):
-            lifecycle.apply(row.pk, external_jobs.report_of(answer))
+        if row.differs_from(answer):
+            lifecycle.apply(row.pk, external_jobs.to_observation(answer))
         if answer.status not in TERMINAL:
             age = (at - (row.accepted_at or at)).total_seconds()
-            quiet.setdefault(pace(age, count), []).append(row.pk)
+            by_interval.setdefault(poll_interval(age, count), []).append(row.pk)
     now = timezone.now()
-    for wait, ids in quiet.items():
-        # A wish to cancel keeps its own time: it is told at once, and repeated with backoff.
-        waiting = Execution.objects.filter(pk__in=ids, ended_at=None).exclude(
+    for wait, ids in by_interval.items():
+        # A cancel request has its own schedule: it is sent immediately and retried with backoff.
+        polled = Execution.objects.filter(pk__in=ids, ended_at=None).exclude(
             cancel_requested_at__isnull=False, cancel_noted_at=None
         )
-        waiting.update(leased_until=None, next_attempt_at=now + wait, last_heard_at=now, attempts=0, note="")
-    return external_jobs.note(found, at=at, is_past=is_past)
+        polled.update(leased_until=None, next_attempt_at=now + wait, last_heard_at=now, attempts=0, note="")
+    return external_jobs.record_listed(found, at=at, is_past=is_past)

@@ -104,7 +104,7 @@ async def ended(execution: Execution) -> Execution:
             return now
         # Nothing tells of the end here: webhooks are not this test's subject.
         await submit.send(now.pk)
-        await reconciler.look_after(now.pk)
+        await reconciler.process(now.pk)
         return None
 
     found = await until(final, seconds=PATIENCE)

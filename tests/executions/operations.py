@@ -320,7 +320,7 @@ OPERATIONS: dict[str, Operation] = {
         Action.COPIES_RETRY, ADMINS | SYSTEM, nothing, lambda _, a: copy_requests.ask_again(a)
     ),
     "import files": Operation(
-        Action.FILES_IMPORT, EVERYONE | SYSTEM, nothing, lambda _, a: file_import.ask_soon(a)
+        Action.FILES_IMPORT, EVERYONE | SYSTEM, nothing, lambda _, a: file_import.request_sync(a)
     ),
     "change a setting": Operation(
         Action.SETTING_CHANGE,

@@ -97,7 +97,7 @@ async def make_due(job: Execution, **columns: Any) -> None:
 async def look_after(job: Execution, reconciler: Reconciler | None = None) -> Execution:
     """What the reconciler does for the job when its time has come."""
     await make_due(job)
-    await (reconciler or Reconciler()).hurry(job.pk)
+    await (reconciler or Reconciler()).process_now(job.pk)
     return await row(job)
 
 

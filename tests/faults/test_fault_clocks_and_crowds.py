@@ -19,7 +19,7 @@ from executions.limits.poll_budget import HOURLY_BUDGET, Budget, SharedBudget
 from executions.models import Event, Execution, WebhookDelivery
 from executions.models.event import Source
 from executions.sync import reconciler as reconcile
-from executions.sync.reconciler import Reconciler, pace
+from executions.sync.reconciler import Reconciler, poll_interval
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser, text
 from tests.faults import scenes
@@ -104,8 +104,8 @@ def test_an_hour_of_asking_stays_within_the_limit(monkeypatch: pytest.MonkeyPatc
     assert len(taken) >= 2 * 3900, "and what is allowed is used"
     # With this many in flight each is asked after so rarely that all of them fit.
     for age in (0.0, 60.0, 100_000.0):
-        assert IN_FLIGHT * 3600 / pace(age, IN_FLIGHT).total_seconds() < 5000
-        assert pace(age, 10) <= timedelta(seconds=180)
+        assert IN_FLIGHT * 3600 / poll_interval(age, IN_FLIGHT).total_seconds() < 5000
+        assert poll_interval(age, 10) <= timedelta(seconds=180)
 
 
 def resident() -> float:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from executions.core import runtime
 from executions.models import Execution, File, WebhookDelivery
 from executions.models.event import Source
-from executions.sync.reconciler import PACE, Reconciler
+from executions.sync.reconciler import POLL_INTERVALS, Reconciler
 from executions.videogen import Timeouts
 from executions.videogen import client as client_module
 from tests.conftest import SandboxProcess
@@ -85,7 +85,7 @@ async def test_while_polls_fail_they_become_rarer_and_the_page_says_so(
     assert len(service.asked) == 10, "the hourly limit counts each call, so a failed look must not be three"
     assert (job.status, job.attempts) == ("pending", 10)
     assert scenes.backs_off(waits), waits
-    assert "VideoGen does not answer; asking again" in await scenes.page_of(ann_browser, job)
+    assert "VideoGen does not respond; retrying" in await scenes.page_of(ann_browser, job)
     assert await scenes.story(job) == [STARTED, SENT, ACCEPTED]
 
     service.will(answers(200, {"toolExecutionId": "vg_exec_1", "status": "running"}))
@@ -234,7 +234,7 @@ async def test_a_job_that_awaits_approval_is_shown_and_asked_after_slowly(
     await until(awaits)
     assert "awaiting approval" in await scenes.page_of(ann_browser, job)
     waits = []
-    for age, _ in PACE:
+    for age, _ in POLL_INTERVALS:
         await scenes.make_due(job, accepted_at=timezone.now() - timedelta(seconds=age + 1))
         waits.append(scenes.wait_of(await scenes.look_after(job)))
     assert [5 * math.ceil(wait / 5) for wait in waits] == [20, 20, 20, 180]

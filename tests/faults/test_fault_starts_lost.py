@@ -17,8 +17,8 @@ from executions.limits import api_health as standing
 from executions.models import Execution
 from executions.models.event import Source
 from executions.sync import submit
-from executions.sync.list_poller import Sweeper
-from executions.sync.reconciler import Reconciler, pace
+from executions.sync.list_poller import ListPoller
+from executions.sync.reconciler import Reconciler, poll_interval
 from executions.videogen import client as client_module
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
@@ -201,7 +201,7 @@ async def test_a_no_that_cannot_be_read_is_a_refusal_all_the_same(service: Servi
 
 async def test_a_start_in_doubt_is_never_taken_for_another(account: SandboxProcess) -> None:
     """Fault 9: of two starts that a crash left in doubt, one did arrive: it is not linked to the other."""
-    sweeper = Sweeper(service.plenty, pace)
+    sweeper = ListPoller(service.plenty, poll_interval)
     await scenes.started(scenes.words())
     await sweeper.run()  # what is there from now on is looked at
     await scenes.order(account, {"kind": "lost_before", "match": STARTS, "count": 1})

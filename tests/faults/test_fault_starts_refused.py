@@ -154,7 +154,7 @@ async def test_a_job_over_the_limit_waits_for_its_time(
     page = await scenes.page_of(ann_browser, job)
     assert "The hourly limit is used up; next try" in page
     # Before its time nobody takes it; then it is sent, once.
-    await Reconciler().hurry(job.pk)
+    await Reconciler().process_now(job.pk)
     assert await scenes.truth(account, prompt) == []
     await service.new_hour()
     await scenes.look_after(job)
@@ -175,7 +175,7 @@ async def test_jobs_over_the_limit_hold_up_no_worker(worker: Reconciler, account
 
     await until(all_were_told_to_wait)
     tried = [(await scenes.row(job)).attempts for job in waiting]
-    assert 1 <= sum(tried) <= reconciler.AT_ONCE, "what would certainly be refused is not sent"
+    assert 1 <= sum(tried) <= reconciler.MAX_CONCURRENT, "what would certainly be refused is not sent"
 
     await service.new_hour()
     await scenes.order(account, limits={"POST /v1/tools/*": {"limit": 500}})

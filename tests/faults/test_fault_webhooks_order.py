@@ -29,7 +29,7 @@ async def test_the_poll_finds_an_end_whose_webhook_never_comes(
 ) -> None:
     """Fault 11: the webhook never comes: the poll finds the end within its interval, once."""
     # Nothing but the time of the job's next look may end the reconciler's rest.
-    monkeypatch.setattr(reconciler, "LONGEST_REST", 600.0)
+    monkeypatch.setattr(reconciler, "MAX_REST", 600.0)
     monkeypatch.setattr(worker, "max_rest", 600.0)
     await receiving.register()
     await scenes.order(account, {"kind": "webhook_drop"}, {"kind": "job", "seconds": 1.5})

@@ -28,7 +28,7 @@ def grid(request: AuthenticatedRequest) -> HttpResponse:
 @require_POST
 def sync(request: HttpRequest) -> HttpResponse:
     """Import new files of the account now."""
-    file_import.ask_soon(request.user)
+    file_import.request_sync(request.user)
     workers.look_at_files()
     messages.info(request, "Importing files made outside Rushes. New ones will appear here.")
     return HttpResponseRedirect(reverse("files"), status=303)

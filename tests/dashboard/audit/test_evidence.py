@@ -198,7 +198,7 @@ async def made_picture(account: Any, browser: Browser) -> Execution:
     sent = await runtime.in_db(Execution.objects.get, pk=fresh.pk)
     await asyncio.to_thread(ended_there, account, sent.remote_id)
     answer = await runtime.client().get_execution(sent.remote_id)
-    await runtime.in_db(lifecycle.apply, sent.pk, external_jobs.report_of(answer))
+    await runtime.in_db(lifecycle.apply, sent.pk, external_jobs.to_observation(answer))
     return sent
 
 

@@ -158,7 +158,7 @@ async def test_a_file_that_videogen_reports_again_is_available_again(
 
     await runtime.in_db(File.objects.filter(pk=made.pk).update, **lost)
     wire = await runtime.client().get_file(made.remote_id)
-    await runtime.in_db(file_import.keep_page, [wire], timezone.now(), 0)
+    await runtime.in_db(file_import.store_page, [wire], timezone.now(), 0)
     assert (await runtime.in_db(File.objects.get, pk=made.pk)).gone_at is None
 
 

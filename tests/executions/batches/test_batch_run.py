@@ -23,7 +23,7 @@ from executions.lifecycle import leases, transitions
 from executions.lifecycle.chains import Speech
 from executions.models import Batch, Execution, File, Result
 from executions.sync import reconciler as sync
-from executions.sync.reconciler import AT_ONCE, Reconciler
+from executions.sync.reconciler import MAX_CONCURRENT, Reconciler
 from executions.tools import already_validated
 from tests.dashboard.browsers import Browser
 from tests.factories import planning
@@ -38,8 +38,8 @@ NOOR = "vg_pres_" + "Noor".ljust(22, "0")
 async def worker(account: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reconciler]:
     """A reconciler at work that looks ten times as often as in life: the sandbox is twenty times as fast."""
     monkeypatch.setattr(transitions, "FIRST_POLL_DELAY", timedelta(seconds=0.1))
-    monkeypatch.setattr(sync, "pace", lambda age, in_flight: timedelta(seconds=0.1))
-    monkeypatch.setattr(sync, "LONGEST_REST", 0.1)
+    monkeypatch.setattr(sync, "poll_interval", lambda age, in_flight: timedelta(seconds=0.1))
+    monkeypatch.setattr(sync, "MAX_REST", 0.1)
     reconciler = Reconciler()
     with reconciler.listening():
         running = asyncio.create_task(reconciler.run())
@@ -103,7 +103,7 @@ async def test_a_single_job_passes_a_batch_that_is_being_sent(
     waiting = await runtime.in_db(batch.executions.filter(sent_at=None).count)
     under_way_now = await runtime.in_db(batch.executions.filter(sent_at__isnull=False, remote_id=None).count)
     assert waiting > 30, "it did not wait for the batch"
-    assert under_way_now <= AT_ONCE - leases.KEPT_FREE
+    assert under_way_now <= MAX_CONCURRENT - leases.KEPT_FREE
     await runtime.in_db(
         batches.cancel,
         await runtime.in_db(planning.wish, batch, actor=people.ann),

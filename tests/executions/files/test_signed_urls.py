@@ -57,7 +57,7 @@ async def made(account: SandboxProcess) -> File:
     assert job.remote_id is not None
     await service.in_thread(service.ended_there, account, job.remote_id)
     await service.due_now(job)
-    await Reconciler().hurry(job.pk)
+    await Reconciler().process_now(job.pk)
     return await runtime.in_db(File.objects.get, results__execution=job)
 
 

@@ -80,7 +80,7 @@ def test_what_has_ended_or_may_not_exist_cannot_be_stopped(ada: Any) -> None:
 async def look(job: Execution) -> None:
     """What the reconciler does when the job is due."""
     await service.due_now(job)
-    await Reconciler().hurry(job.pk)
+    await Reconciler().process_now(job.pk)
 
 
 async def test_a_wish_is_told_once_and_the_job_ends_as_videogen_says(
@@ -176,7 +176,7 @@ async def test_a_job_that_is_cancelled_while_it_is_sent_is_stopped_once_its_id_i
     assert await runtime.in_db(wish, job, ada.pk)
     await sending
     assert (await service.fresh(job)).status == "pending"
-    await Reconciler().hurry(job.pk)
+    await Reconciler().process_now(job.pk)
 
     now = await service.fresh(job)
     assert now.remote_id is not None
@@ -217,7 +217,7 @@ async def test_a_wish_that_comes_while_a_look_fails_is_told_next(
 
     monkeypatch.setattr(client, "get_execution", wished)
     monkeypatch.setattr(leases, "CALL_LIMIT", 0.5)
-    await Reconciler().hurry(job.pk)
+    await Reconciler().process_now(job.pk)
     assert asking.is_set()
     now = await service.fresh(job)
     assert now.next_attempt_at is not None

@@ -138,14 +138,14 @@ async def test_a_chain_runs_from_words_to_an_avatar(account: SandboxProcess, ann
     reconciler = Reconciler()
 
     await runtime.in_db(leases.release, speech.pk)
-    await reconciler.hurry(speech.pk)
+    await reconciler.process_now(speech.pk)
     taken = await service.fresh(speech)
     assert taken.remote_id is not None
     await service.in_thread(service.ended_there, account, taken.remote_id)
     await service.due_now(speech)
-    await reconciler.hurry(speech.pk)
+    await reconciler.process_now(speech.pk)
     await service.due_now(avatar)
-    await reconciler.hurry(avatar.pk)
+    await reconciler.process_now(avatar.pk)
 
     now = await service.fresh(avatar)
     assert now.status == "pending"

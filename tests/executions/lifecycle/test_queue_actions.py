@@ -51,9 +51,7 @@ def test_a_paused_job_is_left_until_it_is_resumed(ada: Any) -> None:
     assert not queue_actions.pause(job, actor=ada)
     assert leases.claim_due(5) == []
     assert not leases.claim(job.pk)
-    assert reconciler.seconds_until_due() == reconciler.LONGEST_REST, (
-        "and nobody turns round and round about it"
-    )
+    assert reconciler.seconds_until_due() == reconciler.MAX_REST, "and nobody turns round and round about it"
 
     assert queue_actions.resume(job, actor=ada)
     assert leases.claim_due(5) == [job.pk]

@@ -134,7 +134,7 @@ def test_the_last_week_is_made_up_for_and_no_day_is_closed_twice(
 async def yesterdays(count: int) -> date:
     """Finished jobs, dated to noon of the last day that is over; the account's other jobs are imported first."""
     page = await runtime.client().list_executions()
-    await in_db(external_jobs.begin, page.items, at=timezone.now())
+    await in_db(external_jobs.record_baseline, page.items, at=timezone.now())
     day = (timezone.now() - daily_reconciliation.SETTLING_TIME - timedelta(days=1)).date()
     noon = datetime.combine(day, NOON.timetz())
     for number in range(count):

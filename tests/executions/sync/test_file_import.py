@@ -60,7 +60,7 @@ async def in_library() -> list[str]:
 
 async def again() -> int:
     """One more round, at once."""
-    await runtime.in_db(file_import.ask_soon, policy.SYSTEM)
+    await runtime.in_db(file_import.request_sync, policy.SYSTEM)
     return await file_import.run()
 
 
@@ -85,7 +85,7 @@ async def test_what_was_made_elsewhere_comes_in(account: Any) -> None:
 async def test_the_lists_order_is_kept_over_pages_and_rounds(
     listed: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_import, "PAGES", 3)
+    monkeypatch.setattr(file_import, "MAX_PAGES", 3)
     listed.page = 10
     listed.make(95)
     wanted = [each["displayName"] for each in listed.files]
@@ -105,7 +105,7 @@ async def test_the_lists_order_is_kept_over_pages_and_rounds(
 async def test_new_files_come_on_top_while_the_rest_is_still_read(
     listed: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_import, "PAGES", 2)
+    monkeypatch.setattr(file_import, "MAX_PAGES", 2)
     listed.page = 10
     listed.make(60)
     await file_import.run()
@@ -121,7 +121,7 @@ async def test_new_files_come_on_top_while_the_rest_is_still_read(
 async def test_more_new_files_than_one_round_reads_leave_no_gap(
     listed: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_import, "PAGES", 2)
+    monkeypatch.setattr(file_import, "MAX_PAGES", 2)
     listed.page = 10
     listed.make(10)
     await file_import.run()
@@ -134,7 +134,7 @@ async def test_more_new_files_than_one_round_reads_leave_no_gap(
 async def test_a_place_that_is_no_longer_known_starts_the_list_anew(
     listed: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_import, "PAGES", 2)
+    monkeypatch.setattr(file_import, "MAX_PAGES", 2)
     listed.page = 10
     listed.make(50)
     await file_import.run()
@@ -208,7 +208,7 @@ async def test_queries_do_not_grow_with_the_page(listed: Account) -> None:
             WireFile.from_wire({"fileId": f"vg_file_{count}_{n}", "type": "IMAGE"}) for n in range(count)
         ]
         with CaptureQueriesContext(connection) as captured:
-            file_import.keep_page(wires, timezone.now(), 0)
+            file_import.store_page(wires, timezone.now(), 0)
         return len(captured)
 
     assert await runtime.in_db(queries, 2) == await runtime.in_db(queries, 150)

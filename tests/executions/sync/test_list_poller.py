@@ -44,7 +44,7 @@ def earlier(**ago: float) -> Any:
 
 
 def begun() -> None:
-    external_jobs.begin([], at=earlier(hours=1))
+    external_jobs.record_baseline([], at=earlier(hours=1))
 
 
 def elsewhere_jobs() -> list[Execution]:
@@ -58,8 +58,8 @@ def test_a_lost_start_finds_the_only_job_that_it_can_be(db: None) -> None:
     begun()
     before, job = accepted("vg_tool_before"), lost()
     Execution.objects.filter(pk=before.pk).update(sent_at=earlier(seconds=50))
-    external_jobs.note([there("vg_tool_mine"), there("vg_tool_before")], at=earlier(seconds=10))
-    external_jobs.settle(timezone.now())
+    external_jobs.record_listed([there("vg_tool_mine"), there("vg_tool_before")], at=earlier(seconds=10))
+    external_jobs.match_and_import(timezone.now())
     assert (fresh(job).status, fresh(job).remote_id) == (PENDING, "vg_tool_mine")
     assert story(job)[-1] == ("status", "unconfirmed", "pending", "poll")
     assert not Stranger.objects.exclude(is_past=True).exists()
@@ -79,8 +79,8 @@ def test_where_there_is_a_choice_nothing_is_guessed(db: None, found: list[ToolEx
     begun()
     before, job = accepted("vg_tool_before"), lost()
     Execution.objects.filter(pk=before.pk).update(sent_at=earlier(seconds=50))
-    external_jobs.note(found, at=earlier(seconds=10))
-    external_jobs.settle(timezone.now())
+    external_jobs.record_listed(found, at=earlier(seconds=10))
+    external_jobs.match_and_import(timezone.now())
     assert fresh(job).status == UNCONFIRMED
 
 
@@ -88,8 +88,8 @@ def test_two_lost_starts_and_one_job_are_left_to_the_people(db: None) -> None:
     begun()
     before, first, second = accepted("vg_tool_before"), lost(), lost()
     Execution.objects.filter(pk=before.pk).update(sent_at=earlier(seconds=50))
-    external_jobs.note([there("vg_tool_one"), there("vg_tool_before")], at=earlier(seconds=10))
-    external_jobs.settle(timezone.now())
+    external_jobs.record_listed([there("vg_tool_one"), there("vg_tool_before")], at=earlier(seconds=10))
+    external_jobs.match_and_import(timezone.now())
     assert {fresh(first).status, fresh(second).status} == {UNCONFIRMED}
     assert [each.remote_id for each in external_jobs.candidates(first)] == ["vg_tool_one"]
     assert external_jobs.link(first.pk, "vg_tool_one", actor=policy.SYSTEM)
@@ -113,15 +113,15 @@ def test_a_start_that_fits_more_jobs_than_are_shown_counts_as_owner_of_each(db: 
     Stranger.objects.bulk_create([early, *late])
     assert external_jobs.candidates(first) == [early]
     assert early not in external_jobs.candidates(second)
-    external_jobs.settle(timezone.now())
+    external_jobs.match_and_import(timezone.now())
     assert {fresh(first).status, fresh(second).status} == {UNCONFIRMED}
 
 
 def test_what_may_be_a_lost_start_is_not_imported_meanwhile(db: None) -> None:
     begun()
     lost(timedelta(minutes=5))
-    external_jobs.note([there("vg_tool_a"), there("vg_tool_b")], at=earlier(minutes=4))
-    external_jobs.settle(timezone.now())
+    external_jobs.record_listed([there("vg_tool_a"), there("vg_tool_b")], at=earlier(minutes=4))
+    external_jobs.match_and_import(timezone.now())
     assert elsewhere_jobs() == []
 
 
@@ -132,17 +132,17 @@ def test_a_start_that_was_overtaken_by_one_sent_before_it_may_still_own_its_job(
     Execution.objects.filter(pk=slow.pk).update(
         sent_at=earlier(seconds=121), accepted_at=earlier(seconds=118)
     )
-    external_jobs.note([there("vg_tool_slow"), there("vg_tool_mine")], at=earlier(seconds=100))
-    external_jobs.settle(timezone.now())
+    external_jobs.record_listed([there("vg_tool_slow"), there("vg_tool_mine")], at=earlier(seconds=100))
+    external_jobs.match_and_import(timezone.now())
     assert [each.remote_id for each in external_jobs.candidates(job)] == ["vg_tool_mine"]
     assert elsewhere_jobs() == []
 
 
 def test_a_job_of_others_is_imported_once_and_marked(db: None) -> None:
     begun()
-    external_jobs.note([there("vg_tool_theirs")], at=earlier(minutes=4))
+    external_jobs.record_listed([there("vg_tool_theirs")], at=earlier(minutes=4))
     for _ in range(2):
-        external_jobs.settle(timezone.now())
+        external_jobs.match_and_import(timezone.now())
     [job] = elsewhere_jobs()
     assert (job.status, job.remote_id, job.created_by, job.tool) == (
         PENDING,
@@ -159,29 +159,29 @@ def test_a_job_of_others_is_imported_once_and_marked(db: None) -> None:
 def test_importing_can_be_turned_off(db: None, settings: Any) -> None:
     settings.IMPORT_ELSEWHERE = False
     begun()
-    external_jobs.note([there("vg_tool_theirs")], at=earlier(minutes=4))
-    external_jobs.settle(timezone.now())
+    external_jobs.record_listed([there("vg_tool_theirs")], at=earlier(minutes=4))
+    external_jobs.match_and_import(timezone.now())
     assert elsewhere_jobs() == []
 
 
 def test_nothing_is_imported_while_an_answer_is_on_its_way(db: None) -> None:
     begun()
     job = sending()
-    external_jobs.note([there("vg_tool_mine")], at=earlier(minutes=4))
-    external_jobs.settle(timezone.now())
+    external_jobs.record_listed([there("vg_tool_mine")], at=earlier(minutes=4))
+    external_jobs.match_and_import(timezone.now())
     assert elsewhere_jobs() == [], "the answer may name it"
     lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_tool_mine"))
-    external_jobs.settle(timezone.now())
+    external_jobs.match_and_import(timezone.now())
     assert elsewhere_jobs() == []
     assert not Stranger.objects.exclude(is_past=True).exists()
 
 
 def test_the_accounts_past_is_not_imported(db: None) -> None:
     at = earlier(minutes=5)
-    external_jobs.begin([there("vg_tool_old", "succeeded")], at=at)
+    external_jobs.record_baseline([there("vg_tool_old", "succeeded")], at=at)
     found = [there("vg_tool_new"), there("vg_tool_old", "succeeded"), there("vg_tool_older", "succeeded")]
-    assert external_jobs.note(found, at=at) == external_jobs.Noted(1, reached_past=True)
-    external_jobs.settle(timezone.now())
+    assert external_jobs.record_listed(found, at=at) == external_jobs.RecordResult(1, reached_baseline=True)
+    external_jobs.match_and_import(timezone.now())
     assert [job.remote_id for job in elsewhere_jobs()] == ["vg_tool_new"]
 
 
@@ -217,7 +217,7 @@ async def test_one_call_answers_for_many_jobs(account: Any) -> None:
     for number in range(6):
         job = await runtime.in_db(_start, f"pier {number} {uuid.uuid4().hex}")
         await submit.send(job.pk)
-    sweeper = list_poller.Sweeper(service.plenty, reconcile.pace)
+    sweeper = list_poller.ListPoller(service.plenty, reconcile.poll_interval)
     for _ in range(200):
         await runtime.in_db(_due_now)
         await sweeper.run()
@@ -231,7 +231,7 @@ async def test_a_start_that_overtook_the_list_keeps_its_job(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The list is asked for, a start is taken there and its answer lost, and the list that comes names its job."""
-    sweeper = list_poller.Sweeper(service.plenty, reconcile.pace)
+    sweeper = list_poller.ListPoller(service.plenty, reconcile.poll_interval)
     await sweeper.run()
     await submit.send((await runtime.in_db(_start, f"what confines it {uuid.uuid4().hex}")).pk)
     never_there, overtakes = [await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}") for _ in range(2)]
@@ -257,8 +257,8 @@ async def test_a_start_that_overtook_the_list_keeps_its_job(
 async def test_a_job_started_by_a_script_is_found_and_followed(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(external_jobs, "SETTLED", timedelta(0))
-    sweeper = list_poller.Sweeper(service.plenty, reconcile.pace)
+    monkeypatch.setattr(external_jobs, "ANSWER_TIMEOUT", timedelta(0))
+    sweeper = list_poller.ListPoller(service.plenty, reconcile.poll_interval)
     await sweeper.run()
     started = account.call("POST", "/v1/tools/generate-image", {"prompt": "from a script", "numResults": 1})
     remote_id = started.json()["toolExecutionId"]
@@ -286,18 +286,20 @@ async def test_a_job_that_the_list_lacks_does_not_lead_through_all_of_the_past(
     await submit.send(job.pk)
     await runtime.in_db(Execution.objects.filter(pk=job.pk).update, remote_id="vg_exec_nowhere")
     monkeypatch.setattr(runtime.client(), "list_executions", small)
-    sweeper = list_poller.Sweeper(service.plenty, reconcile.pace)
-    monkeypatch.setattr(external_jobs, "note", lambda *_, **__: external_jobs.Noted(0, reached_past=True))
+    sweeper = list_poller.ListPoller(service.plenty, reconcile.poll_interval)
+    monkeypatch.setattr(
+        external_jobs, "record_listed", lambda *_, **__: external_jobs.RecordResult(0, reached_baseline=True)
+    )
     await runtime.in_db(_due_now)
-    assert await sweeper.run() == list_poller.BARREN
-    await runtime.in_db(Execution.objects.filter(pk=job.pk).update, note=list_poller.UNKNOWN_THERE)
+    assert await sweeper.run() == list_poller.MAX_EMPTY_PAGES
+    await runtime.in_db(Execution.objects.filter(pk=job.pk).update, note=list_poller.UNKNOWN_AT_VIDEOGEN)
     assert await sweeper.run() == 1, "of what is unknown there the list is not asked"
 
 
 async def test_a_sweep_that_broke_off_is_made_up_for(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is new on the pages that were read before; what was not read stands behind them."""
     await runtime.in_db(begun)
-    monkeypatch.setattr(list_poller, "AFTER_A_START", 0)
+    monkeypatch.setattr(list_poller, "MIN_PAGES_AT_START", 0)
     for number in range(5):
         account.call("POST", "/v1/tools/generate-image", {"prompt": f"script {number}", "numResults": 1})
     page, fails = runtime.client().list_executions, iter([False, False, True])
@@ -308,7 +310,7 @@ async def test_a_sweep_that_broke_off_is_made_up_for(account: Any, monkeypatch: 
         return await page(**kwargs, limit=1)
 
     monkeypatch.setattr(runtime.client(), "list_executions", small)
-    sweeper = list_poller.Sweeper(service.plenty, reconcile.pace)
+    sweeper = list_poller.ListPoller(service.plenty, reconcile.poll_interval)
     assert await sweeper.run() == 3
     strangers = Stranger.objects.filter(is_past=False)
     assert await runtime.in_db(strangers.count) == 2
@@ -351,7 +353,7 @@ async def test_what_the_list_lacks_is_asked_after_one_by_one(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many of them are due at once: the next sweep waits until some have been asked after."""
-    for number in range(list_poller.MANY + 1):
+    for number in range(list_poller.MIN_DUE + 1):
         job = await runtime.in_db(_start, f"pier {number} {uuid.uuid4().hex}")
         await submit.send(job.pk)
         await runtime.in_db(
@@ -362,8 +364,8 @@ async def test_what_the_list_lacks_is_asked_after_one_by_one(
     await runtime.in_db(_due_now)
     reconciler = reconcile.Reconciler()
     working = asyncio.create_task(reconciler.run())
-    unknown = Execution.objects.filter(note=list_poller.UNKNOWN_THERE)
-    await runtime.in_reader(eventually, lambda: unknown.count() == list_poller.MANY + 1 or None)
+    unknown = Execution.objects.filter(note=list_poller.UNKNOWN_AT_VIDEOGEN)
+    await runtime.in_reader(eventually, lambda: unknown.count() == list_poller.MIN_DUE + 1 or None)
     working.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await working
@@ -373,12 +375,12 @@ async def test_what_the_list_lacks_is_asked_after_one_by_one(
 async def test_without_a_list_each_job_is_asked_after_by_itself(account: Any) -> None:
     missing = {"kind": "status", "match": "GET /v1/tools/executions", "status": 404}
     account.control("POST", "faults", {"faults": [missing]})
-    sweeper = list_poller.Sweeper(service.plenty, reconcile.pace)
+    sweeper = list_poller.ListPoller(service.plenty, reconcile.poll_interval)
     assert await sweeper.run() == 1
     struck = account.control("GET", "faults")["faults"][0]["struck"]
     job = await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}")
     await submit.send(job.pk)
-    for _ in range(list_poller.MANY):
+    for _ in range(list_poller.MIN_DUE):
         await runtime.in_db(_due_now)
         if await sweeper.is_due():
             await sweeper.work()
@@ -386,7 +388,7 @@ async def test_without_a_list_each_job_is_asked_after_by_itself(account: Any) ->
     reconciler = reconcile.Reconciler()
     for _ in range(400):
         await runtime.in_db(_due_now)
-        await reconciler.hurry(job.pk)
+        await reconciler.process_now(job.pk)
         if (await runtime.in_db(fresh, job)).is_terminal:
             break
     assert (await runtime.in_db(fresh, job)).status == SUCCEEDED

@@ -13,7 +13,7 @@ from executions.lifecycle import leases
 from executions.limits.poll_budget import HOURLY_BUDGET, Budget
 from executions.models import Execution
 from executions.sync import reconciler
-from executions.sync.reconciler import pace
+from executions.sync.reconciler import poll_interval
 from tests.executions.threads import together
 from tests.factories import jobs
 
@@ -24,13 +24,13 @@ from tests.factories import jobs
     ("age", "seconds"), [(0, 1), (9.9, 1), (10, 2), (30, 5), (299, 5), (300, 20), (3600, 180), (90_000, 180)]
 )
 def test_an_older_job_is_asked_after_less_often(age: float, seconds: float) -> None:
-    assert pace(age, in_flight=1) == timedelta(seconds=seconds)
+    assert poll_interval(age, in_flight=1) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("in_flight", [1, 10, 100, 1000, 10_000])
 def test_any_number_of_jobs_asks_within_the_hourly_budget(in_flight: int) -> None:
     for age in (60, 600, 7200):
-        calls_an_hour = in_flight * 3600 / pace(age, in_flight).total_seconds()
+        calls_an_hour = in_flight * 3600 / poll_interval(age, in_flight).total_seconds()
         assert calls_an_hour <= max(HOURLY_BUDGET, in_flight * 3600 / 5) + 1e-6
         assert in_flight < 10 or calls_an_hour <= HOURLY_BUDGET + 1e-6
 
@@ -114,7 +114,7 @@ def test_what_is_given_back_is_free_at_its_time(db: None) -> None:
 
 
 def test_the_next_look_is_when_the_first_free_job_is_due(db: None) -> None:
-    assert reconciler.seconds_until_due() == reconciler.LONGEST_REST
+    assert reconciler.seconds_until_due() == reconciler.MAX_REST
     now = timezone.now()
     for seconds, lease in ((3, None), (1, 4), (60, None)):
         until = lease and now + timedelta(seconds=lease)

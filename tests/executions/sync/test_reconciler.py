@@ -28,7 +28,7 @@ ASK = "GET /v1/tools/executions/*"
 async def look(job: Execution, reconciler: Reconciler | None = None) -> Execution:
     """Let the job be due, look after it once, and read it again."""
     await service.due_now(job)
-    await (reconciler or Reconciler()).hurry(job.pk)
+    await (reconciler or Reconciler()).process_now(job.pk)
     return await service.fresh(job)
 
 
@@ -235,10 +235,10 @@ async def test_one_jobs_trouble_is_not_the_others(
     def breaks(*_: Any) -> None:
         raise ZeroDivisionError
 
-    reconciler._not_heard = breaks  # type: ignore[method-assign]
+    reconciler._poll_failed = breaks  # type: ignore[method-assign]
     await look(broken, reconciler)
 
-    assert "failed; it is tried again when its lease ends" in caplog.text
+    assert "unexpected error, will retry when its lease expires" in caplog.text
     assert (await look(running, reconciler)).status == "running"
 
 
@@ -263,7 +263,7 @@ async def test_followers_come_in_their_time_where_they_cannot_be_hastened(
 
     monkeypatch.setattr(chains, "hasten", away)
     reconciler = Reconciler()
-    reconciler._hasten_followers((await service.queued(service.words())).pk)
+    reconciler._add_finished((await service.queued(service.words())).pk)
     await reconciler.drain(10)
-    assert "come in their time" in caplog.text
+    assert "Could not wake dependent jobs" in caplog.text
     assert not any(each.exc_info for each in caplog.records)
