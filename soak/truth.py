@@ -78,7 +78,7 @@ class Truth:
         self.there = {each["toolExecutionId"]: each for each in site.control("GET", "truth")["executions"]}
         self.messages = {each["webhookId"]: each for each in site.control("GET", "deliveries")["deliveries"]}
         self.rows = list(Execution.objects.order_by("id"))
-        self.ours = [row for row in self.rows if row.origin != Execution.Origin.ELSEWHERE]
+        self.ours = [row for row in self.rows if row.origin != Execution.Origin.EXTERNAL]
         self.deliveries = {row.webhook_id: row for row in WebhookDelivery.objects.all()}
         self.events: dict[Any, list[Event]] = {}
         for event in Event.objects.filter(execution__isnull=False).order_by("id"):
@@ -139,7 +139,7 @@ class Truth:
                 wrong.append(f"{row}: {there and there['status']} in the sandbox")
             elif self.results.get(row.pk, []) != [each["fileId"] for each in there["results"] or []]:
                 wrong.append(f"{row}: other results")
-            elif row.prompt and row.origin != Execution.Origin.ELSEWHERE and not _has_same_prompt(row, there):
+            elif row.prompt and row.origin != Execution.Origin.EXTERNAL and not _has_same_prompt(row, there):
                 wrong.append(f"{row}: another prompt")
         return wrong
 
@@ -161,7 +161,7 @@ class Truth:
         ]
 
     def _mistaken_for_external(self) -> list[str]:
-        return [str(row) for row in self.rows if row.origin == Execution.Origin.ELSEWHERE]
+        return [str(row) for row in self.rows if row.origin == Execution.Origin.EXTERNAL]
 
     # --- deliveries -----------------------------------------------------------------------------------------
 

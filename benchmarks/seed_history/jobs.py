@@ -32,7 +32,7 @@ CODES, WEIGHTS = list(ERRORS), zipf(len(ERRORS))
 USUAL = {"IMAGE": 14.0, "VIDEO": 85.0, "AUDIO": 6.0}
 USUAL_OF = {slug: USUAL[tool.media] for slug, tool in tools.TOOLS.items()}
 SUBJECT_OF = {slug: tool.subject or "prompt" for slug, tool in tools.TOOLS.items()}
-HERE, ELSEWHERE = Execution.Origin.HERE.value, Execution.Origin.ELSEWHERE.value
+HERE, ELSEWHERE = Execution.Origin.LOCAL.value, Execution.Origin.EXTERNAL.value
 COLUMNS = (
     "id", "remote_id", "tool", "origin", "request_body", "prompt", "fingerprint", "created_by_id", "batch_id",
     "after_field", "status", "progress", "attempt", "error", "error_code", "note", "version", "created_at",

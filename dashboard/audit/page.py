@@ -156,7 +156,7 @@ class AuditPage:
         if self.address:
             rows = rows.from_address(self.address)
         for word in self.q.split():
-            rows = rows.named(word)
+            rows = rows.name_contains(word)
         return self._in_time(rows)
 
     def _in_time(self, rows: EventQuerySet) -> EventQuerySet:

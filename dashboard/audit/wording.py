@@ -19,7 +19,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "people and roles",
         (
             *(ActKind.INVITED, ActKind.INVITATION_WITHDRAWN, ActKind.JOINED),
-            *(ActKind.ROLE_CHANGED, ActKind.SHUT_OUT, ActKind.LET_IN),
+            *(ActKind.ROLE_CHANGED, ActKind.DEACTIVATED, ActKind.REACTIVATED),
         ),
     ),
     "looking": (
@@ -30,33 +30,33 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "files",
         (
             *(FileKind.UPLOADED, FileKind.ARCHIVED, FileKind.RESTORED),
-            *(FileKind.PUBLISHED, FileKind.WITHDRAWN, FileKind.KEPT),
+            *(FileKind.PUBLISHED, FileKind.WITHDRAWN, FileKind.COPIED),
         ),
     ),
     "batches": ("batches", (ActKind.BATCH_STARTED, ActKind.BATCH_UNDONE, ActKind.BATCH_CANCELLED)),
     "webhooks": (
         "webhooks",
-        (ActKind.ENDPOINT_MADE, ActKind.ENDPOINT_ROTATED, ActKind.ENDPOINT_DELETED, ActKind.REPLAYED),
+        (ActKind.ENDPOINT_CREATED, ActKind.ENDPOINT_ROTATED, ActKind.ENDPOINT_DELETED, ActKind.REPLAYED),
     ),
     "settings": (
         "settings and audit log",
         (
             *(ActKind.SETTING_CHANGED, ActKind.QUEUE_PAUSED, ActKind.QUEUE_RESUMED),
-            *(ActKind.DAY_CLOSED, ActKind.PRUNED),
+            *(ActKind.DAY_RECONCILED, ActKind.PRUNED),
         ),
     ),
     "jobs": ("jobs", tuple(Kind)),
 }
 
 # Highlighted on the page.
-ALARMING = {ActKind.SIGN_IN_FAILED, ActKind.SHUT_OUT, Kind.CANCEL_REFUSED, ActKind.PRUNED}
+ALARMING = {ActKind.SIGN_IN_FAILED, ActKind.DEACTIVATED, Kind.CANCEL_REFUSED, ActKind.PRUNED}
 ACTS: dict[str, str] = {
     FileKind.UPLOADED: "uploaded a file",
     FileKind.ARCHIVED: "archived a file",
     FileKind.RESTORED: "restored a file",
     FileKind.PUBLISHED: "made a file public",
     FileKind.WITHDRAWN: "withdrew a public preview",
-    FileKind.KEPT: "stored a copy of a file",
+    FileKind.COPIED: "stored a copy of a file",
     FileKind.DOWNLOADED: "downloaded a file",
     FileKind.LINK_COPIED: "copied a public link",
     ActKind.SIGNED_IN: "signed in",
@@ -66,9 +66,9 @@ ACTS: dict[str, str] = {
     ActKind.INVITATION_WITHDRAWN: "withdrew an invitation",
     ActKind.JOINED: "joined",
     ActKind.ROLE_CHANGED: "changed a role",
-    ActKind.SHUT_OUT: "deactivated a person",
-    ActKind.LET_IN: "reactivated a person",
-    ActKind.ENDPOINT_MADE: "registered a webhook endpoint",
+    ActKind.DEACTIVATED: "deactivated a person",
+    ActKind.REACTIVATED: "reactivated a person",
+    ActKind.ENDPOINT_CREATED: "registered a webhook endpoint",
     ActKind.ENDPOINT_ROTATED: "rotated a webhook secret",
     ActKind.ENDPOINT_DELETED: "deleted a webhook endpoint",
     ActKind.REPLAYED: "replayed deliveries",
@@ -80,7 +80,7 @@ ACTS: dict[str, str] = {
     ActKind.EXPORTED: "exported",
     ActKind.EVIDENCE_TAKEN: "exported the evidence of a job",
     ActKind.SETTING_CHANGED: "changed a setting",
-    ActKind.DAY_CLOSED: "reconciled a day",
+    ActKind.DAY_RECONCILED: "reconciled a day",
     ActKind.PRUNED: "pruned the audit log",
     Kind.SENT: "sent a job to VideoGen",
     Kind.POSTPONED: "postponed a job",
@@ -90,7 +90,7 @@ ACTS: dict[str, str] = {
     Kind.CANCEL_REFUSED: "was denied cancelling another person’s job",
     Kind.PAUSED: "paused a job",
     Kind.RESUMED: "resumed a job",
-    Kind.HASTENED: "moved a job to the front",
+    Kind.MOVED_TO_FRONT: "moved a job to the front",
     Kind.EDITED: "edited a job",
     Kind.COMMENTED: "commented on a job",
 }

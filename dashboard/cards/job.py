@@ -132,7 +132,7 @@ class Card:
     @property
     def is_from_elsewhere(self) -> bool:
         """Started by a script, or by VideoGen's own tools: what was asked for is not known here."""
-        return self.execution.origin == Execution.Origin.ELSEWHERE
+        return self.execution.origin == Execution.Origin.EXTERNAL
 
     @property
     def is_final(self) -> bool:

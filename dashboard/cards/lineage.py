@@ -106,7 +106,7 @@ def _line(event: Event, user: Any) -> Line:
         ),
         FileKind.DOWNLOADED: ("download", f"{who} downloaded it"),
         FileKind.LINK_COPIED: ("copy", f"{who} copied its public link"),
-        FileKind.KEPT: (
+        FileKind.COPIED: (
             "hard-drive-download",
             "A copy was made" if event.actor is None else f"A copy was made, which {who} asked for",
         ),

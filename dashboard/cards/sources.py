@@ -8,6 +8,6 @@ SOURCE_LABELS = {
     Source.PERSON: "person",
     Source.WEBHOOK: "webhook",
     Source.POLL: "poll",
-    Source.ANSWER: "response",
+    Source.RESPONSE: "response",
     Source.SYSTEM: "Rushes",
 }

@@ -180,7 +180,7 @@ def _words(event: Event, audience: str, execution: Execution) -> str:
             return f"{who or 'somebody'} paused it"
         case Kind.RESUMED:
             return f"{who or 'somebody'} resumed it"
-        case Kind.HASTENED:
+        case Kind.MOVED_TO_FRONT:
             return f"{who or 'somebody'} moved it to the front"
         case Kind.EDITED:
             return f"{who or 'somebody'} changed what is asked for: {_changed(event)}"

@@ -35,7 +35,7 @@ class Snippet:
 
 def of(execution: Execution) -> list[Snippet]:
     """The job's request; empty where what was asked for is not known."""
-    if execution.origin == Execution.Origin.ELSEWHERE:
+    if execution.origin == Execution.Origin.EXTERNAL:
         return []
     tool, body, url = tools.find(execution.tool), execution.request_body, settings.VIDEOGEN_BASE_URL
     found = [

@@ -41,7 +41,7 @@ WORDS = {
         "Jobs that finish first are skipped and keep their results. Jobs already running at VideoGen may be billed.",
         "Cancellation report",
     ),
-    Act.AGAIN: Words(
+    Act.RERUN: Words(
         "Run again",
         "repeat",
         "Each becomes a new job of yours with the same settings, and is billed like any other.",
@@ -131,7 +131,7 @@ class SelectionPage:
     @property
     def in_doubt(self) -> int:
         """How many unconfirmed jobs, which may be running, would be re-run."""
-        return sum(line.card.status == UNCONFIRMED for line in self.hit) if self.act is Act.AGAIN else 0
+        return sum(line.card.status == UNCONFIRMED for line in self.hit) if self.act is Act.RERUN else 0
 
     @property
     def takes(self) -> int:
@@ -147,7 +147,7 @@ class SelectionPage:
                 return "no result"
         if is_allowed:
             return ""
-        return "you cannot re-run it" if self.act is Act.AGAIN else "not yours"
+        return "you cannot re-run it" if self.act is Act.RERUN else "not yours"
 
     def _became(self, word: str, card: job_card.Card) -> StatusBadge:
         if word == bulk_actions.ENDED:

@@ -19,7 +19,7 @@ from dashboard.insights.svg import Chart, Mark, Table, Tick, percent, px
 from dashboard.insights.time_charts import count_words, end_badge, jobs_url
 from executions import tools
 from executions.models.event import Source
-from executions.models.rollup import NOBODY, Measure
+from executions.models.rollup import NO_PERSON, Measure
 from executions.search.jobs import NO_CODE
 from executions.stats import histogram
 from executions.statuses import PENDING, RUNNING
@@ -147,7 +147,7 @@ def people(figures: Figures, names: Mapping[int, str]) -> list[BarRow]:
     most = max((ends.started for _, ends in found), default=1) or 1
     rows = []
     for person, ends in found:
-        is_external = person == NOBODY
+        is_external = person == NO_PERSON
         name = "external" if is_external else names.get(person, f"person {person}")
         more: dict[str, Any] = (
             {"person": "", "origin": "elsewhere"} if is_external else {"person": str(person)}
@@ -261,7 +261,7 @@ def delay(figures: Figures) -> Chart:
 
 def heard(figures: Figures) -> Chart:
     """How status updates arrived: by webhook or by polling."""
-    updates = figures.totals[Measure.HEARD]
+    updates = figures.totals[Measure.REPORTED]
     whole = updates.total() or 1
     marks, rows, x = [], [], 0.0
     for source, hue, words, url in (

@@ -16,7 +16,7 @@ from django.db.models import Min, Q, QuerySet, Sum
 
 from dashboard.insights.period import InsightsQuery, Span
 from executions.models import Rollup
-from executions.models.rollup import ANY_TOOL, ANYBODY, NOBODY, Measure, Period
+from executions.models.rollup import ANY_PERSON, ANY_TOOL, NO_PERSON, Measure, Period
 from executions.stats import histogram
 from executions.statuses import CANCELLED, FAILED, SUCCEEDED
 
@@ -65,7 +65,7 @@ class Times:
 def first_day() -> date | None:
     """The first day with data; None if there is none."""
     found: date | None = Rollup.objects.filter(
-        period=Period.MONTH, measure=Measure.STARTED, person=ANYBODY, tool=ANY_TOOL
+        period=Period.MONTH, measure=Measure.STARTED, person=ANY_PERSON, tool=ANY_TOOL
     ).aggregate(first=Min("start"))["first"]
     return found
 
@@ -106,18 +106,18 @@ class Figures:
             rows = rows.filter(tool__in=self._every_tool) if tools else rows.filter(tool=ANY_TOOL)
         if asked.people:
             return rows.filter(person__in=asked.people)
-        return rows.filter(person__in=self._every_person) if people else rows.filter(person=ANYBODY)
+        return rows.filter(person__in=self._every_person) if people else rows.filter(person=ANY_PERSON)
 
     # Listed by name instead of excluding "any": the index then leads directly to the days of each.
 
     @cached_property
     def _every_tool(self) -> list[str]:
-        months = Rollup.objects.filter(period=Period.MONTH, measure=Measure.STARTED, person=ANYBODY)
+        months = Rollup.objects.filter(period=Period.MONTH, measure=Measure.STARTED, person=ANY_PERSON)
         return list(months.exclude(tool=ANY_TOOL).order_by().values_list("tool", flat=True).distinct())
 
     @cached_property
     def _every_person(self) -> list[int]:
-        return [NOBODY, *get_user_model().objects.values_list("pk", flat=True)]
+        return [NO_PERSON, *get_user_model().objects.values_list("pk", flat=True)]
 
     def _read_columns(self) -> None:
         place = {day: number for number, span in enumerate(self.columns) for day in _starts(span)}
@@ -138,7 +138,7 @@ class Figures:
             (times.waiting if measure == Measure.WAITING else times.running)[int(value)] += count
 
     def _read_totals(self) -> None:
-        rows = self._rows(self.asked.span, Measure.HOUR, Measure.FAILED, Measure.DELAY, Measure.HEARD)
+        rows = self._rows(self.asked.span, Measure.HOUR, Measure.FAILED, Measure.DELAY, Measure.REPORTED)
         for measure, value, count in _summed(rows, "measure", "value"):
             self.totals[measure][value] += count
 

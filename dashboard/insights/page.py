@@ -84,7 +84,7 @@ class InsightsPage:
     def top(self) -> list[Figure]:
         figures, asked = self.figures, self.asked
         whole, before = figures.whole, figures.before
-        updates = figures.totals[Measure.HEARD]
+        updates = figures.totals[Measure.REPORTED]
         webhook = 100 * updates[Source.WEBHOOK.value] / updates.total() if updates else None
         return [
             Figure(

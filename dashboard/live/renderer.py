@@ -133,7 +133,7 @@ def _count() -> str:
 
 def places(job_id: str, waits: Waits) -> str:
     """The queue position of the job, or for an empty id those of the first single jobs."""
-    line = Execution.objects.in_line().for_cards()
+    line = Execution.objects.send_queue().for_cards()
     moved = line.filter(pk=job_id) if job_id else line.filter(batch=None)[:MAX_POSITIONS]
     shown = [job_card.card(job, job_card.TEAM, waits) for job in moved]
     return "".join(

@@ -39,11 +39,11 @@ def queue(request: AuthenticatedRequest) -> HttpResponse:
     """Everything that waits, in its turn, and what is paused."""
     request.live_topic = "queue"
     waits = Waits()
-    line = list(Execution.objects.in_line().for_cards()[:SHOWN])
+    line = list(Execution.objects.send_queue().for_cards()[:SHOWN])
     paused = Execution.objects.to_send().filter(ended_at=None, paused_at__isnull=False).for_cards()
     context = {
         "line": job_card.cards_for(request.user, line, waits),
-        "count": Execution.objects.in_line().count() if len(line) == SHOWN else len(line),
+        "count": Execution.objects.send_queue().count() if len(line) == SHOWN else len(line),
         "paused": job_card.cards_for(request.user, paused.newest_first()[:SHOWN], waits),
         "queue": waits.queue,
         "can_pause_all": policy.can(request.user, Action.QUEUE_PAUSE),

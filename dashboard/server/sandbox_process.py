@@ -48,7 +48,7 @@ class Sandbox:
         self.url = self._ready_url(self.process)
         if self._has_moved:
             # The port has changed, so all stored addresses are invalid; they are signed again on demand.
-            File.objects.forget_urls()
+            File.objects.clear_signed_urls()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

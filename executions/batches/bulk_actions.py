@@ -25,10 +25,10 @@ NOT_YOURS, GONE = "not yours", "gone"
 
 def may(act: Act, actor: Actor, job: Execution) -> bool:
     """Whether the actor may do that to a job, as it is at this moment."""
-    if act is Act.AGAIN:
+    if act is Act.RERUN:
         if job.status == statuses.UNCONFIRMED:
             return policy.can(actor, Action.JOB_RESTART_UNCONFIRMED, job)
-        is_ours = job.origin != Execution.Origin.ELSEWHERE
+        is_ours = job.origin != Execution.Origin.EXTERNAL
         is_over = job.status in statuses.TERMINAL and job.tool in tools.available() and is_ours
         return is_over and policy.can(actor, Action.JOB_RESTART, job)
     asked = {
@@ -81,7 +81,7 @@ def _cancel(job: Execution, selection: Selection, actor: Actor, reason: str) -> 
 
 
 def _again(job: Execution, selection: Selection, actor: Actor, reason: str) -> str:
-    if not may(Act.AGAIN, actor, job):
+    if not may(Act.RERUN, actor, job):
         return CANNOT_START
     create.start(
         tool=tools.find(job.tool),
@@ -105,4 +105,4 @@ def _archive(job: Execution, selection: Selection, actor: Actor, reason: str) ->
     return ARCHIVED
 
 
-ACTS = {Act.CANCEL: _cancel, Act.AGAIN: _again, Act.ARCHIVE: _archive}
+ACTS = {Act.CANCEL: _cancel, Act.RERUN: _again, Act.ARCHIVE: _archive}

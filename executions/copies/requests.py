@@ -156,7 +156,7 @@ def done(mine: Keeping, copied: Copied) -> bool:
         )
         Event.objects.create(
             file_id=mine.file_id,
-            kind=FileKind.KEPT,
+            kind=FileKind.COPIED,
             source=Source.PERSON if mine.asked_by_id else Source.SYSTEM,
             actor_id=mine.asked_by_id,
             occurred_at=now,

@@ -81,7 +81,7 @@ class Waits:
     @cached_property
     def line(self) -> list[uuid.UUID]:
         """The first of those who wait, in turn."""
-        return list(Execution.objects.in_line().values_list("pk", flat=True)[: NUMBERED + 1])
+        return list(Execution.objects.send_queue().values_list("pk", flat=True)[: NUMBERED + 1])
 
     @cached_property
     def _places(self) -> dict[uuid.UUID, int]:
@@ -122,7 +122,7 @@ class Promise:
 
 def promise(count: int, *, batch: Batch | None = None) -> Promise | None:
     """For `count` jobs more (`batch` None: a plan), or for those of `batch` that still wait; None when there are none."""
-    line = Execution.objects.in_line()
+    line = Execution.objects.send_queue()
     begin = timezone.now()
     if batch is not None:
         own = line.filter(batch=batch, hastened_at=None)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from executions.lifecycle import queue_state
 from executions.limits import rate_limits
 from executions.models import Execution
-from executions.models.execution import HASTENED_FIRST
+from executions.models.execution import PRIORITISED_FIRST
 from executions.statuses import QUEUED
 
 # Longer than the longest call to the API may take (CALL_LIMIT), so that a lease never ends under a living worker.
@@ -72,7 +72,7 @@ def claim_due(limit: int, asks: int | None = None) -> list[uuid.UUID]:
     now = timezone.now()
     with transaction.atomic():
         room = rate_limits.hold_starts(now)
-        rows = queue_state.workable(now).order_by(HASTENED_FIRST, "next_attempt_at", "id").unlocked()
+        rows = queue_state.workable(now).order_by(PRIORITISED_FIRST, "next_attempt_at", "id").unlocked()
         waiting_in_batch = Q(status=QUEUED, batch__isnull=False, hastened_at=None)
         single = rows.exclude(waiting_in_batch).values_list("pk", flat=True)
         if asks is None:

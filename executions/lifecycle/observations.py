@@ -37,7 +37,7 @@ class SubmissionStarted(Observation):
 class SubmissionDeferred(Observation):
     """The request certainly started nothing, and may be sent again at `next_attempt_at`."""
 
-    source: Source = Source.ANSWER
+    source: Source = Source.RESPONSE
     reason: str
     next_attempt_at: datetime
     detail: dict[str, Any] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class SubmissionDeferred(Observation):
 class Rejected(Observation):
     """VideoGen said no, and will say no again: the job has failed to start."""
 
-    source: Source = Source.ANSWER
+    source: Source = Source.RESPONSE
     error: dict[str, Any]
     answer: Any = None
 
@@ -56,7 +56,7 @@ class Rejected(Observation):
 class ResponseLost(Observation):
     """The request left, and what became of it is unknown."""
 
-    source: Source = Source.ANSWER
+    source: Source = Source.RESPONSE
     reason: str
 
 
@@ -64,7 +64,7 @@ class ResponseLost(Observation):
 class Accepted(Observation):
     """VideoGen took the job and named it."""
 
-    source: Source = Source.ANSWER
+    source: Source = Source.RESPONSE
     remote_id: str
     answer: Any = None
 
@@ -93,7 +93,7 @@ class CancelRequested(Observation):
 class CancelAccepted(Observation):
     """VideoGen took the wish; how the race ends is told later (docs/api-notes.md#cancelling)."""
 
-    source: Source = Source.ANSWER
+    source: Source = Source.RESPONSE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -218,7 +218,7 @@ def prioritize_requested(
 ) -> Change | None:
     if not execution.is_to_send:
         return None
-    return Change({"hastened_at": observation.at}, Kind.HASTENED)
+    return Change({"hastened_at": observation.at}, Kind.MOVED_TO_FRONT)
 
 
 def edited(observation: observations.Edited, execution: Execution) -> Change | None:

@@ -1,4 +1,7 @@
-"""What is kept: jobs, their results and files, the events that tell their story, deliveries, the queue, people's ways in."""
+"""The database models: jobs, files and results, events, webhook deliveries, the queue, people and statistics.
+
+Some classes have an older name than their module, because tables and migrations keep theirs.
+"""
 
 from executions.models.audit_chain import Summary, Verification
 from executions.models.batch import Batch, BatchCancel, BatchPlan

@@ -11,15 +11,17 @@ class Summary(models.Model):
 
     first_position = models.BigIntegerField(unique=True)
     last_position = models.BigIntegerField(unique=True)
-    first_at = models.DateTimeField(help_text="When its first event was written down.")
+    first_at = models.DateTimeField(help_text="When its first event was recorded.")
     last_at = models.DateTimeField()
-    counts = models.JSONField(help_text="How many events of each kind.")
+    counts = models.JSONField(help_text="Number of events by kind.")
     previous_hash = models.CharField(max_length=64)
     last_hash = models.CharField(
-        max_length=64, help_text="The hash that the first event after it goes on from."
+        max_length=64, help_text="Hash of its last event, from which the next event continues."
     )
     made_at = models.DateTimeField(default=timezone.now)
-    signature = models.CharField(max_length=64, help_text="Over all of the above, with a key of ours.")
+    signature = models.CharField(
+        max_length=64, help_text="Covers all of the above, with one of our encryption keys."
+    )
 
     class Meta:
         verbose_name_plural = "summaries"
@@ -51,12 +53,12 @@ class Verification(models.Model):
     """The result of one verification of the audit log, from its start to its head."""
 
     at = models.DateTimeField(default=timezone.now)
-    position = models.BigIntegerField(help_text="Of the last event that holds.")
+    position = models.BigIntegerField(help_text="Position of the last intact event.")
     hash = models.CharField(max_length=64)
-    problem = models.CharField(max_length=300, blank=True, help_text="Empty: it holds.")
+    problem = models.CharField(max_length=300, blank=True, help_text="Empty if the log is intact.")
 
     class Meta:
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return self.problem or f"holds up to {self.position}"
+        return self.problem or f"intact up to {self.position}"

@@ -1,4 +1,4 @@
-"""Several jobs that were started together: first as a plan that a person looks over, then as a batch."""
+"""Jobs that are started together: first a plan, which a person reviews, then a batch."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Batch(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="batches"
     )
     created_at = models.DateTimeField(default=timezone.now)
-    size = models.PositiveIntegerField(help_text="Jobs, those that are spoken first included.")
+    size = models.PositiveIntegerField(help_text="Number of jobs, including speech jobs that run first.")
     idempotency_key = models.CharField(max_length=128, null=True)
     sends_at = models.DateTimeField(
-        default=timezone.now, help_text="No request goes out before; until then it can be undone."
+        default=timezone.now, help_text="Nothing is sent before this time; until then it can be undone."
     )
     undone_at = models.DateTimeField(null=True)
 
@@ -40,7 +40,7 @@ class Batch(models.Model):
 
 
 class BatchPlan(models.Model):
-    """Rows that were checked and wait for a person's yes. They are kept here, so exactly these are started."""
+    """Validated rows that await confirmation. They are stored, so that exactly these rows are started."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=200)
@@ -58,14 +58,14 @@ class BatchPlan(models.Model):
 
 
 class BatchCancel(models.Model):
-    """A wish to cancel many jobs: those that it named when it was made, and no others."""
+    """A request to cancel jobs of a batch: exactly those listed when the request was made."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="cancels")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     ids = models.JSONField(default=list, help_text="The jobs' ids, in the batch's order.")
-    report = models.JSONField(default=dict, help_text="What became of each, by its id.")
+    report = models.JSONField(default=dict, help_text="The outcome for each job, by its id.")
     done_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What the team says about a job. A comment is never changed; whoever wrote it may withdraw it, which is told."""
+"""Comments of the team on a job. A comment never changes; its author may withdraw it, which the page shows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Comment(models.Model):
 
 
 class Mention(models.Model):
-    """A person who is named in a comment, and whether they have seen it."""
+    """A person mentioned in a comment, and when they read it."""
 
     comment = models.ForeignKey(Comment, on_delete=models.CASCADE, related_name="mentions")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mentions")

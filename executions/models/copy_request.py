@@ -1,4 +1,4 @@
-"""A copy of a file that is wanted and not there yet. The row goes when the copy is complete; the file then says where it lies."""
+"""A requested copy of a file that is not complete. The row is deleted once it is; the file then names the copy's path."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class Keeping(models.Model):
         null=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="Null: since every file is to be kept.",
+        help_text="Null if every file is copied automatically.",
     )
-    # While somebody works on it this is when the claim ends, and so also whose it is: a claim writes a new time.
+    # During a lease, the time when it expires. Each lease writes a new time, which thereby identifies its holder.
     due_at = models.DateTimeField(
-        null=True, default=timezone.now, help_text="When it is worked on next; null: given up."
+        null=True, default=timezone.now, help_text="Time of the next attempt; null after giving up."
     )
-    tries = models.PositiveIntegerField(default=0, help_text="Failed ones in a row.")
-    problem = models.CharField(max_length=500, blank=True, help_text="Why the last try failed, in words.")
-    received = models.PositiveBigIntegerField(default=0, help_text="Bytes that lie here.")
-    total = models.PositiveBigIntegerField(null=True, help_text="Bytes of the whole, once told.")
+    tries = models.PositiveIntegerField(default=0, help_text="Failed attempts in a row.")
+    problem = models.CharField(max_length=500, blank=True, help_text="Why the last attempt failed.")
+    received = models.PositiveBigIntegerField(default=0, help_text="Bytes stored so far.")
+    total = models.PositiveBigIntegerField(null=True, help_text="Bytes of the whole file, once known.")
     validator = models.CharField(
-        max_length=200, blank=True, help_text="What the media server calls the bytes that lie here."
+        max_length=200, blank=True, help_text="The media server's validator (ETag) of the stored bytes."
     )
 
     objects = KeepingQuerySet.as_manager()

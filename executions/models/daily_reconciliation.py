@@ -1,4 +1,4 @@
-"""The closing of a day: what we have of it, compared with what the account's list has."""
+"""Daily reconciliation: the jobs of a day in Rushes, compared with the account's list."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from executions.core.leasing import LeasedQuerySet
 
-# After this long, one that was begun and not finished is begun again.
+# An unfinished reconciliation is started again after this time.
 RETRY_AFTER = timedelta(minutes=30)
 
 
 class DayClosingQuerySet(LeasedQuerySet["DayClosing"]):
-    """Its column says when the lease began, not when it ends."""
+    """The column holds the start of the lease, not its end."""
 
     lease_column = "began_at"
     is_free_when_null = False
@@ -32,7 +32,7 @@ class DayClosingQuerySet(LeasedQuerySet["DayClosing"]):
 
 
 class DayClosing(models.Model):
-    """A row is claimed by writing `began_at`; its figures count once `closed_at` is set. Days are UTC days."""
+    """A worker claims a row by writing `began_at`; its figures are valid once `closed_at` is set. Days are UTC days."""
 
     day = models.DateField(unique=True)
     began_at = models.DateTimeField(default=timezone.now)
@@ -41,9 +41,9 @@ class DayClosing(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     here = models.PositiveIntegerField(
-        default=0, help_text="Jobs that VideoGen took that day, as we have it."
+        default=0, help_text="Jobs that VideoGen accepted that day, according to Rushes."
     )
-    there = models.PositiveIntegerField(null=True, help_text="Those in the account's list; null: not known.")
+    there = models.PositiveIntegerField(null=True, help_text="Jobs in the account's list; null: unknown.")
     problem = models.CharField(max_length=500, blank=True, help_text="Why the list could not be compared.")
     differences = models.JSONField(
         default=list, help_text="executions.sync.daily_reconciliation.Difference, as dictionaries."

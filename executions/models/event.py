@@ -1,4 +1,7 @@
-"""The append-only story of every job, of files, and of what people and the system do. Timeline, audit and metrics are read from it; nothing else keeps history."""
+"""The append-only events of jobs and files, and of actions by people and the system.
+
+The timeline, the audit log and the statistics read them; there is no other history.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,17 @@ from executions.models.webhook_delivery import WebhookDelivery
 
 
 class Source(models.TextChoices):
-    """Who brought the news."""
+    """Where an update came from."""
 
     PERSON = "person"
     WEBHOOK = "webhook"
     POLL = "poll"
-    ANSWER = "answer", "VideoGen's answer"
+    RESPONSE = "answer", "VideoGen's response"
     SYSTEM = "system"
 
 
 class Kind(models.TextChoices):
-    """What changed."""
+    """Changes of a job."""
 
     STARTED = "started"
     SENT = "sent"
@@ -40,26 +43,26 @@ class Kind(models.TextChoices):
     CANCEL_REFUSED = "cancel refused"
     PAUSED = "paused"
     RESUMED = "resumed"
-    HASTENED = "moved to the front"
+    MOVED_TO_FRONT = "moved to the front"
     EDITED = "edited"
     COMMENTED = "commented"
 
 
 class FileKind(models.TextChoices):
-    """What was done with a file."""
+    """Actions on a file."""
 
     UPLOADED = "file uploaded"
     ARCHIVED = "file archived"
     RESTORED = "file restored"
     PUBLISHED = "file published"
     WITHDRAWN = "file withdrawn"
-    KEPT = "file kept"
+    COPIED = "file kept", "file copied"
     DOWNLOADED = "file downloaded"
     LINK_COPIED = "public link copied"
 
 
 class ActKind(models.TextChoices):
-    """What was done with anything else: people, webhook endpoints, batches, settings, the record itself."""
+    """Actions on anything else: people, webhook endpoints, batches, settings, the audit log itself."""
 
     SIGNED_IN = "signed in"
     SIGN_IN_FAILED = "sign-in failed"
@@ -68,9 +71,9 @@ class ActKind(models.TextChoices):
     INVITATION_WITHDRAWN = "invitation withdrawn"
     JOINED = "joined"
     ROLE_CHANGED = "role changed"
-    SHUT_OUT = "shut out"
-    LET_IN = "let in"
-    ENDPOINT_MADE = "endpoint made"
+    DEACTIVATED = "shut out", "deactivated"
+    REACTIVATED = "let in", "reactivated"
+    ENDPOINT_CREATED = "endpoint made", "endpoint created"
     ENDPOINT_ROTATED = "endpoint rotated"
     ENDPOINT_DELETED = "endpoint deleted"
     REPLAYED = "deliveries replayed"
@@ -82,47 +85,49 @@ class ActKind(models.TextChoices):
     EXPORTED = "exported"
     EVIDENCE_TAKEN = "evidence taken"
     SETTING_CHANGED = "setting changed"
-    DAY_CLOSED = "day closed"
-    PRUNED = "record pruned"
+    DAY_RECONCILED = "day closed", "day reconciled"
+    PRUNED = "record pruned", "audit log pruned"
 
 
-# A literal: SQLite does not use a partial index where the query's own condition has a parameter.
-NOTHING = RawSQL("''", ())
+# A literal: SQLite does not use a partial index if the query's condition has a parameter.
+EMPTY_STRING = RawSQL("''", ())
 
 KINDS = [*Kind.choices, *FileKind.choices, *ActKind.choices]
 
 
 class EventQuerySet(models.QuerySet["Event"]):
     def unsealed(self) -> EventQuerySet:
-        """What has no place in the chain yet."""
-        # In the order of the index that holds these alone. By the id alone SQLite would go through the whole record.
+        """Events that have no position in the chain yet, oldest first."""
+        # In the order of their partial index. Sorted by the id alone, SQLite would scan all events.
         return self.filter(position=None).order_by("position", "id")
 
     def sealed(self) -> EventQuerySet:
         return self.filter(position__isnull=False)
 
     def from_address(self, address: str) -> EventQuerySet:
-        return self.filter(address=address, address__gt=NOTHING)
+        return self.filter(address=address, address__gt=EMPTY_STRING)
 
-    def named(self, part: str) -> EventQuerySet:
-        """What is about something in whose name, as it was then, this part stands."""
-        return self.filter(subject_name__icontains=part, subject_name__gt=NOTHING)
+    def name_contains(self, part: str) -> EventQuerySet:
+        """Events whose subject's name, at that time, contains `part`."""
+        return self.filter(subject_name__icontains=part, subject_name__gt=EMPTY_STRING)
 
     def about(self, subject_type: str, subject_id: str) -> EventQuerySet:
-        """Of one thing. Without a type: of the job, the file or the batch that has this id."""
+        """Events of one subject. Without a type, those of the job, file or batch that has this id."""
         if subject_type:
-            return self.filter(subject_type=subject_type, subject_id=subject_id, subject_type__gt=NOTHING)
-        named = models.Q(
-            subject_type__in=["batch", "execution"], subject_id=subject_id, subject_type__gt=NOTHING
+            return self.filter(
+                subject_type=subject_type, subject_id=subject_id, subject_type__gt=EMPTY_STRING
+            )
+        by_subject = models.Q(
+            subject_type__in=["batch", "execution"], subject_id=subject_id, subject_type__gt=EMPTY_STRING
         )
         try:
-            known = uuid.UUID(subject_id)
+            pk = uuid.UUID(subject_id)
         except ValueError:
-            return self.filter(named)
-        return self.filter(models.Q(execution=known) | models.Q(file=known) | named)
+            return self.filter(by_subject)
+        return self.filter(models.Q(execution=pk) | models.Q(file=pk) | by_subject)
 
     def first_since(self, at: datetime) -> int | None:
-        """The id of the first event that was written down from then on."""
+        """The id of the first event recorded at `at` or later."""
         return self.filter(recorded_at__gte=at).order_by("recorded_at").values_list("pk", flat=True).first()
 
     def update(self, **kwargs: Any) -> NoReturn:
@@ -133,16 +138,16 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
-    # What it is about: a job, a file, or something else that is named (a person, an endpoint, a batch).
+    # The subject: a job, a file, or another object given by type, id and name (a person, an endpoint, a batch).
     execution = models.ForeignKey(
         Execution, null=True, on_delete=models.PROTECT, related_name="events", db_index=False
     )
     file = models.ForeignKey(File, null=True, on_delete=models.PROTECT, related_name="events", db_index=False)
-    # Columns of later days have a default in the database: what was deployed before goes on writing.
+    # Columns added later have a default in the database, so that an older release can still insert rows.
     subject_type = models.CharField(max_length=32, blank=True, db_default="", default="")
     subject_id = models.CharField(max_length=128, blank=True, db_default="", default="")
     subject_name = models.CharField(
-        max_length=200, blank=True, db_default="", default="", help_text="As it was called then."
+        max_length=200, blank=True, db_default="", default="", help_text="Its name at that time."
     )
     kind = models.CharField(max_length=32, choices=KINDS)
     from_status = models.CharField(max_length=64, blank=True)
@@ -156,17 +161,17 @@ class Event(models.Model):
         blank=True,
         db_default="",
         default=request_context.address,
-        help_text="Where the actor's request came from.",
+        help_text="IP address of the actor's request.",
     )
     delivery = models.ForeignKey(
         WebhookDelivery, null=True, on_delete=models.PROTECT, related_name="events", db_index=False
     )
-    # When it was so, by the clock of whoever said it, and when we wrote it down.
+    # When it happened, by the clock of its source, and when it was recorded.
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(default=timezone.now)
     detail = models.JSONField(default=dict)
 
-    # The chain: set once, by executions/audit/sealing.py, shortly after the event was written.
+    # The hash chain: set once by executions/audit/sealing.py, shortly after the event was written.
     position = models.BigIntegerField(null=True, editable=False)
     previous_hash = models.CharField(max_length=64, blank=True, db_default="", default="", editable=False)
     hash = models.CharField(max_length=64, blank=True, db_default="", default="", editable=False)
@@ -180,7 +185,7 @@ class Event(models.Model):
                 condition=models.Q(kind__in=[value for value, _ in KINDS]), name="event_kind_known"
             ),
             models.CheckConstraint(condition=models.Q(source__in=Source.values), name="event_source_known"),
-            # Only what has one: a new event, which has none yet, costs nothing here.
+            # Partial, so that inserting an event, which has no position yet, costs nothing.
             models.UniqueConstraint(
                 fields=["position"],
                 name="event_position_once",
@@ -201,7 +206,7 @@ class Event(models.Model):
             ),
             models.Index(fields=["position", "id"], name="event_to_seal", condition=models.Q(position=None)),
             models.Index(fields=["recorded_at"], name="event_by_time"),
-            # The audit asks for each kind, from each source, by itself: an index leads to the newest that match.
+            # The audit page queries each kind and source separately: an index leads to the newest matches.
             models.Index(fields=["source", "kind", "id"], name="event_by_source"),
             models.Index(
                 fields=["actor", "kind", "id"], name="event_by_actor", condition=models.Q(actor__isnull=False)
@@ -214,7 +219,7 @@ class Event(models.Model):
                 name="event_by_subject",
                 condition=models.Q(subject_type__gt=""),
             ),
-            # Few events name something: a search in the names reads this index and no row.
+            # Few events have a subject name: searching the names reads this index and no rows.
             models.Index(
                 fields=["id", "subject_name"], name="event_named", condition=models.Q(subject_name__gt="")
             ),

@@ -1,4 +1,4 @@
-"""One job. `status` and what goes with it is written by executions/lifecycle/machine.py and by nothing else."""
+"""A job. Only executions/lifecycle/machine.py writes `status` and the columns that depend on it."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from executions.core.ids import uuid7
 from executions.core.leasing import LeasedQuerySet
 from executions.models.batch import Batch
 
-# An unconfirmed job stays in sight for a day; then only the history shows it.
-UNCONFIRMED_IN_SIGHT = timedelta(days=1)
+# An unconfirmed job is listed as in flight for a day; then only the history shows it.
+UNCONFIRMED_VISIBLE_FOR = timedelta(days=1)
 
-# Among what is to be sent: who was moved to the front last goes first; a batch never passes a single job.
-HASTENED_FIRST = F("hastened_at").desc(nulls_last=True)
-IN_TURN = (HASTENED_FIRST, IsNull(F("batch"), False), "next_attempt_at", "id")
+# Order of sending: the job moved to the front last goes first; single jobs go before those of a batch.
+PRIORITISED_FIRST = F("hastened_at").desc(nulls_last=True)
+SEND_ORDER = (PRIORITISED_FIRST, IsNull(F("batch"), False), "next_attempt_at", "id")
 
 
 class ExecutionQuerySet(LeasedQuerySet["Execution"]):
     def for_cards(self) -> ExecutionQuerySet:
-        """With all that a card shows, in a number of queries that does not grow with the rows."""
+        """With everything that a card shows, in a constant number of queries."""
         from executions.models.file import Result
 
-        # Few jobs have a batch or wait for another one: that costs a query where one does, not a join for all.
+        # Few jobs have a batch or a predecessor: a query when one does is cheaper than a join for all.
         results = models.Prefetch("results", Result.objects.select_related("file"))
         return self.select_related("created_by").prefetch_related(
             results, "batch", "after", "cancel_requested_by"
         )
 
-    def error_codes(self, most: int) -> list[str]:
-        """The codes that any job ended with: one step along the index for each, however many jobs have it."""
+    def error_codes(self, limit: int) -> list[str]:
+        """The distinct error codes, at most `limit`: one index step for each, however many jobs have it."""
         table = self.model._meta.db_table
         with connection.cursor() as cursor:
             cursor.execute(
@@ -47,67 +47,67 @@ class ExecutionQuerySet(LeasedQuerySet["Execution"]):
                     SELECT (SELECT min(error_code) FROM {table} WHERE error_code > codes.code)
                     FROM codes WHERE codes.code IS NOT NULL
                 )
-                SELECT code FROM codes WHERE code IS NOT NULL LIMIT {int(most)}
+                SELECT code FROM codes WHERE code IS NOT NULL LIMIT {int(limit)}
                 """
             )
             return [code for (code,) in cursor.fetchall()]
 
     def for_lists(self) -> ExecutionQuerySet:
-        """Without the long columns that only a job's own page shows."""
+        """Without the large columns that only the job's own page shows."""
         return self.defer("request_body", "start_answer", "last_answer")
 
     def newest_first(self) -> ExecutionQuerySet:
         return self.order_by("-id")
 
     def in_flight(self) -> ExecutionQuerySet:
-        """What has not ended, as far as a person still waits for it."""
-        long_ago = timezone.now() - UNCONFIRMED_IN_SIGHT
-        return self.filter(ended_at=None).exclude(status=statuses.UNCONFIRMED, created_at__lt=long_ago)
+        """Unfinished jobs, without those that have been unconfirmed for longer than UNCONFIRMED_VISIBLE_FOR."""
+        cutoff = timezone.now() - UNCONFIRMED_VISIBLE_FOR
+        return self.filter(ended_at=None).exclude(status=statuses.UNCONFIRMED, created_at__lt=cutoff)
 
     def finished(self) -> ExecutionQuerySet:
-        """What has ended, the latest end first."""
+        """Finished jobs, most recently finished first."""
         return self.filter(ended_at__isnull=False).order_by("-ended_at", "-id")
 
     def due(self, now: datetime) -> ExecutionQuerySet:
-        """What the reconciler has to look at: its time has come, nobody holds a lease on it, and it is not paused."""
+        """Jobs that the reconciler has to process: their time has come, and they are neither leased nor paused."""
         return self.free(now).filter(ended_at=None, next_attempt_at__lte=now, paused_at=None)
 
     def to_send(self) -> ExecutionQuerySet:
-        """What is still ours alone: written, and never sent."""
+        """Queued jobs that were never sent to VideoGen."""
         return self.filter(status=statuses.QUEUED, sent_at=None)
 
-    def in_line(self) -> ExecutionQuerySet:
-        """What waits to be sent, the next one first: moved to the front, then single jobs, then those of batches.
+    def send_queue(self) -> ExecutionQuerySet:
+        """Jobs ready to be sent, next one first: those moved to the front, then single jobs, then those of batches.
 
-        What is paused, waits for another job, or is being worked on right now stands in no line.
+        Without jobs that are paused, wait for another job, or are being processed at the moment.
         """
         return (
             self.to_send()
             .free(timezone.now())
             .filter(ended_at=None, paused_at=None, next_attempt_at__isnull=False)
             .filter(Q(after=None) | Q(after__ended_at__isnull=False))
-            .order_by(*IN_TURN)
+            .order_by(*SEND_ORDER)
         )
 
 
 class Execution(models.Model):
     class Origin(models.TextChoices):
-        HERE = "here"
-        ELSEWHERE = "elsewhere", "started elsewhere"
+        LOCAL = "here", "started in Rushes"
+        EXTERNAL = "elsewhere", "started outside Rushes"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     remote_id = models.CharField(max_length=128, null=True, help_text="VideoGen's id, once known.")
     tool = models.CharField(max_length=64, help_text="The tool's slug in the catalogue.")
-    origin = models.CharField(max_length=16, choices=Origin, default=Origin.HERE)
+    origin = models.CharField(max_length=16, choices=Origin, default=Origin.LOCAL)
     request_body = models.JSONField(default=dict)
-    prompt = models.TextField(blank=True, help_text="The words that stand for the job in lists.")
+    prompt = models.TextField(blank=True, help_text="The job's title in lists.")
     idempotency_key = models.CharField(
-        max_length=128, null=True, help_text="Made by the form: the same form sent twice starts one job."
+        max_length=128, null=True, help_text="Set by the form: submitting a form twice starts one job."
     )
     fingerprint = models.CharField(
-        max_length=64, blank=True, help_text="The same for jobs that ask the same of the same tool."
+        max_length=64, blank=True, help_text="The same for jobs of a tool with the same request."
     )
-    # Indexes that begin with these are below: they need none of their own.
+    # db_index=False: indexes below begin with these columns.
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
@@ -118,46 +118,50 @@ class Execution(models.Model):
     batch = models.ForeignKey(
         Batch, null=True, on_delete=models.PROTECT, related_name="executions", db_index=False
     )
-    # A chain: this job waits for that one's first result, which then fills `after_field` of its request.
+    # A chain: this job waits for the first result of `after`, which then fills `after_field` of its request.
     after = models.ForeignKey(
         "self", null=True, on_delete=models.PROTECT, related_name="followers", db_index=False
     )
     after_field = models.CharField(max_length=64, blank=True)
 
     status = models.CharField(max_length=64, default=statuses.QUEUED)
-    progress = models.FloatField(null=True, help_text="Percent of the current attempt, as VideoGen told it.")
+    progress = models.FloatField(null=True, help_text="Percent of the current attempt, as reported.")
     attempt = models.PositiveIntegerField(null=True, help_text="VideoGen's own attempt, from 0.")
     error = models.JSONField(null=True)
     error_code = models.CharField(
-        max_length=64, null=True, help_text="The cause in one word, if VideoGen named it; for filters."
+        max_length=64, null=True, help_text="VideoGen's error code, if there is one; for filters."
     )
     note = models.CharField(
-        max_length=200, blank=True, help_text="What a waiting person should know about it."
+        max_length=200, blank=True, help_text="A message for people who wait for the job."
     )
     version = models.PositiveIntegerField(
-        default=0, help_text="Counts the changes; the conditional UPDATE's guard."
+        default=0, help_text="Number of changes; guards the conditional UPDATE."
     )
 
     created_at = models.DateTimeField(default=timezone.now)
-    sent_at = models.DateTimeField(null=True, help_text="The request may have left us at this time.")
+    sent_at = models.DateTimeField(null=True, help_text="When the request may have been sent.")
     accepted_at = models.DateTimeField(null=True)
     running_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
-    duration = models.FloatField(null=True, help_text="Seconds from the start here to the end.")
+    duration = models.FloatField(null=True, help_text="Seconds from creation in Rushes to the end.")
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    cancel_noted_at = models.DateTimeField(null=True, help_text="VideoGen took the wish to cancel.")
+    cancel_noted_at = models.DateTimeField(null=True, help_text="When VideoGen accepted the cancel request.")
     cancel_reason = models.CharField(
-        max_length=200, blank=True, db_default="", default="", help_text="Why, in the words of whoever asked."
+        max_length=200,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="The reason given by the person who cancelled.",
     )
 
-    # What a person wants of a job that is not sent yet.
-    paused_at = models.DateTimeField(null=True, help_text="It is not sent until somebody resumes it.")
-    hastened_at = models.DateTimeField(null=True, help_text="Moved to the front of the queue.")
+    # Set by people while the job is not sent yet.
+    paused_at = models.DateTimeField(null=True, help_text="If set, the job is not sent until it is resumed.")
+    hastened_at = models.DateTimeField(null=True, help_text="When it was moved to the front of the queue.")
 
-    # What the reconciler needs. These say when to look, never what is so.
+    # For the reconciler. These say when to poll or send, never what the status is.
     next_attempt_at = models.DateTimeField(null=True, default=timezone.now)
     attempts = models.PositiveIntegerField(
         default=0, help_text="Failed calls in a row; backoff grows with it."
@@ -165,7 +169,7 @@ class Execution(models.Model):
     leased_until = models.DateTimeField(null=True)
     last_heard_at = models.DateTimeField(null=True)
 
-    # For the curious: the answers as they came.
+    # VideoGen's responses as received, for inspection.
     start_answer = models.JSONField(null=True)
     last_answer = models.JSONField(null=True)
 
@@ -204,10 +208,10 @@ class Execution(models.Model):
             models.Index(fields=["next_attempt_at"], name="execution_due", condition=Q(ended_at=None)),
             models.Index(fields=["-id"], name="execution_in_flight", condition=Q(ended_at=None)),
             models.Index(F("ended_at").desc(), F("id").desc(), name="execution_finished"),
-            # The columns after the id let two filters be answered together, without a look at the rows.
+            # The columns after the id let the index answer two filters together, without reading rows.
             models.Index(fields=["status", "-id", "tool"], name="execution_status_newest"),
             models.Index(fields=["tool", "-id", "status"], name="execution_tool_newest"),
-            # A day's jobs, for its closing.
+            # The jobs of a day, for daily reconciliation.
             models.Index(fields=["accepted_at"], name="execution_accepted"),
             models.Index(fields=["created_by", "-id", "tool", "status"], name="execution_person_newest"),
             models.Index(
@@ -218,7 +222,7 @@ class Execution(models.Model):
             models.Index(
                 fields=["duration", "id"], name="execution_by_duration", condition=Q(duration__isnull=False)
             ),
-            # What a quick tool makes is nowhere near the longest of all.
+            # Jobs of a fast tool are far from the longest of all jobs.
             models.Index(
                 fields=["tool", "duration", "id"],
                 name="execution_tool_duration",
@@ -230,7 +234,7 @@ class Execution(models.Model):
                 condition=Q(origin="elsewhere"),
             ),
             models.Index(fields=["fingerprint", "-id"], name="execution_by_fingerprint"),
-            # What few jobs have, only where they have it.
+            # Partial indexes for columns that few jobs fill.
             models.Index(fields=["batch", "id"], name="execution_in_batch", condition=Q(batch__isnull=False)),
             models.Index(fields=["after"], name="execution_after", condition=Q(after__isnull=False)),
             models.Index(
@@ -250,7 +254,7 @@ class Execution(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
-            raise TypeError("A job is changed by executions.lifecycle.machine.apply, never by save().")
+            raise TypeError("Change a job through executions.lifecycle.machine.apply, not save().")
         super().save(*args, **kwargs)
 
     @property
@@ -259,10 +263,10 @@ class Execution(models.Model):
 
     @property
     def is_to_send(self) -> bool:
-        """Still ours alone: it can be paused, changed and taken back without a trace at VideoGen."""
+        """Not sent yet: it can be paused, edited and cancelled without VideoGen knowing of it."""
         return self.status == statuses.QUEUED and not self.was_sent
 
     @property
     def was_sent(self) -> bool:
-        """The request may have left us: from here on the job may exist at VideoGen."""
+        """The request may have been sent, so the job may exist at VideoGen."""
         return self.sent_at is not None

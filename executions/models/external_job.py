@@ -1,4 +1,4 @@
-"""A job of the account that is none of ours, as far as we know."""
+"""An external job: a job of the account that, as far as is known, Rushes did not start."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from django.utils import timezone
 
 
 class Stranger(models.Model):
-    """Seen in the account's list or in a webhook. It was started elsewhere, or by a start of ours whose answer was lost.
+    """A job seen in the account's list or in a webhook. It was started outside Rushes, or by a request of Rushes whose
+    response was lost.
 
-    The list names no times, so when it was started is known only by what stands around it in the list, which is
-    newest first, and by when it was seen for the first time.
+    The list contains no times. The start is therefore estimated from the neighbours in the list, which is newest
+    first, and from the time when the job was first seen.
     """
 
     remote_id = models.CharField(max_length=128, unique=True)
-    tool = models.CharField(max_length=64, help_text="The slug, as the catalogue or we ourselves make it.")
-    status = models.CharField(max_length=64, help_text="As it was last told.")
+    tool = models.CharField(max_length=64, help_text="The slug, from the catalogue or derived from the type.")
+    status = models.CharField(max_length=64, help_text="The status reported last.")
     seen_at = models.DateTimeField(default=timezone.now)
     started_after = models.DateTimeField(null=True)
     started_before = models.DateTimeField()
-    # It was there before we looked for the first time: the past of the account is not ours to tell.
+    # It existed before the first poll. Rushes does not show the account's earlier history.
     is_past = models.BooleanField(default=False)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Media that VideoGen keeps: as a job's result, as a job's input, or uploaded. Signed addresses are a cache, never the truth."""
+"""Media files at VideoGen: results of jobs, inputs of jobs, uploads. Stored signed URLs are only a cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from executions.models.execution import Execution
 
 
 class State(models.TextChoices):
-    """How far a file is. Only an upload goes through the first three."""
+    """Progress of a file. Only uploads pass through the first three states."""
 
     UPLOADING = "uploading"
     PROCESSING = "processing"
@@ -29,11 +29,11 @@ class Origin(models.TextChoices):
     ACCOUNT = "account", "found in the account"
 
 
-# What people of ours made or uploaded; the rest was found in the account.
+# Files that the team made or uploaded in Rushes; the others were imported from the account.
 MADE_HERE = [Origin.RESULT, Origin.UPLOAD]
 
 
-# Columns that the library is filtered by, each with the index that it is walked along then.
+# Columns that the library is filtered by, each with the index that serves the filter.
 FILTERED = {
     "type": "file_of_type",
     "scope": "file_of_scope",
@@ -47,11 +47,11 @@ class FileQuerySet(LeasedQuerySet["File"]):
     is_free_when_null = False
 
     def in_library(self) -> FileQuerySet:
-        """What the library shows: neither archived nor still on its way up."""
+        """Files that the library shows: not archived, and completely uploaded."""
         return self.filter(archived_at=None).exclude(state__in=[State.UPLOADING, State.FAILED])
 
-    def forget_urls(self) -> int:
-        """The addresses that VideoGen signed lead nowhere any more; they are signed again when they are needed."""
+    def clear_signed_urls(self) -> int:
+        """Delete all stored signed URLs, which are no longer valid. VideoGen signs new ones on demand."""
         return self.exclude(snapshot={}).update(snapshot={})
 
     def archived(self) -> FileQuerySet:
@@ -64,7 +64,7 @@ class FileQuerySet(LeasedQuerySet["File"]):
         return self.filter(public_since__isnull=False)
 
     def without_copy(self) -> FileQuerySet:
-        """What could have a copy here, and nobody has asked for one yet."""
+        """Files that could have a copy, and for which none is stored or requested."""
         return self.filter(kept_at=None, gone_at=None, state=State.READY, origin__in=MADE_HERE, keeping=None)
 
 
@@ -72,23 +72,23 @@ class File(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     remote_id = models.CharField(max_length=128, unique=True)
     type = models.CharField(
-        max_length=32, blank=True, help_text="IMAGE, VIDEO, AUDIO or a later one; empty: unknown."
+        max_length=32, blank=True, help_text="IMAGE, VIDEO, AUDIO or a type added later; empty: unknown."
     )
     scope = models.CharField(max_length=32, blank=True)
     display_name = models.CharField(max_length=500, blank=True)
     description = models.TextField(blank=True)
     transcript = models.TextField(blank=True)
-    duration = models.FloatField(null=True, help_text="Seconds; null for pictures.")
+    duration = models.FloatField(null=True, help_text="Seconds; null for images.")
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
     bytes = models.PositiveBigIntegerField(null=True)
     analysis_state = models.CharField(max_length=32, blank=True)
-    # The file as VideoGen last told it, with signed addresses and when each one ends.
+    # The file as VideoGen last reported it, with signed URLs and their expiry times.
     snapshot = models.JSONField(default=dict)
 
     origin = models.CharField(max_length=16, choices=Origin, default=Origin.ACCOUNT)
     state = models.CharField(max_length=16, choices=State, default=State.READY)
-    problem = models.CharField(max_length=500, blank=True, help_text="Why it failed, in words.")
+    problem = models.CharField(max_length=500, blank=True, help_text="Why it failed, as a message.")
     source_tool = models.CharField(max_length=64, blank=True, help_text="The slug of the tool that made it.")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="files"
@@ -97,23 +97,23 @@ class File(models.Model):
     updated_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True)
     archive_told_at = models.DateTimeField(
-        null=True, help_text="VideoGen was told to hide it; its API has no way back."
+        null=True, help_text="When VideoGen was asked to hide it, which its API cannot undo."
     )
 
-    # The public preview, as the register has it: who opened it, when, and until when (we close it then).
+    # The public preview: when it was published, when Rushes withdraws it, and who published it.
     public_since = models.DateTimeField(null=True)
     public_until = models.DateTimeField(null=True)
     public_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
 
-    # When the background work looks at it again (workers/file_worker.py); null: there is nothing to do.
+    # When the file worker polls it next (workers/file_worker.py); null if there is nothing to do.
     next_look_at = models.DateTimeField(null=True)
     looks = models.PositiveIntegerField(
-        default=0, help_text="Looks in a row without news; the pause grows with it."
+        default=0, help_text="Polls in a row without a change; the interval grows with it."
     )
 
-    # Our own copy, where one was kept.
+    # The copy in the storage of Rushes, if there is one.
     kept_at = models.DateTimeField(null=True)
     kept_path = models.CharField(max_length=300, blank=True)
     kept_sha256 = models.CharField(max_length=64, blank=True)
@@ -124,9 +124,9 @@ class File(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text="A picture of a video, kept beside it.",
+        help_text="Path of a video's thumbnail, stored beside the copy.",
     )
-    gone_at = models.DateTimeField(null=True, help_text="VideoGen said that it no longer has it.")
+    gone_at = models.DateTimeField(null=True, help_text="When VideoGen reported that it no longer has it.")
 
     objects = FileQuerySet.as_manager()
 
@@ -138,7 +138,7 @@ class File(models.Model):
         indexes = [
             models.Index(fields=["-id"], name="file_in_library", condition=Q(archived_at=None)),
             *(
-                # With all that may be asked besides: what else matches is read off the index alone.
+                # Includes the columns of the other filters, so that the index alone answers combinations.
                 models.Index(
                     fields=[
                         column,
@@ -152,7 +152,7 @@ class File(models.Model):
                 )
                 for column, name in FILTERED.items()
             ),
-            # A tool that never makes this type would else be walked to its end.
+            # Without it, a tool that never makes this type would be scanned to its end.
             models.Index(
                 fields=["source_tool", "type", "-id", "scope", "created_by", "state", "archived_at"],
                 name="file_of_tool_and_type",
@@ -182,7 +182,7 @@ class File(models.Model):
 
 
 class Result(models.Model):
-    """One alternative that a job made."""
+    """One result of a job."""
 
     execution = models.ForeignKey(Execution, on_delete=models.PROTECT, related_name="results")
     file = models.ForeignKey(File, on_delete=models.PROTECT, related_name="results")
@@ -199,11 +199,11 @@ class Result(models.Model):
 
 
 class Input(models.Model):
-    """A file that a job works from."""
+    """An input file of a job."""
 
     execution = models.ForeignKey(Execution, on_delete=models.PROTECT, related_name="inputs")
     file = models.ForeignKey(File, on_delete=models.PROTECT, related_name="uses")
-    field = models.CharField(max_length=64, help_text="The request's field that names it.")
+    field = models.CharField(max_length=64, help_text="The field of the request that names the file.")
     position = models.PositiveIntegerField(default=0)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""How far the account's own list of files has been read into the library."""
+"""Progress of importing the account's list of files into the library."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from executions.core.leasing import LeasedQuerySet
 
 
 class AccountWalk(models.Model):
-    """One row. VideoGen lists files in pages, the latest change first; reading all of them may take many rounds."""
+    """A single row. VideoGen lists files in pages, most recently changed first; reading all may take many rounds."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
-    # Where the unread rest begins; empty when there is none, or when the walk has not begun.
+    # Cursor of the first unread page; empty before the start and after the end.
     cursor = models.TextField(blank=True)
-    completed_at = models.DateTimeField(null=True, help_text="The list was read to its end at least once.")
-    # Files that the account had before us are dated backwards from here, so that the order of the list is kept.
+    completed_at = models.DateTimeField(null=True, help_text="Set once the list has been read to its end.")
+    # Existing files of the account are dated backwards from this time, which preserves the order of the list.
     began_at = models.DateTimeField(null=True)
     position = models.PositiveIntegerField(default=0, help_text="Files read since then.")
     ran_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)
-    problem = models.CharField(max_length=500, blank=True, help_text="Why the last round failed, in words.")
+    problem = models.CharField(max_length=500, blank=True, help_text="Why the last round failed.")
 
     objects = LeasedQuerySet["AccountWalk"].as_manager()
 

@@ -1,4 +1,4 @@
-"""What all processes must know alike about sending and asking: a pause, VideoGen's hourly limits, our own budget of calls."""
+"""State of sending and polling that all processes share: a pause, VideoGen's rate limits, the polling budget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 
 class Queue(models.Model):
-    """One row: whether anything is sent at all."""
+    """A single row: whether the queue is paused."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     paused_at = models.DateTimeField(null=True)
@@ -21,7 +21,7 @@ class Queue(models.Model):
 
 
 class RateWindow(models.Model):
-    """What an answer said last about one of VideoGen's hourly limits. `account` marks the key that it holds for."""
+    """The latest state of one of VideoGen's rate limits, from a response. `account` identifies the API key."""
 
     account = models.CharField(max_length=16)
     group = models.CharField(max_length=64)
@@ -38,7 +38,7 @@ class RateWindow(models.Model):
 
 
 class CallBudget(models.Model):
-    """Calls that may still be made with a key, refilled evenly: one row for all processes together."""
+    """The calls left for an API key, refilled at a constant rate. All processes share the row."""
 
     account = models.CharField(max_length=16, primary_key=True)
     left = models.FloatField()

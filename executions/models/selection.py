@@ -1,4 +1,4 @@
-"""Jobs that somebody chose in the history to do one thing with: those that it names, and no others."""
+"""Jobs selected in the history for a bulk action: exactly those listed, and no others."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from executions.core.ids import uuid7
 
 class Act(models.TextChoices):
     CANCEL = "cancel"
-    AGAIN = "again", "run again"
+    RERUN = "again", "run again"
     ARCHIVE = "archive", "archive results"
     DOWNLOAD = "download"
 
 
 class Selection(models.Model):
-    """Kept from the moment that it is shown. What was done is in the report, job by job."""
+    """Stored as soon as it is shown. The report holds the outcome for each job."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     act = models.CharField(max_length=16, choices=Act)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
-    ids = models.JSONField(default=list, help_text="The jobs' ids, in the order in which they stood.")
+    ids = models.JSONField(default=list, help_text="The jobs' ids, in the order shown.")
     reason = models.CharField(max_length=200, blank=True)
-    report = models.JSONField(default=dict, help_text="What became of each, by its id.")
+    report = models.JSONField(default=dict, help_text="The outcome for each job, by its id.")
     done_at = models.DateTimeField(null=True)
 
     class Meta:

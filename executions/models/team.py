@@ -1,4 +1,4 @@
-"""What is kept of people beside their account: invitations, when somebody was last seen, and choices for everybody."""
+"""The team, apart from user accounts: invitations, when each person was last active, and shared settings."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-# The setting by which members may cancel each other's jobs; otherwise only the owner and admins may.
+# Name of the setting that lets members cancel each other's jobs. Without it only the owner and admins may.
 TEAM_CANCELS = "members may cancel each other's jobs"
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def open(self, now: datetime) -> InvitationQuerySet:
-        """Those that somebody can still join by: whoever made it has to be an admin still."""
+        """Invitations that can still be used. The person who created one must still be an admin."""
         by_admin = models.Q(created_by=None) | models.Q(created_by__is_active=True, created_by__is_staff=True)
         return self.filter(by_admin, used_at=None, withdrawn_at=None, expires_at__gt=now)
 
 
 class Invitation(models.Model):
-    """A link by which one new person may join. The link's secret is not kept, only its hash."""
+    """A link by which one new person can join. Only the hash of its token is stored."""
 
     token_hash = models.CharField(max_length=64, unique=True)
-    note = models.CharField(max_length=100, blank=True, help_text="Whom it is for, in the inviter's words.")
+    note = models.CharField(max_length=100, blank=True, help_text="Label: who the invitation is for.")
     is_admin = models.BooleanField(default=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
@@ -46,13 +46,13 @@ class Invitation(models.Model):
         return self.note or f"invitation {self.pk}"
 
     @staticmethod
-    def hashed(token: str) -> str:
-        """How a link's secret is looked up. It is random and long, so a plain hash tells nobody what it was."""
+    def hash_token(token: str) -> str:
+        """The stored hash of a link's token. The token is long and random, so that a plain hash is safe."""
         return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 class Presence(models.Model):
-    """When a person was last here."""
+    """When a person was last active."""
 
     person = models.OneToOneField(
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="presence"
@@ -64,7 +64,7 @@ class Presence(models.Model):
 
 
 class Setting(models.Model):
-    """Something that admins choose on a page, for everybody; executions/team/settings.py says what there is."""
+    """A setting that admins change for the whole team; executions/team/settings.py defines them."""
 
     name = models.CharField(max_length=64, primary_key=True)
     value = models.JSONField()

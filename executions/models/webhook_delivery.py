@@ -1,4 +1,4 @@
-"""One webhook delivery that was signed by VideoGen, kept once, as it came."""
+"""A webhook delivery signed by VideoGen, stored once, as received."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class Outcome(models.TextChoices):
 
 class WebhookDelivery(models.Model):
     webhook_id = models.CharField(
-        max_length=255, unique=True, help_text="The same for every attempt of one message."
+        max_length=255, unique=True, help_text="The same for all attempts of a message."
     )
     event = models.CharField(max_length=100, blank=True)
     remote_execution_id = models.CharField(max_length=128, blank=True)
     remote_file_id = models.CharField(max_length=128, blank=True, db_default="", default="")
     execution = models.ForeignKey(Execution, null=True, on_delete=models.PROTECT, related_name="deliveries")
     outcome = models.CharField(max_length=16, choices=Outcome)
-    headers = models.JSONField(default=dict, help_text="The three webhook-* headers, as they came.")
-    body = models.BinaryField(help_text="The raw bytes that were signed.")
-    repeats = models.PositiveIntegerField(default=0, help_text="Further attempts of the same message.")
+    headers = models.JSONField(default=dict, help_text="The three webhook-* headers, as received.")
+    body = models.BinaryField(help_text="The signed raw bytes.")
+    repeats = models.PositiveIntegerField(default=0, help_text="Repeated attempts of the same message.")
     occurred_at = models.DateTimeField(null=True)
     received_at = models.DateTimeField(default=timezone.now)
-    pruned_at = models.DateTimeField(null=True, help_text="The body was removed, as the retention says.")
+    pruned_at = models.DateTimeField(null=True, help_text="When retention removed the body.")
 
     class Meta:
         verbose_name_plural = "webhook deliveries"
@@ -62,7 +62,7 @@ class WebhookDelivery(models.Model):
 
     @property
     def delay(self) -> float | None:
-        """Seconds from what happened at VideoGen to our knowing it, by two clocks."""
+        """Seconds from the event at VideoGen to its receipt, measured by two clocks."""
         if self.occurred_at is None:
             return None
         return max(0.0, (self.received_at - self.occurred_at).total_seconds())

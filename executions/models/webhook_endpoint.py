@@ -1,4 +1,4 @@
-"""A webhook endpoint of ours that is registered at VideoGen, with its signing secret, encrypted."""
+"""A webhook endpoint that Rushes registered at VideoGen, with its encrypted signing secret."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class WebhookEndpoint(models.Model):
     encrypted_secret = models.TextField()
     secret_last4 = models.CharField(max_length=4)
     created_at = models.DateTimeField(default=timezone.now)
-    # After its endpoint is deleted a secret still verifies what is under way; then this time has passed.
+    # A deleted endpoint's secret verifies messages in transit until this time.
     verifies_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Requests to the receiver that were refused: counted by reason and hour, with one sample each. A flood adds no rows."""
+"""Rejected requests to the receiver: counted by reason and hour, with one sample each, so that a flood adds no rows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from django.db import models
 
 class Rejection(models.Model):
     reason = models.CharField(max_length=32)
-    hour = models.DateTimeField(help_text="The hour's beginning.")
+    hour = models.DateTimeField(help_text="Start of the hour.")
     count = models.PositiveBigIntegerField(default=0)
     last_at = models.DateTimeField()
     sample = models.JSONField(
-        default=dict, help_text="The latest one: its address, its size, its first bytes."
+        default=dict, help_text="The latest request: its IP address, size and first bytes."
     )
 
     class Meta:

@@ -12,7 +12,7 @@ from django.db.models.fields.json import KeyTextTransform
 
 from executions.models import Event
 from executions.models.event import Kind, Source
-from executions.models.rollup import ANY_TOOL, ANYBODY, NOBODY, Measure, Period
+from executions.models.rollup import ANY_PERSON, ANY_TOOL, NO_PERSON, Measure, Period
 from executions.stats import histogram
 from executions.statuses import CANCELLED, FAILED, TERMINAL
 
@@ -101,7 +101,7 @@ def read(after: int, until: int) -> Counter[Key]:
     ) in rows.iterator(AT_ONCE):
         number = stamp // 86400
         day = days.get(number) or days.setdefault(number, datetime.fromtimestamp(stamp, UTC).date())
-        who = NOBODY if person is None else person
+        who = NO_PERSON if person is None else person
         if kind == Kind.STARTED:
             cells[day, tool, who, Measure.STARTED, ""] += 1
             # 1 January 1970 was a Thursday.
@@ -111,7 +111,7 @@ def read(after: int, until: int) -> Counter[Key]:
             for measure, value in _end(status, accepted, ran, ended, code or inner_code):
                 cells[day, tool, who, measure, value] += 1
         if source in TELLERS:
-            cells[day, tool, who, Measure.HEARD, source] += 1
+            cells[day, tool, who, Measure.REPORTED, source] += 1
         if delay is not None:
             cells[day, tool, who, Measure.DELAY, _bucket(delay)] += 1
     return spread(cells)
@@ -147,5 +147,5 @@ def spread(cells: Counter[Cell]) -> Counter[Key]:
             for which in (tool, ANY_TOOL):
                 if period != Period.WEEK or which == ANY_TOOL:
                     counts[period, start, which, person, measure, value] += count
-                counts[period, start, which, ANYBODY, measure, value] += count
+                counts[period, start, which, ANY_PERSON, measure, value] += count
     return counts

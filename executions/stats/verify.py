@@ -8,7 +8,7 @@ from django.db.models import Count, Q, Sum
 
 from executions.models import Event, Rollup, Summary
 from executions.models.event import Kind
-from executions.models.rollup import ANY_TOOL, ANYBODY, Measure, Period
+from executions.models.rollup import ANY_PERSON, ANY_TOOL, Measure, Period
 from executions.stats.rollup import state
 from executions.statuses import TERMINAL
 
@@ -56,7 +56,7 @@ def differences() -> list[str]:
     )
     wrong = []
     for measure in CHECKED:
-        whole = Rollup.objects.filter(measure=measure, person=ANYBODY, tool=ANY_TOOL)
+        whole = Rollup.objects.filter(measure=measure, person=ANY_PERSON, tool=ANY_TOOL)
         for period, begin in begins.items():
             rows = whole.filter(period=period, **({"start__gte": begin} if begin else {}))
             counted = rows.aggregate(sum=Sum("count"))["sum"] or 0

@@ -203,7 +203,7 @@ def _finish(
     with transaction.atomic():
         row.save()
         audit_log.record(
-            ActKind.DAY_CLOSED,
+            ActKind.DAY_RECONCILED,
             actor_id=actor_id,
             subject=row,
             day=row.day.isoformat(),

@@ -271,7 +271,7 @@ def import_one(stranger: Stranger) -> Execution | None:
         id=ids.uuid7_at(int(stranger.started_before.timestamp() * 1000)),
         tool=stranger.tool,
         remote_id=stranger.remote_id,
-        origin=Execution.Origin.ELSEWHERE,
+        origin=Execution.Origin.EXTERNAL,
         created_at=stranger.started_before,
         accepted_at=stranger.started_before,
     )

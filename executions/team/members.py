@@ -75,7 +75,7 @@ def shut_out(person_id: int, *, actor: Actor) -> bool:
         person.is_active = False
         person.save(update_fields=["is_active"])
         ended = _end_sessions(person.pk)
-        _record(ActKind.SHUT_OUT, person, actor_id, sessions_ended=ended)
+        _record(ActKind.DEACTIVATED, person, actor_id, sessions_ended=ended)
     return True
 
 
@@ -87,7 +87,7 @@ def let_in(person_id: int, *, actor: Actor) -> bool:
             return False
         person.is_active = True
         person.save(update_fields=["is_active"])
-        _record(ActKind.LET_IN, person, actor_id, role=role(person))
+        _record(ActKind.REACTIVATED, person, actor_id, role=role(person))
     return True
 
 
@@ -147,7 +147,7 @@ def invite(note: str, new: str, days: int, *, actor: Actor) -> tuple[Invitation,
     now = timezone.now()
     with transaction.atomic():
         invitation = Invitation.objects.create(
-            token_hash=Invitation.hashed(token),
+            token_hash=Invitation.hash_token(token),
             note=note,
             is_admin=new == ADMIN,
             created_by_id=actor_id,
@@ -193,7 +193,7 @@ def _unused(invitation: Invitation) -> QuerySet[Invitation]:
 
 def invitation_of(token: str) -> Invitation | None:
     """The open invitation with this secret, if there is one."""
-    return Invitation.objects.open(timezone.now()).filter(token_hash=Invitation.hashed(token)).first()
+    return Invitation.objects.open(timezone.now()).filter(token_hash=Invitation.hash_token(token)).first()
 
 
 def join(token: str, username: str, password: str) -> Any:

@@ -167,6 +167,6 @@ def _keep(created: Created, events: list[str], actor_id: int | None, instead_of:
     told |= {"instead_of": instead_of} if instead_of else {"events": events}
     with transaction.atomic():
         endpoint.save()
-        kind = ActKind.ENDPOINT_ROTATED if instead_of else ActKind.ENDPOINT_MADE
+        kind = ActKind.ENDPOINT_ROTATED if instead_of else ActKind.ENDPOINT_CREATED
         audit_log.record(kind, actor_id=actor_id, subject=endpoint, name=endpoint.url, **told)
     return endpoint

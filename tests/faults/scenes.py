@@ -29,9 +29,9 @@ CANCELS = "POST /v1/tools/executions/*/cancel"
 # The events of a job that was started, sent and taken.
 STARTED = (Kind.STARTED, "", "queued", Source.PERSON)
 SENT = (Kind.SENT, "queued", "queued", Source.SYSTEM)
-POSTPONED = (Kind.POSTPONED, "queued", "queued", Source.ANSWER)
-ACCEPTED = (Kind.STATUS, "queued", "pending", Source.ANSWER)
-UNCONFIRMED = (Kind.STATUS, "queued", "unconfirmed", Source.ANSWER)
+POSTPONED = (Kind.POSTPONED, "queued", "queued", Source.RESPONSE)
+ACCEPTED = (Kind.STATUS, "queued", "pending", Source.RESPONSE)
+UNCONFIRMED = (Kind.STATUS, "queued", "unconfirmed", Source.RESPONSE)
 
 
 def words() -> str:

@@ -23,7 +23,7 @@ from tests.faults.scenes import ACCEPTED, CANCELS, POSTPONED, READS, SENT, START
 from tests.waiting import until
 
 WISHED = (Kind.CANCEL_REQUESTED, "pending", "pending", Source.PERSON)
-NOTED = (Kind.CANCEL_NOTED, "pending", "pending", Source.ANSWER)
+NOTED = (Kind.CANCEL_NOTED, "pending", "pending", Source.RESPONSE)
 
 
 def says_too_late(page: str) -> bool:

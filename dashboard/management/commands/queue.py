@@ -28,5 +28,5 @@ class Command(BaseCommand):
             state = queue_state.state()
             said = f"paused since {state.paused_at:%Y-%m-%d %H:%M} UTC" if state.paused_at else "open"
             self.stdout.write(
-                f"The queue is {said}; {Execution.objects.in_line().count():,} jobs are queued."
+                f"The queue is {said}; {Execution.objects.send_queue().count():,} jobs are queued."
             )

@@ -87,7 +87,7 @@ class Filters:
                 made.append(_has_one(of, choice.only))
             if choice.without:
                 made.append(_has_none(of, choice.without))
-        if self.origin == Execution.Origin.ELSEWHERE:
+        if self.origin == Execution.Origin.EXTERNAL:
             made.append(Holds(Elsewhere()) if by == "origin" else Q(origin=self.origin))
         elif self.origin:
             made.append(In(Plain("origin"), [self.origin]))
@@ -148,7 +148,7 @@ class Elsewhere(Func):
     """Started elsewhere, in the very words of the index that holds these alone."""
 
     conditional = True
-    template = f"(%(expressions)s = '{Execution.Origin.ELSEWHERE}')"
+    template = f"(%(expressions)s = '{Execution.Origin.EXTERNAL}')"
 
     def __init__(self) -> None:
         super().__init__(F("origin"), output_field=BooleanField())

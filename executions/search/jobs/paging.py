@@ -101,7 +101,7 @@ def first(
     filters: Filters, order: Order, limit: int, key: Key | None = None, through: uuid.UUID | None = None
 ) -> list[uuid.UUID]:
     """The ids of the first jobs in that order, behind `key`."""
-    if filters.origin == Execution.Origin.ELSEWHERE and (
+    if filters.origin == Execution.Origin.EXTERNAL and (
         filters.person.only or order.column == "created_by_id"
     ):
         return []  # what was started elsewhere has no person
@@ -140,7 +140,7 @@ def _driver(filters: Filters, order: Order) -> str:
     for name in ("batch", "error"):
         if name in few:
             return name
-    if filters.origin == Execution.Origin.ELSEWHERE:
+    if filters.origin == Execution.Origin.EXTERNAL:
         return "origin"
     if "person" in few:
         return "person"

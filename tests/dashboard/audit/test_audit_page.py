@@ -217,7 +217,7 @@ def test_the_page_makes_as_many_queries_for_many_rows_as_for_few(
     def fill() -> None:
         job(ann_browser.user, "succeeded")
         did(ActKind.SIGNED_IN, ann_browser.user, subject=ann_browser.user)
-        Event.objects.create(file=file(), kind=FileKind.KEPT, source="system", occurred_at=timezone.now())
+        Event.objects.create(file=file(), kind=FileKind.COPIED, source="system", occurred_at=timezone.now())
 
     def count(url: str) -> int:
         with CaptureQueriesContext(connection) as captured:

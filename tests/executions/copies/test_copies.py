@@ -46,7 +46,7 @@ async def test_a_copy_is_whole_checked_and_written_down(people: Any) -> None:
     assert keeping.lying_about() == [made.kept_path], "no part is left"
     assert await keeping.wish(made) is None
     event = await runtime.in_db(Event.objects.get, file=made)
-    assert (event.kind, event.actor_id) == (FileKind.KEPT, people.ann.pk)
+    assert (event.kind, event.actor_id) == (FileKind.COPIED, people.ann.pk)
     assert event.detail == {"sha256": sha256, "bytes": len(PICTURE), "type": "image/png"}
 
 
@@ -141,7 +141,7 @@ def test_whoever_lost_the_claim_says_nothing(people: Any) -> None:
     assert not copy_requests.done(slow, copied)
     copy_requests.failed(slow, "too late")
     assert copy_requests.done(other, copied)
-    assert Event.objects.filter(file=made, kind=FileKind.KEPT).count() == 1
+    assert Event.objects.filter(file=made, kind=FileKind.COPIED).count() == 1
     assert not Keeping.objects.exists()
 
 

@@ -105,7 +105,14 @@ def test_no_long_story_breaks_a_job(hasty_commits: None) -> None:
     assert set(Anything.reached) >= everywhere
     assert Anything.reached["running"] > 60
     # What people do with a job that waits, or say about it, is told in files of its own.
-    elsewhere = {Kind.PAUSED, Kind.RESUMED, Kind.HASTENED, Kind.EDITED, Kind.COMMENTED, Kind.CANCEL_REFUSED}
+    elsewhere = {
+        Kind.PAUSED,
+        Kind.RESUMED,
+        Kind.MOVED_TO_FRONT,
+        Kind.EDITED,
+        Kind.COMMENTED,
+        Kind.CANCEL_REFUSED,
+    }
     assert set(Event.objects.values_list("kind", flat=True)) == set(Kind.values) - elsewhere
     outcomes = set(WebhookDelivery.objects.values_list("outcome", flat=True))
     assert outcomes == {"applied", "too late", "unknown job"}

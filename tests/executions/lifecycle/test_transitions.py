@@ -135,7 +135,7 @@ def test_a_job_tells_its_whole_story() -> None:
     assert jobs.story(job) == [
         (Kind.STARTED, "", QUEUED, Source.PERSON),
         (Kind.SENT, QUEUED, QUEUED, Source.SYSTEM),
-        (Kind.STATUS, QUEUED, PENDING, Source.ANSWER),
+        (Kind.STATUS, QUEUED, PENDING, Source.RESPONSE),
         (Kind.STATUS, PENDING, RUNNING, Source.POLL),
         (Kind.STATUS, RUNNING, SUCCEEDED, Source.WEBHOOK),
     ]

@@ -1,4 +1,4 @@
-"""What the database itself refuses, whatever the code above it does, and what it has indexes for."""
+"""Constraints and indexes of the database, and the named queries of the models."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.django_db
 MODELS = (Batch, Event, Execution, File, Input, Result, WebhookDelivery, WebhookEndpoint)
 
 
-def refused_by_the_database(model: type[models.Model], pk: Any, **columns: Any) -> bool:
-    """Whether an UPDATE that goes past all of our code is refused."""
+def is_refused(model: type[models.Model], pk: Any, **columns: Any) -> bool:
+    """Whether the database refuses an UPDATE that bypasses the model's own checks."""
     rows = models.QuerySet(model).filter(pk=pk)
     try:
         with transaction.atomic():
@@ -34,25 +34,25 @@ def refused_by_the_database(model: type[models.Model], pk: Any, **columns: Any) 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_every_declared_constraint_and_index_is_in_the_database(model: type[models.Model]) -> None:
     with connection.cursor() as cursor:
-        there = connection.introspection.get_constraints(cursor, model._meta.db_table)
+        present = connection.introspection.get_constraints(cursor, model._meta.db_table)
 
     declared = {each.name for each in [*model._meta.constraints, *model._meta.indexes]}
-    assert declared - set(there) == set()
+    assert declared - set(present) == set()
     unique = {field.column for field in model._meta.fields if field.unique and not field.primary_key}
     assert unique <= {
-        each["columns"][0] for each in there.values() if each["unique"] and len(each["columns"]) == 1
+        each["columns"][0] for each in present.values() if each["unique"] and len(each["columns"]) == 1
     }
 
 
-def test_two_jobs_never_have_the_same_id_of_videogen() -> None:
+def test_two_jobs_cannot_have_the_same_remote_id() -> None:
     jobs.accepted("vg_exec_1")
     other = jobs.accepted("vg_exec_2")
 
-    assert refused_by_the_database(Execution, other.pk, remote_id="vg_exec_1")
-    assert not refused_by_the_database(Execution, other.pk, remote_id="vg_exec_3")
+    assert is_refused(Execution, other.pk, remote_id="vg_exec_1")
+    assert not is_refused(Execution, other.pk, remote_id="vg_exec_3")
 
 
-def test_jobs_that_videogen_has_not_named_are_many() -> None:
+def test_several_jobs_can_have_no_remote_id() -> None:
     first, second = jobs.queued(), jobs.queued()
 
     assert first.remote_id is second.remote_id is None
@@ -73,38 +73,38 @@ def test_jobs_that_videogen_has_not_named_are_many() -> None:
     ],
     ids=" ".join,
 )
-def test_a_row_that_contradicts_itself_is_refused(columns: dict[str, Any]) -> None:
+def test_an_inconsistent_row_is_refused(columns: dict[str, Any]) -> None:
     job = jobs.running()
 
-    assert refused_by_the_database(Execution, job.pk, **columns)
+    assert is_refused(Execution, job.pk, **columns)
 
 
-def test_a_row_that_ended_keeps_the_time_of_its_end() -> None:
+def test_a_finished_job_keeps_its_end_time() -> None:
     job = jobs.running()
     jobs.report(job, "succeeded")
 
-    assert refused_by_the_database(Execution, job.pk, ended_at=None)
-    assert refused_by_the_database(Execution, job.pk, status="running")
+    assert is_refused(Execution, job.pk, ended_at=None)
+    assert is_refused(Execution, job.pk, status="running")
 
 
-def test_a_form_starts_one_job_for_its_person_and_others_have_keys_of_their_own(ann: Any, ben: Any) -> None:
+def test_an_idempotency_key_is_unique_per_person(ann: Any, ben: Any) -> None:
     first, second, bens = jobs.queued(), jobs.queued(), jobs.queued()
     rows = models.QuerySet(Execution)
     rows.filter(pk=first.pk).update(created_by=ann, idempotency_key="k")
     rows.filter(pk=bens.pk).update(created_by=ben, idempotency_key="k")
 
-    assert refused_by_the_database(Execution, second.pk, created_by=ann, idempotency_key="k")
-    assert not refused_by_the_database(Execution, second.pk, created_by=ann, idempotency_key="another")
+    assert is_refused(Execution, second.pk, created_by=ann, idempotency_key="k")
+    assert not is_refused(Execution, second.pk, created_by=ann, idempotency_key="another")
 
 
 # --- events -------------------------------------------------------------------------------------------------
 
 
-def test_an_event_is_never_rewritten_nor_deleted_through_the_model() -> None:
+def test_an_event_cannot_be_changed_or_deleted_through_the_model() -> None:
     event = Event.objects.get(execution=jobs.queued())
     event.to_status = "succeeded"
 
-    for act in (
+    for attempt in (
         event.save,
         event.delete,
         Event.objects.all().delete,
@@ -116,24 +116,24 @@ def test_an_event_is_never_rewritten_nor_deleted_through_the_model() -> None:
         lambda: event.execution.events.update(to_status="succeeded"),
     ):
         with pytest.raises(TypeError, match="append-only"), transaction.atomic():
-            act()
+            attempt()
 
     assert Event.objects.get().to_status == "queued"
 
 
 def test_events_of_an_unknown_kind_or_source_are_refused() -> None:
-    told = {
+    columns = {
         "execution": jobs.queued(),
         "kind": Kind.STATUS,
         "source": Source.POLL,
         "occurred_at": timezone.now(),
     }
-    for wrong in ({"kind": "rumour"}, {"source": "hearsay"}):
+    for invalid in ({"kind": "rumour"}, {"source": "hearsay"}):
         with pytest.raises(IntegrityError), transaction.atomic():
-            Event.objects.bulk_create([Event(**told | wrong)])
+            Event.objects.bulk_create([Event(**columns | invalid)])
 
 
-def test_a_job_with_a_story_cannot_be_deleted() -> None:
+def test_a_job_with_events_cannot_be_deleted() -> None:
     job = jobs.queued()
 
     with pytest.raises(ProtectedError):
@@ -143,7 +143,7 @@ def test_a_job_with_a_story_cannot_be_deleted() -> None:
     assert Execution.objects.count() == 1
 
 
-def test_a_job_is_not_changed_by_save() -> None:
+def test_save_refuses_to_change_a_job() -> None:
     job = jobs.queued()
     job.note = "changed by hand"
 
@@ -157,25 +157,25 @@ def test_a_job_is_not_changed_by_save() -> None:
 # --- deliveries, files, results -----------------------------------------------------------------------------
 
 
-def test_a_delivery_is_kept_once_and_with_a_known_outcome() -> None:
+def test_a_delivery_is_unique_and_has_a_known_outcome() -> None:
     events.end("msg_1", "vg_exec_1", "failed")
     events.end("msg_2", "vg_exec_1", "failed")
     second = WebhookDelivery.objects.get(webhook_id="msg_2")
 
-    assert refused_by_the_database(WebhookDelivery, second.pk, webhook_id="msg_1")
-    assert refused_by_the_database(WebhookDelivery, second.pk, outcome="lost")
+    assert is_refused(WebhookDelivery, second.pk, webhook_id="msg_1")
+    assert is_refused(WebhookDelivery, second.pk, outcome="lost")
 
 
-def test_a_file_is_kept_once_and_in_a_known_state() -> None:
+def test_a_file_is_unique_and_has_a_known_state_and_origin() -> None:
     File.objects.create(remote_id="vg_file_1")
     second = File.objects.create(remote_id="vg_file_2")
 
-    assert refused_by_the_database(File, second.pk, remote_id="vg_file_1")
-    assert refused_by_the_database(File, second.pk, state="rotten")
-    assert refused_by_the_database(File, second.pk, origin="heaven")
+    assert is_refused(File, second.pk, remote_id="vg_file_1")
+    assert is_refused(File, second.pk, state="rotten")
+    assert is_refused(File, second.pk, origin="heaven")
 
 
-def test_two_results_or_inputs_never_share_a_place() -> None:
+def test_two_results_or_inputs_cannot_share_a_position() -> None:
     job = jobs.running()
     jobs.report(job, "succeeded", results=jobs.results("vg_file_a", "vg_file_b"))
     last = Result.objects.get(execution=job, position=1)
@@ -184,8 +184,8 @@ def test_two_results_or_inputs_never_share_a_place() -> None:
         for position in range(2)
     ]
 
-    assert refused_by_the_database(Result, last.pk, position=0)
-    assert refused_by_the_database(Input, inputs[1].pk, position=0)
+    assert is_refused(Result, last.pk, position=0)
+    assert is_refused(Input, inputs[1].pk, position=0)
 
 
 def test_a_file_that_a_job_made_or_used_cannot_be_deleted() -> None:
@@ -199,39 +199,39 @@ def test_a_file_that_a_job_made_or_used_cannot_be_deleted() -> None:
 # --- queries by name ----------------------------------------------------------------------------------------
 
 
-def test_in_flight_is_what_a_person_still_waits_for() -> None:
+def test_in_flight_excludes_finished_and_long_unconfirmed_jobs() -> None:
     from executions.lifecycle import machine as lifecycle
     from executions.lifecycle import observations
 
-    waiting, going, ended = jobs.queued(), jobs.running("vg_exec_1"), jobs.running("vg_exec_2")
-    jobs.report(ended, "failed")
-    unsure, long_unsure = jobs.sending(), jobs.sending()
-    for job in (unsure, long_unsure):
+    queued, running, failed = jobs.queued(), jobs.running("vg_exec_1"), jobs.running("vg_exec_2")
+    jobs.report(failed, "failed")
+    unconfirmed, long_unconfirmed = jobs.sending(), jobs.sending()
+    for job in (unconfirmed, long_unconfirmed):
         lifecycle.apply(job.pk, observations.ResponseLost(reason="cut"))
-    Execution.objects.filter(pk=long_unsure.pk).update(created_at=timezone.now() - timedelta(days=2))
+    Execution.objects.filter(pk=long_unconfirmed.pk).update(created_at=timezone.now() - timedelta(days=2))
 
-    assert set(Execution.objects.in_flight()) == {waiting, going, unsure}
-    assert list(Execution.objects.finished()) == [ended]
+    assert set(Execution.objects.in_flight()) == {queued, running, unconfirmed}
+    assert list(Execution.objects.finished()) == [failed]
 
 
-def test_due_is_what_has_a_time_that_came_and_no_living_lease() -> None:
+def test_due_jobs_have_reached_their_time_and_have_no_valid_lease() -> None:
     now = timezone.now()
     rows = {
         "due": {"next_attempt_at": now},
         "later": {"next_attempt_at": now + timedelta(seconds=1)},
         "never": {"next_attempt_at": None},
         "leased": {"next_attempt_at": now, "leased_until": now + timedelta(seconds=1)},
-        "its worker died": {"next_attempt_at": now, "leased_until": now},
+        "lease expired": {"next_attempt_at": now, "leased_until": now},
     }
     for name, columns in rows.items():
         Execution.objects.filter(pk=jobs.queued(name).pk).update(**columns)
 
     due = Execution.objects.due(now).values_list("prompt", flat=True)
 
-    assert set(due) == {"due", "its worker died"}
+    assert set(due) == {"due", "lease expired"}
 
 
-def test_ids_sort_by_the_time_they_were_made() -> None:
+def test_ids_sort_by_creation_time() -> None:
     made = [uuid7() for _ in range(5000)]
 
     assert made == sorted(made)
@@ -239,7 +239,7 @@ def test_ids_sort_by_the_time_they_were_made() -> None:
     assert {(each.version, each.variant) for each in made} == {(7, "specified in RFC 4122")}
 
 
-def test_ids_grow_though_the_clock_steps_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_increase_even_if_the_clock_steps_back(monkeypatch: pytest.MonkeyPatch) -> None:
     before = uuid7()
     monkeypatch.setattr("executions.core.ids.time.time_ns", lambda: 0)
 

@@ -151,7 +151,7 @@ async def test_a_day_is_closed_against_the_list_and_kept(account: SandboxProcess
 
     assert (row.here, row.there, row.differences) == (3, 3, [])
     assert daily_reconciliation.told(row) == "3 there, 3 here."
-    kept = await in_db(lambda: Event.objects.get(kind=ActKind.DAY_CLOSED))
+    kept = await in_db(lambda: Event.objects.get(kind=ActKind.DAY_RECONCILED))
     assert (kept.actor_id, kept.subject_id, kept.detail["here"]) == (people.ada.pk, str(row.pk), 3)
 
     again = await daily_reconciliation.close(day, actor=policy.SYSTEM)

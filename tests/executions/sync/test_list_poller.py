@@ -48,7 +48,7 @@ def begun() -> None:
 
 
 def elsewhere_jobs() -> list[Execution]:
-    return list(Execution.objects.filter(origin=Execution.Origin.ELSEWHERE))
+    return list(Execution.objects.filter(origin=Execution.Origin.EXTERNAL))
 
 
 # --- whose is it? -----------------------------------------------------------------------------------------
