@@ -10,7 +10,7 @@ from django.test import Client
 from executions.models import Execution
 from tests.dashboard.browsers import HTMX, signed_in, text
 from tests.factories.forms import form
-from tests.security.test_url_table import placed
+from tests.security.test_url_table import path_of
 from tests.security.urls import TABLE, Line
 
 POSTS = [line for line in TABLE if line.method == "post" and line.name != "receiver"]
@@ -22,7 +22,7 @@ def test_no_post_works_without_the_token_of_our_pages(
     line: Line, headers: dict[str, str], people: Any
 ) -> None:
     browser = signed_in(people.ann, enforce_csrf_checks=True)
-    path = placed(line, people.ann)
+    path = path_of(line, people.ann)
     before = list(Execution.objects.values_list("pk", "version"))
     answer = browser.post(path, form(), headers=headers)
     assert answer.status_code == 403
@@ -36,7 +36,7 @@ def test_every_view_that_takes_a_post_asks_for_the_token(people: Any) -> None:
     browser = signed_in(people.ann, enforce_csrf_checks=True)
     for line in TABLE:
         if line.name != "receiver":
-            answer = browser.post(placed(line, people.ann))
+            answer = browser.post(path_of(line, people.ann))
             assert answer.status_code in (403, 405), line.path
 
 
