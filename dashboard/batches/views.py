@@ -186,8 +186,8 @@ def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, wish: uuid.UUID
         "batch": batch_card(batch, job_card.audience(request.user, batch.created_by_id)),
         "wish": found,
         "lines": cancel_lines(request.user, found),
-        "left": chunked.left(found),
-        "is_under_way": chunked.is_under_way(found),
+        "left": chunked.remaining(found),
+        "is_under_way": chunked.is_running(found),
     }
     return render(request, "batches/cancel.html", context)
 

@@ -91,11 +91,11 @@ class SelectionPage:
     @property
     def left(self) -> int:
         """How many jobs remain; 0 before it began and when it is complete."""
-        return chunked.left(self.selection)
+        return chunked.remaining(self.selection)
 
     @property
     def is_under_way(self) -> bool:
-        return chunked.is_under_way(self.selection)
+        return chunked.is_running(self.selection)
 
     @property
     def is_download(self) -> bool:

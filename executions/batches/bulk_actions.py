@@ -61,7 +61,7 @@ def carry_out(selection: Selection, *, actor: Actor, reason: str = "") -> Select
         jobs = Execution.objects.in_bulk(ids)
         return {str(pk): act(jobs[pk], row, actor, row.reason) if pk in jobs else GONE for pk in ids}
 
-    chunked.carry_on(rows, piece)
+    chunked.resume(rows, piece)
     selection.refresh_from_db()
     return selection
 

@@ -157,7 +157,7 @@ def cancel(wish: BatchCancel, *, actor: Actor) -> BatchCancel:
         is_first = BatchCancel.objects.filter(pk=wish.pk, done_at=None).update(done_at=now)
         if is_first:
             _record(ActKind.BATCH_CANCELLED, wish.batch, user_id, jobs=len(wish.ids))
-    chunked.carry_on(BatchCancel.objects.filter(pk=wish.pk), lambda _, ids: _cancel_each(ids, actor))
+    chunked.resume(BatchCancel.objects.filter(pk=wish.pk), lambda _, ids: _cancel_each(ids, actor))
     wish.refresh_from_db()
     return wish
 

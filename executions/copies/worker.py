@@ -52,7 +52,7 @@ class CopyWorker(Worker):
         if await runtime.in_reader(team_settings.chosen, team_settings.KEEP_ALL):
             await runtime.in_db(copy_requests.ask_for_more)
         for mine in await runtime.in_db(copy_requests.claim_due, room):
-            self.begin(make(mine), f"the copy of file {mine.file_id}")
+            self.start_task(make(mine), f"the copy of file {mine.file_id}")
 
 
 async def make(mine: Keeping) -> None:

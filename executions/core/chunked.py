@@ -1,7 +1,8 @@
-"""One act on many jobs that a person named, a few at a time: what became of each is kept together with it.
+"""Bulk actions: one action on many selected jobs, a chunk at a time, with the outcome stored for each job.
 
-A row names the jobs (`ids`) and holds what became of them (`report`), and until when (`done_at`). Each piece is one transaction, so a break
-loses neither the deed nor the word about it; whoever calls again goes on with what is left. Two at once take turns.
+A row holds the jobs (`ids`), their outcomes (`report`) and the time of the last chunk (`done_at`). A chunk and its
+outcomes are one transaction, so an interruption loses neither; the next call continues with the remaining jobs.
+Concurrent calls take turns.
 """
 
 from __future__ import annotations
@@ -15,40 +16,39 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-# Jobs that are changed in one transaction: others get to write in between.
-CHUNK = 25
-# A piece takes less: after so long without one nobody is at it any more.
-SILENCE = timedelta(seconds=30)
+# Jobs changed in one transaction; other writers get their turn between chunks.
+CHUNK_SIZE = 25
+# A chunk takes less. Without a new one for this long, the process that ran the action is gone.
+STALL_TIMEOUT = timedelta(seconds=30)
 
 
-def carry_on(
+def resume(
     rows: QuerySet[Any], act: Callable[[Any, Sequence[uuid.UUID]], Mapping[str, str]]
 ) -> dict[str, str]:
-    """Do what is left of the one row of `rows`; the whole report. `act` has a word for each id that it gets."""
+    """Finish the only row of `rows` and return its report. `act` returns an outcome for each id it is given."""
     while True:
         with transaction.atomic():
             row = rows.select_for_update().get()
-            left = chunks(each for each in row.ids if each not in row.report)
-            if not left:
+            pending = chunks(each for each in row.ids if each not in row.report)
+            if not pending:
                 report: dict[str, str] = row.report
                 return report
-            row.report |= act(row, left[0])
-            # So far it was done, then.
+            row.report |= act(row, pending[0])
             row.done_at = timezone.now()
             row.save(update_fields=["report", "done_at"])
 
 
 def chunks(ids: Any) -> list[list[uuid.UUID]]:
-    """The youngest first: what waits for another job ends before that one."""
-    turned = sorted((uuid.UUID(str(each)) for each in ids), reverse=True)
-    return [turned[first : first + CHUNK] for first in range(0, len(turned), CHUNK)]
+    """The ids in chunks, newest first, so that a job that depends on another one is handled before that one."""
+    newest_first = sorted((uuid.UUID(str(each)) for each in ids), reverse=True)
+    return [newest_first[first : first + CHUNK_SIZE] for first in range(0, len(newest_first), CHUNK_SIZE)]
 
 
-def left(row: Any) -> int:
-    """Of how many nothing is told yet; 0 before it has begun."""
+def remaining(row: Any) -> int:
+    """The number of jobs without an outcome; 0 before the first chunk."""
     return sum(each not in row.report for each in row.ids) if row.done_at is not None else 0
 
 
-def is_under_way(row: Any) -> bool:
-    """Somebody is at it."""
-    return left(row) > 0 and row.done_at > timezone.now() - SILENCE
+def is_running(row: Any) -> bool:
+    """Whether a process is still working on the row."""
+    return remaining(row) > 0 and row.done_at > timezone.now() - STALL_TIMEOUT

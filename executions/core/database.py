@@ -1,4 +1,4 @@
-"""SQL that Django's queries cannot express, for any table: a ping, statistics, estimates, ids of a union."""
+"""SQL that Django's ORM cannot express, for any table: a ping, ANALYZE, row estimates, the ids of a union."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from django.db.models import Model, QuerySet
 
 
 def ping() -> None:
-    """Raises DatabaseError when the database cannot be reached."""
+    """Raise DatabaseError if the database cannot be reached."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
 
 def analyze(model: type[Model]) -> None:
-    """Let the database count again what its plans are made from."""
+    """Refresh the statistics that the query planner uses."""
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {model._meta.db_table}")
 
 
 def estimated_rows(model: type[Model]) -> int:
-    """About how many rows there are, from what the database knows without counting."""
+    """The approximate number of rows, from the database's statistics, without counting."""
     table = model._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -34,7 +34,7 @@ def estimated_rows(model: type[Model]) -> int:
 
 
 def ids_of_any(queries: Iterable[QuerySet[Any]], order: str) -> list[int]:
-    """The ids that any of these sorted and limited queries finds, in order, by one statement."""
+    """The ids found by any of these sorted and limited queries, in order, with one statement."""
     parts: list[str] = []
     values: list[Any] = []
     for number, each in enumerate(queries):

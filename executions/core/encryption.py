@@ -1,4 +1,4 @@
-"""Encrypts what is secret before it reaches the database, and signs what must not be made up (several keys at once for a rotation)."""
+"""Encrypts secrets before they reach the database, and signs texts against forgery. Several keys allow a rotation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.conf import settings
 
 
 class Unreadable(Exception):
-    """What was encrypted cannot be read with any of the configured keys."""
+    """None of the configured keys decrypts the stored secret."""
 
 
 def _fernet() -> MultiFernet:
@@ -25,7 +25,7 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """Raises Unreadable when none of ENCRYPTION_KEYS made the token."""
+    """Decrypt a token of `encrypt`. Raises Unreadable if none of ENCRYPTION_KEYS made it."""
     try:
         return _fernet().decrypt(token.encode()).decode()
     except InvalidToken:
@@ -33,15 +33,15 @@ def decrypt(token: str) -> str:
 
 
 def sign(text: str) -> str:
-    """A signature that only whoever has ENCRYPTION_KEYS can make."""
+    """A signature that cannot be made without ENCRYPTION_KEYS (HMAC-SHA-256, in hexadecimal)."""
     return _signature(settings.ENCRYPTION_KEYS[0], text)
 
 
 def is_signed(text: str, signature: str) -> bool:
-    """Whether one of ENCRYPTION_KEYS made the signature of this text."""
+    """Whether `signature` was made for this text with one of ENCRYPTION_KEYS."""
     return any(hmac.compare_digest(_signature(key, text), signature) for key in settings.ENCRYPTION_KEYS)
 
 
 def _signature(key: str, text: str) -> str:
-    own = hashlib.sha256(b"rushes signature " + key.encode()).digest()
-    return hmac.new(own, text.encode(), "sha256").hexdigest()
+    signing_key = hashlib.sha256(b"rushes signature " + key.encode()).digest()
+    return hmac.new(signing_key, text.encode(), "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Public ids: UUIDs of version 7 (RFC 9562), which sort by the time they were made."""
+"""Public ids: UUIDs of version 7 (RFC 9562), which sort by creation time."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ _last = 0
 
 
 def uuid7() -> uuid.UUID:
-    """A new id. Within one process ids only ever grow, even when the clock steps back or stands still.
+    """A new id. Ids of one process always increase, even if the clock stops or steps back.
 
-    48 bits of Unix milliseconds, 12 bits that count within one, 62 random bits.
+    48 bits of Unix milliseconds, a 12-bit counter within a millisecond, 62 random bits.
     """
     global _last
     with _lock:
-        # Time and counter form one number: a 13th bit of the counter simply moves the clock on.
+        # Time and counter form one number: when the counter overflows, the time advances by a millisecond.
         _last = max(_last + 1, (time.time_ns() // 1_000_000) << 12)
         stamp = _last
-    return _made(stamp)
+    return _from_stamp(stamp)
 
 
 def uuid7_at(milliseconds: int) -> uuid.UUID:
-    """A new id for what was made at that time (Unix milliseconds). Two of one millisecond have no order."""
-    return _made(milliseconds << 12)
+    """A new id for something created at that time (Unix milliseconds). Ids of the same millisecond have no order."""
+    return _from_stamp(milliseconds << 12)
 
 
 def first_at(at: datetime) -> uuid.UUID:
-    """The least id that what was made at that time can have: a bound for a range of ids."""
+    """The lowest possible id of something created at that time: a bound for a range of ids."""
     return uuid.UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
 
 
-def read(given: Iterable[Sequence[Any]]) -> list[uuid.UUID]:
-    """The ids that a statement of our own gives, a row each: PostgreSQL knows UUIDs, SQLite has their hex digits."""
-    return [each if isinstance(each, uuid.UUID) else uuid.UUID(each) for (each,) in given]
+def from_rows(rows: Iterable[Sequence[Any]]) -> list[uuid.UUID]:
+    """The ids in rows of raw SQL with one column: PostgreSQL returns UUIDs, SQLite their hexadecimal digits."""
+    return [each if isinstance(each, uuid.UUID) else uuid.UUID(each) for (each,) in rows]
 
 
-def _made(stamp: int) -> uuid.UUID:
+def _from_stamp(stamp: int) -> uuid.UUID:
     value = (stamp >> 12) << 80
     value |= 0x7 << 76
     value |= (stamp & 0xFFF) << 64

@@ -1,4 +1,4 @@
-"""Keyset paging: a page begins after a known row, so that a deep page costs as much as the first. No OFFSET.
+"""Keyset paging: a page starts after a known row instead of at an OFFSET, so a deep page costs as much as the first.
 
 Rows are ordered by one unique column, written as for `order_by`: "-pk" is newest first.
 """
@@ -14,7 +14,7 @@ from django.db.models import Model, QuerySet
 
 @dataclass(frozen=True)
 class Page[Row]:
-    """At most one page of rows, in their order."""
+    """The rows of one page, in order."""
 
     rows: Sequence[Row]
     has_more: bool
@@ -22,12 +22,12 @@ class Page[Row]:
 
 
 def cut[Row](found: Sequence[Row], size: int) -> Page[Row]:
-    """The page from rows that were read up to `size + 1`: the extra row shows that more follow."""
+    """A page from up to `size + 1` rows; the extra row shows that more follow."""
     return Page(found[:size], len(found) > size)
 
 
 def beyond[Row: Model](rows: QuerySet[Row], after: Any, by: str = "-pk") -> QuerySet[Row]:
-    """The rows that follow `after`, a value of the column, in order; all rows if it is None."""
+    """The rows after the column value `after`, in order; all rows if it is None."""
     rows = rows.order_by(by)
     if after is None:
         return rows
@@ -41,7 +41,7 @@ def page[Row: Model](rows: QuerySet[Row], *, size: int, after: Any = None, by: s
 
 
 def chunks[Row: Model](rows: QuerySet[Row], *, size: int, by: str = "-pk") -> Iterator[Row]:
-    """All rows in order, one query for each `size` of them, without holding a database cursor."""
+    """All rows in order, with one query per `size` rows and no open database cursor."""
     last: Any = None
     while True:
         chunk = list(beyond(rows, last, by)[:size])

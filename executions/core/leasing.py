@@ -1,7 +1,7 @@
-"""Tables whose rows are a queue: one worker at a time holds a row, and a dead worker's lease expires by itself.
+"""Tables used as queues: one worker at a time holds a row, and the lease of a dead worker expires.
 
-A claim writes a new time into one column of the row. The row is taken until then, and whoever wrote exactly that
-time is its holder: every later write of the holder (`renew`, `release`) applies only while the time is still there.
+A claim writes a new time, usually the end of the lease, into one column of the row. The worker that wrote exactly this
+value is the holder: its later writes (`renew`, `release`) apply only while the value is unchanged.
 """
 
 from __future__ import annotations
@@ -15,47 +15,47 @@ from django.utils import timezone
 
 
 class LeasedQuerySet[M: models.Model](models.QuerySet[M]):
-    """Base of the querysets of leased tables; a subclass names its column and narrows `due`."""
+    """Base of the querysets of leased tables. Subclasses set the column and narrow `due`."""
 
     lease_column = "leased_until"
-    """When the lease ends; until then nobody else takes the row."""
+    """The end of the lease; until then no other worker claims the row."""
     is_free_when_null = True
-    """False where the column is also the time when the row is due, so that null means: never."""
+    """False if the column is also the time when the row is due, so that null means never."""
 
     def free(self, now: datetime) -> Self:
-        """What nobody holds."""
-        ended = Q(**{f"{self.lease_column}__lte": now})
-        return self.filter(ended | Q(**{self.lease_column: None}) if self.is_free_when_null else ended)
+        """Rows without a valid lease."""
+        expired = Q(**{f"{self.lease_column}__lte": now})
+        return self.filter(expired | Q(**{self.lease_column: None}) if self.is_free_when_null else expired)
 
     def due(self, now: datetime) -> Self:
-        """What may be claimed: free, and its time has come."""
+        """Rows that may be claimed: free, and due by now."""
         return self.free(now)
 
-    def mark(self, now: datetime, lease: timedelta) -> datetime:
-        """What a claim writes into the column."""
+    def claim_value(self, now: datetime, lease: timedelta) -> datetime:
+        """The value that a claim writes into the column."""
         return now + lease
 
-    def unlocked(self) -> Self:
-        """Lock these rows until the transaction ends, and pass over what others have locked, where the database can.
+    def skip_locked(self) -> Self:
+        """Lock these rows until the transaction ends, skipping rows that other transactions have locked.
 
-        SQLite cannot, and need not: its transactions that write come one after the other.
+        SQLite has no row locks and needs none: it runs writing transactions one after the other.
         """
         if connections[self.db].features.has_select_for_update_skip_locked:
             return self.select_for_update(skip_locked=True)
         return self
 
     def take(self, lease: timedelta) -> datetime | None:
-        """Claim all of these rows that are due, by one UPDATE: the time that was written, or None if there were none."""
+        """Claim all due rows with one UPDATE. Returns the value written, or None if no row was due."""
         now = timezone.now()
-        until = self.mark(now, lease)
+        until = self.claim_value(now, lease)
         return until if self.due(now).update(**{self.lease_column: until}) else None
 
     def claim(self, limit: int, lease: timedelta) -> list[M]:
-        """Claim the first `limit` of these rows that are due. Of any number of processes one gets each."""
+        """Claim the first `limit` due rows. Each row goes to exactly one process."""
         now = timezone.now()
-        until = self.mark(now, lease)
+        until = self.claim_value(now, lease)
         with transaction.atomic(using=self.db):
-            rows = list(self.due(now).unlocked()[:limit])
+            rows = list(self.due(now).skip_locked()[:limit])
             self.model._default_manager.filter(pk__in=[row.pk for row in rows]).update(
                 **{self.lease_column: until}
             )
@@ -64,23 +64,26 @@ class LeasedQuerySet[M: models.Model](models.QuerySet[M]):
         return rows
 
     def held(self, row: M) -> Self:
-        """This row, if the claim that `row` was read or claimed with still holds."""
+        """This row, if the lease with which `row` was read or claimed is still valid."""
         return self.filter(pk=row.pk, **{self.lease_column: getattr(row, self.lease_column)})
 
     def renew(self, row: M, lease: timedelta, **columns: Any) -> bool:
-        """Hold it longer, and write these columns. False, and nothing is written, where the claim is lost."""
-        until = self.mark(timezone.now(), lease)
+        """Extend the lease and write these columns. Returns False, and writes nothing, if the lease was lost."""
+        until = self.claim_value(timezone.now(), lease)
         if not self.held(row).update(**{self.lease_column: until}, **columns):
             return False
         setattr(row, self.lease_column, until)
         return True
 
     def release(self, row: M, at: datetime | None = None, **columns: Any) -> bool:
-        """Give it back, due at `at` where the column says that, and write these columns. False where the claim is lost."""
+        """End the lease and write these columns. Returns False, and writes nothing, if the lease was lost.
+
+        `at` is when the row is due again, in tables whose column says that.
+        """
         return bool(self.held(row).update(**{self.lease_column: at}, **columns))
 
     def release_all(self, lease: timedelta) -> int:
-        """Free every lease, none of which is longer than `lease`. Only for a process that knows that no other one runs."""
+        """End all leases; `lease` is the longest in use. Only for a process that knows that no other process runs."""
         if self.is_free_when_null:
             return self.exclude(**{self.lease_column: None}).update(**{self.lease_column: None})
         now = timezone.now()

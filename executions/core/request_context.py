@@ -1,4 +1,4 @@
-"""Where the request that is being answered came from. The transport says it; events carry it."""
+"""The client address of the current request. The transport sets it; events store it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _address: ContextVar[str] = ContextVar("address", default="")
 
 
 def address() -> str:
-    """The address of whoever acts; empty outside a person's request."""
+    """The address of the acting user; empty outside a user's request."""
     return _address.get()
 
 
 @contextmanager
 def from_address(address: str) -> Iterator[None]:
-    """What happens meanwhile, in this thread or task, is asked for from there."""
+    """Set the client address for this thread or task within the block; at most 64 characters are stored."""
     token = _address.set(address[:64])
     try:
         yield

@@ -1,7 +1,8 @@
-"""Where the domain runs: the process's event loop, its API client, and the threads that talk to the database.
+"""The runtime of the domain: the process's event loop, its API client, and the threads that use the database.
 
-A process that runs an event loop (a server, a reconciler) attaches it once. From then on any thread can
-hand work to it (core/sync_bridge.py). Where none is attached (a shell, a test), the work waits in the database for a process that has one.
+A process with an event loop (a server, a reconciler) attaches it once. From then on any thread can submit work to it
+(core/sync_bridge.py). Without an attached loop (a shell, a test), the work stays in the database for a process that
+has one.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ _pools: dict[str, ThreadPoolExecutor] = {}
 
 
 def attach(loop: asyncio.AbstractEventLoop) -> None:
-    """Make `loop` the one that work from other threads goes to. Attaching it again does nothing."""
+    """Make `loop` the one that runs work from other threads. Attaching it again has no effect."""
     global _loop
     _loop = loop
 
 
 def detach() -> None:
-    """Forget the loop and the account: what `attach` and `use_account` set."""
+    """Forget the loop and the account, as set by `attach` and `use_account`."""
     global _loop, _account
     _loop = _account = None
 
@@ -48,69 +49,69 @@ def attached_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def use_account(api_key: str, base_url: str) -> None:
-    """Talk to this account instead of the configured one: `serve` does so for the sandbox that it started."""
+    """Use this account instead of the configured one, as `serve` does for the sandbox that it started."""
     global _account
     _account = (api_key, base_url)
     _clients.clear()
 
 
-def account_mark() -> str:
-    """What tells one account's key from another's, without telling the key."""
+def account_fingerprint() -> str:
+    """An identifier of the account's API key that does not reveal the key: 16 hexadecimal digits of its SHA-256."""
     api_key, _ = _account or (settings.VIDEOGEN_API_KEY, "")
     return hashlib.sha256(api_key.encode()).hexdigest()[:16]
 
 
 def client() -> VideoGen:
-    """The API client of the running loop: one connection pool for each loop, made when it is first needed."""
+    """The API client of the running loop. Each loop has its own connection pool, created on first use."""
     loop = asyncio.get_running_loop()
     if loop not in _clients:
         api_key, base_url = _account or (settings.VIDEOGEN_API_KEY, settings.VIDEOGEN_BASE_URL)
-        knows_pages = settings.VIDEOGEN_API_ERA != "0.0"
-        _clients[loop] = VideoGen(api_key=api_key, base_url=base_url, knows_pages=knows_pages)
+        has_paging = settings.VIDEOGEN_API_ERA != "0.0"
+        _clients[loop] = VideoGen(api_key=api_key, base_url=base_url, has_paging=has_paging)
     return _clients[loop]
 
 
 async def close_client() -> None:
-    found = _clients.pop(asyncio.get_running_loop(), None)
-    if found is not None:
-        await found.aclose()
+    closing = _clients.pop(asyncio.get_running_loop(), None)
+    if closing is not None:
+        await closing.aclose()
 
 
 # --- the database -----------------------------------------------------------------------------------------
 
 
 async def in_db[T](work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Run `work`, which writes to the database, in a thread made for it; on SQLite one after the other.
+    """Run `work`, which writes to the database, in a writer thread: one on SQLite, four on PostgreSQL.
 
-    SQLite has one writer at a time anyway: a single thread keeps them in order, without waiting for locks.
+    SQLite allows one writer at a time, so a single thread avoids waiting for locks.
     """
     size = 1 if connection.vendor == "sqlite" else 4
     return await _in_thread("writer", size, partial(work, *args, **kwargs))
 
 
 async def in_reader[T](work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Run `work`, which only reads, beside the writers."""
+    """Run `work`, which only reads, in a reader thread, in parallel with the writers."""
     return await _in_thread("reader", 2, partial(work, *args, **kwargs))
 
 
-async def apart[T](work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Run `work`, which takes seconds or minutes and writes little, where nobody waits for its thread."""
-    return await _in_thread("apart", 1, partial(work, *args, **kwargs))
+async def in_background[T](work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Run `work`, which takes seconds or minutes and writes little, apart from the other database threads."""
+    return await _in_thread("background", 1, partial(work, *args, **kwargs))
 
 
 async def _in_thread[T](name: str, size: int, work: Callable[[], T]) -> T:
     with _lock:
         if name not in _pools:
             _pools[name] = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
-    # Events that are written there carry the address of whoever asked (executions/core/request_context.py).
-    within = copy_context().run
-    return await asyncio.get_running_loop().run_in_executor(_pools[name], within, _with_connection, work)
+    # Events written in the thread need the client address of the request (executions/core/request_context.py).
+    in_context = copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(_pools[name], in_context, _with_connection, work)
 
 
 def _with_connection[T](work: Callable[[], T]) -> T:
-    # On SQLite the thread keeps its connection; from a pool it is borrowed for one call.
-    keeps = connection.vendor == "sqlite"
-    if not keeps:
+    # On SQLite each thread keeps its connection; on PostgreSQL it is borrowed from a pool for one call.
+    is_persistent = connection.vendor == "sqlite"
+    if not is_persistent:
         close_old_connections()
     try:
         return work()
@@ -118,7 +119,7 @@ def _with_connection[T](work: Callable[[], T]) -> T:
         connection.close()
         raise
     finally:
-        if not keeps:
+        if not is_persistent:
             close_old_connections()
 
 
@@ -128,7 +129,7 @@ def close_database_threads() -> None:
         pools = list(_pools.values())
         _pools.clear()
     for pool in pools:
-        # One job for each thread: the barrier keeps a fast one from taking two.
+        # Each thread gets one close call: the barrier prevents a fast thread from taking two.
         barrier = threading.Barrier(pool._max_workers)
         for _ in range(pool._max_workers):
             pool.submit(_close_own, barrier)

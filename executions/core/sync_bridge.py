@@ -1,6 +1,6 @@
-"""The one way from a thread into the event loop: hand over a call, start a coroutine, or wait for its outcome.
+"""The only way from a thread into the event loop: schedule a call, start a coroutine, or wait for its result.
 
-`runtime.attach` says which loop that is. No other module calls into a loop from outside (tests/house).
+The loop is the one given to `runtime.attach`. No other module calls into a loop from outside (tests/house).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from django.db import connection
 
 from executions.core import request_context, runtime
 
-CALL_TIMEOUT = 60.0  # seconds; the client gives up long before
+CALL_TIMEOUT = 60.0  # seconds; the client times out long before
 
 _spawned: set[Future[Any]] = set()
 
 
 def post(callback: Callable[..., object], *args: Any, loop: asyncio.AbstractEventLoop | None = None) -> bool:
-    """Call `callback(*args)` in the attached loop soon, or in `loop`; False where it does not run."""
+    """Schedule `callback(*args)` in `loop`, by default the attached one. Returns False if the loop is not running."""
     running = _running(loop)
     if running is None:
         return False
-    # async_to_sync would wait until something else wakes the loop: 300 ms against 2 ms.
+    # Wakes the loop at once. async_to_sync would wait until something else does: 300 ms instead of 2 ms.
     running.call_soon_threadsafe(callback, *args)
     return True
 
@@ -37,10 +37,9 @@ def spawn[T](
     is_own: bool = True,
     loop: asyncio.AbstractEventLoop | None = None,
 ) -> Future[T] | None:
-    """Run `work(*args)` in the attached loop, or in `loop`; None where it does not run.
+    """Start `work(*args)` in `loop`, by default the attached one. Returns None if the loop is not running.
 
-    From there on it is the system's own work; a caller who waits for it says `is_own=False`, so that events
-    carry the caller's address.
+    Events that it writes have no client address, unless the caller waits for it and passes `is_own=False`.
     """
     running = _running(loop)
     if running is None:
@@ -53,28 +52,29 @@ def spawn[T](
 
 
 async def drain(seconds: float) -> None:
-    """Let spawned work finish, for at most this long."""
+    """Wait at most this long for spawned work to finish."""
     running = [asyncio.wrap_future(each) for each in list(_spawned)]
     if running:
         await asyncio.wait(running, timeout=max(0.0, seconds))
 
 
 def run[T](work: Callable[..., Coroutine[Any, Any, T]], *args: Any, timeout: float = CALL_TIMEOUT) -> T:
-    """The outcome of `work(*args)`: in the attached loop, or in one made for the call. For sync code only.
+    """Run `work(*args)` and return its result. For sync code only.
 
-    Raises what `work` raises, and TimeoutError when the attached loop takes longer than `timeout` seconds.
+    Uses the attached loop, or a temporary one. Raises what `work` raises, and TimeoutError if the attached loop takes
+    longer than `timeout` seconds.
     """
     spawned = spawn(work, *args, is_own=False)
     if spawned is not None:
         return spawned.result(timeout)
-    outcome: T = async_to_sync(_run_once)(work, *args)
-    return outcome
+    result: T = async_to_sync(_run_once)(work, *args)
+    return result
 
 
 def wait_for[T](work: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
-    """`run` for a call to VideoGen from a view, which holds no database connection while it waits."""
+    """`run`, for a view that calls VideoGen: holds no database connection while it waits."""
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
-        # The pool has few, and VideoGen may take its time.
+        # The pool is small, and VideoGen may be slow.
         connection.close()
     return run(partial(work, **kwargs), *args)
 

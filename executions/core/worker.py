@@ -1,6 +1,6 @@
-"""One loop of background work: it does what is due, rests until it is woken, survives its errors, and tells that it lives.
+"""The loop of a background worker: do what is due, sleep until woken, continue after errors, and report liveness.
 
-A subclass says what one step is. Its queue is a table (core/leasing.py), so a worker that dies loses nothing.
+A subclass defines one step. Its queue is a table (core/leasing.py), so a worker that dies loses nothing.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from executions.core import sync_bridge
 
 logger = logging.getLogger(__name__)
 
-SHORTEST_REST = 0.01  # seconds; others in the loop get their turn
-FIRST_RETRY = 1.0  # seconds after an error; doubled with each one in a row
-CANCEL_TIMEOUT = 1.0  # seconds that a cancelled task gets to clean up
+MIN_REST = 0.01  # seconds, so that other tasks of the loop get their turn
+FIRST_RETRY = 1.0  # seconds after an error; doubled for each consecutive error
+CANCEL_TIMEOUT = 1.0  # seconds for a cancelled task to clean up
 
 _running: set[Worker] = set()
 
 
 class Worker:
-    """Create one per process and kind; of any number of processes each may have its own."""
+    """Create one per process and kind. Any number of processes may each have their own."""
 
     name = ""
-    """What it works on, in one word: the "file" worker."""
+    """The subject in one word, as in "file" worker."""
     max_rest = 5.0
-    """Seconds until the next step where nothing wakes it; other processes cannot."""
+    """Seconds until the next step if the worker is not woken. Other processes cannot wake it."""
     max_step = 300.0
     """Seconds that a step may take before the worker counts as late."""
 
@@ -46,16 +46,16 @@ class Worker:
         return f"{self.name.capitalize()} worker"
 
     async def step(self) -> float | None:
-        """Do what is due now. Returns the seconds to rest, None for `max_rest`."""
+        """Do what is due now. Returns the seconds to sleep, or None for `max_rest`."""
         raise NotImplementedError
 
     def wake(self) -> None:
-        """Step again now. From any thread; nothing happens while the worker does not run."""
+        """Run the next step now. Callable from any thread; no effect while the worker is not running."""
         if self._loop is not None:
             sync_bridge.post(self._woken.set, loop=self._loop)
 
     async def run(self) -> None:
-        """Step until cancelled. Tasks that are under way then are left to `drain`."""
+        """Run steps until cancelled. Tasks still running then are left to `drain`."""
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
         self.beat(self.max_step)
         _running.add(self)
@@ -74,15 +74,15 @@ class Worker:
             _running.discard(self)
             self._loop = None
 
-    def begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Do this beside the loop, which steps again when it has ended."""
+    def start_task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run `work` concurrently with the loop. When it ends, the next step runs."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self.tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_task_done)
         return task
 
     async def drain(self, seconds: float) -> None:
-        """Let tasks finish, for at most this long. What a cancelled one held is free when its lease expires."""
+        """Wait at most this long for tasks, then cancel them. Rows held by a cancelled task are freed by lease expiry."""
         if self.tasks:
             _, late = await asyncio.wait([*self.tasks], timeout=seconds)
             for task in late:
@@ -91,7 +91,7 @@ class Worker:
                 await asyncio.wait(late, timeout=CANCEL_TIMEOUT)
 
     def beat(self, seconds: float) -> None:
-        """The worker lives; it says so again within this time, or it is late."""
+        """Report liveness. The worker is late if it does not do so again within this time."""
         self.last_beat = time.time()
         self._late_from = time.monotonic() + seconds
 
@@ -100,11 +100,11 @@ class Worker:
         return time.monotonic() > self._late_from
 
     async def _guarded_step(self) -> float | None:
-        """The seconds to rest; None after an error."""
+        """The seconds to sleep, or None after an error."""
         try:
             rest = await self.step()
         except Error as error:
-            logger.warning("%s: the database did not answer, trying again: %s", self, error)
+            logger.warning("%s: database unavailable, retrying: %s", self, error)
         except Exception:
             logger.exception("%s: unexpected error, continuing", self)
         else:
@@ -114,17 +114,17 @@ class Worker:
     async def _rest(self, seconds: float) -> None:
         self.beat(seconds + self.max_step)
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(seconds, SHORTEST_REST)):
+            async with asyncio.timeout(max(seconds, MIN_REST)):
                 await self._woken.wait()
 
     async def _back_off(self, failures: int) -> None:
-        """A wake does not end it: a step that always fails is not tried with each of a thousand changes."""
+        """Sleep after an error. A wake does not end it, so a step that always fails is not retried on every change."""
         seconds = min(FIRST_RETRY * 2 ** min(failures - 1, 20), self.max_rest)
         self.beat(seconds + self.max_step)
         await asyncio.sleep(seconds)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        # Only now is it known what is due next; that may be before the rest is over.
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        # The task may have changed what is due next, possibly to a time before the sleep ends.
         self.tasks.discard(task)
         self.wake()
         if not task.cancelled() and task.exception() is not None:
@@ -134,12 +134,12 @@ class Worker:
 
 
 def running() -> list[Worker]:
-    """The workers of this process, by name."""
+    """The running workers of this process, sorted by name."""
     return sorted(_running, key=lambda worker: worker.name)
 
 
 async def run_all(workers: Iterable[Worker]) -> None:
-    """Run these until cancelled."""
+    """Run all workers until cancelled."""
     await asyncio.gather(*(worker.run() for worker in workers))
 
 

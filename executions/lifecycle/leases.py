@@ -72,7 +72,7 @@ def claim_due(limit: int, asks: int | None = None) -> list[uuid.UUID]:
     now = timezone.now()
     with transaction.atomic():
         room = rate_limits.hold_starts(now)
-        rows = queue_state.workable(now).order_by(PRIORITISED_FIRST, "next_attempt_at", "id").unlocked()
+        rows = queue_state.workable(now).order_by(PRIORITISED_FIRST, "next_attempt_at", "id").skip_locked()
         waiting_in_batch = Q(status=QUEUED, batch__isnull=False, hastened_at=None)
         single = rows.exclude(waiting_in_batch).values_list("pk", flat=True)
         if asks is None:

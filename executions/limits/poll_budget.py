@@ -57,7 +57,7 @@ class SharedBudget(Budget):
         self._dry_until = 0.0  # monotonic: an empty bucket is not looked into again at once
 
     async def refill(self) -> None:
-        now, account = time.monotonic(), runtime.account_mark()
+        now, account = time.monotonic(), runtime.account_fingerprint()
         if account != self._account:
             # What was drawn for one key is not another's.
             self._account, self.left, self._dry_until = account, 0.0, 0.0
@@ -80,7 +80,7 @@ shared = SharedBudget()
 
 def draw(wanted: int, hourly: int = HOURLY_BUDGET, reserve: int = RESERVE) -> int:
     """Take up to `wanted` calls out of the common bucket; how many there were. Safe among many processes."""
-    account, now = runtime.account_mark(), timezone.now()
+    account, now = runtime.account_fingerprint(), timezone.now()
     with transaction.atomic():
         CallBudget.objects.get_or_create(pk=account, defaults={"left": reserve, "counted_at": now})
         bucket = CallBudget.objects.select_for_update().get(pk=account)
@@ -95,7 +95,7 @@ def draw(wanted: int, hourly: int = HOURLY_BUDGET, reserve: int = RESERVE) -> in
 
 def left_now(hourly: int = HOURLY_BUDGET, reserve: int = RESERVE) -> int:
     """Calls that the common bucket holds now."""
-    bucket = CallBudget.objects.filter(pk=runtime.account_mark()).first()
+    bucket = CallBudget.objects.filter(pk=runtime.account_fingerprint()).first()
     return int(_left(bucket, timezone.now(), hourly, reserve)) if bucket else reserve
 
 

@@ -55,7 +55,7 @@ def reserve(limit: int) -> int:
 
 async def learn() -> None:
     """Keep what the answers of this process said since the last time, if it is worth a write."""
-    account, now = runtime.account_mark(), time.monotonic()
+    account, now = runtime.account_fingerprint(), time.monotonic()
     news = {
         group: told for group, told in runtime.client().limits.items() if _is_news(account, group, told, now)
     }
@@ -147,13 +147,13 @@ class Known:
 
 def starts(account: str | None = None) -> Known:
     """The limit of what is started."""
-    mark = runtime.account_mark() if account is None else account
+    mark = runtime.account_fingerprint() if account is None else account
     return _known(Group.TOOLS, RateWindow.objects.filter(account=mark, group=Group.TOOLS).first())
 
 
 def overview() -> list[Known]:
     """Every group that is documented or was ever heard of, in the contract's order."""
-    windows = {each.group: each for each in RateWindow.objects.filter(account=runtime.account_mark())}
+    windows = {each.group: each for each in RateWindow.objects.filter(account=runtime.account_fingerprint())}
     names = [*DOCUMENTED, *(group for group in windows if group not in DOCUMENTED)]
     return [_known(group, windows.get(group)) for group in names]
 

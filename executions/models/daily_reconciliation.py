@@ -27,7 +27,7 @@ class DayClosingQuerySet(LeasedQuerySet["DayClosing"]):
     def due(self, now: datetime) -> Self:
         return self.free(now).filter(closed_at=None)
 
-    def mark(self, now: datetime, lease: timedelta) -> datetime:
+    def claim_value(self, now: datetime, lease: timedelta) -> datetime:
         return now
 
 

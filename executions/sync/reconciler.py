@@ -94,7 +94,7 @@ class Reconciler(Worker):
     def _add_finished(self, execution_id: uuid.UUID) -> None:
         self._finished_jobs.add(execution_id)
         if self._waking_dependents is None or self._waking_dependents.done():
-            self._waking_dependents = self.begin(self._wake_dependents(), "wake dependents")
+            self._waking_dependents = self.start_task(self._wake_dependents(), "wake dependents")
 
     async def _wake_dependents(self) -> None:
         """Wake the dependents of finished jobs. Those that finish during a query are handled together by the next."""
@@ -141,7 +141,7 @@ class Reconciler(Worker):
         await self._poll_list_if_due()
         claimed = await runtime.in_db(leases.claim_due, free, self._polls_allowed())
         for execution_id in claimed:
-            self.begin(self._guarded(execution_id), f"job {execution_id}")
+            self.start_task(self._guarded(execution_id), f"job {execution_id}")
         return len(claimed)
 
     async def _poll_list_if_due(self) -> None:
@@ -153,7 +153,7 @@ class Reconciler(Worker):
             self._has_polled_list = False
             return
         if await self._list_poller.is_due():
-            self._list_poll = self.begin(self._poll_list(), "list poll")
+            self._list_poll = self.start_task(self._poll_list(), "list poll")
 
     async def _poll_list(self) -> None:
         try:

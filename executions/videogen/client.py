@@ -48,13 +48,13 @@ class VideoGen:
         base_url: str = BASE_URL,
         timeouts: Timeouts | None = None,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
-        knows_pages: bool = True,
+        has_paging: bool = True,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: Callable[[], float] = random.random,
     ) -> None:
         """Raises ValueError for a key or a base URL that cannot be one. `rng` gives numbers from 0 to 1.
 
-        `knows_pages` False: for an account of era 0.0, whose lists take no `limit` (docs/api-notes.md#paging).
+        `has_paging` False: for an account of era 0.0, whose lists take no `limit` (docs/api-notes.md#paging).
         """
         self._base_url = base_url
         self._auth = BearerAuth(api_key)
@@ -63,7 +63,7 @@ class VideoGen:
         self._auth.check()
         self._exchange = Exchange(self._auth, base_url, timeouts or Timeouts(), max_answer_bytes)
         self._limits: dict[str, RateLimit] = {}
-        self._knows_pages = knows_pages
+        self._knows_pages = has_paging
         self._sleep = sleep
         self._rng = rng
 

@@ -135,6 +135,6 @@ async def _walk[T](work: Callable[..., T]) -> T:
             raise Interrupted
 
     try:
-        return await runtime.apart(work, on_chunk=pause)
+        return await runtime.in_background(work, on_chunk=pause)
     finally:
         stopping.set()

@@ -228,7 +228,7 @@ class Walk:
         """The first ids of all these together."""
         with connection.cursor() as cursor:
             cursor.execute(*self._statement(queries, limit))
-            return ids.read(cursor.fetchall())
+            return ids.from_rows(cursor.fetchall())
 
     @property
     def _ordered(self) -> str:

@@ -119,7 +119,7 @@ def first_seen(
             f"SELECT id FROM ({sql}) AS near WHERE {where} ORDER BY {order} LIMIT {int(limit)}",
             [*params, *(value for _, values in tests for value in values)],
         )
-        return ids.read(cursor.fetchall())
+        return ids.from_rows(cursor.fetchall())
 
 
 def _seen_sqlite(text: str, term: Term) -> SQL:

@@ -119,7 +119,7 @@ def test_cancel_lists_first_and_reports_one_by_one(ann_browser: Browser) -> None
 def test_a_cancel_that_broke_off_is_told_and_finished(
     ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunked, "CHUNK", 2)
+    monkeypatch.setattr(chunked, "CHUNK_SIZE", 2)
     batch = planning.batch(ann_browser.user, 5)
     url = f"/batches/{batch.pk}/cancel/{planning.wish(batch, actor=ann_browser.user).pk}/"
     word, told = batches._word, []
@@ -134,7 +134,7 @@ def test_a_cancel_that_broke_off_is_told_and_finished(
         broken.setattr(batches, "_word", breaks)
         ann_browser.post(url)
     assert "In progress: 3 of 5 remaining." in text(ann_browser.get(url))
-    BatchCancel.objects.update(done_at=timezone.now() - chunked.SILENCE)
+    BatchCancel.objects.update(done_at=timezone.now() - chunked.STALL_TIMEOUT)
     assert "Interrupted: 3 of 5 remaining." in text(ann_browser.get(url))
     assert ann_browser.post(url).status_code == 303
     assert text(ann_browser.get(url)).count("cancelled before it was sent") == 5

@@ -141,7 +141,7 @@ def test_what_broke_off_is_told_and_can_be_finished(
     act: str, ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is done stays done and told, and what is left is done by another try: each once."""
-    monkeypatch.setattr(chunked, "CHUNK", 2)
+    monkeypatch.setattr(chunked, "CHUNK_SIZE", 2)
     statuses = {"cancel": "queued", "again": "failed", "archive": "succeeded"}
     jobs = [job(ann_browser.user, statuses[act], f"pier {number}") for number in range(5)]
     url = chosen(ann_browser, act, *jobs)
@@ -157,7 +157,7 @@ def test_what_broke_off_is_told_and_can_be_finished(
     with pytest.raises(OperationalError):
         ann_browser.post(url, {"reason": "the wrong file"})
     assert "In progress: 3 of 5 remaining." in text(ann_browser.get(url)), "the interruption is not known yet"
-    Selection.objects.update(done_at=timezone.now() - chunked.SILENCE)
+    Selection.objects.update(done_at=timezone.now() - chunked.STALL_TIMEOUT)
     page = text(ann_browser.get(url))
     assert "Interrupted: 3 of 5 remaining." in page
     assert page.count("not done yet") == 3
@@ -177,7 +177,7 @@ def test_what_broke_off_is_told_and_can_be_finished(
 
 @pytest.mark.django_db(transaction=True)
 def test_two_who_go_on_at_once_take_turns(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunked, "CHUNK", 2)
+    monkeypatch.setattr(chunked, "CHUNK_SIZE", 2)
     jobs = [job(ann_browser.user, "failed", f"pier {number}") for number in range(9)]
     chosen(ann_browser, "again", *jobs)
     selection = Selection.objects.get()

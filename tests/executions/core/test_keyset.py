@@ -14,7 +14,7 @@ from executions.models.event import ActKind
 pytestmark = pytest.mark.django_db
 
 
-def written(count: int) -> list[int]:
+def create_events(count: int) -> list[int]:
     return [audit_log.record(ActKind.EXPORTED, actor_id=None).pk for _ in range(count)]
 
 
@@ -22,8 +22,8 @@ def ids(page: keyset.Page[Event]) -> list[int]:
     return [event.pk for event in page.rows]
 
 
-def test_a_page_begins_after_a_row_in_both_directions() -> None:
-    first, second, third, fourth = written(4)
+def test_a_page_starts_after_a_row_in_both_directions() -> None:
+    first, second, third, fourth = create_events(4)
     rows = Event.objects.all()
     assert ids(keyset.page(rows, size=2)) == [fourth, third]
     assert ids(keyset.page(rows, size=2, after=third)) == [second, first]
@@ -32,25 +32,25 @@ def test_a_page_begins_after_a_row_in_both_directions() -> None:
 
 
 def test_a_page_knows_whether_more_rows_follow() -> None:
-    written(3)
+    create_events(3)
     assert keyset.page(Event.objects.all(), size=2).has_more
     assert not keyset.page(Event.objects.all(), size=3).has_more
 
 
 def test_a_page_past_the_last_row_is_empty() -> None:
-    (only,) = written(1)
+    (only,) = create_events(1)
     assert keyset.page(Event.objects.all(), size=2, after=only) == keyset.Page([], has_more=False)
 
 
 def test_a_page_is_one_query(django_assert_num_queries: Any) -> None:
-    written(3)
+    create_events(3)
     with django_assert_num_queries(1):
         keyset.page(Event.objects.all(), size=2)
 
 
 @pytest.mark.parametrize("count", [0, 6, 7])
-def test_chunks_are_the_whole_table_in_order(count: int, django_assert_num_queries: Any) -> None:
-    made = written(count)
+def test_chunks_cover_the_whole_table_in_order(count: int, django_assert_num_queries: Any) -> None:
+    made = create_events(count)
     with django_assert_num_queries(count // 3 + 1):
         found = [event.pk for event in keyset.chunks(Event.objects.all(), size=3)]
     assert found == made[::-1]

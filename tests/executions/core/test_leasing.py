@@ -1,4 +1,4 @@
-"""Every leased table keeps the same promises: one holder, until it gives the row back or its lease expires."""
+"""All leased tables behave alike: a row has one holder, until it is released or its lease expires."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.factories.files import file
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LEASE = RETRY_AFTER  # one length for all: the table of days knows its own
+LEASE = RETRY_AFTER  # the same for all tables, since the length is fixed in the table of days
 
 
 def copy_request() -> Keeping:
@@ -69,7 +69,7 @@ def table(request: pytest.FixtureRequest) -> Table:
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
-    """Moves the clock."""
+    """Moves the clock forward."""
 
     def move(by: timedelta) -> None:
         monkeypatch.setattr(timezone, "now", lambda: real_now() + by)
@@ -77,7 +77,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     return move
 
 
-def test_of_many_processes_one_gets_each_row(table: Table) -> None:
+def test_each_row_goes_to_one_of_many_processes(table: Table) -> None:
     made = {table.make().pk for _ in range(12)}
 
     def claim() -> list[Any]:
@@ -87,13 +87,13 @@ def test_of_many_processes_one_gets_each_row(table: Table) -> None:
         return mine
 
     claims = [pk for mine in together([claim] * 10) for pk in mine]
-    # A row that another process had locked is passed over; whoever comes next finds it.
+    # A row that another process had locked is skipped; the next claim finds it.
     claims += [row.pk for row in table.rows.claim(12, LEASE)]
 
-    assert sorted(map(str, claims)) == sorted(map(str, made)), "each once"
+    assert sorted(map(str, claims)) == sorted(map(str, made)), "each row exactly once"
 
 
-def test_of_many_processes_one_takes_a_named_row(table: Table) -> None:
+def test_one_of_many_processes_takes_a_given_row(table: Table) -> None:
     row = table.make()
     taken = together([partial(table.rows.filter(pk=row.pk).take, LEASE)] * 6)
     assert sum(mark is not None for mark in taken) == 1
@@ -102,7 +102,7 @@ def test_of_many_processes_one_takes_a_named_row(table: Table) -> None:
     assert getattr(row, table.rows.lease_column) == mark
 
 
-def test_a_claim_takes_no_more_than_it_may_and_in_order(table: Table) -> None:
+def test_a_claim_respects_its_limit_and_the_order(table: Table) -> None:
     made = sorted([table.make().pk for _ in range(3)])
     assert [row.pk for row in table.rows.claim(2, LEASE)] == made[:2]
     assert [row.pk for row in table.rows.claim(2, LEASE)] == made[2:]
@@ -115,8 +115,8 @@ def test_a_dead_workers_lease_expires(table: Table, later: Callable[[timedelta],
     later(LEASE - timedelta(seconds=30))
     assert table.rows.claim(1, LEASE) == []
     later(LEASE + timedelta(seconds=1))
-    [heir] = table.rows.claim(1, LEASE)
-    assert heir.pk == dead.pk
+    [successor] = table.rows.claim(1, LEASE)
+    assert successor.pk == dead.pk
 
 
 def test_a_renewed_lease_lasts_longer(table: Table, later: Callable[[timedelta], None]) -> None:
@@ -129,7 +129,7 @@ def test_a_renewed_lease_lasts_longer(table: Table, later: Callable[[timedelta],
     assert table.rows.held(mine).exists(), "the holder knows its new time"
 
 
-def test_a_renewal_notes_how_far_the_work_is_and_lasts_longer(
+def test_a_renewal_stores_progress_and_extends_the_lease(
     later: Callable[[timedelta], None],
 ) -> None:
     copy_request()
@@ -141,18 +141,20 @@ def test_a_renewal_notes_how_far_the_work_is_and_lasts_longer(
     assert Keeping.objects.get(received=7).due_at == mine.due_at
 
 
-def test_who_lost_the_lease_writes_nothing(table: Table, later: Callable[[timedelta], None]) -> None:
+def test_a_worker_that_lost_its_lease_writes_nothing(
+    table: Table, later: Callable[[timedelta], None]
+) -> None:
     table.make()
     [slow] = table.rows.claim(1, LEASE)
     later(LEASE + timedelta(seconds=1))
-    [heir] = table.rows.claim(1, LEASE)
+    [successor] = table.rows.claim(1, LEASE)
     assert not table.rows.renew(slow, LEASE)
     assert not table.rows.release(slow)
     assert not table.rows.held(slow).exists()
-    assert table.rows.renew(heir, LEASE)
+    assert table.rows.renew(successor, LEASE)
 
 
-def test_what_is_released_is_free_at_once(later: Callable[[timedelta], None]) -> None:
+def test_a_released_row_is_free_at_once(later: Callable[[timedelta], None]) -> None:
     RollupState.objects.create()
     [mine] = RollupState.objects.claim(1, LEASE)
     assert RollupState.objects.release(mine, event_id=7)
@@ -160,7 +162,7 @@ def test_what_is_released_is_free_at_once(later: Callable[[timedelta], None]) ->
     assert other.event_id == 7
 
 
-def test_what_is_due_later_is_released_until_then(later: Callable[[timedelta], None]) -> None:
+def test_a_row_can_be_released_until_a_later_time(later: Callable[[timedelta], None]) -> None:
     copy_request()
     [mine] = Keeping.objects.claim(1, LEASE)
     assert Keeping.objects.release(mine, timezone.now() + timedelta(hours=1), tries=3)
@@ -171,7 +173,7 @@ def test_what_is_due_later_is_released_until_then(later: Callable[[timedelta], N
     assert again.tries == 3
 
 
-def test_null_is_free_or_never_due_as_the_table_says(table: Table) -> None:
+def test_null_means_free_or_never_due_depending_on_the_table(table: Table) -> None:
     if table.model is DayClosing:
         pytest.skip("its column cannot be null")
     table.make()
@@ -179,7 +181,7 @@ def test_null_is_free_or_never_due_as_the_table_says(table: Table) -> None:
     assert len(table.rows.claim(1, LEASE)) == (0 if table.model in (Keeping, File) else 1)
 
 
-def test_a_process_that_is_alone_frees_every_lease_and_no_row_that_is_due_later() -> None:
+def test_a_single_process_frees_all_leases_but_no_row_that_is_due_later() -> None:
     for make in (copy_request, jobs.queued):
         make()
     waiting = copy_request()
@@ -193,14 +195,14 @@ def test_a_process_that_is_alone_frees_every_lease_and_no_row_that_is_due_later(
     assert waiting.due_at == at
 
 
-def test_rows_that_another_transaction_claims_are_not_waited_for() -> None:
-    """On PostgreSQL; SQLite has one writer, and a claim waits for its turn."""
+def test_a_claim_does_not_wait_for_rows_locked_by_another_transaction() -> None:
+    """PostgreSQL only. SQLite has one writer, so a claim waits for its turn."""
     if not connection.features.has_select_for_update_skip_locked:
         pytest.skip("SQLite cannot lock rows")
     from django.db import transaction
 
     first, second = sorted([jobs.queued().pk, jobs.queued().pk])
     with transaction.atomic():
-        assert [row.pk for row in Execution.objects.order_by("pk").unlocked()[:1]] == [first]
+        assert [row.pk for row in Execution.objects.order_by("pk").skip_locked()[:1]] == [first]
         [claimed] = together([lambda: [row.pk for row in Execution.objects.order_by("pk").claim(5, LEASE)]])
     assert claimed == [second]

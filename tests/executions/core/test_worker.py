@@ -1,4 +1,4 @@
-"""The one worker: it is woken, rests, survives its errors, is drained at a stop, and tells that it lives."""
+"""The worker loop: waking, sleeping, errors, draining at a stop, and liveness."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.waiting import DEADLINE
 
 
 class Stepping(Worker):
-    """Does in its steps what it is given, then nothing. The last rest is for ever."""
+    """Runs the given functions, one per step, then nothing. Its last sleep never ends."""
 
     name = "test"
     max_rest = 3600.0
@@ -59,44 +59,44 @@ def fails(error: Exception) -> Callable[[], float | None]:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses after errors; none is waited for."""
+    """Records the pauses after errors without waiting for them."""
     pauses: list[float] = []
     sleep = asyncio.sleep
 
-    async def noted(seconds: float) -> None:
+    async def record(seconds: float) -> None:
         pauses.append(seconds)
         await sleep(0)  # a turn of the loop for the others, as a pause would give
 
-    monkeypatch.setattr(workers.asyncio, "sleep", noted)
+    monkeypatch.setattr(workers.asyncio, "sleep", record)
     return pauses
 
 
 async def settled() -> None:
-    """Whatever could happen in the loop without time passing has happened."""
+    """Let everything in the loop run that can run without time passing."""
     for _ in range(50):
         await asyncio.sleep(0)  # a turn of the loop
 
 
-async def test_it_steps_at_once_and_then_rests() -> None:
+async def test_it_steps_at_once_and_then_sleeps() -> None:
     async with at_work(worker := Stepping()):
         await worker.until(1)
         await settled()
         assert worker.steps == 1
 
 
-async def test_it_steps_again_when_the_rest_is_over() -> None:
+async def test_it_steps_again_after_the_sleep() -> None:
     async with at_work(worker := Stepping(lambda: 0.02, lambda: 0.0)):
         await worker.until(3)
 
 
-async def test_no_rest_is_longer_than_the_longest() -> None:
+async def test_no_sleep_exceeds_the_maximum() -> None:
     worker = Stepping(lambda: 3600.0)
     worker.max_rest = 0.02
     async with at_work(worker):
         await worker.until(2)
 
 
-async def test_it_is_woken_from_its_loop_and_from_a_thread() -> None:
+async def test_it_can_be_woken_from_its_loop_and_from_a_thread() -> None:
     async with at_work(worker := Stepping()):
         await worker.until(1)
         worker.wake()
@@ -112,7 +112,7 @@ async def test_a_wake_during_a_step_is_not_lost() -> None:
         await worker.until(2)
 
 
-async def test_to_wake_one_that_does_not_run_does_nothing() -> None:
+async def test_waking_a_stopped_worker_has_no_effect() -> None:
     worker = Stepping()
     worker.wake()
     async with at_work(worker):
@@ -122,15 +122,15 @@ async def test_to_wake_one_that_does_not_run_does_nothing() -> None:
     assert worker.steps == 1
 
 
-@pytest.mark.parametrize("error", [OperationalError("it is away"), InterfaceError("it is closed")], ids=repr)
-async def test_a_database_that_is_away_is_one_line_and_survived(
+@pytest.mark.parametrize("error", [OperationalError("unreachable"), InterfaceError("closed")], ids=repr)
+async def test_a_database_outage_is_logged_in_one_line_and_survived(
     error: Exception, slept: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with at_work(worker := Stepping(fails(error))):
         await worker.until(2)
-    [said] = caplog.records
-    assert said.getMessage() == f"Test worker: the database did not answer, trying again: {error}"
-    assert said.exc_info is None
+    [logged] = caplog.records
+    assert logged.getMessage() == f"Test worker: database unavailable, retrying: {error}"
+    assert logged.exc_info is None
     assert slept == [1.0]
 
 
@@ -139,22 +139,20 @@ async def test_any_other_error_is_logged_with_its_cause_and_survived(
 ) -> None:
     async with at_work(worker := Stepping(fails(ZeroDivisionError("by zero")))):
         await worker.until(2)
-    [said] = caplog.records
-    assert (said.levelname, said.getMessage()) == ("ERROR", "Test worker: unexpected error, continuing")
+    [logged] = caplog.records
+    assert (logged.levelname, logged.getMessage()) == ("ERROR", "Test worker: unexpected error, continuing")
     assert "ZeroDivisionError: by zero" in caplog.text
 
 
-async def test_errors_in_a_row_are_tried_again_later_and_later(slept: list[float]) -> None:
+async def test_consecutive_errors_are_retried_with_backoff(slept: list[float]) -> None:
     worker = Stepping(*[fails(ValueError("broken"))] * 4, lambda: 0.0, fails(ValueError("broken")))
     worker.max_rest = 5.0
     async with at_work(worker):
         await worker.until(7)
-    assert slept == [1.0, 2.0, 4.0, 5.0, 1.0], (
-        "doubled, at most the longest rest, from the start after a success"
-    )
+    assert slept == [1.0, 2.0, 4.0, 5.0, 1.0], "doubled up to max_rest, reset by a success"
 
 
-async def test_a_wake_does_not_try_a_broken_step_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wake_does_not_retry_a_failed_step_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async with at_work(worker := Stepping(fails(ValueError("broken")))):
         await worker.until(1)
         worker.wake()
@@ -163,71 +161,73 @@ async def test_a_wake_does_not_try_a_broken_step_at_once(monkeypatch: pytest.Mon
 
 
 async def test_it_steps_again_when_a_task_ends() -> None:
-    over = asyncio.Event()
+    done = asyncio.Event()
 
     async def task() -> None:
-        await over.wait()
+        await done.wait()
 
     async with at_work(worker := Stepping()):
         await worker.until(1)
-        worker.begin(task(), "a task")
+        worker.start_task(task(), "a task")
         assert len(worker.tasks) == 1
-        over.set()
+        done.set()
         await worker.until(2)
         assert not worker.tasks
 
 
-async def test_a_task_that_fails_is_logged_by_its_name(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failed_task_is_logged_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
     async def task() -> None:
         raise ZeroDivisionError
 
     async with at_work(worker := Stepping()):
         await worker.until(1)
-        worker.begin(task(), "the copy of file 7")
+        worker.start_task(task(), "the copy of file 7")
         await worker.until(2)
     assert "Test worker: unexpected error in the copy of file 7, continuing" in caplog.text
 
 
 async def test_a_stop_lets_tasks_finish_and_starts_nothing_new() -> None:
-    begun, over, finished = asyncio.Event(), asyncio.Event(), []
+    started, done, finished = asyncio.Event(), asyncio.Event(), []
 
     async def task() -> None:
-        begun.set()
-        await over.wait()
+        started.set()
+        await done.wait()
         finished.append(True)
 
     async with at_work(worker := Stepping()):
         await worker.until(1)
-        worker.begin(task(), "a start")
-        await begun.wait()
+        worker.start_task(task(), "a start")
+        await started.wait()
     draining = asyncio.create_task(worker.drain(DEADLINE))
     await settled()
     assert not draining.done()
-    over.set()
+    done.set()
     await draining
     assert finished == [True]
     assert worker.steps == 1
 
 
-async def test_a_stop_cuts_what_takes_too_long(caplog: pytest.LogCaptureFixture) -> None:
-    cut = []
+async def test_a_stop_cancels_tasks_that_take_too_long(caplog: pytest.LogCaptureFixture) -> None:
+    cancelled = []
 
     async def task() -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            cut.append(True)
+            cancelled.append(True)
             raise
 
     async with at_work(worker := Stepping()):
-        worker.begin(task(), "a long call")
+        worker.start_task(task(), "a long call")
         await settled()
     await worker.drain(0)
-    assert cut == [True]
-    assert not caplog.records, "that is no error"
+    assert cancelled == [True]
+    assert not caplog.records, "a cancelled task is not an error"
 
 
-async def test_it_is_known_while_it_runs_and_not_late_while_it_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_is_listed_while_running_and_not_late_while_sleeping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = [1000.0]
     monkeypatch.setattr(workers.time, "monotonic", lambda: now[0])
     worker = Stepping()
@@ -239,7 +239,7 @@ async def test_it_is_known_while_it_runs_and_not_late_while_it_rests(monkeypatch
         assert worker in workers.running()
         assert worker.last_beat > 0
         now[0] += 64
-        assert not worker.is_late, "it may rest, and then step"
+        assert not worker.is_late, "it may sleep for max_rest, then step for max_step"
         now[0] += 2
         assert worker.is_late
         worker.wake()
@@ -248,7 +248,7 @@ async def test_it_is_known_while_it_runs_and_not_late_while_it_rests(monkeypatch
     assert worker not in workers.running()
 
 
-async def test_one_that_hangs_in_a_step_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_that_hangs_in_a_step_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(workers.time, "monotonic", lambda: now[0])
 
@@ -269,30 +269,30 @@ async def test_one_that_hangs_in_a_step_is_late(monkeypatch: pytest.MonkeyPatch)
         assert not worker.is_late
 
 
-async def test_several_are_run_and_drained_together() -> None:
+async def test_several_workers_run_and_drain_together() -> None:
     one, other = Stepping(), Stepping()
     running = asyncio.create_task(workers.run_all([one, other]))
     await one.until(1)
     await other.until(1)
     running.cancel()
     await asyncio.wait([running])
-    cut: list[int] = []
+    cancelled: list[int] = []
     for number, each in enumerate((one, other)):
-        each.begin(_cut(cut, number), "a task")
+        each.start_task(_record_cancel(cancelled, number), "a task")
     await settled()
     await workers.drain_all([one, other], 0)
-    assert sorted(cut) == [0, 1]
+    assert sorted(cancelled) == [0, 1]
 
 
-async def _cut(cut: list[int], number: int) -> None:
+async def _record_cancel(cancelled: list[int], number: int) -> None:
     try:
         await asyncio.Event().wait()
     finally:
-        cut.append(number)
+        cancelled.append(number)
 
 
-def test_it_may_run_again_in_another_loop() -> None:
-    """One of a module lives longer than a test's loop."""
+def test_it_can_run_again_in_another_loop() -> None:
+    """A worker at module level outlives the loop of a test."""
     worker = Stepping()
 
     async def twice() -> None:

@@ -39,7 +39,7 @@ def told(remaining: int, *, limit: int = 500, after: timedelta = HOUR) -> RateLi
 
 def keep(*news: RateLimit) -> rate_limits.Known:
     for each in news:
-        rate_limits.keep(runtime.account_mark(), {Group.TOOLS: each})
+        rate_limits.keep(runtime.account_fingerprint(), {Group.TOOLS: each})
     return rate_limits.starts()
 
 

@@ -10,7 +10,7 @@ LISTS = ("ttsVoices", "avatarPresenters", "endpoints", "files")
 
 async def test_an_account_that_knows_no_pages_is_asked_for_none(service: Service) -> None:
     service.will(*(answers(200, {name: []}) for name in LISTS))
-    async with VideoGen(api_key="any-key", base_url=service.url, knows_pages=False) as client:
+    async with VideoGen(api_key="any-key", base_url=service.url, has_paging=False) as client:
         await client.list_voices()
         await client.list_presenters()
         await client.list_webhook_endpoints()
@@ -24,7 +24,7 @@ async def test_one_that_tells_of_a_next_page_all_the_same_is_read_on(service: Se
     service.will(
         answers(200, {"files": [file], "hasMore": True, "nextCursor": "c2"}), answers(200, {"files": []})
     )
-    async with VideoGen(api_key="any-key", base_url=service.url, knows_pages=False) as client:
+    async with VideoGen(api_key="any-key", base_url=service.url, has_paging=False) as client:
         found = [each.file_id async for each in client.each_file()]
 
     assert found == ["vg_file_1"]
