@@ -63,7 +63,7 @@ class VideoGen:
         self._auth.check()
         self._exchange = Exchange(self._auth, base_url, timeouts or Timeouts(), max_answer_bytes)
         self._limits: dict[str, RateLimit] = {}
-        self._knows_pages = has_paging
+        self._has_paging = has_paging
         self._sleep = sleep
         self._rng = rng
 
@@ -242,7 +242,7 @@ class VideoGen:
 
     def _page_query(self, limit: int, cursor: str | None) -> dict[str, str]:
         # A cursor comes from an answer, and whoever makes one understands it.
-        return _page_query(limit if self._knows_pages else None, cursor)
+        return _page_query(limit if self._has_paging else None, cursor)
 
 
 def _understood[T](answer: Answer, parse: Callable[[Any], T]) -> T:
