@@ -82,7 +82,8 @@ function addFiles(files) {
 }
 
 form.querySelector('[data-choose]').addEventListener('click', () => chooser.click())
-chooser.addEventListener('change', () => { addFiles([...chooser.files])
+chooser.addEventListener('change', () => {
+  addFiles([...chooser.files])
   chooser.value = ''
 })
 form.addEventListener('submit', (event) => event.preventDefault())
@@ -99,12 +100,14 @@ document.addEventListener('drop', (event) => {
   const files = filesOf(event.dataTransfer)
   if (!files.length) return
   event.preventDefault()
-  delete form.dataset.over addFiles(files)
+  delete form.dataset.over
+  addFiles(files)
 })
 document.addEventListener('paste', (event) => {
   const files = filesOf(event.clipboardData)
   if (files.length) {
-    event.preventDefault() addFiles(files)
+    event.preventDefault()
+    addFiles(files)
   }
 })
 addEventListener('beforeunload', (event) => {
