@@ -1,13 +1,15 @@
 """Where the time of a test run goes: `--phase-times=FILE` writes seconds per test and phase, and per fixture.
 
-Each line is JSON; `cpu` is what this process computed, without what it started (sandbox, server, browser) and
-without waiting, so it can be compared between runs on a busy machine. With workers, each of them writes its own part; `scripts/phase-times FILE` adds them up.
+Each line is JSON. `cpu` is the processor time of this process, `children` that of processes it started and waited for
+in that phase (servers, commands; not what outlives the phase). Waiting counts in neither, so both can be compared
+between runs on a busy machine. Each worker writes its own file; `scripts/phase-times FILE` adds them up.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -29,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(PhaseTimes(Path(given).absolute()), "phase-times-writer")
 
 
+def of_children() -> float:
+    """Processor seconds of all processes that were started here, ended, and were waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 class PhaseTimes:
     def __init__(self, path: Path) -> None:
         worker = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -48,11 +56,16 @@ class PhaseTimes:
 
     @contextmanager
     def _timed(self, **about: Any) -> Iterator[None]:
-        began, cpu = time.perf_counter(), time.process_time()
+        began, cpu, children = time.perf_counter(), time.process_time(), of_children()
         try:
             yield
         finally:
-            self._write(**about, seconds=time.perf_counter() - began, cpu=round(time.process_time() - cpu, 6))
+            self._write(
+                **about,
+                seconds=time.perf_counter() - began,
+                cpu=round(time.process_time() - cpu, 6),
+                children=round(of_children() - children, 6),
+            )
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
