@@ -7,7 +7,7 @@ from itertools import batched
 from typing import Any
 
 from executions.models import Execution
-from executions.search.jobs import Filters, every
+from executions.search.jobs import Filters, iterate
 
 # Column of the export -> field of the job.
 FIELDS = {
@@ -37,7 +37,7 @@ CHUNK_SIZE = 500
 
 def export_rows(filters: Filters) -> Iterator[tuple[Any, ...]]:
     """The matching jobs, newest first, read in chunks without holding a database cursor."""
-    for ids in batched(every(filters), CHUNK_SIZE, strict=False):
+    for ids in batched(iterate(filters), CHUNK_SIZE, strict=False):
         found = {row[0]: row for row in Execution.objects.filter(pk__in=ids).values_list(*FIELDS.values())}
         for pk in ids:
             if pk in found:

@@ -25,7 +25,7 @@ from dashboard.http.params import MAX_USER_ID, as_day, as_number, as_uuid
 from executions import tools
 from executions.models import Execution
 from executions.search.jobs import ORDERS, Choice, Filters
-from executions.search.text.terms import LONGEST
+from executions.search.text.terms import MAX_LENGTH
 
 MAX_VALUES = 50  # of one filter
 MAX_VALUE_LENGTH = 64
@@ -105,7 +105,7 @@ def parse_query(query: QueryDict) -> HistoryQuery:
         kept, choices[name] = _choice(values, READERS.get(name, str))
         terms += [(name, value) for value in kept]
         given += [value for value in values if value and value not in kept]
-    one = {name: _clean(query.get(name, ""), LONGEST) for name in ONE}
+    one = {name: _clean(query.get(name, ""), MAX_LENGTH) for name in ONE}
     read = _SingleValues(one)
     terms += read.terms
     given += [value for name, value in one.items() if value and name not in read.understood]

@@ -107,7 +107,7 @@ class LibraryPage:
         rows = File.objects.archived() if self.show else File.objects.in_library()
         if self.is_by_meaning:
             return self._by_meaning(rows.filter(**self._given)), False
-        ids = file_search.first(rows, self._given, self.words, PAGE_SIZE + 1, self.after)
+        ids = file_search.find(rows, self._given, self.words, PAGE_SIZE + 1, self.after)
         files = File.objects.filter(pk__in=ids[:PAGE_SIZE]).select_related("created_by").newest_first()
         return [Tile(file, self.user) for file in files], len(ids) > PAGE_SIZE
 

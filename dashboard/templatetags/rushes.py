@@ -137,7 +137,7 @@ def lookup(table: dict[str, object], name: str) -> object:
 @register.simple_tag
 def marked(text: str, terms: Sequence[Term] | None, length: int) -> SafeString:
     """The text with what was searched for marked, cut to an excerpt in which it can be seen."""
-    pieces = text_search.marked(text, terms or (), length=length)
+    pieces = text_search.highlight(text, terms or (), length=length)
     return format_html_join("", "{}", ((_mark(words) if is_hit else words,) for words, is_hit in pieces))
 
 

@@ -1,12 +1,14 @@
-"""The first files of the library that match, in a time that hardly depends on how many files there are.
+"""Finds the newest matching files of the library, in a time that hardly depends on the number of files.
 
-Without words an index is walked in the page's order; it has every column that may be asked for, so the table is read
-for what is shown alone. Of several filters one that few files match (MOST at most) is answered as a whole instead.
-With words there are three ways, and all find the same:
+Without search words, an index is scanned in the page's order. It covers all filter columns, so that the table is read
+only for the rows shown. If there are several filters and one of them matches few files (at most MAX_COLLECTED), those
+are collected first instead.
 
-- look: the newest WINDOW files are tested before anything else. Common words fill a page there.
-- gather: words that few names have, which the search index tells in a moment, are answered as a whole.
-- walk: what many names have is found by going on from the newest.
+With search words there are three strategies, which all find the same files:
+
+- probe: test the newest WINDOW files first. Common words fill a page there.
+- collect: words that few names contain, as the search index tells at once, are looked up completely.
+- scan: words that many names contain are found by scanning on from the newest file.
 """
 
 from __future__ import annotations
@@ -22,62 +24,68 @@ from executions.models import File
 from executions.models.file import FileQuerySet
 from executions.search import text as text_search
 from executions.search.text import Term
-from executions.search.text.matching import Found, Holds, first_seen, seen
+from executions.search.text.matching import IndexMatch, RawCondition, all_in_text, first_matches
 
 WINDOW = 300
-MOST = 1000
+MAX_COLLECTED = 1000
 
 
-def first(
-    shelf: FileQuerySet,
+def find(
+    files: FileQuerySet,
     filters: Mapping[str, Any],
     words: str,
     limit: int,
     after: uuid.UUID | None = None,
 ) -> list[uuid.UUID]:
-    """The ids of the newest files of a shelf that match: older than `after`, with these values of File.FILTERED,
-    and with all that was typed in their name."""
-    few = _fewest(shelf, filters)
-    rows = shelf.filter(pk__in=few) if few is not None else shelf
+    """The ids of the newest `files` that match, at most `limit`.
+
+    They are older than `after`, have the values of `filters` (columns of models.file.FILTERED), and their names
+    contain all search words.
+    """
+    few = _smallest_filter(files, filters)
+    rows = files.filter(pk__in=few) if few is not None else files
     rows = rows.filter(**filters)
     if after is not None:
         rows = rows.filter(pk__lt=after)
     ids = rows.newest_first().values_list("pk", flat=True)
     terms = text_search.parse(words)
     if not terms:
-        # Nothing but marks was typed: no name is told apart by that.
+        # Empty, or only punctuation, which excludes no name.
         return list(ids[:limit])
-    found = _look(rows, terms, limit)
+    found = _probe(rows, terms, limit)
     if len(found) == limit:
         return found
-    test = seen("display_name", terms)
-    wanted = tuple(term for term in terms if not term.is_excluded)
-    if wanted:
-        # Without an order, so that they are found by the search index and by no other.
-        named = File.objects.filter(Holds(Found("display_name", wanted, MOST + 1))).order_by()
-        some = list(named.values_list("pk", flat=True)[: MOST + 1])
-        if not some:
+    condition = all_in_text("display_name", terms)
+    included = tuple(term for term in terms if not term.is_excluded)
+    if included:
+        # Unordered, so that the database uses the search index and no other.
+        named = File.objects.filter(
+            RawCondition(IndexMatch("display_name", included, MAX_COLLECTED + 1))
+        ).order_by()
+        collected = list(named.values_list("pk", flat=True)[: MAX_COLLECTED + 1])
+        if not collected:
             return []
-        if len(some) <= MOST:
-            return list(ids.filter(test, pk__in=some)[:limit])
-    return list(ids.filter(test)[:limit])
+        if len(collected) <= MAX_COLLECTED:
+            return list(ids.filter(condition, pk__in=collected)[:limit])
+    return list(ids.filter(condition)[:limit])
 
 
-def _look(rows: FileQuerySet, terms: Sequence[Term], limit: int) -> list[uuid.UUID]:
+def _probe(rows: FileQuerySet, terms: Sequence[Term], limit: int) -> list[uuid.UUID]:
+    """The matches among the newest WINDOW files."""
     try:
-        near = rows.newest_first().values_list("id", "display_name")[:WINDOW].query.sql_with_params()
+        newest = rows.newest_first().values_list("id", "display_name")[:WINDOW].query.sql_with_params()
     except EmptyResultSet:
         return []
-    return first_seen(near, "display_name", terms, "id DESC", limit, connection)
+    return first_matches(newest, "display_name", terms, "id DESC", limit, connection)
 
 
-def _fewest(shelf: FileQuerySet, filters: Mapping[str, Any]) -> list[uuid.UUID] | None:
-    """All files that match one of several filters, where those are few: no index needs to be walked then."""
+def _smallest_filter(files: FileQuerySet, filters: Mapping[str, Any]) -> list[uuid.UUID] | None:
+    """All files that match one of several filters, if they are few; then no index has to be scanned."""
     if len(filters) < 2:
         return None
     for column, value in filters.items():
-        alone = shelf.filter(**{column: value}).newest_first()
-        found = list(alone.values_list("pk", flat=True)[: MOST + 1])
-        if len(found) <= MOST:
+        matching = files.filter(**{column: value}).newest_first()
+        found = list(matching.values_list("pk", flat=True)[: MAX_COLLECTED + 1])
+        if len(found) <= MAX_COLLECTED:
             return found
     return None

@@ -13,7 +13,7 @@ from executions.audit import sealing
 from executions.models import Event, Execution
 from executions.search.text import matching
 from executions.search.text.columns import SEARCHED
-from executions.search.text.indexes import stands
+from executions.search.text.indexes import is_complete
 
 pytestmark = [pytest.mark.both_engines, pytest.mark.django_db(transaction=True)]
 
@@ -36,7 +36,7 @@ def test_it_makes_a_history_that_pages_can_show(settings: Any) -> None:
     before = indexes()
     assert "500 jobs in" in seed(seed=1)
     assert indexes() == before, "what made writing slow is back"
-    assert all(stands(connection, each) for each in SEARCHED)
+    assert all(is_complete(connection, each) for each in SEARCHED)
     assert Execution.objects.count() == 500
     assert set(Execution.objects.values_list("status", flat=True)) == {"succeeded", "failed", "cancelled"}
     assert Execution.objects.filter(status="failed", error_code=None).count() == 0

@@ -1,7 +1,10 @@
-"""Finds jobs among millions: filters that combine, every order paged by keys, no OFFSET and no count of the table."""
+"""Finds jobs among millions, with any combination of filters and in any order.
+
+Pages use keyset pagination: no query has an OFFSET, and none counts the whole table.
+"""
 
 from executions.search.jobs.filters import NO_CODE, Choice, Filters
 from executions.search.jobs.ordering import ORDERS, Order
-from executions.search.jobs.paging import Found, count_newer, every, page
+from executions.search.jobs.paging import Page, count_newer, iterate, page
 
-__all__ = ["NO_CODE", "ORDERS", "Choice", "Filters", "Found", "Order", "count_newer", "every", "page"]
+__all__ = ["NO_CODE", "ORDERS", "Choice", "Filters", "Order", "Page", "count_newer", "iterate", "page"]

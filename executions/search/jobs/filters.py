@@ -1,4 +1,4 @@
-"""What the history is narrowed to. All that is asked for has to hold."""
+"""The filters of the history, and the query conditions for them. A job has to pass all of them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from django.db.models.lookups import GreaterThanOrEqual, In, IsNull, LessThan
 from executions.core import ids
 from executions.models import Execution
 from executions.search.text import Term, parse
-from executions.search.text.matching import Found, Holds, seen
+from executions.search.text.matching import IndexMatch, RawCondition, all_in_text
 from executions.statuses import FAILED
 
-# As a code: has failed without one.
+# Value of the error filter for jobs that failed without an error code.
 NO_CODE = "none"
 
 # Filters by a column's value.
@@ -32,7 +32,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Choice:
-    """Values of which a job must have one, and values that it must not have. Empty: anything."""
+    """Values of which a job must have one (`only`), and values that it must not have (`without`). Empty: any."""
 
     only: tuple[Any, ...] = ()
     without: tuple[Any, ...] = ()
@@ -43,7 +43,7 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """`since` is included, `until` is not; `at_least` and `less_than` are seconds that a job took."""
+    """`since` is inclusive, `until` exclusive. `at_least` and `less_than` bound a job's duration in seconds."""
 
     tool: Choice = field(default_factory=Choice)
     status: Choice = field(default_factory=Choice)
@@ -62,7 +62,7 @@ class Filters:
         return parse(self.words)
 
     @property
-    def wanted(self) -> tuple[Term, ...]:
+    def included_terms(self) -> tuple[Term, ...]:
         return tuple(term for term in self.terms if not term.is_excluded)
 
     def choice(self, name: str) -> Choice:
@@ -73,69 +73,72 @@ class Filters:
     def is_by_duration(self) -> bool:
         return self.at_least is not None or self.less_than is not None
 
-    def conditions(self, *, by: str = "", found: Found | None = None) -> list[Any]:
-        """Everything that has to hold. `by` names the one filter whose index is to be used: on SQLite the others
-        are written so that they use none. `found` answers the words by their index instead of row by row.
+    def conditions(self, *, by: str = "", index_match: IndexMatch | None = None) -> list[Any]:
+        """The conditions of all filters.
+
+        `by` names the filter whose index is to be used; on SQLite the other conditions are written so that they use
+        no index. `index_match` answers the included words by the search index instead of row by row.
         """
-        made: list[Any] = []
+        conditions: list[Any] = []
         for name, column in COLUMNS.items():
             choice = self.choice(name)
-            # The tool's index goes on with the duration.
-            is_of_index = name == by or (by == "duration" and name == "tool")
-            of: Any = F(column) if is_of_index else Plain(column)
+            # The duration's index begins with the tool.
+            is_indexed = name == by or (by == "duration" and name == "tool")
+            expression: Any = F(column) if is_indexed else Unindexed(column)
             if choice.only:
-                made.append(_has_one(of, choice.only))
+                conditions.append(_is_one_of(expression, choice.only))
             if choice.without:
-                made.append(_has_none(of, choice.without))
+                conditions.append(_is_none_of(expression, choice.without))
         if self.origin == Execution.Origin.EXTERNAL:
-            made.append(Holds(Elsewhere()) if by == "origin" else Q(origin=self.origin))
+            conditions.append(RawCondition(IsExternal()) if by == "origin" else Q(origin=self.origin))
         elif self.origin:
-            made.append(In(Plain("origin"), [self.origin]))
-        # Ids begin with the time of the start.
+            conditions.append(In(Unindexed("origin"), [self.origin]))
+        # Ids begin with the time of creation.
         if self.since is not None:
-            made.append(Q(id__gte=ids.first_at(self.since)))
+            conditions.append(Q(id__gte=ids.first_at(self.since)))
         if self.until is not None:
-            made.append(Q(id__lt=ids.first_at(self.until)))
-        took: Any = F("duration") if by == "duration" else Plain("duration")
+            conditions.append(Q(id__lt=ids.first_at(self.until)))
+        duration: Any = F("duration") if by == "duration" else Unindexed("duration")
         if self.at_least is not None:
-            made.append(GreaterThanOrEqual(took, self.at_least))
+            conditions.append(GreaterThanOrEqual(duration, self.at_least))
         if self.less_than is not None:
-            made.append(LessThan(took, self.less_than))
-        if found is not None:
-            made.append(Holds(found))
-        terms = [term for term in self.terms if term.is_excluded or found is None]
+            conditions.append(LessThan(duration, self.less_than))
+        if index_match is not None:
+            conditions.append(RawCondition(index_match))
+        terms = [term for term in self.terms if term.is_excluded or index_match is None]
         if terms:
-            made.append(seen("prompt", terms))
-        return made
+            conditions.append(all_in_text("prompt", terms))
+        return conditions
 
-    def narrowed(self) -> Filters:
-        """The same, with what follows from it said as well, so that an index can answer it."""
+    def with_implied(self) -> Filters:
+        """Equivalent filters that state what follows from others, so that an index can be used."""
         if self.error.only == (NO_CODE,) and not self.status.only:
             return replace(self, status=replace(self.status, only=(FAILED,)))
         return self
 
-    def only(self, *names: str) -> Filters:
-        """These filters alone."""
+    def subset(self, *names: str) -> Filters:
+        """Only the named filters."""
         return Filters(**{name: getattr(self, name) for name in names})
 
     def without_words(self) -> Filters:
         return replace(self, words="")
 
 
-def _has_one(of: Any, values: Collection[Any]) -> Any:
-    named = [value for value in values if value != NO_CODE]
-    return In(of, named) if len(named) == len(values) else Q(In(of, named)) | FAILED_WITHOUT_A_CODE
+def _is_one_of(expression: Any, values: Collection[Any]) -> Any:
+    codes = [value for value in values if value != NO_CODE]
+    condition = In(expression, codes)
+    return condition if len(codes) == len(values) else Q(condition) | FAILED_WITHOUT_A_CODE
 
 
-def _has_none(of: Any, values: Collection[Any]) -> Q:
-    """What has no value at all has none of these either."""
-    named = [value for value in values if value != NO_CODE]
-    found = Q(IsNull(of, True)) | ~Q(In(of, named))
-    return found if len(named) == len(values) else found & ~FAILED_WITHOUT_A_CODE
+def _is_none_of(expression: Any, values: Collection[Any]) -> Q:
+    """A row without a value passes."""
+    codes = [value for value in values if value != NO_CODE]
+    condition = Q(IsNull(expression, True)) | ~Q(In(expression, codes))
+    return condition if len(codes) == len(values) else condition & ~FAILED_WITHOUT_A_CODE
 
 
-class Plain(Func):
-    """A column, read from the row: no index is used for it on SQLite, whose planner guesses badly between several."""
+class Unindexed(Func):
+    """A column for which SQLite uses no index. Its planner chooses badly between several."""
 
     template = "%(expressions)s"
     arity = 1
@@ -144,8 +147,8 @@ class Plain(Func):
         return super().as_sql(compiler, connection, template="+%(expressions)s", **more)
 
 
-class Elsewhere(Func):
-    """Started elsewhere, in the very words of the index that holds these alone."""
+class IsExternal(Func):
+    """Started outside Rushes, written exactly as the condition of the partial index for it."""
 
     conditional = True
     template = f"(%(expressions)s = '{Execution.Origin.EXTERNAL}')"
@@ -154,9 +157,9 @@ class Elsewhere(Func):
         super().__init__(F("origin"), output_field=BooleanField())
 
 
-FAILED_WITHOUT_A_CODE = Q(IsNull(Plain("error_code"), True), In(Plain("status"), [FAILED]))
+FAILED_WITHOUT_A_CODE = Q(IsNull(Unindexed("error_code"), True), In(Unindexed("status"), [FAILED]))
 
 
-def values(choice: Choice, most: int) -> Collection[Any]:
-    """The values of which a job must have one, if they are few enough to be looked up one by one."""
-    return choice.only if len(choice.only) <= most and NO_CODE not in choice.only else ()
+def lookup_values(choice: Choice, limit: int) -> Collection[Any]:
+    """The values of `choice.only` if there are at most `limit`, so that each can be looked up by itself; else none."""
+    return choice.only if len(choice.only) <= limit and NO_CODE not in choice.only else ()

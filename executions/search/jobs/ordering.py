@@ -1,4 +1,4 @@
-"""In which orders the history can stand, and how each goes on from a job."""
+"""The sort orders of the history, and the conditions by which each continues after a job."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ from django.db.models import Q
 
 @dataclass(frozen=True)
 class Order:
-    """By a column, then by id; each order has an index that begins with these.
+    """By a column, then by id. Each order has an index that begins with these.
 
-    Jobs that have no value in the column stand in none of its orders.
+    A job without a value in the column is not listed in its orders.
     """
 
     column: str
-    """Empty: by id alone, which is by the start."""
+    """Empty: by id alone, which is by start time."""
     column_descends: bool
     id_descends: bool
 
-    def turned(self) -> Order:
+    def reversed(self) -> Order:
         return replace(self, column_descends=not self.column_descends, id_descends=not self.id_descends)
 
     @property
     def by(self) -> tuple[str, ...]:
+        """Arguments for QuerySet.order_by."""
         by_id = "-id" if self.id_descends else "id"
         return (("-" if self.column_descends else "") + self.column, by_id) if self.column else (by_id,)
 
-    def beyond(self, key: Key) -> Iterator[Q]:
-        """What stands behind the job with this key: stretches of the index, one behind the other."""
-        further = Q(**{f"id__{'lt' if self.id_descends else 'gt'}": key.id})
+    def after(self, key: Key) -> Iterator[Q]:
+        """The jobs after `key`, as conditions for consecutive ranges of the index."""
+        next_ids = Q(**{f"id__{'lt' if self.id_descends else 'gt'}": key.id})
         if not self.column:
-            yield further
+            yield next_ids
             return
-        yield further & Q(**{self.column: key.value})
+        yield next_ids & Q(**{self.column: key.value})
         yield Q(**{f"{self.column}__{'lt' if self.column_descends else 'gt'}": key.value})
 
 
 @dataclass(frozen=True)
 class Key:
-    """Where a job stands."""
+    """The position of a job in an order: its id, and its value in the order's column."""
 
     id: uuid.UUID
     value: Any = None
@@ -54,7 +55,7 @@ ORDERS = {
     "oldest": Order("", False, False),
     "longest": Order("duration", True, True),
     "shortest": Order("duration", False, False),
-    # People in the order in which they came to the team; of each the newest first.
+    # People in the order in which they joined; the newest jobs of each first.
     "person": Order("created_by_id", False, True),
     "-person": Order("created_by_id", True, True),
 }

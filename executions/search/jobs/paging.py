@@ -1,14 +1,14 @@
-"""One page of jobs, whatever the filters and the order, in a time that hardly depends on how many jobs there are.
+"""One page of jobs, for any filters and order, in a time that hardly depends on the number of jobs.
 
-Three ways lead to it, and which one is taken depends on how many jobs match:
+There are three strategies; the number of matching jobs decides which one is used:
 
-- walk: along an index in the page's order, testing each job, until the page is full. Fast where matches are common.
-- gather: a filter that few jobs match (MOST at most, which its index counts in a moment) is answered as a whole,
-  and what it finds is tested and sorted. Fast where matches are rare.
-- look: for words, the first WINDOW jobs of a walk are tested before anything else; then, up to twice FAR, twice as
-  many as should fill the page by what was found among these. Common words end there.
+- scan: follow an index in the page's order and test each job until the page is full. Fast if matches are common.
+- collect: look up all matches of a filter that few jobs match (at most MAX_COLLECTED, which its index counts
+  quickly), then test and sort them. Fast if matches are rare.
+- probe: for search words, first test the WINDOW jobs at the start of a scan. If they contain matches, test twice as
+  many jobs as should fill the page at that rate, at most 2 × MAX_ESTIMATE. Enough for common words.
 
-Each way is exact: they find the same jobs.
+All strategies are exact: they find the same jobs.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ from django.db.models import Q, QuerySet
 
 from executions.core import ids
 from executions.models import Execution
-from executions.search.jobs.filters import COLUMNS, Filters, values
+from executions.search.jobs.filters import COLUMNS, Filters, lookup_values
 from executions.search.jobs.ordering import NEWEST, Key, Order
-from executions.search.text.matching import Found as FoundByIndex
-from executions.search.text.matching import Holds, first_seen
+from executions.search.text.matching import IndexMatch, RawCondition, first_matches
 from executions.statuses import SUCCEEDED
 
-MOST = 5000
-WINDOW, FAR = 1500, 10_000
-# Values of one filter that are walked one by one, each along its own stretch of the index.
-FEW = 12
+MAX_COLLECTED = 5000
+WINDOW, MAX_ESTIMATE = 1500, 10_000
+# Maximum number of values of one filter that are scanned separately, each in its own range of the index.
+MAX_VALUES = 12
 CHUNK = 500
-# What the index of a filter holds besides (models/execution.py): tested without a look at the rows.
+# Further columns in each filter's index (models/execution.py), which are tested without reading rows.
 COVERED = {
     "person": ("tool", "status"),
     "status": ("tool",),
@@ -47,8 +46,8 @@ type SQL = tuple[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
-class Found:
-    """Ids in the order of the page, and whether there is more on either side."""
+class Page:
+    """Ids in the order of the page, and whether there are more jobs on either side."""
 
     ids: list[uuid.UUID]
     has_before: bool
@@ -63,31 +62,31 @@ def page(
     after: uuid.UUID | None = None,
     before: uuid.UUID | None = None,
     through: uuid.UUID | None = None,
-) -> Found:
-    """The jobs that stand behind `after`, or before `before`; else the first ones.
+) -> Page:
+    """The page after the job `after`, or before the job `before`; else the first page.
 
-    `through` holds the first page of the newest still: nothing newer than that job is on it.
+    `through` keeps the first page stable: it contains no job newer than that one.
     """
     if before is not None and (key := _key(order, before)):
-        # Taken from the near end, then turned round.
-        taken = first(filters, order.turned(), size + 1, key)
-        return Found(taken[:size][::-1], len(taken) > size, True)
+        # Read backwards from `before`, then reversed.
+        found = first(filters, order.reversed(), size + 1, key)
+        return Page(found[:size][::-1], len(found) > size, True)
     key = _key(order, after) if after is not None else None
-    taken = first(filters, order, size + 1, key, through)
-    return Found(taken[:size], key is not None, len(taken) > size)
+    found = first(filters, order, size + 1, key, through)
+    return Page(found[:size], key is not None, len(found) > size)
 
 
-def count_newer(filters: Filters, than: uuid.UUID, most: int) -> int:
-    """How many jobs match that came after that one, counted up to `most`."""
+def count_newer(filters: Filters, than: uuid.UUID, limit: int) -> int:
+    """The number of matching jobs newer than `than`, at most `limit`."""
     newer = Execution.objects.filter(id__gt=than)
     if newer[: WINDOW + 1].count() <= WINDOW:
-        return newer.filter(*filters.conditions())[:most].count()
-    # Too many to test each: what matches is found as for a page.
-    return sum(each > than for each in first(filters, NEWEST, most))
+        return newer.filter(*filters.conditions())[:limit].count()
+    # Too many to test each of them: find the matches as for a page.
+    return sum(each > than for each in first(filters, NEWEST, limit))
 
 
-def every(filters: Filters) -> Iterator[uuid.UUID]:
-    """All jobs that match, the newest first, found in chunks as they are asked for."""
+def iterate(filters: Filters) -> Iterator[uuid.UUID]:
+    """All matching jobs, newest first, read in chunks as they are consumed."""
     key: Key | None = None
     while True:
         chunk = first(filters, NEWEST, CHUNK, key)
@@ -100,43 +99,43 @@ def every(filters: Filters) -> Iterator[uuid.UUID]:
 def first(
     filters: Filters, order: Order, limit: int, key: Key | None = None, through: uuid.UUID | None = None
 ) -> list[uuid.UUID]:
-    """The ids of the first jobs in that order, behind `key`."""
+    """The ids of the first jobs in that order, after `key`."""
     if filters.origin == Execution.Origin.EXTERNAL and (
         filters.person.only or order.column == "created_by_id"
     ):
-        return []  # what was started elsewhere has no person
-    filters = filters.narrowed()
-    walk = Walk(filters, order, key, through)
+        return []  # external jobs have no person
+    filters = filters.with_implied()
+    planner = PagePlanner(filters, order, key, through)
     try:
-        for name in _worth_gathering(filters, order):
-            if (count := walk.count(name)) <= MOST:
-                return walk.gather(name, limit) if count else []
-        if filters.wanted:
-            near = walk.look(limit)
-            if len(near) == limit:
-                return near
-            if (count := walk.count_words()) <= MOST:
-                return walk.gather_words(limit) if count else []
-        return walk.along(limit)
+        for name in _collectable(filters, order):
+            if (count := planner.count(name)) <= MAX_COLLECTED:
+                return planner.collect(name, limit) if count else []
+        if filters.included_terms:
+            found = planner.probe(limit)
+            if len(found) == limit:
+                return found
+            if (count := planner.count_words()) <= MAX_COLLECTED:
+                return planner.collect_words(limit) if count else []
+        return planner.scan(limit)
     except EmptyResultSet:
         return []
 
 
-def _worth_gathering(filters: Filters, order: Order) -> Iterator[str]:
-    """Filters with an index that does not run in the page's order."""
+def _collectable(filters: Filters, order: Order) -> Iterator[str]:
+    """Filters whose index is not in the page's order."""
     if filters.is_by_duration:
         yield "duration"
-    if order.column and (name := _driver(filters, NEWEST)):
+    if order.column and (name := _scanned_filter(filters, NEWEST)):
         yield name
 
 
-def _driver(filters: Filters, order: Order) -> str:
-    """The filter whose index is walked, where that runs in the page's order; empty: all jobs are walked."""
+def _scanned_filter(filters: Filters, order: Order) -> str:
+    """The filter whose index to scan, which is in the page's order; empty to scan all jobs."""
     if order.column == "duration":
-        return "tool" if values(filters.tool, FEW) else "duration"
+        return "tool" if lookup_values(filters.tool, MAX_VALUES) else "duration"
     if order.column:
-        return "person" if values(filters.person, FEW) else ""
-    few = [name for name in COLUMNS if values(filters.choice(name), FEW)]
+        return "person" if lookup_values(filters.person, MAX_VALUES) else ""
+    few = [name for name in COLUMNS if lookup_values(filters.choice(name), MAX_VALUES)]
     for name in ("batch", "error"):
         if name in few:
             return name
@@ -149,96 +148,99 @@ def _driver(filters: Filters, order: Order) -> str:
     return "status" if "status" in few else ""
 
 
-class Walk:
-    """The ways, for one page. The queries are Django's; only their union is put together here."""
+class PagePlanner:
+    """The strategies for one page. Django builds the queries; only their UNION is written here."""
 
     def __init__(self, filters: Filters, order: Order, key: Key | None, through: uuid.UUID | None) -> None:
         self.filters = filters
         self.order = order
         bounds = Q(id__lte=through) if through is not None else Q()
-        self.stretches = [bounds & beyond for beyond in order.beyond(key)] if key else [bounds]
+        self.ranges = [bounds & rest for rest in order.after(key)] if key else [bounds]
 
-    # --- walk ---------------------------------------------------------------------------------------------
+    # --- scan ---------------------------------------------------------------------------------------------
 
-    def along(self, limit: int) -> list[uuid.UUID]:
-        return self._run(self._walked(self.filters.conditions(by=self._by), limit), limit)
+    def scan(self, limit: int) -> list[uuid.UUID]:
+        return self._run(self._scans(self.filters.conditions(by=self._by), limit), limit)
 
-    def look(self, limit: int) -> list[uuid.UUID]:
-        """What the first jobs of a walk hold of it: all, or the beginning. It looks farther where that may be enough."""
-        found = self._look(limit, WINDOW)
-        if found and len(found) < limit and (enough := WINDOW * limit // len(found)) <= FAR:
-            found = self._look(limit, 2 * enough)
+    def probe(self, limit: int) -> list[uuid.UUID]:
+        """The matches among the first jobs of a scan, at most `limit`; fewer if the scan would have to go on."""
+        found = self._probe(limit, WINDOW)
+        if found and len(found) < limit and (estimate := WINDOW * limit // len(found)) <= MAX_ESTIMATE:
+            found = self._probe(limit, 2 * estimate)
         return found
 
-    def _look(self, limit: int, window: int) -> list[uuid.UUID]:
-        walked = self._walked(self.filters.without_words().conditions(by=self._by), window)
-        rows = self._statement(walked, window, "prompt")
-        return first_seen(rows, "prompt", self.filters.terms, self._ordered, limit, connection)
+    def _probe(self, limit: int, window: int) -> list[uuid.UUID]:
+        scans = self._scans(self.filters.without_words().conditions(by=self._by), window)
+        rows = self._statement(scans, window, "prompt")
+        return first_matches(rows, "prompt", self.filters.terms, self._order_by, limit, connection)
 
     @property
     def _by(self) -> str:
-        return _driver(self.filters, self.order)
+        return _scanned_filter(self.filters, self.order)
 
-    def _walked(self, conditions: list[Any], limit: int) -> list[QuerySet[Execution]]:
-        """Queries that each walk along one stretch of an index."""
+    def _scans(self, conditions: list[Any], limit: int) -> list[QuerySet[Execution]]:
+        """Queries that each scan one range of an index."""
         rows = Execution.objects.filter(*conditions)
         if self.order.column:
             rows = rows.filter(**{f"{self.order.column}__isnull": False})
         column = COLUMNS.get(self._by)
-        alone = [Q(**{column: value}) for value in self.filters.choice(self._by).only] if column else [Q()]
+        lookups = [Q(**{column: value}) for value in self.filters.choice(self._by).only] if column else [Q()]
         return [
-            rows.filter(each, stretch).order_by(*self.order.by)[:limit]
-            for each in alone
-            for stretch in self.stretches
+            rows.filter(lookup, each).order_by(*self.order.by)[:limit]
+            for lookup in lookups
+            for each in self.ranges
         ]
 
-    # --- gather -------------------------------------------------------------------------------------------
+    # --- collect ------------------------------------------------------------------------------------------
 
     def count(self, name: str) -> int:
-        """How many jobs match this filter and those that its index answers too, up to one more than MOST."""
+        """The number of jobs that match this filter and those that its index covers, at most MAX_COLLECTED + 1."""
         if name == "duration":
-            some = self.filters.only("tool", "at_least", "less_than")
+            covered = self.filters.subset("tool", "at_least", "less_than")
         else:
-            some = self.filters.only(name, *COVERED.get(name, ()))
-        return Execution.objects.filter(*some.conditions(by=name))[: MOST + 1].count()
+            covered = self.filters.subset(name, *COVERED.get(name, ()))
+        return Execution.objects.filter(*covered.conditions(by=name))[: MAX_COLLECTED + 1].count()
 
     def count_words(self) -> int:
-        rows = Execution.objects.filter(Holds(self._index(MOST + 1)))
-        return rows[: MOST + 1].count()
+        rows = Execution.objects.filter(RawCondition(self._index_match(MAX_COLLECTED + 1)))
+        return rows[: MAX_COLLECTED + 1].count()
 
-    def gather(self, name: str, limit: int) -> list[uuid.UUID]:
+    def collect(self, name: str, limit: int) -> list[uuid.UUID]:
         return self._sorted(self.filters.conditions(by=name), limit)
 
-    def gather_words(self, limit: int) -> list[uuid.UUID]:
-        return self._sorted(self.filters.conditions(by="words", found=self._index(None)), limit)
+    def collect_words(self, limit: int) -> list[uuid.UUID]:
+        conditions = self.filters.conditions(by="words", index_match=self._index_match(None))
+        return self._sorted(conditions, limit)
 
-    def _index(self, most: int | None) -> FoundByIndex:
-        return FoundByIndex("prompt", self.filters.wanted, most)
+    def _index_match(self, limit: int | None) -> IndexMatch:
+        return IndexMatch("prompt", self.filters.included_terms, limit)
 
     def _sorted(self, conditions: list[Any], limit: int) -> list[uuid.UUID]:
         rows = Execution.objects.filter(*conditions)
         if self.order.column:
             rows = rows.filter(**{f"{self.order.column}__isnull": False})
-        # Bounded without an order, so that they are found by the filter's index and not by the order's.
-        return self._run([rows.filter(stretch)[: MOST + 1] for stretch in self.stretches], limit)
+        # Limited but unordered, so that the database uses the filter's index and not the order's.
+        return self._run([rows.filter(each)[: MAX_COLLECTED + 1] for each in self.ranges], limit)
 
     # --- both ---------------------------------------------------------------------------------------------
 
     def _run(self, queries: Iterable[QuerySet[Execution]], limit: int) -> list[uuid.UUID]:
-        """The first ids of all these together."""
+        """The first ids of the union of the queries."""
         with connection.cursor() as cursor:
             cursor.execute(*self._statement(queries, limit))
             return ids.from_rows(cursor.fetchall())
 
     @property
-    def _ordered(self) -> str:
+    def _order_by(self) -> str:
         return ", ".join(
             f"{each.lstrip('-')}{' DESC' if each.startswith('-') else ''}" for each in self.order.by
         )
 
     def _statement(self, queries: Iterable[QuerySet[Execution]], limit: int, *more: str) -> SQL:
-        """One statement for the first of all these: their ids, or all columns if there are more. Raises EmptyResultSet
-        when none of them can have any."""
+        """The union of the queries, in the page's order, as one statement.
+
+        It selects the id, or with further columns `more` all of them. Raises EmptyResultSet if no query can match.
+        """
         columns = [*filter(None, ["id", self.order.column]), *more]
         parts: list[str] = []
         params: list[Any] = []
@@ -247,16 +249,19 @@ class Walk:
                 sql, some = query.values_list(*columns).query.sql_with_params()
             except EmptyResultSet:
                 continue
-            parts.append(f"SELECT * FROM ({sql}) AS stretch")
+            parts.append(f"SELECT * FROM ({sql}) AS part")
             params += some
         if not parts:
             raise EmptyResultSet
-        union, taken = " UNION ALL ".join(parts), "*" if more else "id"
-        return f"SELECT {taken} FROM ({union}) AS found ORDER BY {self._ordered} LIMIT {int(limit)}", params
+        union, selected = " UNION ALL ".join(parts), "*" if more else "id"
+        return (
+            f"SELECT {selected} FROM ({union}) AS found ORDER BY {self._order_by} LIMIT {int(limit)}",
+            params,
+        )
 
 
 def _key(order: Order, job_id: uuid.UUID) -> Key | None:
-    """Where that job stands; None when it stands in this order nowhere."""
+    """The job's position in the order; None if the order does not contain it."""
     if not order.column:
         return Key(job_id)
     value = Execution.objects.filter(pk=job_id).values_list(order.column, flat=True).first()

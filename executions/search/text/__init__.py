@@ -1,11 +1,11 @@
-"""Text search in columns of millions of rows: one interface, with SQLite's FTS5 or PostgreSQL's own indexes behind it.
+"""Text search in columns of millions of rows: one interface to SQLite's FTS5 and PostgreSQL's indexes.
 
-A column that is searched is named in columns.py. What people type becomes terms (terms.py); `matching` narrows a
-queryset to the rows in which all of them are found, and `marked` shows where they stand.
+Searchable columns are listed in columns.py. `parse` turns the typed search into terms (terms.py), `matching` filters
+a queryset by them, and `highlight` marks them in a text.
 """
 
-from executions.search.text.highlight import marked
-from executions.search.text.matching import Found, Seen, matching
+from executions.search.text.highlight import highlight
+from executions.search.text.matching import IndexMatch, TextMatch, matching
 from executions.search.text.terms import Term, parse
 
-__all__ = ["Found", "Seen", "Term", "marked", "matching", "parse"]
+__all__ = ["IndexMatch", "Term", "TextMatch", "highlight", "matching", "parse"]

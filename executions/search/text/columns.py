@@ -1,4 +1,4 @@
-"""Which columns are searched. To add one: a line here, and `index.CreateSearchIndex` in a migration."""
+"""The searchable columns. To add one, add a line here and `indexes.CreateSearchIndex` in a migration."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Searched:
-    """A text column of a table with rows that are never renumbered."""
+class SearchColumn:
+    """A text column of a table whose rows are never renumbered."""
 
     table: str
     column: str
 
     @property
     def parts(self) -> str:
-        """The index that finds parts of words."""
+        """Name of the index that finds parts of words."""
         return f"{self.table}_{self.column}_parts"
 
     @property
     def words(self) -> str:
-        """The index that finds whole words, and how words begin."""
+        """Name of the index that finds whole words and beginnings of words."""
         return f"{self.table}_{self.column}_words"
 
 
 SEARCHED = (
-    Searched("executions_execution", "prompt"),
-    Searched("executions_file", "display_name"),
+    SearchColumn("executions_execution", "prompt"),
+    SearchColumn("executions_file", "display_name"),
 )
 
 
 def vector(text: str) -> str:
-    """PostgreSQL's words of a text, as SQL: the index and the question must say it alike.
+    """PostgreSQL's tsvector of a text, as SQL: index and query must use the same expression.
 
-    By itself it takes "door.png" or "sea/sand" for one word, a file's or an address's.
+    Punctuation is replaced first: PostgreSQL's parser takes "door.png" or "sea/sand" for one word, a host or path.
     """
-    # Not by translate(), which compares each letter with all of these: that would take as long as all the rest.
+    # Not translate(), which compares each letter with all of these and would take as long as everything else.
     return f"to_tsvector('simple', regexp_replace({text}, '[.,/\\\\_@:~+&=?#-]', ' ', 'g'))"
 
 
-def searched(table: str, column: str) -> Searched:
-    """Raises LookupError for a column that has no index."""
+def search_column(table: str, column: str) -> SearchColumn:
+    """Raises LookupError for a column without a search index."""
     for each in SEARCHED:
         if (each.table, each.column) == (table, column):
             return each

@@ -1,4 +1,4 @@
-"""Where the terms of a search stand in a text."""
+"""Marks the terms of a search in a text."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Iterable
 
 from executions.search.text.terms import Kind, Term
 
-# So much of a text stands before the first mark of an excerpt, in characters.
+# Characters of context before the first match of an excerpt.
 LEAD = 40
 
 
-def marked(text: str, terms: Iterable[Term], *, length: int | None = None) -> list[tuple[str, bool]]:
+def highlight(text: str, terms: Iterable[Term], *, length: int | None = None) -> list[tuple[str, bool]]:
     """The text in pieces, each with whether it is a match. Excluded terms mark nothing.
 
-    With `length` it is an excerpt of about so many characters in which the first match can be seen.
+    With `length`, an excerpt of about that many characters that contains the first match.
     """
     patterns = [_pattern(term) for term in terms if not term.is_excluded]
-    found = re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
+    pattern = re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
     if length is not None and len(text) > length:
-        text = _excerpt(text, found, length)
-    if found is None:
+        text = _excerpt(text, pattern, length)
+    if pattern is None:
         return [(text, False)]
-    pieces, at = [], 0
-    for hit in found.finditer(text):
-        start, end = hit.span()
-        if start > at:
-            pieces.append((text[at:start], False))
+    pieces, position = [], 0
+    for match in pattern.finditer(text):
+        start, end = match.span()
+        if start > position:
+            pieces.append((text[position:start], False))
         if end > start:
             pieces.append((text[start:end], True))
-        at = max(at, end)
-    if at < len(text) or not pieces:
-        pieces.append((text[at:], False))
+        position = max(position, end)
+    if position < len(text) or not pieces:
+        pieces.append((text[position:], False))
     return pieces
 
 
@@ -43,8 +43,8 @@ def _pattern(term: Term) -> str:
     return rf"(?<![^\W_]){body}{end}"
 
 
-def _excerpt(text: str, found: re.Pattern[str] | None, length: int) -> str:
-    hit = found.search(text) if found else None
-    start = max(0, hit.start() - LEAD) if hit and hit.end() > length else 0
+def _excerpt(text: str, pattern: re.Pattern[str] | None, length: int) -> str:
+    match = pattern.search(text) if pattern else None
+    start = max(0, match.start() - LEAD) if match and match.end() > length else 0
     end = start + length
     return ("…" if start else "") + text[start:end].strip() + ("…" if end < len(text) else "")

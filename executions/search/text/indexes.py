@@ -1,8 +1,8 @@
-"""The search indexes in the database: made by a migration, kept by the database itself, looked after when migrating.
+"""The search indexes: created by a migration, updated by the database, and repaired after each migration.
 
-PostgreSQL: a trigram index and a full-text index. SQLite: two FTS5 tables that hold no text of their own, kept in
-step by triggers. Django rebuilds an SQLite table for many a change, which drops its triggers and may renumber its
-rows; `ensure_all` runs after every `migrate`, notices that, and builds the index anew.
+PostgreSQL has a trigram index and a full-text index. SQLite has two FTS5 tables without a copy of the text, which
+triggers keep up to date. For many changes Django rebuilds an SQLite table, which drops its triggers and may renumber
+its rows; `ensure_all` runs after every `migrate`, detects that, and rebuilds the index.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 
-from executions.search.text.columns import SEARCHED, Searched, vector
+from executions.search.text.columns import SEARCHED, SearchColumn, vector
 
 PARTS_TOKENS = "trigram"
 WORDS_TOKENS = "unicode61 remove_diacritics 0"
-# Bytes of an FTS5 table that are put in order in memory before they are written: its own measure, and one for filling
-# it in one go, which takes half the time.
-HASH, LARGE_HASH = 1024 * 1024, 64 * 1024 * 1024
+# Bytes that FTS5 collects in memory before it writes: its default, and a larger size for rebuilding an index, which
+# halves the time.
+DEFAULT_HASH_SIZE, REBUILD_HASH_SIZE = 1024 * 1024, 64 * 1024 * 1024
 
 
 class CreateSearchIndex(Operation):
-    """In a migration: make the index of a column, and fill it."""
+    """Migration operation that creates and fills the search index of a column."""
 
     reduces_to_sql = False
     reversible = True
 
     def __init__(self, table: str, column: str) -> None:
-        self.searched = Searched(table, column)
+        self.searched = SearchColumn(table, column)
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         return (type(self).__name__, [self.searched.table, self.searched.column], {})
@@ -53,16 +53,16 @@ class CreateSearchIndex(Operation):
 
 
 def ensure_all(*, using: str, **_: Any) -> None:
-    """Make whatever is missing; a receiver of post_migrate."""
+    """Create the indexes that are missing or incomplete. Receiver of post_migrate."""
     connection = connections[using]
     tables = set(connection.introspection.table_names())
     for each in SEARCHED:
-        if each.table in tables and not stands(connection, each):
+        if each.table in tables and not is_complete(connection, each):
             create(connection, each)
 
 
-def stands(connection: BaseDatabaseWrapper, searched: Searched) -> bool:
-    """Whether the index is there, and kept in step."""
+def is_complete(connection: BaseDatabaseWrapper, searched: SearchColumn) -> bool:
+    """Whether the index exists, and on SQLite its triggers too."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
@@ -75,15 +75,15 @@ def stands(connection: BaseDatabaseWrapper, searched: Searched) -> bool:
         return bool(cursor.fetchone()[0] == len(names))
 
 
-def create(connection: BaseDatabaseWrapper, searched: Searched) -> None:
-    """Make the index anew, and fill it with what the table has."""
+def create(connection: BaseDatabaseWrapper, searched: SearchColumn) -> None:
+    """Create the index, or replace it, and fill it from the table."""
     drop(connection, searched)
     with connection.cursor() as cursor:
         for statement in _statements(connection, searched):
             cursor.execute(statement)
 
 
-def drop(connection: BaseDatabaseWrapper, searched: Searched) -> None:
+def drop(connection: BaseDatabaseWrapper, searched: SearchColumn) -> None:
     kind = "INDEX" if connection.vendor == "postgresql" else "TABLE"
     with connection.cursor() as cursor:
         for trigger in triggers(searched) if connection.vendor == "sqlite" else ():
@@ -92,33 +92,33 @@ def drop(connection: BaseDatabaseWrapper, searched: Searched) -> None:
             cursor.execute(f'DROP {kind} IF EXISTS "{name}"')
 
 
-def _statements(connection: BaseDatabaseWrapper, searched: Searched) -> list[str]:
+def _statements(connection: BaseDatabaseWrapper, searched: SearchColumn) -> list[str]:
     table, column = searched.table, searched.column
     if connection.vendor == "postgresql":
         return [
             f'CREATE INDEX "{searched.parts}" ON "{table}" USING gin ("{column}" gin_trgm_ops)',
             words_index(searched),
         ]
-    made = []
+    statements = []
     for name, tokens in ((searched.parts, PARTS_TOKENS), (searched.words, WORDS_TOKENS)):
-        made += [
+        statements += [
             f'CREATE VIRTUAL TABLE "{name}" USING fts5("{column}", content="{table}", tokenize="{tokens}")',
-            f'INSERT INTO "{name}"("{name}", rank) VALUES (\'hashsize\', {LARGE_HASH})',
+            f'INSERT INTO "{name}"("{name}", rank) VALUES (\'hashsize\', {REBUILD_HASH_SIZE})',
             f'INSERT INTO "{name}"("{name}") VALUES (\'rebuild\')',
-            f'INSERT INTO "{name}"("{name}", rank) VALUES (\'hashsize\', {HASH})',
+            f'INSERT INTO "{name}"("{name}", rank) VALUES (\'hashsize\', {DEFAULT_HASH_SIZE})',
         ]
-    return made + list(triggers(searched).values())
+    return statements + list(triggers(searched).values())
 
 
-def words_index(searched: Searched) -> str:
-    """PostgreSQL's index of whole words, as SQL."""
+def words_index(searched: SearchColumn) -> str:
+    """The SQL that creates PostgreSQL's index of whole words."""
     return (
         f'CREATE INDEX "{searched.words}" ON "{searched.table}" USING gin ({vector(f'"{searched.column}"')})'
     )
 
 
-def triggers(searched: Searched) -> dict[str, str]:
-    """SQLite's triggers, by name. What leaves the index is told with the words that it had."""
+def triggers(searched: SearchColumn) -> dict[str, str]:
+    """SQLite's triggers, by name. To delete an entry, FTS5 needs the text that was indexed."""
     table, column = searched.table, searched.column
     names = (searched.parts, searched.words)
     enter = "".join(

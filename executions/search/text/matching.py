@@ -1,4 +1,4 @@
-"""Conditions on a queryset: that terms are found in a column. Two ways to ask the same, for two ways to read a table."""
+"""Query conditions for search terms: one that uses the search index, and one that tests the text of each row."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from django.db.models import BooleanField, F, Func, Model, Q, QuerySet
 from django.db.models.lookups import Lookup
 
 from executions.core import ids
-from executions.search.text.columns import searched, vector
+from executions.search.text.columns import search_column, vector
 from executions.search.text.terms import Kind, Term, parse
 
 type SQL = tuple[str, list[Any]]
 
 
 def matching[M: Model](rows: QuerySet[M], column: str, typed: str) -> QuerySet[M]:
-    """The rows in whose `column` all that was typed is found, by its search index. Unchanged when nothing was typed."""
+    """The rows whose `column` matches the typed search, found by the search index. All rows if it has no terms."""
     terms = parse(typed)
-    if wanted := tuple(term for term in terms if not term.is_excluded):
-        rows = rows.filter(Holds(Found(column, wanted)))
-    return rows.filter(*(Holds(Seen(column, term)) for term in terms if term.is_excluded))
+    if included := tuple(term for term in terms if not term.is_excluded):
+        rows = rows.filter(RawCondition(IndexMatch(column, included)))
+    return rows.filter(*(RawCondition(TextMatch(column, term)) for term in terms if term.is_excluded))
 
 
-class Holds(Lookup):
-    """A condition as it stands. Django would compare it with True, and then SQLite uses no index for it."""
+class RawCondition(Lookup):
+    """A condition without a comparison. Django would compare it with True, and SQLite would then use no index."""
 
-    lookup_name = "holds"
+    lookup_name = "raw_condition"
     prepare_rhs = False
 
     def __init__(self, condition: Func) -> None:
@@ -38,22 +38,22 @@ class Holds(Lookup):
         return self.process_lhs(compiler, connection)
 
 
-class Found(Func):
-    """All of `terms` (none of them excluded) are found, answered by the index. For rare words, in any order of rows.
+class IndexMatch(Func):
+    """Whether the search index finds all `terms`, none of them excluded. For rare words, in any order of rows.
 
-    `most` bounds how many rows of the index are taken on SQLite: how many there are can then be counted cheaply.
+    `limit` bounds the rows read from the index on SQLite, so that counting them is cheap.
     """
 
     conditional = True
 
-    def __init__(self, column: str, terms: Sequence[Term], most: int | None = None) -> None:
+    def __init__(self, column: str, terms: Sequence[Term], limit: int | None = None) -> None:
         self.terms = tuple(terms)
-        self.most = most
+        self.limit = limit
         super().__init__(F(column), output_field=BooleanField())
 
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> SQL:  # type: ignore[override]  # as compilers call it
         [col] = self.get_source_expressions()
-        index = searched(col.target.model._meta.db_table, col.target.column)
+        index = search_column(col.target.model._meta.db_table, col.target.column)
         parts, params = [], []
         for name, terms in (
             (index.parts, [term for term in self.terms if term.kind is Kind.PART]),
@@ -62,7 +62,7 @@ class Found(Func):
             if terms:
                 parts.append(f'SELECT rowid FROM "{name}" WHERE "{name}" MATCH %s')
                 params.append(" AND ".join(_fts5(term) for term in terms))
-        bound = f" LIMIT {self.most}" if self.most is not None else ""
+        bound = f" LIMIT {self.limit}" if self.limit is not None else ""
         alias = compiler.quote_name(col.alias)
         return f"{alias}.rowid IN ({' INTERSECT '.join(parts)}{bound})", params
 
@@ -71,8 +71,8 @@ class Found(Func):
         return _postgresql(compiler.compile(col)[0], self.terms)
 
 
-class Seen(Func):
-    """The term is in the text itself (or is not, if it is excluded). For walking through rows in their order."""
+class TextMatch(Func):
+    """Whether the text contains the term (or does not, if it is excluded). For scanning rows in their order."""
 
     conditional = True
 
@@ -81,10 +81,10 @@ class Seen(Func):
         super().__init__(F(column), output_field=BooleanField())
 
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> SQL:  # type: ignore[override]  # as compilers call it
-        return _seen_sqlite(self._text(compiler), self.term)
+        return _text_match_sqlite(self._text(compiler), self.term)
 
     def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> SQL:
-        return _seen_postgresql(self._text(compiler), self.term)
+        return _text_match_postgresql(self._text(compiler), self.term)
 
     def _text(self, compiler: Any) -> str:
         [col] = self.get_source_expressions()
@@ -92,12 +92,12 @@ class Seen(Func):
         return text
 
 
-def seen(column: str, terms: Iterable[Term]) -> Q:
-    """All of the terms are as they are wanted to be, row by row."""
-    return Q(*(Holds(Seen(column, term)) for term in terms))
+def all_in_text(column: str, terms: Iterable[Term]) -> Q:
+    """Whether a row's text matches all terms, tested row by row."""
+    return Q(*(RawCondition(TextMatch(column, term)) for term in terms))
 
 
-def first_seen(
+def first_matches(
     rows: tuple[str, Sequence[Any]],
     column: str,
     terms: Iterable[Term],
@@ -105,14 +105,14 @@ def first_seen(
     limit: int,
     db: BaseDatabaseWrapper,
 ) -> list[uuid.UUID]:
-    """The first ids of these rows (a statement that gives `id`, the text and what `order` names) that are as wanted.
+    """The ids of the first `rows` whose text matches all terms.
 
-    The rows are read as they come, and never by a join with their table: a database that takes the terms for common
-    ones would walk through all of the table to find the few rows in it.
+    `rows` is a statement that selects `id`, the text column and the columns of `order`. It is filtered as a subquery,
+    not joined with its table: a database that expects the terms to be common would scan the whole table for them.
     """
     sql, params = rows
-    see = _seen_postgresql if db.vendor == "postgresql" else _seen_sqlite
-    tests = [see(f'"{column}"', term) for term in terms]
+    text_match = _text_match_postgresql if db.vendor == "postgresql" else _text_match_sqlite
+    tests = [text_match(f'"{column}"', term) for term in terms]
     where = " AND ".join(test for test, _ in tests)
     with db.cursor() as cursor:
         cursor.execute(
@@ -122,25 +122,25 @@ def first_seen(
         return ids.from_rows(cursor.fetchall())
 
 
-def _seen_sqlite(text: str, term: Term) -> SQL:
-    no = "NOT " if term.is_excluded else ""
-    # SQLite's LIKE is the faster one, but knows of upper and lower case in ASCII alone.
+def _text_match_sqlite(text: str, term: Term) -> SQL:
+    negation = "NOT " if term.is_excluded else ""
+    # SQLite's LIKE is faster, but ignores case only in ASCII.
     if term.kind is Kind.PART and term.text.isascii():
-        return f"{text} {no}LIKE %s ESCAPE '\\'", [_like(term.text)]
-    return f"{text} {no}REGEXP %s", [f"(?i){term.pattern}"]
+        return f"{text} {negation}LIKE %s ESCAPE '\\'", [_like(term.text)]
+    return f"{text} {negation}REGEXP %s", [f"(?i){term.pattern}"]
 
 
-def _seen_postgresql(text: str, term: Term) -> SQL:
-    # Not the column itself but what it holds: PostgreSQL must not take the index for it here.
+def _text_match_postgresql(text: str, term: Term) -> SQL:
+    # An expression instead of the column, so that PostgreSQL does not use the index here.
     text = f"({text} || '')"
     sql, params = _postgresql(text, [term])
     if term.kind is not Kind.PART and term.text.isascii():
-        # What has not all of the letters has not the words either, and is told apart in a tenth of the time.
+        # Pre-filter with ILIKE: rows lacking the letters cannot match, and it is ten times cheaper.
         words = term.text.split(" ")
         letters = " AND ".join([f"{text} ILIKE %s"] * len(words))
         sql, params = f"{letters} AND {sql}", [*map(_like, words), *params]
-    # In this shape it takes half of the rows for found, and walks on. It would take it for nearly none, and rather
-    # read and sort the whole table than walk so far.
+    # For a CASE, the planner assumes that half of the rows match, and scans in order. Otherwise it would expect nearly
+    # none, and rather read and sort the whole table.
     return f"CASE WHEN {sql} THEN {not term.is_excluded} ELSE {term.is_excluded} END", params
 
 

@@ -1,11 +1,11 @@
-"""What people type into a search field, as terms.
+"""Parses the text of a search field into terms.
 
-    pier fog        rows with both, as words or as parts of words
-    "red door"      these whole words, one after the other
+    pier fog        rows with both, as words or parts of words
+    "red door"      these whole words in this order
     -fog            rows without it
-    uk              one or two letters: words that begin so
+    uk              one or two letters: words that begin with them
 
-Case never matters. Punctuation alone is no term.
+Case is ignored. Punctuation alone is not a term.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-LONGEST = 200
-MOST = 8
-# What an index of three letters can find.
-SHORTEST_PART = 3
+MAX_LENGTH = 200
+MAX_TERMS = 8
+# The shortest part that a trigram index can find.
+MIN_PART_LENGTH = 3
 
 _TYPED = re.compile(r'(-?)"([^"]*)"?|(\S+)')
 _WORD = re.compile(r"[^\W_]+")
@@ -32,7 +32,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Term:
-    """`text` is a part of a word, the start of one, or whole words with one space between them."""
+    """`text` is a part of a word, the start of a word, or whole words separated by single spaces."""
 
     text: str
     kind: Kind
@@ -40,7 +40,7 @@ class Term:
 
     @property
     def pattern(self) -> str:
-        """A regular expression, as Python and PostgreSQL both understand it, for a text in which it is found."""
+        """A regular expression that matches texts with the term, valid in both Python and PostgreSQL."""
         body = _GAP.join(re.escape(word) for word in self.text.split(" "))
         match self.kind:
             case Kind.PART:
@@ -52,13 +52,13 @@ class Term:
 
 
 def parse(typed: str) -> tuple[Term, ...]:
-    """The terms, each once. What is beyond LONGEST characters or MOST terms is left out."""
+    """The distinct terms. Ignores everything beyond MAX_LENGTH characters or MAX_TERMS terms."""
     found: dict[Term, None] = {}
-    for minus, quoted, plain in _TYPED.findall(typed.replace("\x00", " ")[:LONGEST]):
+    for minus, quoted, plain in _TYPED.findall(typed.replace("\x00", " ")[:MAX_LENGTH]):
         term = _quoted(quoted, bool(minus)) if not plain else _plain(plain)
         if term is not None:
             found[term] = None
-    return tuple(found)[:MOST]
+    return tuple(found)[:MAX_TERMS]
 
 
 def _quoted(text: str, is_excluded: bool) -> Term | None:
@@ -72,6 +72,6 @@ def _plain(text: str) -> Term | None:
     words = _WORD.findall(text)
     if not words:
         return None
-    if len(text) >= SHORTEST_PART:
+    if len(text) >= MIN_PART_LENGTH:
         return Term(text, Kind.PART, is_excluded)
     return Term(words[0], Kind.START, is_excluded)

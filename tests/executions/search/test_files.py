@@ -1,4 +1,4 @@
-"""Names are found the same, whichever way leads to them, and by indexes alone."""
+"""The search for files: all strategies find the same names, and use only indexes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils import timezone
 from executions.models import File
 from executions.search import files as file_search
 from executions.search.text import parse
-from executions.search.text.matching import Found, Holds
+from executions.search.text.matching import IndexMatch, RawCondition
 from tests.dashboard.browsers import Browser, text
 from tests.factories.files import file
 
@@ -47,8 +47,8 @@ TYPED = (
 )
 
 
-def plainly(typed: str) -> set[str]:
-    """The names that a person would expect."""
+def expected(typed: str) -> set[str]:
+    """The names that match, found without a database."""
     terms = parse(typed)
     return {name for name in NAMES if all(_has(name, term) for term in terms)}
 
@@ -63,24 +63,24 @@ def names(ids: list[uuid.UUID]) -> set[str]:
     return set(File.objects.filter(pk__in=ids).values_list("display_name", flat=True))
 
 
-# Looked through near the newest, gathered by the search index, walked through.
-WAYS = {"look": (1000, 1000), "gather": (0, 1000), "walk": (0, 0)}
+# Values of WINDOW and MAX_COLLECTED that force each strategy.
+STRATEGIES = {"probe": (1000, 1000), "collect": (0, 1000), "scan": (0, 0)}
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("typed", TYPED)
-def test_every_way_finds_the_same(typed: str, way: str, db: None, monkeypatch: Any) -> None:
+def test_all_strategies_find_the_same(typed: str, strategy: str, db: None, monkeypatch: Any) -> None:
     for name in NAMES:
         file(display_name=name)
-    monkeypatch.setattr(file_search, "WINDOW", WAYS[way][0])
-    monkeypatch.setattr(file_search, "MOST", WAYS[way][1])
-    assert names(file_search.first(File.objects.in_library(), {}, typed, 100)) == plainly(typed)
+    monkeypatch.setattr(file_search, "WINDOW", STRATEGIES[strategy][0])
+    monkeypatch.setattr(file_search, "MAX_COLLECTED", STRATEGIES[strategy][1])
+    assert names(file_search.find(File.objects.in_library(), {}, typed, 100)) == expected(typed)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_pages_come_newest_first_without_a_gap(way: str, db: None, monkeypatch: Any) -> None:
-    monkeypatch.setattr(file_search, "WINDOW", WAYS[way][0])
-    monkeypatch.setattr(file_search, "MOST", WAYS[way][1])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_pages_are_newest_first_without_gaps(strategy: str, db: None, monkeypatch: Any) -> None:
+    monkeypatch.setattr(file_search, "WINDOW", STRATEGIES[strategy][0])
+    monkeypatch.setattr(file_search, "MAX_COLLECTED", STRATEGIES[strategy][1])
     wanted = []
     for number in range(12):
         made = file(display_name=f"pier {number}", type="IMAGE" if number % 3 else "VIDEO")
@@ -89,21 +89,21 @@ def test_pages_come_newest_first_without_a_gap(way: str, db: None, monkeypatch: 
     file(display_name="pier, archived", type="IMAGE", archived_at=timezone.now())
     rows = File.objects.in_library()
     found: list[uuid.UUID] = []
-    while page := file_search.first(rows, {"type": "IMAGE"}, "pier", 3, found[-1] if found else None):
+    while page := file_search.find(rows, {"type": "IMAGE"}, "pier", 3, found[-1] if found else None):
         found += page
     assert found == wanted[::-1]
 
 
-def test_a_name_that_changes_is_found_by_its_new_words(db: None) -> None:
+def test_a_renamed_file_is_found_by_its_new_name(db: None) -> None:
     made = file(display_name="a lighthouse")
     File.objects.filter(pk=made.pk).update(display_name="a windmill")
-    rows = File.objects.filter(Found("display_name", parse("windmill")))
+    rows = File.objects.filter(IndexMatch("display_name", parse("windmill")))
     assert list(rows) == [made]
-    assert not File.objects.filter(Found("display_name", parse("lighthouse"))).exists()
+    assert not File.objects.filter(IndexMatch("display_name", parse("lighthouse"))).exists()
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="it reads SQLite's own plans")
-def test_whatever_is_filtered_by_is_read_off_an_index(db: None, people: Any) -> None:
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's query plans")
+def test_every_combination_of_filters_uses_a_covering_index(db: None, people: Any) -> None:
     given = {"type": "IMAGE", "scope": "GLOBAL", "source_tool": "generate-image", "created_by": people.ann}
     for count in range(1, len(given) + 1):
         for some in itertools.combinations(given, count):
@@ -113,28 +113,28 @@ def test_whatever_is_filtered_by_is_read_off_an_index(db: None, people: Any) -> 
             assert "TEMP B-TREE" not in plan, some
 
 
-@pytest.mark.parametrize("most", [0, 1, 1000])
-def test_several_filters_find_the_same_whether_few_or_many_match(
-    most: int, ann_browser: Browser, monkeypatch: Any
+@pytest.mark.parametrize("limit", [0, 1, 1000])
+def test_combined_filters_find_the_same_whether_few_or_many_match(
+    limit: int, ann_browser: Browser, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(file_search, "MOST", most)
+    monkeypatch.setattr(file_search, "MAX_COLLECTED", limit)
     for number in range(6):
         file(type="IMAGE", scope="TEMPORARY" if number == 4 else "GLOBAL", created_by=ann_browser.user)
     wanted = file(type="VIDEO", scope="TEMPORARY", created_by=ann_browser.user)
     file(type="VIDEO", scope="TEMPORARY")
     given = {"created_by": ann_browser.user.pk, "scope": "TEMPORARY", "type": "VIDEO"}
-    assert file_search.first(File.objects.in_library(), given, "", 10) == [wanted.pk]
+    assert file_search.find(File.objects.in_library(), given, "", 10) == [wanted.pk]
     old = file(type="VIDEO", scope="TEMPORARY", created_by=ann_browser.user, archived_at=timezone.now())
-    assert file_search.first(File.objects.archived(), given, "", 10) == [old.pk]
+    assert file_search.find(File.objects.archived(), given, "", 10) == [old.pk]
     given["type"] = "AUDIO"
-    assert file_search.first(File.objects.in_library(), given, "", 10) == []
+    assert file_search.find(File.objects.in_library(), given, "", 10) == []
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="it reads SQLite's own plans")
-def test_rare_words_are_found_by_the_search_index(db: None) -> None:
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's query plans")
+def test_rare_words_use_the_search_index(db: None) -> None:
     plan = (
         File.objects.order_by()
-        .filter(Holds(Found("display_name", parse("windmill"), 9)))
+        .filter(RawCondition(IndexMatch("display_name", parse("windmill"), 9)))
         .values("pk")
         .explain()
     )
@@ -142,7 +142,7 @@ def test_rare_words_are_found_by_the_search_index(db: None) -> None:
     assert "VIRTUAL TABLE INDEX" in plan
 
 
-def test_the_page_finds_names_by_their_parts(ann_browser: Browser) -> None:
+def test_the_library_page_finds_parts_of_names(ann_browser: Browser) -> None:
     file(display_name="The harbour at dusk")
     file(display_name="Fog")
     page = text(ann_browser.get("/files/?q=arbou"))

@@ -1,4 +1,4 @@
-"""Pages of the history: whatever the filters, the order and the way that is taken, they hold what a plain sort holds."""
+"""Pages of jobs: for all filters, orders and strategies, they equal a plain filter and sort in Python."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from executions.models import Batch, Execution
-from executions.search.jobs import NO_CODE, ORDERS, Choice, Filters, count_newer, every, page, paging
+from executions.search.jobs import NO_CODE, ORDERS, Choice, Filters, count_newer, iterate, page, paging
 from tests.factories.past_jobs import BEGAN, past, write
 from tests.factories.people import People, team
 from tests.factories.shared import shared
@@ -24,7 +24,7 @@ SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 
 @pytest.fixture(scope="module")
 def past_jobs(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[People, list[Execution]]]:
-    """The people and their jobs, written once: hundreds of tests only look for them."""
+    """The people and their jobs, written once: hundreds of tests only read them."""
 
     def build() -> tuple[People, list[Execution]]:
         people = team()
@@ -45,7 +45,7 @@ def many(past_jobs: tuple[People, list[Execution]]) -> list[Execution]:
 
 
 def jobs_of(people: People) -> list[Execution]:
-    """200 jobs of every sort, the oldest first."""
+    """200 varied jobs, oldest first."""
     chance = random.Random(3)
     batch = Batch.objects.create(name="Storyboard", tool="generate-image", size=1)
     jobs = []
@@ -59,7 +59,7 @@ def jobs_of(people: People) -> list[Execution]:
                 error_code=code,
                 tool=chance.choice(["generate-image", "text-to-speech", "vectorize-image"]),
                 created_by_id=chance.choice([people.ann.pk, people.ben.pk, people.ada.pk]),
-                # Many take as long as another: then the id decides.
+                # Many have the same duration, so that the id decides.
                 duration=float(chance.choice([1, 2, 5, 60])),
                 batch=batch if chance.random() < 0.1 else None,
                 prompt=" ".join(chance.choices(["fog", "pier", "lighthouse", "uk", "gate"], k=3)),
@@ -70,7 +70,7 @@ def jobs_of(people: People) -> list[Execution]:
     return write(*jobs)
 
 
-# Each with what it lets through, said in Python.
+# Each filter with an equivalent Python condition.
 FILTERS: dict[str, tuple[Callable[[Any, Any], Filters], Callable[[Execution, Any, Any], bool]]] = {
     "nothing": (lambda p, b: Filters(), lambda j, p, b: True),
     "one status": (lambda p, b: Filters(status=Choice((FAILED,))), lambda j, p, b: j.status == FAILED),
@@ -78,7 +78,7 @@ FILTERS: dict[str, tuple[Callable[[Any, Any], Filters], Callable[[Execution, Any
         lambda p, b: Filters(status=Choice((FAILED, CANCELLED))),
         lambda j, p, b: j.status in (FAILED, CANCELLED),
     ),
-    "without a status": (
+    "not a status": (
         lambda p, b: Filters(status=Choice((), (SUCCEEDED,))),
         lambda j, p, b: j.status != SUCCEEDED,
     ),
@@ -86,17 +86,17 @@ FILTERS: dict[str, tuple[Callable[[Any, Any], Filters], Callable[[Execution, Any
         lambda p, b: Filters(person=Choice((p.ann.pk,)), tool=Choice((), ("text-to-speech",))),
         lambda j, p, b: j.created_by_id == p.ann.pk and j.tool != "text-to-speech",
     ),
-    "without a person": (
+    "not a person": (
         lambda p, b: Filters(person=Choice((), (p.ann.pk,))),
         lambda j, p, b: j.created_by_id != p.ann.pk,
     ),
     "a batch": (lambda p, b: Filters(batch=Choice((b,))), lambda j, p, b: j.batch_id == b),
-    "without a batch": (lambda p, b: Filters(batch=Choice((), (b,))), lambda j, p, b: j.batch_id != b),
+    "not a batch": (lambda p, b: Filters(batch=Choice((), (b,))), lambda j, p, b: j.batch_id != b),
     "a code": (
         lambda p, b: Filters(error=Choice(("timed_out",))),
         lambda j, p, b: j.error_code == "timed_out",
     ),
-    "without a code": (
+    "not a code": (
         lambda p, b: Filters(error=Choice((), ("timed_out",))),
         lambda j, p, b: j.error_code != "timed_out",
     ),
@@ -108,16 +108,16 @@ FILTERS: dict[str, tuple[Callable[[Any, Any], Filters], Callable[[Execution, Any
         lambda p, b: Filters(error=Choice(("timed_out", NO_CODE))),
         lambda j, p, b: j.error_code == "timed_out" or (j.status == FAILED and j.error_code is None),
     ),
-    "not what failed without a code": (
+    "not failed without a code": (
         lambda p, b: Filters(error=Choice((), (NO_CODE,))),
         lambda j, p, b: j.status != FAILED or j.error_code is not None,
     ),
-    "elsewhere": (lambda p, b: Filters(origin="elsewhere"), lambda j, p, b: j.origin == "elsewhere"),
-    "here, and it took long": (
+    "external": (lambda p, b: Filters(origin="elsewhere"), lambda j, p, b: j.origin == "elsewhere"),
+    "started in Rushes, with a minimum duration": (
         lambda p, b: Filters(origin="here", at_least=5),
         lambda j, p, b: j.origin == "here" and j.duration >= 5,
     ),
-    "a span of both kinds": (
+    "ranges of duration and time": (
         lambda p, b: Filters(at_least=2, less_than=60, since=BEGAN, until=BEGAN.replace(hour=14)),
         lambda j, p, b: 2 <= j.duration < 60 and BEGAN <= j.created_at < BEGAN.replace(hour=14),
     ),
@@ -125,13 +125,13 @@ FILTERS: dict[str, tuple[Callable[[Any, Any], Filters], Callable[[Execution, Any
         lambda p, b: Filters(words="light -gate uk"),
         lambda j, p, b: "light" in j.prompt and "gate" not in j.prompt and "uk" in j.prompt,
     ),
-    "words and all else": (
+    "words and other filters": (
         lambda p, b: Filters(
             words="fog", tool=Choice(("generate-image", "vectorize-image")), status=Choice((SUCCEEDED,))
         ),
         lambda j, p, b: "fog" in j.prompt and j.tool != "text-to-speech" and j.status == SUCCEEDED,
     ),
-    "what nothing is": (lambda p, b: Filters(status=Choice(("asleep",))), lambda j, p, b: False),
+    "no match": (lambda p, b: Filters(status=Choice(("asleep",))), lambda j, p, b: False),
 }
 SORTED: dict[str, tuple[Callable[[Execution], Any], Callable[[Execution], bool]]] = {
     "newest": (lambda j: -j.pk.int, lambda j: True),
@@ -143,58 +143,58 @@ SORTED: dict[str, tuple[Callable[[Execution], Any], Callable[[Execution], bool]]
 }
 
 
-# With few jobs everything would be gathered: where two are too many, everything is walked, or looked at first.
-WAYS = {"gather": (5000, 0), "walk": (2, 0), "look": (2, 10_000)}
+# Values of MAX_COLLECTED and MAX_ESTIMATE that force each strategy. By default, so few jobs are always collected.
+STRATEGIES = {"collect": (5000, 0), "scan": (2, 0), "probe": (2, 10_000)}
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("sort", ORDERS)
 @pytest.mark.parametrize("name", FILTERS)
-def test_every_page_there_and_back(
-    name: str, sort: str, way: str, many: list[Execution], people: Any, monkeypatch: pytest.MonkeyPatch
+def test_all_pages_forwards_and_backwards(
+    name: str, sort: str, strategy: str, many: list[Execution], people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "MOST", WAYS[way][0])
+    monkeypatch.setattr(paging, "MAX_COLLECTED", STRATEGIES[strategy][0])
     monkeypatch.setattr(paging, "WINDOW", 20)
-    monkeypatch.setattr(paging, "FAR", WAYS[way][1])
+    monkeypatch.setattr(paging, "MAX_ESTIMATE", STRATEGIES[strategy][1])
     batch = Batch.objects.get().pk
-    make, lets_through = FILTERS[name]
-    by, has_place = SORTED[sort]
-    wanted = sorted((j for j in many if lets_through(j, people, batch) and has_place(j)), key=by)
+    make, matches = FILTERS[name]
+    by, is_listed = SORTED[sort]
+    wanted = sorted((j for j in many if matches(j, people, batch) and is_listed(j)), key=by)
     filters, order, size = make(people, batch), ORDERS[sort], 17
-    walked: list[list[uuid.UUID]] = []
+    pages: list[list[uuid.UUID]] = []
     after = None
     while True:
         found = page(filters, order, size=size, after=after)
-        walked.append(found.ids)
+        pages.append(found.ids)
         assert found.has_before == (after is not None)
         if not found.has_after:
             break
         after = found.ids[-1]
-    assert [pk for ids in walked for pk in ids] == [job.pk for job in wanted]
-    for earlier, later in itertools.pairwise(walked):
+    assert [pk for ids in pages for pk in ids] == [job.pk for job in wanted]
+    for earlier, later in itertools.pairwise(pages):
         back = page(filters, order, size=size, before=later[0])
         assert back.ids == earlier
         assert back.has_after
 
 
-def test_words_are_looked_for_in_the_newest_without_a_second_look_at_the_table(
+def test_common_words_are_found_by_probing_without_a_join(
     many: list[Execution], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A join of the newest jobs with all jobs has PostgreSQL walk through all of them for a word that is nowhere."""
+    """If the newest jobs were joined with all jobs, PostgreSQL would scan all of them for a word that never occurs."""
     monkeypatch.setattr(paging, "WINDOW", 20)
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         found = page(Filters(words="fog"), ORDERS["newest"], size=30)
     assert len(found.ids) == 30
-    looks = [query["sql"] for query in asked]
-    # As many of the newest as hold some of them, then as many as should hold a page of them; nothing is counted.
-    assert len(looks) == 2
-    assert all(sql.count('FROM "executions_execution"') == 1 for sql in looks)
+    statements = [query["sql"] for query in queries]
+    # First WINDOW jobs, then as many as should fill the page. Nothing is counted.
+    assert len(statements) == 2
+    assert all(sql.count('FROM "executions_execution"') == 1 for sql in statements)
 
 
-def test_a_page_that_is_held_still_shows_nothing_newer(many: list[Execution]) -> None:
+def test_a_page_with_a_fixed_top_shows_nothing_newer(many: list[Execution]) -> None:
     top = many[120].pk
-    held = page(Filters(), ORDERS["newest"], size=10, through=top)
-    assert held.ids == [job.pk for job in many[120:110:-1]]
+    fixed = page(Filters(), ORDERS["newest"], size=10, through=top)
+    assert fixed.ids == [job.pk for job in many[120:110:-1]]
     assert count_newer(Filters(), top, 100) == 79
     assert count_newer(Filters(status=Choice((FAILED,))), top, 100) == sum(
         job.status == FAILED for job in many[121:]
@@ -203,43 +203,45 @@ def test_a_page_that_is_held_still_shows_nothing_newer(many: list[Execution]) ->
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_what_is_new_is_counted_without_a_test_of_each_job_since(
+def test_newer_jobs_are_counted_without_testing_each(
     name: str, many: list[Execution], people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page that found nothing waits for its first job: on SQLite words were tested in a million jobs for it."""
+    """An empty page counts from the beginning: on SQLite, that used to test the words in a million jobs."""
     monkeypatch.setattr(paging, "WINDOW", 20)
     batch = Batch.objects.get().pk
-    make, lets_through = FILTERS[name]
-    for place in (-1, 30, 190):
-        top = many[place].pk if place >= 0 else uuid.UUID(int=0)
-        newer = sum(lets_through(job, people, batch) for job in many[place + 1 :])
-        with CaptureQueriesContext(connection) as asked:
+    make, matches = FILTERS[name]
+    for position in (-1, 30, 190):
+        top = many[position].pk if position >= 0 else uuid.UUID(int=0)
+        newer = sum(matches(job, people, batch) for job in many[position + 1 :])
+        with CaptureQueriesContext(connection) as queries:
             assert count_newer(make(people, batch), top, 15) == min(newer, 15)
-        above = [query["sql"] for query in asked if '"executions_execution"."id" > ' in query["sql"]]
-        assert all("LIMIT 21" in sql for sql in above) or place == 190, "only a few are tested one by one"
+        above = [query["sql"] for query in queries if '"executions_execution"."id" > ' in query["sql"]]
+        assert all("LIMIT 21" in sql for sql in above) or position == 190, "only a few are tested one by one"
 
 
-def test_everything_is_found_in_chunks(many: list[Execution], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_matches_are_read_in_chunks(many: list[Execution], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paging, "CHUNK", 30)
-    assert list(every(Filters())) == [job.pk for job in reversed(many)]
+    assert list(iterate(Filters())) == [job.pk for job in reversed(many)]
     with CaptureQueriesContext(connection) as captured:
-        rows = every(Filters())
+        rows = iterate(Filters())
         for _ in range(30):
             next(rows)
-    assert len(captured) == 1, "no more is read than is asked for"
+    assert len(captured) == 1, "only consumed chunks are read"
 
 
-def test_a_place_that_is_gone_begins_again(many: list[Execution]) -> None:
+def test_an_unknown_position_shows_the_first_page(many: list[Execution]) -> None:
     first = page(Filters(), ORDERS["longest"], size=10)
     assert page(Filters(), ORDERS["longest"], size=10, after=uuid.uuid4()).ids == first.ids
 
 
 @pytest.mark.parametrize("sort", ORDERS)
 @pytest.mark.parametrize("name", FILTERS)
-def test_no_page_counts_or_skips(name: str, sort: str, many: list[Execution], people: Any) -> None:
+def test_no_page_uses_an_offset_or_an_unlimited_count(
+    name: str, sort: str, many: list[Execution], people: Any
+) -> None:
     with CaptureQueriesContext(connection) as captured:
         page(FILTERS[name][0](people, Batch.objects.get().pk), ORDERS[sort], size=17, after=many[100].pk)
     for query in captured.captured_queries:
         assert "OFFSET" not in query["sql"]
-        assert "COUNT(*)" not in query["sql"] or "LIMIT" in query["sql"], "a count has a bound"
+        assert "COUNT(*)" not in query["sql"] or "LIMIT" in query["sql"], "a count without a limit"
     assert len(captured) <= 12

@@ -1,4 +1,4 @@
-"""Words in prompts: the index finds exactly what reading every prompt finds, and stays in step with the table."""
+"""Text search in prompts: the index finds exactly what testing every row finds, and follows every change."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from django.db import connection
 from django.db.models import Q
 
 from executions.models import Execution
-from executions.search.text import marked, matching, parse
+from executions.search.text import highlight, matching, parse
 from executions.search.text.columns import SEARCHED
-from executions.search.text.indexes import create, ensure_all, stands, triggers
-from executions.search.text.matching import Found, seen
+from executions.search.text.indexes import create, ensure_all, is_complete, triggers
+from executions.search.text.matching import IndexMatch, all_in_text
 from executions.search.text.terms import Kind, Term
 from tests.factories.past_jobs import past, write
 
@@ -64,17 +64,17 @@ def prompts() -> None:
         ("nothing of it", set()),
     ],
 )
-def test_what_is_found(typed: str, wanted: set[int], prompts: None) -> None:
+def test_search_results(typed: str, wanted: set[int], prompts: None) -> None:
     assert found(typed) == sorted(PROMPTS[number] for number in wanted)
 
 
 @pytest.mark.parametrize("typed", ["\x00", '"', "-", "--", "'; DROP TABLE x", "*", "^a NEAR b", "a:b", "(", "%" * 300, "\\", '""', "a" * 9000, "\ud83d", "AND OR NOT", "&|!:*"])  # fmt: skip
-def test_nothing_that_is_typed_breaks_it(typed: str, prompts: None) -> None:
+def test_any_input_is_accepted(typed: str, prompts: None) -> None:
     found(typed.encode("utf-8", "replace").decode())
 
 
-def test_the_index_and_the_eye_agree(prompts: None) -> None:
-    """Random parts of random prompts, by the index and row by row."""
+def test_index_and_row_conditions_agree(prompts: None) -> None:
+    """Random parts of random prompts, found by the index and row by row."""
     chance = random.Random(7)
     words = ["pier", "fog", "Gate", "märz", "ÖL", "uk", "x5", "light-house"]
     write(*(past(100 + n, prompt=" ".join(chance.choices(words, k=5))) for n in range(200)))
@@ -83,9 +83,9 @@ def test_the_index_and_the_eye_agree(prompts: None) -> None:
         start = chance.randrange(len(prompt) - 1)
         terms = parse(prompt[start : start + chance.randint(1, 6)])
         if terms:
-            by_index = set(Execution.objects.filter(Found("prompt", terms)).values_list("pk", flat=True))
-            by_eye = set(Execution.objects.filter(seen("prompt", terms)).values_list("pk", flat=True))
-            assert by_index == by_eye, terms
+            by_index = set(Execution.objects.filter(IndexMatch("prompt", terms)).values_list("pk", flat=True))
+            by_row = set(Execution.objects.filter(all_in_text("prompt", terms)).values_list("pk", flat=True))
+            assert by_index == by_row, terms
 
 
 def test_the_index_follows_every_change(prompts: None) -> None:
@@ -97,7 +97,7 @@ def test_the_index_follows_every_change(prompts: None) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_migrating_mends_an_index_that_a_rebuilt_table_has_lost(prompts: None) -> None:
+def test_migrate_repairs_an_incomplete_index(prompts: None) -> None:
     [searched] = [each for each in SEARCHED if each.column == "prompt"]
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
@@ -105,20 +105,20 @@ def test_migrating_mends_an_index_that_a_rebuilt_table_has_lost(prompts: None) -
         else:
             cursor.execute(f'DROP INDEX "{searched.parts}"')
     write(past(50, prompt="a late lighthouse"))
-    assert not stands(connection, searched)
+    assert not is_complete(connection, searched)
     ensure_all(using="default")
-    assert stands(connection, searched)
+    assert is_complete(connection, searched)
     assert found("lighthouse") == ["A lighthouse on a black cliff", "a late lighthouse"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_making_it_again_loses_nothing(prompts: None) -> None:
+def test_recreating_the_index_loses_nothing(prompts: None) -> None:
     for each in SEARCHED:
         create(connection, each)
     assert found("lighthouse") == ["A lighthouse on a black cliff"]
 
 
-def test_a_term_is_read_as_it_was_meant() -> None:
+def test_parsing_of_terms() -> None:
     assert parse('Fog -rain "Red  Door" uk fog') == (
         Term("fog", Kind.PART),
         Term("rain", Kind.PART, True),
@@ -128,34 +128,34 @@ def test_a_term_is_read_as_it_was_meant() -> None:
     assert len(parse(" ".join(f"word{n}" for n in range(50)))) == 8
 
 
-def test_what_was_searched_for_is_marked() -> None:
-    assert marked("A Lighthouse at dusk", parse("light dus")) == [
+def test_matches_are_highlighted() -> None:
+    assert highlight("A Lighthouse at dusk", parse("light dus")) == [
         ("A ", False),
         ("Light", True),
         ("house at ", False),
         ("dus", True),
         ("k", False),
     ]
-    assert marked("a red, door", parse('"red door"')) == [("a ", False), ("red, door", True)]
-    assert marked("nothing", parse("-thing")) == [("nothing", False)]
-    assert marked("", parse("x")) == [("", False)]
+    assert highlight("a red, door", parse('"red door"')) == [("a ", False), ("red, door", True)]
+    assert highlight("nothing", parse("-thing")) == [("nothing", False)]
+    assert highlight("", parse("x")) == [("", False)]
 
 
-def test_an_excerpt_shows_the_first_match() -> None:
+def test_an_excerpt_contains_the_first_match() -> None:
     long = "word " * 100 + "lighthouse " + "word " * 100
-    pieces = marked(long, parse("lighthouse"), length=120)
+    pieces = highlight(long, parse("lighthouse"), length=120)
     assert ("lighthouse", True) in pieces
     assert len("".join(words for words, _ in pieces)) <= 122
 
 
-def test_the_condition_joins_others(prompts: None) -> None:
-    rows = Execution.objects.filter(Q(tool="generate-image"), Found("prompt", parse("light")))
+def test_an_index_match_combines_with_other_conditions(prompts: None) -> None:
+    rows = Execution.objects.filter(Q(tool="generate-image"), IndexMatch("prompt", parse("light")))
     assert rows.filter(status="succeeded").count() == 2
 
 
-def test_sqlite_asks_the_index(prompts: None) -> None:
-    """A condition that is compared with True would have every row looked at."""
+def test_sqlite_uses_the_index(prompts: None) -> None:
+    """If the condition were compared with True, SQLite would read every row."""
     if connection.vendor != "sqlite":
-        pytest.skip("PostgreSQL weighs the index against a table that is short here")
+        pytest.skip("PostgreSQL may prefer a scan of this short table")
     plan = matching(Execution.objects.all(), "prompt", "lighthouse").explain()
     assert "SEARCH executions_execution USING INTEGER PRIMARY KEY (rowid=?)" in plan
