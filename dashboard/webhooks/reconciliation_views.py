@@ -18,7 +18,7 @@ from executions.core import keyset
 from executions.core.sync_bridge import wait_for
 from executions.models import DayClosing
 from executions.policy import Action
-from executions.sync import daily_reconciliation as closing_day
+from executions.sync import daily_reconciliation
 
 PAGE_SIZE = 60
 
@@ -46,8 +46,8 @@ def _close(request: AuthenticatedRequest) -> HttpResponse:
         messages.error(request, "Choose a day.")
         return HttpResponseRedirect(reverse("closings"), status=303)
     try:
-        row = wait_for(lambda: closing_day.close(day, actor=request.user))
-    except closing_day.CannotClose as error:
+        row = wait_for(lambda: daily_reconciliation.reconcile_day(day, actor=request.user))
+    except daily_reconciliation.CannotReconcile as error:
         messages.error(request, str(error))
     except TimeoutError:
         messages.error(request, "Still comparing. Check again in a minute.")
@@ -61,7 +61,8 @@ def _close(request: AuthenticatedRequest) -> HttpResponse:
 def closing(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(DayClosing.objects.select_related("closed_by"), pk=pk)
     differences = [
-        (each, tools.find(each.tool).label if each.tool else "") for each in closing_day.differences_of(row)
+        (each, tools.find(each.tool).label if each.tool else "")
+        for each in daily_reconciliation.differences_of(row)
     ]
     context = {"row": row, "differences": differences}
     return render(request, "webhooks/reconciliation.html", context)

@@ -1,7 +1,7 @@
 """The daily reconciliation: compares our jobs of a day with the account's list and reports each difference.
 
-The list has no times and is sorted by start, newest first. A job of ours belongs to the day on which VideoGen accepted
-it. An unknown job is listed between two of our jobs and belongs to a day if both neighbours do; otherwise the
+The list has no times and is sorted by start, newest first. Our jobs belong to the day on which VideoGen accepted
+them. An unknown job is listed between two of our jobs and belongs to a day if both neighbours do; otherwise the
 difference is reported as uncertain. Days are UTC days.
 """
 
@@ -44,7 +44,7 @@ ORDER_TOLERANCE = timedelta(minutes=10)
 # Differences stored per day.
 MAX_DIFFERENCES = 500
 
-NO_LIST = "This API version has no list of executions, so there is nothing to compare with: the figure is ours alone."
+NO_LIST = "This API version has no list of executions to compare with. The figure counts our jobs only."
 
 MISSING, UNKNOWN, EDGE, STATUS, UNSURE = (
     "missing there",
@@ -63,7 +63,7 @@ ADVICE = {
 }
 
 
-class CannotClose(ValueError):
+class CannotReconcile(ValueError):
     """The day is not over, or is before VideoGen existed. The message says which."""
 
 
@@ -83,7 +83,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Ours:
+class LocalJob:
     """Our side of a listed execution."""
 
     pk: str
@@ -92,25 +92,25 @@ class Ours:
     accepted_at: datetime
 
 
-async def close(day: date, *, actor: Actor) -> DayClosing:
-    """Reconcile a day, or do so again. Raises CannotClose. API errors are stored in the row's `problem`."""
+async def reconcile_day(day: date, *, actor: Actor) -> DayClosing:
+    """Reconcile a day, or do so again. Raises CannotReconcile. API errors are stored in the row's `problem`."""
     actor_id = await runtime.in_db(policy.require, actor, Action.DAY_RECONCILE)
     if day.year < FIRST_YEAR:
-        raise CannotClose(f"VideoGen did not exist in {day.year}.")
+        raise CannotReconcile(f"VideoGen did not exist in {day.year}.")
     if day >= timezone.now().date():
-        raise CannotClose(f"{day:%-d %B %Y} is not over yet (in UTC).")
+        raise CannotReconcile(f"{day:%-d %B %Y} is not over yet (in UTC).")
     row = await runtime.in_db(_claim, day, again=True)
     assert row is not None
-    return await _close(row, actor_id)
+    return await _reconcile(row, actor_id)
 
 
-async def close_due() -> None:
+async def reconcile_due_days() -> None:
     """Reconcile every due day that no other worker is reconciling."""
     for day in await runtime.in_db(due_days):
         try:
             row = await runtime.in_db(_claim, day)
             if row is not None:
-                await _close(row, None)
+                await _reconcile(row, None)
         except DatabaseError:
             raise
         except Exception:
@@ -118,7 +118,7 @@ async def close_due() -> None:
             logger.exception("Could not reconcile %s, will retry", day)
 
 
-def bounds(day: date) -> tuple[datetime, datetime]:
+def day_bounds(day: date) -> tuple[datetime, datetime]:
     begin = datetime.combine(day, time.min, UTC)
     return begin, begin + DAY
 
@@ -144,7 +144,7 @@ def _claim(day: date, *, again: bool = False) -> DayClosing | None:
     return row if DayClosing.objects.filter(pk=row.pk).take(RETRY_AFTER) else None
 
 
-async def _close(row: DayClosing, actor_id: int | None) -> DayClosing:
+async def _reconcile(row: DayClosing, actor_id: int | None) -> DayClosing:
     try:
         listed = await _read(row.day)
     except NotFound:
@@ -157,7 +157,7 @@ async def _close(row: DayClosing, actor_id: int | None) -> DayClosing:
 
 async def _read(day: date) -> list[ToolExecution]:
     """The account's list, from its newest job back to before that day. Raises VideoGenError, TimeoutError."""
-    cutoff = bounds(day)[0] - ORDER_TOLERANCE
+    cutoff = day_bounds(day)[0] - ORDER_TOLERANCE
     listed: list[ToolExecution] = []
     cursor = None
     for _ in range(MAX_PAGES):
@@ -230,9 +230,9 @@ def _catch_up(listed: Iterable[ToolExecution]) -> None:
 
 def compare(day: date, listed: Sequence[ToolExecution] | None) -> tuple[int, int | None, list[Difference]]:
     """(our jobs of the day, VideoGen's jobs of the day, differences). `listed` None: the account has no list."""
-    begin, end = bounds(day)
+    begin, end = day_bounds(day)
     of_day = Execution.objects.filter(accepted_at__gte=begin, accepted_at__lt=end, remote_id__isnull=False)
-    ours = {str(row[0]): Ours(str(row[1]), *row[2:]) for row in of_day.values_list(*_COLUMNS)}
+    ours = {str(row[0]): LocalJob(str(row[1]), *row[2:]) for row in of_day.values_list(*_COLUMNS)}
     lost = Execution.objects.filter(status=UNCONFIRMED, sent_at__gte=begin, sent_at__lt=end).order_by("id")
     differences = [
         Difference(UNSURE, job=str(job.pk), tool=job.tool, here=job.status) for job in lost[:MAX_DIFFERENCES]
@@ -312,7 +312,7 @@ def differences_of(row: DayClosing) -> list[Difference]:
     return [Difference(**kept) for kept in row.differences]
 
 
-def told(row: DayClosing) -> str:
+def summary(row: DayClosing) -> str:
     """The outcome as a message."""
     if row.closed_at is None:
         return row.problem or "Reconciling…"

@@ -68,7 +68,7 @@ class MaintenanceWorker(Worker):
             }
         )
         await maintain_audit_log()
-        await _each({"Could not reconcile days": daily_reconciliation.close_due})
+        await _each({"Could not reconcile days": daily_reconciliation.reconcile_due_days})
 
 
 async def _each(duties: Mapping[str, Callable[[], Awaitable[object]]]) -> None:

@@ -371,6 +371,6 @@ OPERATIONS: dict[str, Operation] = {
         Action.DAY_RECONCILE,
         ADMINS | SYSTEM,
         nothing,
-        lambda _, a: run(daily_reconciliation.close(yesterday(), actor=a)),
+        lambda _, a: run(daily_reconciliation.reconcile_day(yesterday(), actor=a)),
     ),
 }

@@ -201,9 +201,9 @@ async def test_a_no_that_cannot_be_read_is_a_refusal_all_the_same(service: Servi
 
 async def test_a_start_in_doubt_is_never_taken_for_another(account: SandboxProcess) -> None:
     """Fault 9: of two starts that a crash left in doubt, one did arrive: it is not linked to the other."""
-    sweeper = ListPoller(service.plenty, poll_interval)
+    poller = ListPoller(service.plenty, poll_interval)
     await scenes.started(scenes.words())
-    await sweeper.run()  # what is there from now on is looked at
+    await poller.run()  # what is there from now on is looked at
     await scenes.order(account, {"kind": "lost_before", "match": STARTS, "count": 1})
     lost = await scenes.started(scenes.words())
     prompt = scenes.words()
@@ -212,11 +212,11 @@ async def test_a_start_in_doubt_is_never_taken_for_another(account: SandboxProce
     await runtime.client().start_tool("generate-image", crashed.request_body)
     await scenes.started(scenes.words())
 
-    await sweeper.run()
+    await poller.run()
     assert (await scenes.row(lost)).status == "unconfirmed"
     # The reconciler finds the crashed one, and now there is a choice of two: the person decides.
     assert (await scenes.look_after(crashed)).status == "unconfirmed"
-    await sweeper.run()
+    await poller.run()
     for job in (lost, crashed):
         assert (await scenes.row(job)).status == "unconfirmed"
     assert len(await scenes.truth(account, prompt)) == 1

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             raise CommandError(f"--day must be a date such as 2026-11-24, not {day!r}.") from None
         try:
             row = asyncio.run(self.run(wanted))
-        except daily_reconciliation.CannotClose as error:
+        except daily_reconciliation.CannotReconcile as error:
             raise CommandError(str(error)) from None
         finally:
             runtime.close_database_threads()
@@ -41,13 +41,13 @@ class Command(BaseCommand):
     async def run(self, day: date) -> DayClosing:
         runtime.attach(asyncio.get_running_loop())
         try:
-            return await daily_reconciliation.close(day, actor=policy.SYSTEM)
+            return await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
         finally:
             await runtime.close_client()
             runtime.detach()
 
     def tell(self, row: DayClosing) -> None:
-        self.stdout.write(f"{row}: {daily_reconciliation.told(row)}")
+        self.stdout.write(f"{row}: {daily_reconciliation.summary(row)}")
         for each in daily_reconciliation.differences_of(row):
             name = each.remote_id or each.job
             states = " / ".join(

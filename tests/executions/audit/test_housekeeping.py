@@ -76,7 +76,7 @@ TASKS = {
     "audit.retention.delete_summarized": "Could not delete summarized events",
     "audit.anchors.publish": "Could not publish the head of the audit log",
     "audit.verification.verify_and_store": "Could not verify the audit log",
-    "sync.daily_reconciliation.close_due": "Could not reconcile days",
+    "sync.daily_reconciliation.reconcile_due_days": "Could not reconcile days",
 }
 
 
@@ -96,7 +96,7 @@ async def test_a_failing_task_does_not_prevent_the_others(
         async def async_task() -> None:
             task()
 
-        return async_task if name == "sync.daily_reconciliation.close_due" else task
+        return async_task if name == "sync.daily_reconciliation.reconcile_due_days" else task
 
     for name in TASKS:
         monkeypatch.setattr(f"executions.{name}", fake(name))

@@ -1,4 +1,4 @@
-"""The closing of a day: our jobs against the account's list, and every difference by name."""
+"""The daily reconciliation: our jobs compared with the account's list, and each kind of difference."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
 
 
 def ours(remote_id: str, at: datetime, status: str = "succeeded") -> None:
-    """A job of ours that VideoGen took at that time."""
+    """Our job that VideoGen accepted at that time."""
     ended = at if status in TERMINAL else None
     write(past(status=status, remote_id=remote_id, created_at=at, sent_at=at, accepted_at=at, ended_at=ended))
 
 
-def listed(*told: str) -> list[ToolExecution]:
-    """The account's list, the newest first: "id" or "id:status"."""
+def listed(*jobs_listed: str) -> list[ToolExecution]:
+    """The account's list, newest first: "id" or "id:status"."""
     found = []
-    for each in told:
+    for each in jobs_listed:
         remote_id, _, status = each.partition(":")
         wire = {"toolExecutionId": remote_id, "status": status or "succeeded", "toolType": "GENERATE_IMAGE"}
         found.append(ToolExecution.from_wire(wire))
     return found
 
 
-def compare(*told: str) -> tuple[int, int | None, list[tuple[str, str]]]:
-    here, there, differences = daily_reconciliation.compare(DAY, listed(*told))
+def compare(*jobs_listed: str) -> tuple[int, int | None, list[tuple[str, str]]]:
+    here, there, differences = daily_reconciliation.compare(DAY, listed(*jobs_listed))
     return here, there, [(each.kind, each.remote_id) for each in differences]
 
 
@@ -59,11 +59,11 @@ def three(db: None) -> None:
     ours("after", NOON + timedelta(days=1))
 
 
-def test_a_day_that_agrees_has_no_differences(three: None) -> None:
+def test_a_matching_day_has_no_differences(three: None) -> None:
     assert compare("after", "two", "one", "before") == (2, 2, [])
 
 
-def test_each_difference_is_named(three: None) -> None:
+def test_each_kind_of_difference_is_reported(three: None) -> None:
     ours("gone", NOON + timedelta(minutes=30))
     ours("other", NOON + timedelta(minutes=40), status="failed")
 
@@ -74,13 +74,13 @@ def test_each_difference_is_named(three: None) -> None:
     assert all(daily_reconciliation.ADVICE[kind] for kind, _ in differences)
 
 
-def test_what_stands_between_two_days_may_belong_to_either(three: None) -> None:
+def test_an_unknown_job_between_two_days_may_belong_to_either(three: None) -> None:
     assert compare("after", "late", "two", "one", "early", "before") == (
         2,
         2,
         [(EDGE, "late"), (EDGE, "early")],
     )
-    # Somebody saw it in the list, or in a webhook, while the day went on: that confines it.
+    # It was seen in the list, or in a webhook, during the day: that narrows its start.
     Stranger.objects.create(
         remote_id="late",
         tool="generate-image",
@@ -91,7 +91,7 @@ def test_what_stands_between_two_days_may_belong_to_either(three: None) -> None:
     assert compare("after", "late", "two", "one", "before") == (2, 3, [(UNKNOWN, "late")])
 
 
-def test_the_past_of_the_account_is_not_counted(three: None) -> None:
+def test_jobs_of_the_baseline_are_not_counted(three: None) -> None:
     Stranger.objects.create(
         remote_id="old", tool="generate-image", status="failed", started_before=NOON, is_past=True
     )
@@ -99,7 +99,7 @@ def test_the_past_of_the_account_is_not_counted(three: None) -> None:
     assert compare("after", "two", "one", "old", "older") == (2, 2, [])
 
 
-def test_a_lost_answer_of_that_day_is_a_difference(three: None) -> None:
+def test_an_unconfirmed_job_is_a_difference(three: None) -> None:
     job = jobs.sending()
     Execution.objects.filter(pk=job.pk).update(sent_at=NOON, status="unconfirmed")
 
@@ -108,7 +108,7 @@ def test_a_lost_answer_of_that_day_is_a_difference(three: None) -> None:
     assert [(each.kind, each.job) for each in differences] == [(UNSURE, str(job.pk))]
 
 
-def test_the_last_week_is_made_up_for_and_no_day_is_closed_twice(
+def test_missed_days_of_a_week_are_due_and_none_is_reconciled_twice(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime(2026, 5, 22, 0, 29, tzinfo=UTC)
@@ -121,14 +121,14 @@ def test_the_last_week_is_made_up_for_and_no_day_is_closed_twice(
 
     row = daily_reconciliation._claim(DAY)
     assert row is not None
-    assert daily_reconciliation._claim(DAY) is None, "somebody is at it"
+    assert daily_reconciliation._claim(DAY) is None, "another worker has it"
     now += timedelta(minutes=31)
-    assert daily_reconciliation._claim(DAY) is not None, "who did not come to the end"
+    assert daily_reconciliation._claim(DAY) is not None, "the other worker did not finish"
     DayClosing.objects.filter(pk=row.pk).update(closed_at=now)
     assert daily_reconciliation.due_days() == [DAY + timedelta(days=1)]
 
 
-# --- with the account -------------------------------------------------------------------------------------
+# --- with the sandbox -------------------------------------------------------------------------------------
 
 
 async def yesterdays(count: int) -> date:
@@ -144,59 +144,59 @@ async def yesterdays(count: int) -> date:
     return day
 
 
-async def test_a_day_is_closed_against_the_list_and_kept(account: SandboxProcess, people: Any) -> None:
+async def test_a_day_is_reconciled_and_stored(account: SandboxProcess, people: Any) -> None:
     day = await yesterdays(3)
 
-    row = await daily_reconciliation.close(day, actor=people.ada)
+    row = await daily_reconciliation.reconcile_day(day, actor=people.ada)
 
     assert (row.here, row.there, row.differences) == (3, 3, [])
-    assert daily_reconciliation.told(row) == "3 there, 3 here."
+    assert daily_reconciliation.summary(row) == "3 there, 3 here."
     kept = await in_db(lambda: Event.objects.get(kind=ActKind.DAY_RECONCILED))
     assert (kept.actor_id, kept.subject_id, kept.detail["here"]) == (people.ada.pk, str(row.pk), 3)
 
-    again = await daily_reconciliation.close(day, actor=policy.SYSTEM)
+    again = await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
     assert again.pk == row.pk, "one row for a day"
 
 
-async def test_an_end_that_nobody_told_us_is_taken_over(account: SandboxProcess) -> None:
+async def test_an_unreported_final_status_is_applied(account: SandboxProcess) -> None:
     service.order(account, "job", "generate-image", seconds=0.1, count=None)
     day = await yesterdays(1)
     job = await in_db(Execution.objects.get)
     assert job.remote_id is not None
     await scenes.in_thread(service.ended_there, account, job.remote_id)
 
-    row = await daily_reconciliation.close(day, actor=policy.SYSTEM)
+    row = await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
 
     assert row.agrees
     assert (await in_db(jobs.fresh, job)).status == "succeeded"
 
 
-async def test_without_a_list_only_our_own_side_is_told(account: SandboxProcess) -> None:
+async def test_without_a_list_only_our_count_is_reported(account: SandboxProcess) -> None:
     day = await yesterdays(2)
     service.order(account, "status", "GET /v1/tools/executions", status=404, count=None)
 
-    row = await daily_reconciliation.close(day, actor=policy.SYSTEM)
+    row = await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
 
     assert (row.here, row.there, row.agrees) == (2, None, False)
-    assert "no list" in daily_reconciliation.told(row)
+    assert "no list" in daily_reconciliation.summary(row)
 
 
-async def test_a_list_that_cannot_be_read_is_tried_again(account: SandboxProcess) -> None:
+async def test_a_list_that_cannot_be_read_is_retried(account: SandboxProcess) -> None:
     day = await yesterdays(1)
     service.order(account, "status", "GET /v1/tools/executions", status=403, count=None)
 
-    row = await daily_reconciliation.close(day, actor=policy.SYSTEM)
+    row = await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
 
     assert row.closed_at is None
     assert row.problem.startswith("The list could not be read")
     assert day in await in_db(daily_reconciliation.due_days)
     account.control("DELETE", "faults")
     await in_db(partial(DayClosing.objects.update, began_at=timezone.now() - RETRY_AFTER))
-    await daily_reconciliation.close_due()
+    await daily_reconciliation.reconcile_due_days()
     assert (await in_db(DayClosing.objects.get)).agrees
 
 
-async def test_a_day_that_fails_does_not_hold_up_the_next(
+async def test_a_day_that_fails_does_not_block_the_next(
     account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last = await yesterdays(1)
@@ -206,17 +206,17 @@ async def test_a_day_that_fails_does_not_hold_up_the_next(
 
     def fails(pk: int, *more: Any) -> Any:
         if DayClosing.objects.get(pk=pk).day == days[0]:
-            raise ValueError("an answer that nobody foresaw")
+            raise ValueError("an unexpected response")
         return finish(pk, *more)
 
     monkeypatch.setattr(daily_reconciliation, "_finish", fails)
-    await daily_reconciliation.close_due()
+    await daily_reconciliation.reconcile_due_days()
     rows = await runtime.in_db(lambda: dict(DayClosing.objects.values_list("day", "closed_at")))
     assert rows[days[0]] is None
     assert rows[days[1]] is not None
 
 
-async def test_a_day_that_is_not_over_cannot_be_closed(transactional_db: None) -> None:
-    with pytest.raises(daily_reconciliation.CannotClose, match="not over yet"):
-        await daily_reconciliation.close(timezone.now().date(), actor=policy.SYSTEM)
+async def test_a_day_that_is_not_over_cannot_be_reconciled(transactional_db: None) -> None:
+    with pytest.raises(daily_reconciliation.CannotReconcile, match="not over yet"):
+        await daily_reconciliation.reconcile_day(timezone.now().date(), actor=policy.SYSTEM)
     assert await in_db(DayClosing.objects.count) == 0

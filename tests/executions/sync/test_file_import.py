@@ -1,4 +1,4 @@
-"""The account's own files come into the library: from the real sandbox, and from lists of every awkward shape."""
+"""The import of the account's files: from the sandbox, and from lists of every awkward shape."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.waiting import until
 
 
 class Account:
-    """A list of files in pages, as the client reads it; the newest change stands first."""
+    """A paged list of files, as the client reads it, latest change first."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, page: int = 200) -> None:
         self.files: list[dict[str, Any]] = []
@@ -30,16 +30,16 @@ class Account:
         self.trouble: Callable[[str | None], Exception | None] = lambda cursor: None
         monkeypatch.setattr(VideoGen, "list_files", self.list_files)
 
-    def make(self, count: int, **told: Any) -> None:
+    def make(self, count: int, **fields: Any) -> None:
         for _ in range(count):
             number = len(self.files)
-            self.files.insert(0, {"fileId": f"vg_file_{number}", "displayName": f"{number:05}", "type": "IMAGE", "scope": "GLOBAL", **told})  # fmt: skip
+            self.files.insert(0, {"fileId": f"vg_file_{number}", "displayName": f"{number:05}", "type": "IMAGE", "scope": "GLOBAL", **fields})  # fmt: skip
 
     async def list_files(self, limit: int = 200, cursor: str | None = None) -> Page[WireFile]:
         self.calls += 1
         if trouble := self.trouble(cursor):
             raise trouble
-        # A cursor names the file after which the page begins, as a keyset does.
+        # A cursor names the last file of the previous page (keyset paging).
         ids = [each["fileId"] for each in self.files]
         start = ids.index(cursor) + 1 if cursor else 0
         taken = self.files[start : start + self.page]
@@ -59,12 +59,12 @@ async def in_library() -> list[str]:
 
 
 async def again() -> int:
-    """One more round, at once."""
+    """Run another round now."""
     await runtime.in_db(file_import.request_sync, policy.SYSTEM)
     return await file_import.run()
 
 
-async def test_what_was_made_elsewhere_comes_in(account: Any) -> None:
+async def test_files_made_outside_rushes_are_imported(account: Any) -> None:
     body = {"prompt": "a pier at night", "numResults": 2}
     started = account.call("POST", "/v1/tools/generate-image", body).json()["toolExecutionId"]
 
@@ -79,10 +79,10 @@ async def test_what_was_made_elsewhere_comes_in(account: Any) -> None:
         ("IMAGE", "ready", "generate-image")
     }
     assert all(each.display_name for each in files)
-    assert await file_import.run() == 0, "it is not due again"
+    assert await file_import.run() == 0, "it is not due yet"
 
 
-async def test_the_lists_order_is_kept_over_pages_and_rounds(
+async def test_the_order_of_the_list_is_kept_across_pages_and_rounds(
     listed: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_import, "MAX_PAGES", 3)
@@ -102,7 +102,7 @@ async def test_the_lists_order_is_kept_over_pages_and_rounds(
     assert listed.calls == calls + 1, "where everything is known one page is enough"
 
 
-async def test_new_files_come_on_top_while_the_rest_is_still_read(
+async def test_new_files_sort_first_while_older_ones_are_still_read(
     listed: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_import, "MAX_PAGES", 2)
@@ -118,7 +118,7 @@ async def test_new_files_come_on_top_while_the_rest_is_still_read(
     assert await in_library() == wanted
 
 
-async def test_more_new_files_than_one_round_reads_leave_no_gap(
+async def test_more_new_files_than_a_round_reads_leave_no_gap(
     listed: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_import, "MAX_PAGES", 2)
@@ -131,9 +131,7 @@ async def test_more_new_files_than_one_round_reads_leave_no_gap(
     assert sorted(await in_library()) == sorted(each["displayName"] for each in listed.files)
 
 
-async def test_a_place_that_is_no_longer_known_starts_the_list_anew(
-    listed: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_expired_cursor_restarts_the_list(listed: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_import, "MAX_PAGES", 2)
     listed.page = 10
     listed.make(50)
@@ -146,7 +144,7 @@ async def test_a_place_that_is_no_longer_known_starts_the_list_anew(
     assert len(await in_library()) == 50
 
 
-async def test_a_list_that_fails_is_said_and_tried_again(listed: Account, people: Any) -> None:
+async def test_an_error_of_the_list_is_shown_and_retried(listed: Account, people: Any) -> None:
     listed.trouble = lambda cursor: ServerError("VideoGen is down.")
     assert await file_import.run() == 0
     walk = await runtime.in_db(file_import.state)
@@ -157,15 +155,15 @@ async def test_a_list_that_fails_is_said_and_tried_again(listed: Account, people
     assert (await runtime.in_db(file_import.state)).problem == ""
 
 
-async def test_two_processes_do_not_read_at_once(listed: Account) -> None:
+async def test_two_processes_do_not_read_concurrently(listed: Account) -> None:
     assert await runtime.in_db(file_import.claim) is not None
     assert await runtime.in_db(file_import.claim) is None
     late = timezone.now() - timedelta(seconds=1)
     await runtime.in_db(AccountWalk.objects.update, leased_until=late)
-    assert await runtime.in_db(file_import.claim) is not None, "a dead one's claim ends"
+    assert await runtime.in_db(file_import.claim) is not None, "the claim of a dead worker expires"
 
 
-async def test_what_we_know_of_a_file_is_not_lost(listed: Account, people: Any) -> None:
+async def test_empty_values_of_the_list_do_not_overwrite_ours(listed: Account, people: Any) -> None:
     listed.make(1, description="A pier at night.", isPublicPreviewEnabled=False)
     url = {"status": "ready", "url": "https://media.example.org/signed", "expiresAt": 4102444800}
     known = await runtime.in_db(
@@ -176,12 +174,12 @@ async def test_what_we_know_of_a_file_is_not_lost(listed: Account, people: Any) 
     found = await runtime.in_db(File.objects.get, pk=known.pk)
     assert (found.display_name, found.description) == ("00000", "A pier at night.")
     assert (found.origin, found.created_by_id) == ("upload", people.ann.pk)
-    assert found.snapshot["downloadSource"] == url, "the list's addresses are older than ours"
+    assert found.snapshot["downloadSource"] == url, "the list's URLs are older than ours"
     assert found.archived_at is not None
 
 
 @pytest.mark.parametrize("is_open", [True, False])
-async def test_what_was_opened_or_closed_elsewhere_is_in_the_register(is_open: bool, listed: Account) -> None:
+async def test_public_previews_changed_outside_rushes_are_recorded(is_open: bool, listed: Account) -> None:
     long_ago = timezone.now() - timedelta(hours=1)
     since = None if is_open else long_ago
     await runtime.in_db(file, "vg_file_0", type="VIDEO", public_since=since, updated_at=long_ago)
@@ -192,14 +190,14 @@ async def test_what_was_opened_or_closed_elsewhere_is_in_the_register(is_open: b
     assert public == ({"vg_file_0", "vg_file_1"} if is_open else set())
 
 
-async def test_an_act_of_this_moment_is_newer_than_the_list(listed: Account) -> None:
+async def test_our_recent_change_is_newer_than_the_list(listed: Account) -> None:
     await runtime.in_db(file, "vg_file_0", type="VIDEO", public_since=timezone.now())
     listed.make(1, isPublicPreviewEnabled=False)
     await file_import.run()
     assert await runtime.in_db(File.objects.public().count) == 1
 
 
-async def test_queries_do_not_grow_with_the_page(listed: Account) -> None:
+async def test_the_number_of_queries_does_not_grow_with_the_page(listed: Account) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -214,13 +212,13 @@ async def test_queries_do_not_grow_with_the_page(listed: Account) -> None:
     assert await runtime.in_db(queries, 2) == await runtime.in_db(queries, 150)
 
 
-async def test_the_page_says_how_far_it_is(listed: Account, ann_browser: Browser) -> None:
-    assert "made elsewhere are looked for" in text(await ann_browser.aget("/files/"))
+async def test_the_page_shows_the_progress(listed: Account, ann_browser: Browser) -> None:
+    assert "made outside Rushes have not been synced yet" in text(await ann_browser.aget("/files/"))
     await file_import.run()
-    assert "made elsewhere are here too" in text(await ann_browser.aget("/files/"))
+    assert "Includes files made outside Rushes" in text(await ann_browser.aget("/files/"))
     listed.trouble = lambda cursor: ServerError("VideoGen is down.")
     await again()
-    assert "could not be read: VideoGen is down." in text(await ann_browser.aget("/files/"))
+    assert "could not be synced: VideoGen is down." in text(await ann_browser.aget("/files/"))
     answer = await ann_browser.apost("/files/sync/")
     assert answer.status_code == 303
     assert (await runtime.in_db(file_import.state)).ran_at is None

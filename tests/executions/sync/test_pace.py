@@ -1,4 +1,4 @@
-"""Leases, pace and budget: who looks after a job, and how often it may be asked after."""
+"""Leases, poll intervals and budget: which worker processes a job, and how often it may be polled."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from executions.sync.reconciler import poll_interval
 from tests.executions.threads import together
 from tests.factories import jobs
 
-# --- pace, budget, backoff ----------------------------------------------------------------------------------
+# --- intervals, budget, backoff -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("age", "seconds"), [(0, 1), (9.9, 1), (10, 2), (30, 5), (299, 5), (300, 20), (3600, 180), (90_000, 180)]
 )
-def test_an_older_job_is_asked_after_less_often(age: float, seconds: float) -> None:
+def test_an_older_job_is_polled_less_often(age: float, seconds: float) -> None:
     assert poll_interval(age, in_flight=1) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("in_flight", [1, 10, 100, 1000, 10_000])
-def test_any_number_of_jobs_asks_within_the_hourly_budget(in_flight: int) -> None:
+def test_any_number_of_jobs_is_polled_within_the_hourly_budget(in_flight: int) -> None:
     for age in (60, 600, 7200):
         calls_an_hour = in_flight * 3600 / poll_interval(age, in_flight).total_seconds()
         assert calls_an_hour <= max(HOURLY_BUDGET, in_flight * 3600 / 5) + 1e-6
         assert in_flight < 10 or calls_an_hour <= HOURLY_BUDGET + 1e-6
 
 
-def test_the_budget_hands_out_its_reserve_and_then_what_the_hour_allows(
+def test_the_budget_grants_its_reserve_and_then_the_hourly_rate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [1000.0]
@@ -59,14 +59,14 @@ def test_backoff_doubles_to_five_minutes() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_job_is_claimed_by_one_of_many() -> None:
+def test_a_job_is_claimed_by_one_of_many_workers() -> None:
     job = jobs.queued()
 
     assert sorted(together([partial(leases.claim, job.pk)] * 6)) == [False] * 5 + [True]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_never_claim_the_same_job_and_leave_none() -> None:
+def test_concurrent_workers_claim_each_job_once() -> None:
     due = {jobs.queued().pk for _ in range(20)}
 
     claims = together([partial(leases.claim_due, 5)] * 4)
@@ -79,7 +79,7 @@ def test_workers_never_claim_the_same_job_and_leave_none() -> None:
     assert all(len(claim) <= 5 for claim in claims)
 
 
-def test_the_longest_waiting_is_claimed_first(db: None) -> None:
+def test_the_job_due_longest_is_claimed_first(db: None) -> None:
     now = timezone.now()
     order = [3, 1, 2, 0]
     rows = {minutes: jobs.queued().pk for minutes in order}
@@ -89,7 +89,7 @@ def test_the_longest_waiting_is_claimed_first(db: None) -> None:
     assert set(leases.claim_due(2)) == {rows[3], rows[2]}
 
 
-def test_a_dead_workers_lease_ends_and_a_living_ones_does_not(db: None) -> None:
+def test_a_dead_workers_lease_expires_and_a_live_ones_does_not(db: None) -> None:
     job = jobs.queued()
     assert leases.claim(job.pk)
     assert not leases.claim(job.pk)
@@ -101,7 +101,7 @@ def test_a_dead_workers_lease_ends_and_a_living_ones_does_not(db: None) -> None:
     assert leases.claim(job.pk)
 
 
-def test_what_is_given_back_is_free_at_its_time(db: None) -> None:
+def test_a_released_job_is_free_when_it_is_due(db: None) -> None:
     job = jobs.queued()
     leases.claim(job.pk)
 
@@ -113,7 +113,7 @@ def test_what_is_given_back_is_free_at_its_time(db: None) -> None:
     assert leases.claim(job.pk)
 
 
-def test_the_next_look_is_when_the_first_free_job_is_due(db: None) -> None:
+def test_the_rest_ends_when_the_first_unclaimed_job_is_due(db: None) -> None:
     assert reconciler.seconds_until_due() == reconciler.MAX_REST
     now = timezone.now()
     for seconds, lease in ((3, None), (1, 4), (60, None)):

@@ -1,4 +1,4 @@
-"""The safety net: whatever the service answers or not, a job that was looked after is right, or is looked at again."""
+"""The reconciler: whatever the API responds, a processed job is either correct or scheduled again."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from tests.waiting import eventually
 ASK = "GET /v1/tools/executions/*"
 
 
-async def look(job: Execution, reconciler: Reconciler | None = None) -> Execution:
-    """Let the job be due, look after it once, and read it again."""
+async def process(job: Execution, reconciler: Reconciler | None = None) -> Execution:
+    """Make the job due, process it once, and reload it."""
     await service.due_now(job)
     await (reconciler or Reconciler()).process_now(job.pk)
     return await service.fresh(job)
 
 
-async def test_a_look_tells_how_far_the_job_is_and_when_to_look_next(
+async def test_a_poll_updates_the_progress_and_schedules_the_next(
     account: SandboxProcess, running: Execution
 ) -> None:
-    now = await look(running)
+    now = await process(running)
     for _ in range(50):
         if now.progress is not None:
             break
-        now = await look(running)  # it has just begun: 0 % tells nothing
+        now = await process(running)  # it has just started and has no progress yet
 
     assert (now.status, now.attempt) == ("running", 0)
     assert now.progress is not None
@@ -50,13 +50,13 @@ async def test_a_look_tells_how_far_the_job_is_and_when_to_look_next(
     assert now.last_answer["toolExecutionId"] == running.remote_id
 
 
-async def test_an_end_whose_webhook_never_came_is_found(account: SandboxProcess) -> None:
+async def test_a_finished_job_is_found_without_a_webhook(account: SandboxProcess) -> None:
     service.order(account, "job", "generate-image", seconds=0.1)
     job = await service.started()
     assert job.remote_id is not None
     await service.in_thread(service.ended_there, account, job.remote_id)
 
-    now = await look(job)
+    now = await process(job)
 
     assert now.status == "succeeded"
     assert now.next_attempt_at is None
@@ -65,13 +65,13 @@ async def test_an_end_whose_webhook_never_came_is_found(account: SandboxProcess)
     assert results[0][1]["fileId"].startswith("vg_file_")
 
 
-async def test_a_failure_is_kept_in_videogens_words(account: SandboxProcess) -> None:
+async def test_a_failure_keeps_videogens_message(account: SandboxProcess) -> None:
     service.order(account, "job", "generate-image", seconds=0.1, fail="content_policy_violation")
     job = await service.started()
     assert job.remote_id is not None
     await service.in_thread(service.ended_there, account, job.remote_id)
 
-    now = await look(job)
+    now = await process(job)
 
     assert now.status == "failed"
     assert now.error is not None
@@ -79,17 +79,17 @@ async def test_a_failure_is_kept_in_videogens_words(account: SandboxProcess) -> 
     assert now.error["internal_error_code"] == "SBX-0001"
 
 
-async def test_a_status_that_nobody_knows_is_kept_and_asked_after(
+async def test_an_unknown_status_is_stored_and_polled_again(
     account: SandboxProcess, running: Execution
 ) -> None:
     service.order(account, "unknown_status", ASK, value="hibernating")
 
-    strange = await look(running)
+    strange = await process(running)
     assert strange.status == "hibernating"
     assert strange.ended_at is None
     assert strange.next_attempt_at is not None
 
-    assert (await look(running)).status == "running"
+    assert (await process(running)).status == "running"
     assert await service.kinds(running) == ["started", "sent", "status", "status", "status"]
 
 
@@ -105,12 +105,12 @@ async def test_a_status_that_nobody_knows_is_kept_and_asked_after(
     ],
     ids=str,
 )
-async def test_an_error_says_nothing_of_the_job_and_it_is_asked_after_later(
+async def test_after_an_error_the_job_is_unchanged_and_polled_later(
     account: SandboxProcess, running: Execution, fault: dict[str, Any], low: float, high: float
 ) -> None:
     service.order(account, match=ASK, count=None, **fault)
 
-    now = await look(running)
+    now = await process(running)
 
     assert (now.status, now.attempts) == ("pending", 1)
     assert now.note
@@ -119,32 +119,34 @@ async def test_an_error_says_nothing_of_the_job_and_it_is_asked_after_later(
     assert low <= (now.next_attempt_at - timezone.now()).total_seconds() <= high
 
     account.control("DELETE", "faults")
-    better = await look(running)
+    better = await process(running)
     assert (better.status, better.attempts, better.note) == ("running", 0, "")
 
 
-async def test_a_used_up_limit_quiets_the_whole_worker(account: SandboxProcess, running: Execution) -> None:
+async def test_a_rate_limit_suspends_polls_of_the_whole_worker(
+    account: SandboxProcess, running: Execution
+) -> None:
     other = await service.started()
     reconciler = Reconciler()
     service.order(account, "rate_limited", ASK, seconds=120)
-    await look(running, reconciler)
+    await process(running, reconciler)
 
-    now = await look(other, reconciler)
+    now = await process(other, reconciler)
 
     assert (now.status, now.note, now.attempts) == ("pending", "", 0)
     assert now.last_answer is None
 
 
-async def test_without_budget_nothing_is_asked_and_nothing_is_lost(
+async def test_without_budget_nothing_is_polled_and_nothing_is_lost(
     account: SandboxProcess, running: Execution
 ) -> None:
     reconciler = Reconciler()
     reconciler._budget = SharedBudget(hourly=0, reserve=1)
-    await look(running, reconciler)
+    await process(running, reconciler)
     asked = await service.fresh(running)
     await runtime.in_db(jobs.report, running, "hibernating")
 
-    now = await look(running, reconciler)
+    now = await process(running, reconciler)
 
     assert asked.status == "running"
     assert now.status == "hibernating"
@@ -153,24 +155,24 @@ async def test_without_budget_nothing_is_asked_and_nothing_is_lost(
     assert now.next_attempt_at > timezone.now()
 
 
-async def test_a_404_is_not_believed_of_a_young_job_and_said_of_an_old_one(
+async def test_a_404_is_ignored_for_a_young_job_and_shown_for_an_old_one(
     account: SandboxProcess, running: Execution
 ) -> None:
     service.order(account, "not_found", ASK, count=2)
 
-    young = await look(running)
+    young = await process(running)
     assert (young.status, young.note) == ("pending", "")
     assert young.next_attempt_at is not None
     assert young.next_attempt_at - timezone.now() < timedelta(seconds=5)
 
     ago = timezone.now() - timedelta(hours=1)
     await runtime.in_db(Execution.objects.filter(pk=running.pk).update, accepted_at=ago)
-    old = await look(running)
+    old = await process(running)
     assert (old.status, old.note) == ("pending", "VideoGen no longer knows this job")
     assert old.next_attempt_at is not None
     assert old.next_attempt_at - timezone.now() > timedelta(minutes=9)
 
-    assert (await look(running)).note == ""
+    assert (await process(running)).note == ""
 
 
 async def test_an_unconfirmed_job_is_left_to_a_person(account: SandboxProcess) -> None:
@@ -179,21 +181,21 @@ async def test_an_unconfirmed_job_is_left_to_a_person(account: SandboxProcess) -
     await runtime.in_db(lifecycle.apply, job.pk, observations.SubmissionStarted())
     await runtime.in_db(lifecycle.apply, job.pk, observations.ResponseLost(reason="cut"))
 
-    now = await look(job)
+    now = await process(job)
 
     assert (now.status, now.next_attempt_at, now.leased_until) == ("unconfirmed", None, None)
     assert service.known_there(account, prompt) == []
 
 
-async def test_an_answer_that_a_webhook_overtook_changes_nothing(
+async def test_a_response_overtaken_by_a_webhook_changes_nothing(
     account: SandboxProcess, running: Execution
 ) -> None:
     service.order(account, "slow", ASK, seconds=0.5)
-    looking = asyncio.create_task(look(running))
+    processing = asyncio.create_task(process(running))
     await runtime.in_reader(eventually, lambda: jobs.fresh(running).leased_until)
 
     await runtime.in_db(jobs.report, running, "succeeded")
-    await looking
+    await processing
 
     now = await service.fresh(running)
     assert now.status == "succeeded"
@@ -204,7 +206,7 @@ async def test_an_answer_that_a_webhook_overtook_changes_nothing(
 # --- the worker ---------------------------------------------------------------------------------------------
 
 
-async def test_the_worker_brings_every_job_to_its_end(account: SandboxProcess) -> None:
+async def test_the_worker_finishes_every_job(account: SandboxProcess) -> None:
     service.order(account, "job", "generate-image", count=None, seconds=0.1, fail="tired")
     prompts = [service.words() for _ in range(4)]
     started = [await service.queued(prompt) for prompt in prompts]
@@ -225,7 +227,7 @@ async def test_the_worker_brings_every_job_to_its_end(account: SandboxProcess) -
         assert await runtime.in_db(jobs.replayed, now) == "failed"
 
 
-async def test_one_jobs_trouble_is_not_the_others(
+async def test_an_error_of_one_job_does_not_affect_the_others(
     account: SandboxProcess, running: Execution, caplog: pytest.LogCaptureFixture
 ) -> None:
     reconciler = Reconciler()
@@ -236,26 +238,26 @@ async def test_one_jobs_trouble_is_not_the_others(
         raise ZeroDivisionError
 
     reconciler._poll_failed = breaks  # type: ignore[method-assign]
-    await look(broken, reconciler)
+    await process(broken, reconciler)
 
     assert "unexpected error, will retry when its lease expires" in caplog.text
-    assert (await look(running, reconciler)).status == "running"
+    assert (await process(running, reconciler)).status == "running"
 
 
-def test_a_process_that_ends_gives_back_its_leases_and_no_others(db: None) -> None:
+def test_a_process_that_stops_releases_only_its_own_leases(db: None) -> None:
     leases.release_held()
     mine, taken_since = jobs.queued("mine"), jobs.queued("taken since")
     assert leases.claim(mine.pk)
     assert leases.claim_due(10) == [taken_since.pk]
     later = timezone.now() + timedelta(seconds=90)
-    # Ours had ended, and another process has taken it.
+    # Our lease had expired, and another process claimed the job.
     Execution.objects.filter(pk=taken_since.pk).update(leased_until=later)
     assert leases.release_held() == 1
     assert (jobs.fresh(mine).leased_until, jobs.fresh(taken_since).leased_until) == (None, later)
     assert leases.release_held() == 0
 
 
-async def test_followers_come_in_their_time_where_they_cannot_be_hastened(
+async def test_dependents_start_when_due_if_they_cannot_be_woken(
     account: SandboxProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def away(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""A worker that dies: what it held is free again within a minute, and another one goes on with it."""
+"""A worker that dies: its leases expire within a minute, and another worker continues."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ time.sleep(600)  # until it is killed
 
 @pytest.mark.processes
 @pytest.mark.django_db(transaction=True)
-def test_a_dead_workers_job_is_taken_over_within_a_minute(
+def test_a_dead_workers_job_is_claimed_by_another_within_a_minute(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     job = jobs.queued()
@@ -55,7 +55,7 @@ def test_a_dead_workers_job_is_taken_over_within_a_minute(
     )
     assert worker.stdout is not None
     assert str(job.pk) in worker.stdout.readline()
-    assert leases.claim_due(5) == [], "it is being worked on"
+    assert leases.claim_due(5) == [], "it is claimed"
 
     worker.send_signal(signal.SIGKILL)
     worker.wait(PROCESS_DEADLINE)
