@@ -1,4 +1,4 @@
-"""What the fault tests share: a reconciler at work, and a receiver that listens on a real socket."""
+"""Fixtures of the fault tests: a running reconciler, a receiver on a real socket, a relay, and a faulty VideoGen."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from django.db import connections
 
 from tests.conftest import SandboxProcess
 from tests.executions.videogen.misbehaving_service import Service
-from tests.faults import scenes
-from tests.faults.receiving import Receiving
+from tests.faults import steps
 from tests.faults.relay import Relay
+from tests.faults.webhook_receiver import WebhookReceiver
 
 pytestmark = [pytest.mark.both_engines, pytest.mark.processes]
 
 
 @pytest.fixture(autouse=True)
 def _no_open_connections() -> Iterator[None]:
-    """The thread that async tests run sync views in keeps no connection to the database."""
+    """Close the database connection of the thread that runs sync views for async tests."""
     yield
     SyncToAsync.single_thread_executor.submit(connections.close_all).result()
     connections.close_all()
@@ -29,16 +29,16 @@ def _no_open_connections() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _free_places(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The sandbox works on two jobs at once: what a test left running there must not hold up the next."""
+    """Cancel what a test left running: the sandbox runs two jobs at a time, so it would delay the next test."""
     sandbox = request.getfixturevalue("sandbox") if "sandbox" in request.fixturenames else None
     yield
     if sandbox is not None:
-        scenes.stop_all(sandbox)
+        steps.reset_sandbox(sandbox)
 
 
 @pytest.fixture
 async def worker(account: SandboxProcess) -> AsyncIterator[Any]:
-    """A reconciler at work in the test's own loop, as in `serve`."""
+    """A running reconciler in the test's event loop, as in `serve`."""
     from executions.sync.reconciler import Reconciler
 
     reconciler = Reconciler()
@@ -51,9 +51,9 @@ async def worker(account: SandboxProcess) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-async def receiving(account: SandboxProcess, settings: Any) -> AsyncIterator[Receiving]:
-    """The webhook receiver behind a real socket; `register` makes the sandbox deliver to it."""
-    receiver = Receiving(account, settings)
+async def webhook_receiver(account: SandboxProcess, settings: Any) -> AsyncIterator[WebhookReceiver]:
+    """The webhook receiver on a real socket; `register` makes the sandbox deliver to it."""
+    receiver = WebhookReceiver(account, settings)
     await receiver.start()
     yield receiver
     await receiver.stop()
@@ -61,7 +61,7 @@ async def receiving(account: SandboxProcess, settings: Any) -> AsyncIterator[Rec
 
 @pytest.fixture
 async def relay(account: SandboxProcess) -> AsyncIterator[Relay]:
-    """The domain talks to the sandbox through something that can keep its answers back."""
+    """A relay that can hold back responses; the domain calls the sandbox through it."""
     from executions.core import runtime
 
     relay = Relay(account.url)
@@ -74,7 +74,7 @@ async def relay(account: SandboxProcess) -> AsyncIterator[Relay]:
 
 @pytest.fixture
 async def service(account: SandboxProcess) -> AsyncIterator[Service]:
-    """A VideoGen that misbehaves as it is told; the domain talks to it instead of the sandbox."""
+    """A VideoGen that misbehaves as a test says; the domain calls it instead of the sandbox."""
     from executions.core import runtime
 
     service = Service()

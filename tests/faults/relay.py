@@ -1,4 +1,4 @@
-"""Stands between the domain and the sandbox, and keeps answers back until it is told to hand them out."""
+"""A relay between the domain and the sandbox, which can hold back responses until a test releases them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from tests.waiting import DEADLINE
 
 
 @dataclass
-class Held:
-    """An answer that the sandbox has given and that nobody has seen yet."""
+class HeldResponse:
+    """A response that the sandbox has sent and that the domain has not received yet."""
 
     request: str
-    go: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Relay:
-    """Passes requests on to `upstream`, one connection each. `holding` is a pattern over "METHOD /path"."""
+    """Forwards requests to `upstream`, one connection each. Holds back responses to "METHOD /path" of `hold_pattern`."""
 
     def __init__(self, upstream: str) -> None:
         parts = urlsplit(upstream)
         self._host, self._port = parts.hostname, parts.port
-        self.holding = ""
-        self.held: asyncio.Queue[Held] = asyncio.Queue()
-        self.passed: list[str] = []
-        """Each request as "METHOD /path", in the order in which they came."""
+        self.hold_pattern = ""
+        self.held_responses: asyncio.Queue[HeldResponse] = asyncio.Queue()
+        self.requests: list[str] = []
+        """Each request as "METHOD /path", in the order of arrival."""
         self.finished: list[str] = []
-        """The held requests that have been answered since."""
+        """The held requests whose response was released."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -43,9 +43,9 @@ class Relay:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
 
-    async def next_held(self) -> Held:
+    async def next_held(self) -> HeldResponse:
         async with asyncio.timeout(DEADLINE):
-            return await self.held.get()
+            return await self.held_responses.get()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -59,12 +59,12 @@ class Relay:
             lengths = [line.split(":")[1] for line in lines if line.lower().startswith("content-length:")]
             body = await reader.readexactly(int(lengths[0]) if lengths else 0)
             request = f"{method} {target}"
-            self.passed.append(request)
-            answer = await self._asked(lines, body)
-            if self.holding and fnmatch.fnmatchcase(request, self.holding):
-                held = Held(request)
-                await self.held.put(held)
-                await held.go.wait()
+            self.requests.append(request)
+            answer = await self._forward(lines, body)
+            if self.hold_pattern and fnmatch.fnmatchcase(request, self.hold_pattern):
+                held = HeldResponse(request)
+                await self.held_responses.put(held)
+                await held.release.wait()
                 writer.write(answer)
                 await writer.drain()
                 self.finished.append(request)
@@ -76,11 +76,11 @@ class Relay:
         finally:
             writer.transport.abort() if task.cancelled() else writer.close()
 
-    async def _asked(self, lines: list[str], body: bytes) -> bytes:
-        """The sandbox's whole answer; it closes the connection after it."""
-        kept = [line for line in lines if line and not line.lower().startswith("connection:")]
+    async def _forward(self, lines: list[str], body: bytes) -> bytes:
+        """The sandbox's whole response; it closes the connection afterwards."""
+        headers = [line for line in lines if line and not line.lower().startswith("connection:")]
         reader, writer = await asyncio.open_connection(self._host, self._port)
-        writer.write("\r\n".join([*kept, "Connection: close", "", ""]).encode("latin-1") + body)
+        writer.write("\r\n".join([*headers, "Connection: close", "", ""]).encode("latin-1") + body)
         answer = await reader.read()
         writer.close()
         await writer.wait_closed()

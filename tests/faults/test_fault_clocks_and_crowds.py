@@ -1,4 +1,4 @@
-"""Wrong clocks, very many jobs, very many deliveries: rows 19, 20 and 34 of the list of faults."""
+"""Wrong clocks, 10,000 running jobs, 1,000 deliveries at once: rows 19, 20 and 34 of docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -22,62 +22,80 @@ from executions.sync import reconciler as reconcile
 from executions.sync.reconciler import Reconciler, poll_interval
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser, text
-from tests.faults import scenes
-from tests.faults.receiving import Listening, Receiving, outcomes, signed, tells
-from tests.faults.scenes import ACCEPTED, SENT, STARTED
+from tests.faults import steps
+from tests.faults.steps import ACCEPTED, SENT, STARTED
+from tests.faults.webhook_receiver import (
+    LocalServer,
+    WebhookReceiver,
+    delivery_outcomes,
+    outcome_event,
+    signed,
+)
 from tests.waiting import until
 
 IN_FLIGHT, DELIVERIES = 10_000, 1000
 
 
 @pytest.mark.parametrize("how", ["stale", "future"], ids=["we are 10 min ahead", "we are 10 min behind"])
-async def test_with_clocks_ten_minutes_apart_the_poll_finds_the_end(
-    worker: Reconciler, account: SandboxProcess, receiving: Receiving, ada_browser: Browser, how: str
+async def test_polling_finds_the_outcome_when_clocks_differ_by_ten_minutes(
+    worker: Reconciler,
+    account: SandboxProcess,
+    webhook_receiver: WebhookReceiver,
+    ada_browser: Browser,
+    how: str,
 ) -> None:
-    """Fault 19: clocks 10 minutes apart: 401, nothing stored, counted on the webhooks page; the poll finds the end."""
-    await receiving.register()
-    await scenes.order(account, {"kind": "webhook_forge", "how": how})
-    prompt = scenes.words()
-    job = await scenes.queued(prompt)
+    """Fault 19: clocks 10 minutes apart: 401, nothing stored, counted on the webhooks page; polling finds the outcome."""
+    await webhook_receiver.register()
+    await steps.add_faults(account, {"kind": "webhook_forge", "how": how})
+    prompt = steps.unique_prompt()
+    job = await steps.queued(prompt)
     worker.wake()
 
-    final = await scenes.ended(job)
+    final = await steps.wait_until_final(job)
 
-    there = await scenes.true_end(account, prompt)
+    there = await steps.sandbox_outcome(account, prompt)
     assert final.status == there["status"] == "succeeded"
-    assert (await scenes.story(job))[-1][3] == Source.POLL
+    assert (await steps.events_of(job))[-1][3] == Source.POLL
 
     async def was_attempted() -> list[int | None]:
-        return await receiving.attempts(final.remote_id)
+        return await webhook_receiver.attempts(final.remote_id)
 
     assert set(await until(was_attempted)) == {401}
-    assert await outcomes(final.remote_id) == []
+    assert await delivery_outcomes(final.remote_id) == []
     status = await ada_browser.aget("/settings/webhooks/")
     assert "Rejected requests (7 days)" in text(status)
     assert [each.reason for each in status.context["rejections"]] == ["signature"]
 
 
 @pytest.mark.parametrize("step", [timedelta(minutes=-10), timedelta(hours=-1), timedelta(hours=1)], ids=str)
-async def test_a_clock_that_steps_does_not_change_the_order(
-    account: SandboxProcess, receiving: Receiving, ann_browser: Browser, monkeypatch: Any, step: timedelta
+async def test_a_clock_jump_does_not_change_the_order_of_events(
+    account: SandboxProcess,
+    webhook_receiver: WebhookReceiver,
+    ann_browser: Browser,
+    monkeypatch: Any,
+    step: timedelta,
 ) -> None:
-    """Fault 19: our clock steps in the middle of a job: the order of its events and its end stay right."""
-    await scenes.order(account, {"kind": "job", "seconds": 1000})
-    job = await scenes.started(scenes.words())
+    """Fault 19: the server's clock jumps while a job runs: the order of its events and its outcome stay right."""
+    await steps.add_faults(account, {"kind": "job", "seconds": 1000})
+    job = await steps.started(steps.unique_prompt())
     true_now = timezone.now
 
     monkeypatch.setattr(timezone, "now", lambda: true_now() + step)
 
-    async def runs() -> bool:
-        return (await scenes.look_after(job)).status == "running"
+    async def is_running() -> bool:
+        return (await steps.poll(job)).status == "running"
 
-    await until(runs)
-    assert (await receiving.deliver(tells(job.remote_id, "succeeded"))).json() == {"outcome": "applied"}
-    assert (await receiving.deliver(tells(job.remote_id, "failed"))).json() == {"outcome": "too late"}
+    await until(is_running)
+    assert (await webhook_receiver.deliver(outcome_event(job.remote_id, "succeeded"))).json() == {
+        "outcome": "applied"
+    }
+    assert (await webhook_receiver.deliver(outcome_event(job.remote_id, "failed"))).json() == {
+        "outcome": "too late"
+    }
 
-    final = await scenes.ended(job)
+    final = await steps.wait_until_final(job)
     assert final.status == "succeeded"
-    assert [step[:3] for step in await scenes.story(job)] == [
+    assert [step[:3] for step in await steps.events_of(job)] == [
         STARTED[:3],
         SENT[:3],
         ACCEPTED[:3],
@@ -85,11 +103,11 @@ async def test_a_clock_that_steps_does_not_change_the_order(
         ("status", "running", "succeeded"),
     ]
     assert final.ended_at <= timezone.now()
-    assert "succeeded" in await scenes.page_of(ann_browser, job)
+    assert "succeeded" in await steps.page_of(ann_browser, job)
 
 
-def test_an_hour_of_asking_stays_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fault 20: whatever is due, the budget hands out less than 5,000 calls in any hour."""
+def test_polling_stays_within_the_hourly_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 20: however many jobs are due, the budget allows less than 5,000 calls in any hour."""
     now = 1000.0
     monkeypatch.setattr(reconcile.time, "monotonic", lambda: now)
     budget = Budget()
@@ -101,8 +119,8 @@ def test_an_hour_of_asking_stays_within_the_limit(monkeypatch: pytest.MonkeyPatc
 
     late = [sum(begun <= at < begun + 3600 for at in taken) for begun in range(1000, 4600, 300)]
     assert max(late) < 5000
-    assert len(taken) >= 2 * 3900, "and what is allowed is used"
-    # With this many in flight each is asked after so rarely that all of them fit.
+    assert len(taken) >= 2 * 3900, "the budget is used"
+    # With this many running jobs each is polled so rarely that all of them fit.
     for age in (0.0, 60.0, 100_000.0):
         assert IN_FLIGHT * 3600 / poll_interval(age, IN_FLIGHT).total_seconds() < 5000
         assert poll_interval(age, 10) <= timedelta(seconds=180)
@@ -115,7 +133,7 @@ def resident() -> float:
 
 
 def in_flight() -> list[Execution]:
-    """10,000 jobs that run and are due."""
+    """10,000 running jobs that are due."""
     now = timezone.now()
     old = now - timedelta(hours=2)
     return [
@@ -130,8 +148,8 @@ def in_flight() -> list[Execution]:
     ]
 
 
-class Crowd:
-    """A service with 10,000 running jobs: `pages` says whether it has the list of executions. Starts are taken."""
+class BusyService:
+    """A VideoGen with 10,000 running jobs. It accepts starts; `pages` says whether it has the list of executions."""
 
     def __init__(self, *, pages: bool) -> None:
         self.pages = pages
@@ -163,12 +181,12 @@ class Crowd:
 
 
 @pytest.mark.parametrize("pages", [True, False], ids=["by the list", "one by one"])
-async def test_ten_thousand_jobs_in_flight_leave_room_for_others(
+async def test_ten_thousand_running_jobs_do_not_delay_new_starts(
     account: SandboxProcess, pages: bool
 ) -> None:
-    """Fault 20: 10,000 jobs due at once: asked within the budget, memory flat, and new starts go out at once."""
-    crowd = Crowd(pages=pages)
-    listening = Listening(crowd)
+    """Fault 20: 10,000 jobs due at once: polled within the budget, memory flat, and new starts are sent at once."""
+    busy_service = BusyService(pages=pages)
+    listening = LocalServer(busy_service)
     await listening.start()
     runtime.use_account("any-key", listening.url)
     await runtime.in_db(Execution.objects.bulk_create, await asyncio.to_thread(in_flight))
@@ -178,18 +196,18 @@ async def test_ten_thousand_jobs_in_flight_leave_room_for_others(
     with reconciler.listening():
         working = asyncio.create_task(reconciler.run())
 
-        async def is_under_way() -> bool:
-            return len(crowd.reads) >= 50
+        async def is_polling() -> bool:
+            return len(busy_service.reads) >= 50
 
-        await until(is_under_way)
-        # Most of the budget is spent; where there is no list, thousands are still due.
+        await until(is_polling)
+        # Most of the budget is spent; without a list, thousands are still due.
         for _ in range(3):
-            job = await scenes.queued(scenes.words())
+            job = await steps.queued(steps.unique_prompt())
 
-            async def was_taken(job: Execution = job) -> bool:
-                return (await scenes.row(job)).status == "pending"
+            async def is_accepted(job: Execution = job) -> bool:
+                return (await steps.reload(job)).status == "pending"
 
-            await until(was_taken, seconds=20)  # at once, not after thousands
+            await until(is_accepted, seconds=20)  # at once, not after thousands of polls
 
         def still_due() -> int:
             due = Execution.objects.due(timezone.now()).filter(remote_id__startswith="vg_exec_")
@@ -198,7 +216,7 @@ async def test_ten_thousand_jobs_in_flight_leave_room_for_others(
         async def none_is_due() -> bool:
             return await runtime.in_db(still_due) == 0
 
-        if pages:  # a few pages of the list answer for all of them
+        if pages:  # a few pages of the list cover all of them
             await until(none_is_due, seconds=60)
         cpu = time.process_time()
         await asyncio.wait({working}, timeout=2)
@@ -210,36 +228,38 @@ async def test_ten_thousand_jobs_in_flight_leave_room_for_others(
     await runtime.close_client()
     await listening.stop()
 
-    assert len(crowd.reads) <= 60 + elapsed * HOURLY_BUDGET / 3600 + 1
-    assert crowd.starts == 3
-    assert cpu < 1, "what may not be asked after is left alone"
+    assert len(busy_service.reads) <= 60 + elapsed * HOURLY_BUDGET / 3600 + 1
+    assert busy_service.starts == 3
+    assert cpu < 1, "jobs that must not be polled cost nothing"
     assert resident() - before < 60
     assert pages or await runtime.in_db(still_due) > 9000
 
 
-async def test_a_thousand_deliveries_at_once_are_all_kept_and_answered(receiving: Receiving) -> None:
-    """Fault 34: 1,000 deliveries at once: less than 15 s of work, what is told to come again does, each job ended once."""
+async def test_a_thousand_simultaneous_deliveries_are_all_stored(
+    webhook_receiver: WebhookReceiver,
+) -> None:
+    """Fault 34: 1,000 deliveries at once: less than 15 s of CPU time, a 503 is sent again, each job finishes once."""
 
     def running(number: int) -> Execution:
         remote_id = f"vg_exec_{number}"
         return Execution(tool="generate-image", status="running", remote_id=remote_id, next_attempt_at=None)
 
     await runtime.in_db(Execution.objects.bulk_create, [running(number) for number in range(DELIVERIES)])
-    bodies = [json.dumps(tells(f"vg_exec_{number}", "succeeded")) for number in range(DELIVERIES)]
+    bodies = [json.dumps(outcome_event(f"vg_exec_{number}", "succeeded")) for number in range(DELIVERIES)]
     begun = time.process_time()
 
-    said = await asyncio.gather(*(post(receiving.url, body) for body in bodies))
+    statuses = await asyncio.gather(*(post(webhook_receiver.url, body) for body in bodies))
 
-    # All were offered at once, so the last answer came after the work for all: the time of one free processor.
-    took = time.process_time() - begun
-    assert took < 15
-    # A machine that is slower than VideoGen is patient asks for some of them once more.
-    again = [body for body, status in zip(bodies, said, strict=True) if status == 503]
-    assert said.count(200) + len(again) == DELIVERIES
+    # All were sent at once, so the last response came after the work for all of them.
+    cpu = time.process_time() - begun
+    assert cpu < 15
+    # A machine too slow for VideoGen's time-out asks for some of them again.
+    again = [body for body, status in zip(bodies, statuses, strict=True) if status == 503]
+    assert statuses.count(200) + len(again) == DELIVERIES
     while again:
-        told = [await post(receiving.url, body) for body in again]
-        assert set(told) <= {200, 503}
-        again = [body for body, status in zip(again, told, strict=True) if status == 503]
+        statuses = [await post(webhook_receiver.url, body) for body in again]
+        assert set(statuses) <= {200, 503}
+        again = [body for body, status in zip(again, statuses, strict=True) if status == 503]
     succeeded = Execution.objects.filter(status="succeeded")
     assert await runtime.in_db(succeeded.count) == DELIVERIES
     assert await runtime.in_db(Event.objects.filter(to_status="succeeded").count) == DELIVERIES
@@ -247,7 +267,7 @@ async def test_a_thousand_deliveries_at_once_are_all_kept_and_answered(receiving
 
 
 async def post(url: str, body: str) -> int:
-    """One delivery over a connection of its own, as cheap as can be: the status of its answer."""
+    """Send one delivery over a new connection, as cheaply as possible; the status of the response."""
     host, _, rest = url.removeprefix("http://").partition("/")
     name, _, port = host.partition(":")
     reader, writer = await asyncio.open_connection(name, int(port))

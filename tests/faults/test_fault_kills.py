@@ -1,4 +1,4 @@
-"""`kill -9` of a real `manage.py serve`, at chosen moments and under load: rows 9 and 53 of the list of faults."""
+"""`kill -9` of a real `manage.py serve`, at chosen moments and under load: rows 9 and 53 of docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -14,65 +14,74 @@ import httpx
 import pytest
 
 from tests.dashboard.serving import Serving, token
-from tests.faults import scenes
-from tests.faults.house import House
-from tests.faults.loads import THREADS, Load
+from tests.faults import steps
+from tests.faults.installation import Installation
+from tests.faults.load import THREADS, Load
 from tests.waiting import DEADLINE, eventually
 
 
-class Mortal(Serving):
-    """A serve that is killed at the moment that DIE_AT names."""
+class KillableServing(Serving):
+    """A `serve` that is killed at the moment that KILL_AT names."""
 
-    program = ("-m", "tests.faults.mortal")
+    program = ("-m", "tests.faults.killable_serve")
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "data")
-    yield house
-    house.end()
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    installation = Installation(tmp_path / "data")
+    yield installation
+    installation.end()
 
 
-def test_a_server_killed_in_the_middle_of_a_start_never_starts_twice(house: House) -> None:
-    """Fault 9: killed before sending, while sending, while VideoGen works, after its answer: sent once or unconfirmed."""
+def test_a_server_killed_during_a_start_never_starts_a_job_twice(installation: Installation) -> None:
+    """Fault 9: killed before sending, while sending, while VideoGen works, after its response: sent once or unconfirmed."""
     moments = ("written", "sending", "answered")
-    prompts = {"asked": scenes.words(), **{moment: f"{scenes.words()} [{moment}]" for moment in moments}}
+    prompts = {
+        "in progress": steps.unique_prompt(),
+        **{moment: f"{steps.unique_prompt()} [{moment}]" for moment in moments},
+    }
     for moment in moments:
-        serving = house.start(Mortal, DIE_AT=moment)
+        serving = installation.start(KillableServing, KILL_AT=moment)
         with serving.signed_in() as member, serving.signed_in("admin") as admin:
-            # In the last of them another start is under way, which the sandbox takes its time for.
-            waiting = under_way(house, admin, prompts["asked"]) if moment == "answered" else None
+            # In the last round another start is in progress, to which the sandbox responds slowly.
+            thread = (
+                start_in_background(installation, admin, prompts["in progress"])
+                if moment == "answered"
+                else None
+            )
             with pytest.raises(httpx.TransportError):
                 start(member, prompts[moment])
             assert serving.wait() == -signal.SIGKILL
-            if waiting is not None:
-                waiting.join(DEADLINE)
-        house.wait_for_sandbox_end()
+            if thread is not None:
+                thread.join(DEADLINE)
+        installation.wait_for_sandbox_exit()
 
-    house.start()
-    jobs, truth = house.settled(), house.truth()
+    installation.start()
+    jobs, truth = installation.wait_until_settled(), installation.sandbox_jobs()
 
     assert jobs[prompts["written"]][0] == "succeeded"
-    for moment in ("sending", "asked", "answered"):
+    for moment in ("sending", "in progress", "answered"):
         status, remote_id = jobs[prompts[moment]]
-        its_own = [each["toolExecutionId"] for each in truth.get(prompts[moment], [])]
-        assert status == "unconfirmed" or remote_id in its_own, f"{moment}: {status} {remote_id}"
+        sandbox_ids = [each["toolExecutionId"] for each in truth.get(prompts[moment], [])]
+        assert status == "unconfirmed" or remote_id in sandbox_ids, f"{moment}: {status} {remote_id}"
     starts = {moment: len(truth.get(prompt, [])) for moment, prompt in prompts.items()}
-    assert starts["asked"] <= 1
-    assert {**starts, "asked": 0} == {"written": 1, "sending": 0, "asked": 0, "answered": 1}
-    assert set(house.endings().values()) == {1}
-    sent = house.ask("SELECT count(*) FROM executions_event WHERE kind = 'sent' GROUP BY execution_id")
+    assert starts["in progress"] <= 1
+    assert {**starts, "in progress": 0} == {"written": 1, "sending": 0, "in progress": 0, "answered": 1}
+    assert set(installation.outcome_counts().values()) == {1}
+    sent = installation.query(
+        "SELECT count(*) FROM executions_event WHERE kind = 'sent' GROUP BY execution_id"
+    )
     assert sent == [(1,)] * 4
 
 
 def start(browser: httpx.Client, prompt: str) -> None:
-    browser.post("/tools/generate-image/", data={**scenes.form(prompt), **token(browser)})
+    browser.post("/tools/generate-image/", data={**steps.form(prompt), **token(browser)})
 
 
-def under_way(house: House, browser: httpx.Client, prompt: str) -> threading.Thread:
-    """A start that the sandbox has been asked for, and does not answer."""
-    slow = {"kind": "slow", "seconds": 60, "match": scenes.STARTS, "count": 2}
-    house.control("POST", "faults", {"faults": [slow]})
+def start_in_background(installation: Installation, browser: httpx.Client, prompt: str) -> threading.Thread:
+    """A start that the sandbox has received, and does not respond to."""
+    slow = {"kind": "slow", "seconds": 60, "match": steps.STARTS, "count": 2}
+    installation.control("POST", "faults", {"faults": [slow]})
 
     def run() -> None:
         with suppress(httpx.TransportError):
@@ -80,36 +89,42 @@ def under_way(house: House, browser: httpx.Client, prompt: str) -> threading.Thr
 
     thread = threading.Thread(target=run)
     thread.start()
-    eventually(lambda: house.control("GET", "faults")["faults"][0]["struck"])
-    house.control("DELETE", "faults")
+    eventually(lambda: installation.control("GET", "faults")["faults"][0]["struck"])
+    installation.control("DELETE", "faults")
     return thread
 
 
-def test_kills_at_random_under_load_leave_every_job_with_its_true_end_once(house: House) -> None:
-    """Fault 53: server (with its reconciler) and sandbox killed under load: after the restart all ends are true."""
-    chance = random.Random(53)
-    serving = house.start()
+def test_random_kills_under_load_leave_every_job_with_its_true_outcome(
+    installation: Installation,
+) -> None:
+    """Fault 53: server (with its reconciler) and sandbox killed under load: after the restart all outcomes are right."""
+    rng = random.Random(53)
+    serving = installation.start()
     with serving.signed_in() as member:
         load = Load(member.cookies, serving.url)
 
-    for target, victim in ((chance.randint(3, 10), "server"), (chance.randint(13, 20), "sandbox")):
-        eventually(lambda target=target: len(house.jobs()) >= target)
+    for target, victim in ((rng.randint(3, 10), "server"), (rng.randint(13, 20), "sandbox")):
+        eventually(lambda target=target: len(installation.jobs()) >= target)
         if victim == "sandbox":
             (sandbox_pid,) = serving.children()
             os.kill(sandbox_pid, signal.SIGKILL)
-            # The server notices: what cannot be sent waits.
+            # The server notices; jobs that cannot be sent stay queued.
             eventually(lambda serving=serving: "cannot be reached" in serving.errors)
         load.down()
-        house.kill()
-        serving = house.start()
+        installation.kill()
+        serving = installation.start()
         load.up(serving.url)
     load.join()
 
-    jobs, truth, endings = house.settled(), house.truth(), house.endings()
+    jobs, truth, endings = (
+        installation.wait_until_settled(),
+        installation.sandbox_jobs(),
+        installation.outcome_counts(),
+    )
     assert set(jobs) == set(load.prompts)
     for prompt, (status, remote_id) in jobs.items():
         starts = truth.get(prompt, [])
-        assert len(starts) <= 1, "never started twice"
+        assert len(starts) <= 1, "a job was started twice"
         if status == "unconfirmed":
             assert (remote_id, endings.get(prompt)) == (None, None)
         else:
@@ -117,17 +132,17 @@ def test_kills_at_random_under_load_leave_every_job_with_its_true_end_once(house
             assert (status, remote_id) == (there["status"], there["toolExecutionId"])
             assert endings[prompt] == 1
     assert {status for status, _ in jobs.values()} <= {"succeeded", "failed", "unconfirmed"}
-    # Only starts that were under way when something was killed can be in doubt.
+    # Only starts that were in progress when a process was killed can be unconfirmed.
     assert sum(status == "unconfirmed" for status, _ in jobs.values()) <= 4 * THREADS
-    results = house.ask(
+    results = installation.query(
         "SELECT job.prompt, file.remote_id FROM executions_result result"
         " JOIN executions_execution job ON job.id = result.execution_id"
         " JOIN executions_file file ON file.id = result.file_id"
     )
-    made = [
+    expected = [
         (prompt, each["fileId"])
         for prompt, (status, _) in jobs.items()
         if status == "succeeded"
         for each in truth[prompt][0]["results"]
     ]
-    assert sorted(results) == sorted(made)
+    assert sorted(results) == sorted(expected)

@@ -1,4 +1,4 @@
-"""The machine under a `manage.py serve`: asked to stop under load, and started a second time. Rows 54 and 55."""
+"""SIGTERM under load, and a second `manage.py serve`: rows 54 and 55 of docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.dashboard.serving import Serving, cookies, manage
 from tests.factories.deliveries import SECRET, URL, event, signed
-from tests.faults.house import House
-from tests.faults.loads import Load
+from tests.faults.installation import Installation
+from tests.faults.load import Load
 from tests.waiting import DEADLINE, eventually
 
 pytestmark = pytest.mark.skipif(
-    os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="it runs on SQLite, once"
+    os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="runs on SQLite only"
 )
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "data")
-    yield house
-    house.end()
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    installation = Installation(tmp_path / "data")
+    yield installation
+    installation.end()
 
 
 class Deliveries:
-    """VideoGen's side of a delivery that is sent until it is answered well, again and again, each with a new id."""
+    """Sends deliveries one after another, each until it gets a 200, as VideoGen does."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.answered: set[str] = set()
+        self.accepted: set[str] = set()
         self.refused: set[int] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work)
@@ -58,9 +58,9 @@ class Deliveries:
                 number += 1
                 self._deliver(client, f"msg_stop_{number}", event(f"vg_exec_stop_{number}"))
 
-    def _deliver(self, client: httpx.Client, name: str, body: bytes) -> None:
+    def _deliver(self, client: httpx.Client, webhook_id: str, body: bytes) -> None:
         while True:
-            headers = {**signed(body, name), "content-type": "application/json"}
+            headers = {**signed(body, webhook_id), "content-type": "application/json"}
             try:
                 status = client.post(f"{self.url}{URL}", content=body, headers=headers).status_code
             except httpx.TransportError:
@@ -68,14 +68,14 @@ class Deliveries:
                     return
                 continue
             if status == 200:
-                self.answered.add(name)
+                self.accepted.add(webhook_id)
                 return
             self.refused.add(status)
 
 
-def test_a_stop_under_load_loses_nothing_and_gives_back_what_it_held(house: House) -> None:
+def test_a_stop_under_load_loses_nothing_and_releases_its_leases(installation: Installation) -> None:
     """Fault 54: SIGTERM under load: exit code 0, sockets closed with 1012, no lease left, each job and delivery once."""
-    serving = house.start(VIDEOGEN_WEBHOOK_SECRET=SECRET)
+    serving = installation.start(VIDEOGEN_WEBHOOK_SECRET=SECRET)
     deliveries = Deliveries()
     with serving.signed_in() as member:
         load = Load(member.cookies, serving.url)
@@ -83,41 +83,48 @@ def test_a_stop_under_load_loses_nothing_and_gives_back_what_it_held(house: Hous
     deliveries.start(serving.url)
     try:
         for jobs in (6, 18):
-            eventually(lambda jobs=jobs: len(house.jobs()) >= jobs)
+            eventually(lambda jobs=jobs: len(installation.jobs()) >= jobs)
             load.down()
-            code, closed_with = asyncio.run(stopped(serving, cookie))
+            code, closed_with = asyncio.run(stop_while_connected(serving, cookie))
             assert (code, closed_with) == (0, 1012)
             assert "Stopped.\n" in serving.said
-            assert house.ask("SELECT count(*) FROM executions_execution WHERE leased_until IS NOT NULL") == [
-                (0,)
-            ]
-            house.wait_for_sandbox_end()
-            serving = house.start(VIDEOGEN_WEBHOOK_SECRET=SECRET)
+            assert installation.query(
+                "SELECT count(*) FROM executions_execution WHERE leased_until IS NOT NULL"
+            ) == [(0,)]
+            installation.wait_for_sandbox_exit()
+            serving = installation.start(VIDEOGEN_WEBHOOK_SECRET=SECRET)
             deliveries.url = serving.url
             load.up(serving.url)
         load.join()
-        told = len(deliveries.answered)
-        eventually(lambda: len(deliveries.answered) > told)
+        count = len(deliveries.accepted)
+        eventually(lambda: len(deliveries.accepted) > count)
     finally:
         deliveries.end()
 
-    jobs, truth, endings = house.settled(), house.truth(), house.endings()
+    jobs, truth, endings = (
+        installation.wait_until_settled(),
+        installation.sandbox_jobs(),
+        installation.outcome_counts(),
+    )
     assert set(jobs) == set(load.prompts)
     for prompt, (status, remote_id) in jobs.items():
         starts = truth.get(prompt, [])
         if status == "unconfirmed":
-            # Its answer did not come in the time that a stop leaves.
+            # The response did not arrive within the time that a stop allows.
             assert len(starts) <= 1
         else:
             assert [(each["status"], each["toolExecutionId"]) for each in starts] == [(status, remote_id)]
             assert endings[prompt] == 1
-    kept = {name for (name,) in house.ask("SELECT webhook_id FROM executions_webhookdelivery")}
-    assert deliveries.answered <= kept
-    assert not deliveries.refused, "a server that stops refuses nothing: it finishes, or is not there"
+    stored = {
+        webhook_id
+        for (webhook_id,) in installation.query("SELECT webhook_id FROM executions_webhookdelivery")
+    }
+    assert deliveries.accepted <= stored
+    assert not deliveries.refused, "a stopping server finishes requests or does not accept them"
 
 
-async def stopped(serving: Serving, cookie: str) -> tuple[int, int]:
-    """SIGTERM while a page listens: the exit code, and the code that its socket was closed with."""
+async def stop_while_connected(serving: Serving, cookie: str) -> tuple[int, int]:
+    """SIGTERM while a page is connected: the exit code, and the code with which its socket was closed."""
     url = f"ws://{serving.host}:{serving.port}/ws/live/?topic=studio"
     async with connect(url, origin=serving.url, additional_headers={"Cookie": cookie}) as page:
         serving.process.send_signal(signal.SIGTERM)
@@ -128,19 +135,19 @@ async def stopped(serving: Serving, cookie: str) -> tuple[int, int]:
     return code, closed.value.rcvd.code if closed.value.rcvd else 1006
 
 
-def test_a_second_serve_is_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_a_second_serve_refuses_to_start_with_one_message(tmp_path: Path) -> None:
     """Fault 55: two `serve` on one data folder, or on one SQLite database from two folders: the second refuses."""
-    database = tmp_path / "elsewhere" / "rushes.sqlite3"
+    database = tmp_path / "database" / "rushes.sqlite3"
     first = Serving(tmp_path / "one", DATABASE_URL=f"sqlite:///{database}")
     try:
         same_folder = manage(tmp_path / "one", "serve", "--port", "0")
         same_database = manage(tmp_path / "two", "serve", "--port", "0", DATABASE_URL=f"sqlite:///{database}")
-        with first.client() as anybody:
-            assert anybody.get("/healthz").status_code == 200
+        with first.client() as client:
+            assert client.get("/healthz").status_code == 200
     finally:
         first.end()
-    sentence = "CommandError: Another Rushes already "
-    assert same_folder == (1, f"{sentence}runs in {tmp_path / 'one'}. Set DATA_DIR to another folder.\n")
-    assert same_database == (1, f"{sentence}uses {database}. Set DATABASE_URL to another one.\n")
-    # Once it has ended there is nothing in the way.
+    message = "CommandError: Another Rushes already "
+    assert same_folder == (1, f"{message}runs in {tmp_path / 'one'}. Set DATA_DIR to another folder.\n")
+    assert same_database == (1, f"{message}uses {database}. Set DATABASE_URL to another one.\n")
+    # Once the first has stopped, another one starts.
     Serving(tmp_path / "two", DATABASE_URL=f"sqlite:///{database}").end()

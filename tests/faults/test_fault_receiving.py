@@ -1,4 +1,4 @@
-"""Deliveries while the database does not answer, and while secrets change: rows 32 and 36 of the list of faults."""
+"""Deliveries while the database is locked, or secrets change: rows 32 and 36 of docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -19,156 +19,159 @@ from executions.sync.reconciler import Reconciler
 from executions.webhooks import endpoints, signing_secrets
 from tests.conftest import SandboxProcess
 from tests.factories import jobs
-from tests.faults import scenes
-from tests.faults.receiving import Receiving, outcomes, tells
+from tests.faults import steps
+from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes, outcome_event
 from tests.waiting import DEADLINE, until
 
 NEXT_SECRET = "whsec_dGhlIG5leHQgb25lLCBhbHNvIGZvciB0ZXN0cyBhbG9uZQ=="
-VIDEOGEN_LISTENS = 15  # seconds (docs/api-notes.md#webhook-delivery)
+VIDEOGEN_TIMEOUT = 15  # seconds (docs/api-notes.md#webhook-delivery)
 
 
 @contextmanager
-def nobody_may_write() -> Iterator[None]:
-    """Somebody else holds the database for as long as this lasts."""
-    is_held, let_go = threading.Event(), threading.Event()
+def locked_database() -> Iterator[None]:
+    """Another connection holds a write lock on the database."""
+    is_locked, release = threading.Event(), threading.Event()
 
     def hold() -> None:
         try:
             if connection.vendor == "sqlite":
-                # Past our own lock between writers, as another program would.
+                # Bypass Rushes' own write lock, as another program would.
                 raw = connection.get_new_connection(connection.get_connection_params())
                 raw.execute("BEGIN IMMEDIATE")
-                is_held.set()
-                let_go.wait(DEADLINE)
+                is_locked.set()
+                release.wait(DEADLINE)
                 raw.execute("ROLLBACK")
                 raw.close()
             else:
                 with transaction.atomic(), connection.cursor() as cursor:
                     cursor.execute("LOCK TABLE executions_webhookdelivery IN EXCLUSIVE MODE")
-                    is_held.set()
-                    let_go.wait(DEADLINE)
+                    is_locked.set()
+                    release.wait(DEADLINE)
         finally:
             connections.close_all()
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert is_held.wait(DEADLINE)
+    assert is_locked.wait(DEADLINE)
     try:
         yield
     finally:
-        let_go.set()
+        release.set()
         holder.join()
 
 
-async def kept() -> int:
+async def delivery_count() -> int:
     return await runtime.in_db(WebhookDelivery.objects.count)
 
 
-async def test_a_database_that_keeps_a_delivery_waiting_is_said_while_videogen_still_listens(
-    receiving: Receiving, monkeypatch: pytest.MonkeyPatch
+async def test_a_delivery_that_waits_for_the_database_is_answered_before_videogen_times_out(
+    webhook_receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fault 32: the write takes too long: 503 in time; done afterwards, it makes the next attempt a repeat."""
-    assert receiver.RESPONSE_TIMEOUT < VIDEOGEN_LISTENS
+    """Fault 32: a write that takes too long is answered 503 in time; once it is done, the next attempt is a repeat."""
+    assert receiver.RESPONSE_TIMEOUT < VIDEOGEN_TIMEOUT
     job = await runtime.in_db(jobs.running, "vg_exec_late")
-    first, second = tells("vg_exec_late", "succeeded"), tells("vg_exec_of_nobody", "failed")
+    first, second = outcome_event("vg_exec_late", "succeeded"), outcome_event("vg_exec_unknown", "failed")
     monkeypatch.setattr(receiver, "RESPONSE_TIMEOUT", 0.5)
-    with nobody_may_write():
+    with locked_database():
         answers = [
-            await receiving.deliver(first, "msg_first"),
-            await receiving.deliver(second, "msg_second"),
+            await webhook_receiver.deliver(first, "msg_first"),
+            await webhook_receiver.deliver(second, "msg_second"),
         ]
-    assert [answer.status_code for answer in answers] == [503, 503], "told while it was still waiting"
+    assert [answer.status_code for answer in answers] == [503, 503], "answered while the write still waited"
     assert [answer.headers["retry-after"] for answer in answers] == ["5", "5"]
     monkeypatch.undo()
 
-    # What was under way is written all the same once that is possible. Nobody was told, so it comes again.
+    # The pending write is completed once that is possible. VideoGen does not know, so it delivers again.
     async def is_written() -> bool:
-        return (await scenes.row(job)).is_terminal
+        return (await steps.reload(job)).is_terminal
 
     await until(is_written)
-    again = [(await receiving.deliver(first, "msg_first")), (await receiving.deliver(second, "msg_second"))]
+    again = [
+        (await webhook_receiver.deliver(first, "msg_first")),
+        (await webhook_receiver.deliver(second, "msg_second")),
+    ]
     assert [answer.status_code for answer in again] == [200, 200]
     assert again[0].json() == {"outcome": "repeat"}
-    assert await outcomes("vg_exec_late") == ["applied"]
-    assert await outcomes("vg_exec_of_nobody") == ["unknown job"]
+    assert await delivery_outcomes("vg_exec_late") == ["applied"]
+    assert await delivery_outcomes("vg_exec_unknown") == ["unknown job"]
     assert await runtime.in_db(jobs.endings, job) == ["succeeded"]
 
 
-async def test_a_secret_replaced_in_the_middle_of_traffic_loses_no_delivery(
-    worker: Reconciler, receiving: Receiving, account: SandboxProcess
+async def test_replacing_the_secret_during_traffic_loses_no_delivery(
+    worker: Reconciler, webhook_receiver: WebhookReceiver, account: SandboxProcess
 ) -> None:
-    """Fault 36: rotation while jobs end: both secrets verify, every message is taken, each job ends once."""
-    await receiving.register()
-    await scenes.order(account, {"kind": "job", "seconds": 0.1})
+    """Fault 36: rotation while jobs finish: both secrets verify, every message is accepted, each job finishes once."""
+    await webhook_receiver.register()
+    await steps.add_faults(account, {"kind": "job", "seconds": 0.1})
     (old,) = await runtime.in_db(lambda: list(WebhookEndpoint.objects.all()))
     old_secret = old.secret
-    prompts = [f"{scenes.words()} [fail]" for _ in range(16)]
+    prompts = [f"{steps.unique_prompt()} [fail]" for _ in range(16)]
 
     async def traffic() -> list[Any]:
-        return [await scenes.started(prompt) for prompt in prompts]
+        return [await steps.started(prompt) for prompt in prompts]
 
     flowing = asyncio.create_task(traffic())
-    await until(lambda: at_least(4))
-    # The account may have others, of whoever used it before.
+    await until(lambda: received_at_least(4))
+    # The account may have endpoints of earlier tests.
     (endpoint,) = [each for each in await endpoints.overview() if each.ours == old]
     await endpoints.rotate(endpoint, actor=policy.SYSTEM)
     started = await flowing
 
-    finals = [await scenes.ended(job) for job in started]
+    finals = [await steps.wait_until_final(job) for job in started]
     assert {job.status for job in finals} == {"failed"}
-    # VideoGen signs with a new secret a moment before its answer tells it to us: that may be refused once.
-    attempts = await until(lambda: all_taken(receiving, finals))
+    # VideoGen signs with the new secret just before Rushes receives it, so a delivery may be refused once.
+    attempts = await until(lambda: all_accepted(webhook_receiver, finals))
     assert set(attempts) <= {200, 401}
-    # What VideoGen signed before it forgot the old secret is still good.
-    late = tells("vg_exec_signed_before", "failed")
-    answer = await receiving.deliver(late, secret=old_secret)
+    # A delivery that was signed with the old secret is still accepted.
+    late = outcome_event("vg_exec_signed_before", "failed")
+    answer = await webhook_receiver.deliver(late, secret=old_secret)
     assert answer.status_code == 200
 
 
-async def at_least(number: int) -> bool:
-    return await kept() >= number
+async def received_at_least(number: int) -> bool:
+    return await delivery_count() >= number
 
 
-async def all_taken(receiving: Receiving, finals: list[Any]) -> list[int | None]:
-    """What each attempt to tell of these jobs was answered with, once one was taken for each job."""
-    found = [await receiving.attempts(job.remote_id) for job in finals]
-    taken = all(each and each[-1] == 200 for each in found)
-    return [status for each in found for status in each] if taken else []
+async def all_accepted(webhook_receiver: WebhookReceiver, finals: list[Any]) -> list[int | None]:
+    """The status of each delivery attempt for these jobs, once one was accepted for each job; else an empty list."""
+    found = [await webhook_receiver.attempts(job.remote_id) for job in finals]
+    accepted = all(each and each[-1] == 200 for each in found)
+    return [status for each in found for status in each] if accepted else []
 
 
-async def test_a_secret_that_another_process_made_is_found_out_at_the_first_delivery(
-    receiving: Receiving, settings: Any, monkeypatch: pytest.MonkeyPatch
+async def test_a_secret_created_by_another_process_is_loaded_at_the_first_delivery(
+    webhook_receiver: WebhookReceiver, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fault 36: another web process rotated: this one looks again before it refuses, and not for each of a flood."""
+    """Fault 36: another web process rotated: this one reloads before it refuses, but not for each request of a flood."""
     settings.VIDEOGEN_WEBHOOK_SECRETS = []
-    looks: list[int] = []
+    queries: list[int] = []
     read = signing_secrets._of_endpoints
 
     def counted() -> list[str]:
-        looks.append(1)
+        queries.append(1)
         return read()
 
     monkeypatch.setattr(signing_secrets, "_of_endpoints", counted)
     assert await runtime.in_reader(signing_secrets.all_secrets) == []
 
-    def made_elsewhere() -> None:
-        endpoint = WebhookEndpoint(remote_id="ep_elsewhere", url=receiving.url)
+    def rotate_in_another_process() -> None:
+        endpoint = WebhookEndpoint(remote_id="ep_other", url=webhook_receiver.url)
         endpoint.secret = NEXT_SECRET
         endpoint.save()
 
-    await runtime.in_db(made_elsewhere)
-    time_passes(monkeypatch, signing_secrets.DOUBT + 0.1)
-    body = tells("vg_exec_of_nobody", "failed")
-    assert (await receiving.deliver(body, secret=NEXT_SECRET)).status_code == 200
+    await runtime.in_db(rotate_in_another_process)
+    age_cached_secrets(monkeypatch, signing_secrets.DOUBT + 0.1)
+    body = outcome_event("vg_exec_unknown", "failed")
+    assert (await webhook_receiver.deliver(body, secret=NEXT_SECRET)).status_code == 200
 
-    before = len(looks)
-    forged = [await receiving.deliver(body, secret="whsec_Zm9yZ2Vk") for _ in range(20)]
+    before = len(queries)
+    forged = [await webhook_receiver.deliver(body, secret="whsec_Zm9yZ2Vk") for _ in range(20)]
     assert {answer.status_code for answer in forged} == {401}
-    assert len(looks) == before, "a flood asks the database for nothing while what it said is fresh"
+    assert len(queries) == before, "a flood causes no query while the cached secrets are recent"
 
 
-def time_passes(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """What is remembered of the secrets is so much older from now on; what is read later is fresh."""
+def age_cached_secrets(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Make the cached secrets this many seconds older; secrets read later are recent."""
     assert signing_secrets._cached is not None
     monkeypatch.setattr(
         signing_secrets, "_cached", (signing_secrets._cached[0] - seconds, signing_secrets._cached[1])

@@ -1,4 +1,4 @@
-"""Redis that goes away and comes back: row 39. The server is one of our own."""
+"""A Redis outage: row 39 of docs/reliability.md. The test starts its own server."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from benchmarks.product import free_port
 from dashboard.live.fanout import COME_BACK
 from tests.dashboard.serving import Serving, cookies, token
-from tests.faults import scenes
+from tests.faults import steps
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.skipif("REDIS_URL" not in os.environ, reason="needs Redis")]
 
 
 class Redis:
-    """On a port of its own, which a restart keeps. It stores nothing."""
+    """A Redis server on a free port, which a restart keeps. It stores nothing on disk."""
 
     def __init__(self) -> None:
         program = shutil.which("redis-server")
-        assert program is not None, "the program of a Redis server is needed beside REDIS_URL"
+        assert program is not None, "REDIS_URL is set, but the Redis server program is not installed"
         self._program = program
         self.port = free_port()
         self.start()
@@ -48,9 +48,9 @@ class Redis:
             "/tmp",
         ]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        eventually(self._listens)
+        eventually(self._is_listening)
 
-    def _listens(self) -> bool:
+    def _is_listening(self) -> bool:
         with closing(socket.socket()) as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -74,52 +74,52 @@ def serving(redis: Redis, tmp_path: Path) -> Iterator[Serving]:
 
 
 def start(browser: httpx.Client) -> str:
-    prompt = scenes.words() + " [fail]"
-    answer = browser.post("/tools/generate-image/", data={**scenes.form(prompt), **token(browser)})
+    prompt = steps.unique_prompt() + " [fail]"
+    answer = browser.post("/tools/generate-image/", data={**steps.form(prompt), **token(browser)})
     assert answer.status_code == 303
     return prompt
 
 
-def opening(serving: Serving, browser: httpx.Client) -> connect:
+def connect_once(serving: Serving, browser: httpx.Client) -> connect:
     url = f"ws://{serving.host}:{serving.port}/ws/live/?topic=studio"
     headers = {"Cookie": cookies(browser)}
     return connect(url, origin=serving.url, additional_headers=headers, open_timeout=20)
 
 
-async def opened(serving: Serving, browser: httpx.Client) -> ClientConnection:
-    """As pages do: try again until it opens."""
+async def connect_with_retry(serving: Serving, browser: httpx.Client) -> ClientConnection:
+    """Retry until the socket opens, as pages do."""
     while True:
         try:
-            return await opening(serving, browser)
+            return await connect_once(serving, browser)
         except (InvalidHandshake, OSError, TimeoutError):
-            await asyncio.sleep(0.2)  # a page waits between its attempts, too
+            await asyncio.sleep(0.2)  # a page pauses between attempts as well
 
 
-async def hears(page: ClientConnection, prompt: str) -> None:
+async def receive_until(page: ClientConnection, prompt: str) -> None:
     while prompt not in str(await page.recv()):
         pass
 
 
-async def closed(page: ClientConnection) -> int:
+async def close_code(page: ClientConnection) -> int:
     with pytest.raises(ConnectionClosed) as end:
         while True:
             await page.recv()
     return end.value.rcvd.code if end.value.rcvd else 1006
 
 
-async def test_pages_ask_while_redis_is_away_and_hear_again_afterwards(
+async def test_pages_poll_while_redis_is_down_and_reconnect_afterwards(
     redis: Redis, serving: Serving
 ) -> None:
-    """Fault 39: sockets are closed so that pages ask, all works meanwhile, and a page that comes back hears again."""
+    """Fault 39: sockets are closed so that pages poll, everything works meanwhile, and live updates resume afterwards."""
     with serving.signed_in() as member:
         async with asyncio.timeout(120):
-            page = await opened(serving, member)
-            await hears(page, await asyncio.to_thread(start, member))
+            page = await connect_with_retry(serving, member)
+            await receive_until(page, await asyncio.to_thread(start, member))
 
             redis.kill()
-            assert await closed(page) == COME_BACK, "it must not believe that it is live"
+            assert await close_code(page) == COME_BACK, "the page must not seem live"
             with pytest.raises(InvalidHandshake):
-                await opening(serving, member)
+                await connect_once(serving, member)
             prompt = await asyncio.to_thread(start, member)
 
             def is_shown() -> bool:
@@ -131,14 +131,14 @@ async def test_pages_ask_while_redis_is_away_and_hear_again_afterwards(
             assert (await asyncio.to_thread(member.get, "/readyz")).json()["cache"] == "away"
 
             redis.start()
-            page = await opened(serving, member)
-            await hears(page, await asyncio.to_thread(start, member))
+            page = await connect_with_retry(serving, member)
+            await receive_until(page, await asyncio.to_thread(start, member))
             assert (await asyncio.to_thread(member.get, "/readyz")).status_code == 200
 
-            # A restart that is over before anybody asks: what was said in it is lost all the same.
+            # Messages are also lost in a restart that no one notices.
             redis.kill()
             redis.start()
-            assert await closed(page) == COME_BACK
-            page = await opened(serving, member)
-            await hears(page, await asyncio.to_thread(start, member))
+            assert await close_code(page) == COME_BACK
+            page = await connect_with_retry(serving, member)
+            await receive_until(page, await asyncio.to_thread(start, member))
             await page.close()

@@ -1,4 +1,4 @@
-"""Starts whose connection or answer fails: rows 6, 7, 8 and 10 of the list of faults."""
+"""Starts whose connection or response fails: rows 6 to 10 of docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from executions.core import runtime
 from executions.lifecycle import leases
-from executions.limits import api_health as standing
+from executions.limits import api_health
 from executions.models import Execution
 from executions.models.event import Source
 from executions.sync import submit
@@ -34,10 +34,10 @@ from tests.executions.videogen.misbehaving_service import (
     hangs_up,
     never_answers,
 )
-from tests.faults import scenes
-from tests.faults.receiving import Receiving, outcomes, tells
+from tests.faults import steps
 from tests.faults.relay import Relay
-from tests.faults.scenes import ACCEPTED, POSTPONED, SENT, STARTED, STARTS, UNCONFIRMED
+from tests.faults.steps import ACCEPTED, POSTPONED, SENT, STARTED, STARTS, UNCONFIRMED
+from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes, outcome_event
 from tests.waiting import until
 
 MIB = 1024 * 1024
@@ -59,43 +59,43 @@ def unreachable(sandbox: SandboxProcess) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("trouble", ["refused", "name", "TLS"])
-async def test_a_job_waits_while_videogen_cannot_be_reached(
+async def test_a_job_stays_queued_while_videogen_is_unreachable(
     account: SandboxProcess, ann_browser: Browser, monkeypatch: Any, trouble: str
 ) -> None:
-    """Fault 6: connection refused, no such name, TLS failure: queued, tried again with backoff, sent once."""
+    """Fault 6: connection refused, unknown host, TLS failure: queued, retried with backoff, sent once."""
     monkeypatch.setenv("NO_PROXY", "*")
-    prompt = scenes.words()
+    prompt = steps.unique_prompt()
     runtime.use_account(account.api_key, unreachable(account)[trouble])
 
-    job = await scenes.started(prompt)
-    waits = [scenes.wait_of(job)]
+    job = await steps.started(prompt)
+    waits = [steps.seconds_until_due(job)]
     for _ in range(3):
-        job = await scenes.look_after(job)
-        waits.append(scenes.wait_of(job))
+        job = await steps.poll(job)
+        waits.append(steps.seconds_until_due(job))
     await runtime.close_client()
 
     assert (job.status, job.sent_at, job.attempts) == ("queued", None, 4)
-    assert scenes.backs_off(waits), waits
-    assert "VideoGen cannot be reached; next try" in await scenes.page_of(ann_browser, job)
-    assert await scenes.truth(account, prompt) == []
+    assert steps.backs_off(waits), waits
+    assert "VideoGen cannot be reached; next try" in await steps.page_of(ann_browser, job)
+    assert await steps.sandbox_jobs(account, prompt) == []
 
     runtime.use_account(account.api_key, account.url)
-    await scenes.look_after(job)
-    assert await scenes.story(job) == [STARTED, *[SENT, POSTPONED] * 4, SENT, ACCEPTED]
-    assert len(await scenes.truth(account, prompt)) == 1
+    await steps.poll(job)
+    assert await steps.events_of(job) == [STARTED, *[SENT, POSTPONED] * 4, SENT, ACCEPTED]
+    assert len(await steps.sandbox_jobs(account, prompt)) == 1
 
 
-async def never_sent_again(job: Execution) -> Execution:
-    """Push the job in every way that the machine has; nothing may come of it."""
-    before, story = await scenes.row(job), await scenes.story(job)
+async def assert_never_sent_again(job: Execution) -> Execution:
+    """Try everything that could send the job again; it must stay unconfirmed. Returns the job."""
+    before, events = await steps.reload(job), await steps.events_of(job)
     assert (before.status, before.next_attempt_at, before.leased_until) == ("unconfirmed", None, None)
     reconciler = Reconciler()
     for _ in range(3):
-        await scenes.look_after(job, reconciler)
-    await scenes.make_due(job)
+        await steps.poll(job, reconciler)
+    await steps.make_due(job)
     await submit.send(job.pk)
     await runtime.in_db(leases.release_all)
-    assert await scenes.story(job) == story == [STARTED, SENT, UNCONFIRMED]
+    assert await steps.events_of(job) == events == [STARTED, SENT, UNCONFIRMED]
     return before
 
 
@@ -109,71 +109,71 @@ async def never_sent_again(job: Execution) -> Execution:
     ],
     ids=["cut before", "cut after", "502", "503", "504", "502 page"],
 )
-async def test_a_start_without_an_answer_is_never_sent_again_by_itself(
+async def test_a_start_without_a_response_is_never_repeated_automatically(
     account: SandboxProcess, ann_browser: Browser, fault: dict[str, Any], accepted: int
 ) -> None:
-    """Fault 7: cut after the request's bytes, or a 5xx: `unconfirmed`, and only a person starts it again."""
-    prompt = scenes.words()
-    await scenes.order(account, {**fault, "match": STARTS, "count": 1})
-    await ann_browser.apost("/tools/generate-image/", scenes.form(prompt))
+    """Fault 7: cut after the request was sent, or a 5xx: `unconfirmed`, and only a person can start it again."""
+    prompt = steps.unique_prompt()
+    await steps.add_faults(account, {**fault, "match": STARTS, "count": 1})
+    await ann_browser.apost("/tools/generate-image/", steps.form(prompt))
     job = await runtime.in_db(Execution.objects.get)
 
-    await never_sent_again(job)
+    await assert_never_sent_again(job)
 
-    assert len(await scenes.truth(account, prompt)) == accepted
-    page = " ".join((await scenes.page_of(ann_browser, job)).split())
+    assert len(await steps.sandbox_jobs(account, prompt)) == accepted
+    page = " ".join((await steps.page_of(ann_browser, job)).split())
     assert "answer was lost on the way" in page
     assert "it is not sent again by itself" in page
-    # The person's own decision, pressed twice, is one new job.
+    # Starting it again by hand, even with a double click, creates one new job.
     for _ in range(2):
         answer = await ann_browser.apost(f"/executions/{job.pk}/again/")
         assert answer.status_code == 303
 
     async def was_sent() -> bool:
-        return len(await scenes.truth(account, prompt)) == accepted + 1
+        return len(await steps.sandbox_jobs(account, prompt)) == accepted + 1
 
     await until(was_sent)
     assert await runtime.in_db(Execution.objects.count) == 2
-    assert (await scenes.row(job)).status == "unconfirmed"
+    assert (await steps.reload(job)).status == "unconfirmed"
 
 
 @pytest.mark.parametrize(
     "behaviour",
     [never_answers, drips, hangs_up, cut_after_headers, cut_in_body],
-    ids=lambda made: made.__name__,
+    ids=lambda behaviour: behaviour.__name__,
 )
-async def test_a_start_whose_answer_does_not_come_in_time_is_unconfirmed(
+async def test_a_start_whose_response_times_out_is_unconfirmed(
     service: Service, monkeypatch: Any, behaviour: Callable[[], Behaviour]
 ) -> None:
-    """Fault 7: a read timeout, an answer that never ends or that is cut: one request, then `unconfirmed`."""
-    quick = partial(client_module.Timeouts, read=0.3, total=2)
-    monkeypatch.setattr(client_module, "Timeouts", quick)
+    """Fault 7: a read time-out, or a response that never ends or is cut: one request, then `unconfirmed`."""
+    short = partial(client_module.Timeouts, read=0.3, total=2)
+    monkeypatch.setattr(client_module, "Timeouts", short)
     service.will(behaviour())
 
-    job = await scenes.started(scenes.words())
+    job = await steps.started(steps.unique_prompt())
 
-    await never_sent_again(job)
-    assert [asked.method for asked in service.asked] == ["POST"]
+    await assert_never_sent_again(job)
+    assert [request.method for request in service.asked] == ["POST"]
 
 
 @pytest.mark.parametrize("shape", ["no_id", "truncated", "html", "empty", "huge"])
-async def test_a_yes_that_cannot_be_read_is_unconfirmed(account: SandboxProcess, shape: str) -> None:
-    """Fault 8: 202 without an id, with malformed JSON, HTML, nothing, 20 MB: one start, `unconfirmed`."""
-    prompt = scenes.words()
-    await scenes.order(account, {"kind": "malformed", "shape": shape, "match": STARTS})
+async def test_an_unreadable_202_is_unconfirmed(account: SandboxProcess, shape: str) -> None:
+    """Fault 8: a 202 without an id, with malformed JSON, HTML, an empty body, 20 MB: one start, `unconfirmed`."""
+    prompt = steps.unique_prompt()
+    await steps.add_faults(account, {"kind": "malformed", "shape": shape, "match": STARTS})
 
-    job = await scenes.started(prompt)
+    job = await steps.started(prompt)
 
-    await never_sent_again(job)
-    assert await scenes.struck(account, "malformed") == 1
-    assert len(await scenes.truth(account, prompt)) == 1
+    await assert_never_sent_again(job)
+    assert await steps.times_struck(account, "malformed") == 1
+    assert len(await steps.sandbox_jobs(account, prompt)) == 1
 
 
-@pytest.mark.parametrize("declared", [True, False], ids=["length told", "in chunks"])
-async def test_an_answer_of_20_megabytes_takes_little_memory(service: Service, declared: bool) -> None:
-    """Fault 8: the answer is given up at 8 MiB, whatever it claims."""
+@pytest.mark.parametrize("declared", [True, False], ids=["with length", "chunked"])
+async def test_a_response_of_20_megabytes_takes_little_memory(service: Service, declared: bool) -> None:
+    """Fault 8: reading stops at 8 MiB, whatever length the response declares."""
     service.will(floods(20 * MIB, declared=declared))
-    job = await scenes.queued(scenes.words())
+    job = await steps.queued(steps.unique_prompt())
 
     tracemalloc.start()
     try:
@@ -184,77 +184,79 @@ async def test_an_answer_of_20_megabytes_takes_little_memory(service: Service, d
 
     assert peak < 14 * MIB
     assert len(service.asked) == 1
-    await never_sent_again(job)
+    await assert_never_sent_again(job)
 
 
 @pytest.mark.parametrize("body", [b"<h1>No</h1>", b"", b'{"message": ', b"[]"], ids=repr)
-async def test_a_no_that_cannot_be_read_is_a_refusal_all_the_same(service: Service, body: bytes) -> None:
-    """Fault 8: a 400 whose body is not VideoGen's error started nothing: failed, with words of ours."""
+async def test_an_unreadable_400_is_a_refusal(service: Service, body: bytes) -> None:
+    """Fault 8: a 400 without VideoGen's error started nothing: failed, with a message from Rushes."""
     service.will(answers(400, body))
 
-    job = await scenes.started(scenes.words())
+    job = await steps.started(steps.unique_prompt())
 
     assert (job.status, job.error["status"], job.error["code"]) == ("failed", 400, None)
     assert job.error["message"]
     assert len(service.asked) == 1
 
 
-async def test_a_start_in_doubt_is_never_taken_for_another(account: SandboxProcess) -> None:
-    """Fault 9: of two starts that a crash left in doubt, one did arrive: it is not linked to the other."""
+async def test_two_unconfirmed_starts_are_never_confused(account: SandboxProcess) -> None:
+    """Fault 9: of two starts that a crash left unconfirmed, one did arrive: it is not linked to the other."""
     poller = ListPoller(service.plenty, poll_interval)
-    await scenes.started(scenes.words())
-    await poller.run()  # what is there from now on is looked at
-    await scenes.order(account, {"kind": "lost_before", "match": STARTS, "count": 1})
-    lost = await scenes.started(scenes.words())
-    prompt = scenes.words()
-    crashed = await scenes.queued(prompt)
+    await steps.started(steps.unique_prompt())
+    await poller.run()  # external jobs are considered from now on
+    await steps.add_faults(account, {"kind": "lost_before", "match": STARTS, "count": 1})
+    lost = await steps.started(steps.unique_prompt())
+    prompt = steps.unique_prompt()
+    crashed = await steps.queued(prompt)
     await runtime.in_db(submit._begin, crashed.pk)
     await runtime.client().start_tool("generate-image", crashed.request_body)
-    await scenes.started(scenes.words())
+    await steps.started(steps.unique_prompt())
 
     await poller.run()
-    assert (await scenes.row(lost)).status == "unconfirmed"
-    # The reconciler finds the crashed one, and now there is a choice of two: the person decides.
-    assert (await scenes.look_after(crashed)).status == "unconfirmed"
+    assert (await steps.reload(lost)).status == "unconfirmed"
+    # The reconciler finds the crashed one; now two jobs may own the execution, so a person must decide.
+    assert (await steps.poll(crashed)).status == "unconfirmed"
     await poller.run()
     for job in (lost, crashed):
-        assert (await scenes.row(job)).status == "unconfirmed"
-    assert len(await scenes.truth(account, prompt)) == 1
+        assert (await steps.reload(job)).status == "unconfirmed"
+    assert len(await steps.sandbox_jobs(account, prompt)) == 1
 
 
-async def test_a_webhook_that_is_faster_than_the_start_answer_counts_once(
-    relay: Relay, receiving: Receiving, account: SandboxProcess
+async def test_a_webhook_before_the_response_to_the_start_is_applied_once(
+    relay: Relay, webhook_receiver: WebhookReceiver, account: SandboxProcess
 ) -> None:
-    """Fault 10: the webhook arrives before the start's answer: the job ends right, once."""
-    await receiving.register()
-    prompt = scenes.words()
-    relay.holding = STARTS
-    job = await scenes.queued(prompt)
+    """Fault 10: the webhook arrives before the response to the start: the job gets its outcome, once."""
+    await webhook_receiver.register()
+    prompt = steps.unique_prompt()
+    relay.hold_pattern = STARTS
+    job = await steps.queued(prompt)
 
     sending = asyncio.create_task(submit.send(job.pk))
     answer = await relay.next_held()
-    there = await scenes.true_end(account, prompt)
+    there = await steps.sandbox_outcome(account, prompt)
     remote_id = there["toolExecutionId"]
 
-    async def has_come() -> list[str]:
-        return await outcomes(remote_id)
+    async def has_arrived() -> list[str]:
+        return await delivery_outcomes(remote_id)
 
-    assert await until(has_come) == ["unknown job"]
-    assert (await scenes.row(job)).status == "queued"
-    answer.go.set()
+    assert await until(has_arrived) == ["unknown job"]
+    assert (await steps.reload(job)).status == "queued"
+    answer.release.set()
     await sending
 
-    final = await scenes.ended(job)
+    final = await steps.wait_until_final(job)
     assert (final.status, final.remote_id) == ("succeeded", remote_id)
-    assert await scenes.story(job) == [
+    assert await steps.events_of(job) == [
         STARTED,
         SENT,
         ACCEPTED,
         ("status", "pending", "succeeded", Source.WEBHOOK),
     ]
-    assert await outcomes(remote_id) == ["applied"]
-    assert await receiving.attempts(remote_id) == [200]
-    # The same message once more finds nothing to do.
-    assert (await receiving.deliver(tells(remote_id, "failed"))).json() == {"outcome": "too late"}
-    assert len(await scenes.truth(account, prompt)) == 1
-    assert await runtime.in_db(standing.key_refused) == ""
+    assert await delivery_outcomes(remote_id) == ["applied"]
+    assert await webhook_receiver.attempts(remote_id) == [200]
+    # A later message about the same job changes nothing.
+    assert (await webhook_receiver.deliver(outcome_event(remote_id, "failed"))).json() == {
+        "outcome": "too late"
+    }
+    assert len(await steps.sandbox_jobs(account, prompt)) == 1
+    assert await runtime.in_db(api_health.key_refused) == ""

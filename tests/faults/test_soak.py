@@ -1,4 +1,4 @@
-"""The soak in short: everything goes wrong at random, and every job and delivery is compared with the truth."""
+"""A short soak: random faults of every kind, then a comparison of every job and delivery with the sandbox."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from benchmarks.cluster import programs
 from tests.dashboard.serving import ROOT, environment
 
 ON_POSTGRES = os.environ.get("DATABASE_URL", "").startswith("postgres")
-# It is the number of jobs that bounds it. This is for a soak that hangs.
-PATIENCE = 1200
+# Seconds. The number of jobs limits the duration; this is for a soak that hangs.
+SOAK_TIMEOUT = 1200
 
 
-def soak(folder: Path, database: str, kills: int) -> None:
-    """The table is printed where a line of it is off."""
+def run_soak(folder: Path, database: str, kills: int) -> None:
+    """Run the soak. Fails with its table if a line of it is off."""
     command = [sys.executable, "-m", "soak", "--light", "--jobs", "60", "--seconds", "20"]
     command += ["--kills", str(kills), "--database", database, "--keep", str(folder / "soak")]
     done = subprocess.run(
@@ -28,21 +28,21 @@ def soak(folder: Path, database: str, kills: int) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=PATIENCE,
+        timeout=SOAK_TIMEOUT,
         check=False,
     )
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.skipif(ON_POSTGRES, reason="on PostgreSQL the other one runs")
-def test_everything_at_once_on_sqlite_ends_with_the_truth(tmp_path: Path) -> None:
-    """Fault 53 and all of VideoGen's: kill -9 of the server under every fault: each job right, once; no delivery lost."""
-    soak(tmp_path, "sqlite", kills=2)
+@pytest.mark.skipif(ON_POSTGRES, reason="the other test runs on PostgreSQL")
+def test_a_soak_on_sqlite_leaves_every_job_with_its_true_outcome(tmp_path: Path) -> None:
+    """Fault 53: kill -9 of the server under every fault of VideoGen: each job right, once; no delivery lost."""
+    run_soak(tmp_path, "sqlite", kills=2)
 
 
 @pytest.mark.services
 @pytest.mark.skipif(not ON_POSTGRES, reason="needs PostgreSQL")
-def test_everything_at_once_on_postgresql_ends_with_the_truth(tmp_path: Path) -> None:
+def test_a_soak_on_postgresql_leaves_every_job_with_its_true_outcome(tmp_path: Path) -> None:
     """Faults 53 and 56: kill -9 of two servers and of the reconciler, and a crash of the database, under every fault."""
-    assert programs() is not None, "the programs of a PostgreSQL server are needed beside DATABASE_URL"
-    soak(tmp_path, "postgres", kills=3)
+    assert programs() is not None, "DATABASE_URL is set, but the PostgreSQL server programs are not installed"
+    run_soak(tmp_path, "postgres", kills=3)

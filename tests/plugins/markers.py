@@ -15,7 +15,7 @@ import pytest
 # Fixtures that start a sandbox, a server or a browser.
 STARTERS = {
     *("sandbox", "sandbox_process", "shared_sandbox", "launch", "strict", "strict_account", "official"),
-    *("site", "chromium", "serving", "house", "streaming", "flooding"),
+    *("site", "chromium", "serving", "installation", "streaming", "flooding"),
 }
 DATABASE = {"db", "transactional_db"}
 # A server of its own has its own SQLite file, whatever database the tests have.

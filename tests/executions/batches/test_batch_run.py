@@ -27,7 +27,7 @@ from executions.sync.reconciler import MAX_CONCURRENT, Reconciler
 from executions.tools import already_validated
 from tests.dashboard.browsers import Browser
 from tests.factories import planning
-from tests.faults import scenes
+from tests.faults import steps
 from tests.waiting import until
 
 # One of the sandbox's presenters.
@@ -73,7 +73,9 @@ async def zipped(batch: Batch) -> dict[str, bytes]:
 async def test_a_batch_runs_by_itself_and_a_wrong_one_does_not_stop_it(
     account: Any, worker: Reconciler, people: Any
 ) -> None:
-    await scenes.order(account, {"kind": "job", "match": "*", "fail": "The moon was in the way.", "count": 1})
+    await steps.add_faults(
+        account, {"kind": "job", "match": "*", "fail": "The moon was in the way.", "count": 1}
+    )
     batch = await runtime.in_db(planning.batch, people.ann, 4)
     worker.wake()
 
@@ -86,7 +88,7 @@ async def test_a_batch_runs_by_itself_and_a_wrong_one_does_not_stop_it(
 async def test_a_single_job_passes_a_batch_that_is_being_sent(
     account: Any, worker: Reconciler, people: Any
 ) -> None:
-    await scenes.order(account, {"kind": "slow", "match": scenes.STARTS, "seconds": 0.4})
+    await steps.add_faults(account, {"kind": "slow", "match": steps.STARTS, "seconds": 0.4})
     batch = await runtime.in_db(planning.batch, people.ann, 60)
     worker.wake()
 
@@ -94,10 +96,10 @@ async def test_a_single_job_passes_a_batch_that_is_being_sent(
         return await runtime.in_db(batch.executions.filter(sent_at__isnull=False).exists)
 
     await until(under_way)
-    single = await scenes.queued(scenes.words())
+    single = await steps.queued(steps.unique_prompt())
 
     async def single_was_sent() -> bool:
-        return (await scenes.row(single)).was_sent
+        return (await steps.reload(single)).was_sent
 
     await until(single_was_sent)
     waiting = await runtime.in_db(batch.executions.filter(sent_at=None).count)
@@ -115,17 +117,19 @@ async def test_nothing_is_sent_while_it_can_be_undone(
     account: Any, worker: Reconciler, people: Any, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(batches, "HOLD", timedelta(minutes=5))
-    prompt = scenes.words()
+    prompt = steps.unique_prompt()
     plan = await runtime.in_db(planning.plan, people.ann, 3, prompt=prompt)
     batch, _ = await runtime.in_db(batches.confirm, plan.pk, actor=people.ann)
-    await scenes.ended(await scenes.queued(scenes.words()))  # what is due is worked on meanwhile
+    await steps.wait_until_final(
+        await steps.queued(steps.unique_prompt())
+    )  # what is due is worked on meanwhile
 
     assert {job.sent_at for job in await runtime.in_db(planning.jobs, batch)} == {None}
     assert await runtime.in_db(batches.undo, batch, actor=people.ann) == 3
 
     await runtime.in_db(Batch.objects.filter(pk=batch.pk).update, sends_at=timezone.now())
-    await scenes.ended(await scenes.queued(scenes.words()))
-    assert prompt not in str(await scenes.control(account, "GET", "truth"))
+    await steps.wait_until_final(await steps.queued(steps.unique_prompt()))
+    assert prompt not in str(await steps.control(account, "GET", "truth"))
 
 
 async def test_rows_that_speak_first_run_as_chains(account: Any, worker: Reconciler, people: Any) -> None:

@@ -23,7 +23,7 @@ from tests.conftest import SandboxProcess
 from tests.executions import service
 from tests.factories import jobs
 from tests.factories.past_jobs import past, write
-from tests.faults import scenes
+from tests.faults import steps
 
 DAY = date(2026, 5, 20)
 NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -163,7 +163,7 @@ async def test_an_unreported_final_status_is_applied(account: SandboxProcess) ->
     day = await yesterdays(1)
     job = await in_db(Execution.objects.get)
     assert job.remote_id is not None
-    await scenes.in_thread(service.ended_there, account, job.remote_id)
+    await steps.in_thread(service.ended_there, account, job.remote_id)
 
     row = await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
 

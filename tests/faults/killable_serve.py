@@ -1,7 +1,7 @@
-"""`manage.py serve` that is killed, as by `kill -9`, at one moment of one start: run as `-m tests.faults.mortal`.
+"""`manage.py serve` that kills itself, as `kill -9` would, at one moment of a start: `-m tests.faults.killable_serve`.
 
-DIE_AT names the moment: `written` (the row is there, nothing else), `sending` (about to send), `answered` (VideoGen
-has answered, nothing of that is written). Only a job whose prompt says `[DIE_AT]` dies of it.
+KILL_AT names the moment: `written` (only the row exists), `sending` (just before the request), `answered` (VideoGen
+has responded, and nothing of it is stored). Only a job with that word in brackets in its prompt triggers the kill.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import uuid
 from typing import Any
 
 
-def die() -> None:
+def kill_self() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
-    import daphne.server  # noqa: F401 - the server's event loop has to be installed first
+    import daphne.server  # noqa: F401 - installs the server's event loop, before anything else
     import django
     from django.core.management import execute_from_command_line
 
@@ -28,24 +28,24 @@ def main() -> None:
     from executions.sync import submit
     from executions.videogen import VideoGen
 
-    moment = os.environ["DIE_AT"]
+    moment = os.environ["KILL_AT"]
     begin, start_tool = submit._begin, VideoGen.start_tool
 
-    def mortal_begin(execution_id: uuid.UUID) -> Any:
+    def begin_or_kill(execution_id: uuid.UUID) -> Any:
         if moment == "written" and "[written]" in Execution.objects.get(pk=execution_id).prompt:
-            die()
+            kill_self()
         return begin(execution_id)
 
-    async def mortal_start(self: VideoGen, slug: str, body: Any) -> Any:
+    async def start_or_kill(self: VideoGen, slug: str, body: Any) -> Any:
         if moment == "sending" and "[sending]" in body["prompt"]:
-            die()
+            kill_self()
         answer = await start_tool(self, slug, body)
         if moment == "answered" and "[answered]" in body["prompt"]:
-            die()
+            kill_self()
         return answer
 
-    submit._begin = mortal_begin
-    VideoGen.start_tool = mortal_start  # type: ignore[method-assign]
+    submit._begin = begin_or_kill
+    VideoGen.start_tool = start_or_kill  # type: ignore[method-assign]
     execute_from_command_line(["manage.py", *sys.argv[1:]])
 
 

@@ -1,4 +1,4 @@
-"""People who keep starting jobs while servers are killed, or stopped, and started again."""
+"""People who keep starting jobs while servers are killed or stopped, and restarted."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import threading
 
 import httpx
 
-from tests.faults import scenes
+from tests.faults import steps
 from tests.waiting import DEADLINE
 
 JOBS, THREADS = 30, 4
 
 
 class Load:
-    """People who start jobs and, when the server does not answer, send the same form again once it is back."""
+    """People who start jobs. If the server does not respond, they send the same form again once it is back."""
 
     def __init__(self, cookies: httpx.Cookies, url: str) -> None:
         self.cookies = cookies
         self.url = url
-        # Most fail there, which costs the sandbox no work; every fifth makes an image.
-        self.prompts = [scenes.words() + ("" if number % 5 == 0 else " [fail]") for number in range(JOBS)]
+        # Most jobs fail, which costs the sandbox no work; every fifth makes an image.
+        self.prompts = [
+            steps.unique_prompt() + ("" if number % 5 == 0 else " [fail]") for number in range(JOBS)
+        ]
         self.is_up = threading.Event()
         self.is_up.set()
-        self._waiting = list(self.prompts)
+        self._prompts_left = list(self.prompts)
         self._threads = [threading.Thread(target=self._work) for _ in range(THREADS)]
         for thread in self._threads:
             thread.start()
@@ -31,11 +33,11 @@ class Load:
         with httpx.Client(cookies=self.cookies, timeout=20, trust_env=False, verify=False) as browser:
             while True:
                 try:
-                    prompt = self._waiting.pop()
+                    prompt = self._prompts_left.pop()
                 except IndexError:
                     return
                 key = prompt.split()[2]
-                form = {**scenes.form(prompt), "key": key, "csrfmiddlewaretoken": self.cookies["csrftoken"]}
+                form = {**steps.form(prompt), "key": key, "csrfmiddlewaretoken": self.cookies["csrftoken"]}
                 while not self._posted(browser, form):
                     pass
 

@@ -1,4 +1,4 @@
-"""The dashboard's webhook receiver behind a real socket, and deliveries signed as VideoGen signs them."""
+"""The dashboard's webhook receiver on a real socket, and deliveries signed as VideoGen signs them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from executions.core import runtime
 from executions.models import WebhookDelivery, WebhookEndpoint
 from executions.webhooks import endpoints
 from tests.conftest import SandboxProcess
-from tests.faults import scenes
+from tests.faults import steps
 from tests.waiting import until
 
 SECRET = "whsec_dGVzdHMgb25seSwgbm90IGEgc2VjcmV0IQ=="
-ROOMY = {"POST /v1/webhooks/endpoints": 1000, "DELETE /v1/webhooks/endpoints/{id}": 1000}
+HIGH_LIMITS = {"POST /v1/webhooks/endpoints": 1000, "DELETE /v1/webhooks/endpoints/{id}": 1000}
 
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are the test runner's."""
+        """Leave signals to the test runner."""
         yield
 
 
-class Listening:
-    """An ASGI application behind a free port, in the test's loop."""
+class LocalServer:
+    """An ASGI application on a free port, in the test's event loop."""
 
     def __init__(self, application: Any) -> None:
         options = {"ws": "none", "lifespan": "off", "log_config": None, "access_log": False}
@@ -43,10 +43,10 @@ class Listening:
     async def start(self) -> None:
         self._task = asyncio.create_task(self._server.serve())
 
-        async def listens() -> bool:
+        async def is_listening() -> bool:
             return self._server.started
 
-        await until(listens)
+        await until(is_listening)
         port = self._server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
 
@@ -55,8 +55,8 @@ class Listening:
         await self._task
 
 
-class Receiving:
-    """Listens on a free port, in the test's loop. `register` has the sandbox send its events here."""
+class WebhookReceiver:
+    """The receiver on a free port, in the test's event loop. After `register` the sandbox delivers to it."""
 
     def __init__(self, sandbox: SandboxProcess, settings: Any) -> None:
         settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
@@ -68,15 +68,15 @@ class Receiving:
     async def start(self) -> None:
         from dashboard.asgi import application
 
-        self._listening = Listening(application)
+        self._listening = LocalServer(application)
         await self._listening.start()
         self.url = f"{self._listening.url}/webhooks/videogen/"
         self._http = httpx.AsyncClient(timeout=20, trust_env=False, verify=False)
 
     async def stop(self) -> None:
         if self._registered:
-            await scenes.well_again(self.sandbox)
-            await scenes.order(self.sandbox, limits=ROOMY)
+            await steps.clear_faults(self.sandbox)
+            await steps.add_faults(self.sandbox, limits=HIGH_LIMITS)
             await runtime.close_client()
             runtime.use_account(self.sandbox.api_key, self.sandbox.url)
             in_use = WebhookEndpoint.objects.filter(verifies_until=None)
@@ -86,16 +86,16 @@ class Receiving:
         await self._listening.stop()
 
     async def register(self) -> None:
-        await scenes.order(self.sandbox, limits=ROOMY)
+        await steps.add_faults(self.sandbox, limits=HIGH_LIMITS)
         await endpoints.ensure(self.url)
         self._registered = True
 
     async def attempts(self, remote_id: str) -> list[int | None]:
-        """What the sandbox's attempts to tell us of this execution's end were answered with."""
-        told = (await scenes.control(self.sandbox, "GET", "deliveries"))["deliveries"]
+        """The status of each attempt of the sandbox to deliver the outcome of this execution."""
+        deliveries = (await steps.control(self.sandbox, "GET", "deliveries"))["deliveries"]
         return [
             attempt["status"]
-            for message in told
+            for message in deliveries
             if message["url"] == self.url
             and message["body"].get("toolExecutionId") == remote_id
             and message["event"].startswith("tool_execution.")
@@ -105,24 +105,24 @@ class Receiving:
     async def deliver(
         self, body: dict[str, Any], webhook_id: str | None = None, secret: str = SECRET
     ) -> httpx.Response:
-        """POST an event of our own making, signed now."""
+        """POST an event that the test made, signed now."""
         text = json.dumps(body)
         return await self._http.post(self.url, content=text, headers=signed(text, webhook_id, secret))
 
 
 def signed(text: str, webhook_id: str | None = None, secret: str = SECRET) -> dict[str, str]:
     """The headers of a delivery of this body, sent now."""
-    name, now = webhook_id or f"msg_{uuid.uuid4().hex}", datetime.now(UTC).replace(microsecond=0)
+    message_id, now = webhook_id or f"msg_{uuid.uuid4().hex}", datetime.now(UTC).replace(microsecond=0)
     return {
         "content-type": "application/json",
-        "webhook-id": name,
+        "webhook-id": message_id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(secret).sign(name, now, text),
+        "webhook-signature": Webhook(secret).sign(message_id, now, text),
     }
 
 
-def tells(remote_id: str, status: str, **fields: Any) -> dict[str, Any]:
-    """The event that tells how an execution ended."""
+def outcome_event(remote_id: str, status: str, **fields: Any) -> dict[str, Any]:
+    """The body of the event that reports the outcome of an execution."""
     return {
         "event": f"tool_execution.{status}",
         "toolExecutionId": remote_id,
@@ -132,7 +132,7 @@ def tells(remote_id: str, status: str, **fields: Any) -> dict[str, Any]:
     }
 
 
-async def outcomes(remote_id: str) -> list[str]:
-    """The outcomes of the deliveries about this execution that were stored, in the order in which they came."""
+async def delivery_outcomes(remote_id: str) -> list[str]:
+    """The outcome of each stored delivery about this execution, in the order of arrival."""
     rows = WebhookDelivery.objects.filter(remote_execution_id=remote_id).order_by("id")
     return await runtime.in_db(lambda: [row.outcome for row in rows])

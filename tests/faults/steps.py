@@ -1,4 +1,4 @@
-"""Steps that fault tests are made of: start a job, look after it, wait for what must become true."""
+"""Steps of fault tests: start a job, poll it, wait for a state, compare with the sandbox."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.waiting import until
 STARTS, READS = "POST /v1/tools/*", "GET /v1/tools/executions/*"
 CANCELS = "POST /v1/tools/executions/*/cancel"
 
-# The events of a job that was started, sent and taken.
+# The events of a job that was started, sent and accepted.
 STARTED = (Kind.STARTED, "", "queued", Source.PERSON)
 SENT = (Kind.SENT, "queued", "queued", Source.SYSTEM)
 POSTPONED = (Kind.POSTPONED, "queued", "queued", Source.RESPONSE)
@@ -34,13 +34,13 @@ ACCEPTED = (Kind.STATUS, "queued", "pending", Source.RESPONSE)
 UNCONFIRMED = (Kind.STATUS, "queued", "unconfirmed", Source.RESPONSE)
 
 
-def words() -> str:
+def unique_prompt() -> str:
     """A prompt that no other job has."""
     return f"a lighthouse {uuid.uuid4().hex}"
 
 
 async def in_thread[T](work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Run sync code beside the loop; its thread keeps no connection to the database."""
+    """Run sync code in a thread, and close the thread's database connection afterwards."""
 
     def run() -> T:
         try:
@@ -55,136 +55,136 @@ async def in_thread[T](work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
 
 async def queued(prompt: str, **options: Any) -> Execution:
-    """A job as the studio writes it, not sent yet."""
+    """A job as the studio creates it, not sent yet."""
     return await runtime.in_db(jobs.queued, prompt, **options)
 
 
 async def started(prompt: str, **options: Any) -> Execution:
-    """A job that was sent; what became of that is in the row."""
+    """A job that was sent; its row has the outcome of that."""
     job = await queued(prompt, **options)
     await submit.send(job.pk)
-    return await row(job)
+    return await reload(job)
 
 
-async def row(job: Execution) -> Execution:
+async def reload(job: Execution) -> Execution:
     return await runtime.in_db(jobs.fresh, job)
 
 
-async def story(job: Execution) -> list[jobs.Step]:
-    """The job's events, after a check that they lead to the status that the row has."""
-    assert await runtime.in_db(jobs.replayed, job) == (await row(job)).status
+async def events_of(job: Execution) -> list[jobs.Step]:
+    """The job's events, after a check that they lead to the status of the row."""
+    assert await runtime.in_db(jobs.replayed, job) == (await reload(job)).status
     return await runtime.in_db(jobs.story, job)
 
 
-async def ended(job: Execution) -> Execution:
-    """The job once it is final; fails when its end was told more than once."""
+async def wait_until_final(job: Execution) -> Execution:
+    """The job once it is final. Fails if its events contain more than one final status."""
 
-    async def look() -> bool:
-        return (await row(job)).is_terminal
+    async def is_final() -> bool:
+        return (await reload(job)).is_terminal
 
-    await until(look)
-    final = await row(job)
+    await until(is_final)
+    final = await reload(job)
     assert await runtime.in_db(jobs.endings, job) == [final.status]
     return final
 
 
 async def make_due(job: Execution, **columns: Any) -> None:
-    """Let the time until the job's next look pass at once."""
+    """Make the job due now."""
     columns = {"next_attempt_at": timezone.now(), "leased_until": None, **columns}
     await runtime.in_db(Execution.objects.filter(pk=job.pk).update, **columns)
 
 
-async def look_after(job: Execution, reconciler: Reconciler | None = None) -> Execution:
-    """What the reconciler does for the job when its time has come."""
+async def poll(job: Execution, reconciler: Reconciler | None = None) -> Execution:
+    """Make the job due and let the reconciler do what is due; the job afterwards."""
     await make_due(job)
     await (reconciler or Reconciler()).process_now(job.pk)
-    return await row(job)
+    return await reload(job)
 
 
-def wait_of(job: Execution) -> float:
-    """Seconds until the job's next look."""
+def seconds_until_due(job: Execution) -> float:
+    """Seconds until the job's next attempt or poll."""
     assert job.next_attempt_at is not None
     return (job.next_attempt_at - timezone.now()).total_seconds()
 
 
 def backs_off(waits: list[float]) -> bool:
-    """Whether the waits double from 2 s to 5 minutes, a fifth more or less; a slow machine has used up a little."""
-    steps = [min(300.0, 2.0 * 2**tried) for tried in range(len(waits))]
+    """Whether the waits double from 2 s to 5 minutes, plus or minus 20 %, and less what a slow machine has used up."""
+    steps = [min(300.0, 2.0 * 2**attempt) for attempt in range(len(waits))]
     return all(0.8 * step - 2 < wait <= 1.2 * step for wait, step in zip(waits, steps, strict=True))
 
 
 # --- the sandbox --------------------------------------------------------------------------------------------
 
 
-# One client for all control calls: each new one reads the certificates of the whole world, for 90 ms.
-_plain = httpx.Client(timeout=10, trust_env=False, verify=False)
-atexit.register(_plain.close)
+# One client for all control calls: a new one reads all certificates, which takes 90 ms.
+_http = httpx.Client(timeout=10, trust_env=False, verify=False)
+atexit.register(_http.close)
 
 
 async def control(sandbox: SandboxProcess, method: str, path: str, json: Any = None) -> Any:
-    """Talk to the sandbox's control interface."""
-    answer = await asyncio.to_thread(_plain.request, method, f"{sandbox.url}/sandbox/{path}", json=json)
+    """Call the sandbox's control interface."""
+    answer = await asyncio.to_thread(_http.request, method, f"{sandbox.url}/sandbox/{path}", json=json)
     answer.raise_for_status()
     return answer.json()
 
 
-async def order(sandbox: SandboxProcess, *faults: dict[str, Any], **rest: Any) -> None:
-    """Add faults (and limits) to those in force."""
+async def add_faults(sandbox: SandboxProcess, *faults: dict[str, Any], **rest: Any) -> None:
+    """Add faults, and limits, to those that are active."""
     await control(sandbox, "POST", "faults", {"faults": list(faults), **rest})
 
 
-async def well_again(sandbox: SandboxProcess) -> None:
+async def clear_faults(sandbox: SandboxProcess) -> None:
     await control(sandbox, "DELETE", "faults")
 
 
-async def struck(sandbox: SandboxProcess, kind: str) -> int:
-    """How often the faults of this kind that are still in force have struck."""
+async def times_struck(sandbox: SandboxProcess, kind: str) -> int:
+    """How often the active faults of this kind have struck."""
     orders = (await control(sandbox, "GET", "faults"))["faults"]
     return sum(order["struck"] for order in orders if order["kind"] == kind)
 
 
-async def truth(sandbox: SandboxProcess, prompt: str) -> list[dict[str, Any]]:
-    """The starts with this prompt that the sandbox accepted, and what became of them."""
+async def sandbox_jobs(sandbox: SandboxProcess, prompt: str) -> list[dict[str, Any]]:
+    """The starts with this prompt that the sandbox accepted, and their state."""
     found = (await control(sandbox, "GET", "truth"))["executions"]
     return [each for each in found if each["request"].get("prompt") == prompt]
 
 
-async def true_end(sandbox: SandboxProcess, prompt: str) -> dict[str, Any]:
-    """The one execution with this prompt, once it has ended there."""
+async def sandbox_outcome(sandbox: SandboxProcess, prompt: str) -> dict[str, Any]:
+    """The only execution with this prompt, once it has finished at the sandbox."""
 
-    async def look() -> dict[str, Any] | None:
-        (only,) = await truth(sandbox, prompt)
+    async def finished() -> dict[str, Any] | None:
+        (only,) = await sandbox_jobs(sandbox, prompt)
         return only if only["endedAt"] else None
 
-    found = await until(look)
+    found = await until(finished)
     assert found is not None
     return found
 
 
-def stop_all(sandbox: SandboxProcess) -> None:
-    """No faults, nothing that runs or waits, and the hour's starts and cancels as if unused."""
+def reset_sandbox(sandbox: SandboxProcess) -> None:
+    """Remove all faults, cancel all unfinished jobs, and reset the limits of starts and cancels."""
     faults = f"{sandbox.url}/sandbox/faults"
     unlimited = {"POST /v1/tools/executions/{id}/cancel": 10_000, "POST /v1/tools/*": 10_000}
-    _plain.put(faults, json={"limits": unlimited}).raise_for_status()
+    _http.put(faults, json={"limits": unlimited}).raise_for_status()
     key = {"Authorization": f"Bearer {sandbox.api_key}"}
-    for each in _plain.get(f"{sandbox.url}/sandbox/truth").json()["executions"]:
+    for each in _http.get(f"{sandbox.url}/sandbox/truth").json()["executions"]:
         if each["endedAt"] is None:
             path = f"/v1/tools/executions/{each['toolExecutionId']}/cancel"
-            _plain.post(f"{sandbox.url}{path}", headers=key).raise_for_status()
-    _plain.delete(faults).raise_for_status()
+            _http.post(f"{sandbox.url}{path}", headers=key).raise_for_status()
+    _http.delete(faults).raise_for_status()
 
 
 # --- the studio ---------------------------------------------------------------------------------------------
 
 
 def form(prompt: str, page: str = "") -> dict[str, str]:
-    """The studio's form as a browser sends it; `page` is where it was read, with its key."""
+    """The studio's form as a browser sends it; its key is taken from `page`, if given."""
     filled = {"prompt": prompt, "numResults": "1", "aspectRatio": "1:1", "watermarkMode": "AUTO"}
     return {**filled, "key": value(page, "key")} if page else filled
 
 
 async def page_of(browser: Browser, job: Execution) -> str:
-    """The job's page, as this person sees it."""
+    """The HTML of the job's page, as this person sees it."""
     answer = await browser.aget(f"/executions/{job.pk}/")
     assert answer.status_code == 200
     return answer.content.decode()

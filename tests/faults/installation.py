@@ -1,4 +1,4 @@
-"""A data folder and the `manage.py serve` that runs on it: killed, started again, and asked what it knows."""
+"""A data folder and the `manage.py serve` that runs on it: started, killed, restarted, and inspected."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import httpx
 from tests.dashboard.serving import Serving
 from tests.waiting import eventually
 
-ENDS = ("succeeded", "failed", "cancelled")
+FINAL_STATUSES = ("succeeded", "failed", "cancelled")
 
 
-class House:
-    """One data folder, and whichever `serve` runs on it now."""
+class Installation:
+    """One data folder, and the `serve` that runs on it now, if any."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
@@ -29,12 +29,12 @@ class House:
         return self.serving
 
     def kill(self) -> None:
-        """As `kill -9` does; returns when its sandbox has noticed and ended too."""
+        """Kill the server as `kill -9` does. Returns when its sandbox has noticed and stopped as well."""
         assert self.serving is not None
         assert self.serving.stop(signal.SIGKILL) == -signal.SIGKILL
-        self.wait_for_sandbox_end()
+        self.wait_for_sandbox_exit()
 
-    def wait_for_sandbox_end(self) -> None:
+    def wait_for_sandbox_exit(self) -> None:
         def is_silent() -> bool:
             with closing(socket.socket()) as probe:
                 return probe.connect_ex(("127.0.0.1", self.sandbox_port)) != 0
@@ -55,40 +55,40 @@ class House:
         answer.raise_for_status()
         return answer.json()
 
-    def truth(self) -> dict[str, list[dict[str, Any]]]:
-        """What the sandbox accepted, by prompt."""
+    def sandbox_jobs(self) -> dict[str, list[dict[str, Any]]]:
+        """The jobs that the sandbox accepted, by prompt."""
         found: dict[str, list[dict[str, Any]]] = {}
         for each in self.control("GET", "truth")["executions"]:
             found.setdefault(each["request"]["prompt"], []).append(each)
         return found
 
-    def ask(self, question: str) -> list[tuple[Any, ...]]:
-        """Read the database beside the server."""
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Read the database while the server runs."""
         path = self.data_dir / "rushes.sqlite3"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as database:
-            return database.execute(question).fetchall()
+            return database.execute(sql).fetchall()
 
     def jobs(self) -> dict[str, tuple[str, str | None]]:
-        """(status, VideoGen's id) by prompt; fails where a prompt is there twice."""
-        rows = self.ask("SELECT prompt, status, remote_id FROM executions_execution")
+        """(status, VideoGen's id) by prompt. Fails if a prompt occurs twice."""
+        rows = self.query("SELECT prompt, status, remote_id FROM executions_execution")
         found = {prompt: (status, remote_id) for prompt, status, remote_id in rows}
         assert len(found) == len(rows)
         return found
 
-    def settled(self) -> dict[str, tuple[str, str | None]]:
-        """The jobs, once nothing of ours waits for anything but a person, and nothing runs at the sandbox."""
+    def wait_until_settled(self) -> dict[str, tuple[str, str | None]]:
+        """The jobs, once all are final or unconfirmed, and none runs at the sandbox."""
 
-        def look() -> bool:
+        def is_settled() -> bool:
             ours = {status for status, _ in self.jobs().values()}
-            there = {each["status"] for starts in self.truth().values() for each in starts}
-            return ours <= {*ENDS, "unconfirmed"} and there <= set(ENDS)
+            there = {each["status"] for starts in self.sandbox_jobs().values() for each in starts}
+            return ours <= {*FINAL_STATUSES, "unconfirmed"} and there <= set(FINAL_STATUSES)
 
-        eventually(look)
+        eventually(is_settled)
         return self.jobs()
 
-    def endings(self) -> dict[str, int]:
-        """How many events tell of an end, by prompt."""
-        rows = self.ask(
+    def outcome_counts(self) -> dict[str, int]:
+        """The number of events with a final status, by prompt."""
+        rows = self.query(
             "SELECT job.prompt, count(*) FROM executions_event event"
             " JOIN executions_execution job ON job.id = event.execution_id"
             " WHERE event.to_status IN ('succeeded', 'failed', 'cancelled')"
