@@ -1,7 +1,7 @@
-"""A real Chromium in front of the real processes. Nothing here needs Django's test database.
+"""Tests in a real Chromium against real processes. They need no test database of Django.
 
-A page reports what the browser complains of: errors in the console, violations of the content security policy,
-exceptions. Each test ends with none, other than those that it said to expect.
+Each test fails on errors that the browser reports and the test does not expect: console errors and warnings,
+violations of the content security policy, exceptions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.browser.gate import Gate
+from tests.browser.proxy import Proxy
 from tests.browser.site import Site
 from tests.conftest import SandboxProcess
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.browser
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-expect.set_options(timeout=30_000)  # a busy machine is slow; nothing here is about speed
+expect.set_options(timeout=30_000)  # for a busy machine; no test measures speed
 
 
 @pytest.fixture(scope="session")
@@ -55,41 +55,41 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def sandbox(site: Site) -> Iterator[SandboxProcess]:
-    """The sandbox that the product talks to, without faults; what a test sets is gone after it."""
+    """The sandbox that the server uses, without faults; those that a test sets are removed afterwards."""
     site.sandbox.control("DELETE", "faults")
     yield site.sandbox
     site.sandbox.control("DELETE", "faults")
 
 
 @pytest.fixture
-def gate(site: Site) -> Iterator[Gate]:
-    gate = Gate(site.port)
-    yield gate
-    gate.close()
+def proxy(site: Site) -> Iterator[Proxy]:
+    proxy = Proxy(site.port)
+    yield proxy
+    proxy.close()
 
 
 @dataclass
-class Complaints:
-    """What a test's pages complained of, and what it expects of them (regular expressions)."""
+class BrowserErrors:
+    """What the browser reported, and the regular expressions of what the test expects."""
 
-    heard: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
 
     def listen(self, context: BrowserContext) -> None:
-        context.on("console", self._said)
-        context.on("weberror", lambda error: self.heard.append(f"exception: {error.error}"))
+        context.on("console", self._on_console)
+        context.on("weberror", lambda error: self.reported.append(f"exception: {error.error}"))
 
-    def _said(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.heard.append(f"{message.type}: {message.text} ({message.location['url']})")
+            self.reported.append(f"{message.type}: {message.text} ({message.location['url']})")
 
     def unexpected(self) -> list[str]:
-        return [heard for heard in self.heard if not any(re.search(each, heard) for each in self.expected)]
+        return [text for text in self.reported if not any(re.search(each, text) for each in self.expected)]
 
 
 @pytest.fixture
-def complaints() -> Complaints:
-    return Complaints()
+def browser_errors() -> BrowserErrors:
+    return BrowserErrors()
 
 
 type Opener = Callable[..., Page]
@@ -97,7 +97,7 @@ type Opener = Callable[..., Page]
 
 @pytest.fixture(scope="session")
 def sessions(site: Site, chromium: Browser) -> dict[str, Any]:
-    """The cookies of each demo person, who signed in once."""
+    """The cookies of each demo person, who signs in once."""
     cookies = {}
     for name in site.people:
         context = chromium.new_context()
@@ -114,9 +114,13 @@ def sessions(site: Site, chromium: Browser) -> dict[str, Any]:
 
 @pytest.fixture
 def browse(
-    site: Site, chromium: Browser, sessions: dict[str, Any], complaints: Complaints, sandbox: SandboxProcess
+    site: Site,
+    chromium: Browser,
+    sessions: dict[str, Any],
+    browser_errors: BrowserErrors,
+    sandbox: SandboxProcess,
 ) -> Iterator[Opener]:
-    """Opens a page in a browser context of its own, signed in as `name` (nobody: None), at `path`."""
+    """Opens `path` in a new browser context, signed in as `name` (None: anonymous)."""
     contexts: list[BrowserContext] = []
 
     def open_page(
@@ -134,7 +138,7 @@ def browse(
         )
         context.set_default_timeout(45_000)
         contexts.append(context)
-        complaints.listen(context)
+        browser_errors.listen(context)
         page = context.new_page()
         page.goto(path)
         return page
@@ -142,4 +146,4 @@ def browse(
     yield open_page
     for context in contexts:
         context.close()
-    assert complaints.unexpected() == []
+    assert browser_errors.unexpected() == []

@@ -1,4 +1,4 @@
-"""The product as people run it: `manage.py serve` with its sandbox, at an address that a restart keeps."""
+"""The product as people run it: `manage.py serve` with its sandbox, on a port that a restart keeps."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.conftest import SandboxProcess
 from tests.dashboard.serving import ROOT, Serving, environment, token
 from tests.markup import value
 
-# What the sandbox's faults can strike: calls, as "METHOD /path".
+# Patterns of calls for the sandbox's faults: "METHOD /path".
 STARTS, CANCELS = "POST /v1/tools/*", "POST /v1/tools/executions/*/cancel"
 
 
 class Site:
-    """One `serve` at a time in one data folder. Every end is by SIGTERM, and has to be a clean one."""
+    """One `serve` at a time in one data folder. It is stopped by SIGTERM, and must stop cleanly."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
@@ -30,9 +30,9 @@ class Site:
         self._clients: dict[str, httpx.Client] = {}
         self._serving = Serving(data_dir, SANDBOX_SPEED="4")
         self.url = self._serving.url
-        told = re.search(r"Sign in as (\w+) or (\w+), password (.+)", self._serving.said)
-        assert told, self._serving.said
-        self.people, self.password = told.groups()[:2], told[3]
+        found = re.search(r"Sign in as (\w+) or (\w+), password (.+)", self._serving.said)
+        assert found, self._serving.said
+        self.people, self.password = found.groups()[:2], found[3]
 
     @property
     def port(self) -> int:
@@ -40,27 +40,27 @@ class Site:
 
     @property
     def sandbox(self) -> SandboxProcess:
-        """Its control interface; nobody but `serve` knows the key."""
+        """The control interface of the sandbox; only `serve` knows its API key."""
         return SandboxProcess(f"http://127.0.0.1:{(self.data_dir / 'sandbox.port').read_text()}", "")
 
     def stop(self) -> None:
         code = self._serving.stop(signal.SIGTERM)
-        assert code == 0, f"it ended with {code}: {self._serving.errors}"
+        assert code == 0, f"exit code {code}: {self._serving.errors}"
         assert "Stopped." in self._serving.said
 
-    def start_again(self) -> None:
+    def restart(self) -> None:
         self._serving = Serving(self.data_dir, "--port", str(self.port), SANDBOX_SPEED="4")
 
     def end(self) -> None:
         self._open.close()
         self._serving.end()
 
-    # --- what others do meanwhile ---------------------------------------------------------------------------
+    # --- what other people do -------------------------------------------------------------------------------
 
     def start(
         self, *prompts: str, name: str = "member", tool: str = "generate-image", **fields: Any
     ) -> list[str]:
-        """Somebody starts jobs from another machine, without a browser."""
+        """Start jobs as another person would, without a browser. Returns their prompts."""
         field = {"text-to-speech": "ttsText"}.get(tool, "prompt")
         client = self._client(name)
         for prompt in prompts:
@@ -71,18 +71,18 @@ class Site:
         return list(prompts)
 
     def _client(self, name: str) -> httpx.Client:
-        """Signed in once; the session outlives a restart."""
+        """A signed-in client; the session survives a restart."""
         if name not in self._clients:
             self._clients[name] = self._open.enter_context(self._serving.signed_in(name))
         return self._clients[name]
 
-    def truth(self, prompt: str) -> list[dict[str, Any]]:
-        """What VideoGen knows of jobs with this prompt."""
+    def sandbox_jobs(self, prompt: str) -> list[dict[str, Any]]:
+        """The jobs with this prompt that the sandbox accepted."""
         executions = self.sandbox.control("GET", "truth")["executions"]
         return [each for each in executions if prompt in json.dumps(each["request"], ensure_ascii=False)]
 
     def manage(self, code: str) -> None:
-        """Run Python with our models, as `manage.py shell` does, beside the running server."""
+        """Run Python code with `manage.py shell` while the server runs."""
         subprocess.run(
             [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
             cwd=ROOT,
@@ -92,6 +92,6 @@ class Site:
         )
 
 
-def order(sandbox: SandboxProcess, *faults: dict[str, object]) -> None:
-    """From now on these faults, and no others."""
+def set_faults(sandbox: SandboxProcess, *faults: dict[str, object]) -> None:
+    """Replace the sandbox's faults by these."""
     sandbox.control("PUT", "faults", {"faults": list(faults)})

@@ -1,4 +1,4 @@
-"""A batch in a real browser: twenty rows of which one is wrong, put right, undone, started after all, and watched."""
+"""Batches: twenty CSV rows with an invalid one, corrected, undone, started, watched and downloaded."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.acts import live, words
-from tests.browser.conftest import PHONE, Complaints, Opener
+from tests.browser.actions import unique_prompt, wait_until_live
+from tests.browser.conftest import PHONE, BrowserErrors, Opener
 
 pytestmark = pytest.mark.browser
 
@@ -19,11 +19,11 @@ def table(prompt: str, takes: str = "1") -> str:
     return "prompt,numResults\n" + "\n".join(rows)
 
 
-def test_twenty_rows_with_a_wrong_one_put_right_undone_and_run_to_a_zip(
-    browse: Opener, complaints: Complaints
+def test_a_csv_batch_is_corrected_undone_started_and_downloaded(
+    browse: Opener, browser_errors: BrowserErrors
 ) -> None:
-    complaints.expected.append("status of 422")
-    prompt = words()
+    browser_errors.expected.append("status of 422")
+    prompt = unique_prompt()
     page = browse("/batches/new/?way=table&tool=generate-image", name="member")
     page.get_by_label("CSV file").set_input_files(
         {"name": "coast.csv", "mimeType": "text/csv", "buffer": table(prompt, "900").encode()}
@@ -32,34 +32,34 @@ def test_twenty_rows_with_a_wrong_one_put_right_undone_and_run_to_a_zip(
 
     expect(page.locator("#problems")).to_contain_text("Row 8")
     expect(page.locator("#problems")).to_be_focused()
-    typed = page.get_by_label("Or write it here")
-    expect(typed).to_have_value(re.compile("900"))
-    typed.fill(table(prompt))
+    rows = page.get_by_label("Or write it here")
+    expect(rows).to_have_value(re.compile("900"))
+    rows.fill(table(prompt))
     page.locator("#start").click()
 
     expect(page.get_by_text("20 rows, all checked.")).to_be_visible()
     page.get_by_role("button", name="Start 20 jobs").click()
-    live(page)
+    wait_until_live(page)
     expect(page.locator("time[data-until]")).to_have_text(re.compile(r"in \d s"))
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("nothing of it ran")).to_be_visible()
 
     page.get_by_role("button", name="Start it after all").click()
     page.get_by_role("button", name="Start 20 jobs").click()
-    live(page)
+    wait_until_live(page)
     expect(page.get_by_role("button", name="Undo")).to_be_hidden(timeout=15_000)
     expect(page.locator(".batch-header .facts")).to_contain_text("20 of 20 ended", timeout=120_000)
     expect(page.locator("#rows tr[data-status=succeeded]")).to_have_count(20)
-    with page.expect_download() as waiting:
+    with page.expect_download() as download:
         page.get_by_role("link", name="Download all 20 as ZIP").click()
-    with zipfile.ZipFile(waiting.value.path()) as archived:
+    with zipfile.ZipFile(download.value.path()) as archived:
         assert archived.testzip() is None
         assert len(archived.namelist()) == 20
 
 
-def test_the_studio_shows_somebodys_batch_as_one_line_until_it_is_cancelled(browse: Opener) -> None:
-    prompt = words("a pier")
-    studio = live(browse("/", name="admin"))
+def test_the_studio_shows_another_persons_batch_as_one_card(browse: Opener) -> None:
+    prompt = unique_prompt("a pier")
+    studio = wait_until_live(browse("/", name="admin"))
     page = browse("/batches/new/", name="member", viewport=PHONE)
     page.get_by_label("One prompt a line").fill("\n".join(f"{prompt} {number}" for number in range(1, 31)))
     page.get_by_label("Name of the batch").fill(prompt)
@@ -74,6 +74,4 @@ def test_the_studio_shows_somebodys_batch_as_one_line_until_it_is_cancelled(brow
     studio.get_by_role("button", name=re.compile("Cancel th")).click()
     expect(studio.get_by_role("heading", name="What became of the cancel")).to_be_visible()
     expect(page.locator(".batch-header .facts")).to_contain_text("30 of 30 ended", timeout=60_000)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
-        "nothing sticks out on a phone"
-    )
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing overflows on a phone"

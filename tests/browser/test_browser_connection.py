@@ -1,4 +1,4 @@
-"""Pages whose connection is cut, blocked, or whose server restarts: right again within seconds, nothing doubled."""
+"""Cut and blocked sockets, and server restarts: pages are current again within seconds, without duplicates."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import time
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import acts
-from tests.browser.conftest import Complaints, Opener
-from tests.browser.gate import Gate
-from tests.browser.site import Site, order
+from tests.browser import actions
+from tests.browser.conftest import BrowserErrors, Opener
+from tests.browser.proxy import Proxy
+from tests.browser.site import Site, set_faults
 from tests.conftest import SandboxProcess
 
 INTERRUPTED = "Live updates are disconnected. Refreshing every few seconds."
-OUT_OF_REACH = "Cannot reach Rushes. This page may be out of date."
-# The browser's own line, and that of htmx's extension.
+UNREACHABLE = "Cannot reach Rushes. This page may be out of date."
+# The messages of the browser and of htmx's websocket extension.
 SOCKET_FAILED = r"WebSocket connection to .* failed|\[object Event\]"
 
 
@@ -24,8 +24,8 @@ def tab(beside: Page, path: str) -> Page:
     return page
 
 
-def once(page: Page, *prompts: str, status: str = "succeeded", within: float = 10) -> None:
-    """The page shows each of these jobs, in this status, exactly once."""
+def shown_once(page: Page, *prompts: str, status: str = "succeeded", within: float = 10) -> None:
+    """Expect that the page shows each of these jobs exactly once, in this status."""
     deadline = time.monotonic() + within
     for prompt in prompts:
         shown = page.locator(".job-card, .finished-job, #rows tr").filter(has_text=prompt)
@@ -34,89 +34,92 @@ def once(page: Page, *prompts: str, status: str = "succeeded", within: float = 1
         expect(shown).to_have_count(1)
 
 
-def test_a_cut_socket_catches_up(
-    browse: Opener, site: Site, sandbox: SandboxProcess, gate: Gate, complaints: Complaints
+def test_a_page_catches_up_after_its_socket_was_cut(
+    browse: Opener, site: Site, sandbox: SandboxProcess, proxy: Proxy, browser_errors: BrowserErrors
 ) -> None:
-    """Ten jobs change while nothing can be pushed."""
-    complaints.expected.append(SOCKET_FAILED)
-    order(sandbox, {"kind": "job", "seconds": 4, "count": 1})
-    studio = acts.live(browse("/", base=gate.url))
-    history = acts.live(tab(studio, "/executions/"))
-    [under_way] = site.start(acts.words())
-    expect(acts.job(studio, under_way)).to_be_visible()
+    """Ten jobs change while no page can be reached."""
+    browser_errors.expected.append(SOCKET_FAILED)
+    set_faults(sandbox, {"kind": "job", "seconds": 4, "count": 1})
+    studio = actions.wait_until_live(browse("/", base=proxy.url))
+    history = actions.wait_until_live(tab(studio, "/executions/"))
+    [running] = site.start(actions.unique_prompt())
+    expect(actions.job(studio, running)).to_be_visible()
     for page in (studio, history):
-        acts.stays(page)
-    # No page asks by itself either: they are as blind as a laptop that is asleep.
+        actions.mark_document(page)
+    # Pages cannot poll either, as on a laptop that sleeps.
     studio.context.route("**/*", lambda route: route.abort())
-    complaints.expected.append("Failed to load resource|ERR_FAILED|htmx:(sendError|afterRequest)")
-    gate.refuse_sockets()
+    browser_errors.expected.append("Failed to load resource|ERR_FAILED|htmx:(sendError|afterRequest)")
+    proxy.block_sockets()
 
-    fresh = site.start(*(acts.words() for _ in range(9)))
-    observer = acts.live(browse("/"))
-    for prompt in (under_way, *fresh):
-        acts.ended(observer, prompt)
+    new = site.start(*(actions.unique_prompt() for _ in range(9)))
+    observer = actions.wait_until_live(browse("/"))
+    for prompt in (running, *new):
+        actions.wait_until_finished(observer, prompt)
     for page in (studio, history):
         expect(page.locator("body")).not_to_have_attribute("data-live", "up")
-    expect(studio.locator(".finished-job").filter(has_text=fresh[-1])).to_have_count(0)
+    expect(studio.locator(".finished-job").filter(has_text=new[-1])).to_have_count(0)
 
     studio.context.unroute("**/*")
-    gate.let_sockets()
-    once(studio, under_way, *fresh, within=5)
-    # The history does not move what one is reading: it says how many there are.
-    arrived = history.get_by_role("link", name="10 new at the top")
-    expect(arrived).to_be_visible(timeout=5000)
+    proxy.allow_sockets()
+    shown_once(studio, running, *new, within=5)
+    # The history does not move its rows; it shows how many jobs are new.
+    new_jobs = history.get_by_role("link", name="10 new at the top")
+    expect(new_jobs).to_be_visible(timeout=5000)
     for page in (studio, history):
-        acts.live(page)
-        assert acts.stayed(page)
-    arrived.click()
-    once(history, under_way, *fresh)
+        actions.wait_until_live(page)
+        assert actions.is_same_document(page)
+    new_jobs.click()
+    shown_once(history, running, *new)
     expect(studio.locator(".job-card")).to_have_count(0)
 
 
-def test_behind_a_proxy_that_blocks_sockets_pages_ask(
-    browse: Opener, gate: Gate, complaints: Complaints
+def test_pages_poll_behind_a_proxy_that_blocks_sockets(
+    browse: Opener, proxy: Proxy, browser_errors: BrowserErrors
 ) -> None:
-    complaints.expected.append(SOCKET_FAILED)
-    gate.refuse_sockets()
-    page = browse("/", base=gate.url)
-    acts.stays(page)
+    browser_errors.expected.append(SOCKET_FAILED)
+    proxy.block_sockets()
+    page = browse("/", base=proxy.url)
+    actions.mark_document(page)
     expect(page.get_by_text(INTERRUPTED)).to_be_visible()
-    prompt = acts.words()
-    acts.start(page, prompt)
-    expect(acts.job(page, prompt)).to_be_visible()
-    image = acts.ended(page, prompt).locator("img")
-    acts.picture_size(image)
-    once(page, prompt)
-    assert acts.stayed(page)
+    prompt = actions.unique_prompt()
+    actions.start(page, prompt)
+    expect(actions.job(page, prompt)).to_be_visible()
+    image = actions.wait_until_finished(page, prompt).locator("img")
+    actions.picture_size(image)
+    shown_once(page, prompt)
+    assert actions.is_same_document(page)
 
 
-def test_a_restart_of_the_server_is_survived_by_open_pages(
-    browse: Opener, site: Site, sandbox: SandboxProcess, complaints: Complaints
+def test_open_pages_survive_a_restart_of_the_server(
+    browse: Opener, site: Site, sandbox: SandboxProcess, browser_errors: BrowserErrors
 ) -> None:
-    """It ends cleanly; pages say that it is gone, come back by themselves, and the job ends."""
-    complaints.expected += [SOCKET_FAILED, "ERR_CONNECTION_REFUSED", "htmx:(sendError|afterRequest)"]
-    order(sandbox, {"kind": "job", "seconds": 60})
-    studio = acts.live(browse("/"))
-    prompt = acts.words()
-    acts.start(studio, prompt)
-    expect(acts.job(studio, prompt)).to_have_attribute("data-status", "running")
-    address = acts.job(studio, prompt).get_by_role("link", name=prompt, exact=True).get_attribute("href")
-    history, page_of_it = acts.live(tab(studio, "/executions/")), acts.live(tab(studio, str(address)))
-    for page in (studio, history, page_of_it):
-        acts.stays(page)
+    """The server stops cleanly; pages say that it is unreachable, reconnect, and the job finishes."""
+    browser_errors.expected += [SOCKET_FAILED, "ERR_CONNECTION_REFUSED", "htmx:(sendError|afterRequest)"]
+    set_faults(sandbox, {"kind": "job", "seconds": 60})
+    studio = actions.wait_until_live(browse("/"))
+    prompt = actions.unique_prompt()
+    actions.start(studio, prompt)
+    expect(actions.job(studio, prompt)).to_have_attribute("data-status", "running")
+    url = actions.job(studio, prompt).get_by_role("link", name=prompt, exact=True).get_attribute("href")
+    history, job_page = (
+        actions.wait_until_live(tab(studio, "/executions/")),
+        actions.wait_until_live(tab(studio, str(url))),
+    )
+    for page in (studio, history, job_page):
+        actions.mark_document(page)
 
     site.stop()
-    expect(page_of_it.get_by_text(OUT_OF_REACH)).to_be_visible(timeout=15_000)
-    site.start_again()
-    for page in (studio, history, page_of_it):
-        acts.live(page)
-        expect(page.get_by_text(OUT_OF_REACH)).to_be_hidden()
+    expect(job_page.get_by_text(UNREACHABLE)).to_be_visible(timeout=15_000)
+    site.restart()
+    for page in (studio, history, job_page):
+        actions.wait_until_live(page)
+        expect(page.get_by_text(UNREACHABLE)).to_be_hidden()
 
-    # The sandbox has forgotten how long the job should take, and begins it anew.
-    once(studio, prompt, within=120)
-    once(history, prompt)
-    expect(page_of_it.locator(".page-header")).to_have_attribute("data-status", "succeeded")
-    acts.picture_size(page_of_it.get_by_role("img", name=f"Take 1: {prompt}"))
-    assert len(site.truth(prompt)) == 1
-    for page in (studio, history, page_of_it):
-        assert acts.stayed(page)
+    # The restarted sandbox starts the job from the beginning, with its normal duration.
+    shown_once(studio, prompt, within=120)
+    shown_once(history, prompt)
+    expect(job_page.locator(".page-header")).to_have_attribute("data-status", "succeeded")
+    actions.picture_size(job_page.get_by_role("img", name=f"Take 1: {prompt}"))
+    assert len(site.sandbox_jobs(prompt)) == 1
+    for page in (studio, history, job_page):
+        assert actions.is_same_document(page)

@@ -1,4 +1,4 @@
-"""A copy is asked for, watched, and there; a download is saved; without JavaScript too."""
+"""Copies of files: requested, watched and compared with the download; and the switch for every file."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import acts
-from tests.browser.acts import live, start, words
+from tests.browser import actions
+from tests.browser.actions import start, unique_prompt, wait_until_live
 from tests.browser.conftest import PHONE, Opener
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_picture_is_kept_and_saved(browse: Opener) -> None:
-    page, prompt = live(browse("/")), words("a kept pier")
+def test_an_image_is_copied_and_downloaded(browse: Opener) -> None:
+    page, prompt = wait_until_live(browse("/")), unique_prompt("a copied pier")
     start(page, prompt)
-    acts.ended(page, prompt)
+    actions.wait_until_finished(page, prompt)
     page.goto("/files/")
     page.get_by_role("link", name=prompt).click()
     page.get_by_role("button", name="Keep a copy").click()
@@ -27,9 +27,9 @@ def test_a_picture_is_kept_and_saved(browse: Opener) -> None:
     expect(copy.get_by_text("stored", exact=True)).to_be_visible(timeout=60_000)
     sha256 = copy.locator("code").inner_text()
     assert re.fullmatch("[0-9a-f]{64}", sha256)
-    with page.expect_download() as waiting:
+    with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
-    saved = waiting.value
+    saved = download.value
     assert prompt.split()[-1] in saved.suggested_filename
     assert hashlib.sha256(Path(saved.path()).read_bytes()).hexdigest() == sha256
     page.goto("/files/")
@@ -37,7 +37,7 @@ def test_a_picture_is_kept_and_saved(browse: Opener) -> None:
     expect(tile.get_by_text("Copied to Rushes")).to_be_attached()
 
 
-def test_admins_choose_on_a_phone_that_every_file_is_kept(browse: Opener) -> None:
+def test_admins_can_turn_on_copies_of_every_file_on_a_phone(browse: Opener) -> None:
     page = browse("/files/copies/", name="admin", viewport=PHONE)
     switch = page.get_by_role("switch", name="Copy every file")
     try:
@@ -45,7 +45,7 @@ def test_admins_choose_on_a_phone_that_every_file_is_kept(browse: Opener) -> Non
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_text("Saved.")).to_be_visible()
         expect(switch).to_be_checked()
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing overflows"
     finally:
         switch.uncheck()
         page.get_by_role("button", name="Save").click()

@@ -1,16 +1,16 @@
-"""The history: the newest first, live on its first page, filtered by address, paged without gaps."""
+"""The history: newest first, live on its first page, filtered by URL, paged without gaps."""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import acts
+from tests.browser import actions
 from tests.browser.conftest import Opener
-from tests.browser.site import Site, order
+from tests.browser.site import Site, set_faults
 from tests.conftest import SandboxProcess
 
-# 60 jobs of long ago: ids begin with the time at which they were made.
+# 60 old jobs: their ids begin with the time of creation.
 LONG_AGO = """
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -38,69 +38,71 @@ def prompts(page: Page) -> list[str]:
     return [text.strip() for text in page.locator("#rows .table-title").all_inner_texts()]
 
 
-def filtered(page: Page, name: str, value: str) -> None:
-    """Open a filter, ask for one value, and show what it lets through."""
+def apply_filter(page: Page, name: str, value: str) -> None:
+    """Open a filter menu, select one value, and apply it."""
     menu = page.locator("details.history-menu", has=page.locator("summary", has_text=name)).first
     menu.locator("summary").click()
     menu.get_by_role("checkbox", name=value, exact=True).check()
     menu.get_by_role("button", name="Show").click()
 
 
-def test_the_newest_stands_first_and_moves(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
-    order(sandbox, {"kind": "job", "seconds": 3})
-    [older] = site.start(acts.words())
-    page = acts.live(browse("/executions/"))
-    acts.stays(page)
+def test_the_newest_job_is_first_and_updates_live(
+    browse: Opener, site: Site, sandbox: SandboxProcess
+) -> None:
+    set_faults(sandbox, {"kind": "job", "seconds": 3})
+    [older] = site.start(actions.unique_prompt())
+    page = actions.wait_until_live(browse("/executions/"))
+    actions.mark_document(page)
     expect(page.locator("#rows tr").first).to_contain_text(older)
-    [newer] = site.start(acts.words(), name="admin")
-    # What one is reading does not move: the new one is told of, and comes when it is asked for.
+    [newer] = site.start(actions.unique_prompt(), name="admin")
+    # The rows do not move: the new job is announced, and appears on request.
     pill = page.get_by_role("link", name="1 new at the top")
     expect(pill).to_be_visible()
     expect(page.locator("#rows tr").first).to_contain_text(older)
-    assert acts.stayed(page)
+    assert actions.is_same_document(page)
     pill.click()
-    acts.live(page)
-    acts.stays(page)
+    actions.wait_until_live(page)
+    actions.mark_document(page)
     first = page.locator("#rows tr").first
     expect(first).to_contain_text(newer)
     expect(first).to_contain_text("you")
     for status in ("running", "succeeded"):
-        expect(acts.row(page, newer)).to_have_attribute("data-status", status)
-    acts.picture_size(acts.row(page, newer).locator("img"))
+        expect(actions.row(page, newer)).to_have_attribute("data-status", status)
+    actions.picture_size(actions.row(page, newer).locator("img"))
     assert prompts(page)[:2] == [newer, older]
-    expect(acts.row(page, older)).to_contain_text("member")
-    assert acts.stayed(page)
-    acts.row(page, newer).get_by_role("link").click()
+    expect(actions.row(page, older)).to_contain_text("member")
+    assert actions.is_same_document(page)
+    actions.row(page, newer).get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(newer)
 
 
-def test_filters_say_what_they_let_through(
+def test_filters_show_their_values_and_matching_jobs(
     browse: Opener, site: Site, sandbox: SandboxProcess, long_ago: None
 ) -> None:
-    order(sandbox, {"kind": "job", "fail": "moderation_refused", "count": 1})
-    [failed] = site.start(acts.words())
-    page = acts.live(browse("/executions/"))
-    expect(acts.row(page, failed)).to_have_attribute("data-status", "failed")
-    [speech] = site.start(acts.words("Spoken words"), tool="text-to-speech")
+    set_faults(sandbox, {"kind": "job", "fail": "moderation_refused", "count": 1})
+    [failed] = site.start(actions.unique_prompt())
+    page = actions.wait_until_live(browse("/executions/"))
+    expect(actions.row(page, failed)).to_have_attribute("data-status", "failed")
+    [speech] = site.start(actions.unique_prompt("Spoken words"), tool="text-to-speech")
     page.get_by_role("link", name="1 new at the top").click()
-    expect(acts.row(page, speech)).to_have_attribute("data-status", "succeeded")
+    expect(actions.row(page, speech)).to_have_attribute("data-status", "succeeded")
 
-    filtered(page, "Status", "failed")
+    apply_filter(page, "Status", "failed")
     expect(page).to_have_url(f"{site.url}/executions/?status=failed")
-    expect(acts.row(page, failed)).to_be_visible()
-    expect(acts.row(page, speech)).to_have_count(0)
+    expect(actions.row(page, failed)).to_be_visible()
+    expect(actions.row(page, speech)).to_have_count(0)
     expect(page.locator("#rows tr:not([data-status=failed])")).to_have_count(0)
 
-    filtered(page, "Tool", "Speech")
+    apply_filter(page, "Tool", "Speech")
     expect(page).to_have_url(f"{site.url}/executions/?status=failed&tool=text-to-speech")
-    expect(acts.row(page, failed)).to_have_count(0)
+    expect(actions.row(page, failed)).to_have_count(0)
     expect(page.get_by_role("link", name="Long ago, number 58", exact=True)).to_be_visible()
     page.go_back()
     expect(page).to_have_url(f"{site.url}/executions/?status=failed")
     expect(page.locator("summary", has_text="Status")).to_contain_text("failed")
-    expect(acts.row(page, failed)).to_be_visible()
+    expect(actions.row(page, failed)).to_be_visible()
     page.get_by_role("link", name="Clear").click()
-    expect(acts.row(page, speech)).to_be_visible()
+    expect(actions.row(page, speech)).to_be_visible()
 
     page.goto("/executions/?status=cancelled&tool=generate-sound-effect")
     expect(page.get_by_text("No matches.")).to_be_visible()
@@ -123,38 +125,38 @@ def test_pages_follow_each_other_without_gaps(browse: Opener, site: Site, long_a
 
 
 def test_new_jobs_count_only_if_they_match(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
-    mark = acts.words("quay").split()[-1]
-    order(sandbox, {"kind": "job", "seconds": 3, "count": 1})
-    # The list shows where in a long prompt it stands.
+    mark = actions.unique_prompt("quay").split()[-1]
+    set_faults(sandbox, {"kind": "job", "seconds": 3, "count": 1})
+    # The match is at the end of a long prompt, and the list must show it.
     site.start(f"first {'far out on the water ' * 12}{mark}")
-    page = acts.live(browse(f"/executions/?q={mark}"))
-    acts.stays(page)
+    page = actions.wait_until_live(browse(f"/executions/?q={mark}"))
+    actions.mark_document(page)
     expect(page.locator("#rows mark")).to_have_text(mark)
     expect(page.locator("#rows tr")).to_have_attribute("data-status", "succeeded")
-    # The row that came says nothing of what is searched for here.
+    # The updated row is the same for every page, and yet the match is highlighted here.
     expect(page.locator("#rows mark")).to_have_text(mark)
-    assert acts.stayed(page)
-    site.start(acts.words("something else"))
+    assert actions.is_same_document(page)
+    site.start(actions.unique_prompt("something else"))
     site.start(f"second {mark}")
     page.get_by_role("link", name="1 new at the top").click()
     expect(page.locator("#rows tr")).to_have_count(2)
 
 
-def test_what_is_asked_for_again_and_is_the_same_stays_where_it_is(browse: Opener, long_ago: None) -> None:
-    """Whoever is about to click must not lose what is under the finger."""
-    page = acts.live(browse("/executions/?status=failed&q=long+ago"))
+def test_unchanged_rows_are_not_replaced_by_a_refresh(browse: Opener, long_ago: None) -> None:
+    """A click must not be lost because its row is replaced at that moment."""
+    page = actions.wait_until_live(browse("/executions/?status=failed&q=long+ago"))
     page.wait_for_load_state("networkidle")
-    page.evaluate("document.querySelector('#rows tr').isTheFirst = true")
+    page.evaluate("document.querySelector('#rows tr').isOriginal = true")
     with page.expect_response(lambda answer: "/executions/?" in answer.url):
         page.evaluate("htmx.trigger(document.body, 'rushes:ask')")
     page.wait_for_load_state("networkidle")
-    assert page.evaluate("document.querySelector('#rows tr').isTheFirst") is True
+    assert page.evaluate("document.querySelector('#rows tr').isOriginal") is True
 
 
-def test_a_view_is_saved_and_another_person_opens_it(
+def test_a_saved_view_can_be_opened_by_another_person(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
-    [prompt] = site.start(acts.words())
+    [prompt] = site.start(actions.unique_prompt())
     mark = prompt.split()[-1]
     page = browse(f"/executions/?q={mark}&view=gallery")
     page.get_by_role("button", name="Save this view").click()
@@ -170,15 +172,15 @@ def test_a_view_is_saved_and_another_person_opens_it(
     expect(page.get_by_text("was removed. Its jobs were not.")).to_be_visible()
 
 
-def test_with_the_keyboard_alone_jobs_are_chosen_and_cancelled(
+def test_jobs_can_be_selected_and_cancelled_by_keyboard(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
-    order(sandbox, {"kind": "job", "seconds": 120})
-    mark = acts.words().split()[-1]
-    prompts_made = site.start(*(f"{mark} number {number}" for number in range(3)), name="admin")
-    page = acts.live(browse(f"/executions/?q={mark}"))
-    for prompt in prompts_made:
-        expect(acts.row(page, prompt)).to_be_visible()
+    set_faults(sandbox, {"kind": "job", "seconds": 120})
+    mark = actions.unique_prompt().split()[-1]
+    started = site.start(*(f"{mark} number {number}" for number in range(3)), name="admin")
+    page = actions.wait_until_live(browse(f"/executions/?q={mark}"))
+    for prompt in started:
+        expect(actions.row(page, prompt)).to_be_visible()
     press = page.keyboard.press
     press("?")
     expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
@@ -199,25 +201,25 @@ def test_with_the_keyboard_alone_jobs_are_chosen_and_cancelled(
     page.get_by_role("button", name="Cancel 2 jobs").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancellation report")
     expect(page.locator(".history-chosen-jobs li")).to_have_count(2)
-    page.get_by_role("link", name=prompts_made[2]).click()
+    page.get_by_role("link", name=started[2]).click()
     expect(page.locator("[data-cancel]")).to_contain_text("asked by admin")
     expect(page.locator("[data-cancel]")).to_contain_text("started twice")
     expect(page.locator("[data-cancel]")).to_contain_text("stopped after")
     page.goto(f"/executions/?q={mark}")
-    expect(acts.row(page, prompts_made[0])).not_to_have_attribute("data-status", "cancelled")
-    # The one that was left alone would keep the sandbox busy.
-    acts.row(page, prompts_made[0]).get_by_role("link").click()
+    expect(actions.row(page, started[0])).not_to_have_attribute("data-status", "cancelled")
+    # The remaining job would keep the sandbox busy.
+    actions.row(page, started[0]).get_by_role("link").click()
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("[data-cancel]")).to_contain_text("stopped after")
 
 
-def test_a_ticked_box_outlives_what_happens_to_its_job(
+def test_a_selected_job_stays_selected_when_it_changes(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
-    order(sandbox, {"kind": "job", "seconds": 3})
-    [prompt] = site.start(acts.words())
-    page = acts.live(browse("/executions/"))
-    box = acts.row(page, prompt).get_by_role("checkbox")
+    set_faults(sandbox, {"kind": "job", "seconds": 3})
+    [prompt] = site.start(actions.unique_prompt())
+    page = actions.wait_until_live(browse("/executions/"))
+    box = actions.row(page, prompt).get_by_role("checkbox")
     box.check()
-    expect(acts.row(page, prompt)).to_have_attribute("data-status", "succeeded")
+    expect(actions.row(page, prompt)).to_have_attribute("data-status", "succeeded")
     expect(box).to_be_checked()

@@ -1,4 +1,4 @@
-"""A job's page: the result, what was asked for, how it went; live while it runs, and honest when it failed."""
+"""A job's page: results, settings and timeline; live while it runs, and clear when it failed."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import acts
-from tests.browser.conftest import Complaints, Opener
-from tests.browser.site import STARTS, Site, order
+from tests.browser import actions
+from tests.browser.conftest import BrowserErrors, Opener
+from tests.browser.site import STARTS, Site, set_faults
 from tests.conftest import SandboxProcess
 
 HYDRATES = "POST /v1/files/*/hydrate"
 
 
 def open_job(page: Page, prompt: str) -> None:
-    """From the history, where everything is."""
+    """Open a job's page from the history."""
     page.goto("/executions/")
-    acts.live(page)
+    actions.wait_until_live(page)
     page.wait_for_load_state("networkidle")
     page.get_by_role("link", name=prompt, exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(prompt)
 
 
 def raw(page: Page, label: str) -> dict[str, object]:
-    """What stands behind one of the folds for the curious."""
+    """Open a disclosure with raw JSON; its content."""
     fold = page.locator("details.disclosure", has_text=label)
     expect(fold.locator("pre")).to_be_hidden()
     fold.locator("summary").click()
@@ -35,34 +35,34 @@ def raw(page: Page, label: str) -> dict[str, object]:
     return json.loads(fold.locator("pre").inner_text())
 
 
-def test_the_page_moves_by_itself_and_then_shows_everything(
+def test_the_page_updates_live_and_shows_the_results(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
-    order(sandbox, {"kind": "job", "seconds": 5})
-    page = acts.live(browse("/", name="member"))
-    [prompt] = site.start(acts.words(), name="member", aspectRatio="16:9", numResults=2)
-    acts.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
-    acts.live(page)
-    acts.stays(page)
+    set_faults(sandbox, {"kind": "job", "seconds": 5})
+    page = actions.wait_until_live(browse("/", name="member"))
+    [prompt] = site.start(actions.unique_prompt(), name="member", aspectRatio="16:9", numResults=2)
+    actions.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
+    actions.wait_until_live(page)
+    actions.mark_document(page)
     head = page.locator(".page-header")
     expect(head).to_have_attribute("data-status", "running")
     expect(head.get_by_role("progressbar")).to_be_visible()
     expect(head).to_have_attribute("data-status", "succeeded")
     expect(page.locator("figure.result")).to_have_count(2)
-    assert acts.stayed(page)
+    assert actions.is_same_document(page)
 
     image = page.get_by_role("img", name=f"Take 1: {prompt}")
-    width, height = acts.picture_size(image)
+    width, height = actions.picture_size(image)
     assert round(width / height, 2) == round(16 / 9, 2)
     shown = image.bounding_box()
     assert shown is not None
     assert shown["width"] > 450
     expect(head).to_contain_text("you")
     expect(head).to_contain_text("took")
-    asked = page.locator(".parameters")
-    for words in (prompt, "16:9", "2"):
-        expect(asked).to_contain_text(words)
-    [truth] = site.truth(prompt)
+    parameters = page.locator(".parameters")
+    for text in (prompt, "16:9", "2"):
+        expect(parameters).to_contain_text(text)
+    [truth] = site.sandbox_jobs(prompt)
     request = raw(page, "The request, as it was sent")
     assert (request["prompt"], request["aspectRatio"], request["numResults"]) == (
         prompt,
@@ -73,8 +73,8 @@ def test_the_page_moves_by_itself_and_then_shows_everything(
     assert "succeeded" in json.dumps(raw(page, "Last told"))
 
 
-def test_the_timeline_says_what_happened_when_and_who_told(browse: Opener, site: Site) -> None:
-    [prompt] = site.start(acts.words(), name="member")
+def test_the_timeline_shows_events_times_and_sources(browse: Opener, site: Site) -> None:
+    [prompt] = site.start(actions.unique_prompt(), name="member")
     page = browse("/")
     open_job(page, prompt)
     expect(page.locator(".page-header")).to_have_attribute("data-status", "succeeded")
@@ -95,33 +95,33 @@ def test_the_timeline_says_what_happened_when_and_who_told(browse: Opener, site:
 
 
 def test_a_failed_job_shows_code_and_message(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
-    order(sandbox, {"kind": "job", "seconds": 1.5, "fail": "moderation_refused"})
-    [prompt] = site.start(acts.words())
+    set_faults(sandbox, {"kind": "job", "seconds": 1.5, "fail": "moderation_refused"})
+    [prompt] = site.start(actions.unique_prompt())
     page = browse("/")
-    open_job(acts.live(page), prompt)
+    open_job(actions.wait_until_live(page), prompt)
     outcome = page.locator(".result-outcome")
     expect(outcome.get_by_role("heading", name="It failed")).to_be_visible()
-    for words in ("The sandbox was asked to let this job fail.", "moderation_refused", "SBX-0001"):
-        expect(outcome).to_contain_text(words)
+    for text in ("The sandbox was asked to let this job fail.", "moderation_refused", "SBX-0001"):
+        expect(outcome).to_contain_text(text)
     expect(page.locator(".page-header .status-badge")).to_contain_text("failed")
 
 
-def test_a_lost_answer_is_not_sent_again_by_itself(
+def test_an_unconfirmed_start_is_not_repeated_automatically(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
-    """The person decides, knowing that it may be billed twice."""
-    order(sandbox, {"kind": "lost_before", "match": STARTS, "count": 1})
-    page = acts.live(browse("/"))
-    prompt = acts.words()
-    acts.start(page, prompt)
-    acts.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
+    """A person can start it again, and is warned that both may be billed."""
+    set_faults(sandbox, {"kind": "lost_before", "match": STARTS, "count": 1})
+    page = actions.wait_until_live(browse("/"))
+    prompt = actions.unique_prompt()
+    actions.start(page, prompt)
+    actions.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
     expect(page.locator(".page-header")).to_have_attribute("data-status", "unconfirmed")
     expect(page.get_by_text("This starts a second job, which may be billed as well.")).to_be_visible()
     before = page.url
     page.get_by_role("button", name="Start it again").click()
     expect(page).not_to_have_url(before)
     expect(page.locator(".page-header")).to_have_attribute("data-status", "succeeded")
-    assert len(site.truth(prompt)) == 1
+    assert len(site.sandbox_jobs(prompt)) == 1
 
 
 @pytest.mark.parametrize(
@@ -134,52 +134,52 @@ def test_a_lost_answer_is_not_sent_again_by_itself(
     ids=["markup", "template syntax", "other directions"],
 )
 def test_a_prompt_is_shown_as_text(browse: Opener, site: Site, prompt: str) -> None:
-    prompt = acts.words(prompt)
+    prompt = actions.unique_prompt(prompt)
     page = browse("/")
     page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
-    acts.start(acts.live(page), prompt)
-    expect(acts.ended(page, prompt).locator(".finished-job-title")).to_have_text(prompt)
+    actions.start(actions.wait_until_live(page), prompt)
+    expect(actions.wait_until_finished(page, prompt).locator(".finished-job-title")).to_have_text(prompt)
     open_job(page, prompt)
     expect(page.locator(".parameters")).to_contain_text(prompt)
     assert raw(page, "The request, as it was sent")["prompt"] == prompt
-    assert len(site.truth(prompt)) == 1
+    assert len(site.sandbox_jobs(prompt)) == 1
 
 
-def test_a_picture_whose_address_has_run_out_is_asked_for_again(
+def test_an_image_with_an_expired_url_is_loaded_again(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
-    page = acts.live(browse("/"))
+    page = actions.wait_until_live(browse("/"))
     page.wait_for_load_state("networkidle")
-    refuses = {"kind": "status", "match": "GET /media/*", "status": 403, "count": 1}
-    order(sandbox, {"kind": "job", "seconds": 4}, refuses)
-    [prompt] = site.start(acts.words())
-    acts.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
-    acts.live(page)
-    # An answer that is no picture fails as a request: the browser does not even hand its status out.
+    refusal = {"kind": "status", "match": "GET /media/*", "status": 403, "count": 1}
+    set_faults(sandbox, {"kind": "job", "seconds": 4}, refusal)
+    [prompt] = site.start(actions.unique_prompt())
+    actions.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
+    actions.wait_until_live(page)
+    # A response that is not an image is a failed request: the browser does not report its status.
     failed: list[str] = []
     page.on("requestfailed", lambda request: failed.append(request.url))
     with page.expect_response(lambda response: response.ok and response.url in failed):
         expect(page.locator(".page-header")).to_have_attribute("data-status", "succeeded")
-    acts.picture_size(page.get_by_role("img", name=f"Take 1: {prompt}"))
+    actions.picture_size(page.get_by_role("img", name=f"Take 1: {prompt}"))
     expect(page.locator("[data-broken]")).to_have_count(0)
 
 
-def test_a_picture_that_videogen_does_not_give_out_is_said(
-    browse: Opener, site: Site, sandbox: SandboxProcess, complaints: Complaints
+def test_an_image_that_cannot_be_loaded_is_reported(
+    browse: Opener, site: Site, sandbox: SandboxProcess, browser_errors: BrowserErrors
 ) -> None:
-    complaints.expected.append("status of 503")
-    # No address lives long enough to be handed out, and there are no others.
-    refuses = {"kind": "status", "match": HYDRATES, "status": 500}
-    sandbox.control("PUT", "faults", {"faults": [refuses], "urlLifetimeSeconds": 2})
-    [prompt] = site.start(acts.words())
+    browser_errors.expected.append("status of 503")
+    # Signed URLs expire too soon to be used, and VideoGen signs no new ones.
+    refusal = {"kind": "status", "match": HYDRATES, "status": 500}
+    sandbox.control("PUT", "faults", {"faults": [refusal], "urlLifetimeSeconds": 2})
+    [prompt] = site.start(actions.unique_prompt())
     page = browse("/")
-    acts.ended(page, prompt)
+    actions.wait_until_finished(page, prompt)
     page.clock.install()
     open_job(page, prompt)
     image = page.get_by_role("img", name=f"Take 1: {prompt}")
-    for tries, pause in ((1, 1500), (2, 4000), (3, 10_000)):
-        # The page's own time goes on as well, so a slow machine may be at the next one.
-        expect(image).to_have_attribute("data-tries", re.compile(f"[{tries}-3]"))
+    for attempt, pause in ((1, 1500), (2, 4000), (3, 10_000)):
+        # The page's clock runs as well, so on a slow machine the next attempt may have begun.
+        expect(image).to_have_attribute("data-tries", re.compile(f"[{attempt}-3]"))
         page.clock.run_for(pause)
     frame = page.locator("figure.result .result-frame")
     expect(frame).to_have_attribute("data-broken", "The picture could not be loaded.")

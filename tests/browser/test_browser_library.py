@@ -1,4 +1,4 @@
-"""The library in a real browser: uploads of every kind, endless paging, zoom, a preview for strangers, expiry."""
+"""The library: uploads, paging while scrolling, zoom, selections, public previews, and expired URLs."""
 
 from __future__ import annotations
 
@@ -12,86 +12,86 @@ from typing import Any
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
-from tests.browser.conftest import PHONE, Complaints, Opener
-from tests.browser.site import Site, order
+from tests.browser.conftest import PHONE, BrowserErrors, Opener
+from tests.browser.site import Site, set_faults
 from tests.conftest import SandboxProcess
 from tests.executions.files.media import png
 from tests.waiting import eventually
 
 PUT = "PUT /incoming/*"
-# What a person does with files from elsewhere: drops them on the page, or pastes them into it.
-GIVE = """([kind, files]) => {
-  const given = new DataTransfer()
+# Drops files on the page, or pastes them.
+ADD_FILES = """([kind, files]) => {
+  const transfer = new DataTransfer()
   for (const [name, text] of files) {
     const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0))
-    given.items.add(new File([bytes], name))
+    transfer.items.add(new File([bytes], name))
   }
   const target = document.getElementById('upload')
   const options = { bubbles: true, cancelable: true }
   target.dispatchEvent(kind === 'paste'
-    ? new ClipboardEvent('paste', { ...options, clipboardData: given })
-    : new DragEvent('drop', { ...options, dataTransfer: given }))
+    ? new ClipboardEvent('paste', { ...options, clipboardData: transfer })
+    : new DragEvent('drop', { ...options, dataTransfer: transfer }))
 }"""
 
 
-def name(ending: str = "png") -> str:
-    """A file's name that no other has."""
+def unique_name(ending: str = "png") -> str:
+    """A unique file name."""
     return f"pier {uuid.uuid4().hex[:10]}.{ending}"
 
 
-def payload(named: str, body: bytes) -> FilePayload:
-    return {"name": named, "mimeType": "application/octet-stream", "buffer": body}
+def payload(file_name: str, body: bytes) -> FilePayload:
+    return {"name": file_name, "mimeType": "application/octet-stream", "buffer": body}
 
 
 def long_sound(seconds: int) -> bytes:
-    """Large enough that a browser does not load all of it at once."""
-    made = io.BytesIO()
-    with wave.open(made, "wb") as sound:
+    """A WAV file, large enough that a browser does not load all of it at once."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as sound:
         sound.setnchannels(2)
         sound.setsampwidth(2)
         sound.setframerate(44100)
         sound.writeframes(b"\0\x08\0\x08" * 44100 * seconds)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
-def row(page: Page, named: str) -> Locator:
-    return page.locator(".upload", has_text=named)
+def row(page: Page, file_name: str) -> Locator:
+    return page.locator(".upload", has_text=file_name)
 
 
 def choose(page: Page, *files: FilePayload) -> None:
     page.locator("#files").set_input_files(list(files))
 
 
-def arrived(page: Page, named: str) -> None:
-    expect(row(page, named)).to_have_attribute("data-state", "ready", timeout=20_000)
+def wait_until_ready(page: Page, file_name: str) -> None:
+    expect(row(page, file_name)).to_have_attribute("data-state", "ready", timeout=20_000)
 
 
-def uploaded(page: Page, named: str, body: bytes | Path) -> Page:
-    """Upload it, and open its page."""
+def upload_and_open(page: Page, file_name: str, body: bytes | Path) -> Page:
+    """Upload a file and open its page."""
     page.goto("/files/upload/")
-    page.locator("#files").set_input_files(body if isinstance(body, Path) else payload(named, body))
-    arrived(page, named)
-    row(page, named).get_by_role("link", name="Open").click()
-    expect(page.get_by_role("heading", name=named)).to_be_visible()
+    page.locator("#files").set_input_files(body if isinstance(body, Path) else payload(file_name, body))
+    wait_until_ready(page, file_name)
+    row(page, file_name).get_by_role("link", name="Open").click()
+    expect(page.get_by_role("heading", name=file_name)).to_be_visible()
     return page
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_several_files_at_once_arrive(kind: str, browse: Opener) -> None:
+def test_several_files_can_be_uploaded_at_once(kind: str, browse: Opener) -> None:
     page = browse("/files/upload/")
-    names = [name() for _ in range(5)]
-    page.evaluate(GIVE, [kind, [(each, base64.b64encode(png()).decode()) for each in names]])
+    names = [unique_name() for _ in range(5)]
+    page.evaluate(ADD_FILES, [kind, [(each, base64.b64encode(png()).decode()) for each in names]])
     for each in names:
-        arrived(page, each)
+        wait_until_ready(page, each)
         expect(row(page, each)).to_contain_text("in the library")
     page.goto("/files/")
     for each in names:
         expect(page.locator(".file-tile", has_text=each)).to_be_visible()
 
 
-def test_the_bar_tells_what_is_sent(browse: Opener) -> None:
+def test_the_progress_bar_follows_the_upload(browse: Opener) -> None:
     page = browse("/files/upload/")
-    # 400 kB a second: the upload of a million bytes can be watched.
+    # 400 kB/s, so that the upload of 1 MB can be watched.
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send(
@@ -100,16 +100,16 @@ def test_the_bar_tells_what_is_sent(browse: Opener) -> None:
     )
     page.evaluate(
         """() => {
-          window.seen = []
+          window.recorded = []
           new MutationObserver(() => document.querySelectorAll('.upload').forEach((row) => {
-            window.seen.push([row.dataset.state, row.querySelector('progress').getAttribute('value')])
+            window.recorded.push([row.dataset.state, row.querySelector('progress').getAttribute('value')])
           })).observe(document.getElementById('uploads'), { childList: true, subtree: true, attributes: true })
         }"""
     )
-    named = name()
-    choose(page, payload(named, png(padding=1_000_000)))
-    arrived(page, named)
-    seen: list[list[Any]] = page.evaluate("window.seen")
+    file_name = unique_name()
+    choose(page, payload(file_name, png(padding=1_000_000)))
+    wait_until_ready(page, file_name)
+    seen: list[list[Any]] = page.evaluate("window.recorded")
     values = [int(value) for state, value in seen if state == "sending" and value]
     assert values == sorted(values)
     assert len({value for value in values if 0 < value < 100}) >= 2, values
@@ -117,49 +117,51 @@ def test_the_bar_tells_what_is_sent(browse: Opener) -> None:
     assert order_of == ["sending", "handing over", "processing", "ready"]
 
 
-def test_cancel_then_try_again(browse: Opener, sandbox: SandboxProcess, complaints: Complaints) -> None:
-    page = browse("/files/upload/")
-    order(sandbox, {"kind": "slow", "seconds": 30, "match": PUT, "count": 1})
-    named = name()
-    choose(page, payload(named, png()))
-    expect(row(page, named)).to_contain_text("VideoGen gets it")
-    eventually(lambda: sandbox.control("GET", "faults")["faults"] == [])
-    row(page, named).get_by_role("button", name="Cancel").click()
-    expect(row(page, named)).to_contain_text("cancelled")
-    row(page, named).get_by_role("button", name="Try again").click()
-    arrived(page, named)
-    page.goto("/files/")
-    expect(page.locator(".file-tile", has_text=named)).to_have_count(1)
-
-
-def test_a_wrong_file_is_refused_before_it_is_sent_and_the_others_go_on(
-    browse: Opener, complaints: Complaints
+def test_a_cancelled_upload_can_be_tried_again(
+    browse: Opener, sandbox: SandboxProcess, browser_errors: BrowserErrors
 ) -> None:
-    complaints.expected.append("415")
     page = browse("/files/upload/")
-    wrong, right = name(), name()
+    set_faults(sandbox, {"kind": "slow", "seconds": 30, "match": PUT, "count": 1})
+    file_name = unique_name()
+    choose(page, payload(file_name, png()))
+    expect(row(page, file_name)).to_contain_text("VideoGen gets it")
+    eventually(lambda: sandbox.control("GET", "faults")["faults"] == [])
+    row(page, file_name).get_by_role("button", name="Cancel").click()
+    expect(row(page, file_name)).to_contain_text("cancelled")
+    row(page, file_name).get_by_role("button", name="Try again").click()
+    wait_until_ready(page, file_name)
+    page.goto("/files/")
+    expect(page.locator(".file-tile", has_text=file_name)).to_have_count(1)
+
+
+def test_an_invalid_file_is_refused_before_upload_and_others_continue(
+    browse: Opener, browser_errors: BrowserErrors
+) -> None:
+    browser_errors.expected.append("415")
+    page = browse("/files/upload/")
+    wrong, right = unique_name(), unique_name()
     choose(page, payload(wrong, b"<html>" + b"x" * 5_000_000), payload(right, png()))
     expect(row(page, wrong)).to_contain_text("not a file that VideoGen takes")
     expect(row(page, wrong).get_by_role("button", name="Try again")).to_be_visible()
-    arrived(page, right)
+    wait_until_ready(page, right)
 
 
-def test_what_videogen_refuses_is_said(
-    browse: Opener, sandbox: SandboxProcess, complaints: Complaints
+def test_an_upload_that_videogen_refuses_is_reported(
+    browse: Opener, sandbox: SandboxProcess, browser_errors: BrowserErrors
 ) -> None:
-    complaints.expected.append("502")
+    browser_errors.expected.append("502")
     page = browse("/files/upload/")
-    order(sandbox, {"kind": "expired", "match": PUT})
-    named = name()
-    choose(page, payload(named, png()))
-    expect(row(page, named)).to_contain_text("has expired")
-    order(sandbox)
-    row(page, named).get_by_role("button", name="Try again").click()
-    arrived(page, named)
+    set_faults(sandbox, {"kind": "expired", "match": PUT})
+    file_name = unique_name()
+    choose(page, payload(file_name, png()))
+    expect(row(page, file_name)).to_contain_text("has expired")
+    set_faults(sandbox)
+    row(page, file_name).get_by_role("button", name="Try again").click()
+    wait_until_ready(page, file_name)
 
 
-def test_a_picture_is_zoomed_and_closed_again(browse: Opener) -> None:
-    page = uploaded(browse(), name(), png(2400, 1800))
+def test_an_image_can_be_zoomed_and_closed(browse: Opener) -> None:
+    page = upload_and_open(browse(), unique_name(), png(2400, 1800))
     page.locator("#zoom").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
@@ -173,8 +175,8 @@ def test_a_picture_is_zoomed_and_closed_again(browse: Opener) -> None:
     expect(page.locator("#zoom")).to_be_focused()
 
 
-def test_the_library_goes_on_as_one_scrolls(browse: Opener, site: Site) -> None:
-    mark = _many(site, 120)
+def test_the_library_loads_more_files_while_scrolling(browse: Opener, site: Site) -> None:
+    mark = _create_files(site, 120)
     page = browse(f"/files/?q={mark}", viewport=PHONE)
     tiles = page.locator(".file-tile")
     expect(tiles).to_have_count(48)
@@ -185,14 +187,14 @@ def test_the_library_goes_on_as_one_scrolls(browse: Opener, site: Site) -> None:
     expect(page.locator(".file-tile-older")).to_have_count(0)
     names = tiles.locator(".file-tile-title").all_inner_texts()
     assert names == [f"{mark} {number:03}" for number in reversed(range(120))]
-    # Without a script the same is a link.
+    # Without JavaScript it is a link.
     plain = browse(f"/files/?q={mark}", java_script_enabled=False)
     plain.get_by_role("link", name="Older").click()
     expect(plain.locator(".file-tile").first).to_contain_text(f"{mark} 071")
 
 
-def _many(site: Site, count: int) -> str:
-    """Files that nothing was made of, under a name of their own."""
+def _create_files(site: Site, count: int) -> str:
+    """Create files that no job uses, with names that begin with the returned mark."""
     mark = uuid.uuid4().hex[:8]
     site.manage(
         "from executions.models import File\n"
@@ -203,8 +205,8 @@ def _many(site: Site, count: int) -> str:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_the_bar_of_the_chosen_fits_on_a_phone(theme: str, browse: Opener, site: Site) -> None:
-    page = browse(f"/files/?q={_many(site, 3)}", viewport=PHONE, color_scheme=theme)
+def test_the_selection_bar_fits_on_a_phone(theme: str, browse: Opener, site: Site) -> None:
+    page = browse(f"/files/?q={_create_files(site, 3)}", viewport=PHONE, color_scheme=theme)
     for box in page.locator(".file-tile-pick input").all():
         box.check()
     bar = page.locator("#chosen")
@@ -217,12 +219,12 @@ def test_the_bar_of_the_chosen_fits_on_a_phone(theme: str, browse: Opener, site:
 
 
 @pytest.mark.parametrize(
-    ("act", "said"), [("Keep copies", "400 will be copied."), ("Run a tool on these", "(400 chosen)")]
+    ("button", "message"), [("Keep copies", "400 will be copied."), ("Run a tool on these", "(400 chosen)")]
 )
-def test_more_files_than_an_address_can_name_are_sent(
-    act: str, said: str, browse: Opener, site: Site
+def test_more_files_than_fit_into_a_url_can_be_selected(
+    button: str, message: str, browse: Opener, site: Site
 ) -> None:
-    page = browse(f"/files/?q={_many(site, 400)}")
+    page = browse(f"/files/?q={_create_files(site, 400)}")
     tiles = page.locator(".file-tile")
     for count in (*range(48, 400, 48), 400):
         expect(tiles).to_have_count(count)
@@ -233,12 +235,12 @@ def test_more_files_than_an_address_can_name_are_sent(
     boxes.last.click(modifiers=["Shift"])
     bar = page.locator("#chosen")
     expect(bar.get_by_role("status")).to_have_text("400 chosen", use_inner_text=True)
-    bar.get_by_role("button", name=act).click()
-    expect(page.get_by_text(said)).to_be_visible()
+    bar.get_by_role("button", name=button).click()
+    expect(page.get_by_text(message)).to_be_visible()
 
 
-def test_more_than_can_be_sent_at_once_is_said_before(browse: Opener, site: Site) -> None:
-    page = browse(f"/files/?q={_many(site, 3)}")
+def test_a_selection_that_is_too_large_cannot_be_submitted(browse: Opener, site: Site) -> None:
+    page = browse(f"/files/?q={_create_files(site, 3)}")
     bar, boxes = page.locator("#chosen"), page.locator(".file-tile-pick input")
     bar.evaluate("(form) => { form.dataset.most = '2' }")
     for box in boxes.all():
@@ -251,35 +253,35 @@ def test_more_than_can_be_sent_at_once_is_said_before(browse: Opener, site: Site
     expect(bar.get_by_role("button", name="Keep copies")).to_be_enabled()
 
 
-def test_a_player_left_open_over_an_expiry_plays_on(
-    browse: Opener, sandbox: SandboxProcess, complaints: Complaints, tmp_path: Path
+def test_a_player_continues_after_its_url_has_expired(
+    browse: Opener, sandbox: SandboxProcess, browser_errors: BrowserErrors, tmp_path: Path
 ) -> None:
-    complaints.expected.append("403|ERR_BLOCKED_BY_ORB")
+    browser_errors.expected.append("403|ERR_BLOCKED_BY_ORB")
     page = browse()
     refused: list[str] = []
     sandbox.control("PUT", "faults", {"urlLifetimeSeconds": 3})
-    sound = tmp_path / name("wav")
+    sound = tmp_path / unique_name("wav")
     sound.write_bytes(long_sound(60))
-    uploaded(page, sound.name, sound)
+    upload_and_open(page, sound.name, sound)
     page.reload()
     player = page.locator("audio")
     player.evaluate("(player) => { player.muted = true; player.preload = 'metadata' }")
-    page.wait_for_timeout(4000)  # its address has expired
+    page.wait_for_timeout(4000)  # its URL has expired
     page.on("requestfailed", lambda request: refused.append(request.url))
     player.evaluate("(player) => { player.currentTime = 55; player.play().catch(() => {}) }")
     eventually(lambda: player.evaluate("(player) => player.currentTime > 55.5 && !player.paused"))
-    assert refused, "the old address was really tried"
+    assert refused, "the expired URL was requested"
 
 
-def test_a_public_preview_from_the_warning_to_the_withdrawal(browse: Opener, site: Site) -> None:
-    page = uploaded(browse(), name("wav"), long_sound(2))
+def test_a_file_is_made_public_viewed_and_withdrawn(browse: Opener, site: Site) -> None:
+    page = upload_and_open(browse(), unique_name("wav"), long_sound(2))
     section = page.locator("#public")
     section.get_by_label("Anyone with the link may view it").check()
     section.get_by_role("button", name="Make it public").click()
     expect(section).to_contain_text("Anyone with the link can view it")
     section.get_by_role("link", name="View as visitor").click()
-    stranger = page.locator("audio")
-    stranger.evaluate("async (player) => { player.muted = true; await player.play() }")
+    preview = page.locator("audio")
+    preview.evaluate("async (player) => { player.muted = true; await player.play() }")
     source = page.locator("audio source").first.get_attribute("src")
     page.goto("/files/public/")
     page.get_by_role("button", name="Withdraw").first.click()
@@ -287,10 +289,10 @@ def test_a_public_preview_from_the_warning_to_the_withdrawal(browse: Opener, sit
     assert page.context.request.get(source or "").status == 404
 
 
-def test_a_snippet_is_copied(browse: Opener) -> None:
+def test_an_embed_snippet_can_be_copied(browse: Opener) -> None:
     page = browse()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    uploaded(page, name("wav"), long_sound(2))
+    upload_and_open(page, unique_name("wav"), long_sound(2))
     section = page.locator("#public")
     section.get_by_label("Anyone with the link may view it").check()
     section.get_by_role("button", name="Make it public").click()
@@ -298,18 +300,18 @@ def test_a_snippet_is_copied(browse: Opener) -> None:
     assert "<audio controls" in page.evaluate("navigator.clipboard.readText()")
 
 
-def test_archive_and_undo(browse: Opener) -> None:
-    named = name()
-    page = uploaded(browse(), named, png())
+def test_archiving_can_be_undone(browse: Opener) -> None:
+    file_name = unique_name()
+    page = upload_and_open(browse(), file_name, png())
     page.get_by_role("button", name="Archive").click()
     page.get_by_role("button", name="Undo archiving").click()
     expect(page.get_by_text("The file is back in the library.")).to_be_visible()
 
 
-def test_without_a_script_a_form_uploads(browse: Opener) -> None:
-    named = name()
+def test_files_can_be_uploaded_without_javascript(browse: Opener) -> None:
+    file_name = unique_name()
     page = browse("/files/upload/", java_script_enabled=False)
-    page.locator("#files").set_input_files([payload(named, png())])
+    page.locator("#files").set_input_files([payload(file_name, png())])
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_text("One file was uploaded.")).to_be_visible()
-    expect(page.locator(".file-tile", has_text=named)).to_be_visible()
+    expect(page.locator(".file-tile", has_text=file_name)).to_be_visible()

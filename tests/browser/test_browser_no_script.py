@@ -1,4 +1,4 @@
-"""The whole of it without JavaScript: plain forms, plain pages."""
+"""The main tasks without JavaScript: plain forms and plain pages."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from urllib.parse import urljoin
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import acts
-from tests.browser.conftest import PHONE, Complaints, Opener
-from tests.browser.site import Site, order
+from tests.browser import actions
+from tests.browser.conftest import PHONE, BrowserErrors, Opener
+from tests.browser.site import Site, set_faults
 from tests.conftest import SandboxProcess
 from tests.waiting import eventually
 
 
 def reload_until(page: Page, prompt: str, status: str) -> None:
-    """As a person does: press reload until it is there."""
-    tile = acts.take(page, prompt)
+    """Reload the page until the job's tile has this status, as a person would."""
+    tile = actions.finished_job(page, prompt)
 
     def reloaded() -> str | None:
         page.reload()
@@ -25,29 +25,29 @@ def reload_until(page: Page, prompt: str, status: str) -> None:
 
 
 def test_the_main_journey(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
-    order(sandbox, {"kind": "job", "seconds": 1})
+    set_faults(sandbox, {"kind": "job", "seconds": 1})
     page = browse("/", name=None, java_script_enabled=False, viewport=PHONE)
     page.get_by_label("Username").fill("member")
     page.get_by_label("Password").fill(site.password)
     page.get_by_role("button", name="Sign in").click()
-    # Chromium does not draw this element when it is told over its debugging protocol to run no scripts.
+    # Chromium does not render <noscript> if its debugging protocol has disabled scripts.
     assert "Without JavaScript this page does not update" in page.content()
 
-    first, second = acts.words(), acts.words()
-    acts.start(page, first, shape="1:1")
+    first, second = actions.unique_prompt(), actions.unique_prompt()
+    actions.start(page, first, shape="1:1")
     expect(page).to_have_url(f"{site.url}/tools/generate-image/")
-    expect(acts.job(page, first)).to_be_visible()
+    expect(actions.job(page, first)).to_be_visible()
     reload_until(page, first, "succeeded")
-    image = acts.take(page, first).locator("img")
+    image = actions.finished_job(page, first).locator("img")
     picture = page.request.get(urljoin(page.url, image.get_attribute("src")))
     assert picture.headers["content-type"].startswith("image/")
     shown = image.bounding_box()
     assert shown is not None
     assert shown["height"] > 200
 
-    order(sandbox, {"kind": "job", "seconds": 60})
-    acts.start(page, second)
-    acts.job(page, second).get_by_role("button", name="Cancel").click()
+    set_faults(sandbox, {"kind": "job", "seconds": 60})
+    actions.start(page, second)
+    actions.job(page, second).get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(second)
     page.get_by_role("link", name="Studio").click()
     reload_until(page, second, "cancelled")
@@ -56,10 +56,10 @@ def test_the_main_journey(browse: Opener, site: Site, sandbox: SandboxProcess) -
     page.locator("summary", has_text="Status").click()
     page.get_by_label("cancelled", exact=True).check()
     page.locator("details[open]").get_by_role("button", name="Show").click()
-    expect(acts.row(page, second)).to_be_visible()
-    expect(acts.row(page, first)).to_have_count(0)
+    expect(actions.row(page, second)).to_be_visible()
+    expect(actions.row(page, first)).to_have_count(0)
     page.get_by_role("link", name="Clear").click()
-    acts.row(page, first).get_by_role("link").click()
+    actions.row(page, first).get_by_role("link").click()
     expect(page.locator("figure.result img")).to_be_visible()
     page.locator("details.disclosure summary").first.click()
     expect(page.locator("details.disclosure pre").first).to_contain_text(first)
@@ -67,8 +67,8 @@ def test_the_main_journey(browse: Opener, site: Site, sandbox: SandboxProcess) -
     expect(page).to_have_title("Sign in · Rushes")
 
 
-def test_another_tool_and_a_wrong_form(browse: Opener, complaints: Complaints) -> None:
-    complaints.expected.append("status of 422")
+def test_another_tool_and_an_invalid_form(browse: Opener, browser_errors: BrowserErrors) -> None:
+    browser_errors.expected.append("status of 422")
     page = browse("/", java_script_enabled=False)
     page.get_by_role("link", name="Audio").click()
     expect(page.get_by_label("Script")).to_be_visible()
@@ -79,15 +79,15 @@ def test_another_tool_and_a_wrong_form(browse: Opener, complaints: Complaints) -
     expect(page.get_by_label("Takes")).to_have_value("0")
 
 
-def test_the_form_sent_again_with_the_back_button_starts_one_job(
+def test_a_form_sent_again_after_going_back_starts_one_job(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
     page = browse("/", java_script_enabled=False)
-    prompt = acts.words()
-    acts.start(page, prompt)
-    expect(acts.job(page, prompt).or_(acts.take(page, prompt))).to_be_visible()
+    prompt = actions.unique_prompt()
+    actions.start(page, prompt)
+    expect(actions.job(page, prompt).or_(actions.finished_job(page, prompt))).to_be_visible()
     page.go_back()
     expect(page.get_by_label("Prompt")).to_have_value(prompt)
     page.locator("#start").click()
     reload_until(page, prompt, "succeeded")
-    assert len(site.truth(prompt)) == 1
+    assert len(site.sandbox_jobs(prompt)) == 1

@@ -1,21 +1,21 @@
-"""Admins invite, shut out and look things up; whoever is concerned sees it on an open page."""
+"""Admins invite and deactivate people and read the audit log; open pages of those people follow."""
 
 from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import acts
-from tests.browser.conftest import Complaints, Opener
+from tests.browser import actions
+from tests.browser.conftest import BrowserErrors, Opener
 from tests.browser.site import Site
 from tests.browser.test_browser_accessibility import audit
 
 PASSWORD = "salt flats at noon"
 
 
-def invited(browse: Opener, whom: str) -> tuple[Page, str]:
-    """The page of people with a fresh link, and the link."""
+def invite(browse: Opener, label: str) -> tuple[Page, str]:
+    """Create an invitation; the page of people, and the link."""
     page = browse("/settings/people/", name="admin")
-    page.get_by_label("Label").fill(whom)
+    page.get_by_label("Label").fill(label)
     page.get_by_role("button", name="Create link").click()
     return page, page.locator("#invitation-link").inner_text()
 
@@ -27,21 +27,21 @@ def join(page: Page, name: str) -> None:
     page.get_by_role("button", name="Join").click()
 
 
-def test_a_person_joins_and_is_shut_out_while_their_page_is_open(browse: Opener, site: Site) -> None:
-    admin, link = invited(browse, "Kim, colour grading")
+def test_a_person_joins_and_is_deactivated_while_their_page_is_open(browse: Opener, site: Site) -> None:
+    admin, link = invite(browse, "Kim, colour grading")
     assert link.startswith(f"{site.url}/join/")
     kim = browse(link, name=None)
     join(kim, "kim")
     expect(kim.get_by_text("Welcome, kim.")).to_be_visible()
-    acts.live(kim)
+    actions.wait_until_live(kim)
     admin.goto("/settings/people/")
     admin.get_by_role("button", name="Deactivate kim").click()
     expect(admin.get_by_text("kim was deactivated")).to_be_visible()
     expect(kim).to_have_title("Sign in · Rushes")
 
 
-def test_the_audit_tells_what_was_done_and_leads_to_all_about_it(browse: Opener) -> None:
-    invited(browse, "Jo, sound")
+def test_an_audit_entry_leads_to_all_entries_about_its_subject(browse: Opener) -> None:
+    invite(browse, "Jo, sound")
     page = browse("/audit/?group=people", name="admin")
     row = page.locator("tr", has_text="Jo, sound").first
     expect(row).to_contain_text("admin created an invitation")
@@ -60,18 +60,20 @@ def test_a_filter_chosen_with_the_mouse_applies_at_once(browse: Opener) -> None:
     expect(page).to_have_url("/audit/?source=system")
 
 
-def test_both_pages_are_for_everybody(browse: Opener, complaints: Complaints) -> None:
-    page, link = invited(browse, "Bo")
+def test_the_people_audit_and_join_pages_are_accessible(
+    browse: Opener, browser_errors: BrowserErrors
+) -> None:
+    page, link = invite(browse, "Bo")
     audit(page)
     audit(browse("/audit/", name="admin"))
     page = browse(link, name=None)
     audit(page)
-    complaints.expected.append("status of 404")
+    browser_errors.expected.append("status of 404")
     audit(browse("/join/long-gone/", name=None))
 
 
-def test_the_admin_site_works_under_our_policy(browse: Opener) -> None:
-    """Any violation of the content security policy would be a complaint of the browser's."""
+def test_the_admin_site_works_under_the_content_security_policy(browse: Opener) -> None:
+    """The browser would report any violation as an error."""
     page = browse("/admin/", name="admin")
     page.locator("#content").get_by_role("link", name="Events", exact=True).click()
     expect(page.locator("#result_list")).to_be_visible()

@@ -1,11 +1,11 @@
-"""Signing in with what the terminal said, and out again."""
+"""Signing in with the printed password, and signing out."""
 
 from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import acts
-from tests.browser.conftest import Complaints, Opener
+from tests.browser import actions
+from tests.browser.conftest import BrowserErrors, Opener
 from tests.browser.site import Site
 
 
@@ -15,7 +15,7 @@ def sign_in(page: Page, name: str, password: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def test_the_printed_sign_in_leads_to_the_page_that_was_wanted(browse: Opener, site: Site) -> None:
+def test_the_printed_sign_in_leads_to_the_requested_page(browse: Opener, site: Site) -> None:
     page = browse("/executions/?status=failed", name=None)
     expect(page).to_have_title("Sign in · Rushes")
     sign_in(page, "member", site.password)
@@ -23,8 +23,8 @@ def test_the_printed_sign_in_leads_to_the_page_that_was_wanted(browse: Opener, s
     expect(page.locator(".person-name")).to_contain_text("member")
 
 
-def test_a_wrong_password_says_so(browse: Opener, complaints: Complaints) -> None:
-    complaints.expected.append("status of 422")
+def test_a_wrong_password_is_reported(browse: Opener, browser_errors: BrowserErrors) -> None:
+    browser_errors.expected.append("status of 422")
     page = browse("/", name=None)
     sign_in(page, "admin", "not the password")
     expect(page.get_by_role("alert")).to_contain_text("correct username and password")
@@ -32,14 +32,14 @@ def test_a_wrong_password_says_so(browse: Opener, complaints: Complaints) -> Non
     expect(page.get_by_label("Password")).to_have_value("")
 
 
-def test_signing_out_ends_every_page_of_the_session(browse: Opener, site: Site) -> None:
-    """Another tab, which hears of jobs over its socket, shows nothing more than the way back in."""
+def test_signing_out_signs_out_every_open_page(browse: Opener, site: Site) -> None:
+    """Another tab, which is connected by its socket, shows the sign-in page as well."""
     page = browse("/", name=None)
     sign_in(page, "member", site.password)
-    acts.live(page)
+    actions.wait_until_live(page)
     other = page.context.new_page()
     other.goto("/executions/")
-    acts.live(other)
+    actions.wait_until_live(other)
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_title("Sign in · Rushes")
     expect(other).to_have_title("Sign in · Rushes")

@@ -1,76 +1,76 @@
-"""The studio, point by point: start, watch, cancel; alone and with somebody else watching."""
+"""The studio: start, watch and cancel jobs, alone and while another person watches."""
 
 from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import acts
-from tests.browser.conftest import Complaints, Opener
-from tests.browser.site import CANCELS, STARTS, Site, order
+from tests.browser import actions
+from tests.browser.conftest import BrowserErrors, Opener
+from tests.browser.site import CANCELS, STARTS, Site, set_faults
 from tests.conftest import SandboxProcess
 
 
-def test_a_picture_from_prompt_to_result_on_two_screens(browse: Opener, sandbox: SandboxProcess) -> None:
-    """The card comes without a page load, moves by itself, and ends with the picture; a colleague sees it too."""
-    order(sandbox, {"kind": "slow", "match": STARTS, "seconds": 0.7}, {"kind": "job", "seconds": 3.5})
-    mine, theirs = acts.live(browse("/")), acts.live(browse("/", name="member"))
+def test_a_job_updates_live_for_two_people(browse: Opener, sandbox: SandboxProcess) -> None:
+    """The card appears without a page load, updates live, and ends with the image; also for a colleague."""
+    set_faults(sandbox, {"kind": "slow", "match": STARTS, "seconds": 0.7}, {"kind": "job", "seconds": 3.5})
+    mine, theirs = actions.wait_until_live(browse("/")), actions.wait_until_live(browse("/", name="member"))
     for page in (mine, theirs):
-        acts.stays(page)
-        page.evaluate(acts.RECORDER)
-    prompt = acts.words()
+        actions.mark_document(page)
+        page.evaluate(actions.RECORDER)
+    prompt = actions.unique_prompt()
 
-    acts.start(mine, prompt, shape="9:16", takes=2)
+    actions.start(mine, prompt, shape="9:16", takes=2)
 
-    expect(acts.job(mine, prompt)).to_be_visible()
+    expect(actions.job(mine, prompt)).to_be_visible()
     expect(mine.locator(".tool-form-started")).to_contain_text("Started.")
     for page, who in ((mine, "you"), (theirs, "admin")):
-        tile = acts.ended(page, prompt)
-        seen = acts.statuses(page, prompt)
+        tile = actions.wait_until_finished(page, prompt)
+        seen = actions.statuses(page, prompt)
         assert [each["status"] for each in seen] == ["queued", "pending", "running", "succeeded"]
-        told = acts.progress(page, prompt)
-        assert told == sorted(told)
-        assert len(told) > 1
-        width, height = acts.picture_size(tile.locator("img"))
+        progress = actions.progress(page, prompt)
+        assert progress == sorted(progress)
+        assert len(progress) > 1
+        width, height = actions.picture_size(tile.locator("img"))
         assert (width < height, round(height / width, 1)) == (True, round(16 / 9, 1))
         expect(tile).to_contain_text("2 takes")
         expect(tile).to_contain_text(who)
-        assert acts.stayed(page)
-    times = [[each["at"] for each in acts.statuses(page, prompt)] for page in (mine, theirs)]
+        assert actions.is_same_document(page)
+    times = [[each["at"] for each in actions.statuses(page, prompt)] for page in (mine, theirs)]
     assert max(abs(here - there) for here, there in zip(*times, strict=True)) < 1500
 
 
 def test_speech_can_be_played(browse: Opener, site: Site) -> None:
-    page = acts.live(browse("/"))
-    acts.stays(page)
+    page = actions.wait_until_live(browse("/"))
+    actions.mark_document(page)
     page.get_by_role("link", name="Audio").click()
     expect(page).to_have_url(f"{site.url}/tools/text-to-speech/")
-    text = acts.words("The rushes of today are on the table.")
+    text = actions.unique_prompt("The rushes of today are on the table.")
     page.get_by_label("Script").fill(text)
     page.locator("#start").click()
-    player = acts.ended(page, text).locator("audio")
+    player = actions.wait_until_finished(page, text).locator("audio")
     expect(player).to_be_visible()
-    assert 1 < acts.play(player) < 60
-    assert acts.stayed(page)
+    assert 1 < actions.play(player) < 60
+    assert actions.is_same_document(page)
 
 
-def test_nothing_asks_while_the_socket_is_up(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
-    """Neither the studio, nor the history, nor a job's page; not even while that job runs."""
-    order(sandbox, {"kind": "job", "seconds": 60, "count": 1})
-    [prompt] = site.start(acts.words(), name="admin")
-    studio = acts.live(browse("/"))
-    expect(acts.job(studio, prompt)).to_have_attribute("data-status", "running")
-    # A moment after its socket opened, the history asks once for what came before that.
+def test_no_page_polls_while_its_socket_is_open(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
+    """Neither the studio, nor the history, nor a job's page, even while the job runs."""
+    set_faults(sandbox, {"kind": "job", "seconds": 60, "count": 1})
+    [prompt] = site.start(actions.unique_prompt(), name="admin")
+    studio = actions.wait_until_live(browse("/"))
+    expect(actions.job(studio, prompt)).to_have_attribute("data-status", "running")
+    # Just after its socket opened, the history polls once for what happened before.
     with studio.context.expect_event("response", lambda answer: "/executions/fresh/" in answer.url):
-        history = acts.live(_tab(studio, "/executions/"))
-    for page in (studio, history, acts.live(_tab(studio, _address(studio, prompt)))):
+        history = actions.wait_until_live(_tab(studio, "/executions/"))
+    for page in (studio, history, actions.wait_until_live(_tab(studio, _address(studio, prompt)))):
         page.wait_for_load_state("networkidle")
-    asked: list[str] = []
-    studio.context.on("request", lambda request: asked.append(request.url))
-    studio.wait_for_timeout(5000)  # longer than the four seconds after which pages without a socket ask
-    assert asked == []
-    acts.job(studio, prompt).get_by_role("button", name="Cancel").click()
-    acts.ended(studio, prompt, "cancelled")
-    assert len(asked) == 1
+    requests: list[str] = []
+    studio.context.on("request", lambda request: requests.append(request.url))
+    studio.wait_for_timeout(5000)  # longer than the 4 s after which pages without a socket poll
+    assert requests == []
+    actions.job(studio, prompt).get_by_role("button", name="Cancel").click()
+    actions.wait_until_finished(studio, prompt, "cancelled")
+    assert len(requests) == 1
 
 
 def _tab(beside: Page, path: str) -> Page:
@@ -80,77 +80,79 @@ def _tab(beside: Page, path: str) -> Page:
 
 
 def _address(page: Page, prompt: str) -> str:
-    return acts.job(page, prompt).get_by_role("link", name=prompt, exact=True).get_attribute("href") or ""
+    return actions.job(page, prompt).get_by_role("link", name=prompt, exact=True).get_attribute("href") or ""
 
 
-def test_cancelling_is_said_at_once(browse: Opener, sandbox: SandboxProcess) -> None:
-    order(
+def test_a_cancel_request_is_shown_at_once(browse: Opener, sandbox: SandboxProcess) -> None:
+    set_faults(
         sandbox,
         {"kind": "job", "seconds": 60},
         {"kind": "slow", "match": CANCELS, "seconds": 8},
     )
-    mine, theirs = acts.live(browse("/")), acts.live(browse("/", name="member"))
-    prompt = acts.words()
-    acts.start(mine, prompt)
-    expect(acts.job(theirs, prompt)).to_have_attribute("data-status", "running")
-    expect(acts.job(theirs, prompt).get_by_role("button", name="Cancel")).to_have_count(0)
+    mine, theirs = actions.wait_until_live(browse("/")), actions.wait_until_live(browse("/", name="member"))
+    prompt = actions.unique_prompt()
+    actions.start(mine, prompt)
+    expect(actions.job(theirs, prompt)).to_have_attribute("data-status", "running")
+    expect(actions.job(theirs, prompt).get_by_role("button", name="Cancel")).to_have_count(0)
 
-    acts.job(mine, prompt).get_by_role("button", name="Cancel").click()
+    actions.job(mine, prompt).get_by_role("button", name="Cancel").click()
     for page in (mine, theirs):
-        # Long before VideoGen has answered.
-        expect(acts.job(page, prompt)).to_contain_text("cancelling", timeout=6000)
-    expect(acts.job(mine, prompt).get_by_role("button", name="Cancel")).to_have_count(0)
+        # Long before VideoGen responds.
+        expect(actions.job(page, prompt)).to_contain_text("cancelling", timeout=6000)
+    expect(actions.job(mine, prompt).get_by_role("button", name="Cancel")).to_have_count(0)
     for page in (mine, theirs):
-        expect(acts.ended(page, prompt, "cancelled")).to_contain_text("Cancelled before it was done.")
+        expect(actions.wait_until_finished(page, prompt, "cancelled")).to_contain_text(
+            "Cancelled before it was done."
+        )
 
 
-def test_a_cancel_that_comes_too_late_says_so(browse: Opener, sandbox: SandboxProcess) -> None:
-    order(sandbox, {"kind": "job", "seconds": 4, "ignore_cancel": True})
-    page = acts.live(browse("/"))
-    prompt = acts.words()
-    acts.start(page, prompt)
-    acts.job(page, prompt).get_by_role("button", name="Cancel").click()
-    expect(acts.job(page, prompt)).to_contain_text("cancelling")
-    acts.ended(page, prompt).get_by_role("link", name=prompt, exact=True).click()
+def test_a_cancel_request_that_is_too_late_is_reported(browse: Opener, sandbox: SandboxProcess) -> None:
+    set_faults(sandbox, {"kind": "job", "seconds": 4, "ignore_cancel": True})
+    page = actions.wait_until_live(browse("/"))
+    prompt = actions.unique_prompt()
+    actions.start(page, prompt)
+    actions.job(page, prompt).get_by_role("button", name="Cancel").click()
+    expect(actions.job(page, prompt)).to_contain_text("cancelling")
+    actions.wait_until_finished(page, prompt).get_by_role("link", name=prompt, exact=True).click()
     expect(page.locator("[data-cancel]")).to_contain_text("the result was kept")
 
 
-def test_what_is_cancelled_while_it_waits_here_never_reaches_videogen(
+def test_a_queued_job_that_is_cancelled_is_never_sent(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
-    order(sandbox, {"kind": "rate_limited", "match": STARTS, "seconds": 3})
-    page = acts.live(browse("/"))
-    prompt = acts.words()
-    acts.start(page, prompt)
-    waiting = acts.job(page, prompt)
+    set_faults(sandbox, {"kind": "rate_limited", "match": STARTS, "seconds": 3})
+    page = actions.wait_until_live(browse("/"))
+    prompt = actions.unique_prompt()
+    actions.start(page, prompt)
+    waiting = actions.job(page, prompt)
     expect(waiting).to_have_attribute("data-status", "queued")
     expect(waiting).to_contain_text("next try")
     waiting.get_by_role("button", name="Cancel").click()
-    acts.ended(page, prompt, "cancelled")
-    assert site.truth(prompt) == []
+    actions.wait_until_finished(page, prompt, "cancelled")
+    assert site.sandbox_jobs(prompt) == []
 
 
 def test_a_double_click_starts_one_job(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
-    """Also with the keys on top of it, and with an answer that is slow to come."""
-    order(sandbox, {"kind": "slow", "match": STARTS, "seconds": 0.5, "count": 1})
-    page = acts.live(browse("/"))
-    prompt = acts.words()
+    """Also with an additional Ctrl+Enter, and with a slow response."""
+    set_faults(sandbox, {"kind": "slow", "match": STARTS, "seconds": 0.5, "count": 1})
+    page = actions.wait_until_live(browse("/"))
+    prompt = actions.unique_prompt()
     page.get_by_label("Prompt").fill(prompt)
     page.locator("#start").evaluate("(button) => { button.click(); button.click() }")
     page.get_by_label("Prompt").press("Control+Enter")
     expect(page.locator(".tool-form-started")).to_be_visible()
-    acts.ended(page, prompt)
-    expect(acts.take(page, prompt)).to_have_count(1)
-    assert len(site.truth(prompt)) == 1
+    actions.wait_until_finished(page, prompt)
+    expect(actions.finished_job(page, prompt)).to_have_count(1)
+    assert len(site.sandbox_jobs(prompt)) == 1
 
 
-def test_what_is_typed_and_started_while_a_start_is_under_way_is_kept_and_started_next(
-    browse: Opener, site: Site, sandbox: SandboxProcess, complaints: Complaints
+def test_a_start_during_another_start_is_sent_next(
+    browse: Opener, site: Site, sandbox: SandboxProcess, browser_errors: BrowserErrors
 ) -> None:
-    complaints.expected.append("status of 422")
-    order(sandbox, {"kind": "slow", "match": STARTS, "seconds": 1.5, "count": 1})
-    page = acts.live(browse("/"))
-    first, second, third = acts.words(), acts.words(), acts.words()
+    browser_errors.expected.append("status of 422")
+    set_faults(sandbox, {"kind": "slow", "match": STARTS, "seconds": 1.5, "count": 1})
+    page = actions.wait_until_live(browse("/"))
+    first, second, third = actions.unique_prompt(), actions.unique_prompt(), actions.unique_prompt()
     prompt = page.get_by_label("Prompt")
     prompt.fill(first)
     prompt.press("Control+Enter")
@@ -158,34 +160,34 @@ def test_what_is_typed_and_started_while_a_start_is_under_way_is_kept_and_starte
     prompt.fill(second)
     prompt.press("Control+Enter")
     expect(page.locator(".tool-form-started")).to_contain_text("Started.")
-    acts.ended(page, first)
-    acts.ended(page, second)
-    # What is only typed, and not started, stays in the form; what was wrong before is not said any more.
+    actions.wait_until_finished(page, first)
+    actions.wait_until_finished(page, second)
+    # Input that was not submitted stays in the form, and old errors disappear.
     prompt.fill("")
     prompt.press("Control+Enter")
     expect(prompt).to_have_attribute("aria-invalid", "true")
-    order(sandbox, {"kind": "slow", "match": STARTS, "seconds": 1.5, "count": 1})
+    set_faults(sandbox, {"kind": "slow", "match": STARTS, "seconds": 1.5, "count": 1})
     prompt.fill(third)
     prompt.press("Control+Enter")
     expect(page.locator("#composer.htmx-request")).to_be_visible()
-    prompt.press_sequentially(", once more")
+    prompt.press_sequentially(", again")
     expect(page.locator("#composer:not(.htmx-request)")).to_be_visible()
-    expect(prompt).to_have_value(f"{third}, once more")
+    expect(prompt).to_have_value(f"{third}, again")
     expect(page.locator("#composer :is(.field-problem, .field-invalid, [aria-invalid])")).to_have_count(0)
     expect(prompt).to_be_focused()
-    acts.ended(page, third)
-    assert [len(site.truth(words)) for words in (first, second, third)] == [1, 1, 1]
+    actions.wait_until_finished(page, third)
+    assert [len(site.sandbox_jobs(text)) for text in (first, second, third)] == [1, 1, 1]
 
 
-def test_a_refusal_is_said_at_the_form_and_nothing_typed_is_lost(
-    browse: Opener, site: Site, sandbox: SandboxProcess, complaints: Complaints
+def test_a_refusal_is_shown_at_the_form_and_keeps_its_input(
+    browse: Opener, site: Site, sandbox: SandboxProcess, browser_errors: BrowserErrors
 ) -> None:
-    complaints.expected.append("status of 422")
+    browser_errors.expected.append("status of 422")
     body = {"message": "This prompt names a living person.", "code": "moderation_refused"}
-    order(sandbox, {"kind": "status", "match": STARTS, "status": 400, "body": body, "count": 1})
-    page = acts.live(browse("/"))
-    prompt = acts.words("somebody famous")
-    acts.start(page, prompt, shape="1:1", takes=3)
+    set_faults(sandbox, {"kind": "status", "match": STARTS, "status": 400, "body": body, "count": 1})
+    page = actions.wait_until_live(browse("/"))
+    prompt = actions.unique_prompt("a famous person")
+    actions.start(page, prompt, shape="1:1", takes=3)
     refusal = page.get_by_role("alert").filter(has_text="VideoGen refused this.")
     expect(refusal).to_contain_text("This prompt names a living person.")
     expect(refusal).to_contain_text("moderation_refused")
@@ -193,17 +195,19 @@ def test_a_refusal_is_said_at_the_form_and_nothing_typed_is_lost(
     expect(page.get_by_label("Prompt")).to_have_value(prompt)
     expect(page.get_by_label("1:1", exact=True)).to_be_checked()
     expect(page.get_by_label("Takes")).to_have_value("3")
-    expect(acts.take(page, prompt)).to_have_attribute("data-status", "failed")
-    # What was refused may be changed and tried again, in the same form.
-    another = acts.words("somebody unknown")
-    acts.start(page, another)
-    acts.ended(page, another)
-    assert [each["request"]["aspectRatio"] for each in site.truth(another)] == [{"width": 1, "height": 1}]
+    expect(actions.finished_job(page, prompt)).to_have_attribute("data-status", "failed")
+    # The refused form can be changed and submitted again.
+    another = actions.unique_prompt("an unknown person")
+    actions.start(page, another)
+    actions.wait_until_finished(page, another)
+    assert [each["request"]["aspectRatio"] for each in site.sandbox_jobs(another)] == [
+        {"width": 1, "height": 1}
+    ]
 
 
-def test_an_empty_prompt_is_said_at_its_field(browse: Opener, complaints: Complaints) -> None:
-    complaints.expected.append("status of 422")
-    page = acts.live(browse("/"))
+def test_an_empty_prompt_is_reported_at_its_field(browse: Opener, browser_errors: BrowserErrors) -> None:
+    browser_errors.expected.append("status of 422")
+    page = actions.wait_until_live(browse("/"))
     page.locator("#start").click()
     prompt = page.get_by_label("Prompt")
     expect(prompt).to_have_attribute("aria-invalid", "true")

@@ -1,4 +1,4 @@
-"""Each tool from its form to a visible result, and what the forms do to make choosing easy."""
+"""Each tool from its form to a visible result, and the pickers of the forms."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.acts import live, picture_size, play, start, words
+from tests.browser.actions import picture_size, play, start, unique_prompt, wait_until_live
 from tests.browser.conftest import Opener
 from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
 
-# Makes a file in the page and drops it on an element, as a hand does.
+# Creates a file in the page and drops it on an element.
 DROP = """(field, { name, bytes }) => {
   const data = new DataTransfer()
   data.items.add(new File([new Uint8Array(bytes)], name, { type: 'image/png' }))
@@ -25,25 +25,25 @@ DROP = """(field, { name, bytes }) => {
 }"""
 
 
-def ended(page: Page, title: str) -> Locator:
-    """The tile of the job with these words, once it has succeeded."""
+def wait_until_finished(page: Page, title: str) -> Locator:
+    """The tile of the job with this title, once it has succeeded."""
     tile = page.locator(".finished-job", has_text=title).first
     expect(tile).to_have_attribute("data-status", "succeeded", timeout=150_000)
     return tile
 
 
 def use_in(page: Page, tile: Locator, tool: str) -> None:
-    """Open the form of another tool from a result: the file is filled in."""
+    """Open the form of another tool from a result, and expect the file as its input."""
     tile.hover()
     tile.get_by_role("button", name="Use it in another tool").click()
     page.locator(".menu:popover-open").get_by_role("link", name=tool, exact=True).click()
     expect(page.locator("#composer .tool-field-options input:checked")).to_have_count(1)
 
 
-def test_what_can_be_made_of_a_picture(browse: Opener) -> None:
-    page, prompt = live(browse("/")), words("a pier")
+def test_tools_that_use_an_image(browse: Opener) -> None:
+    page, prompt = wait_until_live(browse("/")), unique_prompt("a pier")
     start(page, prompt)
-    tile = ended(page, prompt)
+    tile = wait_until_finished(page, prompt)
     assert picture_size(tile.locator("img"))[0] > 0
     for tool, title in (
         ("Upscale", "Upscale"),
@@ -54,43 +54,43 @@ def test_what_can_be_made_of_a_picture(browse: Opener) -> None:
             page, page.locator(".finished-job", has=page.get_by_role("link", name=prompt, exact=True)), tool
         )
         page.locator("#start").click()
-        made, _ = picture_size(ended(page, f"{title} “{prompt}”").locator("img"))
-        assert made > 0
+        width, _ = picture_size(wait_until_finished(page, f"{title} “{prompt}”").locator("img"))
+        assert width > 0
 
 
-def test_what_can_be_made_of_a_clip(browse: Opener) -> None:
-    page, prompt = live(browse("/tools/generate-video-clip/")), words("waves")
+def test_tools_that_use_a_video(browse: Opener) -> None:
+    page, prompt = wait_until_live(browse("/tools/generate-video-clip/")), unique_prompt("waves")
     page.get_by_label("Prompt").fill(prompt)
     page.locator("#start").click()
-    assert play(ended(page, prompt).locator("video")) > 1
+    assert play(wait_until_finished(page, prompt).locator("video")) > 1
     for tool, title in (("Upscale video", "Upscale"), ("Remove video background", "Remove background from")):
         use_in(
             page, page.locator(".finished-job", has=page.get_by_role("link", name=prompt, exact=True)), tool
         )
         page.locator("#start").click()
-        assert play(ended(page, f"{title} “{prompt}”").locator("video")) > 1
+        assert play(wait_until_finished(page, f"{title} “{prompt}”").locator("video")) > 1
 
 
-def test_a_sound_effect_is_heard(browse: Opener) -> None:
-    page, prompt = live(browse("/tools/generate-sound-effect/")), words("a fog horn")
+def test_a_sound_effect_can_be_played(browse: Opener) -> None:
+    page, prompt = wait_until_live(browse("/tools/generate-sound-effect/")), unique_prompt("a fog horn")
     page.get_by_label("Prompt", exact=True).fill(prompt)
     page.get_by_label("Length").fill("2")
     page.locator("#start").click()
-    assert play(ended(page, prompt).locator("audio")) == pytest.approx(2, abs=0.3)
+    assert play(wait_until_finished(page, prompt).locator("audio")) == pytest.approx(2, abs=0.3)
 
 
-def test_an_avatar_speaks_words_that_are_spoken_first(browse: Opener) -> None:
-    page, said = live(browse("/tools/generate-avatar/")), words("Good evening")
+def test_an_avatar_speaks_a_script(browse: Opener) -> None:
+    page, script = wait_until_live(browse("/tools/generate-avatar/")), unique_prompt("Good evening")
     page.locator(".tool-field-face input").first.check()
-    page.get_by_label("Type a script").fill(said)
+    page.get_by_label("Type a script").fill(script)
     page.locator("#start").click()
-    expect(page.locator(".job-card, .finished-job", has_text=said)).to_have_count(2)
-    assert play(ended(page, f"Avatar: “{said}").locator("video")) > 0.5
-    assert play(page.locator(".finished-job[data-media=audio]", has_text=said).locator("audio")) > 0.5
+    expect(page.locator(".job-card, .finished-job", has_text=script)).to_have_count(2)
+    assert play(wait_until_finished(page, f"Avatar: “{script}").locator("video")) > 0.5
+    assert play(page.locator(".finished-job[data-media=audio]", has_text=script).locator("audio")) > 0.5
 
 
-def test_a_voice_is_searched_heard_and_spoken_with(browse: Opener) -> None:
-    page, said = live(browse("/tools/text-to-speech/")), words("The tide leaves")
+def test_a_voice_can_be_searched_played_and_used(browse: Opener) -> None:
+    page, script = wait_until_live(browse("/tools/text-to-speech/")), unique_prompt("The tide leaves")
     page.locator(".tool-field-voices > summary").click()
     all_of_them = page.locator(".tool-field-voice:visible").count()
     page.get_by_label("Search voices").fill("british")
@@ -101,32 +101,35 @@ def test_a_voice_is_searched_heard_and_spoken_with(browse: Opener) -> None:
     first.get_by_role("radio").check()
     name = first.locator(".tool-field-name").inner_text()
     expect(page.locator("[data-chosen]")).to_have_text(name)
-    page.get_by_label("Script").fill(said)
+    page.get_by_label("Script").fill(script)
     page.locator("#more > summary").click()
     page.get_by_label("Written").first.fill("tide")
     page.get_by_label("Spoken").first.fill("tyde")
     page.locator("#start").click()
-    tile = ended(page, said)
+    tile = wait_until_finished(page, script)
     tile.locator(".finished-job-title a").click()
     expect(page.locator(".parameters")).to_contain_text("tide = tyde")
 
 
-def test_a_picture_dropped_on_a_form_is_uploaded_on_the_way(browse: Opener) -> None:
-    page, name = live(browse("/tools/vectorize-image/")), f"{words('dropped').replace(' ', '-')}.png"
-    made = io.BytesIO()
-    Image.effect_mandelbrot((320, 200), (-2, -1.2, 0.7, 1.2), 60).save(made, "PNG")
+def test_an_image_dropped_on_a_form_is_uploaded(browse: Opener) -> None:
+    page, name = (
+        wait_until_live(browse("/tools/vectorize-image/")),
+        f"{unique_prompt('dropped').replace(' ', '-')}.png",
+    )
+    image = io.BytesIO()
+    Image.effect_mandelbrot((320, 200), (-2, -1.2, 0.7, 1.2), 60).save(image, "PNG")
     field = page.locator("#composer [data-files]")
-    field.evaluate(DROP, {"name": name, "bytes": list(made.getvalue())})
+    field.evaluate(DROP, {"name": name, "bytes": list(image.getvalue())})
     chosen = field.locator(".tool-field-option:has(:checked)")
     expect(chosen).to_contain_text(name, timeout=20_000)
     page.locator("#start").click()
-    assert picture_size(ended(page, f"Vectorize “{name}”").locator("img"))[0] > 0
+    assert picture_size(wait_until_finished(page, f"Vectorize “{name}”").locator("img"))[0] > 0
 
 
-def test_the_library_is_searched_from_the_form(browse: Opener, site: Site) -> None:
-    page, prompt = live(browse("/")), words("a red coat")
+def test_the_library_can_be_searched_from_the_form(browse: Opener, site: Site) -> None:
+    page, prompt = wait_until_live(browse("/")), unique_prompt("a red coat")
     start(page, prompt)
-    ended(page, prompt)
+    wait_until_finished(page, prompt)
     page.goto(f"{site.url}/tools/upscale-image/")
     page.get_by_role("button", name="Library").click()
     dialog = page.get_by_role("dialog")
@@ -139,10 +142,10 @@ def test_the_library_is_searched_from_the_form(browse: Opener, site: Site) -> No
     )
 
 
-def test_what_was_made_before_is_said_and_may_be_made_again(browse: Opener) -> None:
-    page, prompt = live(browse("/")), words("dunes")
+def test_an_earlier_identical_job_is_reported_and_can_be_repeated(browse: Opener) -> None:
+    page, prompt = wait_until_live(browse("/")), unique_prompt("dunes")
     start(page, prompt)
-    ended(page, prompt)
+    wait_until_finished(page, prompt)
     page.get_by_label("Prompt").fill(f"{prompt} ")
     page.get_by_label("Prompt").fill(prompt)
     expect(page.locator("#before")).to_contain_text("Made before by you", timeout=15_000)

@@ -1,4 +1,4 @@
-"""What the security tests share: a signed world, and one running server for raw sockets."""
+"""Fixtures of the security tests: a known signing secret, and one running server for raw sockets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ pytestmark = pytest.mark.both_engines
 def _surroundings(
     videogen_out_of_reach: None, no_pauses: None, no_open_connections: None, known_secrets: None
 ) -> None:
-    """What every test of this folder has."""
+    """The fixtures of every test in this folder."""
 
 
 @pytest.fixture(scope="session")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """One `manage.py serve` for the session, for what concerns the wire. It verifies deliveries with SECRET."""
+    """One `manage.py serve` for the session, for tests over TCP. It verifies deliveries with SECRET."""
     server = Serving(tmp_path_factory.mktemp("served") / "data", VIDEOGEN_WEBHOOK_SECRET=SECRET)
     yield server
     server.end()

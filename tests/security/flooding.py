@@ -1,11 +1,11 @@
-"""A program for a test: the dashboard's own server, with an application that floods whoever opens a socket.
+"""A program for a test: the dashboard's server with an application that floods the socket at /flood.
 
 Prints the port that it listens on.
 """
 
 from __future__ import annotations
 
-import daphne.server  # noqa: F401 - isort: skip - installs the event loop; before anything else that asks for one
+import daphne.server  # noqa: F401 - isort: skip - installs the event loop, before anything else
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ import django
 
 django.setup()
 
-from dashboard.server.daphne_server import Server  # noqa: E402 - it needs Django's applications
+from dashboard.server.daphne_server import Server  # noqa: E402 - needs Django's applications
 
 FRAMES, FRAME = 1500, "x" * 32 * 1024
 
@@ -26,7 +26,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["path"] == "/flood":
         for _ in range(FRAMES):
             await send({"type": "websocket.send", "text": FRAME})
-            await asyncio.sleep(0)  # a turn of the loop, for the other sockets
+            await asyncio.sleep(0)  # let the other sockets run
     else:
         while (await receive())["type"] == "websocket.receive":
             await send({"type": "websocket.send", "text": "here"})

@@ -1,4 +1,4 @@
-"""Requests to the receiver that nobody would think of: how they are made, for tests that send very many."""
+"""Generates random requests to the receiver, for tests that send very many."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from tests.factories.deliveries import OTHER_SECRET, signed
 
-VOLLEY = 20  # requests that are made of one body
-# How many in process, and over the wire: as many bodies as the profile of hypothesis has examples. `make fuzz` sets it.
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS", VOLLEY * settings().max_examples))
-ON_THE_WIRE = max(200, REQUESTS // 50)
+BATCH_SIZE = 20  # requests made from one body
+# The number of requests in process, and over TCP: by default one body per example of the hypothesis profile. `make fuzz` sets it.
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", BATCH_SIZE * settings().max_examples))
+TCP_REQUESTS = max(200, REQUESTS // 50)
 
 EVENTS = (
-    *(f"tool_execution.{end}" for end in ("succeeded", "failed", "cancelled", "awaiting_approval")),
+    *(f"tool_execution.{status}" for status in ("succeeded", "failed", "cancelled", "awaiting_approval")),
     *(
         f"file.{what}"
         for what in ("upload.completed", "upload.failed", "analysis_completed", "playback_ready")
@@ -28,19 +28,19 @@ EVENTS = (
     *("workflow_run.succeeded", "x", ""),
 )
 FIELDS = ("event", "toolExecutionId", "toolType", "occurredAt", "results", "error", "file", "fileId")
-KNOWN = ("vg_exec_fuzz_1", "vg_exec_fuzz_2")  # jobs that are there, one running, one ended
+EXISTING_JOBS = ("vg_exec_fuzz_1", "vg_exec_fuzz_2")  # one is running, one has finished
 
 
 @dataclass
-class Fuzzed:
-    """A request as a server hands it on. `webhook_id` is set when it is signed for us as it stands."""
+class FuzzedRequest:
+    """A request as a server passes it to the application. `webhook_id` is set if its signature is valid."""
 
     method: str
     query: bytes
     headers: list[tuple[bytes, bytes]]
     parts: list[bytes]
-    leaves: bool
-    """The sender goes before the end of the body."""
+    disconnects: bool
+    """The sender disconnects before the end of the body."""
     webhook_id: str = ""
 
     @property
@@ -56,48 +56,48 @@ numbers = st.one_of(
     st.integers(min_value=-(10**400), max_value=10**400),
     st.sampled_from([0, -1, 1e308, 253402300800, -62135596801, 1779962412]),
 )
-words = st.one_of(
+texts = st.one_of(
     st.text(max_size=30), st.sampled_from(["", "\x00", "a" * 5000, "\ud800", "2026-11-24T06:00:00Z"])
 )
-scalars = st.one_of(st.none(), st.booleans(), numbers, words)
-anything = st.recursive(
+scalars = st.one_of(st.none(), st.booleans(), numbers, texts)
+any_json = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=12,
 )
 source = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("status", "url", "expiresAt", "width", "height", "fileBytes"), anything)
+    {}, optional=dict.fromkeys(("status", "url", "expiresAt", "width", "height", "fileBytes"), any_json)
 )
 a_file = st.fixed_dictionaries(
-    {"fileId": st.sampled_from(["vg_file_fuzz", "", "x" * 200]) | words},
+    {"fileId": st.sampled_from(["vg_file_fuzz", "", "x" * 200]) | texts},
     optional={
-        **{f"{kind}Source": source | anything for kind in ("thumbnail", "preview", "download", "hls")},
-        **dict.fromkeys(("type", "displayName", "durationSeconds", "transcript", "description"), anything),
+        **{f"{kind}Source": source | any_json for kind in ("thumbnail", "preview", "download", "hls")},
+        **dict.fromkeys(("type", "displayName", "durationSeconds", "transcript", "description"), any_json),
     },
 )
-result = st.fixed_dictionaries({}, optional={"fileId": words, "type": words, "file": a_file | anything})
+result = st.fixed_dictionaries({}, optional={"fileId": texts, "type": texts, "file": a_file | any_json})
 event = st.fixed_dictionaries(
-    {"event": st.sampled_from(EVENTS) | words},
+    {"event": st.sampled_from(EVENTS) | texts},
     optional={
-        "toolExecutionId": st.sampled_from(KNOWN) | anything,
-        "toolType": words | anything,
-        "occurredAt": numbers | anything,
-        "results": st.lists(result, max_size=3) | anything,
-        "error": st.fixed_dictionaries({}, optional={"message": anything, "code": anything}) | anything,
-        "file": a_file | anything,
-        "fileId": words,
+        "toolExecutionId": st.sampled_from(EXISTING_JOBS) | any_json,
+        "toolType": texts | any_json,
+        "occurredAt": numbers | any_json,
+        "results": st.lists(result, max_size=3) | any_json,
+        "error": st.fixed_dictionaries({}, optional={"message": any_json, "code": any_json}) | any_json,
+        "file": a_file | any_json,
+        "fileId": texts,
     },
 )
 
 
-def written(value: Any) -> bytes:
+def encode(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
 bodies = st.one_of(
-    event.map(written),
-    event.map(written),
-    anything.map(written),
+    event.map(encode),
+    event.map(encode),
+    any_json.map(encode),
     st.binary(max_size=200),
     st.sampled_from(
         [b"", b"[" * 5000, b"{" * 3000, b'{"a":' * 2000 + b"1", b"\xff\xfe{}", b"9" * 6000, b"nul"]
@@ -134,72 +134,85 @@ TYPES = (
     "a/b;c=\xff",
 )
 METHODS = (*["POST"] * 15, "GET", "PUT", "HEAD", "OPTIONS", "TRACE", "BREW")
-# Signed well half of the time: what is behind the signature wants to be reached too.
-MANNERS = (*["well"] * 6, "other secret", "other body", "stale", "no id", "garbage", "not")
+# Half of the requests are signed correctly, so that the code behind the signature check is reached.
+SIGNATURES = (*["valid"] * 6, "other secret", "other body", "stale", "no id", "garbage", "none")
 
 
 @st.composite
-def volleys(draw: Any) -> list[Fuzzed]:
-    """Requests with one body and its likes. To make each of them wholly anew would take most of the time."""
+def batches(draw: Any) -> list[FuzzedRequest]:
+    """Requests with one body and variations of it; generating each from scratch would take most of the time."""
     body, query, more = draw(bodies), draw(st.binary(max_size=10)), draw(extra)
-    garbage = draw(words)[:20]
-    chance = random.Random(draw(st.integers(0, 2**32)))
-    return [_variation(chance, body, query, more, garbage) for _ in range(VOLLEY)]
+    garbage = draw(texts)[:20]
+    rng = random.Random(draw(st.integers(0, 2**32)))
+    return [_variation(rng, body, query, more, garbage) for _ in range(BATCH_SIZE)]
 
 
 def _variation(
-    chance: random.Random, body: bytes, query: bytes, more: list[tuple[bytes, bytes]], garbage: str
-) -> Fuzzed:
-    if chance.random() < 0.4:
-        body = _spoiled(chance, body)
-    if chance.random() < 0.7:
+    rng: random.Random, body: bytes, query: bytes, more: list[tuple[bytes, bytes]], garbage: str
+) -> FuzzedRequest:
+    if rng.random() < 0.4:
+        body = _corrupted(rng, body)
+    if rng.random() < 0.7:
         more = []
-    webhook_id = f"msg_{chance.randrange(10**12)}"
-    manner = chance.choice(MANNERS)
-    match manner:
-        case "well":
-            told = signed(body, webhook_id)
+    webhook_id = f"msg_{rng.randrange(10**12)}"
+    signing = rng.choice(SIGNATURES)
+    match signing:
+        case "valid":
+            signature_headers = signed(body, webhook_id)
         case "other secret":
-            told = signed(body, webhook_id, secret=OTHER_SECRET)
+            signature_headers = signed(body, webhook_id, secret=OTHER_SECRET)
         case "other body":
-            told = signed(body + b" ", webhook_id)
+            signature_headers = signed(body + b" ", webhook_id)
         case "stale":
-            told = signed(body, webhook_id, int(time.time()) - 400)
+            signature_headers = signed(body, webhook_id, int(time.time()) - 400)
         case "no id":
-            told = {name: value for name, value in signed(body, webhook_id).items() if name != "webhook-id"}
+            signature_headers = {
+                name: value for name, value in signed(body, webhook_id).items() if name != "webhook-id"
+            }
         case "garbage":
-            told = {"webhook-id": webhook_id, "webhook-timestamp": garbage, "webhook-signature": "v1,=="}
+            signature_headers = {
+                "webhook-id": webhook_id,
+                "webhook-timestamp": garbage,
+                "webhook-signature": "v1,==",
+            }
         case _:
-            told = {}
-    told["content-type"] = chance.choice(TYPES)
-    headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in told.items()]
-    place = chance.randrange(len(body) + 1)
-    leaves, method = chance.random() < 0.03, chance.choice(METHODS)
-    # A header that stands there twice may make it another's.
-    is_ours = manner == "well" and not leaves and method == "POST" and not _touches(more)
-    return Fuzzed(
-        method, query, [*headers, *more], [body[:place], body[place:]], leaves, webhook_id if is_ours else ""
+            signature_headers = {}
+    signature_headers["content-type"] = rng.choice(TYPES)
+    headers = [
+        (name.encode(), value.encode("latin-1", "replace")) for name, value in signature_headers.items()
+    ]
+    place = rng.randrange(len(body) + 1)
+    disconnects, method = rng.random() < 0.03, rng.choice(METHODS)
+    # A repeated webhook header may invalidate the signature.
+    is_valid = signing == "valid" and not disconnects and method == "POST" and not _has_webhook_header(more)
+    return FuzzedRequest(
+        method,
+        query,
+        [*headers, *more],
+        [body[:place], body[place:]],
+        disconnects,
+        webhook_id if is_valid else "",
     )
 
 
-def _spoiled(chance: random.Random, body: bytes) -> bytes:
-    """Some of its bytes are others, or missing, or too many."""
-    spoiled = bytearray(body)
-    for _ in range(chance.randint(1, 3)):
-        at = chance.randrange(len(spoiled) + 1)
-        spoiled[at : at + chance.randrange(4)] = chance.randbytes(chance.randrange(4))
-    return bytes(spoiled)
+def _corrupted(rng: random.Random, body: bytes) -> bytes:
+    """The body with some bytes changed, removed or added."""
+    corrupted = bytearray(body)
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randrange(len(corrupted) + 1)
+        corrupted[at : at + rng.randrange(4)] = rng.randbytes(rng.randrange(4))
+    return bytes(corrupted)
 
 
-def _touches(more: list[tuple[bytes, bytes]]) -> bool:
+def _has_webhook_header(more: list[tuple[bytes, bytes]]) -> bool:
     return any(name.replace(b"_", b"-").startswith(b"webhook-") for name, _ in more)
 
 
 @dataclass
 class Tally:
-    """What came of them."""
+    """Counts responses by status."""
 
     statuses: dict[int, int] = field(default_factory=dict)
 
-    def note(self, status: int) -> None:
+    def count(self, status: int) -> None:
         self.statuses[status] = self.statuses.get(status, 0) + 1

@@ -1,4 +1,4 @@
-"""What a browser may do with our pages: nothing inline, nothing from elsewhere, never in another site's frame."""
+"""Security headers and markup of pages: no inline code, nothing from other hosts, no framing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def policy(answer: HttpResponse) -> dict[str, str]:
 
 
 class Inline(HTMLParser):
-    """Collects what a strict policy forbids in a page: scripts, styles and handlers in the markup itself."""
+    """Collects inline scripts, styles and handlers, which a strict policy forbids, and URLs of other hosts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Inline(HTMLParser):
         self._in_script = False
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        given = dict(attributes)
+        values = dict(attributes)
         self._in_script = tag == "script"
         if tag == "style":
             self.found.append("<style>")
@@ -52,7 +52,7 @@ class Inline(HTMLParser):
                     self.found.append(f"<{tag} {name}={value!r}>")
                 if re.match(r"\s*(?:[a-z]+:)?//", value):
                     self.foreign.append(f"<{tag} {name}={value!r}>")
-        if tag == "base" or (tag == "meta" and (given.get("http-equiv") or "").lower() == "refresh"):
+        if tag == "base" or (tag == "meta" and (values.get("http-equiv") or "").lower() == "refresh"):
             self.found.append(f"<{tag}>")
 
     def handle_data(self, data: str) -> None:
@@ -70,7 +70,7 @@ def inline(answer: HttpResponse) -> Inline:
 
 
 def pages(ann_browser: Browser, ada_browser: Browser) -> dict[str, HttpResponse]:
-    """Every kind of page there is, with every kind of job on it."""
+    """Every kind of page, with every kind of job on it."""
     jobs = {
         status: job(ann_browser.user, status, f"a {status} pier", results=2)
         for status in (
@@ -111,37 +111,37 @@ def pages(ann_browser: Browser, ada_browser: Browser) -> dict[str, HttpResponse]
     return found
 
 
-_made: dict[str, HttpResponse] = {}
+_fetched: dict[str, HttpResponse] = {}
 
 
 @pytest.fixture
 def every_page(ann_browser: Browser, ada_browser: Browser) -> dict[str, HttpResponse]:
-    """Fetched once: the tests only look at them."""
-    if not _made:
-        _made.update(pages(ann_browser, ada_browser))
-    return _made
+    """All pages, fetched once because the tests only read them."""
+    if not _fetched:
+        _fetched.update(pages(ann_browser, ada_browser))
+    return _fetched
 
 
-def test_every_page_says_what_it_may_load(every_page: dict[str, HttpResponse]) -> None:
+def test_every_page_has_a_content_security_policy(every_page: dict[str, HttpResponse]) -> None:
     for name, answer in every_page.items():
-        said = policy(answer)
+        directives = policy(answer)
         for directive, value in DIRECTIVES.items():
-            assert said[directive] == value, f"{name}: {directive}"
-        for directive, value in said.items():
+            assert directives[directive] == value, f"{name}: {directive}"
+        for directive, value in directives.items():
             assert "unsafe" not in value, f"{name}: {directive}"
             if directive not in ("img-src", "media-src"):
                 assert value in ("'self'", "'none'", "'self' blob:"), f"{name}: {directive} {value}"
 
 
-def test_no_page_has_a_script_a_style_or_a_handler_in_its_markup(every_page: dict[str, HttpResponse]) -> None:
+def test_no_page_has_inline_scripts_styles_or_handlers(every_page: dict[str, HttpResponse]) -> None:
     assert {name: found for name, answer in every_page.items() if (found := inline(answer).found)} == {}
 
 
-def test_no_page_names_another_host(every_page: dict[str, HttpResponse]) -> None:
+def test_no_page_loads_from_another_host(every_page: dict[str, HttpResponse]) -> None:
     assert {name: found for name, answer in every_page.items() if (found := inline(answer).foreign)} == {}
 
 
-def test_no_page_holds_a_key_or_a_secret(every_page: dict[str, HttpResponse], settings: Any) -> None:
+def test_no_page_contains_a_key_or_a_secret(every_page: dict[str, HttpResponse], settings: Any) -> None:
     secrets = [
         settings.VIDEOGEN_API_KEY,
         settings.SECRET_KEY,
@@ -150,11 +150,13 @@ def test_no_page_holds_a_key_or_a_secret(every_page: dict[str, HttpResponse], se
     ]
     assert all(len(secret) > 10 for secret in secrets)
     for name, answer in every_page.items():
-        said = answer.content.decode() + str(answer.headers)
-        assert [secret for secret in secrets if secret in said] == [], name
+        text = answer.content.decode() + str(answer.headers)
+        assert [secret for secret in secrets if secret in text] == [], name
 
 
-def test_no_page_goes_into_a_frame_or_tells_where_one_comes_from(every_page: dict[str, HttpResponse]) -> None:
+def test_no_page_can_be_framed_or_sends_a_referrer_to_other_sites(
+    every_page: dict[str, HttpResponse],
+) -> None:
     for name, answer in every_page.items():
         assert answer["X-Frame-Options"] == "DENY", name
         assert answer["X-Content-Type-Options"] == "nosniff", name
@@ -162,24 +164,24 @@ def test_no_page_goes_into_a_frame_or_tells_where_one_comes_from(every_page: dic
         assert answer["Cross-Origin-Opener-Policy"] == "same-origin", name
 
 
-def test_htmx_may_neither_evaluate_nor_run_what_it_loads(ann_browser: Browser) -> None:
-    told = json.loads(attribute(one(ann_browser.get("/"), "meta[name=htmx-config]"), "content"))
-    assert told["allowEval"] is False
-    assert told["allowScriptTags"] is False
-    assert told["includeIndicatorStyles"] is False
-    assert told["historyCacheSize"] == 0, "no page is kept in the browser after signing out"
+def test_htmx_neither_evaluates_code_nor_runs_loaded_scripts(ann_browser: Browser) -> None:
+    config = json.loads(attribute(one(ann_browser.get("/"), "meta[name=htmx-config]"), "content"))
+    assert config["allowEval"] is False
+    assert config["allowScriptTags"] is False
+    assert config["includeIndicatorStyles"] is False
+    assert config["historyCacheSize"] == 0, "no page stays in the browser after signing out"
 
 
 @pytest.mark.parametrize(
     "path", ["/static/js/lib/live.js", "/static/css/base.css", "/static/img/favicon.svg"]
 )
-def test_static_files_are_never_sniffed(path: str, client: Client, db: None) -> None:
+def test_static_files_are_served_with_nosniff(path: str, client: Client, db: None) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
     assert answer["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_detector_sees_what_it_is_for() -> None:
+def test_the_detector_finds_inline_code_and_other_hosts() -> None:
     reader = Inline()
     reader.feed(
         "<p onclick='x()' style='a:b'></p><style>a{}</style><script>x()</script><a href=' javascript:x()'>"
@@ -191,18 +193,18 @@ def test_the_detector_sees_what_it_is_for() -> None:
 
 @pytest.mark.processes
 @pytest.mark.parametrize("scheme", ["https", "http"])
-def test_cookies_are_secure_where_the_public_address_is(scheme: str, tmp_path: Any) -> None:
+def test_cookies_are_secure_if_the_public_url_is_https(scheme: str, tmp_path: Any) -> None:
     import subprocess
     import sys
 
     from tests.dashboard.serving import ROOT, environment
 
-    ask = (
+    code = (
         "from django.conf import settings as s; "
         "print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.SECURE_HSTS_SECONDS > 0, s.CSRF_TRUSTED_ORIGINS)"
     )
-    said = subprocess.run(
-        [sys.executable, "-c", ask],
+    output = subprocess.run(
+        [sys.executable, "-c", code],
         cwd=ROOT,
         env=environment(
             tmp_path,
@@ -214,4 +216,4 @@ def test_cookies_are_secure_where_the_public_address_is(scheme: str, tmp_path: A
         check=True,
     ).stdout
     secure = scheme == "https"
-    assert said.strip() == f"{secure} {secure} {secure} ['{scheme}://rushes.example.org']"
+    assert output.strip() == f"{secure} {secure} {secure} ['{scheme}://rushes.example.org']"

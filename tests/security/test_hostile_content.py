@@ -1,4 +1,4 @@
-"""Words, names and media that mean harm: shown as text, stored whole or refused in words, never active here."""
+"""Hostile texts, names and media: stored unchanged or refused with a message, shown as text, never executed."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ PROMPTS = {
 }
 
 
-def untouched(prompt: str) -> str:
-    """As a browser sends it and Django reads it: without white space at the ends."""
+def stripped(prompt: str) -> str:
+    """The prompt as Django reads it from a form: without white space at the ends."""
     return prompt.strip()
 
 
-@pytest.mark.parametrize("what", PROMPTS)
-def test_a_hostile_prompt_is_stored_whole_and_shown_as_text(what: str, ann_browser: Browser) -> None:
-    prompt = PROMPTS[what]
+@pytest.mark.parametrize("name", PROMPTS)
+def test_a_hostile_prompt_is_stored_unchanged_and_shown_as_text(name: str, ann_browser: Browser) -> None:
+    prompt = PROMPTS[name]
     assert ann_browser.post("/tools/generate-image/", form(prompt=prompt)).status_code == 303
     execution = Execution.objects.get()
-    assert execution.request_body["prompt"] == untouched(prompt)
-    ended = job(ann_browser.user, "succeeded", prompt)
+    assert execution.request_body["prompt"] == stripped(prompt)
+    succeeded = job(ann_browser.user, "succeeded", prompt)
     failed = job(
         ann_browser.user,
         "failed",
@@ -58,7 +58,11 @@ def test_a_hostile_prompt_is_stored_whole_and_shown_as_text(what: str, ann_brows
     )
     urls = [
         *("/", "/board/", "/executions/", f"/executions/{execution.pk}/"),
-        *(f"/executions/{ended.pk}/", f"/executions/{failed.pk}/", f"/tools/generate-image/?from={ended.pk}"),
+        *(
+            f"/executions/{succeeded.pk}/",
+            f"/executions/{failed.pk}/",
+            f"/tools/generate-image/?from={succeeded.pk}",
+        ),
     ]
     for url in urls:
         answer = ann_browser.get(url)
@@ -71,10 +75,10 @@ def test_a_hostile_prompt_is_stored_whole_and_shown_as_text(what: str, ann_brows
         assert not every(page, 'b[hx-get="/sign-out/"]'), url
 
 
-@pytest.mark.parametrize("what", ["a script", "out of band", "a closing attribute"])
+@pytest.mark.parametrize("name", ["a script", "out of band", "a closing attribute"])
 @pytest.mark.django_db(transaction=True)
-async def test_a_hostile_prompt_is_text_in_a_live_update_too(what: str, ann_browser: Browser) -> None:
-    prompt = PROMPTS[what]
+async def test_a_hostile_prompt_is_shown_as_text_in_live_updates(name: str, ann_browser: Browser) -> None:
+    prompt = PROMPTS[name]
     page = await opened(ann_browser, "studio")
     await runtime.in_db(job, ann_browser.user, "running", prompt)
     frame = await received_until(page, 'class="job-card"')
@@ -83,7 +87,7 @@ async def test_a_hostile_prompt_is_text_in_a_live_update_too(what: str, ann_brow
     await page.disconnect()
 
 
-def test_a_wrong_form_gives_hostile_words_back_as_text(ann_browser: Browser) -> None:
+def test_an_invalid_form_shows_hostile_input_as_text(ann_browser: Browser) -> None:
     answer = ann_browser.post(
         "/tools/generate-image/", form(prompt=PROMPTS["a closing textarea"], numResults="0")
     )
@@ -92,39 +96,39 @@ def test_a_wrong_form_gives_hostile_words_back_as_text(ann_browser: Browser) -> 
     assert "&lt;/textarea&gt;" in answer.content.decode()
 
 
-def test_a_prompt_that_is_too_long_is_refused_in_words(ann_browser: Browser) -> None:
+def test_a_prompt_that_is_too_long_is_refused_with_a_message(ann_browser: Browser) -> None:
     answer = ann_browser.post("/tools/generate-image/", form(prompt="pier " * 20_000), headers=HTMX)
     assert answer.status_code == 422
     assert "at most 20000 characters" in answer.content.decode()
     assert not Execution.objects.exists()
 
 
-def test_a_nul_is_refused_in_words(ann_browser: Browser) -> None:
+def test_a_nul_is_refused_with_a_message(ann_browser: Browser) -> None:
     answer = ann_browser.post("/tools/generate-image/", form(prompt="a pier\x00"), headers=HTMX)
     assert answer.status_code == 422
     assert "Null characters are not allowed." in answer.content.decode()
 
 
-def test_a_form_without_end_is_refused(ann_browser: Browser) -> None:
+def test_a_form_that_is_too_large_is_refused(ann_browser: Browser) -> None:
     answer = ann_browser.post("/tools/generate-image/", form(prompt="x" * (3 * 1024 * 1024)))
     assert answer.status_code in (400, 413)
     assert not Execution.objects.exists()
 
 
 @pytest.mark.parametrize("key", ["k" * 5000, "\x00", "<script>", "' OR 1=1 --"])
-def test_a_key_that_no_form_of_ours_had_harms_nothing(key: str, ann_browser: Browser) -> None:
+def test_a_forged_form_key_does_no_harm(key: str, ann_browser: Browser) -> None:
     assert ann_browser.post("/tools/generate-image/", form(key=key)).status_code in (303, 422)
 
 
 @pytest.mark.parametrize("voice_id", ["x" * 3000, "%00", "..%2f..%2fetc", "<script>"])
-def test_a_voice_that_nobody_has_is_not_found(voice_id: str, ann_browser: Browser) -> None:
+def test_an_unknown_voice_is_not_found(voice_id: str, ann_browser: Browser) -> None:
     assert ann_browser.post(f"/voices/{voice_id}/sample/").status_code == 404
 
 
-# --- what VideoGen tells ----------------------------------------------------------------------------------
+# --- texts from VideoGen ----------------------------------------------------------------------------------
 
 
-def test_hostile_words_of_videogen_are_text(ann_browser: Browser) -> None:
+def test_hostile_texts_from_videogen_are_shown_as_text(ann_browser: Browser) -> None:
     script = PROMPTS["a script"]
     execution = job(ann_browser.user, f"status {script}"[:60], "a pier")
     Execution.objects.filter(pk=execution.pk).update(
@@ -136,7 +140,7 @@ def test_hostile_words_of_videogen_are_text(ann_browser: Browser) -> None:
     assert json.dumps(script)[1:-1] not in answer.content.decode()
 
 
-def test_a_hostile_requirement_is_text(ann_browser: Browser) -> None:
+def test_a_hostile_requirement_is_shown_as_text(ann_browser: Browser) -> None:
     script = PROMPTS["an image that fails"]
     error = {"message": script, "requirement": {"type": script, "details": {script: script}}}
     execution = job(ann_browser.user, "failed", error=error)
@@ -153,8 +157,8 @@ NAMES = {
     "markup": "<img src=x onerror=alert(1)>.png",
     "255 bytes of UTF-8": "桟" * 85,
     "right to left": "pier\u202egnp.exe",
-    "a NUL in words": "pier%00.png",
-    "nothing": "",
+    "an escaped NUL": "pier%00.png",
+    "empty": "",
 }
 
 
@@ -163,17 +167,21 @@ def source(url: str) -> dict[str, Any]:
     return {"status": "ready", "url": url, "expiresAt": expires.isoformat()}
 
 
-@pytest.mark.parametrize("what", NAMES)
-def test_a_hostile_name_stays_a_name(what: str, ann_browser: Browser) -> None:
-    name = NAMES[what]
-    good = source("https://media.example.org/signed?filename=pier.png")
-    snapshot = {"fileId": "vg_file_1", "displayName": name, "previewSource": good, "downloadSource": good}
-    picture = file("vg_file_1", type="IMAGE", display_name=name, snapshot=snapshot)
-    # What a download says of it: tests/dashboard/library/test_downloads.py.
+@pytest.mark.parametrize("display_name", NAMES.values(), ids=NAMES)
+def test_a_hostile_file_name_does_no_harm(display_name: str, ann_browser: Browser) -> None:
+    media = source("https://media.example.org/signed?filename=pier.png")
+    snapshot = {
+        "fileId": "vg_file_1",
+        "displayName": display_name,
+        "previewSource": media,
+        "downloadSource": media,
+    }
+    picture = file("vg_file_1", type="IMAGE", display_name=display_name, snapshot=snapshot)
+    # The headers of downloads: tests/dashboard/library/test_downloads.py.
     for kind in ("preview", "thumbnail"):
         answer = ann_browser.get(f"/files/{picture.pk}/{kind}")
         assert answer.status_code == 302
-        assert answer["Location"] == good["url"]
+        assert answer["Location"] == media["url"]
         assert "Set-Cookie" not in answer
         assert not answer.cookies
         assert "etc/passwd" not in str(answer.headers)
@@ -182,13 +190,13 @@ def test_a_hostile_name_stays_a_name(what: str, ann_browser: Browser) -> None:
         assert answer.status_code == 200
         assert inline(answer).found == []
         assert "<img src=x" not in answer.content.decode()
-    used = ann_browser.post("/tools/upscale-image/", form(imageFileId="vg_file_1"))
-    assert used.status_code in (303, 422)
+    started = ann_browser.post("/tools/upscale-image/", form(imageFileId="vg_file_1"))
+    assert started.status_code in (303, 422)
     assert inline(ann_browser.get("/")).found == []
 
 
 @pytest.mark.parametrize("text", ["é\r\nX-Evil: 1", "a\nb", "a b\t"])
-def test_an_address_with_a_line_break_makes_no_header(text: str, ann_browser: Browser) -> None:
+def test_a_url_with_a_line_break_adds_no_header(text: str, ann_browser: Browser) -> None:
     picture = file(
         type="IMAGE", snapshot={"fileId": "x", "previewSource": source(f"https://media.example.org/{text}")}
     )
@@ -200,10 +208,10 @@ def test_an_address_with_a_line_break_makes_no_header(text: str, ann_browser: Br
 # --- media ------------------------------------------------------------------------------------------------
 
 
-def test_media_never_come_from_our_own_origin(ann_browser: Browser) -> None:
-    """An SVG with a script, HTML that calls itself a picture: whatever it is, it is on another origin.
+def test_media_are_never_served_from_the_origin_of_rushes(ann_browser: Browser) -> None:
+    """An SVG with a script, or HTML that claims to be an image, is on another origin.
 
-    Our links only redirect there, and a picture is put into an <img>, where nothing of it can run.
+    Links of Rushes only redirect there, and an image is shown in an <img>, where no script runs.
     """
     execution = job(ann_browser.user, "succeeded", results=3)
     page = ann_browser.get(f"/executions/{execution.pk}/").content.decode()
@@ -215,7 +223,7 @@ def test_media_never_come_from_our_own_origin(ann_browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("kind", ["image/svg+xml", "text/html", "", "IMAGE<script>", "HTML"])
-def test_a_result_of_an_unknown_kind_is_offered_for_download_alone(kind: str, ann_browser: Browser) -> None:
+def test_a_result_of_an_unknown_type_is_only_offered_for_download(kind: str, ann_browser: Browser) -> None:
     execution = job(ann_browser.user, "succeeded", results=1)
     result = execution.results.get()
     type(result.file).objects.filter(pk=result.file_id).update(type=kind)
@@ -226,7 +234,7 @@ def test_a_result_of_an_unknown_kind_is_offered_for_download_alone(kind: str, an
     assert inline(answer).found == []
 
 
-def test_the_redirect_to_media_has_no_body_of_its_own(ann_browser: Browser) -> None:
+def test_the_redirect_to_media_has_no_body(ann_browser: Browser) -> None:
     picture = file(
         type="IMAGE", snapshot={"fileId": "x", "previewSource": source("https://media.example.org/a.svg")}
     )

@@ -1,4 +1,4 @@
-"""The receiver under requests that are made up at random: no error of ours, and no row for what is not signed for us."""
+"""Random requests to the receiver cause no error, and only those with a valid signature are stored."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.dashboard.serving import Serving
 from tests.factories import jobs
 from tests.factories.deliveries import SECRET, URL
 from tests.security import fuzzing
-from tests.security.fuzzing import Fuzzed, Tally
-from tests.security.test_receiver_wire import alive, status, stored
+from tests.security.fuzzing import FuzzedRequest, Tally
+from tests.security.test_receiver_wire import assert_alive, status, stored
 
-# By chance only where somebody asked for many: a test of every day is the same every day.
+# Random only if FUZZ_REQUESTS is set; otherwise the same requests every time.
 COMMON = settings(
     deadline=None,
     database=None,
@@ -31,8 +31,8 @@ COMMON = settings(
 )
 
 
-async def answer(application: Any, request: Fuzzed) -> int:
-    """The status that it is answered with; 0 for a sender who left."""
+async def response_status(application: Any, request: FuzzedRequest) -> int:
+    """The status of the response; 0 if the sender disconnected."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -49,7 +49,7 @@ async def answer(application: Any, request: Fuzzed) -> int:
     }
     last = len(request.parts) - 1
     messages = [
-        {"type": "http.request", "body": part, "more_body": request.leaves or number < last}
+        {"type": "http.request", "body": part, "more_body": request.disconnects or number < last}
         for number, part in enumerate(request.parts)
     ]
     messages.append({"type": "http.disconnect"})
@@ -66,8 +66,8 @@ async def answer(application: Any, request: Fuzzed) -> int:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_request_is_an_error_of_ours_and_none_that_is_not_signed_is_kept() -> None:
-    """Faults 26 to 30: whatever comes is answered below 500, and only what is signed for us leaves a row."""
+def test_random_requests_cause_no_error_and_only_signed_ones_are_stored() -> None:
+    """Faults 26 to 30: every request is answered below 500, and only a valid signature leads to a row."""
     from dashboard.asgi import application
 
     loop = asyncio.new_event_loop()
@@ -76,87 +76,91 @@ def test_no_request_is_an_error_of_ours_and_none_that_is_not_signed_is_kept() ->
     def run(work: Any) -> Any:
         return loop.run_until_complete(work)
 
-    run(runtime.in_db(jobs.running, fuzzing.KNOWN[0]))
-    ended = run(runtime.in_db(jobs.running, fuzzing.KNOWN[1]))
-    run(runtime.in_db(jobs.report, ended, "failed"))
+    run(runtime.in_db(jobs.running, fuzzing.EXISTING_JOBS[0]))
+    finished = run(runtime.in_db(jobs.running, fuzzing.EXISTING_JOBS[1]))
+    run(runtime.in_db(jobs.report, finished, "failed"))
 
-    @settings(COMMON, max_examples=fuzzing.REQUESTS // fuzzing.VOLLEY)
-    @given(fuzzing.volleys())
-    def volley(requests: list[Fuzzed]) -> None:
+    @settings(COMMON, max_examples=fuzzing.REQUESTS // fuzzing.BATCH_SIZE)
+    @given(fuzzing.batches())
+    def send_batch(requests: list[FuzzedRequest]) -> None:
         for request in requests:
-            one(request)
-        assert run(runtime.in_db(newest)) <= signed_ids | ANYWAY
+            send_one(request)
+        assert run(runtime.in_db(newest_ids)) <= signed_ids | ALSO_VALID
 
-    def one(request: Fuzzed) -> None:
-        code = run(answer(application, request))
-        tally.note(code)
+    def send_one(request: FuzzedRequest) -> None:
+        code = run(response_status(application, request))
+        tally.count(code)
         assert code < 500
         if request.webhook_id:
             signed_ids.add(request.webhook_id)
-        elif not request.leaves:
-            assert 400 <= code < 500 or (code == 200 and _is_signed_anyway(request))
+        elif not request.disconnects:
+            assert 400 <= code < 500 or (code == 200 and _is_still_valid(request))
 
     try:
-        volley()
-        strangers = run(runtime.in_db(ids)) - signed_ids
+        send_batch()
+        unsigned = run(runtime.in_db(all_ids)) - signed_ids
     finally:
-        run(asyncio.sleep(0))  # a last turn of the loop, for what was cancelled
+        run(asyncio.sleep(0))  # let the loop finish cancelled tasks
         loop.close()
     print(f"\n{sum(tally.statuses.values())} requests: {dict(sorted(tally.statuses.items()))}")
-    assert strangers <= ANYWAY
-    # All ways were gone, not only the first refusal.
+    assert unsigned <= ALSO_VALID
+    # All responses occurred, not only the first check's.
     assert {200, 400, 401, 405} <= tally.statuses.keys()
 
 
-ANYWAY: set[str] = set()
+ALSO_VALID: set[str] = set()
 
 
-def _is_signed_anyway(request: Fuzzed) -> bool:
-    """Made-up headers beside good ones may leave the good ones in force."""
-    told: dict[str, str] = {}
+def _is_still_valid(request: FuzzedRequest) -> bool:
+    """Whether the signature is valid despite random headers beside it."""
+    headers: dict[str, str] = {}
     for name, value in request.headers:
         key = name.decode("latin-1").replace("_", "-")
-        told[key] = f"{told[key]},{value.decode('latin-1')}" if key in told else value.decode("latin-1")
+        headers[key] = (
+            f"{headers[key]},{value.decode('latin-1')}" if key in headers else value.decode("latin-1")
+        )
     try:
-        ANYWAY.add(verify(told, request.body, [SECRET]).webhook_id)
+        ALSO_VALID.add(verify(headers, request.body, [SECRET]).webhook_id)
     except BadSignature:
         return False
     return True
 
 
-def newest() -> set[str]:
-    return set(WebhookDelivery.objects.order_by("-id").values_list("webhook_id", flat=True)[: fuzzing.VOLLEY])
+def newest_ids() -> set[str]:
+    return set(
+        WebhookDelivery.objects.order_by("-id").values_list("webhook_id", flat=True)[: fuzzing.BATCH_SIZE]
+    )
 
 
-def ids() -> set[str]:
+def all_ids() -> set[str]:
     return set(WebhookDelivery.objects.values_list("webhook_id", flat=True))
 
 
-def test_nothing_on_the_wire_is_an_error_of_ours(serving: Serving) -> None:
-    """Faults 26 to 30, over TCP: answered below 500 or dropped, no row, and the server goes on."""
+def test_random_requests_over_tcp_cause_no_error(serving: Serving) -> None:
+    """Faults 26 to 30, over TCP: answered below 500 or dropped, no row, and the server still works."""
     before, tally = stored(serving), Tally()
 
-    @settings(COMMON, max_examples=fuzzing.ON_THE_WIRE // fuzzing.VOLLEY)
-    @given(fuzzing.volleys())
-    def volley(requests: list[Fuzzed]) -> None:
+    @settings(COMMON, max_examples=fuzzing.TCP_REQUESTS // fuzzing.BATCH_SIZE)
+    @given(fuzzing.batches())
+    def send_batch(requests: list[FuzzedRequest]) -> None:
         for request in requests:
-            one(request)
+            send_one(request)
 
-    def one(request: Fuzzed) -> None:
+    def send_one(request: FuzzedRequest) -> None:
         request.headers = [(name, value) for name, value in request.headers if name != b"webhook-signature"]
-        code = status(sent(serving, request))
-        tally.note(code)
+        code = status(exchange(serving, request))
+        tally.count(code)
         assert code < 500
 
-    volley()
-    print(f"\n{sum(tally.statuses.values())} requests on the wire: {dict(sorted(tally.statuses.items()))}")
+    send_batch()
+    print(f"\n{sum(tally.statuses.values())} requests over TCP: {dict(sorted(tally.statuses.items()))}")
     assert stored(serving) == before
-    alive(serving)
+    assert_alive(serving)
     assert "Traceback" not in serving.errors
 
 
-def sent(serving: Serving, request: Fuzzed) -> bytes:
-    """The answer to the request as it stands, line breaks in its headers included."""
+def exchange(serving: Serving, request: FuzzedRequest) -> bytes:
+    """Send the request as it is, including line breaks in headers; the start of the response."""
     lines = [
         f"{request.method} {URL}?".encode() + request.query.translate(None, b" \r\n") + b" HTTP/1.1",
         b"host: 127.0.0.1",
@@ -168,8 +172,8 @@ def sent(serving: Serving, request: Fuzzed) -> bytes:
         with suppress(ConnectionError):
             wire.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + request.body)
             wire.shutdown(socket.SHUT_WR)
-        heard = b""
+        received = b""
         with suppress(TimeoutError, ConnectionError):
-            while b"\r\n\r\n" not in heard and (more := wire.recv(65536)):
-                heard += more
-        return heard
+            while b"\r\n\r\n" not in received and (more := wire.recv(65536)):
+                received += more
+        return received

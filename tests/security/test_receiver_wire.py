@@ -1,4 +1,4 @@
-"""The receiver on the wire: bodies without end, senders without haste, floods, and requests that are hardly HTTP."""
+"""The receiver over TCP: oversized bodies, slow senders, floods, and malformed requests."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ MIB = 1024 * 1024
 
 
 def raw(serving: Serving, *parts: bytes, seconds: float = 10) -> bytes:
-    """Send the parts and return what is answered until the other end closes or pauses."""
+    """Send the parts; the start of the response, up to the end of its headers or a time-out."""
     with closing(socket.create_connection((serving.host, serving.port), seconds)) as wire:
         with suppress(ConnectionError):
             for part in parts:
                 wire.sendall(part)
         answer = b""
         with suppress(TimeoutError, ConnectionError):
-            while b"\r\n\r\n" not in answer and (heard := wire.recv(65536)):
-                answer += heard
+            while b"\r\n\r\n" not in answer and (received := wire.recv(65536)):
+                answer += received
         return answer
 
 
@@ -46,9 +46,9 @@ def stored(serving: Serving) -> int:
         return int(database.execute("SELECT count(*) FROM executions_webhookdelivery").fetchone()[0])
 
 
-def alive(serving: Serving) -> None:
-    """A signed delivery is taken, and soon."""
-    body = event("vg_exec_of_nobody")
+def assert_alive(serving: Serving) -> None:
+    """A signed delivery is accepted within 15 s."""
+    body = event("vg_exec_unknown")
     begun = time.monotonic()
     answer = httpx.post(
         f"{serving.url}{URL}", content=body, headers=headers(body), timeout=15, trust_env=False
@@ -64,44 +64,44 @@ def headers(body: bytes, **more: str) -> dict[str, str]:
 # --- bodies -----------------------------------------------------------------------------------------------
 
 
-def test_a_body_of_one_byte_too_many_is_refused_and_one_less_is_not(serving: Serving) -> None:
+def test_the_largest_body_is_accepted_and_one_byte_more_is_refused(serving: Serving) -> None:
     before = stored(serving)
-    for surplus, wanted in ((1, 413), (0, 200)):
-        body = event("vg_exec_of_nobody", padding="")
+    for surplus, expected in ((1, 413), (0, 200)):
+        body = event("vg_exec_unknown", padding="")
         body = body.replace(b'"padding": ""', b'"padding": "' + b"x" * (MIB + surplus - len(body)) + b'"')
         assert len(body) == MIB + surplus
         answer = httpx.post(
             f"{serving.url}{URL}", content=body, headers=headers(body), timeout=20, trust_env=False
         )
-        assert answer.status_code == wanted
+        assert answer.status_code == expected
     assert stored(serving) == before + 1
 
 
-def test_a_gigabyte_that_is_announced_is_refused_before_it_comes(serving: Serving) -> None:
+def test_an_announced_gigabyte_is_refused_before_it_is_received(serving: Serving) -> None:
     before = serving.memory
     answer = raw(serving, head("Content-Type: application/json", f"Content-Length: {1024 * MIB}"), b"x" * MIB)
     assert status(answer) == 413
     assert serving.memory - before < 20
-    alive(serving)
+    assert_alive(serving)
 
 
-def test_a_body_in_pieces_without_end_is_cut_off(serving: Serving) -> None:
+def test_an_endless_chunked_body_is_cut_off(serving: Serving) -> None:
     before, sent = serving.memory, 0
-    piece = b"%x\r\n" % (64 * 1024) + b"x" * 64 * 1024 + b"\r\n"
+    chunk = b"%x\r\n" % (64 * 1024) + b"x" * 64 * 1024 + b"\r\n"
     with closing(socket.create_connection((serving.host, serving.port), 10)) as wire:
         wire.sendall(head("Content-Type: application/json", "Transfer-Encoding: chunked"))
         with pytest.raises(ConnectionError):
             while sent < 512 * MIB:
-                wire.sendall(piece)
-                sent += len(piece)
-    assert sent < 64 * MIB, "what the kernel had room for"
+                wire.sendall(chunk)
+                sent += len(chunk)
+    assert sent < 64 * MIB, "no more than the kernel's buffers hold"
     assert serving.memory - before < 30
-    alive(serving)
+    assert_alive(serving)
 
 
-def test_senders_that_drip_hold_nobody_up(serving: Serving) -> None:
+def test_slow_senders_do_not_delay_others(serving: Serving) -> None:
     before = serving.memory
-    body = event("vg_exec_of_nobody")
+    body = event("vg_exec_unknown")
     slow = []
     for _ in range(60):
         wire = socket.create_connection((serving.host, serving.port), 10)
@@ -111,15 +111,15 @@ def test_senders_that_drip_hold_nobody_up(serving: Serving) -> None:
     for number in range(1, 4):
         for wire in slow:
             wire.sendall(body[number : number + 1])
-        alive(serving)
+        assert_alive(serving)
     assert time.monotonic() - begun < 15
     assert serving.memory - before < 30
     for wire in slow:
         wire.close()
-    alive(serving)
+    assert_alive(serving)
 
 
-# --- requests that are hardly HTTP ------------------------------------------------------------------------
+# --- malformed requests -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -146,21 +146,21 @@ def test_senders_that_drip_hold_nobody_up(serving: Serving) -> None:
     ],
     ids=range(18),
 )  # fmt: skip
-def test_what_is_hardly_http_is_refused_or_dropped(request_bytes: bytes, serving: Serving) -> None:
+def test_malformed_requests_are_refused_or_dropped(request_bytes: bytes, serving: Serving) -> None:
     answer = raw(serving, request_bytes, seconds=2)
     assert status(answer) < 500, answer[:200]
     assert status(answer) != 200
     assert b"Traceback" not in answer
-    with serving.client() as anybody:
-        assert anybody.get("/healthz").status_code == 200
+    with serving.client() as client:
+        assert client.get("/healthz").status_code == 200
 
 
 # --- floods -----------------------------------------------------------------------------------------------
 
 
-def test_a_flood_of_unsigned_requests_leaves_nothing_and_signed_ones_are_served(serving: Serving) -> None:
+def test_a_flood_of_unsigned_requests_stores_nothing_and_signed_ones_are_served(serving: Serving) -> None:
     rows, memory = stored(serving), serving.memory
-    body = event("vg_exec_of_nobody", padding="x" * 100_000)
+    body = event("vg_exec_unknown", padding="x" * 100_000)
     forged = headers(body) | signed(body, secret=OTHER_SECRET)
     codes: Counter[int] = Counter()
     flooding = threading.Event()
@@ -178,14 +178,14 @@ def test_a_flood_of_unsigned_requests_leaves_nothing_and_signed_ones_are_served(
         attack = pool.map(flood, range(5))
         assert flooding.wait(20)
         for _ in range(5):
-            alive(serving)
+            assert_alive(serving)
         list(attack)
     assert codes == {401: 300}
     assert stored(serving) == rows + 5
     assert serving.memory - memory < 60
 
 
-def test_many_signed_deliveries_at_once_are_all_kept_and_answered_in_time(serving: Serving) -> None:
+def test_many_simultaneous_signed_deliveries_are_stored_and_answered_in_time(serving: Serving) -> None:
     rows = stored(serving)
 
     def deliver(number: int) -> tuple[int, float]:
@@ -204,8 +204,8 @@ def test_many_signed_deliveries_at_once_are_all_kept_and_answered_in_time(servin
     assert stored(serving) == rows + 60
 
 
-def test_the_server_has_said_nothing_of_what_was_signed(serving: Serving) -> None:
-    """All of the above ended in log lines that hold neither a body nor a secret, and in no traceback."""
+def test_the_log_contains_no_bodies_secrets_or_tracebacks(serving: Serving) -> None:
+    """The log lines of all tests above."""
     from tests.factories.deliveries import SECRET
 
     assert "Traceback" not in serving.errors

@@ -1,4 +1,4 @@
-"""Signing in: no open redirect, no session fixation, and a brake on guessing."""
+"""Signing in: no open redirects, no session fixation, and a throttle on guessing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dashboard.http import login_throttle
 from tests.dashboard.browsers import Browser, text
 
 URL = "/sign-in/"
-RIGHT = {"username": "ann", "password": "ann's own password"}
+CORRECT = {"username": "ann", "password": "ann's own password"}
 WRONG = {"username": "ann", "password": "a guess"}
 
 
@@ -38,50 +38,50 @@ WRONG = {"username": "ann", "password": "a guess"}
     ],
 )
 def test_next_never_leads_to_another_site(target: str, people: Any, client: Client) -> None:
-    answer = client.post(URL, {**RIGHT, "next": target})
+    answer = client.post(URL, {**CORRECT, "next": target})
     assert answer.status_code == 302
     location = answer["Location"]
     assert location == "/" or (location.startswith("/") and not location.startswith(("//", "/\\"))), location
-    signed_in_already = client.get(URL, {"next": target})
-    assert signed_in_already["Location"].startswith("/")
-    assert not signed_in_already["Location"].startswith(("//", "/\\"))
+    already_signed_in = client.get(URL, {"next": target})
+    assert already_signed_in["Location"].startswith("/")
+    assert not already_signed_in["Location"].startswith(("//", "/\\"))
 
 
-def test_next_leads_where_one_wanted_to_go(people: Any, client: Client) -> None:
-    asked = client.get("/executions/?status=failed")
-    assert asked["Location"] == "/sign-in/?next=/executions/%3Fstatus%3Dfailed"
-    page = client.get(asked["Location"]).content.decode()
+def test_next_leads_to_the_requested_page(people: Any, client: Client) -> None:
+    redirect = client.get("/executions/?status=failed")
+    assert redirect["Location"] == "/sign-in/?next=/executions/%3Fstatus%3Dfailed"
+    page = client.get(redirect["Location"]).content.decode()
     assert 'name="next" value="/executions/?status=failed"' in page
-    answer = client.post(URL, {**RIGHT, "next": "/executions/?status=failed"})
+    answer = client.post(URL, {**CORRECT, "next": "/executions/?status=failed"})
     assert answer["Location"] == "/executions/?status=failed"
 
 
-def test_markup_in_next_stays_text(client: Client, db: None) -> None:
+def test_markup_in_next_is_shown_as_text(client: Client, db: None) -> None:
     page = client.get(URL, {"next": '"><script>alert(1)</script>'}).content.decode()
     assert "<script>alert(1)" not in page
 
 
-def test_signing_in_makes_a_new_session(people: Any, client: Client) -> None:
+def test_signing_in_creates_a_new_session(people: Any, client: Client) -> None:
     session = client.session
     session["planted"] = "by an attacker"
     session.save()
     planted = session.session_key
     client.cookies["sessionid"] = planted
-    assert client.post(URL, RIGHT).status_code == 302
+    assert client.post(URL, CORRECT).status_code == 302
     assert client.session.session_key != planted
     attacker = Client()
     attacker.cookies["sessionid"] = planted
-    assert attacker.get("/").status_code == 302, "the planted session is worth nothing"
+    assert attacker.get("/").status_code == 302, "the planted session is not signed in"
 
 
-def test_a_session_that_is_made_up_is_none(people: Any, client: Client) -> None:
+def test_a_forged_session_id_is_ignored(people: Any, client: Client) -> None:
     client.cookies["sessionid"] = "a" * 32
     assert client.get("/").status_code == 302
-    client.post(URL, RIGHT)
+    client.post(URL, CORRECT)
     assert client.session.session_key != "a" * 32
 
 
-def test_a_persons_session_does_not_outlive_another_sign_in(ann_browser: Browser, people: Any) -> None:
+def test_a_session_ends_when_another_person_signs_in(ann_browser: Browser, people: Any) -> None:
     old = ann_browser.client.session.session_key
     ann_browser.post("/sign-out/")
     ann_browser.post(URL, {"username": "ben", "password": "ben's own password"})
@@ -91,80 +91,86 @@ def test_a_persons_session_does_not_outlive_another_sign_in(ann_browser: Browser
     assert thief.get("/").status_code == 302
 
 
-def test_the_cookies_are_out_of_reach_of_scripts_and_other_sites(people: Any, client: Client) -> None:
+def test_cookies_are_hidden_from_scripts_and_other_sites(people: Any, client: Client) -> None:
     client.get(URL)
-    client.post(URL, RIGHT)
+    client.post(URL, CORRECT)
     for name in ("sessionid", "csrftoken"):
         cookie = client.cookies[name]
         assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax"), name
 
 
-def test_what_is_wrong_is_not_said_in_detail(people: Any, client: Client) -> None:
+def test_a_failed_sign_in_does_not_reveal_whether_the_user_exists(people: Any, client: Client) -> None:
     wrong_password = client.post(URL, WRONG)
-    nobody = client.post(URL, {"username": "nobody", "password": "a guess"})
-    assert wrong_password.status_code == nobody.status_code == 422
+    unknown_user = client.post(URL, {"username": "unknown", "password": "a guess"})
+    assert wrong_password.status_code == unknown_user.status_code == 422
     assert "Please enter a correct username and password." in text(wrong_password)
-    assert text(wrong_password).replace("ann", "") == text(nobody).replace("nobody", "")
+    assert text(wrong_password).replace("ann", "") == text(unknown_user).replace("unknown", "")
     assert "a guess" not in wrong_password.content.decode()
 
 
 # --- guessing ---------------------------------------------------------------------------------------------
 
 
-def test_a_thousand_guesses_are_ten(people: Any, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+def test_only_ten_of_a_thousand_guesses_are_checked(
+    people: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = []
     check = type(people.ann).check_password
 
     def counting(user: Any, password: str) -> bool:
-        asked.append(password)
+        checked.append(password)
         return check(user, password)
 
     monkeypatch.setattr(type(people.ann), "check_password", counting)
     answers = [client.post(URL, {**WRONG, "password": f"guess {number}"}) for number in range(1000)]
     codes = [answer.status_code for answer in answers]
     assert codes == [422] * login_throttle.BY_NAME + [429] * (1000 - login_throttle.BY_NAME)
-    assert len(asked) == login_throttle.BY_NAME, "no further password was even looked at"
+    assert len(checked) == login_throttle.BY_NAME, "no other password was checked"
     assert answers[-1]["Retry-After"] == str(login_throttle.WINDOW)
     assert "Too many attempts." in text(answers[-1])
-    assert client.post(URL, RIGHT).status_code == 429, "not even the right one, for a while"
+    assert client.post(URL, CORRECT).status_code == 429, (
+        "the correct password is refused as well, for a while"
+    )
 
 
-def test_capital_letters_are_no_new_name(people: Any, client: Client) -> None:
+def test_the_throttle_ignores_the_case_of_names(people: Any, client: Client) -> None:
     for number in range(login_throttle.BY_NAME):
         client.post(URL, {**WRONG, "username": "ANN" if number % 2 else "ann"})
     assert client.post(URL, WRONG).status_code == 429
 
 
-def test_one_address_does_not_try_all_names(people: Any, client: Client) -> None:
+def test_one_ip_address_cannot_try_many_names(people: Any, client: Client) -> None:
     for number in range(login_throttle.BY_ADDRESS):
         client.post(URL, {"username": f"person {number}", "password": "password1"})
-    assert client.post(URL, {"username": "yet another", "password": "password1"}).status_code == 429
+    assert client.post(URL, {"username": "another person", "password": "password1"}).status_code == 429
 
 
-def test_others_are_not_shut_out_with_the_one_who_guesses(people: Any, client: Client) -> None:
+def test_guessing_does_not_block_other_people(people: Any, client: Client) -> None:
     for _ in range(login_throttle.BY_NAME):
         client.post(URL, WRONG)
     assert client.post(URL, {"username": "ben", "password": "ben's own password"}).status_code == 302
-    elsewhere = Client(REMOTE_ADDR="192.0.2.7")
-    assert elsewhere.post(URL, RIGHT).status_code == 302, "the owner of the name, from elsewhere"
+    other_address = Client(REMOTE_ADDR="192.0.2.7")
+    assert other_address.post(URL, CORRECT).status_code == 302, (
+        "the owner of the name, from another IP address"
+    )
 
 
-def test_the_right_password_forgets_earlier_mistakes(people: Any, client: Client) -> None:
+def test_a_correct_password_resets_the_throttle(people: Any, client: Client) -> None:
     for _ in range(3):
         for _ in range(login_throttle.BY_NAME - 1):
             client.post(URL, WRONG)
-        assert client.post(URL, RIGHT).status_code == 302
+        assert client.post(URL, CORRECT).status_code == 302
         client.post("/sign-out/")
 
 
-def test_the_brake_is_let_go_after_its_time(people: Any, client: Client) -> None:
+def test_the_throttle_ends_after_its_window(people: Any, client: Client) -> None:
     for _ in range(login_throttle.BY_NAME):
         client.post(URL, WRONG)
-    assert client.post(URL, RIGHT).status_code == 429
-    cache.clear()  # what the cache does by itself when the window is over
-    assert client.post(URL, RIGHT).status_code == 302
+    assert client.post(URL, CORRECT).status_code == 429
+    cache.clear()  # as the cache does when the window is over
+    assert client.post(URL, CORRECT).status_code == 302
 
 
-def test_the_names_that_were_tried_are_not_kept_in_plain(client: Client, db: None, rf: Any) -> None:
+def test_tried_names_are_not_stored_in_plain_text(client: Client, db: None, rf: Any) -> None:
     request = rf.post(URL, {"username": "a password typed into the wrong field", "password": "x"})
     assert all("wrong field" not in key for key in login_throttle.Guesses(request).keys)

@@ -1,4 +1,4 @@
-"""Sockets on the wire: who is let in, what a page that does not read costs, and that nothing leaks to a stranger."""
+"""Websockets over TCP: who may connect, the cost of a page that does not read, and the content of broadcasts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def live(serving: Serving, topic: str = "studio") -> str:
 
 
 async def status(url: str, origin: str | None, cookie: str = "") -> int:
-    """The HTTP status with which a socket is refused; 101 where it is let in."""
+    """The HTTP status of the handshake: 101 if the socket is accepted."""
     try:
         async with connect(url, origin=origin, additional_headers={"Cookie": cookie}):
             return 101
@@ -36,90 +36,94 @@ async def status(url: str, origin: str | None, cookie: str = "") -> int:
         return refused.response.status_code
 
 
-async def test_only_a_person_on_a_page_of_ours_is_let_in(serving: Serving) -> None:
+async def test_only_signed_in_people_on_pages_of_rushes_may_connect(serving: Serving) -> None:
     with serving.signed_in() as member:
-        ours, known = cookies(member), serving.url
+        session, origin = cookies(member), serving.url
         job = uuid.uuid4()
-        assert await status(live(serving), known, ours) == 101
-        assert await status(live(serving), known) == 403
-        assert await status(live(serving), known, "sessionid=" + "a" * 32) == 403
-        assert await status(live(serving), None, ours) == 403
-        assert await status(live(serving), "http://evil.example", ours) == 403
-        assert await status(live(serving), f"http://{serving.host}:{serving.port + 1}", ours) == 403
-        assert await status(live(serving, f"job:{job}"), known, ours) == 403
-        assert await status(live(serving, "../../etc"), known, ours) == 403
-        assert await status(f"ws://{serving.host}:{serving.port}/ws/other/", known, ours) in (403, 404, 500)
+        assert await status(live(serving), origin, session) == 101
+        assert await status(live(serving), origin) == 403
+        assert await status(live(serving), origin, "sessionid=" + "a" * 32) == 403
+        assert await status(live(serving), None, session) == 403
+        assert await status(live(serving), "http://evil.example", session) == 403
+        assert await status(live(serving), f"http://{serving.host}:{serving.port + 1}", session) == 403
+        assert await status(live(serving, f"job:{job}"), origin, session) == 403
+        assert await status(live(serving, "../../etc"), origin, session) == 403
+        assert await status(f"ws://{serving.host}:{serving.port}/ws/other/", origin, session) in (
+            403,
+            404,
+            500,
+        )
 
 
-async def test_a_person_who_signs_out_hears_no_more(serving: Serving) -> None:
+async def test_signing_out_closes_the_socket(serving: Serving) -> None:
     with serving.signed_in() as member, serving.signed_in("admin") as admin:
         async with (
             connect(
                 live(serving), origin=serving.url, additional_headers={"Cookie": cookies(member)}
-            ) as theirs,
+            ) as page,
             connect(
                 live(serving), origin=serving.url, additional_headers={"Cookie": cookies(admin)}
-            ) as other,
+            ) as other_page,
         ):
             old = cookies(member)
             await asyncio.to_thread(member.post, "/sign-out/", data=token(member))
-            with pytest.raises(ConnectionClosed) as ended:
+            with pytest.raises(ConnectionClosed) as closed:
                 while True:
-                    await asyncio.wait_for(theirs.recv(), DEADLINE)
-            assert ended.value.rcvd is not None
-            assert ended.value.rcvd.code == SIGNED_OUT
+                    await asyncio.wait_for(page.recv(), DEADLINE)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == SIGNED_OUT
             assert await status(live(serving), serving.url, old) == 403
-            await other.ping()
+            await other_page.ping()
 
 
-async def test_what_a_page_hears_of_others_holds_no_more_than_the_team_may_see(serving: Serving) -> None:
-    """A form's token, a request's raw exchange and signed addresses are never in a broadcast."""
+async def test_broadcasts_contain_only_what_the_team_may_see(serving: Serving) -> None:
+    """CSRF tokens, raw requests and responses, and signed URLs are never in a broadcast."""
     with serving.signed_in() as member, serving.signed_in("admin") as admin:
         headers = {"Cookie": cookies(admin)}
         async with connect(live(serving), origin=serving.url, additional_headers=headers) as page:
             sent = {**form(prompt="a pier that others see"), **token(member)}
             await asyncio.to_thread(member.post, "/tools/generate-image/", data=sent)
-            heard = ""
-            while 'data-status="succeeded"' not in heard:
+            received = ""
+            while 'data-status="succeeded"' not in received:
                 frame = await asyncio.wait_for(page.recv(), DEADLINE)
                 assert isinstance(frame, str)
-                heard += frame
-        assert "a pier that others see" in heard
+                received += frame
+        assert "a pier that others see" in received
         for secret in ("csrfmiddlewaretoken", "sessionid", "signature=", "http://127.0.0.1", "Bearer"):
-            assert secret not in heard
+            assert secret not in received
 
 
-async def test_frames_that_are_too_large_or_broken_end_that_socket_alone(serving: Serving) -> None:
+async def test_invalid_frames_close_only_their_own_socket(serving: Serving) -> None:
     with serving.signed_in() as member:
         headers = {"Cookie": cookies(member)}
         async with connect(live(serving), origin=serving.url, additional_headers=headers) as good:
             a_gibibyte = b"\x82\xff" + (1024**3).to_bytes(8) + b"mask" + b"x" * 500
-            for nonsense in (b"\xff" * 64, a_gibibyte):
+            for invalid in (b"\xff" * 64, a_gibibyte):
                 with closing(
                     handshake(serving.host, serving.port, "/ws/live/?topic=studio", headers, serving.url)
                 ) as raw:
-                    raw.sendall(nonsense)
+                    raw.sendall(invalid)
                     raw.settimeout(10)
                     assert closes(raw)
             await asyncio.wait_for(await good.ping(), DEADLINE)
 
 
 def closes(raw: socket.socket) -> bool:
-    """Whether the other end closes the connection, or at least sends a frame that says so."""
+    """Whether the other end closes the connection or sends a close frame."""
     try:
-        heard = raw.recv(65536)
-        return heard == b"" or heard[0] == 0x88
+        received = raw.recv(65536)
+        return received == b"" or received[0] == 0x88
     except ConnectionResetError:
         return True
 
 
 def handshake(
-    host: str, port: int, path: str, headers: dict[str, str], origin: str, room: int = 0
+    host: str, port: int, path: str, headers: dict[str, str], origin: str, receive_buffer: int = 0
 ) -> socket.socket:
-    """A raw connection that is a websocket from here on. `room`: bytes of its receive buffer."""
+    """A raw connection after the websocket handshake. `receive_buffer` is in bytes; 0 is the default size."""
     raw = socket.socket()
-    if room:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    if receive_buffer:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     raw.settimeout(10)
     raw.connect((host, port))
     lines = [
@@ -145,7 +149,7 @@ def handshake(
 
 @pytest.fixture
 def flooding(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The dashboard's server, sending 47 MiB to whoever opens /flood."""
+    """The dashboard's server with an application that sends 47 MiB to each socket at /flood."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.security.flooding"],
         cwd=ROOT,
@@ -169,22 +173,22 @@ def memory(process: Any) -> float:
     return int(found[1]) / 1024
 
 
-async def test_a_page_that_does_not_read_is_cut_and_costs_little(flooding: tuple[Any, int]) -> None:
+async def test_a_page_that_does_not_read_is_disconnected_and_costs_little(flooding: tuple[Any, int]) -> None:
     process, port = flooding
     before = memory(process)
     origin = f"http://127.0.0.1:{port}"
-    with closing(handshake("127.0.0.1", port, "/flood", {}, origin, room=4096)) as deaf:
+    with closing(handshake("127.0.0.1", port, "/flood", {}, origin, receive_buffer=4096)) as idle:
         async with connect(f"ws://127.0.0.1:{port}/other", origin=origin) as other:
             for _ in range(20):
                 await other.send("still there?")
                 assert await asyncio.wait_for(other.recv(), 2) == "here", "others are not delayed"
-        await asyncio.to_thread(eventually, lambda: is_cut(deaf))
+        await asyncio.to_thread(eventually, lambda: is_cut(idle))
     assert memory(process) - before < 25
 
 
-def is_cut(deaf: socket.socket) -> bool:
-    """Whether the connection was reset; what had arrived before is left unread."""
-    return deaf.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0 or info_state(deaf) != 1
+def is_cut(idle: socket.socket) -> bool:
+    """Whether the connection was reset; data that arrived before stays unread."""
+    return idle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0 or info_state(idle) != 1
 
 
 def info_state(raw: socket.socket) -> int:
@@ -192,7 +196,7 @@ def info_state(raw: socket.socket) -> int:
     return raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[0]
 
 
-async def test_a_page_that_reads_gets_everything(flooding: tuple[Any, int]) -> None:
+async def test_a_page_that_reads_receives_everything(flooding: tuple[Any, int]) -> None:
     _, port = flooding
     url, origin = f"ws://127.0.0.1:{port}/flood", f"http://127.0.0.1:{port}"
     async with connect(url, origin=origin, max_size=None, close_timeout=0.2) as page:

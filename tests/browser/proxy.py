@@ -1,4 +1,4 @@
-"""A proxy between the browser and the server, as companies have them: it can refuse sockets, or cut them."""
+"""A proxy between the browser and the server that can refuse and cut websockets, as company proxies do."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Any
 REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
-class Gate:
-    """Passes everything on to `port` of this machine, from a thread of its own."""
+class Proxy:
+    """Forwards everything to `port` of this machine, from its own thread."""
 
     def __init__(self, port: int) -> None:
         self._upstream = port
-        self._lets_sockets = True
+        self._allows_sockets = True
         self._sockets: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="gate")
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
         self._thread.start()
         self._server = self._do(self._listen())
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
-    def refuse_sockets(self) -> None:
-        """Cut every websocket without a word, and let none through from now on. Plain requests pass."""
+    def block_sockets(self) -> None:
+        """Abort every websocket, and refuse new ones from now on. Plain requests pass."""
         self._do(self._refuse())
 
-    def let_sockets(self) -> None:
-        self._lets_sockets = True
+    def allow_sockets(self) -> None:
+        self._allows_sockets = True
 
     def close(self) -> None:
         self._do(self._close())
@@ -45,7 +45,7 @@ class Gate:
         return await asyncio.start_server(self._serve, "127.0.0.1", 0)
 
     async def _refuse(self) -> None:
-        self._lets_sockets = False
+        self._allows_sockets = False
         for writer in self._sockets:
             writer.transport.abort()
 
@@ -60,18 +60,18 @@ class Gate:
         assert task is not None
         self._tasks.add(task)
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            # A browser opens a connection of its own for each socket: the first request tells what it is.
+            # A browser opens a new connection for each websocket, so the first request identifies it.
             head = await reader.readuntil(b"\r\n\r\n")
             is_socket = b"\r\nupgrade: websocket\r\n" in head.lower()
-            if is_socket and not self._lets_sockets:
+            if is_socket and not self._allows_sockets:
                 writer.write(REFUSAL)
                 await writer.drain()
             else:
-                await self._pass(reader, writer, head, is_socket)
+                await self._forward(reader, writer, head, is_socket)
         self._tasks.discard(task)
         writer.close()
 
-    async def _pass(
+    async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes, is_socket: bool
     ) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._upstream)
@@ -90,7 +90,7 @@ class Gate:
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Whatever comes out of the one goes into the other; the end of one direction ends both."""
+    """Copy one direction of a connection; the end of one direction ends both."""
     while chunk := await source.read(65536):
         sink.write(chunk)
         await sink.drain()

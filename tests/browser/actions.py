@@ -1,4 +1,4 @@
-"""What people do on the pages, and what they look at."""
+"""Actions on pages, and locators of what pages show."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from playwright.sync_api import Locator, Page, expect
 
 FINAL = ("succeeded", "failed", "cancelled")
 
-# Notes every status that a job's card takes on, when, and how far it was. Polling for it would miss some.
+# Records every status of a job's card, with the time and the progress. Polling would miss some.
 RECORDER = """() => {
-  window.record = []
+  window.recorded = []
   const last = new Map()
-  const look = () => document.querySelectorAll('.job-card, .finished-job').forEach((card) => {
+  const record = () => document.querySelectorAll('.job-card, .finished-job').forEach((card) => {
     const { status } = card.dataset
     const progress = card.querySelector('progress')?.value ?? null
     const title = card.querySelector('.job-card-title, .finished-job-title')?.textContent.trim()
-    const what = JSON.stringify([status, progress])
-    if (last.get(title) === what) return
-    last.set(title, what)
-    window.record.push({ title, status, progress, at: Date.now() })
+    const state = JSON.stringify([status, progress])
+    if (last.get(title) === state) return
+    last.set(title, state)
+    window.recorded.push({ title, status, progress, at: Date.now() })
   })
-  look()
-  new MutationObserver(look).observe(document.body, { childList: true, subtree: true, attributes: true })
+  record()
+  new MutationObserver(record).observe(document.body, { childList: true, subtree: true, attributes: true })
 }"""
 
-# Plays without sound and hears that time goes on.
+# Plays muted until the time advances.
 PLAY = """async (player) => {
   player.muted = true
   const moving = new Promise((resolve, reject) => {
@@ -40,20 +40,20 @@ PLAY = """async (player) => {
 }"""
 
 
-def words(about: str = "a lighthouse") -> str:
+def unique_prompt(about: str = "a lighthouse") -> str:
     """A prompt that no other job has."""
     return f"{about} {uuid.uuid4().hex[:10]}"
 
 
-def live(page: Page) -> Page:
-    """The page, as soon as its socket is open and it has fetched what it may have missed: then nothing is replaced under a click."""
+def wait_until_live(page: Page) -> Page:
+    """Wait until the socket is open and missed updates are fetched, so that nothing is replaced during a click."""
     expect(page.locator("body")).to_have_attribute("data-live", "up")
     expect(page.locator(".htmx-request")).to_have_count(0)
     return page
 
 
 def start(page: Page, prompt: str, *, shape: str = "", takes: int = 1) -> None:
-    """Fill the form for pictures and send it."""
+    """Fill in the image form and submit it."""
     page.get_by_label("Prompt").fill(prompt)
     if shape:
         page.get_by_label(shape, exact=True).check()
@@ -62,45 +62,45 @@ def start(page: Page, prompt: str, *, shape: str = "", takes: int = 1) -> None:
 
 
 def job(page: Page, prompt: str) -> Locator:
-    """Its row of "In flight"."""
+    """The job's card under "In flight"."""
     return page.locator(".job-card", has_text=prompt)
 
 
-def take(page: Page, prompt: str) -> Locator:
-    """Its tile of "Just finished"."""
+def finished_job(page: Page, prompt: str) -> Locator:
+    """The job's tile under "Just finished"."""
     return page.locator(".finished-job", has_text=prompt)
 
 
 def row(page: Page, prompt: str) -> Locator:
-    """Its row of the history."""
+    """The job's row in the history."""
     return page.locator("#rows tr", has_text=prompt)
 
 
-def ended(page: Page, prompt: str, status: str = "succeeded") -> Locator:
-    """Its tile, once it has ended like that; its row in flight is gone by then."""
-    tile = take(page, prompt)
+def wait_until_finished(page: Page, prompt: str, status: str = "succeeded") -> Locator:
+    """The job's tile, once it has this final status; its card under "In flight" is gone by then."""
+    tile = finished_job(page, prompt)
     expect(tile).to_have_attribute("data-status", status, timeout=60_000)
     expect(job(page, prompt)).to_have_count(0)
     return tile
 
 
 def statuses(page: Page, prompt: str) -> list[dict[str, Any]]:
-    """What RECORDER saw of a job: each status once, with when it was first seen (ms)."""
+    """What RECORDER recorded of a job: each status with the time when it was first seen (ms)."""
     seen: list[dict[str, Any]] = []
-    for entry in page.evaluate("window.record"):
+    for entry in page.evaluate("window.recorded"):
         if entry["title"] == prompt and (not seen or seen[-1]["status"] != entry["status"]):
             seen.append(entry)
     return seen
 
 
 def progress(page: Page, prompt: str) -> list[float]:
-    """How far a job was (percent), in the order in which the page showed it."""
-    entries = page.evaluate("window.record")
+    """The job's progress (percent), in the order in which the page showed it."""
+    entries = page.evaluate("window.recorded")
     return [each["progress"] for each in entries if each["title"] == prompt and each["progress"] is not None]
 
 
 def picture_size(image: Locator) -> tuple[int, int]:
-    """Width and height (pixels) of a picture that was really loaded; an exception when it was not."""
+    """Width and height (pixels) of a loaded image. Raises if it does not load."""
     image.scroll_into_view_if_needed()
     width, height = image.evaluate(
         "async (image) => { await image.decode(); return [image.naturalWidth, image.naturalHeight] }"
@@ -111,14 +111,14 @@ def picture_size(image: Locator) -> tuple[int, int]:
 
 
 def play(player: Locator) -> float:
-    """Play it for a moment: its duration in seconds."""
+    """Play the media for a moment; its duration in seconds."""
     return player.evaluate(PLAY)
 
 
-def stays(page: Page) -> None:
-    """Mark the document: `stayed` tells whether it is still the same one."""
+def mark_document(page: Page) -> None:
+    """Mark the document, so that `is_same_document` can tell whether the page was reloaded."""
     page.evaluate("window.sameDocument = true")
 
 
-def stayed(page: Page) -> bool:
+def is_same_document(page: Page) -> bool:
     return page.evaluate("window.sameDocument === true")

@@ -1,4 +1,4 @@
-"""The API key, signing secrets and passwords: in no log, no error page and no traceback."""
+"""The API key, signing secrets and passwords never appear in a log, an error page or a traceback."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.factories.deliveries import OTHER_SECRET, URL, event, signed
 from tests.factories.forms import form
 from tests.waiting import eventually
 
-KEY = "a-key-that-nobody-may-see"
+KEY = "an-api-key-that-must-stay-hidden"
 SECRET = "whsec_YSBzZWNyZXQgdGhhdCBub2JvZHkgbWF5IHNlZSBldmVy"
-SIGNING = "the-key-that-signs-sessions-and-nobody-may-see"
+SIGNING_KEY = "a-session-signing-key-that-must-stay-hidden"
 REDIS = "redis://:a-redis-password@127.0.0.1:9/0"
-PERSONS = "a password of a person that nobody may see"
-HIDDEN = (KEY, SECRET, SECRET.removeprefix("whsec_"), SIGNING, "a-redis-password", PERSONS)
+PASSWORD = "a password of a person that must stay hidden"
+HIDDEN = (KEY, SECRET, SECRET.removeprefix("whsec_"), SIGNING_KEY, "a-redis-password", PASSWORD)
 
 
 def leaks(text: str) -> list[str]:
@@ -36,16 +36,16 @@ def leaks(text: str) -> list[str]:
 def _configured(settings: Any) -> None:
     settings.VIDEOGEN_API_KEY = KEY
     settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
-    settings.SECRET_KEY = SIGNING
-    settings.ENCRYPTION_KEYS = [SIGNING]
+    settings.SECRET_KEY = SIGNING_KEY
+    settings.ENCRYPTION_KEYS = [SIGNING_KEY]
     settings.REDIS_URL = REDIS
     settings.CHANNEL_LAYERS = {**settings.CHANNEL_LAYERS, "spare": {"CONFIG": {"hosts": [REDIS]}}}
 
 
 @pytest.mark.usefixtures("_configured")
-def test_a_log_line_shows_a_mask_instead() -> None:
+def test_log_lines_mask_secrets() -> None:
     try:
-        raise RuntimeError(f"Authorization: Bearer {KEY} and {SECRET} and {SIGNING}")
+        raise RuntimeError(f"Authorization: Bearer {KEY} and {SECRET} and {SIGNING_KEY}")
     except RuntimeError:
         record = logging.LogRecord("x", logging.ERROR, __file__, 1, "with %s", (KEY,), sys.exc_info())
     line = Formatter().format(record)
@@ -55,23 +55,23 @@ def test_a_log_line_shows_a_mask_instead() -> None:
 
 
 @pytest.mark.usefixtures("_configured")
-def test_djangos_report_of_an_error_hides_them(rf: Any) -> None:
-    """The page with DEBUG on, and the report that it would mail: settings, request and variables of frames."""
+def test_djangos_error_report_hides_secrets(rf: Any) -> None:
+    """The DEBUG page and the mailed report: settings, request, and local variables."""
     request = rf.post(
-        "/sign-in/", {"username": "ann", "password": PERSONS}, headers={"Authorization": f"Bearer {KEY}"}
+        "/sign-in/", {"username": "ann", "password": PASSWORD}, headers={"Authorization": f"Bearer {KEY}"}
     )
     try:
-        raise RuntimeError("a mistake of ours")
+        raise RuntimeError("a bug")
     except RuntimeError:
         reporter = ExceptionReporter(request, *sys.exc_info())
     settings_shown = str(get_exception_reporter_filter(request).get_safe_settings())
     assert leaks(settings_shown) == []
     assert "ALLOWED_HOSTS" in settings_shown
-    assert [secret for secret in leaks(reporter.get_traceback_html()) if secret not in (KEY, PERSONS)] == []
+    assert [secret for secret in leaks(reporter.get_traceback_html()) if secret not in (KEY, PASSWORD)] == []
 
 
 @pytest.mark.usefixtures("_configured")
-def test_an_error_page_tells_nothing(
+def test_an_error_page_reveals_nothing(
     ann_browser: Browser, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     def broken(*args: Any, **options: Any) -> None:
@@ -85,51 +85,51 @@ def test_an_error_page_tells_nothing(
     assert leaks(page) == []
     assert "RuntimeError" not in page
     assert "Something went wrong" in page
-    assert str(Path(__file__).parents[2]) not in page, "nor where we are installed"
+    assert str(Path(__file__).parents[2]) not in page, "the installation path is not shown"
 
 
 @pytest.mark.usefixtures("_configured")
 @pytest.mark.parametrize(
     "path", ["/", "/executions/", "/tools/text-to-speech/", "/metrics", "/readyz", "/sign-in/", "/nothing/"]
 )
-def test_no_answer_holds_them(path: str, ada_browser: Browser) -> None:
+def test_no_response_contains_a_secret(path: str, ada_browser: Browser) -> None:
     for browser in (ada_browser.client, Client()):
         answer = browser.get(path)
         assert leaks(answer.content.decode() + str(answer.headers)) == []
 
 
 @pytest.mark.processes
-def test_a_server_in_trouble_logs_none_of_them(tmp_path: Path) -> None:
-    """A real key at a service that is not there, every log line there is, and requests that go wrong."""
+def test_a_failing_server_logs_no_secrets(tmp_path: Path) -> None:
+    """An API key, an unreachable VideoGen, DEBUG logging, and failing requests."""
     data_dir = tmp_path / "data"
     account = {
         "VIDEOGEN_API_KEY": KEY,
         "VIDEOGEN_BASE_URL": "http://127.0.0.1:9",
         "VIDEOGEN_WEBHOOK_SECRET": SECRET,
-        "SECRET_KEY": SIGNING,
+        "SECRET_KEY": SIGNING_KEY,
     }
     assert manage(data_dir, "migrate", "-v", "0", **account) == (0, "")
     person = {
-        "DJANGO_SUPERUSER_PASSWORD": PERSONS,
+        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
         "DJANGO_SUPERUSER_USERNAME": "ann",
         "DJANGO_SUPERUSER_EMAIL": "ann@example.org",
     }
-    code, said = manage(data_dir, "createsuperuser", "--noinput", **account, **person)
-    assert code == 0, said
+    code, output = manage(data_dir, "createsuperuser", "--noinput", **account, **person)
+    assert code == 0, output
     server = Serving(data_dir, **account, LOG_LEVEL="DEBUG")
     try:
-        assert "Sign in as" not in server.said, "demo people are the sandbox's alone"
+        assert "Sign in as" not in server.said, "demo people exist only with the sandbox"
         with server.client() as client:
             client.get("/sign-in/")
             signed_in = client.post(
-                "/sign-in/", data={"username": "ann", "password": PERSONS, **token(client)}
+                "/sign-in/", data={"username": "ann", "password": PASSWORD, **token(client)}
             )
             assert signed_in.status_code == 302
             pages = client.get("/").text + client.get("/tools/text-to-speech/").text
             client.post("/tools/generate-image/", data={**form(), **token(client)})
             body = event("vg_exec_1")
-            good = {**signed(body, secret=SECRET), "content-type": "application/json"}
-            assert client.post(URL, content=body, headers=good).status_code == 200
+            valid = {**signed(body, secret=SECRET), "content-type": "application/json"}
+            assert client.post(URL, content=body, headers=valid).status_code == 200
             forged = {**signed(body, secret=OTHER_SECRET), "content-type": "application/json"}
             assert client.post(URL, content=body, headers=forged).status_code == 401
             client.get("/?key=" + "x" * 10, headers={"Host": "evil.example"})
@@ -140,4 +140,4 @@ def test_a_server_in_trouble_logs_none_of_them(tmp_path: Path) -> None:
         server.end()
     assert leaks(pages) == []
     assert leaks(server.said + server.errors) == []
-    assert b"a-key-that" not in b"".join(file.read_bytes() for file in data_dir.glob("*.sqlite3*"))
+    assert b"an-api-key-that" not in b"".join(file.read_bytes() for file in data_dir.glob("*.sqlite3*"))

@@ -1,4 +1,4 @@
-"""Choosing for a form: what is said while one does, uploads that hold up nobody, and a session that is over."""
+"""Inputs of a form: messages, uploads, and an ended session or connection."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import uuid
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
-from tests.browser import acts
-from tests.browser.conftest import Complaints, Opener
+from tests.browser import actions
+from tests.browser.conftest import BrowserErrors, Opener
 from tests.browser.site import Site
 from tests.executions.files.media import png
 
 SIGNED_OUT = "You are signed out. Sign in in another tab, then try again."
-UNREACHED = "Rushes could not be reached."
+UNREACHABLE = "Rushes could not be reached."
 UPSCALE = "/tools/upscale-image/"
 
 
 def upload(page: Page) -> Locator:
-    """Give the form a picture from the disk: its tile, on the way."""
-    given: FilePayload = {
+    """Upload a new image from the form; its tile while it uploads."""
+    image: FilePayload = {
         "name": f"pier {uuid.uuid4().hex[:10]}.png",
         "mimeType": "image/png",
         "buffer": png(),
     }
-    page.locator("#composer input[type=file]").first.set_input_files([given])
+    page.locator("#composer input[type=file]").first.set_input_files([image])
     return page.locator("#composer .tool-field-uploading")
 
 
 def never_ready(page: Page) -> None:
-    """VideoGen takes the file and prepares it for ever."""
+    """Let uploads stay in the state `processing` for ever."""
 
     def answer(route: Route) -> None:
         response = route.fetch()
@@ -41,10 +41,10 @@ def never_ready(page: Page) -> None:
     page.route("**/files/states/**", lambda route: route.fulfill(json={"files": []}))
 
 
-# --- what is said -----------------------------------------------------------------------------------------
+# --- messages ---------------------------------------------------------------------------------------------
 
 
-def test_too_many_files_are_told_within_the_dialog(browse: Opener) -> None:
+def test_too_many_files_are_reported_in_the_dialog(browse: Opener) -> None:
     mark = uuid.uuid4().hex[:8]
     page = browse("/files/upload/")
     pictures: list[FilePayload] = [
@@ -67,28 +67,26 @@ def test_too_many_files_are_told_within_the_dialog(browse: Opener) -> None:
     expect(page.locator("#trouble")).to_be_empty()
 
 
-def test_a_voice_that_cannot_be_heard_is_told_as_everything_else(
-    browse: Opener, complaints: Complaints
-) -> None:
-    complaints.expected.append("status of 503")
-    page = acts.live(browse("/tools/text-to-speech/"))
+def test_a_failing_voice_sample_is_reported(browse: Opener, browser_errors: BrowserErrors) -> None:
+    browser_errors.expected.append("status of 503")
+    page = actions.wait_until_live(browse("/tools/text-to-speech/"))
     page.route(
         re.compile("/voices/.+/sample"),
-        lambda route: route.fulfill(status=503, json={"error": "VideoGen is away."}),
+        lambda route: route.fulfill(status=503, json={"error": "VideoGen is unavailable."}),
     )
     page.locator(".tool-field-voices > summary").click()
     page.locator("[data-listen]:visible").first.click()
-    expect(page.locator("#trouble .toast")).to_have_text("VideoGen is away.")
+    expect(page.locator("#trouble .toast")).to_have_text("VideoGen is unavailable.")
 
 
 # --- uploads ----------------------------------------------------------------------------------------------
 
 
-def test_an_upload_that_is_prepared_for_ever_can_be_removed(browse: Opener, complaints: Complaints) -> None:
-    complaints.expected.append("status of 503.*thumbnail")  # it is not ready yet
-    page = acts.live(browse("/"))
+def test_an_upload_that_is_never_ready_can_be_removed(browse: Opener, browser_errors: BrowserErrors) -> None:
+    browser_errors.expected.append("status of 503.*thumbnail")  # it is not ready yet
+    page = actions.wait_until_live(browse("/"))
     never_ready(page)
-    page.get_by_label("Prompt", exact=True).fill(acts.words())
+    page.get_by_label("Prompt", exact=True).fill(actions.unique_prompt())
     tile = upload(page)
     expect(tile).to_contain_text("Being prepared")
     page.locator("#start").click()
@@ -99,32 +97,34 @@ def test_an_upload_that_is_prepared_for_ever_can_be_removed(browse: Opener, comp
     expect(page.locator(".tool-form-started")).to_contain_text("Started.")
 
 
-def test_an_upload_of_a_form_that_was_left_holds_up_no_start(browse: Opener, complaints: Complaints) -> None:
-    complaints.expected.append("status of 503.*thumbnail")
-    page, words = acts.live(browse("/")), acts.words()
+def test_an_upload_in_another_form_does_not_delay_a_start(
+    browse: Opener, browser_errors: BrowserErrors
+) -> None:
+    browser_errors.expected.append("status of 503.*thumbnail")
+    page, prompt = actions.wait_until_live(browse("/")), actions.unique_prompt()
     never_ready(page)
     expect(upload(page)).to_contain_text("Being prepared")
     page.locator(".tool-form-kinds").get_by_role("link", name="Video", exact=True).click()
     expect(page.locator("#kind-video")).to_have_attribute("aria-current", "true")
-    page.get_by_label("Prompt", exact=True).fill(words)
+    page.get_by_label("Prompt", exact=True).fill(prompt)
     page.locator("#start").click()
     expect(page.locator(".tool-form-started")).to_contain_text("Started.")
 
 
-def test_an_upload_survives_that_another_start_is_answered(browse: Opener, complaints: Complaints) -> None:
-    complaints.expected.append("status of 503.*thumbnail")
-    page, words = acts.live(browse("/")), acts.words()
-    held: list[Route] = []
+def test_an_upload_survives_the_response_to_a_start(browse: Opener, browser_errors: BrowserErrors) -> None:
+    browser_errors.expected.append("status of 503.*thumbnail")
+    page, prompt = actions.wait_until_live(browse("/")), actions.unique_prompt()
+    held_requests: list[Route] = []
     page.route(
         re.compile(r"/tools/[a-z-]+/$"),
-        lambda route: held.append(route) if route.request.method == "POST" else route.continue_(),
+        lambda route: held_requests.append(route) if route.request.method == "POST" else route.continue_(),
     )
     never_ready(page)
-    acts.start(page, words)
+    actions.start(page, prompt)
     expect(page.locator("#composer.htmx-request")).to_be_visible()
     tile = upload(page)
     expect(tile).to_contain_text("Being prepared")
-    held.pop().continue_()
+    held_requests.pop().continue_()
     expect(page.locator(".tool-form-started")).to_contain_text("Started.")
     expect(tile).to_contain_text("Being prepared")
 
@@ -133,7 +133,7 @@ def test_an_upload_survives_that_another_start_is_answered(browse: Opener, compl
 
 
 def test_the_dialog_never_shows_a_sign_in_page(browse: Opener) -> None:
-    page = acts.live(browse(UPSCALE))
+    page = actions.wait_until_live(browse(UPSCALE))
     page.context.clear_cookies(name="sessionid")
     page.get_by_role("button", name="Library").click()
     expect(page.locator("#trouble")).to_have_text(SIGNED_OUT)
@@ -141,11 +141,11 @@ def test_the_dialog_never_shows_a_sign_in_page(browse: Opener) -> None:
 
 
 @pytest.mark.parametrize("cookie", ["sessionid", None])
-def test_a_voice_is_not_heard_without_a_session(
-    cookie: str | None, browse: Opener, complaints: Complaints
+def test_a_voice_sample_requires_a_session(
+    cookie: str | None, browse: Opener, browser_errors: BrowserErrors
 ) -> None:
-    complaints.expected.append("status of 403")  # without any cookie the token is refused first
-    page = acts.live(browse("/tools/text-to-speech/"))
+    browser_errors.expected.append("status of 403")  # without cookies the CSRF token is refused first
+    page = actions.wait_until_live(browse("/tools/text-to-speech/"))
     page.locator(".tool-field-voices > summary").click()
     page.context.clear_cookies(name=cookie)
     button = page.locator("[data-listen]:visible").first
@@ -154,23 +154,26 @@ def test_a_voice_is_not_heard_without_a_session(
     expect(button).not_to_have_attribute("data-state", re.compile("."))
 
 
-def test_without_a_connection_it_is_told(browse: Opener, complaints: Complaints) -> None:
-    complaints.expected.append("ERR_INTERNET_DISCONNECTED|WebSocket|object Event")
-    library, voice = acts.live(browse(UPSCALE)), acts.live(browse("/tools/text-to-speech/"))
+def test_a_lost_connection_is_reported(browse: Opener, browser_errors: BrowserErrors) -> None:
+    browser_errors.expected.append("ERR_INTERNET_DISCONNECTED|WebSocket|object Event")
+    library, voice = (
+        actions.wait_until_live(browse(UPSCALE)),
+        actions.wait_until_live(browse("/tools/text-to-speech/")),
+    )
     voice.locator(".tool-field-voices > summary").click()
     for page in (library, voice):
         page.context.set_offline(True)
     library.get_by_role("button", name="Library").click()
     voice.locator("[data-listen]:visible").first.click()
     for page in (library, voice):
-        expect(page.locator("#trouble")).to_contain_text(UNREACHED)
+        expect(page.locator("#trouble")).to_contain_text(UNREACHABLE)
 
 
-def test_an_upload_goes_on_when_one_has_signed_in_elsewhere(
-    browse: Opener, site: Site, complaints: Complaints
+def test_an_upload_continues_after_signing_in_in_another_tab(
+    browse: Opener, site: Site, browser_errors: BrowserErrors
 ) -> None:
-    complaints.expected.append("status of 403")
-    page = acts.live(browse(UPSCALE))
+    browser_errors.expected.append("status of 403")
+    page = actions.wait_until_live(browse(UPSCALE))
     page.context.clear_cookies(name="sessionid")
     other = page.context.new_page()
     other.goto("/sign-in/")
