@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from executions.limits import rate_limits
-from executions.limits.rate_limits import Known
+from executions.limits.rate_limits import LimitState
 from executions.videogen import Group
 
 # What the groups are for, in the words of the pages.
@@ -30,23 +30,23 @@ NAMES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Gauge:
-    known: Known
+    state: LimitState
 
     @property
     def name(self) -> str:
-        return NAMES.get(self.known.group, self.known.group)
+        return NAMES.get(self.state.group, self.state.group)
 
     @property
     def percent(self) -> float | None:
         """Of the hour's calls, those that are used."""
-        if self.known.used is None or not self.known.limit:
+        if self.state.used is None or not self.state.limit:
             return None
-        return 100 * self.known.used / self.known.limit
+        return 100 * self.state.used / self.state.limit
 
     @property
     def hue(self) -> str:
         """Red when nothing is left, amber when a batch has to wait."""
-        remaining, limit = self.known.remaining, self.known.limit
+        remaining, limit = self.state.remaining, self.state.limit
         if remaining is None or limit is None:
             return "queued"
         if remaining == 0:

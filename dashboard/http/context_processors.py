@@ -47,7 +47,7 @@ class Shell:
     @cached_property
     def notices(self) -> list[Notice]:
         notices = []
-        refused = api_health.key_refused()
+        refused = api_health.key_rejection()
         if refused:
             notices.append(
                 Notice(

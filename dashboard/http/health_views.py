@@ -30,7 +30,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     state = {
         "database": _database(),
         "cache": _cache(),
-        "videogen_key": "refused" if api_health.key_refused() else "ok",
+        "videogen_key": "refused" if api_health.key_rejection() else "ok",
         "workers": {each.name: "late" if each.is_late else "ok" for each in worker.running()},
     }
     ready = state["database"] == state["cache"] == "ok"

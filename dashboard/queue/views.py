@@ -95,7 +95,7 @@ def edit(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if offered is None or execution.after_id is not None:
         return _edit_page(request, card, None, CANNOT, status=409)
     # A job is edited as it is: it does not become a chain on the way.
-    tool = replace(offered, spoken="")
+    tool = replace(offered, recording_field="")
     if request.method == "GET":
         if not card.is_waiting:
             return _edit_page(request, card, None, GONE, status=409)

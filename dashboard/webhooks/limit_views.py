@@ -19,14 +19,14 @@ from executions.policy import Action
 @requires(Action.WEBHOOKS_VIEW)
 @require_GET
 def limits(request: HttpRequest) -> HttpResponse:
-    known = [Gauge(each) for each in hourly.overview()]
-    starts = known[0]
+    gauges = [Gauge(each) for each in hourly.overview()]
+    starts = gauges[0]
     context: dict[str, Any] = {
         "starts": starts,
-        "reserve": hourly.reserve(starts.known.limit or 0),
-        "told": [each for each in known if each.known.was_told],
-        "documented": [each for each in known if not each.known.was_told],
-        "budget_left": poll_budget.left_now(),
+        "reserve": hourly.reserve(starts.state.limit or 0),
+        "reported": [each for each in gauges if each.state.is_reported],
+        "documented": [each for each in gauges if not each.state.is_reported],
+        "budget_left": poll_budget.calls_left(),
         "budget_reserve": poll_budget.RESERVE,
         "budget_hourly": poll_budget.HOURLY_BUDGET,
         "queue": queue_state.state(),

@@ -1,4 +1,4 @@
-"""What the account offers to choose from, remembered for hours: these lists change rarely (docs/api-notes.md#rate-limits)."""
+"""Lists of the account's voices and presenters, cached for hours: they change rarely (docs/api-notes.md#rate-limits)."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from executions.videogen import VideoGen, VideoGenError
 
 logger = logging.getLogger(__name__)
 
-FRESH = 4 * 3600  # seconds
-# After a failure the next pages do not wait for another one.
-PAUSE = 20  # seconds
-PATIENCE = 5.0  # seconds that a page waits for a list
+CACHE_TTL = 4 * 3600  # seconds
+# Seconds after a failed read in which pages do not try again.
+RETRY_AFTER = 20
+READ_TIMEOUT = 5.0  # seconds that a page waits for a list
 
 
 type Reader = Callable[[VideoGen], Awaitable[list[Any]]]
 
 
-def remembered(name: str, read: Reader) -> list[dict[str, Any]] | None:
-    """The raw entries of a list, from memory or asked for now; None when it could not be read. For views (sync)."""
+def cached(name: str, read: Reader) -> list[dict[str, Any]] | None:
+    """The raw entries of a list, from the cache or read now; None if reading failed. For views (sync)."""
     key = f"videogen:{name}"
-    known: list[dict[str, Any]] | None = cache.get(key)
-    if known is not None:
-        return known
+    entries: list[dict[str, Any]] | None = cache.get(key)
+    if entries is not None:
+        return entries
     if cache.get(f"{key}:failed"):
         return None
     try:
-        known = _read(read)
+        entries = _read(read)
     except (VideoGenError, TimeoutError) as error:
-        logger.warning("The %s could not be read: %s", name, error)
-        cache.set(f"{key}:failed", True, PAUSE)
+        logger.warning("The list of %s could not be read: %s", name, error)
+        cache.set(f"{key}:failed", True, RETRY_AFTER)
         return None
-    cache.set(key, known, FRESH)
-    return known
+    cache.set(key, entries, CACHE_TTL)
+    return entries
 
 
 def _read(read: Reader) -> list[dict[str, Any]]:
-    return sync_bridge.run(_ask, read, timeout=PATIENCE + 1)
+    return sync_bridge.run(_fetch, read, timeout=READ_TIMEOUT + 1)
 
 
-async def _ask(read: Reader) -> list[dict[str, Any]]:
-    async with asyncio.timeout(PATIENCE):
+async def _fetch(read: Reader) -> list[dict[str, Any]]:
+    async with asyncio.timeout(READ_TIMEOUT):
         return [entry.raw for entry in await read(runtime.client())]

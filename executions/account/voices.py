@@ -1,4 +1,4 @@
-"""The voices that text-to-speech can use, as the account has them."""
+"""The account's voices, for text-to-speech."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from executions.videogen import VideoGen, Voice
 
 
 def usable() -> tuple[list[Voice], str]:
-    """Voices for a tool, by language and name, and a sentence when they could not be read. For views (sync)."""
-    known = cached_lists.remembered("voices", VideoGen.list_voices)
-    if known is None:
-        return [], "The voices could not be read just now; VideoGen chooses one."
-    voices = [Voice.from_wire(raw) for raw in known]
-    # The others work in workflows only (docs/api-notes.md#tools).
+    """The voices that work in tools, sorted by language and name, and a message if they could not be loaded, else "".
+
+    For views (sync).
+    """
+    entries = cached_lists.cached("voices", VideoGen.list_voices)
+    if entries is None:
+        return [], "The voices could not be loaded. VideoGen will choose one."
+    voices = [Voice.from_wire(raw) for raw in entries]
+    # Other voices work in workflows only (docs/api-notes.md#tools).
     voices = [voice for voice in voices if voice.supports_direct_tool_execution and not voice.is_deprecated]
     return sorted(voices, key=lambda voice: (voice.language_code, voice.display_name)), ""

@@ -89,11 +89,11 @@ async def publish(file: File, until: datetime | None, actor: Actor) -> None:
     except (AnswerLost, ServerError) as error:
         # It may be open now. The register goes on naming it, until somebody or its day closes it.
         await runtime.in_db(_opened, file, until, actor_id, was_public=before is not None)
-        await api_health.heard_error(error)
+        await api_health.record_error(error)
         raise
     except VideoGenError as error:
         await runtime.in_db(_not_opened, file, before)
-        await api_health.heard_error(error)
+        await api_health.record_error(error)
         raise
     await runtime.in_db(keep_file, wire)
     await runtime.in_db(_opened, file, until, actor_id, was_public=before is not None)
@@ -138,7 +138,7 @@ async def withdraw(file: File, actor: Actor) -> None:
     except NotFound:
         pass
     except VideoGenError as error:
-        await api_health.heard_error(error)
+        await api_health.record_error(error)
         raise
     else:
         await runtime.in_db(keep_file, wire)
@@ -182,7 +182,7 @@ async def search(words: str) -> dict[str, float]:
     try:
         hits = await runtime.client().search_files(words, limit=FOUND_MOST)
     except VideoGenError as error:
-        await api_health.heard_error(error)
+        await api_health.record_error(error)
         raise
     await runtime.in_db(_keep_unknown, hits)
     found = {hit.file.file_id: hit.similarity for hit in hits}

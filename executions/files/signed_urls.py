@@ -69,7 +69,7 @@ async def _hydrate(remote_id: str) -> WireFile:
             raise NotReady("VideoGen does not know this file yet. Try again in a moment.") from None
         raise Gone("VideoGen no longer has this file.") from None
     except VideoGenError as error:
-        await api_health.heard_error(error)
+        await api_health.record_error(error)
         raise NotReady(f"VideoGen gave no address for this file: {error.message}") from None
     await runtime.in_db(keep_file, wire)
     return wire

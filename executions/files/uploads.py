@@ -107,7 +107,7 @@ async def take_in(source: IO[bytes], size: int, name: str, actor: Actor) -> File
                 if not tries_left:
                     raise
     except VideoGenError as error:
-        await api_health.heard_error(error)
+        await api_health.record_error(error)
         refusal = _refusal(error)
         await runtime.in_db(_failed, file, str(refusal))
         raise refusal from None

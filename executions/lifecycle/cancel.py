@@ -56,7 +56,7 @@ async def ask(execution_id: uuid.UUID, remote_id: str) -> bool:
         async with asyncio.timeout(leases.CALL_LIMIT):
             await runtime.client().cancel_execution(remote_id)
     except VideoGenError as error:
-        await api_health.heard_error(error)
+        await api_health.record_error(error)
         # 400, 404 and 409 may mean that it has ended: whoever asked reads the job next.
         logger.info("Cancelling %s was not taken: %s", execution_id, error)
         return False

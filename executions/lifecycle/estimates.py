@@ -15,7 +15,7 @@ from django.utils import timezone
 from executions.core.ids import first_at
 from executions.lifecycle import leases, queue_state
 from executions.limits import rate_limits
-from executions.limits.rate_limits import HOUR, Known
+from executions.limits.rate_limits import HOUR, LimitState
 from executions.models import Batch, Execution, Queue
 from executions.statuses import SUCCEEDED
 from executions.videogen import Group
@@ -92,7 +92,7 @@ class Waits:
         return queue_state.state()
 
     @cached_property
-    def starts(self) -> Known:
+    def starts(self) -> LimitState:
         return rate_limits.starts()
 
     def place(self, execution: Execution) -> int | None:
@@ -114,7 +114,7 @@ class Promise:
 
     count: int
     by: datetime
-    starts: Known
+    starts: LimitState
     left: int
     """Starts of this hour that a batch may still take."""
     limit: int

@@ -1,4 +1,4 @@
-"""What we know about our standing at VideoGen: whether the key is taken. What answers say of the hourly limits is kept on the way."""
+"""The state of our access to VideoGen: whether the API key works. Also stores the rate limits that responses report."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from executions.videogen import Unauthorized, VideoGenError
 
 logger = logging.getLogger(__name__)
 
-KEY_REFUSED = "videogen:key-refused"
+KEY_REJECTED = "videogen:key-refused"  # cache key
 
 
-async def heard_error(error: VideoGenError) -> None:
-    """Every error answer passes here: a refused key is said to operators and on every page."""
+async def record_error(error: VideoGenError) -> None:
+    """Called for every error. A rejected API key is logged, and shown on every page until a call succeeds."""
     if isinstance(error, Unauthorized):
         logger.error(
-            "VideoGen refuses the API key: %s Nothing can be started until VIDEOGEN_API_KEY is right.", error
+            "VideoGen rejected the API key: %s No job can start until VIDEOGEN_API_KEY is corrected.", error
         )
     try:
-        await rate_limits.learn()
+        await rate_limits.record()
         if isinstance(error, Unauthorized):
-            await runtime.in_db(cache.set, KEY_REFUSED, error.message, None)
+            await runtime.in_db(cache.set, KEY_REJECTED, error.message, None)
     except DatabaseError as failure:
-        _not_kept(failure)
+        _log_failure(failure)
 
 
-async def heard_well() -> None:
-    """A call was answered: the key is good."""
+async def record_success() -> None:
+    """Called after a successful call: the API key works."""
     try:
-        await rate_limits.learn()
-        if await runtime.in_db(cache.get, KEY_REFUSED):
-            await runtime.in_db(cache.delete, KEY_REFUSED)
+        await rate_limits.record()
+        if await runtime.in_db(cache.get, KEY_REJECTED):
+            await runtime.in_db(cache.delete, KEY_REJECTED)
     except DatabaseError as failure:
-        _not_kept(failure)
+        _log_failure(failure)
 
 
-def _not_kept(failure: DatabaseError) -> None:
-    """It comes again with the next answer; what this answer was about must not be lost with it."""
-    logger.warning("What VideoGen told of our standing could not be kept: %s", failure)
+def _log_failure(failure: DatabaseError) -> None:
+    """The next response reports the same, so the caller continues: it must not lose the result of the call that was made."""
+    logger.warning("VideoGen's rate limits and key status could not be stored: %s", failure)
 
 
-def key_refused() -> str:
-    """What VideoGen said when it last refused the key; empty while all is well."""
-    return cache.get(KEY_REFUSED) or ""
+def key_rejection() -> str:
+    """VideoGen's message if it rejected the API key at the last call; otherwise empty."""
+    return cache.get(KEY_REJECTED) or ""

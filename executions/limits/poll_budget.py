@@ -1,4 +1,4 @@
-"""How many calls we may make to ask after things: one budget for each key, shared by all processes (docs/api-notes.md#polling)."""
+"""The polling budget: how many reads we may make, per API key, shared by all processes (docs/api-notes.md#polling)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.utils import timezone
 from executions.core import runtime
 from executions.models import CallBudget
 
-# GETs an hour for the whole account; the limit is 5,000.
+# GET requests per hour for the whole account; VideoGen's limit is 5,000.
 HOURLY_BUDGET = 4000
 RESERVE = 400
-# A process draws so many at once from the common budget, to spend them without asking the database each time.
-CHUNK = 25
-# A clock that is so far behind the last count was put back.
-STEP = timedelta(minutes=1)
+# Calls that a process draws at once from the shared budget, to avoid a query per call.
+CHUNK_SIZE = 25
+# A clock that is this far behind the last count was set back.
+CLOCK_STEP = timedelta(minutes=1)
 
 
 class Budget:
-    """A bucket of calls: a full hour's worth flows in evenly, and it holds a reserve for bursts."""
+    """A token bucket of calls: refilled evenly with `hourly` calls per hour, holding at most `reserve` for bursts."""
 
     def __init__(self, hourly: int = HOURLY_BUDGET, reserve: int = RESERVE) -> None:
         self.rate = hourly / 3600
@@ -30,75 +30,76 @@ class Budget:
         self.counted_at = time.monotonic()
 
     async def refill(self) -> None:
-        """Have calls at hand, if there are any. Before `ready` and `take`."""
+        """Draw calls if none are left. Call it before `available` and `take`."""
 
-    def ready(self) -> int:
-        """How many calls could be made now."""
+    def available(self) -> int:
+        """The number of calls that can be made now."""
         now = time.monotonic()
         self.left = min(self.reserve, self.left + (now - self.counted_at) * self.rate)
         self.counted_at = now
         return int(self.left)
 
     def take(self) -> bool:
-        if self.ready() < 1:
+        """Use up one call. Returns False if none is available."""
+        if self.available() < 1:
             return False
         self.left -= 1
         return True
 
 
 class SharedBudget(Budget):
-    """The same, with the bucket in the database: however many processes there are, they have one together."""
+    """A budget whose bucket is in the database, shared by all processes."""
 
     def __init__(self, hourly: int = HOURLY_BUDGET, reserve: int = RESERVE) -> None:
         super().__init__(hourly, reserve)
         self.hourly = hourly
-        self.left = 0.0  # what this process has drawn and not spent
+        self.left = 0.0  # drawn by this process and not spent
         self._account = ""
-        self._dry_until = 0.0  # monotonic: an empty bucket is not looked into again at once
+        self._retry_at = 0.0  # monotonic; when to draw again from a bucket that was empty
 
     async def refill(self) -> None:
         now, account = time.monotonic(), runtime.account_fingerprint()
         if account != self._account:
-            # What was drawn for one key is not another's.
-            self._account, self.left, self._dry_until = account, 0.0, 0.0
-        if self.left < 1 and now >= self._dry_until:
-            self.left += await runtime.in_db(draw, CHUNK, self.hourly, int(self.reserve))
-            self._dry_until = now + 1.0 if self.left < 1 else 0.0
+            # Calls drawn for one API key do not count for another.
+            self._account, self.left, self._retry_at = account, 0.0, 0.0
+        if self.left < 1 and now >= self._retry_at:
+            self.left += await runtime.in_db(draw, CHUNK_SIZE, self.hourly, int(self.reserve))
+            self._retry_at = now + 1.0 if self.left < 1 else 0.0
 
-    def ready(self) -> int:
+    def available(self) -> int:
         return int(self.left)
 
     async def spend(self) -> bool:
-        """Take one call, if there is one."""
+        """Use up one call, drawing from the bucket if necessary. Returns False if none is available."""
         await self.refill()
         return self.take()
 
 
-# This process's part of it.
+# This process's share of the budget.
 shared = SharedBudget()
 
 
 def draw(wanted: int, hourly: int = HOURLY_BUDGET, reserve: int = RESERVE) -> int:
-    """Take up to `wanted` calls out of the common bucket; how many there were. Safe among many processes."""
+    """Take up to `wanted` calls from the shared bucket and return the number taken. Safe with concurrent processes."""
     account, now = runtime.account_fingerprint(), timezone.now()
     with transaction.atomic():
         CallBudget.objects.get_or_create(pk=account, defaults={"left": reserve, "counted_at": now})
         bucket = CallBudget.objects.select_for_update().get(pk=account)
         left = _left(bucket, now, hourly, reserve)
         taken = max(0, min(wanted, int(left)))
-        # Clocks of processes that differ must not let the same seconds count twice; a clock that was put back far
-        # must not stop the count until its old time has come again.
-        counted_at = now if now < bucket.counted_at - STEP else max(now, bucket.counted_at)
+        # Different clocks of processes must not count the same seconds twice. But a clock that was set back far must
+        # not stop the refill until it reaches its old time again.
+        counted_at = now if now < bucket.counted_at - CLOCK_STEP else max(now, bucket.counted_at)
         CallBudget.objects.filter(pk=account).update(left=left - taken, counted_at=counted_at)
     return taken
 
 
-def left_now(hourly: int = HOURLY_BUDGET, reserve: int = RESERVE) -> int:
-    """Calls that the common bucket holds now."""
+def calls_left(hourly: int = HOURLY_BUDGET, reserve: int = RESERVE) -> int:
+    """The number of calls in the shared bucket now."""
     bucket = CallBudget.objects.filter(pk=runtime.account_fingerprint()).first()
     return int(_left(bucket, timezone.now(), hourly, reserve)) if bucket else reserve
 
 
 def _left(bucket: CallBudget, now: datetime, hourly: int, reserve: int) -> float:
-    passed = max(0.0, (now - bucket.counted_at).total_seconds())
-    return min(float(reserve), bucket.left + passed * hourly / 3600)
+    elapsed = max(0.0, (now - bucket.counted_at).total_seconds())
+    return min(float(reserve), bucket.left + elapsed * hourly / 3600)

@@ -1,6 +1,6 @@
-"""VideoGen's hourly limits as its answers tell them, kept where all processes see them, and what follows for starts.
+"""VideoGen's hourly rate limits as its responses report them, stored for all processes, and their effect on starts.
 
-A start that would certainly be refused is not sent: it waits until the hour begins anew. A batch leaves the last
+A start that VideoGen would certainly reject is not sent: it stays queued until the limit resets. Batches leave the last
 tenth of an hour's starts to single jobs.
 """
 
@@ -35,165 +35,171 @@ DOCUMENTED: dict[str, int] = {
     Group.CREATE_ENDPOINT: 10,
     Group.DELETE_ENDPOINT: 10,
 }
-# What changes between two writes of a group is of no use to anybody, unless little is left.
-PAUSE = 1.0  # seconds
-# Starts left for batches above which those under way, in all processes, need not be counted.
-PLENTY = 100
-# Two windows whose resets are closer than this are one: the reset is told in whole seconds.
+# Seconds between two writes of a group's limit, unless few calls are left.
+WRITE_INTERVAL = 1.0
+# With more starts left for batches than this, starts in progress need not be counted.
+COUNT_BELOW = 100
+# Two windows whose resets are closer than this are the same: resets are reported in whole seconds.
 SAME_WINDOW = timedelta(seconds=30)
 
-_told: dict[tuple[str, str], tuple[float, RateLimit]] = {}
+# (account, group) -> time of the last write (monotonic), and the limit written.
+_stored: dict[tuple[str, str], tuple[float, RateLimit]] = {}
 
 
 def reserve(limit: int) -> int:
-    """Of an hour's starts, those that batches leave to single jobs."""
+    """The starts per hour that batches leave to single jobs."""
     return limit // 10
 
 
-# --- learning ---------------------------------------------------------------------------------------------
+# --- recording --------------------------------------------------------------------------------------------
 
 
-async def learn() -> None:
-    """Keep what the answers of this process said since the last time, if it is worth a write."""
+async def record() -> None:
+    """Store the limits that responses to this process reported since the last call, if they are worth a write."""
     account, now = runtime.account_fingerprint(), time.monotonic()
-    news = {
-        group: told for group, told in runtime.client().limits.items() if _is_news(account, group, told, now)
+    reported = {
+        group: limit
+        for group, limit in runtime.client().limits.items()
+        if _is_worth_a_write(account, group, limit, now)
     }
-    if news:
-        await runtime.in_db(keep, account, news)
-        for group, told in news.items():
-            _told[account, group] = (now, told)
+    if reported:
+        await runtime.in_db(store, account, reported)
+        for group, limit in reported.items():
+            _stored[account, group] = (now, limit)
 
 
-def _is_news(account: str, group: str, told: RateLimit, now: float) -> bool:
-    at, before = _told.get((account, group), (-PAUSE, None))
-    if told == before:
+def _is_worth_a_write(account: str, group: str, reported: RateLimit, now: float) -> bool:
+    written_at, before = _stored.get((account, group), (-WRITE_INTERVAL, None))
+    if reported == before:
         return False
-    is_tight = (
-        told.remaining is not None and told.limit is not None and told.remaining <= 2 * reserve(told.limit)
+    is_low = (
+        reported.remaining is not None
+        and reported.limit is not None
+        and reported.remaining <= 2 * reserve(reported.limit)
     )
-    return is_tight or now - at >= PAUSE
+    return is_low or now - written_at >= WRITE_INTERVAL
 
 
 def forget() -> None:
-    """What this process has kept already, for tests."""
-    _told.clear()
+    """Forget which limits this process has stored, for tests."""
+    _stored.clear()
 
 
-def keep(account: str, news: Mapping[str, RateLimit]) -> None:
-    """Write what was told. Of one hour the lowest count stays, since answers overtake each other."""
+def store(account: str, limits: Mapping[str, RateLimit]) -> None:
+    """Write reported limits by group. Within one hour the lowest count wins, since responses may arrive out of order."""
     before = starts(account)
-    for group, told in news.items():
+    for group, reported in limits.items():
         with transaction.atomic():
             window, is_new = RateWindow.objects.select_for_update().get_or_create(
-                account=account, group=group, defaults=_columns(told)
+                account=account, group=group, defaults=_columns(reported)
             )
             if not is_new:
-                RateWindow.objects.filter(pk=window.pk).update(**_columns(_later(window, told)))
+                RateWindow.objects.filter(pk=window.pk).update(**_columns(_merged(window, reported)))
     now = timezone.now()
     if before.opens_at(now, in_batch=True) != starts(account).opens_at(now, in_batch=True):
         queue_changed.send(sender=RateWindow)
 
 
-def _columns(told: RateLimit) -> dict[str, object]:
+def _columns(limit: RateLimit) -> dict[str, object]:
     return {
-        "limit": told.limit,
-        "remaining": told.remaining,
-        "reset_at": told.reset_at,
+        "limit": limit.limit,
+        "remaining": limit.remaining,
+        "reset_at": limit.reset_at,
         "heard_at": timezone.now(),
     }
 
 
-def _later(window: RateWindow, told: RateLimit) -> RateLimit:
-    """Which of the two is so, the row or the news."""
-    if window.reset_at is None or told.reset_at is None or window.reset_at <= timezone.now():
-        return told
-    if told.reset_at - window.reset_at > SAME_WINDOW or window.limit != told.limit:
-        return told
-    if window.reset_at - told.reset_at > SAME_WINDOW or window.remaining is None or told.remaining is None:
+def _merged(window: RateWindow, reported: RateLimit) -> RateLimit:
+    """The current limit, from the stored window and a newly reported limit, which may be older."""
+    if window.reset_at is None or reported.reset_at is None or window.reset_at <= timezone.now():
+        return reported
+    if reported.reset_at - window.reset_at > SAME_WINDOW or window.limit != reported.limit:
+        return reported
+    is_older = window.reset_at - reported.reset_at > SAME_WINDOW
+    if is_older or window.remaining is None or reported.remaining is None:
         return RateLimit(window.limit, window.remaining, window.reset_at)
-    return RateLimit(told.limit, min(window.remaining, told.remaining), window.reset_at)
+    return RateLimit(reported.limit, min(window.remaining, reported.remaining), window.reset_at)
 
 
-# --- what is known ----------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is known about one group now. `remaining` is None when nothing was told that is still so."""
+class LimitState:
+    """The current state of one group's limit. `remaining` is None if no reported count is still valid."""
 
     group: str
     limit: int | None
     remaining: int | None
     reset_at: datetime | None
-    heard_at: datetime | None
+    reported_at: datetime | None
 
     @property
-    def was_told(self) -> bool:
-        """By an answer, rather than taken from VideoGen's documentation."""
-        return self.heard_at is not None
+    def is_reported(self) -> bool:
+        """True if a response reported the limit, False if it comes from VideoGen's documentation."""
+        return self.reported_at is not None
 
     @property
     def used(self) -> int | None:
         return None if self.limit is None or self.remaining is None else max(0, self.limit - self.remaining)
 
     def opens_at(self, now: datetime, *, in_batch: bool = False) -> datetime | None:
-        """When the next start may be sent, where it would be refused (or is not a batch's to take) now; else None."""
+        """When the next start may be sent; None if it may be sent now. Batches must leave `reserve` starts."""
         if self.remaining is None or self.reset_at is None or self.reset_at <= now:
             return None
-        kept = reserve(self.limit or 0) if in_batch else 0
-        return self.reset_at if self.remaining <= kept else None
+        reserved = reserve(self.limit or 0) if in_batch else 0
+        return self.reset_at if self.remaining <= reserved else None
 
 
-def starts(account: str | None = None) -> Known:
-    """The limit of what is started."""
-    mark = runtime.account_fingerprint() if account is None else account
-    return _known(Group.TOOLS, RateWindow.objects.filter(account=mark, group=Group.TOOLS).first())
+def starts(account: str | None = None) -> LimitState:
+    """The limit of starts, by default of the current account."""
+    account = runtime.account_fingerprint() if account is None else account
+    return _state(Group.TOOLS, RateWindow.objects.filter(account=account, group=Group.TOOLS).first())
 
 
-def overview() -> list[Known]:
-    """Every group that is documented or was ever heard of, in the contract's order."""
+def overview() -> list[LimitState]:
+    """All groups that are documented or were ever reported, in the order of the documentation."""
     windows = {each.group: each for each in RateWindow.objects.filter(account=runtime.account_fingerprint())}
     names = [*DOCUMENTED, *(group for group in windows if group not in DOCUMENTED)]
-    return [_known(group, windows.get(group)) for group in names]
+    return [_state(group, windows.get(group)) for group in names]
 
 
-def _known(group: str, window: RateWindow | None) -> Known:
+def _state(group: str, window: RateWindow | None) -> LimitState:
     if window is None:
-        return Known(group, DOCUMENTED.get(group), None, None, None)
+        return LimitState(group, DOCUMENTED.get(group), None, None, None)
     limit = window.limit if window.limit is not None else DOCUMENTED.get(group)
     if window.reset_at is not None and window.reset_at <= timezone.now():
-        # That hour is over: the next one begins with the next call.
-        return Known(group, limit, limit, None, window.heard_at)
+        # The window is over. The next one starts with the next call.
+        return LimitState(group, limit, limit, None, window.heard_at)
     if window.reset_at is None and window.heard_at < timezone.now() - HOUR:
-        return Known(group, limit, None, None, window.heard_at)
-    return Known(group, limit, window.remaining, window.reset_at, window.heard_at)
+        return LimitState(group, limit, None, None, window.heard_at)
+    return LimitState(group, limit, window.remaining, window.reset_at, window.heard_at)
 
 
-# --- what follows -----------------------------------------------------------------------------------------
+# --- effect on starts -------------------------------------------------------------------------------------
 
 
 def hold_starts(now: datetime) -> int | None:
-    """Let what would be refused wait until the hour begins anew: the due jobs are given that time.
+    """Reschedule due starts that VideoGen would reject to the time when the limit resets.
 
-    Returns how many starts of batches may be sent now; None where there are plenty.
+    Returns the number of batch starts that may be sent now, or None if there are plenty.
     """
-    known = starts()
-    waiting = Execution.objects.due(now).to_send()
-    single_until, batch_until = known.opens_at(now), known.opens_at(now, in_batch=True)
+    state = starts()
+    due = Execution.objects.due(now).to_send()
+    single_until, batch_until = state.opens_at(now), state.opens_at(now, in_batch=True)
     if single_until is not None:
-        waiting.update(next_attempt_at=single_until)
+        due.update(next_attempt_at=single_until)
     elif batch_until is not None:
-        waiting.filter(batch__isnull=False, hastened_at=None).update(next_attempt_at=batch_until)
-    return _room(known, now)
+        due.filter(batch__isnull=False, hastened_at=None).update(next_attempt_at=batch_until)
+    return _batch_starts_left(state, now)
 
 
-def _room(known: Known, now: datetime) -> int | None:
-    if known.remaining is None or known.reset_at is None or known.reset_at <= now:
+def _batch_starts_left(state: LimitState, now: datetime) -> int | None:
+    if state.remaining is None or state.reset_at is None or state.reset_at <= now:
         return None
-    room = known.remaining - reserve(known.limit or 0)
-    if room > PLENTY:
+    left = state.remaining - reserve(state.limit or 0)
+    if left > COUNT_BELOW:
         return None
-    # Those that are being sent are not in what the last answer told.
-    under_way = Execution.objects.filter(status=QUEUED, leased_until__gt=now).count()
-    return max(0, room - under_way)
+    # The last reported count does not include starts that are being sent now, by any process.
+    in_progress = Execution.objects.filter(status=QUEUED, leased_until__gt=now).count()
+    return max(0, left - in_progress)

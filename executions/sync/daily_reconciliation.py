@@ -167,9 +167,9 @@ async def _read(day: date) -> list[ToolExecution]:
             async with asyncio.timeout(leases.CALL_LIMIT):
                 page = await runtime.client().list_executions(cursor=cursor)
         except VideoGenError as error:
-            await api_health.heard_error(error)
+            await api_health.record_error(error)
             raise
-        await api_health.heard_well()
+        await api_health.record_success()
         listed += page.items
         cursor = page.next_cursor
         if not cursor or await runtime.in_db(_reaches, page.items, cutoff):

@@ -69,9 +69,9 @@ async def run() -> int:
     problem, imported = "", 0
     try:
         imported = await _import_new(walk)
-        await api_health.heard_well()
+        await api_health.record_success()
     except VideoGenError as error:
-        await api_health.heard_error(error)
+        await api_health.record_error(error)
         problem = error.message
         logger.warning("Could not list the account's files: %s", error)
     await runtime.in_db(_save_progress, walk, problem)

@@ -144,14 +144,14 @@ class ListPoller:
             self._unavailable_until = time.monotonic() + UNSUPPORTED_RETRY_AFTER
             return None
         except VideoGenError as error:
-            await api_health.heard_error(error)
+            await api_health.record_error(error)
             wait = (error.retry_after or 60.0) if isinstance(error, RateLimited) else 30.0
             self._unavailable_until = time.monotonic() + min(wait, UNSUPPORTED_RETRY_AFTER)
             return None
         except TimeoutError:
             self._unavailable_until = time.monotonic() + 30.0
             return None
-        await api_health.heard_well()
+        await api_health.record_success()
         return page
 
 

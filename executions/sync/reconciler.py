@@ -130,7 +130,7 @@ class Reconciler(Worker):
     def _polls_allowed(self) -> int:
         """How many jobs may be polled individually now. None during a list poll."""
         is_suspended = time.monotonic() < self._no_polls_before
-        return 0 if is_suspended or self._list_poll is not None else self._budget.ready()
+        return 0 if is_suspended or self._list_poll is not None else self._budget.available()
 
     async def _claim_and_work(self) -> int:
         """Returns the number of jobs claimed."""
@@ -203,12 +203,12 @@ class Reconciler(Worker):
             async with asyncio.timeout(leases.CALL_LIMIT):
                 answer = await runtime.client().get_execution(execution.remote_id or "", once=True)
         except VideoGenError as error:
-            await api_health.heard_error(error)
+            await api_health.record_error(error)
             await runtime.in_db(self._poll_failed, execution, error)
         except TimeoutError:
             await runtime.in_db(schedule_retry, execution, polled_at + backoff.delay(execution.attempts))
         else:
-            await api_health.heard_well()
+            await api_health.record_success()
             await runtime.in_db(apply_response, execution, answer, polled_at)
 
     def _poll_failed(self, execution: Execution, error: VideoGenError) -> None:

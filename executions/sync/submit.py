@@ -123,11 +123,11 @@ async def _ask(slug: str, body: dict[str, Any], failures: int) -> observations.O
             wire = tools.find(slug).request(body, settings.VIDEOGEN_API_ERA)
             accepted = await runtime.client().start_tool(slug, wire)
     except VideoGenError as error:
-        await api_health.heard_error(error)
+        await api_health.record_error(error)
         return _observation_of(error, failures)
     except TimeoutError:
         return observations.ResponseLost(reason=f"no answer within {leases.CALL_LIMIT:.0f} seconds")
-    await api_health.heard_well()
+    await api_health.record_success()
     return observations.Accepted(remote_id=accepted.execution_id, answer=accepted.raw)
 
 

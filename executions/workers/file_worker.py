@@ -86,7 +86,7 @@ async def look_after(file: File) -> None:
         if not await runtime.in_db(_gone, file):
             return
     except VideoGenError as error:
-        await api_health.heard_error(error)
+        await api_health.record_error(error)
         seconds = (error.retry_after or 60.0) if isinstance(error, RateLimited) else 30.0 * (file.looks + 1)
         await runtime.in_db(_again, file, timezone.now() + timedelta(seconds=min(seconds, 3600.0)))
         return

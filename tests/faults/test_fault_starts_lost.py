@@ -259,4 +259,4 @@ async def test_a_webhook_before_the_response_to_the_start_is_applied_once(
         "outcome": "too late"
     }
     assert len(await steps.sandbox_jobs(account, prompt)) == 1
-    assert await runtime.in_db(api_health.key_refused) == ""
+    assert await runtime.in_db(api_health.key_rejection) == ""

@@ -123,7 +123,7 @@ async def test_a_401_or_403_is_explained_and_nothing_is_sent_again(
         assert "VideoGen rejects the API key" in text(await ann_browser.aget("/"))
         await steps.clear_faults(account)
         await steps.started(steps.unique_prompt())
-        assert await in_db(api_health.key_refused) == ""
+        assert await in_db(api_health.key_rejection) == ""
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ async def test_a_start_is_not_lost_without_the_cache(account: Any, ann_browser: 
 
 
 def test_a_refused_key_is_said_and_is_no_reason_to_be_taken_out(client: Client, ann_browser: Browser) -> None:
-    cache.set(standing.KEY_REFUSED, "The key was revoked.", None)
+    cache.set(standing.KEY_REJECTED, "The key was revoked.", None)
     code, state = readiness(client)
     assert (code, state["videogen_key"]) == (200, "refused")
     page = ann_browser.get("/").content.decode()

@@ -172,7 +172,7 @@ def test_the_whole_queue_is_paused_by_admins_and_everybody_who_waits_reads_it(
 def test_who_waits_for_the_hour_reads_until_when(ann_browser: Browser, ada_browser: Browser) -> None:
     job = waiting(ann_browser)
     until = timezone.now() + timedelta(minutes=40)
-    rate_limits.keep(runtime.account_fingerprint(), {Group.TOOLS: RateLimit(500, 0, until)})
+    rate_limits.store(runtime.account_fingerprint(), {Group.TOOLS: RateLimit(500, 0, until)})
 
     assert f"The hourly limit is used up; next try {until:%-d %b %H:%M}" in page_of(ann_browser, job)
     page = text(ada_browser.get("/settings/limits/"))

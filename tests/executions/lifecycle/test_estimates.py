@@ -80,7 +80,7 @@ def test_a_promise_counts_the_hours_that_the_limit_makes_it_wait(
 
 def test_a_batchs_promise_knows_who_goes_first(people: Any) -> None:
     reset = timezone.now() + HOUR
-    rate_limits.keep(runtime.account_fingerprint(), {Group.TOOLS: RateLimit(20, 10, reset)})
+    rate_limits.store(runtime.account_fingerprint(), {Group.TOOLS: RateLimit(20, 10, reset)})
     batch = planning.batch(people.ann, 6)
     mine = estimates.promise(0, batch=batch)
     assert mine is not None

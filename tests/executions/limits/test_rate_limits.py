@@ -1,4 +1,4 @@
-"""VideoGen's hourly limits: learned from its answers, kept for all, and obeyed before anything is refused."""
+"""VideoGen's hourly rate limits: stored from its responses for all processes, and respected before a start is sent."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from django.utils import timezone
 from executions.core import runtime
 from executions.core.runtime import in_db
 from executions.lifecycle import leases
-from executions.limits import api_health as standing
-from executions.limits import poll_budget, rate_limits
+from executions.limits import api_health, poll_budget, rate_limits
 from executions.limits.poll_budget import SharedBudget
 from executions.models import CallBudget, Execution, RateWindow
 from executions.sync import submit
@@ -33,41 +32,41 @@ HOUR = timedelta(hours=1)
 LIMIT = 20
 
 
-def told(remaining: int, *, limit: int = 500, after: timedelta = HOUR) -> RateLimit:
+def reported(remaining: int, *, limit: int = 500, after: timedelta = HOUR) -> RateLimit:
     return RateLimit(limit, remaining, timezone.now() + after)
 
 
-def keep(*news: RateLimit) -> rate_limits.Known:
-    for each in news:
-        rate_limits.keep(runtime.account_fingerprint(), {Group.TOOLS: each})
+def store(*limits: RateLimit) -> rate_limits.LimitState:
+    for each in limits:
+        rate_limits.store(runtime.account_fingerprint(), {Group.TOOLS: each})
     return rate_limits.starts()
 
 
-# --- learning ---------------------------------------------------------------------------------------------
+# --- recording --------------------------------------------------------------------------------------------
 
 
-def test_answers_that_overtake_each_other_leave_the_lowest_count(db: None) -> None:
-    assert keep(told(40), told(38), told(39)).remaining == 38
-    assert keep(told(499, after=2 * HOUR)).remaining == 499, "a new hour"
-    assert keep(told(12, after=HOUR)).remaining == 499, "an answer of the hour before"
-    assert keep(told(90, limit=100, after=2 * HOUR)).limit == 100, "another plan"
+def test_responses_out_of_order_leave_the_lowest_count(db: None) -> None:
+    assert store(reported(40), reported(38), reported(39)).remaining == 38
+    assert store(reported(499, after=2 * HOUR)).remaining == 499, "a new hour"
+    assert store(reported(12, after=HOUR)).remaining == 499, "a response from the previous hour"
+    assert store(reported(90, limit=100, after=2 * HOUR)).limit == 100, "another plan"
 
 
-def test_an_hour_that_is_over_tells_nothing_any_more(db: None) -> None:
-    known = keep(told(0, after=timedelta(seconds=-1)))
+def test_a_count_expires_with_its_hour(db: None) -> None:
+    state = store(reported(0, after=timedelta(seconds=-1)))
 
-    assert (known.remaining, known.reset_at, known.was_told) == (500, None, True)
-    assert known.opens_at(timezone.now()) is None
+    assert (state.remaining, state.reset_at, state.is_reported) == (500, None, True)
+    assert state.opens_at(timezone.now()) is None
 
 
-def test_another_key_has_limits_of_its_own(db: None) -> None:
-    keep(told(0))
+def test_each_key_has_its_own_limits(db: None) -> None:
+    store(reported(0))
     runtime.use_account("another key", "http://127.0.0.1:1")
 
     assert rate_limits.starts().remaining is None
 
 
-def test_the_reset_is_told_by_our_clock() -> None:
+def test_the_reset_is_converted_to_our_clock() -> None:
     headers = {"X-RateLimit-Limit": "500", "X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "1779966000"}
     ahead = headers | {"Date": "Thu, 28 May 2026 10:00:12 GMT"}  # 1779962412: ten minutes ahead of us
 
@@ -80,66 +79,64 @@ def test_the_reset_is_told_by_our_clock() -> None:
     assert same.reset_at - skewed.reset_at == timedelta(minutes=10)
 
 
-async def test_what_an_answer_says_is_kept_for_every_process(account: SandboxProcess) -> None:
+async def test_a_reported_limit_is_stored_for_all_processes(account: SandboxProcess) -> None:
     account.control("POST", "faults", {"limits": {STARTS: {"limit": 30, "seconds": 3600}}})
     await submit.send((await service.queued(service.words())).pk)
 
-    known = await in_db(rate_limits.starts)
+    state = await in_db(rate_limits.starts)
 
-    assert (known.limit, known.remaining) == (30, 29)
-    assert known.reset_at is not None
+    assert (state.limit, state.remaining) == (30, 29)
+    assert state.reset_at is not None
     groups = {each.group for each in await in_db(rate_limits.overview)}
     assert set(rate_limits.DOCUMENTED) <= groups
 
 
-# --- what follows for starts --------------------------------------------------------------------------------
+# --- effect on starts ---------------------------------------------------------------------------------------
 
 
-def test_what_would_be_refused_waits_for_the_new_hour(people: Any) -> None:
+def test_starts_that_would_be_rejected_wait_for_the_reset(people: Any) -> None:
     single = jobs.queued()
     batch = planning.jobs(planning.batch(people.ann, 2))
-    known = keep(told(0))
+    state = store(reported(0))
 
     rate_limits.hold_starts(timezone.now())
 
-    assert {jobs.fresh(job).next_attempt_at for job in (single, *batch)} == {known.reset_at}
+    assert {jobs.fresh(job).next_attempt_at for job in (single, *batch)} == {state.reset_at}
 
 
 def test_the_last_tenth_of_an_hour_is_for_single_jobs(people: Any) -> None:
     single = jobs.queued()
     batch = planning.jobs(planning.batch(people.ann, 2))
-    known = keep(told(50))
+    state = store(reported(50))
 
     rate_limits.hold_starts(timezone.now())
 
-    assert {jobs.fresh(job).next_attempt_at for job in batch} == {known.reset_at}
+    assert {jobs.fresh(job).next_attempt_at for job in batch} == {state.reset_at}
     assert jobs.fresh(single).next_attempt_at < timezone.now()
-    assert keep(told(51, after=3 * HOUR)).opens_at(timezone.now(), in_batch=True) is None
+    assert store(reported(51, after=3 * HOUR)).opens_at(timezone.now(), in_batch=True) is None
 
 
-def test_what_is_under_way_counts_as_started_before_its_answer_tells(people: Any) -> None:
+def test_starts_in_progress_count_before_their_responses_arrive(people: Any) -> None:
     batch = planning.batch(people.ann, 9)
-    keep(told(53))
+    store(reported(53))
     assert rate_limits.hold_starts(timezone.now()) == 3
 
     taken = leases.claim_due(10)
-    assert len(taken) == 3, "the last fifty of the hour are for single jobs"
+    assert len(taken) == 3, "the last fifty starts of the hour are for single jobs"
     assert leases.claim_due(10) == []
     single = jobs.queued()
-    assert leases.claim_due(10) == [single.pk], "those pass"
+    assert leases.claim_due(10) == [single.pk], "single jobs are still started"
 
     for pk in taken[:2]:
         leases.release(pk)
-    # Two of four are no longer under way; three would be left if none were.
+    # Two of four are no longer in progress; with none in progress three would be left.
     assert len(leases.claim_due(10)) == 1
-    keep(told(400, after=3 * HOUR))
+    store(reported(400, after=3 * HOUR))
     assert len(leases.claim_due(10)) == 10 - leases.KEPT_FREE
     assert batch.executions.filter(leased_until=None).count() == 1
 
 
-async def test_a_batch_flows_as_far_as_it_may_and_a_single_job_passes_it(
-    account: SandboxProcess, people: Any
-) -> None:
+async def test_a_batch_leaves_the_reserve_to_single_jobs(account: SandboxProcess, people: Any) -> None:
     account.control("POST", "faults", {"limits": {STARTS: {"limit": LIMIT, "seconds": 3600}}})
     batch = await in_db(planning.batch, people.ann, LIMIT + 4)
     reconciler = Reconciler()
@@ -154,7 +151,7 @@ async def test_a_batch_flows_as_far_as_it_may_and_a_single_job_passes_it(
         await reconciler.drain(10)
 
     rows = await in_db(lambda: list(batch.executions.values_list("sent_at", "attempts")))
-    assert {attempts for _, attempts in rows} == {0}, "nothing was sent that was refused"
+    assert {attempts for _, attempts in rows} == {0}, "no start was sent and rejected"
     sent = sum(sent_at is not None for sent_at, _ in rows)
     assert sent == LIMIT - rate_limits.reserve(LIMIT)
 
@@ -168,7 +165,7 @@ def _not_due(rows: Any) -> bool:
     return not waiting.filter(next_attempt_at__lte=timezone.now()).exists()
 
 
-async def test_a_start_that_would_be_refused_is_not_sent(account: SandboxProcess) -> None:
+async def test_a_start_that_would_be_rejected_is_not_sent(account: SandboxProcess) -> None:
     account.control("POST", "faults", {"limits": {STARTS: {"limit": 1, "seconds": 3600}}})
     await submit.send((await service.queued(service.words())).pk)
     prompt = service.words()
@@ -177,33 +174,33 @@ async def test_a_start_that_would_be_refused_is_not_sent(account: SandboxProcess
     await submit.send(job.pk)
 
     now = await service.fresh(job)
-    known = await in_db(rate_limits.starts)
+    state = await in_db(rate_limits.starts)
     assert (now.status, now.sent_at, now.attempts) == ("queued", None, 0)
-    assert now.next_attempt_at == known.reset_at
+    assert now.next_attempt_at == state.reset_at
     assert await service.kinds(job) == ["started"]
 
 
 # --- the budget -------------------------------------------------------------------------------------------
 
 
-async def test_two_processes_have_one_budget(transactional_db: None) -> None:
+async def test_two_processes_share_one_budget(transactional_db: None) -> None:
     await in_db(lambda: None)
     one, other = SharedBudget(hourly=0, reserve=60), SharedBudget(hourly=0, reserve=60)
 
     spent = [await each.spend() for _ in range(50) for each in (one, other)]
 
     assert sum(spent) == 60
-    assert await in_db(partial(poll_budget.left_now, 0, 60)) == 0
+    assert await in_db(partial(poll_budget.calls_left, 0, 60)) == 0
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_that_draw_at_once_never_get_more_than_there_is() -> None:
+def test_concurrent_draws_never_exceed_the_bucket() -> None:
     drawn = together([partial(poll_budget.draw, 25, 0, 100)] * 8)
 
     assert sum(drawn) == 100
 
 
-def test_the_budget_flows_in_with_time_and_a_clock_that_steps_back_stops_it_for_a_moment_only(
+def test_the_bucket_refills_and_a_clock_set_back_stops_it_only_for_a_moment(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = timezone.now()
@@ -218,25 +215,27 @@ def test_the_budget_flows_in_with_time_and_a_clock_that_steps_back_stops_it_for_
     assert CallBudget.objects.count() == 1
 
 
-async def test_what_could_not_be_kept_is_kept_with_the_next_answer(
+async def test_a_limit_that_could_not_be_stored_is_stored_with_the_next_response(
     account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That nothing is left is told in the same words by each answer of that hour."""
+    """Every further response of that hour reports the same limit with nothing left."""
     await service.new_hour()
-    told_now = {Group.TOOLS: told(0)}
-    monkeypatch.setattr(type(runtime.client()), "limits", property(lambda _: told_now))
+    limits = {Group.TOOLS: reported(0)}
+    monkeypatch.setattr(type(runtime.client()), "limits", property(lambda _: limits))
     with monkeypatch.context() as broken, pytest.raises(OperationalError):
-        broken.setattr(rate_limits, "keep", lambda *_: (_ for _ in ()).throw(OperationalError("away")))
-        await rate_limits.learn()
-    await rate_limits.learn()
+        broken.setattr(
+            rate_limits, "store", lambda *_: (_ for _ in ()).throw(OperationalError("unreachable"))
+        )
+        await rate_limits.record()
+    await rate_limits.record()
     assert (await runtime.in_db(rate_limits.starts)).remaining == 0
 
 
-async def test_a_refused_call_tells_its_limit_too(account: SandboxProcess) -> None:
+async def test_the_limit_of_a_rejected_call_is_stored_too(account: SandboxProcess) -> None:
     account.control("POST", "faults", {"limits": {STARTS: {"limit": 0, "seconds": 3600}}})
     await submit.send((await service.queued(service.words())).pk)
 
     assert (await in_db(rate_limits.starts)).remaining == 0
-    assert await in_db(standing.key_refused) == ""
+    assert await in_db(api_health.key_rejection) == ""
     assert await in_db(RateWindow.objects.count) >= 1
     assert await in_db(Execution.objects.filter(attempts=1).count) == 1

@@ -170,10 +170,10 @@ async def test_a_no_that_stays_a_no_ends_the_job(
 async def test_a_refused_key_is_told_until_a_call_succeeds(account: SandboxProcess) -> None:
     service.order(account, "unauthorized")
     await submit.send((await service.queued(service.words())).pk)
-    assert await runtime.in_db(standing.key_refused)
+    assert await runtime.in_db(standing.key_rejection)
 
     await submit.send((await service.queued(service.words())).pk)
-    assert await runtime.in_db(standing.key_refused) == ""
+    assert await runtime.in_db(standing.key_rejection) == ""
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ async def test_what_is_told_on_the_way_never_costs_the_answer(
         raise OperationalError("the connection is closed")
 
     rate_limits.forget()
-    monkeypatch.setattr(*((rate_limits, "keep") if what == "limits" else (cache, "get")), away)
+    monkeypatch.setattr(*((rate_limits, "store") if what == "limits" else (cache, "get")), away)
     job = await service.queued(service.words())
     await submit.send(job.pk)
     assert (await service.fresh(job)).status == "pending"
