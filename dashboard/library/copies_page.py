@@ -14,7 +14,7 @@ from django.utils import timezone
 from dashboard.cards.file import Tile
 from executions import policy
 from executions.copies import storage as copy_storage
-from executions.copies.requests import CLAIM
+from executions.copies.requests import LEASE
 from executions.models import File, Keeping
 from executions.models.file import State
 from executions.policy import Action
@@ -48,7 +48,7 @@ class Copy:
     def is_copying(self) -> bool:
         """Whether a worker holds a lease on it, which is short and renewed."""
         due = self.keeping.due_at if self.keeping else None
-        return due is not None and not self.problem and timezone.now() < due <= timezone.now() + CLAIM
+        return due is not None and not self.problem and timezone.now() < due <= timezone.now() + LEASE
 
     @property
     def needs_refresh(self) -> bool:

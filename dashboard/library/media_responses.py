@@ -58,7 +58,7 @@ async def copy_response(request: HttpRequest, file: File, *, as_download: bool) 
     try:
         return await _stored_response(request, file.kept_path, file.kept_type, disposition, file.kept_sha256)
     except _NotStored:
-        await runtime.in_db(copy_requests.lost, file.pk)
+        await runtime.in_db(copy_requests.forget_missing, file.pk)
         raise
 
 
@@ -103,7 +103,7 @@ async def _stored_response(
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     if request.method == "HEAD":
         return HttpResponse(status=status, headers=headers)
-    return StreamingHttpResponse(copy_storage.pieces(path, first, last), status=status, headers=headers)
+    return StreamingHttpResponse(copy_storage.chunks(path, first, last), status=status, headers=headers)
 
 
 def _byte_range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:

@@ -1,11 +1,10 @@
-"""Brings the best rendition of one file to our disk, piece by piece, and goes on where an earlier try stopped."""
+"""Downloads the best rendition of a file to the local disk, and resumes where an earlier attempt stopped."""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,24 +12,27 @@ from typing import Any
 import httpx
 
 from executions.copies import storage as copy_storage
-from executions.files import media_http, signed_urls
+from executions.files import media_download, media_http, signed_urls
 from executions.files.media_types import HEAD, IMAGE, kept_type, media_type
 from executions.models import File, Keeping
 
-# Bytes that are written and counted at once.
-PIECE = 1024 * 1024
-# How many pieces may be written before the disk is looked at again.
-LOOK_EVERY = 64
-LARGEST_THUMBNAIL = 4 * 1024 * 1024  # bytes
+# Bytes that are written and hashed at once.
+CHUNK_SIZE = 1024 * 1024
+# Chunks written between two checks of the free disk space.
+SPACE_CHECK_INTERVAL = 64
+MAX_THUMBNAIL_SIZE = 4 * 1024 * 1024  # bytes
+
+UNREACHABLE = "VideoGen's storage cannot be reached."
+CONNECTION_LOST = "The connection to VideoGen's storage was lost."
 
 
 class Interrupted(Exception):
-    """The copy did not become complete; `str()` says why. What lies here already is gone on with."""
+    """The download is not complete; the message says why. The next attempt resumes it."""
 
 
 @dataclass(frozen=True)
-class Complete:
-    """A whole file on our disk, checked against the length that was announced."""
+class CompleteDownload:
+    """A complete file on the local disk, checked against its announced length."""
 
     part: Path
     sha256: str
@@ -38,165 +40,141 @@ class Complete:
     mime: str
 
 
-async def fetch(mine: Keeping) -> Complete:
-    """Fetch the rest of the part, and note in `mine` how far it is.
+async def fetch(copy_request: Keeping) -> CompleteDownload:
+    """Download the rest of the file, and update the progress in `copy_request`.
 
-    Raises Interrupted, files.Gone or files.NotReady, store.NoRoom, or OSError.
+    Raises Interrupted, signed_urls.Gone, signed_urls.NotReady, copy_storage.NoRoom or OSError.
     """
-    part = copy_storage.part_of(mine.file)
-    digest = await asyncio.to_thread(_begun, part, mine)
-    told = ""
-    # A whole one lies here when the storage would not take it the last time.
-    if not mine.received or mine.received != mine.total:
-        told, digest = await _rest(part, mine, digest)
+    part = copy_storage.part_of(copy_request.file)
+    digest = await asyncio.to_thread(_hash_part, part, copy_request)
+    content_type = ""
+    # The part is already complete if the storage did not accept it last time.
+    if not copy_request.received or copy_request.received != copy_request.total:
+        content_type, digest = await _download_rest(part, copy_request, digest)
     with part.open("rb") as handle:
         head = handle.read(HEAD)
-    mime = kept_type(head, told)
-    return Complete(part, digest.hexdigest(), mine.received, mime)
+    mime = kept_type(head, content_type)
+    return CompleteDownload(part, digest.hexdigest(), copy_request.received, mime)
 
 
 async def thumbnail(file: File) -> tuple[bytes, str]:
-    """A file's small picture, and its media type. Raises Interrupted, files.Gone or files.NotReady."""
+    """A file's thumbnail and its media type. Raises Interrupted, signed_urls.Gone or signed_urls.NotReady."""
     async with media_http.client() as http:
         url, _ = await signed_urls.signed_url(file, ("thumbnail",))
         try:
-            answer = await media_http.opened(http, url, {})
+            response = await media_http.opened(http, url, {})
         except media_http.Unreachable:
-            raise Interrupted("VideoGen's storage cannot be reached.") from None
+            raise Interrupted(UNREACHABLE) from None
         picture = bytearray()
         try:
-            async for piece in answer.aiter_raw():
-                picture += piece
-                if len(picture) > LARGEST_THUMBNAIL:
-                    raise Interrupted("It is too large for a thumbnail.")
-        except httpx.HTTPError:
-            raise Interrupted("The connection to VideoGen's storage was cut.") from None
+            async for chunk in media_download.chunks(response):
+                picture += chunk
+                if len(picture) > MAX_THUMBNAIL_SIZE:
+                    raise Interrupted("The thumbnail is too large.")
+        except media_http.BrokenOff:
+            raise Interrupted(CONNECTION_LOST) from None
         finally:
-            await answer.aclose()
+            await response.aclose()
     found = media_type(bytes(picture[:HEAD]))
-    if answer.status_code != 200 or found is None or found.type != IMAGE:
-        raise Interrupted("There is no picture of it.")
+    if response.status_code != 200 or found is None or found.type != IMAGE:
+        raise Interrupted("The file has no thumbnail.")
     return bytes(picture), found.mime
 
 
-async def _rest(part: Path, mine: Keeping, digest: Any) -> tuple[str, Any]:
-    """Fetch what is missing: the media type that its server tells, and the digest of the whole."""
+async def _download_rest(part: Path, copy_request: Keeping, digest: Any) -> tuple[str, Any]:
+    """Append the missing bytes to the part. Returns the Content-Type and the digest of the whole file."""
     async with media_http.client() as http:
-        answer = await _opened(http, mine)
+        response = await _open(http, copy_request)
         try:
-            if answer.status_code == 200 and mine.received:
-                # Other bytes than before, or a server that always sends the whole.
-                mine.received, digest = 0, hashlib.sha256()
-            mine.total = _total(answer, mine.received)
-            mine.validator = _validator(answer)
-            await asyncio.to_thread(copy_storage.check_room, (mine.total or 0) - mine.received)
-            await _write(answer, part, mine, digest)
+            if response.status_code == 200 and copy_request.received:
+                # The file has changed, or its server does not support ranges: start again.
+                copy_request.received, digest = 0, hashlib.sha256()
+            length = media_download.length_of(response)
+            copy_request.total = None if length is None else copy_request.received + length
+            copy_request.validator = media_download.validator_of(response)
+            missing = (copy_request.total or 0) - copy_request.received
+            await asyncio.to_thread(copy_storage.check_room, missing)
+            await _append(response, part, copy_request, digest)
         finally:
-            await answer.aclose()
-    if mine.total is not None and mine.received != mine.total:
-        raise Interrupted("The connection broke off before the file was complete.")
-    if not mine.received:
+            await response.aclose()
+    if copy_request.total is not None and copy_request.received != copy_request.total:
+        raise Interrupted("The connection was lost before the file was complete.")
+    if not copy_request.received:
         raise Interrupted("VideoGen's storage sent an empty file.")
-    return answer.headers.get("content-type", ""), digest
+    return response.headers.get("content-type", ""), digest
 
 
-def _begun(part: Path, mine: Keeping) -> Any:
-    """What lies here already, counted anew. Without a name for its bytes it is of no use."""
+def _hash_part(part: Path, copy_request: Keeping) -> Any:
+    """The digest of the bytes on disk, and their number in `received`. A part without a validator is deleted."""
     digest = hashlib.sha256()
-    mine.received = 0
-    if not mine.validator:
+    copy_request.received = 0
+    if not copy_request.validator:
         part.unlink(missing_ok=True)
         return digest
     try:
         with part.open("rb") as handle:
-            while piece := handle.read(PIECE):
-                digest.update(piece)
-                mine.received += len(piece)
+            while chunk := handle.read(CHUNK_SIZE):
+                digest.update(chunk)
+                copy_request.received += len(chunk)
     except FileNotFoundError:
         pass
     return digest
 
 
-async def _opened(http: httpx.AsyncClient, mine: Keeping) -> httpx.Response:
-    """The answer that has the rest. An address that is refused is asked for anew, once."""
-    for fresh in (False, True):
-        url, _ = await signed_urls.signed_url(mine.file, signed_urls.BEST, fresh=fresh)
-        headers = {"Range": f"bytes={mine.received}-", "If-Range": mine.validator} if mine.received else {}
-        try:
-            answer = await media_http.opened(http, url, headers)
-        except media_http.Unreachable:
-            raise Interrupted("VideoGen's storage cannot be reached.") from None
-        if answer.status_code == 200:
-            return answer
-        if (
-            answer.status_code == 206
-            and _starts_at(answer) == mine.received
-            and _validator(answer) == mine.validator
-        ):
-            return answer
-        await answer.aclose()
-        if answer.status_code in (206, 416):
-            # It has fewer bytes than lie here, or sends others than were asked for.
-            mine.received, mine.validator = 0, ""
-            raise Interrupted("VideoGen's storage has another file now. It is fetched anew.")
-    raise Interrupted(f"VideoGen's storage answered {answer.status_code}.")
-
-
-async def _write(answer: httpx.Response, part: Path, mine: Keeping, digest: Any) -> None:
-    handle = await asyncio.to_thread(_alone, part, mine.received)
-    pieces = 0
+async def _open(http: httpx.AsyncClient, copy_request: Keeping) -> httpx.Response:
+    """The response with the missing bytes, or with the whole file. Raises Interrupted."""
     try:
-        waiting = bytearray()
-        async for piece in answer.aiter_raw():
-            waiting += piece
-            if len(waiting) < PIECE:
+        return await media_download.open_from(
+            http, copy_request.file, copy_request.received, copy_request.validator
+        )
+    except media_http.Unreachable:
+        raise Interrupted(UNREACHABLE) from None
+    except media_download.Changed:
+        copy_request.received, copy_request.validator = 0, ""
+        raise Interrupted("The file at VideoGen's storage has changed. Rushes downloads it again.") from None
+    except media_download.Rejected as error:
+        raise Interrupted(f"VideoGen's storage answered {error.status}.") from None
+
+
+async def _append(response: httpx.Response, part: Path, copy_request: Keeping, digest: Any) -> None:
+    handle = await asyncio.to_thread(_lock, part, copy_request.received)
+    count = 0
+    try:
+        buffer = bytearray()
+        async for chunk in media_download.chunks(response):
+            buffer += chunk
+            if len(buffer) < CHUNK_SIZE:
                 continue
-            await asyncio.to_thread(_keep, handle, digest, waiting)
-            mine.received += len(waiting)
-            waiting = bytearray()
-            pieces += 1
-            if pieces % LOOK_EVERY == 0:
-                await asyncio.to_thread(copy_storage.check_room, PIECE * LOOK_EVERY)
-        await asyncio.to_thread(_keep, handle, digest, waiting)
-        mine.received += len(waiting)
-    except httpx.HTTPError:
-        raise Interrupted("The connection to VideoGen's storage was cut.") from None
+            await asyncio.to_thread(_write, handle, digest, buffer)
+            copy_request.received += len(buffer)
+            buffer = bytearray()
+            count += 1
+            if count % SPACE_CHECK_INTERVAL == 0:
+                await asyncio.to_thread(copy_storage.check_room, CHUNK_SIZE * SPACE_CHECK_INTERVAL)
+        await asyncio.to_thread(_write, handle, digest, buffer)
+        copy_request.received += len(buffer)
+    except media_http.BrokenOff:
+        raise Interrupted(CONNECTION_LOST) from None
     finally:
         await asyncio.to_thread(handle.close)
 
 
-def _alone(part: Path, position: int) -> Any:
-    """The part, to be written from `position` on, by nobody else meanwhile. Raises Interrupted."""
+def _lock(part: Path, position: int) -> Any:
+    """The part, locked, opened for writing at `position` and truncated there. Raises Interrupted."""
     handle = part.open("r+b" if position else "ab")
     try:
-        # A worker that lost its claim without noticing may still be there.
+        # A worker that lost its lease without noticing may still be writing.
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         handle.close()
-        raise Interrupted("Somebody else is writing this copy.") from None
+        raise Interrupted("Another process is writing this copy.") from None
     handle.seek(position)
     handle.truncate()
     return handle
 
 
-def _keep(handle: Any, digest: Any, piece: bytearray) -> None:
-    handle.write(piece)
-    # Else a full disk is only noticed when the file is closed.
+def _write(handle: Any, digest: Any, chunk: bytearray) -> None:
+    handle.write(chunk)
+    # Without flushing, a full disk is only noticed when the file is closed.
     handle.flush()
-    digest.update(piece)
-
-
-def _validator(answer: httpx.Response) -> str:
-    """A strong name for exactly these bytes; without one nothing can be gone on with."""
-    etag: str = answer.headers.get("etag", "")
-    return etag if etag.startswith('"') and len(etag) <= 200 else ""
-
-
-def _starts_at(answer: httpx.Response) -> int | None:
-    found = re.match(r"bytes (\d{1,19})-", answer.headers.get("content-range", ""))
-    return int(found[1]) if found else None
-
-
-def _total(answer: httpx.Response, received: int) -> int | None:
-    length = answer.headers.get("content-length", "")
-    return received + int(length) if length.isdecimal() and len(length) < 19 else None
+    digest.update(chunk)

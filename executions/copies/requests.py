@@ -1,4 +1,4 @@
-"""Which copies are wanted, who makes one right now, and what came of it. The row is the queue."""
+"""Requests for copies, their leases and their outcomes. The row is the queue."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from executions.models.event import FileKind, Source
 from executions.models.file import State
 from executions.policy import Action, Actor
 
-# A worker that lives renews its claim long before it ends.
-CLAIM = timedelta(seconds=90)
-FIRST, LONGEST = 5.0, 3600.0  # seconds until it is tried again
-# A copy that VideoGen has not let us make for so long is given up; a person may ask again.
-PATIENCE = timedelta(days=1)
-# Other copies that are looked for where one is missing.
-WITNESSES = 20
-# Where every file is kept: how many at most wait at a time. Each may cost a call that the links of pages need too.
-WAITING = 20
+# A live worker renews its lease long before it expires.
+LEASE = timedelta(seconds=90)
+MIN_RETRY_DELAY, MAX_RETRY_DELAY = 5.0, 3600.0  # seconds
+# Time after a request until failed attempts are given up. A person can request the copy again.
+GIVE_UP_AFTER = timedelta(days=1)
+# Other copies that are checked when one is missing.
+MAX_OTHER_COPIES = 20
+# Requests queued at a time if every file is copied. Each may cost a call from the budget that pages also use.
+MAX_QUEUED = 20
 
 
 @dataclass(frozen=True)
-class Copied:
+class StoredCopy:
     """A complete copy in the storage."""
 
     path: str
@@ -43,11 +43,14 @@ class Copied:
     thumbnail: str = ""
 
 
-# --- asking -----------------------------------------------------------------------------------------------
+# --- requesting -------------------------------------------------------------------------------------------
 
 
-def ask(file: File, actor: Actor) -> bool:
-    """A copy of this file is wanted; False where there is one. One that was given up is begun anew."""
+def request_copy(file: File, actor: Actor) -> bool:
+    """Request a copy, or retry one that was given up. False if there is a copy already or the file is not ready.
+
+    Raises NotAllowed.
+    """
     actor_id = policy.require(actor, Action.FILE_COPY, file)
     if file.kept_at is not None or file.state != State.READY:
         return False
@@ -61,51 +64,51 @@ def ask(file: File, actor: Actor) -> bool:
 
 
 class Outcome(StrEnum):
-    """What the wish for a copy leads to."""
+    """The outcome of a request for a copy."""
 
-    ASKED = "asked"
-    ON_ITS_WAY = "on its way"
-    KEPT = "kept"
+    REQUESTED = "requested"
+    IN_PROGRESS = "in progress"
+    COPIED = "copied"
     GONE = "gone"
     NOT_READY = "not ready"
 
 
-def outlook(files: Sequence[File]) -> dict[uuid.UUID, Outcome]:
-    """What asking for a copy of each would lead to, now."""
-    waiting = Keeping.objects.filter(file__in=files, due_at__isnull=False).values_list("file_id", flat=True)
-    on_their_way = set(waiting)
+def preview_outcomes(files: Sequence[File]) -> dict[uuid.UUID, Outcome]:
+    """The outcomes that `request_copies` would have now."""
+    queued = Keeping.objects.filter(file__in=files, due_at__isnull=False).values_list("file_id", flat=True)
+    in_progress = set(queued)
     found = {}
     for file in files:
         if file.kept_at is not None:
-            found[file.pk] = Outcome.KEPT
+            found[file.pk] = Outcome.COPIED
         elif file.gone_at is not None:
             found[file.pk] = Outcome.GONE
         elif file.state != State.READY:
             found[file.pk] = Outcome.NOT_READY
         else:
-            found[file.pk] = Outcome.ON_ITS_WAY if file.pk in on_their_way else Outcome.ASKED
+            found[file.pk] = Outcome.IN_PROGRESS if file.pk in in_progress else Outcome.REQUESTED
     return found
 
 
-def ask_for(files: Sequence[File], actor: Actor) -> dict[uuid.UUID, Outcome]:
-    """Copies of all these are wanted, as far as that makes sense: what became of each wish."""
+def request_copies(files: Sequence[File], actor: Actor) -> dict[uuid.UUID, Outcome]:
+    """Request copies of these files where possible. Returns the outcome for each. Raises NotAllowed."""
     actor_id = policy.require(actor, Action.FILE_COPY)
     now = timezone.now()
     with transaction.atomic():
-        found = outlook(files)
-        asked = [pk for pk, outcome in found.items() if outcome is Outcome.ASKED]
-        begun_anew = {"due_at": now, "asked_at": now, "tries": 0, "problem": ""}
-        Keeping.objects.filter(file__in=asked, due_at=None).update(**begun_anew)
+        found = preview_outcomes(files)
+        requested = [pk for pk, outcome in found.items() if outcome is Outcome.REQUESTED]
+        reset = {"due_at": now, "asked_at": now, "tries": 0, "problem": ""}
+        Keeping.objects.filter(file__in=requested, due_at=None).update(**reset)
         Keeping.objects.bulk_create(
-            (Keeping(file_id=pk, asked_by_id=actor_id, asked_at=now, due_at=now) for pk in asked),
+            (Keeping(file_id=pk, asked_by_id=actor_id, asked_at=now, due_at=now) for pk in requested),
             ignore_conflicts=True,
         )
     return found
 
 
-def ask_for_more() -> int:
-    """Every file is to be kept: ask for the newest that have no copy yet, while few are waiting."""
-    room = WAITING - Keeping.objects.filter(due_at__isnull=False)[:WAITING].count()
+def request_missing() -> int:
+    """Request copies of the newest files without one, up to MAX_QUEUED. Used if every file is copied."""
+    room = MAX_QUEUED - Keeping.objects.filter(due_at__isnull=False)[:MAX_QUEUED].count()
     if room <= 0:
         return 0
     ids = list(File.objects.without_copy().newest_first().values_list("pk", flat=True)[:room])
@@ -113,11 +116,11 @@ def ask_for_more() -> int:
     return len(ids)
 
 
-def ask_again(actor: Actor) -> int:
-    """Begin anew with all that was given up or waits after a failure."""
+def retry_failed(actor: Actor) -> int:
+    """Retry all failed requests now, including those given up. Returns their number. Raises NotAllowed."""
     policy.require(actor, Action.COPIES_RETRY)
     now = timezone.now()
-    failed = Keeping.objects.exclude(problem="").filter(Q(due_at=None) | Q(due_at__gt=now + CLAIM))
+    failed = Keeping.objects.exclude(problem="").filter(Q(due_at=None) | Q(due_at__gt=now + LEASE))
     return failed.filter(file__gone_at=None).update(due_at=now, asked_at=now, tries=0, problem="")
 
 
@@ -125,27 +128,31 @@ def ask_again(actor: Actor) -> int:
 
 
 def claim_due(limit: int) -> list[Keeping]:
-    """Take what is due, the longest waiting first. Of any number of processes one gets each."""
-    return Keeping.objects.order_by("due_at").prefetch_related("file").claim(limit, CLAIM)
+    """Claim due requests, the longest due first. Each is claimed by one process only."""
+    return Keeping.objects.order_by("due_at").prefetch_related("file").claim(limit, LEASE)
 
 
-def renew(mine: Keeping) -> bool:
-    """Say that the work goes on, and how far it is. False where the claim is no longer ours."""
-    return Keeping.objects.renew(mine, CLAIM, **_progress(mine))
+def renew(copy_request: Keeping) -> bool:
+    """Renew the lease and store the progress. False if the lease was lost."""
+    return Keeping.objects.renew(copy_request, LEASE, **_progress(copy_request))
 
 
-def _progress(mine: Keeping) -> dict[str, Any]:
-    return {"received": mine.received, "total": mine.total, "validator": mine.validator}
+def _progress(copy_request: Keeping) -> dict[str, Any]:
+    return {
+        "received": copy_request.received,
+        "total": copy_request.total,
+        "validator": copy_request.validator,
+    }
 
 
-def done(mine: Keeping, copied: Copied) -> bool:
-    """The copy is complete. False where the claim is no longer ours: then whoever has it says so."""
+def complete(copy_request: Keeping, copied: StoredCopy) -> bool:
+    """Record a complete copy. False if the lease was lost: then its new holder records the copy."""
     now = timezone.now()
     with transaction.atomic():
-        held, _ = Keeping.objects.held(mine).delete()
+        held, _ = Keeping.objects.held(copy_request).delete()
         if not held:
             return False
-        File.objects.filter(pk=mine.file_id).update(
+        File.objects.filter(pk=copy_request.file_id).update(
             kept_at=now,
             kept_path=copied.path,
             kept_sha256=copied.sha256,
@@ -155,42 +162,50 @@ def done(mine: Keeping, copied: Copied) -> bool:
             updated_at=now,
         )
         Event.objects.create(
-            file_id=mine.file_id,
+            file_id=copy_request.file_id,
             kind=FileKind.COPIED,
-            source=Source.PERSON if mine.asked_by_id else Source.SYSTEM,
-            actor_id=mine.asked_by_id,
+            source=Source.PERSON if copy_request.asked_by_id else Source.SYSTEM,
+            actor_id=copy_request.asked_by_id,
             occurred_at=now,
             detail={"sha256": copied.sha256, "bytes": copied.size, "type": copied.mime},
         )
     return True
 
 
-def failed(mine: Keeping, problem: str, *, hopeless: bool = False, patient: bool = False) -> None:
-    """Try again later, each time later; never, if `hopeless`; without end, if `patient` (a full disk gets room)."""
+def record_failure(
+    copy_request: Keeping, problem: str, *, permanent: bool = False, retry_forever: bool = False
+) -> None:
+    """Schedule a retry with exponential backoff, or give up after GIVE_UP_AFTER.
+
+    `permanent`: give up now. `retry_forever`: never give up (a full disk will have space again).
+    """
     now = timezone.now()
-    seconds = min(LONGEST, FIRST * 2 ** min(mine.tries, 20)) * random.uniform(0.8, 1.2)
-    over = hopeless or (not patient and now - mine.asked_at > PATIENCE)
+    seconds = min(MAX_RETRY_DELAY, MIN_RETRY_DELAY * 2 ** min(copy_request.tries, 20)) * random.uniform(
+        0.8, 1.2
+    )
+    is_given_up = permanent or (not retry_forever and now - copy_request.asked_at > GIVE_UP_AFTER)
     Keeping.objects.release(
-        mine,
-        None if over else now + timedelta(seconds=seconds),
-        tries=mine.tries + 1,
+        copy_request,
+        None if is_given_up else now + timedelta(seconds=seconds),
+        tries=copy_request.tries + 1,
         problem=problem[:500],
-        **_progress(mine),
+        **_progress(copy_request),
     )
 
 
-def lost(file_id: uuid.UUID) -> bool:
-    """The copy is not where it was put: it counts as not there, and may be asked for again. False where it stays noted.
+def forget_missing(file_id: uuid.UUID) -> bool:
+    """Forget a copy that has disappeared from the storage, so that it can be requested again. False if it was not.
 
-    That is so while VideoGen has the file no more, and this is the only trace of it; and where the folder is away, and
-    will come back: then neither the place of this one is there nor any other copy.
+    A copy is not forgotten if VideoGen no longer has the file, because the record is its only trace. Nor is it
+    forgotten if the storage folder seems unmounted: neither the folder of this copy nor any other copy exists.
     """
     file = File.objects.filter(pk=file_id, kept_at__isnull=False, gone_at=None).first()
     if file is None:
         return False
     others = File.objects.filter(kept_at__isnull=False).exclude(pk=file_id).order_by("-id")
     is_there = copy_storage.path(file.kept_path).parent.exists() or any(
-        copy_storage.path(path).exists() for path in others.values_list("kept_path", flat=True)[:WITNESSES]
+        copy_storage.path(path).exists()
+        for path in others.values_list("kept_path", flat=True)[:MAX_OTHER_COPIES]
     )
     if not is_there:
         return False
@@ -201,12 +216,12 @@ def lost(file_id: uuid.UUID) -> bool:
 
 
 def sweep_parts() -> None:
-    """Remove parts of copies that nobody waits for any more: another process has made them."""
+    """Delete the parts of copies that are no longer requested, because another process has made them."""
     for part in copy_storage.parts():
         if not Keeping.objects.filter(file_id=part.stem).exists():
             part.unlink(missing_ok=True)
 
 
 def release_all() -> int:
-    """Free every claim. Only for a process that knows to be alone, when it starts (SQLite)."""
-    return Keeping.objects.release_all(CLAIM)
+    """Release all leases. Only for a starting process that is certainly the only one (SQLite)."""
+    return Keeping.objects.release_all(LEASE)

@@ -25,7 +25,7 @@ from executions.models import File
 # Bytes of disk space that copies leave free, for the database.
 RESERVE = 256 * 1024 * 1024
 # Bytes of a copy that are read at once. A server reads the next ones when its client has taken these.
-PIECE = 256 * 1024
+CHUNK_SIZE = 256 * 1024
 # Seconds until a signed URL of a copy in a bucket expires.
 SIGNED_FOR = 3600
 FULL = "The disk of Rushes is full. An admin needs to free some space; Rushes retries automatically."
@@ -109,7 +109,7 @@ class _Part(BytesFile):
             self.temporary_file_path = lambda: str(path)
 
 
-def take_in(part: Path, name: str, mime: str) -> str:
+def store(part: Path, name: str, mime: str) -> str:
     """Move a complete part into the storage. Returns its name there. Raises NoRoom or StoreFailed."""
     try:
         with part.open("rb") as handle:
@@ -144,15 +144,15 @@ def path(name: str) -> Path:
     return Path(storage().path(name))
 
 
-async def pieces(path: Path, first: int, last: int) -> AsyncGenerator[bytes]:
+async def chunks(path: Path, first: int, last: int) -> AsyncGenerator[bytes]:
     """The bytes of a copy from `first` to `last`, both included. Raises OSError."""
     handle: IO[bytes] = await asyncio.to_thread(path.open, "rb")
     try:
         await asyncio.to_thread(handle.seek, first)
         left = last - first + 1
-        while left and (piece := await asyncio.to_thread(handle.read, min(PIECE, left))):
-            left -= len(piece)
-            yield piece
+        while left and (chunk := await asyncio.to_thread(handle.read, min(CHUNK_SIZE, left))):
+            left -= len(chunk)
+            yield chunk
     finally:
         handle.close()
 

@@ -22,9 +22,9 @@ def _problem(file: File) -> str:
     digest, size = hashlib.sha256(), 0
     try:
         with copy_storage.storage().open(file.kept_path) as copy:
-            while piece := copy.read(copy_storage.PIECE):
-                digest.update(piece)
-                size += len(piece)
+            while chunk := copy.read(copy_storage.CHUNK_SIZE):
+                digest.update(chunk)
+                size += len(chunk)
     except FileNotFoundError:
         return "it is not there"
     except Exception as error:

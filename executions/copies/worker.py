@@ -21,13 +21,13 @@ from executions.team import settings as team_settings
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 2
-# Seconds between two progress updates of a copy; each also renews the claim.
-NOTE_EVERY = 1.0
+MAX_CONCURRENT = 2
+# Seconds between two progress updates of a copy; each also renews the lease.
+PROGRESS_INTERVAL = 1.0
 
 
 class CopyWorker(Worker):
-    """Any number of processes may run one; a claim decides which of them makes a copy."""
+    """Any number of processes may run one; a lease decides which of them makes a copy."""
 
     name = "copy"
 
@@ -46,66 +46,68 @@ class CopyWorker(Worker):
         if not self._has_swept:
             await runtime.in_reader(copy_requests.sweep_parts)
             self._has_swept = True
-        room = AT_ONCE - len(self.tasks)
+        room = MAX_CONCURRENT - len(self.tasks)
         if room <= 0:
             return
         if await runtime.in_reader(team_settings.chosen, team_settings.KEEP_ALL):
-            await runtime.in_db(copy_requests.ask_for_more)
-        for mine in await runtime.in_db(copy_requests.claim_due, room):
-            self.start_task(make(mine), f"the copy of file {mine.file_id}")
+            await runtime.in_db(copy_requests.request_missing)
+        for copy_request in await runtime.in_db(copy_requests.claim_due, room):
+            self.start_task(make(copy_request), f"the copy of file {copy_request.file_id}")
 
 
-async def make(mine: Keeping) -> None:
+async def make(copy_request: Keeping) -> None:
     """Make one claimed copy and store the outcome."""
-    over = asyncio.Event()
-    working = asyncio.create_task(_made(mine))
-    noting = asyncio.create_task(_note(mine, working, over))
-    copied: copy_requests.Copied | None = None
-    problem, how = "", dict[str, bool]()
+    is_over = asyncio.Event()
+    working = asyncio.create_task(_make_copy(copy_request))
+    reporting = asyncio.create_task(_report_progress(copy_request, working, is_over))
+    copied: copy_requests.StoredCopy | None = None
+    problem, options = "", dict[str, bool]()
     try:
         copied = await working
     except signed_urls.Gone as gone:
-        await asyncio.to_thread(copy_storage.drop_part, mine.file)
-        mine.received = 0
-        problem, how = f"{gone} There is nothing to copy.", {"hopeless": True}
+        await asyncio.to_thread(copy_storage.drop_part, copy_request.file)
+        copy_request.received = 0
+        problem, options = f"{gone} There is nothing to copy.", {"permanent": True}
     except (signed_urls.NotReady, copy_download.Interrupted, copy_storage.StoreFailed) as error:
         problem = str(error)
     except (copy_storage.NoRoom, OSError) as error:
         full = isinstance(error, copy_storage.NoRoom) or copy_storage.no_room(error)
-        problem, how = (
-            (copy_storage.FULL, {"patient": True}) if full else (f"It could not be written: {error}.", {})
+        problem, options = (
+            (copy_storage.FULL, {"retry_forever": True})
+            if full
+            else (f"It could not be written: {error}.", {})
         )
         if full:
             # Free the space of the incomplete part for other copies.
-            await asyncio.to_thread(copy_storage.drop_part, mine.file)
-            mine.received, mine.validator = 0, ""
+            await asyncio.to_thread(copy_storage.drop_part, copy_request.file)
+            copy_request.received, copy_request.validator = 0, ""
     finally:
         working.cancel()
-        over.set()
-        # Wait for a progress update that is being written: it changes the claim.
-        await asyncio.gather(working, noting, return_exceptions=True)
+        is_over.set()
+        # Wait for a progress update that is being written: it changes the lease.
+        await asyncio.gather(working, reporting, return_exceptions=True)
     if copied is not None:
-        await runtime.in_db(copy_requests.done, mine, copied)
+        await runtime.in_db(copy_requests.complete, copy_request, copied)
     else:
-        logger.warning("Could not copy file %s: %s", mine.file_id, problem)
-        await runtime.in_db(copy_requests.failed, mine, problem, **how)
+        logger.warning("Could not copy file %s: %s", copy_request.file_id, problem)
+        await runtime.in_db(copy_requests.record_failure, copy_request, problem, **options)
 
 
-async def _made(mine: Keeping) -> copy_requests.Copied:
-    whole = await copy_download.fetch(mine)
-    name = copy_storage.name_of(mine.file, whole.mime)
-    kept = await asyncio.to_thread(copy_storage.take_in, whole.part, name, whole.mime)
-    thumbnail = "" if whole.mime.startswith("image/") else await _thumbnail(mine)
-    return copy_requests.Copied(kept, whole.sha256, whole.size, whole.mime, thumbnail)
+async def _make_copy(copy_request: Keeping) -> copy_requests.StoredCopy:
+    complete = await copy_download.fetch(copy_request)
+    name = copy_storage.name_of(copy_request.file, complete.mime)
+    stored_name = await asyncio.to_thread(copy_storage.store, complete.part, name, complete.mime)
+    thumbnail = "" if complete.mime.startswith("image/") else await _thumbnail(copy_request)
+    return copy_requests.StoredCopy(stored_name, complete.sha256, complete.size, complete.mime, thumbnail)
 
 
-async def _thumbnail(mine: Keeping) -> str:
+async def _thumbnail(copy_request: Keeping) -> str:
     """The thumbnail of a video, stored with its copy. Errors are logged; the copy succeeds without it."""
-    if mine.file.type != VIDEO:
+    if copy_request.file.type != VIDEO:
         return ""
     try:
-        picture, mime = await copy_download.thumbnail(mine.file)
-        name = copy_storage.name_of(mine.file, mime, "-thumbnail")
+        picture, mime = await copy_download.thumbnail(copy_request.file)
+        name = copy_storage.name_of(copy_request.file, mime, "-thumbnail")
         return await asyncio.to_thread(copy_storage.put, name, picture)
     except (
         signed_urls.Gone,
@@ -114,26 +116,28 @@ async def _thumbnail(mine: Keeping) -> str:
         copy_storage.NoRoom,
         copy_storage.StoreFailed,
     ) as error:
-        logger.info("Could not store the thumbnail of file %s: %s", mine.file_id, error)
+        logger.info("Could not store the thumbnail of file %s: %s", copy_request.file_id, error)
         return ""
 
 
-async def _note(mine: Keeping, working: asyncio.Task[copy_requests.Copied], over: asyncio.Event) -> None:
-    """Store the progress and renew the claim; stop the work if another worker has taken it over."""
-    noted, last = 0, timezone.now()
-    while not over.is_set():
+async def _report_progress(
+    copy_request: Keeping, working: asyncio.Task[copy_requests.StoredCopy], is_over: asyncio.Event
+) -> None:
+    """Store the progress and renew the lease, until `is_over`. Stops the work if another worker has the lease."""
+    reported, last = 0, timezone.now()
+    while not is_over.is_set():
         with suppress(TimeoutError):
-            async with asyncio.timeout(NOTE_EVERY):
-                await over.wait()
+            async with asyncio.timeout(PROGRESS_INTERVAL):
+                await is_over.wait()
                 return
-        if mine.received == noted and timezone.now() - last < copy_requests.CLAIM / 4:
+        if copy_request.received == reported and timezone.now() - last < copy_requests.LEASE / 4:
             continue
         try:
-            held = await runtime.in_db(copy_requests.renew, mine)
+            held = await runtime.in_db(copy_requests.renew, copy_request)
         except DatabaseError as error:
             logger.warning("Could not store the progress of a copy: %s", error)
             continue
         if not held:
             working.cancel()
             return
-        noted, last = mine.received, timezone.now()
+        reported, last = copy_request.received, timezone.now()

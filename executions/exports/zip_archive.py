@@ -242,7 +242,7 @@ class Copy:
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         try:
-            while piece := await asyncio.to_thread(self.handle.read, copy_storage.PIECE):
+            while piece := await asyncio.to_thread(self.handle.read, copy_storage.CHUNK_SIZE):
                 yield piece
         except Exception:
             raise Broken("its copy could not be read") from None

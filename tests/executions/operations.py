@@ -312,12 +312,15 @@ OPERATIONS: dict[str, Operation] = {
         World.file,
         lambda file, a: file_actions.note(file, FileKind.DOWNLOADED, a),
     ),
-    "copy a file": Operation(Action.FILE_COPY, EVERYONE | SYSTEM, World.file, copy_requests.ask),
+    "copy a file": Operation(Action.FILE_COPY, EVERYONE | SYSTEM, World.file, copy_requests.request_copy),
     "copy files": Operation(
-        Action.FILE_COPY, EVERYONE | SYSTEM, World.file, lambda file, a: copy_requests.ask_for([file], a)
+        Action.FILE_COPY,
+        EVERYONE | SYSTEM,
+        World.file,
+        lambda file, a: copy_requests.request_copies([file], a),
     ),
     "retry copies": Operation(
-        Action.COPIES_RETRY, ADMINS | SYSTEM, nothing, lambda _, a: copy_requests.ask_again(a)
+        Action.COPIES_RETRY, ADMINS | SYSTEM, nothing, lambda _, a: copy_requests.retry_failed(a)
     ),
     "import files": Operation(
         Action.FILES_IMPORT, EVERYONE | SYSTEM, nothing, lambda _, a: file_import.request_sync(a)

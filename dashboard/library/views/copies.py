@@ -24,13 +24,13 @@ from executions.team import settings as team_settings
 MAX_FILES = batches.MOST_ROWS  # as many as can be selected in the library
 # (hue, icon, label) of each outcome.
 _OTHER = {
-    copy_requests.Outcome.ON_ITS_WAY: ("running", "clock", "already in progress"),
-    copy_requests.Outcome.KEPT: ("succeeded", "hard-drive", "already copied"),
+    copy_requests.Outcome.IN_PROGRESS: ("running", "clock", "already in progress"),
+    copy_requests.Outcome.COPIED: ("succeeded", "hard-drive", "already copied"),
     copy_requests.Outcome.GONE: ("failed", "cloud-off", "VideoGen no longer has it"),
     copy_requests.Outcome.NOT_READY: ("failed", "circle-alert", "not ready"),
 }
-PLANNED = {copy_requests.Outcome.ASKED: ("queued", "hard-drive-download", "will be copied"), **_OTHER}
-DONE = {copy_requests.Outcome.ASKED: ("running", "clock", "in progress"), **_OTHER}
+PLANNED = {copy_requests.Outcome.REQUESTED: ("queued", "hard-drive-download", "will be copied"), **_OTHER}
+DONE = {copy_requests.Outcome.REQUESTED: ("running", "clock", "in progress"), **_OTHER}
 
 
 @require_POST
@@ -39,7 +39,7 @@ def request_copy(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File, pk=pk)
     if file.gone_at is not None and file.kept_at is None:
         messages.error(request, "VideoGen no longer has this file, so there is nothing to copy.")
-    elif copy_requests.ask(file, request.user):
+    elif copy_requests.request_copy(file, request.user):
         workers.look_at_files()
     elif file.kept_at is None:
         messages.error(request, "Only a file that is ready can be copied.")
@@ -63,12 +63,16 @@ def request_many(request: AuthenticatedRequest) -> HttpResponse:
     if not files:
         messages.info(request, "Select the files to copy in the library.")
         return HttpResponseRedirect(reverse("files"), status=303)
-    outcomes = copy_requests.ask_for(files, request.user) if is_done else copy_requests.outlook(files)
+    outcomes = (
+        copy_requests.request_copies(files, request.user)
+        if is_done
+        else copy_requests.preview_outcomes(files)
+    )
     if is_done:
         workers.look_at_files()
     labels = DONE if is_done else PLANNED
     lines = [(Tile(file, request.user), *labels[outcomes[file.pk]]) for file in files]
-    count = sum(outcome is copy_requests.Outcome.ASKED for outcome in outcomes.values())
+    count = sum(outcome is copy_requests.Outcome.REQUESTED for outcome in outcomes.values())
     excess = {"left_out": len(selected) - len(names), "max_files": MAX_FILES}
     return render(
         request,
@@ -87,7 +91,7 @@ def copies(request: AuthenticatedRequest) -> HttpResponse:
 def change_setting(request: AuthenticatedRequest) -> HttpResponse:
     """Saves whether every file is copied or, with `again`, retries all failed copies."""
     if "again" in request.POST:
-        retried = copy_requests.ask_again(request.user)
+        retried = copy_requests.retry_failed(request.user)
         messages.success(request, "Retrying one copy." if retried == 1 else f"Retrying {retried} copies.")
     elif team_settings.choose(team_settings.KEEP_ALL, "all" in request.POST, actor=request.user):
         messages.success(request, "Saved.")

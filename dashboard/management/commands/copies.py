@@ -27,7 +27,7 @@ class Command(BaseCommand):
         if act == "verify":
             self.verify()
         elif act == "again":
-            self.stdout.write(f"{copy_requests.ask_again(policy.SYSTEM)} copies will be retried.")
+            self.stdout.write(f"{copy_requests.retry_failed(policy.SYSTEM)} copies will be retried.")
         else:
             given_up = Keeping.objects.filter(due_at=None).count()
             self.stdout.write(f"{File.objects.filter(kept_at__isnull=False).count()} stored")

@@ -23,9 +23,11 @@ def test_copies_are_counted_and_failures_listed(ann_browser: Browser, ada_browse
         kept_at=timezone.now(), kept_bytes=2048, kept_path="aa/x.png", kept_type="image/png", origin="result"
     )
     lost = file(display_name="The lost one", origin="result")
-    copy_requests.ask(lost, ann_browser.user)
+    copy_requests.request_copy(lost, ann_browser.user)
     [mine] = copy_requests.claim_due(1)
-    copy_requests.failed(mine, "VideoGen no longer has this file. There is nothing to copy.", hopeless=True)
+    copy_requests.record_failure(
+        mine, "VideoGen no longer has this file. There is nothing to copy.", permanent=True
+    )
     page = text(ann_browser.get("/files/copies/"))
     assert "2.0" in page
     assert "KB" in page
@@ -54,7 +56,7 @@ def test_an_admin_turns_on_copying_every_file_and_it_is_audited(
 
 def test_a_copy_that_finishes_while_its_page_renders_is_shown(ann_browser: Browser) -> None:
     made = file(display_name="A pier", origin="result")
-    copy_requests.ask(made, ann_browser.user)
+    copy_requests.request_copy(made, ann_browser.user)
     [mine] = copy_requests.claim_due(1)
     finished = []
 
@@ -62,7 +64,9 @@ def test_a_copy_that_finishes_while_its_page_renders_is_shown(ann_browser: Brows
         answer = execute(sql, *rest)
         if not finished and "executions_file" in sql:
             finished.append(sql)
-            assert copy_requests.done(mine, copy_requests.Copied("aa/x.png", "0" * 64, 2048, "image/png"))
+            assert copy_requests.complete(
+                mine, copy_requests.StoredCopy("aa/x.png", "0" * 64, 2048, "image/png")
+            )
         return answer
 
     with connection.execute_wrapper(finish_meanwhile):

@@ -22,7 +22,7 @@ from executions.core import runtime
 from executions.exports import zip_archive
 from executions.models import File
 from tests.dashboard.browsers import Browser, text
-from tests.executions.copies import keeping
+from tests.executions.copies import copying
 from tests.executions.files.media import png, wav
 from tests.executions.files.media_server import serving
 from tests.markup import every, one
@@ -38,10 +38,10 @@ def _in_this_loop(transactional_db: None) -> None:
 async def only_copied(content: bytes, mime: str = "application/octet-stream", **columns: Any) -> File:
     """A file that VideoGen no longer has, with a copy."""
     async with serving(content, mime) as media:
-        made = await keeping.kept(await runtime.in_db(media.file, **columns))
+        made = await copying.make_copy(await runtime.in_db(media.file, **columns))
     gone = {"gone_at": timezone.now(), "snapshot": {}}
     await runtime.in_db(File.objects.filter(pk=made.pk).update, **gone)
-    return await keeping.again(made)
+    return await copying.reload(made)
 
 
 async def body(answer: Any) -> bytes:
@@ -136,13 +136,13 @@ async def test_the_thumbnail_of_a_video_is_stored_with_the_copy(ann_browser: Bro
             **media.told(),
             "thumbnailSource": pictures.told()["downloadSource"],
         }
-        made = await keeping.kept(await runtime.in_db(media.file, type="VIDEO", snapshot=snapshot))
+        made = await copying.make_copy(await runtime.in_db(media.file, type="VIDEO", snapshot=snapshot))
     gone = {"gone_at": timezone.now(), "snapshot": {}}
     await runtime.in_db(File.objects.filter(pk=made.pk).update, **gone)
     answer = await ann_browser.aget(f"/files/{made.pk}/thumbnail")
     assert (answer.status_code, answer["Content-Type"]) == (200, "image/png")
     assert await body(answer) == picture
-    assert len(keeping.lying_about()) == 2
+    assert len(copying.stored_files()) == 2
 
 
 async def test_the_copy_is_served_while_videogen_does_not_respond(ann_browser: Browser) -> None:
@@ -159,13 +159,13 @@ async def test_the_request_that_notices_the_loss_serves_the_copy(account: Any, a
     await runtime.in_db(File.objects.filter(pk=made.pk).update, gone_at=None)
     answer = await ann_browser.aget(f"/files/{made.pk}/preview")
     assert (answer.status_code, await body(answer)) == (200, content)
-    assert (await keeping.again(made)).gone_at is not None
+    assert (await copying.reload(made)).gone_at is not None
 
 
 async def copied_files(*names: str) -> list[File]:
     """Files with copies that VideoGen does not know."""
     async with serving(png(), "image/png") as media:
-        return [await keeping.kept(await runtime.in_db(media.file, name)) for name in names]
+        return [await copying.make_copy(await runtime.in_db(media.file, name)) for name in names]
 
 
 async def test_a_copy_deleted_by_hand_counts_as_missing_while_videogen_has_the_file(
@@ -174,8 +174,8 @@ async def test_a_copy_deleted_by_hand_counts_as_missing_while_videogen_has_the_f
     made, _ = await copied_files("vg_file_1", "vg_file_2")
     copy_storage.path(made.kept_path).unlink()
     await ann_browser.aget(f"/files/{made.pk}/download")
-    assert (await keeping.again(made)).kept_at is None
-    assert await runtime.in_db(copy_requests.ask, await keeping.again(made), policy.SYSTEM), (
+    assert (await copying.reload(made)).kept_at is None
+    assert await runtime.in_db(copy_requests.request_copy, await copying.reload(made), policy.SYSTEM), (
         "it can be copied again"
     )
 
@@ -190,7 +190,7 @@ async def test_any_number_of_deleted_copies_can_be_made_again(
         copy_storage.path(each.kept_path).unlink()
     for each in gone:
         await ann_browser.aget(f"/files/{each.pk}/download")
-        assert await runtime.in_db(copy_requests.ask, await keeping.again(each), policy.SYSTEM)
+        assert await runtime.in_db(copy_requests.request_copy, await copying.reload(each), policy.SYSTEM)
 
 
 async def test_an_unmounted_folder_loses_no_copy(account: Any, ann_browser: Browser) -> None:
@@ -234,7 +234,7 @@ async def test_an_unreadable_copy_stays_recorded(
 
     monkeypatch.setattr(Path, "stat", refuses)
     await ann_browser.aget(f"/files/{made.pk}/download")
-    assert (await keeping.again(made)).kept_at is not None
+    assert (await copying.reload(made)).kept_at is not None
 
 
 async def test_a_batch_download_contains_the_copy_of_a_lost_file() -> None:
@@ -264,10 +264,10 @@ async def test_a_copy_is_requested_on_the_page_and_its_progress_shown(ann_browse
         assert "queued" in text(one(answer, "#copy"))
         assert every(answer, '[hx-trigger="every 3s"]'), "the page refreshes itself"
         media.breaks = [20]
-        await keeping.tried(made)
+        await copying.attempt(made)
         page = text(await ann_browser.aget(f"/files/{made.pk}/"))
-        assert "The connection to VideoGen's storage was cut. Next attempt" in page.replace("&#x27;", "'")
-        made = await keeping.tried(made)
+        assert "The connection to VideoGen's storage was lost. Next attempt" in page.replace("&#x27;", "'")
+        made = await copying.attempt(made)
     page = text(await ann_browser.aget(f"/files/{made.pk}/"))
     assert made.kept_sha256 in page
     assert "In the Rushes folder" in page

@@ -1,4 +1,4 @@
-"""Copies in our own storage: whole and checked, gone on with after a break, once, and nothing half where it fails."""
+"""Copies in our own storage: complete and checked, resumed after a break, made once, and never left incomplete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from executions.core import runtime
 from executions.models import Event, Keeping
 from executions.models.event import FileKind
 from executions.team import settings as team_settings
-from tests.executions.copies import keeping
+from tests.executions.copies import copying
 from tests.executions.files.media import png
 from tests.executions.files.media_server import serving
 from tests.factories.files import file
@@ -33,92 +33,92 @@ PICTURE = png(padding=3 * 1024 * 1024 + 77)
 
 @pytest.fixture(autouse=True)
 def _in_this_loop(transactional_db: None) -> None:
-    """Real transactions: the work is done by threads of the domain's own."""
+    """Real transactions, because the domain does its work in its own threads."""
 
 
-async def test_a_copy_is_whole_checked_and_written_down(people: Any) -> None:
+async def test_a_copy_is_complete_checked_and_recorded(people: Any) -> None:
     async with serving(PICTURE, "image/png") as media:
         made = await runtime.in_db(media.file)
-        made = await keeping.kept(made, people.ann)
+        made = await copying.make_copy(made, people.ann)
     sha256 = hashlib.sha256(PICTURE).hexdigest()
     assert (made.kept_sha256, made.kept_bytes, made.kept_type) == (sha256, len(PICTURE), "image/png")
     assert copy_storage.path(made.kept_path).read_bytes() == PICTURE
-    assert keeping.lying_about() == [made.kept_path], "no part is left"
-    assert await keeping.wish(made) is None
+    assert copying.stored_files() == [made.kept_path], "no part is left"
+    assert await copying.request_row(made) is None
     event = await runtime.in_db(Event.objects.get, file=made)
     assert (event.kind, event.actor_id) == (FileKind.COPIED, people.ann.pk)
     assert event.detail == {"sha256": sha256, "bytes": len(PICTURE), "type": "image/png"}
 
 
-async def test_a_copy_that_broke_off_goes_on_where_it_stopped() -> None:
+async def test_an_interrupted_copy_is_resumed() -> None:
     async with serving(PICTURE) as media:
         media.breaks = [2_000_000]
         made = await runtime.in_db(media.file)
-        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
-        made = await keeping.tried(made)
-        wish = await keeping.wish(made)
+        await runtime.in_db(copy_requests.request_copy, made, policy.SYSTEM)
+        made = await copying.attempt(made)
+        row = await copying.request_row(made)
         assert made.kept_at is None
-        assert 0 < wish["received"] < 2_000_001
-        assert wish["total"] == len(PICTURE)
-        assert wish["due_at"] > timezone.now()
-        made = await keeping.tried(made)
-    assert f"range: bytes={wish['received']}-" in media.heads[1]
+        assert 0 < row["received"] < 2_000_001
+        assert row["total"] == len(PICTURE)
+        assert row["due_at"] > timezone.now()
+        made = await copying.attempt(made)
+    assert f"range: bytes={row['received']}-" in media.heads[1]
     assert 'if-range: "first"' in media.heads[1]
     assert copy_storage.path(made.kept_path).read_bytes() == PICTURE
     assert made.kept_sha256 == hashlib.sha256(PICTURE).hexdigest()
 
 
-async def test_bytes_of_another_version_are_not_mixed() -> None:
+async def test_bytes_of_different_versions_are_not_mixed() -> None:
     async with serving(PICTURE) as media:
         media.breaks = [2_000_000]
         made = await runtime.in_db(media.file)
-        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
-        await keeping.tried(made)
+        await runtime.in_db(copy_requests.request_copy, made, policy.SYSTEM)
+        await copying.attempt(made)
         media.content, media.etag = png(padding=2_500_000), '"second"'
-        made = await keeping.tried(made)
+        made = await copying.attempt(made)
     assert copy_storage.path(made.kept_path).read_bytes() == media.content
 
 
-async def test_what_a_dead_process_left_is_gone_on_with() -> None:
+async def test_a_dead_processs_copy_is_resumed() -> None:
     async with serving(PICTURE) as media:
         made = await runtime.in_db(media.file)
         media.may_end.clear()
-        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
+        await runtime.in_db(copy_requests.request_copy, made, policy.SYSTEM)
         [mine] = await runtime.in_db(copy_requests.claim_due, 1)
         working = asyncio.create_task(copy_worker.make(mine))
 
         async def noted() -> bool:
-            wish = await keeping.wish(made)
-            return bool(wish["received"])
+            row = await copying.request_row(made)
+            return bool(row["received"])
 
         await until(noted)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-        assert await runtime.in_db(copy_requests.claim_due, 1) == [], "it is still claimed"
+        assert await runtime.in_db(copy_requests.claim_due, 1) == [], "it is still leased"
         await runtime.in_db(copy_requests.release_all)
         media.may_end.set()
         [mine] = await runtime.in_db(copy_requests.claim_due, 1)
         await copy_worker.make(mine)
-    made = await keeping.again(made)
+    made = await copying.reload(made)
     assert "range: bytes=" in media.heads[1]
     assert copy_storage.path(made.kept_path).read_bytes() == PICTURE
 
 
-def test_parts_that_nobody_waits_for_are_swept(people: Any) -> None:
+def test_parts_that_are_not_requested_are_deleted(people: Any) -> None:
     left, wanted = file(origin="result"), file(origin="result")
-    copy_requests.ask(wanted, policy.SYSTEM)
+    copy_requests.request_copy(wanted, policy.SYSTEM)
     for each in (left, wanted):
         copy_storage.part_of(each).write_bytes(b"part")
-    (copy_storage.part_of(left).parent / "somebody's.part").write_bytes(b"not ours")
+    (copy_storage.part_of(left).parent / "other's.part").write_bytes(b"another file")
     copy_requests.sweep_parts()
     assert not copy_storage.part_of(left).exists()
     assert copy_storage.part_of(wanted).exists()
-    assert (copy_storage.part_of(left).parent / "somebody's.part").exists()
+    assert (copy_storage.part_of(left).parent / "other's.part").exists()
 
 
-def test_of_many_processes_one_makes_the_copy(people: Any) -> None:
+def test_one_of_many_processes_makes_the_copy(people: Any) -> None:
     made = file(origin="result")
-    copy_requests.ask(made, policy.SYSTEM)
+    copy_requests.request_copy(made, policy.SYSTEM)
 
     def claim(_: int) -> int:
         try:
@@ -130,24 +130,24 @@ def test_of_many_processes_one_makes_the_copy(people: Any) -> None:
         assert sum(threads.map(claim, range(24))) == 1
 
 
-def test_whoever_lost_the_claim_says_nothing(people: Any) -> None:
+def test_a_worker_that_lost_its_lease_records_nothing(people: Any) -> None:
     made = file(origin="result")
-    copy_requests.ask(made, policy.SYSTEM)
+    copy_requests.request_copy(made, policy.SYSTEM)
     [slow] = copy_requests.claim_due(1)
     copy_requests.release_all()
     [other] = copy_requests.claim_due(1)
-    copied = copy_requests.Copied("aa/one.png", "0" * 64, 1, "image/png")
+    copied = copy_requests.StoredCopy("aa/one.png", "0" * 64, 1, "image/png")
     assert not copy_requests.renew(slow)
-    assert not copy_requests.done(slow, copied)
-    copy_requests.failed(slow, "too late")
-    assert copy_requests.done(other, copied)
+    assert not copy_requests.complete(slow, copied)
+    copy_requests.record_failure(slow, "too late")
+    assert copy_requests.complete(other, copied)
     assert Event.objects.filter(file=made, kind=FileKind.COPIED).count() == 1
     assert not Keeping.objects.exists()
 
 
 @contextmanager
 def disk_of(limit: int) -> Iterator[None]:
-    """No file can grow beyond so many bytes: the system refuses the write, as a full disk does."""
+    """Limit the size of files in bytes: the system rejects writes beyond it, like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
     try:
@@ -156,62 +156,62 @@ def disk_of(limit: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-async def test_a_full_disk_is_said_and_leaves_nothing_half() -> None:
-    """Fault 52: while a copy is made. It is made by itself once there is room."""
+async def test_a_full_disk_is_reported_and_leaves_no_part() -> None:
+    """Fault 52, during a copy. It is retried automatically once there is space."""
     large = png(padding=48 * 1024 * 1024)
     async with serving(large) as media:
         made = await runtime.in_db(media.file)
-        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
+        await runtime.in_db(copy_requests.request_copy, made, policy.SYSTEM)
         with disk_of(40 * 1024 * 1024):
-            made = await keeping.tried(made)
-        wish = await keeping.wish(made)
+            made = await copying.attempt(made)
+        row = await copying.request_row(made)
         assert made.kept_at is None
-        assert "disk of Rushes is full" in wish["problem"]
-        assert wish["due_at"] is not None, "it is tried again"
-        assert keeping.lying_about() == []
-        made = await keeping.tried(made)
+        assert "disk of Rushes is full" in row["problem"]
+        assert row["due_at"] is not None, "it will be retried"
+        assert copying.stored_files() == []
+        made = await copying.attempt(made)
     assert made.kept_sha256 == hashlib.sha256(large).hexdigest()
 
 
-async def test_the_last_of_the_disk_is_left_to_the_database(monkeypatch: Any) -> None:
+async def test_copies_leave_disk_space_for_the_database(monkeypatch: Any) -> None:
     monkeypatch.setattr(copy_storage, "RESERVE", 1 << 60)
     async with serving(PICTURE) as media:
         made = await runtime.in_db(media.file)
-        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
-        made = await keeping.tried(made)
-    assert "disk of Rushes is full" in (await keeping.wish(made))["problem"]
-    assert keeping.lying_about() == []
+        await runtime.in_db(copy_requests.request_copy, made, policy.SYSTEM)
+        made = await copying.attempt(made)
+    assert "disk of Rushes is full" in (await copying.request_row(made))["problem"]
+    assert copying.stored_files() == []
 
 
-async def test_what_videogen_no_longer_has_is_given_up(account: Any) -> None:
+async def test_a_file_that_videogen_no_longer_has_is_given_up(account: Any) -> None:
     made = await runtime.in_db(file, "vg_file_that_never_was", origin="result")
-    await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
-    made = await keeping.tried(made)
-    wish = await keeping.wish(made)
-    assert wish["due_at"] is None
-    assert wish["problem"] == "VideoGen no longer has this file. There is nothing to copy."
+    await runtime.in_db(copy_requests.request_copy, made, policy.SYSTEM)
+    made = await copying.attempt(made)
+    row = await copying.request_row(made)
+    assert row["due_at"] is None
+    assert row["problem"] == "VideoGen no longer has this file. There is nothing to copy."
     assert made.gone_at is not None
 
 
-async def test_a_server_that_refuses_is_asked_for_a_new_address_then_later_again(account: Any) -> None:
+async def test_a_rejected_url_is_replaced_once(account: Any) -> None:
     async with serving(PICTURE) as media:
         media.statuses = [403]
         made = await runtime.in_db(media.file, "vg_file_that_never_was")
-        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
-        made = await keeping.tried(made)
-    # The sandbox does not know the file: the new address was asked for there.
+        await runtime.in_db(copy_requests.request_copy, made, policy.SYSTEM)
+        made = await copying.attempt(made)
+    # The sandbox does not know the file, which shows that a fresh URL was requested there.
     assert made.gone_at is not None
     assert len(media.heads) == 1
 
 
-async def test_an_empty_or_growing_answer_is_no_copy() -> None:
+async def test_an_interrupted_response_is_not_a_copy() -> None:
     async with serving(b"x") as media:
         made = await runtime.in_db(media.file)
         media.breaks = [0]
-        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
-        made = await keeping.tried(made)
+        await runtime.in_db(copy_requests.request_copy, made, policy.SYSTEM)
+        made = await copying.attempt(made)
         assert made.kept_at is None
-        assert keeping.lying_about() in ([], [f".parts/{made.pk}.part"])
+        assert copying.stored_files() in ([], [f".parts/{made.pk}.part"])
 
 
 @pytest.mark.parametrize(
@@ -226,73 +226,75 @@ async def test_an_empty_or_growing_answer_is_no_copy() -> None:
         (b"anything", "text/javascript", "application/octet-stream"),
     ],
 )
-async def test_what_a_copy_is_is_told_by_its_content(head: bytes, told: str, mime: str) -> None:
+async def test_the_media_type_of_a_copy_is_detected_from_its_content(
+    head: bytes, told: str, mime: str
+) -> None:
     async with serving(head, told) as media:
-        made = await keeping.kept(await runtime.in_db(media.file))
+        made = await copying.make_copy(await runtime.in_db(media.file))
     assert made.kept_type == mime
 
 
-# --- which ------------------------------------------------------------------------------------------------
+# --- requests ---------------------------------------------------------------------------------------------
 
 
-def test_asking_twice_is_one_wish_and_what_was_given_up_begins_anew(people: Any) -> None:
+def test_requests_are_merged_and_a_given_up_one_is_retried(people: Any) -> None:
     made = file(origin="result")
-    assert copy_requests.ask(made, people.ann)
-    assert copy_requests.ask(made, people.ben)
+    assert copy_requests.request_copy(made, people.ann)
+    assert copy_requests.request_copy(made, people.ben)
     [mine] = copy_requests.claim_due(5)
-    copy_requests.failed(mine, "gone", hopeless=True)
+    copy_requests.record_failure(mine, "gone", permanent=True)
     assert copy_requests.claim_due(5) == []
-    assert copy_requests.ask(made, people.ben)
+    assert copy_requests.request_copy(made, people.ben)
     [mine] = copy_requests.claim_due(5)
     assert (mine.asked_by_id, mine.tries, mine.problem) == (people.ann.pk, 0, "")
 
 
-def test_what_has_a_copy_or_is_not_ready_is_not_asked_for() -> None:
-    assert not copy_requests.ask(file(kept_at=timezone.now()), policy.SYSTEM)
-    assert not copy_requests.ask(file(state="processing"), policy.SYSTEM)
+def test_copied_and_unready_files_are_not_requested() -> None:
+    assert not copy_requests.request_copy(file(kept_at=timezone.now()), policy.SYSTEM)
+    assert not copy_requests.request_copy(file(state="processing"), policy.SYSTEM)
     assert not Keeping.objects.exists()
 
 
-def test_tries_grow_rarer_and_end_after_a_day() -> None:
+def test_retries_back_off_and_end_after_a_day() -> None:
     made = file(origin="result")
-    copy_requests.ask(made, policy.SYSTEM)
+    copy_requests.request_copy(made, policy.SYSTEM)
     pauses = []
     for _ in range(12):
         Keeping.objects.update(due_at=timezone.now())
         [mine] = copy_requests.claim_due(1)
-        copy_requests.failed(mine, "no answer")
+        copy_requests.record_failure(mine, "no answer")
         due = Keeping.objects.get().due_at
         assert due is not None
         pauses.append((due - timezone.now()).total_seconds())
     assert pauses[0] < 10 < pauses[3] < 100 < pauses[6]
     assert pauses[-1] < 3600 * 1.3
-    Keeping.objects.update(asked_at=timezone.now() - copy_requests.PATIENCE * 1.1, due_at=timezone.now())
+    Keeping.objects.update(asked_at=timezone.now() - copy_requests.GIVE_UP_AFTER * 1.1, due_at=timezone.now())
     [mine] = copy_requests.claim_due(1)
-    copy_requests.failed(mine, copy_storage.FULL, patient=True)
-    assert Keeping.objects.get().due_at is not None, "a disk gets room again"
+    copy_requests.record_failure(mine, copy_storage.FULL, retry_forever=True)
+    assert Keeping.objects.get().due_at is not None, "a full disk is retried forever"
     Keeping.objects.update(due_at=timezone.now())
     [mine] = copy_requests.claim_due(1)
-    copy_requests.failed(mine, "no answer")
+    copy_requests.record_failure(mine, "no answer")
     assert Keeping.objects.get().due_at is None
 
 
-def test_where_every_file_is_kept_the_newest_come_first_a_few_at_a_time(monkeypatch: Any) -> None:
-    monkeypatch.setattr(copy_requests, "WAITING", 3)
+def test_if_every_file_is_copied_the_newest_are_requested_first(monkeypatch: Any) -> None:
+    monkeypatch.setattr(copy_requests, "MAX_QUEUED", 3)
     files = [file(origin="result") for _ in range(5)]
     file(origin="account")
     file(origin="upload", state="processing")
     file(origin="result", gone_at=timezone.now())
     file(origin="result", kept_at=timezone.now())
-    assert copy_requests.ask_for_more() == 3
-    assert copy_requests.ask_for_more() == 0, "three are waiting"
+    assert copy_requests.request_missing() == 3
+    assert copy_requests.request_missing() == 0, "three are queued"
     wanted = set(Keeping.objects.values_list("file_id", flat=True))
     assert wanted == {each.pk for each in files[2:]}
     Keeping.objects.update(due_at=None)
-    assert copy_requests.ask_for_more() == 2
+    assert copy_requests.request_missing() == 2
     assert Keeping.objects.count() == 5
 
 
-async def test_the_background_keeps_every_file_where_that_is_chosen(people: Any) -> None:
+async def test_the_worker_copies_every_file_if_configured(people: Any) -> None:
     await runtime.in_db(team_settings.choose, team_settings.KEEP_ALL, True, actor=people.ada)
     async with serving(PICTURE) as media:
         made = await runtime.in_db(media.file)
@@ -300,7 +302,7 @@ async def test_the_background_keeps_every_file_where_that_is_chosen(people: Any)
         task = asyncio.create_task(working.run())
 
         async def there() -> bool:
-            return (await keeping.again(made)).kept_at is not None
+            return (await copying.reload(made)).kept_at is not None
 
         await until(there)
         task.cancel()
@@ -309,15 +311,15 @@ async def test_the_background_keeps_every_file_where_that_is_chosen(people: Any)
     assert event.source == "system"
 
 
-async def test_an_operator_verifies_what_is_kept() -> None:
+async def test_an_operator_verifies_the_copies() -> None:
     from io import StringIO
 
     from django.core.management import CommandError, call_command
 
     async with serving(PICTURE) as media:
-        whole = await keeping.kept(await runtime.in_db(media.file))
-        changed = await keeping.kept(await runtime.in_db(media.file, "vg_file_2"))
-        missing = await keeping.kept(await runtime.in_db(media.file, "vg_file_3"))
+        whole = await copying.make_copy(await runtime.in_db(media.file))
+        changed = await copying.make_copy(await runtime.in_db(media.file, "vg_file_2"))
+        missing = await copying.make_copy(await runtime.in_db(media.file, "vg_file_3"))
 
     def verified() -> str:
         said = StringIO()

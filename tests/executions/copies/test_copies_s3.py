@@ -17,7 +17,7 @@ from executions.core import runtime
 from executions.exports import zip_archive
 from executions.models import File
 from tests.dashboard.browsers import Browser
-from tests.executions.copies import keeping
+from tests.executions.copies import copying
 from tests.executions.files.media import png
 from tests.executions.files.media_server import serving
 
@@ -57,19 +57,19 @@ async def gone(made: File) -> None:
     await runtime.in_db(File.objects.filter(pk=made.pk).update, **changes)
 
 
-async def test_a_copy_goes_to_the_bucket_as_a_whole(bucket: Any) -> None:
+async def test_a_copy_is_stored_in_the_bucket(bucket: Any) -> None:
     async with serving(LARGE) as media:
-        made = await keeping.kept(await runtime.in_db(media.file))
+        made = await copying.make_copy(await runtime.in_db(media.file))
     assert made.kept_sha256 == hashlib.sha256(LARGE).hexdigest()
     there = bucket.get_object(Bucket=BUCKET, Key=made.kept_path)
     assert there["ContentType"] == "image/png"
     assert there["Body"].read() == LARGE
-    assert keeping.lying_about() == [], "no part is left"
+    assert copying.stored_files() == [], "no part is left"
 
 
-async def test_links_lead_to_a_signed_address_of_the_bucket(bucket: Any, ann_browser: Browser) -> None:
+async def test_links_redirect_to_a_signed_url_of_the_bucket(bucket: Any, ann_browser: Browser) -> None:
     async with serving(LARGE) as media:
-        made = await keeping.kept(await runtime.in_db(media.file))
+        made = await copying.make_copy(await runtime.in_db(media.file))
     await gone(made)
     for kind, disposition in (("preview", "inline"), ("download", "attachment")):
         answer = await ann_browser.aget(f"/files/{made.pk}/{kind}")
@@ -85,14 +85,14 @@ async def test_links_lead_to_a_signed_address_of_the_bucket(bucket: Any, ann_bro
 
 async def test_a_batch_archive_reads_the_bucket(bucket: Any) -> None:
     async with serving(LARGE) as media:
-        made = await keeping.kept(await runtime.in_db(media.file))
+        made = await copying.make_copy(await runtime.in_db(media.file))
     await gone(made)
     pieces = [piece async for piece in zip_archive.stream([zip_archive.Wanted(made.pk, "001 pier")])]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
         assert archived.read("001 pier.png") == LARGE
 
 
-async def test_a_bucket_that_is_not_there_is_said_and_tried_again(bucket: Any, settings: Any) -> None:
+async def test_a_missing_bucket_is_reported_and_retried(bucket: Any, settings: Any) -> None:
     from dashboard.config.s3 import bucket as named
 
     kept = named("no-such-bucket", settings.STORAGES["kept"]["OPTIONS"]["endpoint_url"], "eu-west-1")
@@ -102,13 +102,13 @@ async def test_a_bucket_that_is_not_there_is_said_and_tried_again(bucket: Any, s
         made = await runtime.in_db(media.file)
         from executions.copies import requests as copy_requests
 
-        await runtime.in_db(copy_requests.ask, made, policy.SYSTEM)
-        made = await keeping.tried(made)
-        wish = await keeping.wish(made)
+        await runtime.in_db(copy_requests.request_copy, made, policy.SYSTEM)
+        made = await copying.attempt(made)
+        row = await copying.request_row(made)
         assert made.kept_at is None
-        assert "The storage did not accept the copy" in wish["problem"]
-        assert wish["due_at"] > timezone.now()
+        assert "The storage did not accept the copy" in row["problem"]
+        assert row["due_at"] > timezone.now()
         settings.STORAGES = before
-        made = await keeping.tried(made)
+        made = await copying.attempt(made)
     assert made.kept_at is not None
-    assert len(media.heads) == 1, "what lies here is not fetched again"
+    assert len(media.heads) == 1, "a complete part is not downloaded again"

@@ -1,4 +1,4 @@
-"""Copies, made as the background makes them, one step at a time."""
+"""Steps of a copy, as the copy worker takes them."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from executions.core import runtime
 from executions.models import File, Keeping
 
 
-async def tried(file: File) -> File:
-    """The file after one try at its copy, which is due now."""
+async def attempt(file: File) -> File:
+    """Make the request due, run one attempt, and reload the file."""
     await runtime.in_db(Keeping.objects.filter(file=file).update, due_at=timezone.now())
     [mine] = await runtime.in_db(copy_requests.claim_due, 1)
     assert mine.file_id == file.pk
     await copy_worker.make(mine)
-    return await again(file)
+    return await reload(file)
 
 
-async def kept(file: File, actor: Any = policy.SYSTEM) -> File:
-    """The file with its copy."""
-    assert await runtime.in_db(copy_requests.ask, file, actor)
-    file = await tried(file)
-    assert file.kept_at is not None, await wish(file)
+async def make_copy(file: File, actor: Any = policy.SYSTEM) -> File:
+    """Request and make a copy. Returns the file."""
+    assert await runtime.in_db(copy_requests.request_copy, file, actor)
+    file = await attempt(file)
+    assert file.kept_at is not None, await request_row(file)
     return file
 
 
-async def again(file: File) -> File:
+async def reload(file: File) -> File:
     return await runtime.in_db(File.objects.get, pk=file.pk)
 
 
-async def wish(file: File) -> Any:
-    """The row of a copy that is not there yet, as a dictionary; None where there is none."""
+async def request_row(file: File) -> Any:
+    """The row of the file's copy request, as a dictionary; None if there is none."""
     return await runtime.in_db(lambda: Keeping.objects.filter(file=file).values().first())
 
 
-def lying_about() -> list[str]:
-    """Every file in the folder of copies, parts among them."""
+def stored_files() -> list[str]:
+    """All files in the folder of copies, including parts."""
     folder = Path(settings.KEEP_FOLDER)
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
