@@ -117,9 +117,9 @@ class PlanPage:
         return batch_insert.size(self._rows)
 
     @cached_property
-    def promise(self) -> estimates.Promise | None:
+    def forecast(self) -> estimates.SubmissionForecast | None:
         """By when all would be sent; None while the whole queue is paused."""
-        return None if self.queue.paused_at else estimates.promise(self.jobs)
+        return None if self.queue.paused_at else estimates.forecast(self.jobs)
 
     @cached_property
     def queue(self) -> Queue:

@@ -122,11 +122,11 @@ class BatchCard:
         return queue_state.state()
 
     @cached_property
-    def promise(self) -> estimates.Promise | None:
-        """By when what waits is sent; None when nothing waits, or when nothing may be sent at all."""
+    def forecast(self) -> estimates.SubmissionForecast | None:
+        """When the queued jobs will have been submitted. None if there are none, or if the queue is paused."""
         if not self.counts[QUEUED] or self.is_undone or self.queue.paused_at:
             return None
-        return estimates.promise(0, batch=self.batch)
+        return estimates.forecast(0, batch=self.batch)
 
     @property
     def badge(self) -> StatusBadge:

@@ -16,7 +16,7 @@ from dashboard.cards import cancellation
 from dashboard.http.query_urls import with_query
 from executions import policy, statuses, tools
 from executions.lifecycle import estimates
-from executions.lifecycle.estimates import Waits
+from executions.lifecycle.estimates import QueueSnapshot
 from executions.models import Execution, Result
 from executions.policy import Action, Role
 from executions.team import settings as team_settings
@@ -95,7 +95,7 @@ class Card:
     badge: statuses.StatusBadge
     audience: str
     takes: tuple[Take, ...]
-    waits: Waits
+    snapshot: QueueSnapshot
 
     def seen_by(self, audience: str) -> Card:
         """The same for others, with the takes that were made once."""
@@ -231,9 +231,9 @@ class Card:
     @cached_property
     def _held_until(self) -> datetime | None:
         """When VideoGen's hourly limit lets it go; what waits for something else of its own is not asked about."""
-        if not self.is_waiting or self.is_paused or self._before is not None or self.waits.queue.paused_at:
+        if not self.is_waiting or self.is_paused or self._before is not None or self.snapshot.queue.paused_at:
             return None
-        return self.waits.held_until(self.execution)
+        return self.snapshot.held_until(self.execution)
 
     @property
     def _before(self) -> Execution | None:
@@ -244,33 +244,33 @@ class Card:
     @property
     def place(self) -> int | None:
         """Its place among those that wait to be sent, from 1."""
-        if not self.is_waiting or self.is_paused or self.waits.queue.paused_at:
+        if not self.is_waiting or self.is_paused or self.snapshot.queue.paused_at:
             return None
-        return self.waits.place(self.execution)
+        return self.snapshot.position(self.execution)
 
     @cached_property
-    def usual(self) -> estimates.Usual | None:
+    def typical_duration(self) -> estimates.TypicalDuration | None:
         """How long such jobs ran lately, while this one has not begun to."""
         if self.status not in (statuses.QUEUED, statuses.PENDING):
             return None
-        return estimates.usual(self.execution.tool)
+        return estimates.typical_duration(self.execution.tool)
 
     @property
     def next_try(self) -> datetime | None:
         """When a waiting job is sent next, if it may not be sent now."""
-        if self.status != statuses.QUEUED or not self.note or self.is_paused or self.waits.queue.paused_at:
+        if self.status != statuses.QUEUED or not self.note or self.is_paused or self.snapshot.queue.paused_at:
             return None
         return self._held_until or self.execution.next_attempt_at
 
     @property
     def note(self) -> str:
-        """Why it waits, or why nothing was heard of it, in words."""
+        """Why the job is waiting, or why there is no response yet, as a message."""
         if self.is_final:
             return ""
         if self.is_paused:
             return "It is sent when it is resumed."
-        if self.is_waiting and self.waits.queue.paused_at:
-            by = self.waits.queue.paused_by
+        if self.is_waiting and self.snapshot.queue.paused_at:
+            by = self.snapshot.queue.paused_by
             return f"The whole queue is paused{f' by {by.get_username()}' if by else ''}"
         if self._before is not None:
             label = tools.find(self._before.tool).label.lower()
@@ -320,10 +320,10 @@ def take(result: Result) -> Take:
     )
 
 
-def card(execution: Execution, audience: str, waits: Waits | None = None) -> Card:
+def card(execution: Execution, audience: str, snapshot: QueueSnapshot | None = None) -> Card:
     """The execution must carry `created_by` and `results` with their files (`Execution.objects.for_cards()`).
 
-    `waits` is one look at the queue that many cards share.
+    `snapshot` is the state of the queue, shared by many cards.
     """
     is_paused = execution.is_to_send and execution.paused_at is not None
     return Card(
@@ -332,10 +332,12 @@ def card(execution: Execution, audience: str, waits: Waits | None = None) -> Car
         badge=PAUSED if is_paused else statuses.badge(execution.status),
         audience=audience,
         takes=tuple(take(result) for result in execution.results.all()),
-        waits=waits or Waits(),
+        snapshot=snapshot or QueueSnapshot(),
     )
 
 
-def cards_for(user: Any, executions: Iterable[Execution], waits: Waits | None = None) -> list[Card]:
-    waits = waits or Waits()
-    return [card(execution, audience(user, execution.created_by_id), waits) for execution in executions]
+def cards_for(
+    user: Any, executions: Iterable[Execution], snapshot: QueueSnapshot | None = None
+) -> list[Card]:
+    snapshot = snapshot or QueueSnapshot()
+    return [card(execution, audience(user, execution.created_by_id), snapshot) for execution in executions]

@@ -87,7 +87,7 @@ def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         body=tools.already_validated(execution.request_body),
         actor=request.user,
         title=execution.prompt,
-        again=execution,
+        rerun_of=execution,
         key=f"again.{execution.pk}.{request.GET.get('key', '')[:32]}",
     )
     sync_bridge.spawn(submit.send, fresh.pk)

@@ -18,7 +18,7 @@ from dashboard.cards.batch import batch_card
 from dashboard.cards.timeline import timeline
 from dashboard.live.changes import Change
 from executions.core import runtime
-from executions.lifecycle.estimates import Waits
+from executions.lifecycle.estimates import QueueSnapshot
 from executions.models import Batch, Execution
 
 # Fragments per frame: frames are limited to 1 MiB, and a card has a few kilobytes.
@@ -45,7 +45,7 @@ class Rendering:
         self.changes = {change.id: change for change in changes}
         self._cards: dict[str, job_card.Card] | None = None
         self._made: dict[Key, str] = {}
-        self._waits = Waits()
+        self._snapshot = QueueSnapshot()
 
     def keys(self, topic: str, user: Any) -> list[Key]:
         """The fragments for a page of `user` with this topic: the changed jobs and batches it shows, each once."""
@@ -105,7 +105,7 @@ class Rendering:
     def _make(self, keys: Sequence[Key]) -> Sequence[Key]:
         if self._cards is None:
             jobs = Execution.objects.for_cards().filter(pk__in=[each for each in self.changes if each])
-            self._cards = {str(job.pk): job_card.card(job, job_card.TEAM, self._waits) for job in jobs}
+            self._cards = {str(job.pk): job_card.card(job, job_card.TEAM, self._snapshot) for job in jobs}
         until = time.perf_counter() + RENDER_SLICE
         for place, key in enumerate(keys, start=1):
             self._made[key] = self._fragment(*key)
@@ -118,7 +118,7 @@ class Rendering:
         if kind == "ask":
             return REFETCH
         if kind == "places":
-            return places(thing, self._waits)
+            return places(thing, self._snapshot)
         if kind in BATCH_KINDS:
             return batch_fragment(kind, uuid.UUID(thing), audience)
         card = self._cards.get(thing)
@@ -131,11 +131,11 @@ def _count() -> str:
     )
 
 
-def places(job_id: str, waits: Waits) -> str:
+def places(job_id: str, snapshot: QueueSnapshot) -> str:
     """The queue position of the job, or for an empty id those of the first single jobs."""
     line = Execution.objects.send_queue().for_cards()
     moved = line.filter(pk=job_id) if job_id else line.filter(batch=None)[:MAX_POSITIONS]
-    shown = [job_card.card(job, job_card.TEAM, waits) for job in moved]
+    shown = [job_card.card(job, job_card.TEAM, snapshot) for job in moved]
     return "".join(
         render_to_string("executions/_queue_position.html", {"card": card, "oob": True}).strip()
         for card in shown

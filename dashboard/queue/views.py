@@ -22,7 +22,7 @@ from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import renderer
 from executions import policy, tools
 from executions.lifecycle import create, queue_actions, queue_state
-from executions.lifecycle.estimates import Waits
+from executions.lifecycle.estimates import QueueSnapshot
 from executions.models import Batch, Execution
 from executions.policy import Action
 
@@ -36,18 +36,18 @@ GONE = "Too late: it was sent meanwhile. Cancel it there, or let it run."
 
 @require_GET
 def queue(request: AuthenticatedRequest) -> HttpResponse:
-    """Everything that waits, in its turn, and what is paused."""
+    """The queued jobs in order, and the paused ones."""
     request.live_topic = "queue"
-    waits = Waits()
+    snapshot = QueueSnapshot()
     line = list(Execution.objects.send_queue().for_cards()[:SHOWN])
     paused = Execution.objects.to_send().filter(ended_at=None, paused_at__isnull=False).for_cards()
     context = {
-        "line": job_card.cards_for(request.user, line, waits),
+        "line": job_card.cards_for(request.user, line, snapshot),
         "count": Execution.objects.send_queue().count() if len(line) == SHOWN else len(line),
-        "paused": job_card.cards_for(request.user, paused.newest_first()[:SHOWN], waits),
-        "queue": waits.queue,
+        "paused": job_card.cards_for(request.user, paused.newest_first()[:SHOWN], snapshot),
+        "queue": snapshot.queue,
         "can_pause_all": policy.can(request.user, Action.QUEUE_PAUSE),
-        "gauge": Gauge(waits.starts),
+        "gauge": Gauge(snapshot.starts),
     }
     return render(request, "queue/index.html", context)
 
@@ -64,7 +64,7 @@ def resume(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def front(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    return _act(request, pk, queue_actions.to_the_front)
+    return _act(request, pk, queue_actions.move_to_front)
 
 
 def _act(request: AuthenticatedRequest, pk: uuid.UUID, act: Callable[..., bool]) -> HttpResponse:
@@ -147,7 +147,7 @@ def resume_all(request: AuthenticatedRequest) -> HttpResponse:
 
 @require_POST
 def batch(request: AuthenticatedRequest, pk: uuid.UUID, what: str) -> HttpResponse:
-    """Pause, or resume, all of a batch that waits."""
+    """Pause or resume the queued jobs of a batch."""
     found = get_object_or_404(Batch, pk=pk)
     if not policy.can(request.user, Action.BATCH_PAUSE, found):
         return HttpResponseForbidden("Only the person who started the batch, or an admin, may do that.")

@@ -56,7 +56,7 @@ def before(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     if tool is None:
         raise Http404("Your API version does not have this tool.")
     form = Composer(tool, request.POST)
-    same = None if not form.is_valid() or form.speech else create.made_before(tool, form.body)
+    same = None if not form.is_valid() or form.speech else create.find_earlier_success(tool, form.body)
     made = job_card.card(same, job_card.audience(request.user, same.created_by_id)) if same else None
     return render(request, "studio/_made_before.html", {"made": made})
 
@@ -88,11 +88,11 @@ def _start(request: AuthenticatedRequest, tool: Tool) -> HttpResponse:
 def _written(form: Composer, actor: Actor) -> tuple[Execution, bool]:
     """The job that is to be sent now, written; the first of the two where the form asks for a chain."""
     if form.speech is not None:
-        first, _, is_new = chains.start_spoken(
+        first, _, is_new = chains.start_with_speech(
             tool=form.tool, body=form.body, speech=form.speech, actor=actor, key=form.idempotency_key
         )
         return first, is_new
-    return create.start(tool=form.tool, body=form.body, actor=actor, key=form.idempotency_key, held=True)
+    return create.start(tool=form.tool, body=form.body, actor=actor, key=form.idempotency_key, leased=True)
 
 
 def _send(execution: Execution) -> None:

@@ -89,7 +89,7 @@ def _again(job: Execution, selection: Selection, actor: Actor, reason: str) -> s
         actor=actor,
         title=job.prompt,
         key=f"again.{job.pk}.{selection.pk}",
-        again=job,
+        rerun_of=job,
     )
     return STARTED
 

@@ -1,4 +1,4 @@
-"""Stops a job: the wish is written first, then VideoGen is asked, and what it reports decides (docs/api-notes.md#cancelling)."""
+"""Cancels a job: store the request, send it to VideoGen, and let the status it reports decide (docs/api-notes.md#cancelling)."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ logger = logging.getLogger(__name__)
 
 
 def request(execution: Execution, *, actor: Actor, reason: str = "") -> bool:
-    """Note a person's wish to stop the job, and why. What was not sent yet ends at once; else VideoGen is asked next.
+    """Store a person's cancel request and its reason. A job that was not sent yet is cancelled at once; otherwise the
+    request goes to VideoGen next.
 
-    False when the wish came too late, or was there already. Raises NotAllowed, after writing down who tried.
+    False when the job has finished, is unconfirmed or has a request already. Raises NotAllowed, after recording the attempt.
     """
     if not policy.can(actor, Action.JOB_CANCEL, execution):
-        _refused(execution, actor)
+        _record_denial(execution, actor)
         raise policy.NotAllowed(Action.JOB_CANCEL)
     return lifecycle.apply(
         execution.pk, observations.CancelRequested(actor_id=policy.id_of(actor), reason=reason[:200])
     )
 
 
-def _refused(execution: Execution, actor: Actor) -> None:
-    """Write down that a person who may not stop this job wanted to."""
+def _record_denial(execution: Execution, actor: Actor) -> None:
+    """Record that a person tried to cancel a job without permission."""
     actor_id = policy.id_of(actor)
     if actor_id is None:
         return
@@ -50,15 +51,15 @@ def _refused(execution: Execution, actor: Actor) -> None:
     )
 
 
-async def ask(execution_id: uuid.UUID, remote_id: str) -> bool:
-    """Tell VideoGen of the wish, once. True when it took it; else it is asked again while the job still runs."""
+async def send_request(execution_id: uuid.UUID, remote_id: str) -> bool:
+    """Send the cancel request to VideoGen, once. False when it was not accepted: the caller retries while the job runs."""
     try:
         async with asyncio.timeout(leases.CALL_LIMIT):
             await runtime.client().cancel_execution(remote_id)
     except VideoGenError as error:
         await api_health.record_error(error)
-        # 400, 404 and 409 may mean that it has ended: whoever asked reads the job next.
-        logger.info("Cancelling %s was not taken: %s", execution_id, error)
+        # 400, 404 and 409 may mean that the job has finished: the caller polls it next.
+        logger.info("Cancel request for job %s was not accepted: %s", execution_id, error)
         return False
     except TimeoutError:
         return False

@@ -1,4 +1,4 @@
-"""Creates a job: the row, the files that it works from, and the first event. executions/sync/submit.py sends it."""
+"""Creates a job: its row, its input files and its first event. executions/sync/submit.py sends it."""
 
 from __future__ import annotations
 
@@ -31,24 +31,25 @@ def start(
     after: Execution | None = None,
     after_field: str = "",
     not_before: datetime | None = None,
-    held: bool = False,
-    again: Execution | None = None,
+    leased: bool = False,
+    rerun_of: Execution | None = None,
 ) -> tuple[Execution, bool]:
-    """Write a new job, to be sent at once. The second value is False when `key` has started one before.
+    """Create a queued job. The second value is False when `key` has created one before: then that one is returned.
 
-    `body` is in our names (executions/tools/api_versions.py). `key` is the form's idempotency key: a double click, a resent form or
-    the back button start one job. `after` is a job whose first result fills `after_field` of the body (chain.py).
-    `again` is the job that is repeated, for the record. `held` leases the job to the caller, who sends it by `send_claimed` and hears how that went.
+    `body` uses our field names (executions/tools/api_versions.py). `key` is the form's idempotency key: a double click,
+    a resent form and the back button create one job. `after` is a job whose first result fills `after_field` of the body
+    (chains.py). `not_before` delays the submission. `rerun_of` is the job that is run again; the event names it. `leased`
+    leases the job to the caller, who submits it with `send_claimed` and learns the outcome. Raises NotAllowed.
     """
     require_validated(body)
-    actor_id = _require(actor, again)
-    works_from = inputs(tool, body)
-    names = {file.remote_id: file.display_name for _, _, file in works_from}
+    actor_id = _require_permission(actor, rerun_of)
+    input_files = inputs(tool, body)
+    names = {file.remote_id: file.display_name for _, _, file in input_files}
     execution = Execution(
         tool=tool.slug,
         request_body=body,
         prompt=title or tool.title(body, names),
-        # A chained job is like no other: what it works from is made for it.
+        # A chained job is unique: its input is made for it.
         fingerprint="" if after else fingerprint(tool, body),
         created_by_id=actor_id,
         idempotency_key=key,
@@ -56,17 +57,17 @@ def start(
         after=after,
         after_field=after_field,
         next_attempt_at=not_before or timezone.now(),
-        leased_until=timezone.now() + leases.LEASE if held else None,
+        leased_until=timezone.now() + leases.LEASE if leased else None,
     )
     try:
         with transaction.atomic():
-            lifecycle.start(execution, actor_id=actor_id, **_repeats(again))
+            lifecycle.start(execution, actor_id=actor_id, **_rerun_detail(rerun_of))
             Input.objects.bulk_create(
                 Input(execution=execution, file=file, field=field, position=position)
-                for field, position, file in works_from
+                for field, position, file in input_files
             )
         if execution.leased_until is not None:
-            leases.hold([execution.pk], execution.leased_until)
+            leases.remember([execution.pk], execution.leased_until)
         return execution, True
     except IntegrityError:
         if key is None:
@@ -75,23 +76,23 @@ def start(
 
 
 def require_validated(body: Any) -> None:
-    """Raises TypeError for a body that nobody has validated (executions/tools/validation.py): a mistake in the code."""
+    """Raise TypeError for a body that was not validated (executions/tools/validation.py), which is a programming error."""
     if not isinstance(body, ValidatedBody):
         raise TypeError("A job is created from a validated body: see executions.tools.validate.")
 
 
-def _require(actor: Actor, again: Execution | None) -> int | None:
-    """Whose job it becomes. Raises NotAllowed."""
-    if again is None:
+def _require_permission(actor: Actor, rerun_of: Execution | None) -> int | None:
+    """Return the id of the job's owner. Raises NotAllowed."""
+    if rerun_of is None:
         return policy.require(actor, Action.JOB_START)
-    is_unconfirmed = again.status == UNCONFIRMED
+    is_unconfirmed = rerun_of.status == UNCONFIRMED
     return policy.require(
-        actor, Action.JOB_RESTART_UNCONFIRMED if is_unconfirmed else Action.JOB_RESTART, again
+        actor, Action.JOB_RESTART_UNCONFIRMED if is_unconfirmed else Action.JOB_RESTART, rerun_of
     )
 
 
 def inputs(tool: Tool, body: dict[str, Any]) -> list[tuple[str, int, File]]:
-    """The files that the body names, as far as we know them: (field, position, file)."""
+    """The files that the body refers to, as (field, position, file). Files unknown to Rushes are left out."""
     named = tool.inputs(body)
     known = (
         File.objects.in_bulk([remote_id for _, remote_id in named], field_name="remote_id") if named else {}
@@ -105,18 +106,18 @@ def inputs(tool: Tool, body: dict[str, Any]) -> list[tuple[str, int, File]]:
 
 
 def fingerprint(tool: Tool, body: dict[str, Any]) -> str:
-    """The same for jobs that ask the same of the same tool."""
+    """A hash of the tool and the request: equal for identical requests."""
     return hashlib.sha256(json.dumps([tool.slug, body], sort_keys=True).encode()).hexdigest()
 
 
-def made_before(tool: Tool, body: dict[str, Any]) -> Execution | None:
-    """The latest job that asked the same and succeeded, so that money is not spent twice unawares."""
+def find_earlier_success(tool: Tool, body: dict[str, Any]) -> Execution | None:
+    """The latest successful job with an identical request, so that a person can avoid paying twice."""
     same = Execution.objects.filter(fingerprint=fingerprint(tool, body), status=SUCCEEDED)
     return same.for_cards().newest_first().first()
 
 
-def _repeats(job: Execution | None) -> dict[str, Any]:
+def _rerun_detail(job: Execution | None) -> dict[str, Any]:
     if job is None:
         return {}
-    # Whoever repeats an unconfirmed job knows that it may run, and be billed, twice.
+    # A person who re-runs an unconfirmed job has confirmed that it may run, and be billed, twice.
     return {"again": str(job.pk), "knowingly": job.status == UNCONFIRMED}

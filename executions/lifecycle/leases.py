@@ -1,4 +1,4 @@
-"""Who works on a job right now. The row is the queue: a claim is one UPDATE, and a dead worker's lease expires."""
+"""Leases on jobs: which worker works on what. The row is the queue: a claim is one UPDATE, and a dead worker's lease expires."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from executions.models import Execution
 from executions.models.execution import PRIORITISED_FIRST
 from executions.statuses import QUEUED
 
-# Longer than the longest call to the API may take (CALL_LIMIT), so that a lease never ends under a living worker.
+# Longer than the longest call to the API (CALL_LIMIT), so that the lease of a live worker never expires.
 LEASE = timedelta(seconds=60)
 CALL_LIMIT = 45.0  # seconds
-# What is more than asked after: a start, or a cancel to be told.
-TO_BE_DONE = Q(remote_id=None) | Q(cancel_requested_at__isnull=False, cancel_noted_at=None)
-# Of the places that a worker has, those that starts of batches never take.
-KEPT_FREE = 4
+# Jobs that need more than a poll: a submission or a cancel request.
+NEEDS_ACTION = Q(remote_id=None) | Q(cancel_requested_at__isnull=False, cancel_noted_at=None)
+# Slots of a worker that submissions of batches never use.
+RESERVED_SLOTS = 4
 
-# The leases that this process took and that may not have ended yet.
+# The leases that this process holds, by job id. Some may have expired.
 _held: dict[uuid.UUID, datetime] = {}
 _lock = threading.Lock()
 
 
-def hold(ids: Iterable[uuid.UUID], until: datetime) -> None:
-    """Remember that these are ours, so that they can be given back at the end (`release_held`)."""
+def remember(ids: Iterable[uuid.UUID], until: datetime) -> None:
+    """Record leases of this process, so that it can release them when it stops (`release_held`)."""
     now = timezone.now()
     with _lock:
-        for known in [each for each, its_end in _held.items() if its_end <= now]:
-            del _held[known]
+        for expired in [pk for pk, end in _held.items() if end <= now]:
+            del _held[expired]
         _held.update(dict.fromkeys(ids, until))
 
 
 def release_held() -> int:
-    """Free what this process still holds, when nothing of it is at work any more: others need not wait for the end.
+    """Release the leases of this process when its work has stopped, so that other workers need not wait for their expiry.
 
-    A lease that has ended since, and is another's now, is left alone: its end is another time.
+    A lease that expired and was taken by another worker has a different end, and is left alone.
     """
     with _lock:
         held = dict(_held)
@@ -54,44 +54,44 @@ def release_held() -> int:
 
 
 def claim(execution_id: uuid.UUID) -> bool:
-    """Take this job for one call, if it is due and free."""
+    """Lease this job for one call, if it is due and free."""
     until = Execution.objects.filter(pk=execution_id).take(LEASE)
     if until is not None:
-        hold([execution_id], until)
+        remember([execution_id], until)
     return until is not None
 
 
-def claim_due(limit: int, asks: int | None = None) -> list[uuid.UUID]:
-    """Take up to `limit` jobs whose time has come, the longest waiting first. Safe among many workers.
+def claim_due(limit: int, max_polls: int | None = None) -> list[uuid.UUID]:
+    """Lease up to `limit` due jobs, the longest due first. Safe with many workers.
 
-    `asks` says how many of them may be such that are only asked after; starts and cancels then come before them.
+    `max_polls` limits how many of them may be mere polls; submissions and cancel requests then come first.
 
-    A batch's jobs that are still to be sent come after everything else, and leave the last places free: a single
-    job passes them. What was moved to the front goes first. What may not be sent now is left.
+    Queued jobs of a batch come last and leave RESERVED_SLOTS free, so that single jobs pass them. Jobs that were moved
+    to the front come first. Jobs that may not be submitted now are skipped.
     """
     now = timezone.now()
     with transaction.atomic():
         room = rate_limits.hold_starts(now)
         rows = queue_state.workable(now).order_by(PRIORITISED_FIRST, "next_attempt_at", "id").skip_locked()
-        waiting_in_batch = Q(status=QUEUED, batch__isnull=False, hastened_at=None)
-        single = rows.exclude(waiting_in_batch).values_list("pk", flat=True)
-        if asks is None:
+        queued_in_batch = Q(status=QUEUED, batch__isnull=False, hastened_at=None)
+        single = rows.exclude(queued_in_batch).values_list("pk", flat=True)
+        if max_polls is None:
             ids = list(single[:limit])
         else:
-            ids = list(single.filter(TO_BE_DONE)[:limit])
-            ids += single.exclude(TO_BE_DONE)[: min(asks, limit - len(ids))]
-        left = limit - len(ids) - KEPT_FREE
+            ids = list(single.filter(NEEDS_ACTION)[:limit])
+            ids += single.exclude(NEEDS_ACTION)[: min(max_polls, limit - len(ids))]
+        free = limit - len(ids) - RESERVED_SLOTS
         if room is not None:
-            left = min(left, room)
-        if left > 0:
-            ids += rows.filter(waiting_in_batch).values_list("pk", flat=True)[:left]
+            free = min(free, room)
+        if free > 0:
+            ids += rows.filter(queued_in_batch).values_list("pk", flat=True)[:free]
         Execution.objects.filter(pk__in=ids).update(leased_until=now + LEASE)
-    hold(ids, now + LEASE)
+    remember(ids, now + LEASE)
     return ids
 
 
 def release(execution_id: uuid.UUID, next_attempt_at: datetime | None = None) -> None:
-    """Give a job back, to be looked at again at `next_attempt_at` (None: as it stands)."""
+    """Release a job, which is due again at `next_attempt_at` (None: unchanged)."""
     columns: dict[str, datetime | None] = {"leased_until": None}
     if next_attempt_at is not None:
         columns["next_attempt_at"] = next_attempt_at
@@ -99,5 +99,5 @@ def release(execution_id: uuid.UUID, next_attempt_at: datetime | None = None) ->
 
 
 def release_all() -> int:
-    """Free every lease. Only for a process that knows to be alone, when it starts (SQLite)."""
+    """Release every lease. Only for a process that is the only one, at its start (SQLite)."""
     return Execution.objects.release_all(LEASE)

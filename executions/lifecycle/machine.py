@@ -1,9 +1,8 @@
-"""The status machine: the only place that writes a job's status.
+"""The state machine of a job, and the only place that writes `Execution.status`.
 
-`apply` takes an observation, lets transitions.py decide what it changes, and writes the change by one
-UPDATE that holds only if no other process wrote in between, together with one event. It may be called with
-anything, in any order, any number of times, from any number of processes: a terminal status never changes,
-what is already known changes nothing, and what comes too late is ignored.
+`apply` takes an observation, lets transitions.py decide the change, and writes it in one UPDATE that succeeds only if no
+other process wrote in between, together with one event. It accepts any observation, in any order, any number of times,
+from any number of processes: a final status never changes, and repeated or late observations change nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from executions.statuses import PENDING, QUEUED
 
 
 def start(execution: Execution, *, actor_id: int | None, **detail: Any) -> Execution:
-    """Write a new job, `queued`, and the event that it began with. executions.sync.submit sends it."""
+    """Insert a new job as `queued`, with its first event. executions.sync.submit sends it."""
     start_all([execution], actor_id=actor_id, details={execution.pk: detail})
     return execution
 
@@ -36,12 +35,12 @@ def start_all(
     source: Source = Source.PERSON,
     details: Mapping[uuid.UUID, dict[str, Any]] | None = None,
 ) -> None:
-    """The same for many, in as few statements as the database takes. A job may wait for one before it.
+    """Insert many jobs as `start` does, in as few statements as the database allows. A job may depend on an earlier one.
 
-    `details` is what else is worth knowing about how a job began, by its id.
+    `details` maps the id of a job to the detail of its first event.
     """
-    told = details or {}
-    began = {
+    details = details or {}
+    columns = {
         "kind": Kind.STARTED,
         "to_status": QUEUED,
         "source": source,
@@ -52,15 +51,15 @@ def start_all(
     with transaction.atomic():
         Execution.objects.bulk_create(jobs)
         Event.objects.bulk_create(
-            Event(execution=job, occurred_at=job.created_at, detail=told.get(job.pk, {}), **began)
+            Event(execution=job, occurred_at=job.created_at, detail=details.get(job.pk, {}), **columns)
             for job in jobs
         )
         for job in jobs:
-            tell(job, before="", after=QUEUED)
+            announce_change(job, before="", after=QUEUED)
 
 
-def take_over(execution: Execution) -> None:
-    """Write a job that was started elsewhere, `pending` until VideoGen tells more, and the event that we met it."""
+def insert_external(execution: Execution) -> None:
+    """Insert a job that was started outside Rushes, as `pending` until VideoGen reports more, with its first event."""
     execution.status = PENDING
     with transaction.atomic():
         execution.save(force_insert=True)
@@ -72,16 +71,16 @@ def take_over(execution: Execution) -> None:
             occurred_at=execution.created_at,
             detail={"origin": execution.origin, "remote_id": execution.remote_id},
         )
-        tell(execution, before="", after=PENDING)
+        announce_change(execution, before="", after=PENDING)
 
 
 def apply(
     execution_id: uuid.UUID, observation: observations.Observation, *, row: Execution | None = None
 ) -> bool:
-    """Let a job know what was observed. True when that changed it.
+    """Apply an observation to a job. Returns whether the job changed.
 
-    `row` is the job, if it was just read: that spares a query, and an old one is found out. Raises
-    Execution.DoesNotExist. Inside an outer transaction it becomes a part of that: what fails here fails there.
+    `row` is the job, if the caller has just read it: this saves a query, and a stale row is detected. Raises
+    Execution.DoesNotExist. Joins an outer transaction, which then fails with it.
     """
     while True:
         with transaction.atomic(savepoint=False):
@@ -92,7 +91,7 @@ def apply(
                 return False
             guard = Execution.objects.filter(pk=execution_id, version=execution.version)
             if not guard.update(**change.columns, version=execution.version + 1):
-                continue  # somebody else was faster: what they wrote decides what this still means
+                continue  # another writer was faster: decide again, from what it wrote
             before = execution.status
             after = change.columns.get("status", before)
             if change.kind is not None:
@@ -109,12 +108,12 @@ def apply(
                 )
             if change.then is not None:
                 change.then(execution)
-            tell(execution, before=before, after=after)
+            announce_change(execution, before=before, after=after)
             return True
 
 
-def tell(execution: Execution, *, before: str | None = None, after: str | None = None) -> None:
-    """Say to the rest of the house that a job changed, once that is true for everybody."""
+def announce_change(execution: Execution, *, before: str | None = None, after: str | None = None) -> None:
+    """Send `execution_changed` when the current transaction has been committed."""
     transaction.on_commit(
         partial(
             execution_changed.send,

@@ -1,4 +1,4 @@
-"""What can be learned about a job. Every way in (webhook, poll, answer, person) ends in one of these."""
+"""Observations: everything that can be learned about a job, whether from a webhook, a poll, a response or a person."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from executions.videogen import ToolResult
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """`at` is when it was so, by the clock of whoever said it."""
+    """`at` is when it happened, by the clock of the source."""
 
     source: Source
     at: datetime = field(default_factory=timezone.now)
@@ -25,17 +25,18 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionStarted(Observation):
-    """The request is about to leave: from now on the job may exist at VideoGen."""
+    """The request is about to be sent: from now on the job may exist at VideoGen."""
 
     source: Source = Source.SYSTEM
-    # The request as it leaves, where a chain has completed it, and what it was made from.
     body: dict[str, Any] | None = None
-    made_from: dict[str, Any] | None = None
+    """The request that is sent, if it differs from the stored one because a chain completed it."""
+    based_on: dict[str, Any] | None = None
+    """The stored request that `body` was built from."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionDeferred(Observation):
-    """The request certainly started nothing, and may be sent again at `next_attempt_at`."""
+    """The request started nothing, for certain, and may be sent again at `next_attempt_at`."""
 
     source: Source = Source.RESPONSE
     reason: str
@@ -45,7 +46,7 @@ class SubmissionDeferred(Observation):
 
 @dataclass(frozen=True, kw_only=True)
 class Rejected(Observation):
-    """VideoGen said no, and will say no again: the job has failed to start."""
+    """VideoGen rejected the request for good: the job has failed to start."""
 
     source: Source = Source.RESPONSE
     error: dict[str, Any]
@@ -54,7 +55,7 @@ class Rejected(Observation):
 
 @dataclass(frozen=True, kw_only=True)
 class ResponseLost(Observation):
-    """The request left, and what became of it is unknown."""
+    """The request was sent, and its outcome is unknown."""
 
     source: Source = Source.RESPONSE
     reason: str
@@ -62,7 +63,7 @@ class ResponseLost(Observation):
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted(Observation):
-    """VideoGen took the job and named it."""
+    """VideoGen accepted the job and gave it an id."""
 
     source: Source = Source.RESPONSE
     remote_id: str
@@ -71,7 +72,7 @@ class Accepted(Observation):
 
 @dataclass(frozen=True, kw_only=True)
 class StatusReported(Observation):
-    """VideoGen told a status: by webhook, or when asked."""
+    """VideoGen reported a status, by webhook or in response to a poll."""
 
     status: str
     progress: float | None = None
@@ -83,7 +84,7 @@ class StatusReported(Observation):
 
 @dataclass(frozen=True, kw_only=True)
 class CancelRequested(Observation):
-    """A person wants it stopped. `reason` is why, in their own words; at most 200 characters are kept."""
+    """A person requested to cancel the job. `reason` is their explanation, at most 200 characters."""
 
     source: Source = Source.PERSON
     reason: str = ""
@@ -91,35 +92,35 @@ class CancelRequested(Observation):
 
 @dataclass(frozen=True, kw_only=True)
 class CancelAccepted(Observation):
-    """VideoGen took the wish; how the race ends is told later (docs/api-notes.md#cancelling)."""
+    """VideoGen accepted the cancel request. It reports the outcome later (docs/api-notes.md#cancelling)."""
 
     source: Source = Source.RESPONSE
 
 
 @dataclass(frozen=True, kw_only=True)
 class PauseRequested(Observation):
-    """A person wants it not to be sent for now."""
+    """A person paused the job: it is not sent until it is resumed."""
 
     source: Source = Source.PERSON
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResumeRequested(Observation):
-    """A person wants it to be sent after all."""
+    """A person resumed the paused job."""
 
     source: Source = Source.PERSON
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrioritizeRequested(Observation):
-    """A person wants it to be sent before everything else that waits."""
+    """A person moved the job to the front of the queue."""
 
     source: Source = Source.PERSON
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edited(Observation):
-    """A person asks for something else than `before`, which is what they saw."""
+    """A person edited the request. `before` is the version that they saw."""
 
     source: Source = Source.PERSON
     before: dict[str, Any]

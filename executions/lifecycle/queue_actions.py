@@ -1,7 +1,7 @@
-"""What a person may do with jobs that wait to be sent: pause, resume, move to the front, edit.
+"""Actions on queued jobs: pause, resume, move to the front, edit.
 
-Each act on a job is an observation, decided in transitions.py and written by the machine through its conditional UPDATE: against
-a worker that is about to send the job, one of the two wins, and the other is told.
+Each action is an observation, decided in transitions.py and written by the machine's conditional UPDATE. If a worker is
+about to submit the job, one of the two succeeds and the other returns False.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from executions.models import Batch, Execution, Input
 from executions.policy import Action, Actor
 from executions.tools import Tool, ValidatedBody
 
-# Jobs that are changed in one transaction: others get to write in between.
-CHUNK = 25
+# Jobs changed per transaction, so that other writers get their turn.
+CHUNK_SIZE = 25
 
 
 # --- one job ----------------------------------------------------------------------------------------------
 
 
 def pause(execution: Execution, *, actor: Actor) -> bool:
-    """Do not send it until it is resumed. False when it was sent, or paused, meanwhile."""
+    """Hold the job back until it is resumed. False if it was submitted or paused meanwhile. Raises NotAllowed."""
     actor_id = policy.require(actor, Action.JOB_PAUSE, execution)
     return lifecycle.apply(execution.pk, observations.PauseRequested(actor_id=actor_id))
 
@@ -36,8 +36,8 @@ def resume(execution: Execution, *, actor: Actor) -> bool:
     return lifecycle.apply(execution.pk, observations.ResumeRequested(actor_id=actor_id))
 
 
-def to_the_front(execution: Execution, *, actor: Actor) -> bool:
-    """Send it before everything else that waits. False when it was sent meanwhile."""
+def move_to_front(execution: Execution, *, actor: Actor) -> bool:
+    """Submit the job before all other queued ones. False if it was submitted meanwhile. Raises NotAllowed."""
     actor_id = policy.require(actor, Action.JOB_PRIORITISE, execution)
     return lifecycle.apply(execution.pk, observations.PrioritizeRequested(actor_id=actor_id))
 
@@ -45,9 +45,9 @@ def to_the_front(execution: Execution, *, actor: Actor) -> bool:
 def edit(
     execution: Execution, tool: Tool, body: ValidatedBody, *, before: dict[str, Any], actor: Actor
 ) -> bool:
-    """Ask for something else, while nothing was sent. `before` is the body that the person saw.
+    """Replace the request of a queued job. `before` is the body that the person saw.
 
-    False when it was sent, ended or changed meanwhile, or when `body` is the same as before.
+    False if the job was submitted, finished or changed meanwhile, or if `body` equals `before`. Raises NotAllowed.
     """
     actor_id = policy.require(actor, Action.JOB_EDIT, execution)
     create.require_validated(body)
@@ -58,7 +58,7 @@ def edit(
         body=body,
         title=tool.title(body, {file.remote_id: file.display_name for _, _, file in inputs}),
         fingerprint=create.fingerprint(tool, body),
-        inputs=tuple(Input(file=file, field=field, position=place) for field, place, file in inputs),
+        inputs=tuple(Input(file=file, field=field, position=position) for field, position, file in inputs),
     )
     return lifecycle.apply(execution.pk, edited)
 
@@ -67,23 +67,23 @@ def edit(
 
 
 def pause_batch(batch: Batch, *, actor: Actor) -> int:
-    """Pause all of it that waits; how many jobs that were."""
+    """Pause all queued jobs of the batch. Returns their number. Raises NotAllowed."""
     actor_id = policy.require(actor, Action.BATCH_PAUSE, batch)
     ids = batch.executions.to_send().filter(ended_at=None, paused_at=None)
-    return _each(ids.values_list("pk", flat=True), observations.PauseRequested(actor_id=actor_id))
+    return _apply_to_all(ids.values_list("pk", flat=True), observations.PauseRequested(actor_id=actor_id))
 
 
 def resume_batch(batch: Batch, *, actor: Actor) -> int:
     actor_id = policy.require(actor, Action.BATCH_RESUME, batch)
     ids = batch.executions.to_send().filter(ended_at=None, paused_at__isnull=False)
-    return _each(ids.values_list("pk", flat=True), observations.ResumeRequested(actor_id=actor_id))
+    return _apply_to_all(ids.values_list("pk", flat=True), observations.ResumeRequested(actor_id=actor_id))
 
 
-def _each(found: Any, observation: observations.Observation) -> int:
-    # The last come first: while they are gone through, the first are sent.
-    ids: list[uuid.UUID] = list(found.order_by("-id"))
+def _apply_to_all(rows: Any, observation: observations.Observation) -> int:
+    # Start at the end: the first jobs are submitted in the meantime.
+    ids: list[uuid.UUID] = list(rows.order_by("-id"))
     changed = 0
-    for first in range(0, len(ids), CHUNK):
+    for first in range(0, len(ids), CHUNK_SIZE):
         with transaction.atomic():
-            changed += sum(lifecycle.apply(pk, observation) for pk in ids[first : first + CHUNK])
+            changed += sum(lifecycle.apply(pk, observation) for pk in ids[first : first + CHUNK_SIZE])
     return changed

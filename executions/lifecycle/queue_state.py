@@ -1,4 +1,4 @@
-"""Whether anything may be sent now: the pause of the whole queue, and VideoGen's hourly limit."""
+"""Whether jobs may be submitted now: the pause of the whole queue, and VideoGen's hourly limit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_paused() -> bool:
 
 
 def pause_all(*, actor: Actor) -> bool:
-    """Send nothing any more, until it is resumed. What was sent goes on. False when it was paused already."""
+    """Stop all submissions until the queue is resumed. Submitted jobs continue. False if it was paused already."""
     return _set_paused(timezone.now(), policy.require(actor, Action.QUEUE_PAUSE))
 
 
@@ -38,8 +38,8 @@ def resume_all(*, actor: Actor) -> bool:
 def _set_paused(at: datetime | None, actor_id: int | None) -> bool:
     with transaction.atomic():
         Queue.objects.get_or_create(pk=1)
-        others = Queue.objects.filter(pk=1, paused_at__isnull=at is not None)
-        if not others.update(paused_at=at, paused_by_id=actor_id if at else None):
+        opposite = Queue.objects.filter(pk=1, paused_at__isnull=at is not None)
+        if not opposite.update(paused_at=at, paused_by_id=actor_id if at else None):
             return False
         kind = ActKind.QUEUE_PAUSED if at else ActKind.QUEUE_RESUMED
         audit_log.record(kind, actor_id=actor_id, subject=state(), name="the queue")
@@ -47,8 +47,8 @@ def _set_paused(at: datetime | None, actor_id: int | None) -> bool:
     return True
 
 
-def hold(execution: Execution) -> tuple[bool, datetime | None]:
-    """Whether the job may not be sent now, and until when that is so (None: until somebody resumes it)."""
+def check_hold(execution: Execution) -> tuple[bool, datetime | None]:
+    """Whether the job is held back now, and until when (None: until a person resumes it, or not held)."""
     if execution.paused_at is not None or is_paused():
         return True, None
     in_batch = execution.batch_id is not None and execution.hastened_at is None
@@ -57,6 +57,6 @@ def hold(execution: Execution) -> tuple[bool, datetime | None]:
 
 
 def workable(now: datetime) -> ExecutionQuerySet:
-    """What the reconciler may work on now: what is due, but for starts while the queue is paused."""
+    """The due jobs that the reconciler may work on: without submissions while the queue is paused."""
     due = Execution.objects.due(now)
     return due.exclude(status=QUEUED, sent_at=None) if is_paused() else due

@@ -1,8 +1,7 @@
-"""What each observation changes in a job: one named function for each, all pure, and the table of what may follow what.
+"""The transitions: one pure function for each kind of observation, and the table of allowed status changes.
 
-A transition reads the job as it stands and answers with a `Change`, or None when there is nothing to change.
-`executions.lifecycle.machine` writes the change. Rows besides the job's own (results, inputs) are written by `Change.then`,
-in the same transaction.
+A transition takes the job as read and returns a `Change`, or None when nothing changes. `executions.lifecycle.machine`
+writes the change. Rows other than the job's own (results, inputs) are written by `Change.then`, in the same transaction.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from django.utils import timezone
 
 from executions.files.store import keep_results
 from executions.lifecycle import observations
-from executions.lifecycle.errors import code_of
+from executions.lifecycle.errors import error_code
 from executions.models import Execution, Input
 from executions.models.event import Kind
 from executions.statuses import CANCELLED, FAILED, PENDING, QUEUED, RUNNING, SUCCEEDED, TERMINAL, UNCONFIRMED
 
-# A status of VideoGen's that we do not know counts as not final (docs/api-notes.md#statuses).
+# An unknown status of VideoGen's counts as not final (docs/api-notes.md#statuses).
 ANYTHING_NOT_FINAL = "*"
 
-# What may follow what. A status that is not a key is one that we do not know: it follows the last line.
+# The allowed changes from each status. Unknown statuses, which are not keys, follow the last line.
 FOLLOWERS: dict[str, frozenset[str]] = {
     QUEUED: frozenset({PENDING, UNCONFIRMED, FAILED, CANCELLED}),
     UNCONFIRMED: frozenset({PENDING}),
@@ -38,7 +37,7 @@ FOLLOWERS: dict[str, frozenset[str]] = {
 }
 assert all(not FOLLOWERS[status] for status in TERMINAL), "a terminal status has no follower"
 
-# How soon after its acceptance a job is polled for the first time.
+# Time from the acceptance of a job to its first poll.
 FIRST_POLL_DELAY = timedelta(seconds=1)
 
 
@@ -49,7 +48,7 @@ def may_follow(before: str, after: str) -> bool:
 
 @dataclass
 class Change:
-    """What an observation does to a job: columns to write, and the event that tells it (None: not worth one)."""
+    """The effect of an observation on a job: columns to write, and the kind of event to record (None: no event)."""
 
     columns: dict[str, Any]
     kind: Kind | None = None
@@ -60,8 +59,8 @@ class Change:
 def submission_started(observation: observations.SubmissionStarted, execution: Execution) -> Change | None:
     if not execution.is_to_send or execution.paused_at is not None:
         return None
-    if observation.made_from is not None and observation.made_from != execution.request_body:
-        # Somebody changed what is asked for while this was made ready.
+    if observation.based_on is not None and observation.based_on != execution.request_body:
+        # The request was edited while this submission was being prepared.
         return None
     columns: dict[str, Any] = {"sent_at": observation.at, "note": ""}
     if observation.body is not None and observation.body != execution.request_body:
@@ -73,8 +72,8 @@ def submission_deferred(observation: observations.SubmissionDeferred, execution:
     if execution.status != QUEUED or not execution.was_sent:
         return None
     if execution.cancel_requested_at is not None:
-        # Nothing was started, so the wish to cancel is fulfilled.
-        return _end(CANCELLED, observation, execution)
+        # Nothing was started, so the cancel request is fulfilled.
+        return _finish(CANCELLED, observation, execution)
     columns = {
         "sent_at": None,
         "note": observation.reason,
@@ -88,7 +87,7 @@ def submission_deferred(observation: observations.SubmissionDeferred, execution:
 def rejected(observation: observations.Rejected, execution: Execution) -> Change | None:
     if execution.status != QUEUED:
         return None
-    change = _end(FAILED, observation, execution, error=observation.error)
+    change = _finish(FAILED, observation, execution, error=observation.error)
     change.columns["start_answer"] = observation.answer
     return change
 
@@ -96,7 +95,7 @@ def rejected(observation: observations.Rejected, execution: Execution) -> Change
 def response_lost(observation: observations.ResponseLost, execution: Execution) -> Change | None:
     if execution.status != QUEUED or not execution.was_sent:
         return None
-    # It is never sent again by itself: it may be running, and billed.
+    # Never sent again automatically: it may be running, and billed.
     columns = {"status": UNCONFIRMED, "note": "", "next_attempt_at": None, "leased_until": None}
     return Change(columns, Kind.STATUS, {"reason": observation.reason})
 
@@ -123,7 +122,7 @@ def status_reported(observation: observations.StatusReported, execution: Executi
     if execution.is_terminal or execution.remote_id is None:
         return None
     if observation.status in TERMINAL:
-        change = _end(observation.status, observation, execution, error=observation.error)
+        change = _finish(observation.status, observation, execution, error=observation.error)
         change.columns["last_answer"] = observation.answer
         if observation.status == SUCCEEDED:
             change.columns["progress"] = None if execution.progress is None else 100.0
@@ -131,20 +130,20 @@ def status_reported(observation: observations.StatusReported, execution: Executi
         change.detail = {"results": len(results)} if results else {}
         change.then = lambda execution: keep_results(execution, results)
         return change
-    return _moved_on(observation, execution)
+    return _progressed(observation, execution)
 
 
-def _moved_on(observation: observations.StatusReported, execution: Execution) -> Change | None:
-    """A status that is not final: it counts only if it is further on than what we know.
+def _progressed(observation: observations.StatusReported, execution: Execution) -> Change | None:
+    """Apply a status that is not final, if it is ahead of the stored one.
 
-    Answers can overtake each other, so the order is that of attempt, status and progress, not of clocks.
+    Responses can overtake each other, so the order is by attempt, status and progress, not by clock.
     """
-    known_attempt = execution.attempt or 0
-    attempt = known_attempt if observation.attempt is None else observation.attempt
-    if attempt < known_attempt:
+    current_attempt = execution.attempt or 0
+    attempt = current_attempt if observation.attempt is None else observation.attempt
+    if attempt < current_attempt:
         return None
-    new_attempt = attempt > known_attempt
-    # VideoGen's own retry may begin with waiting again.
+    new_attempt = attempt > current_attempt
+    # An attempt of VideoGen's may be pending again at first.
     follows = may_follow(execution.status, observation.status) or (
         new_attempt and observation.status == PENDING
     )
@@ -180,8 +179,8 @@ def cancel_requested(observation: observations.CancelRequested, execution: Execu
     }
     detail = {"reason": observation.reason} if observation.reason else {}
     if execution.status == QUEUED and not execution.was_sent:
-        # It is still ours alone: VideoGen never hears of it.
-        change = _end(CANCELLED, observation, execution)
+        # It was not sent yet, so VideoGen does not know it.
+        change = _finish(CANCELLED, observation, execution)
         change.columns |= columns
         change.detail = detail
         return change
@@ -236,27 +235,27 @@ def edited(observation: observations.Edited, execution: Execution) -> Change | N
         "fingerprint": observation.fingerprint,
     }
     detail = {"before": observation.before, "after": observation.body}
-    return Change(columns, Kind.EDITED, detail, then=partial(_keep_inputs, inputs=observation.inputs))
+    return Change(columns, Kind.EDITED, detail, then=partial(_replace_inputs, inputs=observation.inputs))
 
 
-def _keep_inputs(execution: Execution, inputs: Sequence[Input]) -> None:
+def _replace_inputs(execution: Execution, inputs: Sequence[Input]) -> None:
     execution.inputs.all().delete()
-    for each in inputs:
-        each.execution = execution
+    for entry in inputs:
+        entry.execution = execution
     Input.objects.bulk_create(inputs)
 
 
-def _end(
+def _finish(
     status: str,
     observation: observations.Observation,
     execution: Execution,
     error: dict[str, Any] | None = None,
 ) -> Change:
-    ended_at = _believable(observation.at)
+    ended_at = _not_in_future(observation.at)
     columns = {
         "status": status,
         "error": error if status == FAILED else None,
-        "error_code": code_of(error) if status == FAILED else None,
+        "error_code": error_code(error) if status == FAILED else None,
         "ended_at": ended_at,
         "duration": max(0.0, (ended_at - execution.created_at).total_seconds()),
         "note": "",
@@ -267,8 +266,8 @@ def _end(
     return Change(columns, Kind.STATUS)
 
 
-def _believable(at: datetime) -> datetime:
-    """An end in the future is another clock's mistake; our own is as near as we can know."""
+def _not_in_future(at: datetime) -> datetime:
+    """Limit `at` to now: a time in the future comes from a wrong clock, and our own is the best estimate."""
     return min(at, timezone.now())
 
 
@@ -289,7 +288,7 @@ TRANSITIONS: dict[type[observations.Observation], Callable[[Any, Execution], Cha
 
 
 def decide(observation: observations.Observation, execution: Execution) -> Change | None:
-    """What the observation changes in the job as it stands; None when nothing."""
+    """Return the change that the observation makes to the job as read, or None when it makes none."""
     try:
         transition = TRANSITIONS[type(observation)]
     except KeyError:

@@ -1,6 +1,6 @@
-"""A voice, heard: VideoGen has no recordings of its voices, so a sentence is spoken once, as a job like any other.
+"""Samples of voices. VideoGen offers no recordings of its voices, so an ordinary job speaks one sentence.
 
-What was made stays in the library, and whoever listens to that voice later hears it at once.
+Its result stays in the library, and later listeners get it at once.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ def _body(voice: Voice) -> dict[str, Any]:
 
 
 def find(voice: Voice) -> Execution | None:
-    """The job that made the sample, if it was made."""
-    return create.made_before(tools.TOOLS["text-to-speech"], _body(voice))
+    """The job that produced the sample, or None."""
+    return create.find_earlier_success(tools.TOOLS["text-to-speech"], _body(voice))
 
 
 def start(voice: Voice, actor: Actor) -> Execution:
-    """The job that makes the sample: the one that is doing so already, or a new one, not sent yet."""
+    """The job that produces the sample: the unfinished one if there is one, else a new one, still queued. Raises NotAllowed."""
     policy.require(actor, Action.JOB_START)
     tool = tools.TOOLS["text-to-speech"]
     body = tools.validate(tool, _body(voice), tools.AccountChoices(voices=[voice.voice_id])).body
     assert body is not None, "our own sentences are within the limits"
-    same = Execution.objects.filter(fingerprint=create.fingerprint(tool, body))
-    ended = same.filter(status__in=TERMINAL).count()
-    # Everybody who asks meanwhile finds this one; after a failure the next listener starts another.
-    under_way = same.exclude(status__in=TERMINAL).first()
-    if under_way is not None:
-        return under_way
-    return create.start(tool=tool, body=body, actor=actor, key=f"sample.{voice.voice_id}.{ended}")[0]
+    samples = Execution.objects.filter(fingerprint=create.fingerprint(tool, body))
+    finished = samples.filter(status__in=TERMINAL).count()
+    # People who listen meanwhile share this job. After a failure, the next listener starts another.
+    unfinished = samples.exclude(status__in=TERMINAL).first()
+    if unfinished is not None:
+        return unfinished
+    return create.start(tool=tool, body=body, actor=actor, key=f"sample.{voice.voice_id}.{finished}")[0]

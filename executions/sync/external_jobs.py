@@ -277,7 +277,7 @@ def import_one(stranger: Stranger) -> Execution | None:
     )
     try:
         with transaction.atomic():
-            lifecycle.take_over(job)
+            lifecycle.insert_external(job)
             stranger.delete()
     except IntegrityError:
         return None  # another reconciler was faster
@@ -295,6 +295,6 @@ def to_observation(answer: ToolExecution) -> observations.StatusReported:
         progress=answer.progress,
         attempt=answer.attempt,
         results=answer.results,
-        error=errors.of_report(answer.error),
+        error=errors.from_report(answer.error),
         answer=answer.raw,
     )

@@ -101,7 +101,7 @@ class Reconciler(Worker):
         while self._finished_jobs:
             ended, self._finished_jobs = self._finished_jobs, set()
             try:
-                if await runtime.in_db(chains.hasten, *ended):
+                if await runtime.in_db(chains.wake_dependents, *ended):
                     self.wake()
             except DatabaseError as error:
                 logger.warning("Could not wake dependent jobs, they start when they are next due: %s", error)
@@ -191,7 +191,7 @@ class Reconciler(Worker):
             await runtime.in_db(unschedule, execution_id)
             return
         if execution.cancel_requested_at is not None and execution.cancel_noted_at is None:
-            await cancel.ask(execution_id, execution.remote_id)
+            await cancel.send_request(execution_id, execution.remote_id)
         await self._poll(execution)
 
     async def _poll(self, execution: Execution) -> None:
@@ -228,7 +228,7 @@ class Reconciler(Worker):
                 wait, note = timedelta(minutes=10), UNKNOWN_AT_VIDEOGEN
         schedule_retry(execution, now + wait, note=note)
         if note != execution.note:
-            lifecycle.tell(execution)
+            lifecycle.announce_change(execution)
 
 
 def apply_response(execution: Execution, answer: ToolExecution, polled_at: datetime) -> None:
@@ -236,7 +236,7 @@ def apply_response(execution: Execution, answer: ToolExecution, polled_at: datet
     lifecycle.apply(execution.pk, external_jobs.to_observation(answer))
     schedule_poll(execution, polled_at)
     if execution.note:
-        lifecycle.tell(execution)
+        lifecycle.announce_change(execution)
 
 
 def schedule_poll(before: Execution, polled_at: datetime) -> None:

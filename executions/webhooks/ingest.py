@@ -168,7 +168,7 @@ def report_of(delivery: WebhookDelivery, event: Event) -> observations.StatusRep
         delivery_id=delivery.pk,
         status=STATUS_OF[event.event],
         results=event.results,
-        error=errors.of_report(event.error),
+        error=errors.from_report(event.error),
         answer=event.raw,
     )
 

@@ -159,7 +159,7 @@ OPERATIONS: dict[str, Operation] = {
         Action.JOB_START,
         EVERYONE | SYSTEM,
         nothing,
-        lambda _, a: chains.start_spoken(
+        lambda _, a: chains.start_with_speech(
             tool=tools.TOOLS["generate-avatar"], body=BODY, speech=chains.Speech("x"), actor=a, key=None
         ),
     ),
@@ -170,13 +170,13 @@ OPERATIONS: dict[str, Operation] = {
         Action.JOB_RESTART,
         EVERYONE,
         lambda w: w.job("failed"),
-        lambda job, a: submit.start(tool=IMAGE, body=BODY, actor=a, again=job),
+        lambda job, a: submit.start(tool=IMAGE, body=BODY, actor=a, rerun_of=job),
     ),
     "run an unconfirmed job again": Operation(
         Action.JOB_RESTART_UNCONFIRMED,
         OWNERS,
         lambda w: w.job("unconfirmed"),
-        lambda job, a: submit.start(tool=IMAGE, body=BODY, actor=a, again=job),
+        lambda job, a: submit.start(tool=IMAGE, body=BODY, actor=a, rerun_of=job),
     ),
     "cancel a job": Operation(
         Action.JOB_CANCEL, OWNERS, World.job, lambda job, a: cancel.request(job, actor=a)
@@ -188,7 +188,7 @@ OPERATIONS: dict[str, Operation] = {
         Action.JOB_RESUME, OWNERS, World.job, lambda job, a: queue_actions.resume(job, actor=a)
     ),
     "move a job to the front": Operation(
-        Action.JOB_PRIORITISE, OWNERS, World.job, lambda job, a: queue_actions.to_the_front(job, actor=a)
+        Action.JOB_PRIORITISE, OWNERS, World.job, lambda job, a: queue_actions.move_to_front(job, actor=a)
     ),
     "edit a job": Operation(
         Action.JOB_EDIT,

@@ -29,7 +29,7 @@ def main() -> None:
     from executions.videogen import VideoGen
 
     moment = os.environ["KILL_AT"]
-    begin, start_tool = submit._begin, VideoGen.start_tool
+    begin, start_tool = submit._prepare, VideoGen.start_tool
 
     def begin_or_kill(execution_id: uuid.UUID) -> Any:
         if moment == "written" and "[written]" in Execution.objects.get(pk=execution_id).prompt:
@@ -44,7 +44,7 @@ def main() -> None:
             kill_self()
         return answer
 
-    submit._begin = begin_or_kill
+    submit._prepare = begin_or_kill
     VideoGen.start_tool = start_or_kill  # type: ignore[method-assign]
     execute_from_command_line(["manage.py", *sys.argv[1:]])
 

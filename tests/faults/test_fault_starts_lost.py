@@ -208,7 +208,7 @@ async def test_two_unconfirmed_starts_are_never_confused(account: SandboxProcess
     lost = await steps.started(steps.unique_prompt())
     prompt = steps.unique_prompt()
     crashed = await steps.queued(prompt)
-    await runtime.in_db(submit._begin, crashed.pk)
+    await runtime.in_db(submit._prepare, crashed.pk)
     await runtime.client().start_tool("generate-image", crashed.request_body)
     await steps.started(steps.unique_prompt())
 

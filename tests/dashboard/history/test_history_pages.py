@@ -67,7 +67,7 @@ def test_what_was_left_out_is_said(ann_browser: Browser) -> None:
 def test_a_tool_that_the_catalogue_lacks_can_be_filtered_by(ann_browser: Browser) -> None:
     """What was started elsewhere may be a tool of tomorrow."""
     job(ann_browser.user, prompt="a pier")
-    lifecycle.take_over(Execution(tool="future-thing", remote_id="vg_exec_future", origin="elsewhere"))
+    lifecycle.insert_external(Execution(tool="future-thing", remote_id="vg_exec_future", origin="elsewhere"))
     page = text(ann_browser.get(f"{URL}?tool=future-thing"))
     assert "Left out" not in page
     assert "1 job" in page

@@ -105,7 +105,7 @@ async def test_a_single_job_passes_a_batch_that_is_being_sent(
     waiting = await runtime.in_db(batch.executions.filter(sent_at=None).count)
     under_way_now = await runtime.in_db(batch.executions.filter(sent_at__isnull=False, remote_id=None).count)
     assert waiting > 30, "it did not wait for the batch"
-    assert under_way_now <= MAX_CONCURRENT - leases.KEPT_FREE
+    assert under_way_now <= MAX_CONCURRENT - leases.RESERVED_SLOTS
     await runtime.in_db(
         batches.cancel,
         await runtime.in_db(planning.wish, batch, actor=people.ann),

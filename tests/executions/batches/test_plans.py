@@ -119,13 +119,13 @@ def test_single_jobs_pass_a_batch(people: Any) -> None:
     claimed = leases.claim_due(10)
 
     assert claimed[0] == single.pk
-    assert len(claimed) == 10 - leases.KEPT_FREE, "the batch leaves places for what comes next"
-    assert len(leases.claim_due(leases.KEPT_FREE)) == 0
+    assert len(claimed) == 10 - leases.RESERVED_SLOTS, "the batch leaves places for what comes next"
+    assert len(leases.claim_due(leases.RESERVED_SLOTS)) == 0
     body = {"prompt": "another", "numResults": 1}
     next_single, _ = create.start(
         tool=tools.find("generate-image"), body=already_validated(body), actor=people.ben
     )
-    assert leases.claim_due(leases.KEPT_FREE) == [next_single.pk]
+    assert leases.claim_due(leases.RESERVED_SLOTS) == [next_single.pk]
 
 
 def test_a_row_that_speaks_first_becomes_two_jobs_in_a_chain(people: Any) -> None:

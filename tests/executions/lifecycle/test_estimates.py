@@ -1,7 +1,9 @@
-"""What is said to somebody who waits: the usual run, and by when a batch is sent. Nothing is invented."""
+"""Estimates for people who wait: the typical duration of a tool, and when a batch will have been submitted."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,39 +21,52 @@ from tests.factories.past_jobs import past, write
 HOUR = timedelta(hours=1)
 
 
-def run(seconds: float, status: str = "succeeded", tool: str = "generate-image") -> None:
-    now = timezone.now()
-    write(past(tool=tool, status=status, accepted_at=now, ended_at=now + timedelta(seconds=seconds)))
+@pytest.fixture
+def run(db: None) -> Callable[..., None]:
+    """Insert a finished job; each is newer than the one before."""
+    numbers = itertools.count()
+
+    def insert(seconds: float, status: str = "succeeded", tool: str = "generate-image") -> None:
+        now = timezone.now()
+        ended_at = now + timedelta(seconds=seconds)
+        write(past(next(numbers), tool=tool, status=status, accepted_at=now, ended_at=ended_at))
+
+    return insert
 
 
-def test_the_usual_run_is_the_median_of_the_last_successes(db: None) -> None:
-    assert estimates.usual("generate-image") is None
+def test_the_typical_duration_is_the_median_of_the_last_successes(run: Callable[..., None]) -> None:
+    assert estimates.typical_duration("generate-image") is None
     cache.clear()
     for seconds in (1000, *[40] * 10, *[38] * 5, *[44] * 5):
         run(seconds)
     run(2, status="failed")
     run(3, tool="upscale-image")
 
-    usual = estimates.usual("generate-image")
+    image = estimates.typical_duration("generate-image")
+    assert image is not None
+    assert (image.text, image.runs) == ("about 40 s", 20)
+    upscale = estimates.typical_duration("upscale-image")
+    assert upscale is not None
+    assert (upscale.text, upscale.runs) == ("about 3 s", 1)
 
-    assert usual is not None
-    assert usual.words == "about 40 s, from the last 20 runs"
-    cache.clear()
-    run(-5)  # clocks disagree: it tells nothing
-    again = estimates.usual("generate-image")
-    assert again is not None
-    assert again.runs == 19
-    other = estimates.usual("upscale-image")
-    assert other is not None
-    assert other.words == "about 3 s, from the last run"
+
+def test_a_run_with_a_negative_duration_is_skipped(run: Callable[..., None]) -> None:
+    for seconds in [40] * 20:
+        run(seconds)
+    run(-5)  # the two times come from different clocks
+
+    image = estimates.typical_duration("generate-image")
+
+    assert image is not None
+    assert (image.seconds, image.runs) == (40, 19)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "text"),
     [(0.2, "1 s"), (9.4, "9 s"), (41, "40 s"), (88, "90 s"), (100, "2 min"), (4200, "1 h 10 min")],
 )
-def test_a_duration_does_not_pretend_to_be_exact(seconds: float, words: str) -> None:
-    assert estimates.about(seconds) == words
+def test_a_duration_is_formatted_with_limited_precision(seconds: float, text: str) -> None:
+    assert estimates.format_duration(seconds) == text
 
 
 NOW = datetime(2026, 5, 20, 14, 0, 30, tzinfo=UTC)
@@ -59,43 +74,43 @@ AT_20 = datetime(2026, 5, 20, 14, 20, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("count", "usable", "hourly", "by"),
+    ("count", "usable", "hourly", "sent_by"),
     [
-        (60, 450, 450, "14:02"),  # 20 s, told in whole minutes
+        (60, 450, 450, "14:02"),  # 20 s, rounded up to whole minutes
         (450, 450, 450, "14:04"),
-        (451, 450, 450, "14:22"),  # one too many: it goes when the new hour begins
+        (451, 450, 450, "14:22"),  # one too many: it is sent in the next hour
         (900, 450, 450, "14:24"),
         (901, 450, 450, "15:22"),
         (1, 0, 450, "14:22"),
     ],
 )
-def test_a_promise_counts_the_hours_that_the_limit_makes_it_wait(
-    db: None, count: int, usable: int, hourly: int, by: str
+def test_a_forecast_includes_the_hours_spent_waiting_for_the_limit(
+    db: None, count: int, usable: int, hourly: int, sent_by: str
 ) -> None:
-    found = estimates._sent_by(count, NOW, usable, hourly, AT_20)
+    forecast = estimates._sent_by(count, NOW, usable, hourly, AT_20)
 
-    assert f"{found:%H:%M}" == by
-    assert found.second == 0
+    assert f"{forecast:%H:%M}" == sent_by
+    assert forecast.second == 0
 
 
-def test_a_batchs_promise_knows_who_goes_first(people: Any) -> None:
+def test_a_forecast_includes_the_jobs_that_are_submitted_first(people: Any) -> None:
     reset = timezone.now() + HOUR
     rate_limits.store(runtime.account_fingerprint(), {Group.TOOLS: RateLimit(20, 10, reset)})
     batch = planning.batch(people.ann, 6)
-    mine = estimates.promise(0, batch=batch)
-    assert mine is not None
-    assert (mine.count, mine.left, mine.by < reset) == (6, 8, True)
+    first = estimates.forecast(0, batch=batch)
+    assert first is not None
+    assert (first.count, first.usable, first.sent_by < reset) == (6, 8, True)
 
     later = planning.batch(people.ben, 3)
     for _ in range(3):
         jobs.queued()
-    moved = estimates.promise(0, batch=batch)
-    assert moved is not None
-    assert moved.by > reset, "three single jobs go first: nine starts, of which it may use eight"
-    behind = estimates.promise(0, batch=later)
+    delayed = estimates.forecast(0, batch=batch)
+    assert delayed is not None
+    assert delayed.sent_by > reset, "three single jobs go first: nine submissions, of which eight are usable"
+    behind = estimates.forecast(0, batch=later)
     assert behind is not None
-    assert behind.by > reset
+    assert behind.sent_by > reset
 
     for job in planning.jobs(batch):
         jobs.take(job)
-    assert estimates.promise(0, batch=batch) is None, "nothing of it waits"
+    assert estimates.forecast(0, batch=batch) is None, "none of its jobs is queued"

@@ -13,7 +13,7 @@ from executions import tools
 from executions.core.runtime import in_db
 from executions.lifecycle import create, leases, observations, queue_actions, queue_state
 from executions.lifecycle import machine as lifecycle
-from executions.lifecycle.estimates import Waits
+from executions.lifecycle.estimates import QueueSnapshot
 from executions.models import Event, Execution
 from executions.models.event import ActKind, Kind
 from executions.sync import reconciler, submit
@@ -62,7 +62,7 @@ def test_what_was_sent_can_be_neither_paused_nor_edited_nor_moved(ada: Any) -> N
     for job in (jobs.sending(), jobs.running("vg_exec_2")):
         before = events(job)
         assert not queue_actions.pause(job, actor=ada)
-        assert not queue_actions.to_the_front(job, actor=ada)
+        assert not queue_actions.move_to_front(job, actor=ada)
         assert not edit(job, "something else", ada)
         assert events(job) == before
 
@@ -133,7 +133,7 @@ def test_of_an_edit_and_a_sending_at_the_same_moment_what_is_sent_is_what_the_ro
         leases.claim(job.pk)
 
         edited, request = together(
-            [partial(edit, job, f"after {number}", ada), partial(submit._begin, job.pk)]
+            [partial(edit, job, f"after {number}", ada), partial(submit._prepare, job.pk)]
         )
 
         now = jobs.fresh(job)
@@ -167,15 +167,15 @@ def test_the_front_passes_everything_and_a_batch_passes_nothing(people: Any) -> 
         at = timezone.now() - timedelta(seconds=10 - late)
         Execution.objects.filter(pk=job.pk).update(next_attempt_at=at)
 
-    queue_actions.to_the_front(third, actor=people.ada)
-    queue_actions.to_the_front(batch[2], actor=people.ann)
+    queue_actions.move_to_front(third, actor=people.ada)
+    queue_actions.move_to_front(batch[2], actor=people.ann)
 
     turn = [batch[2].pk, third.pk, first.pk, second.pk, batch[0].pk, batch[1].pk]
-    waits = Waits()
-    assert waits.line == turn
-    assert [waits.place(job) for job in (batch[2], first, batch[1])] == [1, 3, 6]
+    snapshot = QueueSnapshot()
+    assert snapshot.queued_ids == turn
+    assert [snapshot.position(job) for job in (batch[2], first, batch[1])] == [1, 3, 6]
     assert set(leases.claim_due(4)) == set(turn[:4])
-    assert Waits().place(first) is None, "what is worked on stands in no line"
+    assert QueueSnapshot().position(first) is None, "what is worked on stands in no line"
 
 
 def test_what_is_paused_or_waits_for_another_job_stands_in_no_line(people: Any) -> None:
@@ -183,8 +183,8 @@ def test_what_is_paused_or_waits_for_another_job_stands_in_no_line(people: Any) 
     follower = jobs.queued(after=job, after_field="imageFileIds")
     queue_actions.pause(paused, actor=people.ada)
 
-    assert Waits().line == [job.pk]
-    assert Waits().place(follower) is None
+    assert QueueSnapshot().queued_ids == [job.pk]
+    assert QueueSnapshot().position(follower) is None
 
 
 # --- all of it --------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def test_while_the_queue_is_paused_nothing_is_sent_and_the_rest_goes_on(people: 
     assert not queue_state.pause_all(actor=people.ada)
     assert set(leases.claim_due(9)) == {running.pk, crashed.pk}
     leases.claim(waiting.pk)
-    assert submit._begin(waiting.pk) is None
+    assert submit._prepare(waiting.pk) is None
 
     assert queue_state.resume_all(actor=people.ada)
     assert leases.claim_due(9) == [waiting.pk]

@@ -132,7 +132,7 @@ def test_starts_in_progress_count_before_their_responses_arrive(people: Any) -> 
     # Two of four are no longer in progress; with none in progress three would be left.
     assert len(leases.claim_due(10)) == 1
     store(reported(400, after=3 * HOUR))
-    assert len(leases.claim_due(10)) == 10 - leases.KEPT_FREE
+    assert len(leases.claim_due(10)) == 10 - leases.RESERVED_SLOTS
     assert batch.executions.filter(leased_until=None).count() == 1
 
 

@@ -263,7 +263,7 @@ async def test_dependents_start_when_due_if_they_cannot_be_woken(
     def away(*_: Any) -> None:
         raise OperationalError("the connection is closed")
 
-    monkeypatch.setattr(chains, "hasten", away)
+    monkeypatch.setattr(chains, "wake_dependents", away)
     reconciler = Reconciler()
     reconciler._add_finished((await service.queued(service.words())).pk)
     await reconciler.drain(10)
