@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from dashboard.cards import job as job_card
 from executions import policy, tools
-from executions.files.actions import UNDO
+from executions.files.actions import UNDO_WINDOW
 from executions.files.media_types import AUDIO, IMAGE, VIDEO
 from executions.models import File
 from executions.models.file import Origin, State
@@ -192,7 +192,7 @@ class Tile:
         """Until then undoing the archiving leaves no trace: VideoGen has not been told."""
         if self.file.archived_at is None or self.file.archive_told_at is not None:
             return None
-        return self.file.archived_at + UNDO
+        return self.file.archived_at + UNDO_WINDOW
 
     @property
     def scope(self) -> str:

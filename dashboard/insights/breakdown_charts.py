@@ -224,7 +224,7 @@ def delay(figures: Figures) -> Chart:
     plot = height - 12 - 26
     marks, rows = [], []
     for place, number in enumerate(columns):
-        low, high = histogram.lower(number * 2), histogram.lower(number * 2 + 2)
+        low, high = histogram.lower_bound(number * 2), histogram.lower_bound(number * 2 + 2)
         count, words = counts.get(number, 0), f"{exact(low)} to {exact(high)}"
         if not count:
             continue
@@ -252,7 +252,7 @@ def delay(figures: Figures) -> Chart:
         marks,
         Table("Webhooks by delay", ("Delay", "Webhooks"), rows),
         labels=[
-            Tick(percent(width * (number - first + 0.5)), exact(histogram.lower(number * 2)))
+            Tick(percent(width * (number - first + 0.5)), exact(histogram.lower_bound(number * 2)))
             for number in places  # at most five: there is room for these
         ],
         height=height,

@@ -56,7 +56,7 @@ class InsightsPage:
     @cached_property
     def lag(self) -> int:
         """The approximate number of events not counted yet; 0 if these are only the latest few seconds."""
-        behind = rollup.behind(self._state)
+        behind = rollup.backlog(self._state)
         return behind if behind > rollup.STEP else 0
 
     @property

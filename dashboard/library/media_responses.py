@@ -27,7 +27,7 @@ from executions.copies import requests as copy_requests
 from executions.copies import storage as copy_storage
 from executions.core import runtime, sync_bridge
 from executions.files import media_http, signed_urls
-from executions.files.media_types import SVG, UNKNOWN, is_plain, may_be_shown
+from executions.files.media_types import SVG, UNKNOWN, is_displayable, is_harmless
 from executions.files.uploads import clean_name
 from executions.models import File
 
@@ -140,7 +140,7 @@ async def proxied_download(request: HttpRequest, file: File) -> HttpResponseBase
         await http.aclose()
         raise
     content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_known = may_be_shown(content_type) or is_plain(content_type) or content_type == SVG
+    is_known = is_displayable(content_type) or is_harmless(content_type) or content_type == SVG
     mime = content_type if is_known else UNKNOWN
     headers = _headers(mime, _disposition(file, mime, as_download=True))
     headers |= {name: answer.headers[name] for name in FORWARDED_HEADERS if name in answer.headers}
@@ -154,9 +154,9 @@ async def _open_upstream(http: httpx.AsyncClient, request: HttpRequest, file: Fi
     """The media server's response. A rejected signed URL is replaced once by a fresh one."""
     headers = {name: request.headers[name] for name in ("Range", "If-Range") if name in request.headers}
     for fresh in (False, True):
-        url, _ = await signed_urls.signed_url(file, signed_urls.BEST, fresh=fresh)
+        url, _ = await signed_urls.signed_url(file, signed_urls.BEST_RENDITIONS, fresh=fresh)
         try:
-            answer = await media_http.opened(http, url, headers)
+            answer = await media_http.open_stream(http, url, headers)
         except media_http.Unreachable as error:
             raise signed_urls.NotReady(f"{error} Try again in a moment.") from None
         if answer.status_code in (200, 206, 416):
@@ -186,7 +186,7 @@ class _ProxiedBody:
             await _close(self.http, self.answer)
         # Raised outside the handler: the traceback of httpx would contain the signed URL.
         assert was_interrupted
-        raise media_http.BrokenOff("the media server ended the response too early")
+        raise media_http.IncompleteResponse("the media server ended the response too early")
 
     def close(self) -> None:
         """Called by the response, from any thread, even if no chunk was ever requested."""
@@ -218,4 +218,4 @@ def _disposition(file: File, mime: str, as_download: bool) -> str:
     ending = copy_storage.ending(mime)
     if ending != ".bin" and not re.search(r"\.[A-Za-z0-9]{2,4}$", name):
         name += ending
-    return str(content_disposition_header(as_download or not may_be_shown(mime), name))
+    return str(content_disposition_header(as_download or not is_displayable(mime), name))

@@ -238,7 +238,7 @@ class Server(daphne.server.Server):
 
 
 def _log_broken_response(error: Exception, path: str) -> None:
-    if isinstance(error, media_http.BrokenOff):
+    if isinstance(error, media_http.IncompleteResponse):
         logger.warning("Response to %s was interrupted: %s", path, error)
     else:
         logger.error("Response to %s was interrupted", path, exc_info=error)

@@ -71,7 +71,7 @@ class Embedded:
         if connection.vendor == "sqlite":
             # No other process uses this database, so all leases are stale.
             await runtime.in_db(leases.release_all)
-            await runtime.in_db(uploads.give_up_abandoned, timedelta(0))
+            await runtime.in_db(uploads.fail_abandoned, timedelta(0))
             await runtime.in_db(copy_requests.release_all)
         if self.sandbox.url:
             runtime.use_account(self.sandbox.api_key, self.sandbox.url)

@@ -13,7 +13,7 @@ import httpx
 
 from executions.copies import storage as copy_storage
 from executions.files import media_download, media_http, signed_urls
-from executions.files.media_types import HEAD, IMAGE, kept_type, media_type
+from executions.files.media_types import HEAD_BYTES, IMAGE, media_type, stored_type
 from executions.models import File, Keeping
 
 # Bytes that are written and hashed at once.
@@ -52,8 +52,8 @@ async def fetch(copy_request: Keeping) -> CompleteDownload:
     if not copy_request.received or copy_request.received != copy_request.total:
         content_type, digest = await _download_rest(part, copy_request, digest)
     with part.open("rb") as handle:
-        head = handle.read(HEAD)
-    mime = kept_type(head, content_type)
+        head = handle.read(HEAD_BYTES)
+    mime = stored_type(head, content_type)
     return CompleteDownload(part, digest.hexdigest(), copy_request.received, mime)
 
 
@@ -62,7 +62,7 @@ async def thumbnail(file: File) -> tuple[bytes, str]:
     async with media_http.client() as http:
         url, _ = await signed_urls.signed_url(file, ("thumbnail",))
         try:
-            response = await media_http.opened(http, url, {})
+            response = await media_http.open_stream(http, url, {})
         except media_http.Unreachable:
             raise Interrupted(UNREACHABLE) from None
         picture = bytearray()
@@ -71,11 +71,11 @@ async def thumbnail(file: File) -> tuple[bytes, str]:
                 picture += chunk
                 if len(picture) > MAX_THUMBNAIL_SIZE:
                     raise Interrupted("The thumbnail is too large.")
-        except media_http.BrokenOff:
+        except media_http.IncompleteResponse:
             raise Interrupted(CONNECTION_LOST) from None
         finally:
             await response.aclose()
-    found = media_type(bytes(picture[:HEAD]))
+    found = media_type(bytes(picture[:HEAD_BYTES]))
     if response.status_code != 200 or found is None or found.type != IMAGE:
         raise Interrupted("The file has no thumbnail.")
     return bytes(picture), found.mime
@@ -153,7 +153,7 @@ async def _append(response: httpx.Response, part: Path, copy_request: Keeping, d
                 await asyncio.to_thread(copy_storage.check_room, CHUNK_SIZE * SPACE_CHECK_INTERVAL)
         await asyncio.to_thread(_write, handle, digest, buffer)
         copy_request.received += len(buffer)
-    except media_http.BrokenOff:
+    except media_http.IncompleteResponse:
         raise Interrupted(CONNECTION_LOST) from None
     finally:
         await asyncio.to_thread(handle.close)

@@ -1,6 +1,6 @@
-"""What people do with files: archive and bring back, open to the public and close, search by meaning.
+"""Actions on files: archive and restore, publish and withdraw the public preview, semantic search.
 
-Each act writes one event, in the transaction of the change.
+Each change writes one event in the same transaction.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from django.utils import timezone
 
 from executions import policy
 from executions.core import runtime
-from executions.files.store import keep_file
+from executions.files.store import store_file
 from executions.limits import api_health
 from executions.models import Event, Execution, File
 from executions.models.event import FileKind, Source
 from executions.policy import Action, Actor
 from executions.videogen import AnswerLost, NotFound, SearchHit, ServerError, VideoGenError
 
-# VideoGen's API hides a file for good. It is told only after this time, so that until then undo is whole.
-UNDO = timedelta(minutes=10)
-FOUND_MOST = 50
-REMEMBERED = 60  # seconds that a search's answer is good for: 500 an hour are allowed
-LONGEST_QUERY = 500
+# VideoGen's API cannot undo an archive. It is called only after this time, until which restoring a file is complete.
+UNDO_WINDOW = timedelta(minutes=10)
+SEARCH_LIMIT = 50
+CACHE_TTL = 60  # seconds that a search is cached: VideoGen allows 500 per hour
+MAX_QUERY_LENGTH = 500
 
 
 # --- archive ----------------------------------------------------------------------------------------------
 
 
 def archive(file: File, actor: Actor, reason: str = "", result_of: Execution | None = None) -> bool:
-    """Out of the library. False when it was archived before. `reason` is kept with the event, if there is one.
+    """Hide the file from the library; False if it was archived already. A `reason` is stored with the event.
 
-    The results of a job (`result_of`) are archived by those who may do that with the job. Raises NotAllowed.
+    With `result_of`, the permission is that of archiving the job's results. Raises NotAllowed.
     """
     if result_of is not None:
         actor_id = policy.require(actor, Action.JOB_ARCHIVE_RESULTS, result_of)
@@ -51,7 +51,10 @@ def archive(file: File, actor: Actor, reason: str = "", result_of: Execution | N
 
 
 def restore(file: File, actor: Actor) -> bool:
-    """Back into the library. False when it was there. What VideoGen hides in the meantime it goes on hiding."""
+    """Show the file in the library again; False if it was not archived.
+
+    If VideoGen was already asked to hide the file, it remains hidden there.
+    """
     actor_id = policy.require(actor, Action.FILE_RESTORE, file)
     now = timezone.now()
     with transaction.atomic():
@@ -65,8 +68,8 @@ def restore(file: File, actor: Actor) -> bool:
     return bool(changed)
 
 
-async def tell_archived(file: File) -> None:
-    """The time for undo is over. Raises VideoGenError; asking twice does no harm."""
+async def hide_at_videogen(file: File) -> None:
+    """Archive the file at VideoGen, once the undo window is over. Idempotent. Raises VideoGenError."""
     with suppress(NotFound):
         await runtime.client().archive_file(file.remote_id)
     await runtime.in_db(
@@ -78,32 +81,32 @@ async def tell_archived(file: File) -> None:
 
 
 async def publish(file: File, until: datetime | None, actor: Actor) -> None:
-    """Open it to anybody with the link, until then. Raises VideoGenError, and then it is as it was.
+    """Let anyone with the link view the file until then. Raises VideoGenError; the file is then as public as before.
 
-    The register names it before VideoGen is asked: what may be public is in the register at every moment.
+    The file is marked as public before VideoGen is called, so that every file that may be public is listed.
     """
     actor_id = await runtime.in_db(policy.require, actor, Action.FILE_PUBLISH, file)
-    before = await runtime.in_db(_opening, file, until, actor_id)
+    before = await runtime.in_db(_mark_public, file, until, actor_id)
     try:
         wire = await runtime.client().set_public_preview(file.remote_id, True)
     except (AnswerLost, ServerError) as error:
-        # It may be open now. The register goes on naming it, until somebody or its day closes it.
-        await runtime.in_db(_opened, file, until, actor_id, was_public=before is not None)
+        # It may be public now. It stays listed until a person withdraws it or it expires.
+        await runtime.in_db(_record_published, file, until, actor_id, was_public=before is not None)
         await api_health.record_error(error)
         raise
     except VideoGenError as error:
-        await runtime.in_db(_not_opened, file, before)
+        await runtime.in_db(_revert_public, file, before)
         await api_health.record_error(error)
         raise
-    await runtime.in_db(keep_file, wire)
-    await runtime.in_db(_opened, file, until, actor_id, was_public=before is not None)
+    await runtime.in_db(store_file, wire)
+    await runtime.in_db(_record_published, file, until, actor_id, was_public=before is not None)
 
 
-type Opened = tuple[datetime | None, datetime | None, int | None]
+type PublicState = tuple[datetime | None, datetime | None, int | None]  # since, until, the person's id
 
 
-def _opening(file: File, until: datetime | None, actor_id: int | None) -> Opened | None:
-    """What the register said before; None when the file was not public."""
+def _mark_public(file: File, until: datetime | None, actor_id: int | None) -> PublicState | None:
+    """Mark the file as public, and return its state before; None if it was not public."""
     now = timezone.now()
     with transaction.atomic():
         row = File.objects.select_for_update().get(pk=file.pk)
@@ -112,7 +115,7 @@ def _opening(file: File, until: datetime | None, actor_id: int | None) -> Opened
             public_since=row.public_since or now,
             public_by=row.public_by_id if before else actor_id,
             public_until=until,
-            # Soon: a playback id may come later than the yes.
+            # Poll soon: the playback id may follow after the confirmation.
             next_look_at=now + timedelta(seconds=5),
             looks=0,
             updated_at=now,
@@ -120,18 +123,21 @@ def _opening(file: File, until: datetime | None, actor_id: int | None) -> Opened
     return before
 
 
-def _not_opened(file: File, before: Opened | None) -> None:
+def _revert_public(file: File, before: PublicState | None) -> None:
     since, until, by = before or (None, None, None)
     File.objects.filter(pk=file.pk).update(public_since=since, public_until=until, public_by=by)
 
 
-def _opened(file: File, until: datetime | None, actor_id: int | None, was_public: bool) -> None:
+def _record_published(file: File, until: datetime | None, actor_id: int | None, was_public: bool) -> None:
     detail = {"until": until.isoformat() if until else None, "changed": was_public}
     _write(file, FileKind.PUBLISHED, actor_id, timezone.now(), **detail)
 
 
 async def withdraw(file: File, actor: Actor) -> None:
-    """Close it again; by Rushes itself when its day has come. Raises VideoGenError, and then it may still be open."""
+    """Withdraw the public preview; the system does so when it expires.
+
+    Raises VideoGenError; the file may then still be public.
+    """
     actor_id = await runtime.in_db(policy.require, actor, Action.FILE_WITHDRAW, file)
     try:
         wire = await runtime.client().set_public_preview(file.remote_id, False)
@@ -141,11 +147,11 @@ async def withdraw(file: File, actor: Actor) -> None:
         await api_health.record_error(error)
         raise
     else:
-        await runtime.in_db(keep_file, wire)
-    await runtime.in_db(_closed, file, actor_id)
+        await runtime.in_db(store_file, wire)
+    await runtime.in_db(_mark_withdrawn, file, actor_id)
 
 
-def _closed(file: File, actor_id: int | None) -> None:
+def _mark_withdrawn(file: File, actor_id: int | None) -> None:
     with transaction.atomic():
         changed = File.objects.filter(pk=file.pk, public_since__isnull=False).update(
             public_since=None, public_until=None, public_by=None
@@ -154,8 +160,8 @@ def _closed(file: File, actor_id: int | None) -> None:
             _write(file, FileKind.WITHDRAWN, actor_id, timezone.now())
 
 
-def note(file: File, kind: FileKind, actor: Actor, **detail: object) -> None:
-    """Write down that somebody looked where it matters: took the file home, or its public link."""
+def record_access(file: File, kind: FileKind, actor: Actor, **detail: object) -> None:
+    """Record that a person downloaded the file or copied its public link. Raises NotAllowed."""
     _write(file, kind, policy.require(actor, Action.FILE_TAKE, file), timezone.now(), **detail)
 
 
@@ -166,31 +172,31 @@ def _write(file: File, kind: FileKind, actor_id: int | None, at: datetime, **det
     )
 
 
-# --- search by meaning ------------------------------------------------------------------------------------
+# --- semantic search --------------------------------------------------------------------------------------
 
 
 async def search(words: str) -> dict[str, float]:
-    """How similar the account's files are to what is meant, by VideoGen's id, best first. Raises VideoGenError.
+    """The similarity of the account's files to the meaning of `words`, by VideoGen's id, best first.
 
-    Files that the library did not know yet are in it afterwards.
+    Imports files that the library does not know yet. Raises VideoGenError.
     """
-    words = words[:LONGEST_QUERY]
+    words = words[:MAX_QUERY_LENGTH]
     key = f"files:meaning:{hashlib.sha256(words.encode('utf-8', 'replace')).hexdigest()}"
     found: dict[str, float] | None = await runtime.in_reader(cache.get, key)
     if found is not None:
         return found
     try:
-        hits = await runtime.client().search_files(words, limit=FOUND_MOST)
+        hits = await runtime.client().search_files(words, limit=SEARCH_LIMIT)
     except VideoGenError as error:
         await api_health.record_error(error)
         raise
-    await runtime.in_db(_keep_unknown, hits)
+    await runtime.in_db(_import_unknown, hits)
     found = {hit.file.file_id: hit.similarity for hit in hits}
-    await runtime.in_db(cache.set, key, found, REMEMBERED)
+    await runtime.in_db(cache.set, key, found, CACHE_TTL)
     return found
 
 
-def _keep_unknown(hits: list[SearchHit]) -> None:
+def _import_unknown(hits: list[SearchHit]) -> None:
     known = set(
         File.objects.filter(remote_id__in=[hit.file.file_id for hit in hits]).values_list(
             "remote_id", flat=True
@@ -198,4 +204,4 @@ def _keep_unknown(hits: list[SearchHit]) -> None:
     )
     for hit in hits:
         if hit.file.file_id not in known:
-            keep_file(hit.file)
+            store_file(hit.file)

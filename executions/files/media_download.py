@@ -35,7 +35,7 @@ async def open_rendition(
     headers: Mapping[str, str],
     *,
     accepted: Collection[int],
-    renditions: Sequence[str] = signed_urls.BEST,
+    renditions: Sequence[str] = signed_urls.BEST_RENDITIONS,
 ) -> httpx.Response:
     """A response with one of the accepted statuses. A rejected signed URL is replaced once by a fresh one.
 
@@ -45,7 +45,7 @@ async def open_rendition(
     status = 0
     for fresh in (False, True):
         url, _ = await signed_urls.signed_url(file, renditions, fresh=fresh)
-        response = await media_http.opened(http, url, headers)
+        response = await media_http.open_stream(http, url, headers)
         if response.status_code in accepted:
             return response
         status = response.status_code
@@ -74,7 +74,7 @@ async def open_from(
 
 
 async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body as it arrives, in chunks of at most 64 KiB. Raises media_http.BrokenOff if it is interrupted."""
+    """The body as it arrives, in chunks of at most 64 KiB. Raises media_http.IncompleteResponse if it is interrupted."""
     try:
         async for chunk in response.aiter_raw():
             yield chunk
@@ -83,7 +83,7 @@ async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
         was_interrupted = True
     # Raised outside the handler: the traceback of httpx would contain the signed URL.
     assert was_interrupted
-    raise media_http.BrokenOff("the media server ended the response too early")
+    raise media_http.IncompleteResponse("the media server ended the response too early")
 
 
 def validator_of(response: httpx.Response) -> str:

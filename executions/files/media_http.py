@@ -1,4 +1,4 @@
-"""Reads media from signed addresses: without our key, as they are sent, never whole in memory."""
+"""Streams media from signed URLs, without the API key, unmodified, and never as a whole in memory."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from collections.abc import Mapping
 
 import httpx
 
-# Seconds of silence that are borne.
+# Seconds without data before a request fails.
 TIMEOUT = httpx.Timeout(30, connect=10)
 
 
 class Unreachable(Exception):
-    """Nobody answers at the address. It is a secret: nothing names it."""
+    """The media server does not respond. The message omits the URL, which is a secret."""
 
 
-class BrokenOff(Exception):
-    """An answer ended before it was complete."""
+class IncompleteResponse(Exception):
+    """A response ended before it was complete."""
 
 
 def client() -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True, max_redirects=3)
 
 
-async def opened(http: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> httpx.Response:
-    """The answer, of which only the headers have been read; whoever gets it closes it. Raises Unreachable."""
+async def open_stream(http: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> httpx.Response:
+    """The response with only its headers read. The caller closes it. Raises Unreachable."""
     try:
         request = http.build_request("GET", url, headers={"Accept-Encoding": "identity", **headers})
         return await http.send(request, stream=True)
     except (httpx.HTTPError, httpx.InvalidURL):
-        trouble = True
-    # Outside the handler: the library's frames hold the address.
-    assert trouble
+        failed = True
+    # Raised outside the handler, since frames of the original exception contain the URL.
+    assert failed
     raise Unreachable("The media server cannot be reached.")

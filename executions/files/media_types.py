@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes. A name says nothing: it is what somebody typed."""
+"""Detects the media type of a file from its first bytes. File names are not trusted."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 IMAGE, VIDEO, AUDIO = "IMAGE", "VIDEO", "AUDIO"
-# Bytes that are enough to tell.
-HEAD = 4096
+# Number of bytes needed to detect the type.
+HEAD_BYTES = 4096
 
-TAKEN = "PNG, JPEG, WebP, GIF and AVIF pictures, MP4, MOV and WebM videos, and MP3, WAV, M4A, AAC, OGG and FLAC sounds"
+ACCEPTED_TYPES = "PNG, JPEG, WebP, GIF and AVIF images, MP4, MOV and WebM videos, and MP3, WAV, M4A, AAC, OGG and FLAC audio"
 
 
 @dataclass(frozen=True)
 class MediaType:
-    """`type` is VideoGen's word for it, `mime` the media type, `label` what people call it."""
+    """`type` is VideoGen's file type, `mime` the media type, `label` the name for people."""
 
     type: str
     mime: str
@@ -41,36 +41,36 @@ _MP4_BRANDS = (b"isom", b"iso", b"mp4", b"avc1", b"dash", b"M4V", b"MSNV", b"f4v
 
 
 def media_type(head: bytes) -> MediaType | None:
-    """None for what is not a picture, a video or a sound that we know."""
-    return next((found for tell in _TELLERS if (found := tell(head)) is not None), None)
+    """The detected type; None if it is not a known image, video or audio type."""
+    return next((found for detect in _DETECTORS if (found := detect(head)) is not None), None)
 
 
 SVG, UNKNOWN = "image/svg+xml", "application/octet-stream"
-# Told by a server, and harmless wherever they are shown or kept.
-_PLAIN = frozenset(
+# Types that a server may declare, since they are harmless to store and show.
+_HARMLESS = frozenset(
     {"application/pdf", "application/json", "text/plain", "image/bmp", "image/tiff", "image/heic"}
 )
 
 
-def kept_type(head: bytes, told: str) -> str:
-    """The media type that a file is kept as: by its content, else `told`, where that can do no harm."""
+def stored_type(head: bytes, declared: str) -> str:
+    """The media type to store a file with: detected from its content, or else `declared` if that is harmless."""
     found = media_type(head)
     if found is not None:
         return found.mime
-    words = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if words.startswith((b"<?xml", b"<svg", b"<!--", b"<!DOCTYPE svg")) and b"<svg" in words:
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith((b"<?xml", b"<svg", b"<!--", b"<!DOCTYPE svg")) and b"<svg" in text:
         return SVG
-    plain = told.partition(";")[0].strip().lower()
-    return plain if is_plain(plain) else UNKNOWN
+    mime = declared.partition(";")[0].strip().lower()
+    return mime if is_harmless(mime) else UNKNOWN
 
 
-def is_plain(mime: str) -> bool:
-    return mime in _PLAIN
+def is_harmless(mime: str) -> bool:
+    return mime in _HARMLESS
 
 
-def may_be_shown(mime: str) -> bool:
-    """Whether a browser may open it as a page of its own: it holds nothing that runs."""
-    return mime in _SHOWN
+def is_displayable(mime: str) -> bool:
+    """Whether a browser may open it as a page: it contains no active content."""
+    return mime in _DISPLAYABLE
 
 
 def _by_signature(head: bytes) -> MediaType | None:
@@ -94,7 +94,7 @@ def _riff(head: bytes) -> MediaType | None:
 
 
 def _iso(head: bytes) -> MediaType | None:
-    """The family of MP4: its brand says which member. Old QuickTime files begin with a box of their own."""
+    """MP4 and related formats, which differ in their brand. Old QuickTime files begin with a different box."""
     box, brand = head[4:8], head[8:12]
     if box in (b"moov", b"mdat", b"wide") or (box == b"ftyp" and brand == b"qt  "):
         return _MOV
@@ -108,7 +108,7 @@ def _iso(head: bytes) -> MediaType | None:
 
 
 def _ebml(head: bytes) -> MediaType | None:
-    """WebM is the Matroska that says so within its header."""
+    """WebM is Matroska with the document type "webm" in its header."""
     return _WEBM if head.startswith(b"\x1aE\xdf\xa3") and b"webm" in head[:80] else None
 
 
@@ -119,7 +119,7 @@ def _ogg(head: bytes) -> MediaType | None:
 
 
 def _mpeg_frame(head: bytes) -> MediaType | None:
-    """Sound without any header begins with a frame: eleven set bits, then version and layer."""
+    """Audio without a file header begins with a frame: eleven set bits, then version and layer."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     if head[1] & 0xF6 == 0xF0:
@@ -133,7 +133,7 @@ def _mpeg_frame(head: bytes) -> MediaType | None:
     return _MP3 if version != 1 and layer == 1 and bitrate not in (0, 15) and rate != 3 else None
 
 
-_TELLERS: tuple[Callable[[bytes], MediaType | None], ...] = (
+_DETECTORS: tuple[Callable[[bytes], MediaType | None], ...] = (
     _by_signature,
     _riff,
     _iso,
@@ -141,7 +141,7 @@ _TELLERS: tuple[Callable[[bytes], MediaType | None], ...] = (
     _ogg,
     _mpeg_frame,
 )
-_SHOWN = frozenset(
+_DISPLAYABLE = frozenset(
     each.mime
     for each in (
         _PNG,

@@ -1,4 +1,4 @@
-"""Signed addresses of files: taken from what was last told while they are good, else asked for anew."""
+"""Signed URLs of files: from the stored snapshot while they are valid, otherwise signed afresh by VideoGen."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from datetime import timedelta
 from django.utils import timezone
 
 from executions.core import runtime
-from executions.files.store import keep_file
+from executions.files.store import store_file
 from executions.limits import api_health
 from executions.models import File
 from executions.videogen import File as WireFile
 from executions.videogen import FileSource, NotFound, VideoGenError
 
-# Seconds that an address must still be good for when it is handed out (docs/api-notes.md#signed-urls).
-MARGIN = 90
-# A 404 for a file this young is not believed (docs/api-notes.md#polling).
-YOUNG = timedelta(minutes=1)
-# Renditions by worth, the first that there is: for whoever wants the file itself.
-BEST = ("download", "preview")
+# Seconds for which a URL must remain valid when it is returned (docs/api-notes.md#signed-urls).
+MIN_VALIDITY = 90
+# A 404 for a file newer than this is ignored (docs/api-notes.md#polling).
+TRUST_404_AFTER = timedelta(minutes=1)
+# Renditions for downloading the file, best first.
+BEST_RENDITIONS = ("download", "preview")
 
-_asking: weakref.WeakValueDictionary[str, asyncio.Task[WireFile]] = weakref.WeakValueDictionary()
+_hydrations: weakref.WeakValueDictionary[str, asyncio.Task[WireFile]] = weakref.WeakValueDictionary()
 
 
 class Gone(Exception):
@@ -32,19 +32,19 @@ class Gone(Exception):
 
 
 class NotReady(Exception):
-    """There is no usable address now; later there may be one."""
+    """There is no usable URL at the moment."""
 
 
 async def signed_url(file: File, renditions: Sequence[str], *, fresh: bool = False) -> tuple[str, float]:
-    """The address of the first of `renditions` that there is, and for how many seconds it is good.
+    """The URL of the first available one of `renditions`, and the seconds for which it is valid.
 
-    `fresh` asks for a new one in any case: for whoever was refused at the one that is known.
+    `fresh` skips the stored URL, for callers whom the media server refused with it. Raises Gone or NotReady.
 
-    Raises Gone or NotReady. An address that was signed a moment ago is taken as it is: where its end lies close
-    or behind us, it is our clock that is wrong, or VideoGen gives no longer ones.
+    A URL that was just signed is returned even if it expires soon or seems to have expired: then either the local
+    clock is wrong or VideoGen signs for shorter times.
     """
-    known = WireFile.from_wire(file.snapshot) if file.snapshot and not fresh else None
-    found = _usable(known, renditions, MARGIN) if known else None
+    stored = WireFile.from_wire(file.snapshot) if file.snapshot and not fresh else None
+    found = _usable(stored, renditions, MIN_VALIDITY) if stored else None
     if found is None:
         found = _usable(await _hydrated(file), renditions, -math.inf)
     if found is None:
@@ -53,11 +53,11 @@ async def signed_url(file: File, renditions: Sequence[str], *, fresh: bool = Fal
 
 
 async def _hydrated(file: File) -> WireFile:
-    """Ask for fresh addresses; all who ask at the same time share one call."""
-    task = _asking.get(file.remote_id)
+    """Have VideoGen sign fresh URLs. Concurrent callers share one request."""
+    task = _hydrations.get(file.remote_id)
     if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
         task = asyncio.get_running_loop().create_task(_hydrate(file.remote_id))
-        _asking[file.remote_id] = task
+        _hydrations[file.remote_id] = task
     return await asyncio.shield(task)
 
 
@@ -65,32 +65,32 @@ async def _hydrate(remote_id: str) -> WireFile:
     try:
         wire = await runtime.client().hydrate_file(remote_id)
     except NotFound:
-        if not await runtime.in_db(note_gone, remote_id):
+        if not await runtime.in_db(mark_gone, remote_id):
             raise NotReady("VideoGen does not know this file yet. Try again in a moment.") from None
         raise Gone("VideoGen no longer has this file.") from None
     except VideoGenError as error:
         await api_health.record_error(error)
-        raise NotReady(f"VideoGen gave no address for this file: {error.message}") from None
-    await runtime.in_db(keep_file, wire)
+        raise NotReady(f"VideoGen returned no URL for this file: {error.message}") from None
+    await runtime.in_db(store_file, wire)
     return wire
 
 
-def note_gone(remote_id: str) -> bool:
-    """VideoGen answered that it has no such file. Not believed, and False, of one that we heard of a moment ago."""
+def mark_gone(remote_id: str) -> bool:
+    """Mark the file as gone after a 404. False, without a change, if the file is newer than TRUST_404_AFTER."""
     now = timezone.now()
-    if File.objects.filter(remote_id=remote_id, created_at__gt=now - YOUNG).exists():
+    if File.objects.filter(remote_id=remote_id, created_at__gt=now - TRUST_404_AFTER).exists():
         return False
     File.objects.filter(remote_id=remote_id, gone_at=None).update(gone_at=now)
     return True
 
 
-def _usable(file: WireFile, renditions: Sequence[str], margin: float) -> tuple[str, float] | None:
+def _usable(file: WireFile, renditions: Sequence[str], min_validity: float) -> tuple[str, float] | None:
     now = timezone.now()
     for name in renditions:
         source: FileSource | None = getattr(file, name)
         if source is None or source.status != "ready" or source.url is None:
             continue
-        left = (source.expires_at - now).total_seconds() if source.expires_at else math.inf
-        if left > margin:
-            return source.url, left
+        validity = (source.expires_at - now).total_seconds() if source.expires_at else math.inf
+        if validity > min_validity:
+            return source.url, validity
     return None

@@ -1,4 +1,4 @@
-"""Keeps what VideoGen tells about files: as results of a job, and as the snapshot that links are made from."""
+"""Stores what VideoGen reports about files: the results of a job, and the snapshots that contain signed URLs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from executions.videogen import File as WireFile
 from executions.videogen import ToolResult
 
 
-def keep_results(execution: Execution, results: Iterable[ToolResult]) -> None:
-    """Write a job's results, in VideoGen's order. Called once, by the lifecycle, when the job succeeds."""
+def store_results(execution: Execution, results: Iterable[ToolResult]) -> None:
+    """Store a job's results in VideoGen's order. The lifecycle calls it once, when the job succeeds."""
     results = list(results)
-    made_by = {
+    provenance = {
         "origin": Origin.RESULT,
         "source_tool": execution.tool,
         "created_by_id": execution.created_by_id,
@@ -24,9 +24,9 @@ def keep_results(execution: Execution, results: Iterable[ToolResult]) -> None:
     }
     for result in results:
         if result.file is not None:
-            _write(result.file_id, {**_told(result.file, result.type), **made_by})
+            _upsert(result.file_id, {**_reported(result.file, result.type), **provenance})
         else:
-            _write(result.file_id, {"type": result.type or "", **made_by})
+            _upsert(result.file_id, {"type": result.type or "", **provenance})
     ids = dict(
         File.objects.filter(remote_id__in=[result.file_id for result in results]).values_list(
             "remote_id", "pk"
@@ -38,14 +38,14 @@ def keep_results(execution: Execution, results: Iterable[ToolResult]) -> None:
     )
 
 
-def keep_file(wire: WireFile) -> File:
-    """Write what VideoGen last told about a file."""
-    _write(wire.file_id, _told(wire))
+def store_file(wire: WireFile) -> File:
+    """Store the latest report of a file."""
+    _upsert(wire.file_id, _reported(wire))
     return File.objects.get(remote_id=wire.file_id)
 
 
-def _write(remote_id: str, columns: dict[str, Any]) -> None:
-    """Write these columns of a file, known or not, in one statement: two who do so at once both succeed."""
+def _upsert(remote_id: str, columns: dict[str, Any]) -> None:
+    """Insert or update a file in one statement, so that concurrent writers both succeed."""
     File.objects.bulk_create(
         [File(remote_id=remote_id, **columns)],
         update_conflicts=True,
@@ -54,10 +54,10 @@ def _write(remote_id: str, columns: dict[str, Any]) -> None:
     )
 
 
-def _told(wire: WireFile, type_hint: str = "") -> dict[str, Any]:
-    """The columns that VideoGen says something about."""
+def _reported(wire: WireFile, type_hint: str = "") -> dict[str, Any]:
+    """The columns for which the report has a value."""
     columns = {name: value for name, value in _columns(wire, type_hint).items() if value not in (None, "")}
-    # What is told of is there, whatever was heard before.
+    # A reported file exists, even if VideoGen has said otherwise before.
     return {**columns, "gone_at": None, "updated_at": timezone.now()}
 
 

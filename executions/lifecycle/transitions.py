@@ -14,7 +14,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from executions.files.store import keep_results
+from executions.files.store import store_results
 from executions.lifecycle import observations
 from executions.lifecycle.errors import error_code
 from executions.models import Execution, Input
@@ -128,7 +128,7 @@ def status_reported(observation: observations.StatusReported, execution: Executi
             change.columns["progress"] = None if execution.progress is None else 100.0
         results = observation.results
         change.detail = {"results": len(results)} if results else {}
-        change.then = lambda execution: keep_results(execution, results)
+        change.then = lambda execution: store_results(execution, results)
         return change
     return _progressed(observation, execution)
 

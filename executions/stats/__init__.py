@@ -1,1 +1,1 @@
-"""The counts behind the page of figures: read from events, added to what was counted before."""
+"""Statistics for Insights: counts of events, updated incrementally."""

@@ -1,4 +1,4 @@
-"""Reads what a stretch of events adds to the counts. It writes nothing."""
+"""Computes what a range of events adds to the counts. It writes nothing."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ type Cell = tuple[date, str, int, str, str]  # day, tool, person, measure, value
 type Key = tuple[str, date, str, int, str, str]  # period, start, tool, person, measure, value
 
 COUNTED = (Kind.STARTED, Kind.STATUS, Kind.ATTEMPT)
-TELLERS = (Source.WEBHOOK, Source.POLL)
-AT_ONCE = 2000
+REPORTING_SOURCES = (Source.WEBHOOK, Source.POLL)
+FETCH_SIZE = 2000
 
 
-# A number just as the database gives it: to convert each costs as much as to read it.
-AS_IT_IS: Field[Any, Any] = Field()
+# A number as the database returns it: converting it would cost as much as reading it.
+UNCONVERTED: Field[Any, Any] = Field()
 
 
-class Stamp(Func):
-    """A time as whole seconds since 1970: numbers cost less than times, where there are millions."""
+class EpochSeconds(Func):
+    """A time as whole seconds since 1970. For millions of rows, numbers are cheaper than datetimes."""
 
-    output_field = AS_IT_IS
+    output_field = UNCONVERTED
 
     def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
         return self.as_sql(
@@ -44,10 +44,10 @@ class Stamp(Func):
         )
 
 
-class Between(Func):
+class SecondsBetween(Func):
     """Seconds from the first time to the second."""
 
-    output_field = AS_IT_IS
+    output_field = UNCONVERTED
 
     def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
         return self._as(compiler, connection, "((julianday({1}) - julianday({0})) * 86400.0)")
@@ -57,18 +57,21 @@ class Between(Func):
 
     def _as(self, compiler: Any, connection: Any, template: str) -> Any:
         compiled = [compiler.compile(each) for each in self.get_source_expressions()]
-        # Plain columns: there are no parameters whose order could matter.
+        # Plain columns have no parameters, whose order the template could change.
         return template.format(*(sql for sql, _ in compiled)), [p for _, found in compiled for p in found]
 
 
 def read(after: int, until: int) -> Counter[Key]:
-    """What the events with ids above `after`, up to `until`, add to each count."""
+    """What the events with ids from `after`, exclusive, to `until`, inclusive, add to each count."""
     cells: Counter[Cell] = Counter()
-    tells = (
-        Q(kind=Kind.STARTED) | Q(to_status__in=TERMINAL) | Q(source__in=TELLERS) | Q(delivery__isnull=False)
+    is_counted = (
+        Q(kind=Kind.STARTED)
+        | Q(to_status__in=TERMINAL)
+        | Q(source__in=REPORTING_SOURCES)
+        | Q(delivery__isnull=False)
     )
     events = Event.objects.filter(
-        tells, id__gt=after, id__lte=until, execution__isnull=False, kind__in=COUNTED
+        is_counted, id__gt=after, id__lte=until, execution__isnull=False, kind__in=COUNTED
     ).order_by("id")
     rows = events.values_list(
         "kind",
@@ -76,13 +79,13 @@ def read(after: int, until: int) -> Counter[Key]:
         "source",
         "execution__tool",
         "execution__created_by",
-        Stamp(F("execution__created_at")),
-        Between(F("execution__created_at"), F("execution__accepted_at")),
-        Between(F("execution__created_at"), F("execution__running_at")),
-        Between(F("execution__created_at"), F("execution__ended_at")),
+        EpochSeconds(F("execution__created_at")),
+        SecondsBetween(F("execution__created_at"), F("execution__accepted_at")),
+        SecondsBetween(F("execution__created_at"), F("execution__running_at")),
+        SecondsBetween(F("execution__created_at"), F("execution__ended_at")),
         KeyTextTransform("code", "execution__error"),
         KeyTextTransform("internal_error_code", "execution__error"),
-        Between(F("delivery__occurred_at"), F("delivery__received_at")),
+        SecondsBetween(F("delivery__occurred_at"), F("delivery__received_at")),
     )
     days: dict[int, date] = {}
     for (
@@ -91,41 +94,41 @@ def read(after: int, until: int) -> Counter[Key]:
         source,
         tool,
         person,
-        stamp,
+        created_at,
         accepted,
-        ran,
+        running,
         ended,
         code,
         inner_code,
         delay,
-    ) in rows.iterator(AT_ONCE):
-        number = stamp // 86400
-        day = days.get(number) or days.setdefault(number, datetime.fromtimestamp(stamp, UTC).date())
-        who = NO_PERSON if person is None else person
+    ) in rows.iterator(FETCH_SIZE):
+        number = created_at // 86400
+        day = days.get(number) or days.setdefault(number, datetime.fromtimestamp(created_at, UTC).date())
+        person_id = NO_PERSON if person is None else person
         if kind == Kind.STARTED:
-            cells[day, tool, who, Measure.STARTED, ""] += 1
+            cells[day, tool, person_id, Measure.STARTED, ""] += 1
             # 1 January 1970 was a Thursday.
-            cells[day, tool, who, Measure.HOUR, f"{(stamp // 3600 + 72) % 168:03}"] += 1
+            cells[day, tool, person_id, Measure.HOUR, f"{(created_at // 3600 + 72) % 168:03}"] += 1
             continue
         if kind == Kind.STATUS and status in TERMINAL:
-            for measure, value in _end(status, accepted, ran, ended, code or inner_code):
-                cells[day, tool, who, measure, value] += 1
-        if source in TELLERS:
-            cells[day, tool, who, Measure.REPORTED, source] += 1
+            for measure, value in _finish(status, accepted, running, ended, code or inner_code):
+                cells[day, tool, person_id, measure, value] += 1
+        if source in REPORTING_SOURCES:
+            cells[day, tool, person_id, Measure.REPORTED, source] += 1
         if delay is not None:
-            cells[day, tool, who, Measure.DELAY, _bucket(delay)] += 1
-    return spread(cells)
+            cells[day, tool, person_id, Measure.DELAY, _bucket(delay)] += 1
+    return roll_up(cells)
 
 
-def _end(
-    status: str, accepted: float | None, ran: float | None, ended: float | None, code: Any
+def _finish(
+    status: str, accepted: float | None, running: float | None, ended: float | None, code: Any
 ) -> Iterator[tuple[str, str]]:
-    """What the end of a job adds. The times are seconds since it was started here."""
+    """The counts of a finished job. The times are seconds since it was created in Rushes."""
     yield Measure.ENDED, status
     if status == FAILED:
         yield Measure.FAILED, str(code or "")[:64]
-    # A quick job has ended before anybody saw it run: from then on that it was accepted it may have.
-    began = accepted if ran is None else ran
+    # A quick job can finish before it is seen running; then it counts as running since it was accepted.
+    began = accepted if running is None else running
     if began is not None and ended is not None and status != CANCELLED:
         yield Measure.WAITING, _bucket(began)
         yield Measure.RUNNING, _bucket(ended - began)
@@ -135,8 +138,8 @@ def _bucket(seconds: float) -> str:
     return f"{histogram.bucket(seconds):03}"
 
 
-def spread(cells: Counter[Cell]) -> Counter[Key]:
-    """Each count in every place where it is looked up: by day, week and month, by tool and all, by person and all."""
+def roll_up(cells: Counter[Cell]) -> Counter[Key]:
+    """Each count under all its keys: by day, week and month, by tool and in total, by person and in total."""
     counts: Counter[Key] = Counter()
     for (day, tool, person, measure, value), count in cells.items():
         for period, start in (
@@ -144,8 +147,8 @@ def spread(cells: Counter[Cell]) -> Counter[Key]:
             (Period.WEEK.value, day - timedelta(days=day.weekday())),
             (Period.MONTH.value, day.replace(day=1)),
         ):
-            for which in (tool, ANY_TOOL):
-                if period != Period.WEEK or which == ANY_TOOL:
-                    counts[period, start, which, person, measure, value] += count
-                counts[period, start, which, ANY_PERSON, measure, value] += count
+            for tool_or_any in (tool, ANY_TOOL):
+                if period != Period.WEEK or tool_or_any == ANY_TOOL:
+                    counts[period, start, tool_or_any, person, measure, value] += count
+                counts[period, start, tool_or_any, ANY_PERSON, measure, value] += count
     return counts

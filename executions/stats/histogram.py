@@ -1,4 +1,5 @@
-"""Durations counted in buckets that grow by a fifth, so that counts of many days can be added and still tell a median."""
+"""Histograms of durations. Each bucket is a fifth wider than the one before, so that counts of many days can be added
+and still give percentiles."""
 
 from __future__ import annotations
 
@@ -7,31 +8,34 @@ from collections.abc import Mapping
 
 FIRST = 0.001  # seconds: the lower end of bucket 0
 PER_DOUBLING = 4
-LAST = 160  # some years: whatever takes longer stands in it
+LAST = 160  # a few decades; longer durations count in it too
 
 
 def bucket(seconds: float) -> int:
-    """Which bucket a duration falls into. Clocks that disagree make negative ones: they count as none."""
+    """The bucket of a duration. A negative duration, due to clocks that disagree, counts in bucket 0."""
     if seconds <= FIRST:
         return 0
     return min(LAST, int(math.log2(seconds / FIRST) * PER_DOUBLING))
 
 
-def lower(number: int) -> float:
-    """Where a bucket begins, in seconds; it ends where the next one begins."""
+def lower_bound(number: int) -> float:
+    """The lower bound of a bucket, in seconds. Its upper bound is the lower bound of the next one."""
     return FIRST * math.exp2(number / PER_DOUBLING)
 
 
 def percentile(counts: Mapping[int, int], share: float) -> float | None:
-    """The duration (seconds) that `share` (0 to 1) of all stay within; None of none. Right to about a tenth."""
+    """The duration in seconds that `share` (0 to 1) of all durations do not exceed; None when there are no samples.
+
+    Accurate to about 10 %.
+    """
     total = sum(counts.values())
     if not total:
         return None
-    wanted, passed = share * total, 0.0
+    target, passed = share * total, 0.0
     for number in sorted(counts):
         count = counts[number]
-        if count and passed + count >= wanted:
-            # As if those of one bucket were spread evenly over it.
-            return lower(number) * math.exp2((wanted - passed) / count / PER_DOUBLING)
+        if count and passed + count >= target:
+            # Interpolate, assuming an even distribution within the bucket.
+            return lower_bound(number) * math.exp2((target - passed) / count / PER_DOUBLING)
         passed += count
-    return lower(max(counts) + 1)
+    return lower_bound(max(counts) + 1)

@@ -1,4 +1,4 @@
-"""Compares the counts with the events that they were counted from, as far as these are still on record."""
+"""Compares the counts with the events they were computed from, as far as those are still stored."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from executions.models.rollup import ANY_PERSON, ANY_TOOL, Measure, Period
 from executions.stats.rollup import state
 from executions.statuses import TERMINAL
 
-# Events are pruned in the chain's order, which is that of time but for what was written at the same moment.
-SLACK = timedelta(hours=1)
-# What is compared with the events, and which events tell it.
+# Events are pruned in the order of the chain, which can differ slightly from the order of time.
+TOLERANCE = timedelta(hours=1)
+# The measures to compare, and the events that they count.
 CHECKED = {
     Measure.STARTED: Q(kind=Kind.STARTED),
     Measure.ENDED: Q(kind=Kind.STATUS, to_status__in=TERMINAL),
 }
+VERBS = {Measure.STARTED: "jobs started", Measure.ENDED: "jobs finished"}
 
 
 def first_whole_day() -> date | None:
-    """The first day that begins behind all that was pruned; None when nothing ever was.
+    """The first day after all pruned events; None if none were pruned.
 
-    All events of a job that counts on this day, or later, are on record: none was written before the job was started.
+    All events of jobs started on this day or later are stored, since none is older than its job.
     """
     last = Summary.objects.order_by("-last_position").first()
-    return (last.last_at + SLACK).date() + timedelta(days=1) if last else None
+    return (last.last_at + TOLERANCE).date() + timedelta(days=1) if last else None
 
 
 def first_whole(period: Period, since: date) -> date:
-    """Where the first day, week or month begins that has no day before `since`."""
+    """The start of the first day, week or month that contains no day before `since`."""
     if period == Period.WEEK:
         return since + timedelta(days=-since.weekday() % 7)
     if period == Period.MONTH and since.day > 1:
@@ -40,33 +41,33 @@ def first_whole(period: Period, since: date) -> date:
 
 
 def differences() -> list[str]:
-    """Where the counts and the events that they were counted from disagree, in sentences; none when all is well.
+    """Messages about differences between the counts and their events; empty if they agree.
 
-    Where events were pruned, only from the first whole day, week or month on: what was before is in the counts alone.
+    If events were pruned, only whole days, weeks and months after them are compared: older events exist only as counts.
     """
     until, since = state().event_id, first_whole_day()
     begins = {period: first_whole(period, since) if since else None for period in Period}
-    # All are counted in one walk through the events.
-    told = Event.objects.filter(id__lte=until, execution__isnull=False).aggregate(
+    # One pass through the events counts everything.
+    stored = Event.objects.filter(id__lte=until, execution__isnull=False).aggregate(
         **{
             f"{measure}_{period}": Count("id", filter=kind & _started_since(begin))
             for measure, kind in CHECKED.items()
             for period, begin in begins.items()
         }
     )
-    wrong = []
+    messages = []
     for measure in CHECKED:
-        whole = Rollup.objects.filter(measure=measure, person=ANY_PERSON, tool=ANY_TOOL)
+        totals = Rollup.objects.filter(measure=measure, person=ANY_PERSON, tool=ANY_TOOL)
         for period, begin in begins.items():
-            rows = whole.filter(period=period, **({"start__gte": begin} if begin else {}))
+            rows = totals.filter(period=period, **({"start__gte": begin} if begin else {}))
             counted = rows.aggregate(sum=Sum("count"))["sum"] or 0
-            on_record = told[f"{measure}_{period}"]
-            if counted != on_record:
-                of = f"Of what began from {begin:%-d %B %Y} on, " if begin else ""
-                wrong.append(
-                    f"{of}{on_record:,} jobs {measure} up to event {until}; by {period.label} {counted:,} are counted."
+            expected = stored[f"{measure}_{period}"]
+            if counted != expected:
+                scope = f"Of jobs started since {begin:%-d %B %Y}, " if begin else ""
+                messages.append(
+                    f"{scope}{expected:,} {VERBS[measure]} up to event {until}; by {period.label} {counted:,} are counted."
                 )
-    return wrong
+    return messages
 
 
 def _started_since(begin: date | None) -> Q:

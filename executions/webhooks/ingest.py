@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from executions.files import uploads
-from executions.files.store import keep_file
+from executions.files.store import store_file
 from executions.lifecycle import errors, observations
 from executions.lifecycle import machine as lifecycle
 from executions.models import Execution, File, WebhookDelivery
@@ -177,8 +177,8 @@ def _refresh_file(event: Event) -> None:
     """News of a file that we keep. Files of others are none of ours, until the library asks for them."""
     if event.file is None or not File.objects.filter(remote_id=event.file.file_id).exists():
         return
-    file = keep_file(event.file)
+    file = store_file(event.file)
     if event.event in ANALYSIS_OF:
         File.objects.filter(pk=file.pk).update(analysis_state=ANALYSIS_OF[event.event])
     words = event.error.message if event.error else "VideoGen could not take this upload."
-    uploads.heard(file, event.file, failure=words if event.event == "file.upload.failed" else "")
+    uploads.apply_report(file, event.file, failure=words if event.event == "file.upload.failed" else "")

@@ -17,7 +17,7 @@ from executions.core import runtime
 from executions.core.worker import Worker
 from executions.files import actions as file_actions
 from executions.files import signed_urls, uploads
-from executions.files.store import keep_file
+from executions.files.store import store_file
 from executions.limits import api_health, poll_budget
 from executions.models import File
 from executions.models.file import State
@@ -73,15 +73,19 @@ async def look_after(file: File) -> None:
     """Do what is due for a claimed file, and set the time of its next look."""
     now = timezone.now()
     try:
-        if file.archived_at and file.archive_told_at is None and file.archived_at + file_actions.UNDO <= now:
-            await file_actions.tell_archived(file)
+        if (
+            file.archived_at
+            and file.archive_told_at is None
+            and file.archived_at + file_actions.UNDO_WINDOW <= now
+        ):
+            await file_actions.hide_at_videogen(file)
         if file.public_since and file.public_until and file.public_until <= now:
             await file_actions.withdraw(file, policy.SYSTEM)
         if file.state in (State.UPLOADING, State.PROCESSING):
             await _ask_after_upload(file)
         elif _waits_for_more(file):
             await poll_budget.shared.spend()
-            await runtime.in_db(keep_file, await runtime.client().get_file(file.remote_id))
+            await runtime.in_db(store_file, await runtime.client().get_file(file.remote_id))
     except NotFound:
         if not await runtime.in_db(_gone, file):
             return
@@ -95,17 +99,17 @@ async def look_after(file: File) -> None:
 
 async def _ask_after_upload(file: File) -> None:
     if file.state == State.UPLOADING:
-        await runtime.in_db(uploads.give_up_abandoned)
+        await runtime.in_db(uploads.fail_abandoned)
         return
     wire = await runtime.client().hydrate_file(file.remote_id)
-    kept = await runtime.in_db(keep_file, wire)
-    await runtime.in_db(uploads.heard, kept, wire)
+    kept = await runtime.in_db(store_file, wire)
+    await runtime.in_db(uploads.apply_report, kept, wire)
 
 
 def _gone(file: File) -> bool:
     """False where that is not believed yet, and asked again."""
-    if not signed_urls.note_gone(file.remote_id):
-        _again(file, timezone.now() + signed_urls.YOUNG / 6)
+    if not signed_urls.mark_gone(file.remote_id):
+        _again(file, timezone.now() + signed_urls.TRUST_404_AFTER / 6)
         return False
     failed = {"state": State.FAILED, "problem": "VideoGen no longer has this file."}
     if file.state == State.PROCESSING:
@@ -123,12 +127,12 @@ def _plan(before: File) -> None:
     now = timezone.now()
     times: list[datetime] = []
     if file.archived_at and file.archive_told_at is None:
-        times.append(file.archived_at + file_actions.UNDO)
+        times.append(file.archived_at + file_actions.UNDO_WINDOW)
     if file.public_since and file.public_until:
         times.append(file.public_until)
     looks = before.looks + 1
     if file.state == State.UPLOADING:
-        times.append(file.created_at + uploads.ABANDONED)
+        times.append(file.created_at + uploads.ABANDONED_AFTER)
     elif file.state == State.PROCESSING:
         times.append(now + timedelta(seconds=PREPARING[min(before.looks, len(PREPARING) - 1)]))
     elif before.state == State.PROCESSING and _waits_for_more(file):

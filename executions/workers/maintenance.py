@@ -42,7 +42,7 @@ class RollupWorker(Worker):
 
 async def count() -> None:
     """Count new events, unless another worker is doing so."""
-    if not await runtime.in_reader(rollup.is_behind) or not await runtime.in_db(rollup.claim):
+    if not await runtime.in_reader(rollup.has_backlog) or not await runtime.in_db(rollup.claim):
         return
     try:
         # Reading takes longer than writing, and does not block writers.

@@ -286,7 +286,7 @@ OPERATIONS: dict[str, Operation] = {
         EVERYONE,
         nothing,
         lambda _, a: asyncio.run(
-            uploads.take_in(io.BytesIO(b"\x89PNG\r\n\x1a\n" + bytes(64)), 72, "a.png", a)
+            uploads.upload(io.BytesIO(b"\x89PNG\r\n\x1a\n" + bytes(64)), 72, "a.png", a)
         ),
     ),
     "archive a file": Operation(Action.FILE_ARCHIVE, OWNERS, World.file, file_actions.archive),
@@ -310,7 +310,7 @@ OPERATIONS: dict[str, Operation] = {
         Action.FILE_TAKE,
         EVERYONE,
         World.file,
-        lambda file, a: file_actions.note(file, FileKind.DOWNLOADED, a),
+        lambda file, a: file_actions.record_access(file, FileKind.DOWNLOADED, a),
     ),
     "copy a file": Operation(Action.FILE_COPY, EVERYONE | SYSTEM, World.file, copy_requests.request_copy),
     "copy files": Operation(

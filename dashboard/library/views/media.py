@@ -62,7 +62,7 @@ def _is_download(request: HttpRequest) -> bool:
 
 
 def _record_download(pk: uuid.UUID, actor: Actor) -> None:
-    file_actions.note(File.objects.get(pk=pk), FileKind.DOWNLOADED, actor)
+    file_actions.record_access(File.objects.get(pk=pk), FileKind.DOWNLOADED, actor)
 
 
 async def _rendition(request: HttpRequest, pk: uuid.UUID, *renditions: str) -> HttpResponseBase:

@@ -86,7 +86,7 @@ def copied(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     file = get_object_or_404(File, pk=pk)
     if not Sharing(file).is_on:
         raise Http404("This file is not public.")
-    file_actions.note(file, FileKind.LINK_COPIED, request.user)
+    file_actions.record_access(file, FileKind.LINK_COPIED, request.user)
     return HttpResponse(status=204)
 
 

@@ -22,7 +22,7 @@ from dashboard.cards.file import tiles_for
 from dashboard.http.params import as_number, as_uuid
 from dashboard.http.requests import AuthenticatedRequest
 from executions.files import uploads
-from executions.files.media_types import HEAD
+from executions.files.media_types import HEAD_BYTES
 from executions.files.uploads import UploadRefused
 from executions.models import File
 from executions.models.file import Origin
@@ -46,7 +46,7 @@ async def upload(request: AuthenticatedRequest) -> HttpResponse:
             return await _check(request)
         with await sync_to_async(_body)(request) as body:
             size = await sync_to_async(_size)(body)
-            file = await uploads.take_in(body, size, request.GET.get("name", ""), user)
+            file = await uploads.upload(body, size, request.GET.get("name", ""), user)
     except UploadRefused as refused:
         return JsonResponse({"error": str(refused)}, status=refused.status)
     workers.look_at_files()
@@ -59,7 +59,7 @@ async def _check(request: HttpRequest) -> HttpResponse:
     if size is None:
         raise UploadRefused("The size of the file must be a number of bytes.")
     with await sync_to_async(_body)(request) as body:
-        kind = uploads.check(body.read(HEAD), size)
+        kind = uploads.check(body.read(HEAD_BYTES), size)
     return JsonResponse({"type": kind.type})
 
 
@@ -75,7 +75,7 @@ async def _upload_form(request: AuthenticatedRequest, actor: Actor) -> HttpRespo
         assert each.file is not None, "Django's parser has read it"
         assert each.size is not None, "Django's parser has read it"
         try:
-            await uploads.take_in(each.file, each.size, each.name or "", actor)
+            await uploads.upload(each.file, each.size, each.name or "", actor)
             uploaded += 1
         except UploadRefused as refused:
             problems.append(f"{uploads.clean_name(each.name or '')}: {refused}")
@@ -123,7 +123,7 @@ def _body(request: HttpRequest) -> IO[bytes]:
     if hasattr(stream, "seekable") and stream.seekable():
         return stream
     copy = tempfile.SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE)  # noqa: SIM115 - the caller closes it
-    shutil.copyfileobj(stream, copy, HEAD)
+    shutil.copyfileobj(stream, copy, HEAD_BYTES)
     copy.seek(0)
     return copy
 

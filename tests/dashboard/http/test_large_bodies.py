@@ -95,7 +95,7 @@ def test_no_other_path_takes_a_large_body(path: str, serving: Serving) -> None:
 
 def test_more_than_the_largest_file_is_refused_before_it_comes(serving: Serving) -> None:
     with serving.signed_in() as client:
-        assert refused(lambda: send(client, uploads.LARGEST + 64 * MIB)) in (413, 0)
+        assert refused(lambda: send(client, uploads.MAX_BYTES + 64 * MIB)) in (413, 0)
 
 
 def test_a_body_of_unknown_length_stays_within_the_small_limit(serving: Serving) -> None:

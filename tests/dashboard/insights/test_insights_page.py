@@ -30,8 +30,8 @@ TODAY = date(2026, 11, 24)
 
 
 @pytest.fixture(autouse=True)
-def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollup, "PATIENCE", timedelta(0))
+def _no_commit_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollup, "COMMIT_GRACE", timedelta(0))
 
 
 def asked(query: str, first: date | None = None) -> InsightsQuery:
@@ -155,7 +155,7 @@ def test_counts_that_lag_behind_say_so_and_never_that_there_was_nothing(
     job(ann_browser.user, "succeeded")
     monkeypatch.setattr(rollup, "STEP", 1)
     page = ada_browser.get("/insights/").content.decode()
-    left = rollup.behind(rollup.state())
+    left = rollup.backlog(rollup.state())
     assert f"About {left} recent events are not included yet" in page
     assert "<span>counted " not in page
     rollup.clear()
@@ -241,7 +241,7 @@ def test_every_figure_counts_all_of_the_jobs_that_are_asked_for(
             cells[TODAY - timedelta(days=back), which, who, measure, value] += 1
     Rollup.objects.bulk_create(
         Rollup(period=period, start=start, tool=name, person=who, measure=measure, value=value, count=count)
-        for (period, start, name, who, measure, value), count in event_reader.spread(cells).items()
+        for (period, start, name, who, measure, value), count in event_reader.roll_up(cells).items()
     )
     for days, tool, person in itertools.product(
         ("range=30", "range=90", "since=2025-08-01&until=2026-11-02"),

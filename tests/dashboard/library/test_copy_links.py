@@ -133,8 +133,8 @@ async def test_the_thumbnail_of_a_video_is_stored_with_the_copy(ann_browser: Bro
     async with serving(picture, "image/png") as pictures, serving(VIDEO, "video/mp4") as media:
         snapshot = {
             "fileId": "vg_file_1",
-            **media.told(),
-            "thumbnailSource": pictures.told()["downloadSource"],
+            **media.report(),
+            "thumbnailSource": pictures.report()["downloadSource"],
         }
         made = await copying.make_copy(await runtime.in_db(media.file, type="VIDEO", snapshot=snapshot))
     gone = {"gone_at": timezone.now(), "snapshot": {}}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from executions.core import runtime
-from executions.files.media_http import BrokenOff
+from executions.files.media_http import IncompleteResponse
 from tests.dashboard.browsers import Browser, text
 from tests.executions.files.media import png, wav
 from tests.executions.files.media_server import serving
@@ -139,6 +139,6 @@ async def test_an_interrupted_download_fails(ann_browser: Browser) -> None:
         media.breaks = [1000]
         made = await runtime.in_db(media.file)
         answer = await ann_browser.aget(f"/files/{made.pk}/download")
-        with pytest.raises(BrokenOff) as raised:
+        with pytest.raises(IncompleteResponse) as raised:
             await body(answer)
     assert raised.value.__context__ is None, "the logged traceback does not contain the signed URL"

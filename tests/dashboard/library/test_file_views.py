@@ -129,7 +129,7 @@ async def test_a_missing_signed_url_shows_an_error_page(
     account.control("PUT", "faults", {"faults": [fault]})
     answer = await follow(ann_browser, picture.pk)
     assert answer.status_code == 503
-    assert "VideoGen gave no address for this file" in text(answer)
+    assert "VideoGen returned no URL for this file" in text(answer)
 
 
 @pytest.mark.parametrize("status", ["processing", "failed"])

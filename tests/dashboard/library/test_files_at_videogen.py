@@ -34,7 +34,7 @@ async def test_videogen_archives_a_file_after_the_undo_period(account: Any, ann_
     assert made.archive_told_at is None
     assert listed(), "it can still be undone"
     assert made.next_look_at is not None
-    over = timezone.now() - file_actions.UNDO
+    over = timezone.now() - file_actions.UNDO_WINDOW
     await runtime.in_db(File.objects.filter(pk=made.pk).update, archived_at=over)
 
     async def settled() -> File | None:

@@ -91,7 +91,7 @@ async def test_an_event_before_the_response_to_the_put_counts(account: Any, peop
     made = await runtime.in_db(file, "vg_file_fast", state=State.UPLOADING, created_by=people.ann)
     body = {"event": "file.download_ready", "fileId": "vg_file_fast", "occurredAt": 1, "file": {"fileId": "vg_file_fast", "scope": "GLOBAL", "downloadSource": {"status": "ready", "url": "https://media.example.org/x"}}}  # fmt: skip
     await runtime.in_db(ingest.receive, "msg_1", parse_event(body), {}, b"{}")
-    await runtime.in_db(uploads._arrived, made, people.ann.pk)
+    await runtime.in_db(uploads._mark_uploaded, made, people.ann.pk)
     assert (await stored_files())[0].state == State.READY
 
 
@@ -120,9 +120,9 @@ async def test_a_failure_without_an_event_is_found_by_polling(account: Any, ann_
     ("body", "status", "words"),
     [
         (b"", 400, "The file is empty."),
-        (b"<html><script>alert(1)</script>", 415, "whatever its name says"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "whatever its name says"),
-        (b"%PDF-1.7 " * 100, 415, "whatever its name says"),
+        (b"<html><script>alert(1)</script>", 415, "does not accept this type of file"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "does not accept this type of file"),
+        (b"%PDF-1.7 " * 100, 415, "does not accept this type of file"),
     ],
 )
 async def test_a_wrong_type_with_a_right_name_is_never_sent(
@@ -138,7 +138,7 @@ async def test_a_wrong_type_with_a_right_name_is_never_sent(
 async def test_the_first_bytes_are_enough_to_reject_a_file(account: Any, ann_browser: Browser) -> None:
     good = await send(ann_browser, png(), query="&check=2000000000")
     assert (good.status_code, good.json()) == (200, {"type": "IMAGE"})
-    large = await send(ann_browser, png(), query=f"&check={uploads.LARGEST + 1}")
+    large = await send(ann_browser, png(), query=f"&check={uploads.MAX_BYTES + 1}")
     assert (large.status_code, large.json()["error"]) == (413, "The file is larger than 4 GB.")
     for size in ("-1", "many", "1e9", "²", "9" * 50):
         assert (await send(ann_browser, png(), query=f"&check={size}")).status_code == 400
@@ -200,7 +200,7 @@ async def test_a_failed_transfer_is_repeated_with_a_new_file(
         ({"kind": "status", "status": 503, "match": "PUT /incoming/*"}, 502, "Nothing was uploaded"),
         ({"kind": "lost_before", "match": "PUT /incoming/*"}, 502, "Nothing was uploaded"),
         ({"kind": "status", "status": 500, "match": "POST /v1/files/upload"}, 502, "Nothing was uploaded"),
-        ({"kind": "unauthorized", "match": "POST /v1/files/upload"}, 503, "VideoGen refuses our key"),
+        ({"kind": "unauthorized", "match": "POST /v1/files/upload"}, 503, "VideoGen rejects the API key"),
     ],
 )
 async def test_a_failed_upload_is_a_clean_error(
@@ -229,7 +229,7 @@ async def test_a_cancelled_upload_fails(account: Any, people: Any) -> None:
     fault = {"kind": "slow", "seconds": 5, "match": "PUT /incoming/*"}
     account.control("PUT", "faults", {"faults": [fault]})
     body = png()
-    running = asyncio.create_task(uploads.take_in(io.BytesIO(body), len(body), "pier.png", people.ann))
+    running = asyncio.create_task(uploads.upload(io.BytesIO(body), len(body), "pier.png", people.ann))
 
     async def is_under_way() -> bool:
         return [each.state for each in await stored_files()] == [State.UPLOADING]
@@ -245,20 +245,20 @@ async def test_a_cancelled_upload_fails(account: Any, people: Any) -> None:
 async def test_an_upload_of_a_dead_process_fails(account: Any, people: Any) -> None:
     now = timezone.now()
     dead = await runtime.in_db(
-        file, state=State.UPLOADING, created_at=now - uploads.ABANDONED, next_look_at=now
+        file, state=State.UPLOADING, created_at=now - uploads.ABANDONED_AFTER, next_look_at=now
     )
     alive = await runtime.in_db(file, state=State.UPLOADING, next_look_at=now)
     for each in await runtime.in_db(file_worker.claim_due, 10):
         await file_worker.look_after(each)
     dead, alive = [await runtime.in_db(File.objects.get, pk=each.pk) for each in (dead, alive)]
-    assert (dead.state, dead.problem) == (State.FAILED, uploads.CUT_OFF)
+    assert (dead.state, dead.problem) == (State.FAILED, uploads.INTERRUPTED)
     assert alive.state == State.UPLOADING
     assert alive.next_look_at is not None
 
 
 async def test_an_empty_file_is_rejected(account: Any, people: Any) -> None:
     with pytest.raises(UploadRefused, match="empty"):
-        await uploads.take_in(io.BytesIO(b""), 0, "pier.png", people.ann)
+        await uploads.upload(io.BytesIO(b""), 0, "pier.png", people.ann)
 
 
 # --- without JavaScript -----------------------------------------------------------------------------------

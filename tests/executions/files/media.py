@@ -1,4 +1,4 @@
-"""Small files of many kinds, made here, and waiting for what the sandbox does with them."""
+"""Small generated media files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import zlib
 
 
 def png(width: int = 8, height: int = 6, padding: int = 0) -> bytes:
-    """A picture with a colour of its own; `padding` bytes lie in a chunk that readers skip."""
+    """An image with a random colour; `padding` bytes are in a chunk that readers skip."""
     colour = uuid.uuid4().bytes[:3]
     rows = b"".join(b"\0" + colour * width for _ in range(height))
     parts = [
@@ -26,10 +26,10 @@ def png(width: int = 8, height: int = 6, padding: int = 0) -> bytes:
 
 
 def wav(seconds: float = 0.5) -> bytes:
-    made = io.BytesIO()
-    with wave.open(made, "wb") as sound:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(8000)
         sound.writeframes(b"\0\x10" * int(8000 * seconds))
-    return made.getvalue()
+    return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""A server of one file on a real socket, with ranges, as strict or as careless as a test wants it."""
+"""A server of one file on a real socket, with range requests and configurable faults."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tests.factories.files import file
 
 
 class MediaServer:
-    """`heads` are the requests as they came. It says nothing of how to save the file."""
+    """Collects request heads in `heads`. Sends no Content-Disposition."""
 
     def __init__(self, content: bytes, mime: str) -> None:
         self.content = content
         self.mime = mime
         self.etag = '"first"'
-        # After so many bytes of each answer the connection breaks; the next answers take the next numbers.
+        # Number of bytes after which each of the next responses is cut off.
         self.breaks: list[int] = []
-        # Statuses that the next requests get instead.
+        # Error statuses for the next requests.
         self.statuses: list[int] = []
-        # Answers wait before their last byte until this is set.
+        # Responses wait for this before their last byte.
         self.may_end = asyncio.Event()
         self.may_end.set()
         self.heads: list[str] = []
@@ -47,10 +47,10 @@ class MediaServer:
             return
         size, begin, end, status = len(self.content), 0, len(self.content) - 1, "200 OK"
         extra = ""
-        asked = re.search(r"^range: bytes=(\d+)-(\d*)", head, re.MULTILINE)
+        requested = re.search(r"^range: bytes=(\d+)-(\d*)", head, re.MULTILINE)
         condition = re.search(r"^if-range: (.*)\r", head, re.MULTILINE)
-        if asked and (condition is None or condition[1] == self.etag):
-            begin, end = int(asked[1]), int(asked[2] or end)
+        if requested and (condition is None or condition[1] == self.etag):
+            begin, end = int(requested[1]), int(requested[2] or end)
             status, extra = "206 Partial Content", f"Content-Range: bytes {begin}-{end}/{size}\r\n"
         body = self.content[begin : end + 1]
         writer.write(
@@ -67,16 +67,16 @@ class MediaServer:
         writer.write(body[-1:])
         await writer.drain()
 
-    def told(self) -> dict[str, Any]:
-        """The file as VideoGen tells it, with an address here."""
+    def report(self) -> dict[str, Any]:
+        """VideoGen's report of the file, with URLs of this server."""
         expires = (timezone.now() + timedelta(hours=1)).isoformat()
         source = {"status": "ready", "url": f"{self.url}/media/pier?signature=1", "expiresAt": expires}
         return {"downloadSource": source, "previewSource": source}
 
     def file(self, remote_id: str = "vg_file_1", **columns: Any) -> Any:
-        snapshot = {"fileId": remote_id, **self.told()}
-        given = {"type": "IMAGE", "display_name": "The pier", "origin": "result", "snapshot": snapshot}
-        return file(remote_id, **{**given, **columns})
+        snapshot = {"fileId": remote_id, **self.report()}
+        defaults = {"type": "IMAGE", "display_name": "The pier", "origin": "result", "snapshot": snapshot}
+        return file(remote_id, **{**defaults, **columns})
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes; and what a file may be called."""
+"""Detection of media types from the first bytes, and cleaning of file names."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from executions.files.uploads import UploadRefused, clean_name
 from tests.executions.files.media import png, wav
 
 
-def picture(kind: str) -> bytes:
+def image(kind: str) -> bytes:
     made = io.BytesIO()
     Image.new("RGB", (16, 12), "teal").save(made, kind)
     return made.getvalue()
 
 
-def film(container: str, codec: str) -> bytes:
+def video(container: str, codec: str) -> bytes:
     import av
 
     made = io.BytesIO()
@@ -55,13 +55,13 @@ def sound(container: str, codec: str) -> bytes:
     ("label", "type", "make"),
     [
         ("PNG", "IMAGE", png),
-        ("JPEG", "IMAGE", lambda: picture("JPEG")),
-        ("GIF", "IMAGE", lambda: picture("GIF")),
-        ("WebP", "IMAGE", lambda: picture("WEBP")),
-        ("AVIF", "IMAGE", lambda: picture("AVIF")),
-        ("MP4", "VIDEO", lambda: film("mp4", "libx264")),
-        ("MOV", "VIDEO", lambda: film("mov", "libx264")),
-        ("WebM", "VIDEO", lambda: film("webm", "libvpx-vp9")),
+        ("JPEG", "IMAGE", lambda: image("JPEG")),
+        ("GIF", "IMAGE", lambda: image("GIF")),
+        ("WebP", "IMAGE", lambda: image("WEBP")),
+        ("AVIF", "IMAGE", lambda: image("AVIF")),
+        ("MP4", "VIDEO", lambda: video("mp4", "libx264")),
+        ("MOV", "VIDEO", lambda: video("mov", "libx264")),
+        ("WebM", "VIDEO", lambda: video("webm", "libvpx-vp9")),
         ("WAV", "AUDIO", wav),
         ("MP3", "AUDIO", lambda: sound("mp3", "libmp3lame")),
         ("M4A", "AUDIO", lambda: sound("ipod", "aac")),
@@ -70,16 +70,16 @@ def sound(container: str, codec: str) -> bytes:
         ("FLAC", "AUDIO", lambda: sound("flac", "flac")),
     ],
 )
-def test_a_real_file_of_each_kind_is_told(label: str, type: str, make: Any) -> None:
-    found = media_type(make()[: uploads.HEAD])
+def test_real_files_of_each_type_are_detected(label: str, type: str, make: Any) -> None:
+    found = media_type(make()[: uploads.HEAD_BYTES])
     assert found is not None
     assert (found.label, found.type) == (label, type)
 
 
-def test_a_frame_without_a_header_is_an_mp3() -> None:
+def test_an_mp3_without_a_header_is_detected() -> None:
     whole = sound("mp3", "libmp3lame")
     frame = whole[whole.index(b"\xff\xfb") :]
-    assert media_type(frame[: uploads.HEAD]) == media_type(whole[: uploads.HEAD])
+    assert media_type(frame[: uploads.HEAD_BYTES]) == media_type(whole[: uploads.HEAD_BYTES])
 
 
 @pytest.mark.parametrize(
@@ -100,18 +100,18 @@ def test_a_frame_without_a_header_is_an_mp3() -> None:
         b"\xff\xfe<\x00h\x00t\x00m\x00l\x00",
     ],
 )
-def test_what_is_no_picture_video_or_sound_is_none(head: bytes) -> None:
+def test_other_types_are_not_detected(head: bytes) -> None:
     assert media_type(head) is None
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_can_be_looked_at(head: bytes) -> None:
+def test_any_bytes_are_accepted(head: bytes) -> None:
     found = media_type(head)
     assert found is None or found.type in ("IMAGE", "VIDEO", "AUDIO")
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("typed", "cleaned"),
     [
         ("holiday.png", "holiday.png"),
         ("../../etc/passwd", "passwd"),
@@ -129,15 +129,15 @@ def test_any_bytes_can_be_looked_at(head: bytes) -> None:
         ("🎬 rushes.mov", "🎬 rushes.mov"),
     ],
 )
-def test_a_name_is_cleaned(typed: str, kept: str) -> None:
-    assert clean_name(typed) == kept
+def test_names_are_cleaned(typed: str, cleaned: str) -> None:
+    assert clean_name(typed) == cleaned
 
 
 @given(st.text(max_size=600))
-def test_every_name_becomes_one_that_is_safe(typed: str) -> None:
+def test_every_cleaned_name_is_safe(typed: str) -> None:
     name = clean_name(typed)
-    assert 0 < len(name) <= uploads.LONGEST_NAME
-    assert len(name.encode()) <= uploads.LONGEST_NAME_BYTES
+    assert 0 < len(name) <= uploads.MAX_NAME_LENGTH
+    assert len(name.encode()) <= uploads.MAX_NAME_BYTES
     assert "/" not in name
     assert "\\" not in name
     assert not name.startswith(".")
@@ -145,7 +145,7 @@ def test_every_name_becomes_one_that_is_safe(typed: str) -> None:
     assert clean_name(name) == name
 
 
-def test_a_long_name_keeps_its_ending() -> None:
+def test_a_long_name_keeps_its_extension() -> None:
     assert clean_name("é" * 255 + ".png").endswith("é.png")
 
 
@@ -153,11 +153,11 @@ def test_a_long_name_keeps_its_ending() -> None:
     ("size", "head", "status", "words"),
     [
         (0, b"", 400, "empty"),
-        pytest.param(uploads.LARGEST + 1, png(), 413, "larger than 4 GB", id="too large"),
-        (100, b"<html>", 415, "whatever its name says"),
+        pytest.param(uploads.MAX_BYTES + 1, png(), 413, "larger than 4 GB", id="too large"),
+        (100, b"<html>", 415, "does not accept this type of file"),
     ],
 )
-def test_what_cannot_be_uploaded_is_said(size: int, head: bytes, status: int, words: str) -> None:
+def test_unusable_files_are_refused(size: int, head: bytes, status: int, words: str) -> None:
     with pytest.raises(UploadRefused, match=words) as refused:
         uploads.check(head, size)
     assert refused.value.status == status

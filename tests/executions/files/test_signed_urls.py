@@ -1,4 +1,4 @@
-"""Signed addresses: taken from what is known while they are good, else asked for once for all who want them."""
+"""Signed URLs: taken from the snapshot while they are valid, otherwise requested once for all concurrent callers."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ HYDRATE = "POST /v1/files/*/hydrate"
 SHOWN = ("preview", "download")
 
 
-async def address(file: File, renditions: Sequence[str]) -> str:
-    """Where it is; how long the address is good for is tested in tests/dashboard/library."""
+async def signed(file: File, renditions: Sequence[str]) -> str:
+    """The URL alone; its validity is tested in tests/dashboard/library."""
     url, seconds = await signed_urls.signed_url(file, renditions)
     assert seconds > 0
     return url
 
 
 def snapshot(remote_id: str, **sources: tuple[str, timedelta | None]) -> dict[str, Any]:
-    """A file as VideoGen tells it: for each rendition its address and how long that lives (None: for ever)."""
-    told: dict[str, Any] = {"fileId": remote_id, "type": "IMAGE"}
-    for name, (url, lives) in sources.items():
-        expires_at = None if lives is None else (timezone.now() + lives).timestamp()
-        told[f"{name}Source"] = {"status": "ready", "url": url, "expiresAt": expires_at}
-    return told
+    """A file as VideoGen reports it: for each rendition its URL and how long that is valid (None: without end)."""
+    report: dict[str, Any] = {"fileId": remote_id, "type": "IMAGE"}
+    for name, (url, validity) in sources.items():
+        expires_at = None if validity is None else (timezone.now() + validity).timestamp()
+        report[f"{name}Source"] = {"status": "ready", "url": url, "expiresAt": expires_at}
+    return report
 
 
-async def kept(remote_id: str = "vg_file_1", **sources: tuple[str, timedelta | None]) -> File:
+async def stored(remote_id: str = "vg_file_1", **sources: tuple[str, timedelta | None]) -> File:
     return await runtime.in_db(
         File.objects.create, remote_id=remote_id, snapshot=snapshot(remote_id, **sources) if sources else {}
     )
 
 
 def hydrations(sandbox: SandboxProcess) -> int:
-    """How often the service was asked for fresh addresses while a fault watched."""
+    """The number of hydrate calls at the sandbox while a fault was active."""
     orders = sandbox.control("GET", "faults")["faults"]
     return sum(order["struck"] for order in orders if order["match"] == HYDRATE)
 
 
 @pytest.fixture
 async def made(account: SandboxProcess) -> File:
-    """A picture that the service made, as its job's result."""
+    """The image that a job produced at the sandbox."""
     service.order(account, "job", "generate-image", seconds=0.05)
     job = await service.started()
     assert job.remote_id is not None
@@ -61,64 +61,66 @@ async def made(account: SandboxProcess) -> File:
     return await runtime.in_db(File.objects.get, results__execution=job)
 
 
-# --- what is known already ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("lives", [None, timedelta(seconds=signed_urls.MARGIN + 10), timedelta(days=1)])
-async def test_an_address_that_is_good_for_long_enough_is_handed_out(
-    account: SandboxProcess, lives: timedelta | None
-) -> None:
-    file = await kept(preview=("https://media.example/p.jpg", lives))
-
-    assert await address(file, SHOWN) == "https://media.example/p.jpg"
-
-
-async def test_the_first_of_the_wanted_renditions_is_taken(account: SandboxProcess) -> None:
-    hour = timedelta(hours=1)
-    both = {"preview": ("https://media.example/p", hour), "download": ("https://media.example/d", hour)}
-    file = await kept(**both)
-
-    assert await address(file, ("download", "preview")) == "https://media.example/d"
-    assert await address(file, ("thumbnail", "preview")) == "https://media.example/p"
-
-
-# --- what has to be asked for ---------------------------------------------------------------------------------
+# --- stored URLs ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "left", [timedelta(seconds=signed_urls.MARGIN - 10), timedelta(0), timedelta(days=-1)]
+    "validity", [None, timedelta(seconds=signed_urls.MIN_VALIDITY + 10), timedelta(days=1)]
 )
-async def test_an_address_that_ends_too_soon_is_asked_for_anew(made: File, left: timedelta) -> None:
+async def test_a_stored_url_that_is_valid_long_enough_is_used(
+    account: SandboxProcess, validity: timedelta | None
+) -> None:
+    file = await stored(preview=("https://media.example/p.jpg", validity))
+
+    assert await signed(file, SHOWN) == "https://media.example/p.jpg"
+
+
+async def test_the_first_available_rendition_is_used(account: SandboxProcess) -> None:
+    hour = timedelta(hours=1)
+    both = {"preview": ("https://media.example/p", hour), "download": ("https://media.example/d", hour)}
+    file = await stored(**both)
+
+    assert await signed(file, ("download", "preview")) == "https://media.example/d"
+    assert await signed(file, ("thumbnail", "preview")) == "https://media.example/p"
+
+
+# --- requested URLs -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "left", [timedelta(seconds=signed_urls.MIN_VALIDITY - 10), timedelta(0), timedelta(days=-1)]
+)
+async def test_a_url_that_expires_too_soon_is_replaced(made: File, left: timedelta) -> None:
     made.snapshot = snapshot(made.remote_id, download=("https://media.example/old", left))
 
-    url = await address(made, SHOWN)
+    url = await signed(made, SHOWN)
 
     assert url != "https://media.example/old"
-    # What was told is written down: the next one does not ask.
+    # The new URL is stored, so that the next caller does not request one.
     fresh = await runtime.in_db(File.objects.get, pk=made.pk)
     assert url in [source.get("url") for source in fresh.snapshot.values() if isinstance(source, dict)]
-    assert await address(fresh, SHOWN) == url
+    assert await signed(fresh, SHOWN) == url
 
 
-async def test_all_who_ask_at_the_same_time_share_one_call(account: SandboxProcess, made: File) -> None:
+async def test_concurrent_callers_share_one_call(account: SandboxProcess, made: File) -> None:
     made.snapshot = {}
     service.order(account, "slow", HYDRATE, seconds=0.3, count=None)
 
-    urls = await asyncio.gather(*(address(made, SHOWN) for _ in range(20)))
+    urls = await asyncio.gather(*(signed(made, SHOWN) for _ in range(20)))
 
     assert len(set(urls)) == 1
     assert hydrations(account) == 1
 
 
-async def test_one_who_gives_up_does_not_cut_the_call_for_the_others(
+async def test_a_cancelled_caller_does_not_cancel_the_shared_call(
     account: SandboxProcess, made: File
 ) -> None:
     made.snapshot = {}
     service.order(account, "slow", HYDRATE, seconds=0.5, count=None)
-    impatient = asyncio.create_task(address(made, SHOWN))
-    patient = asyncio.create_task(address(made, SHOWN))
+    impatient = asyncio.create_task(signed(made, SHOWN))
+    patient = asyncio.create_task(signed(made, SHOWN))
     for _ in range(2):
-        await asyncio.sleep(0)  # a turn of the loop; after two both have begun to wait
+        await asyncio.sleep(0)  # lets the loop run; after two turns both are waiting
 
     impatient.cancel()
 
@@ -128,51 +130,51 @@ async def test_one_who_gives_up_does_not_cut_the_call_for_the_others(
     assert hydrations(account) == 1
 
 
-async def test_who_asks_later_asks_anew(account: SandboxProcess, made: File) -> None:
+async def test_later_callers_make_a_new_call(account: SandboxProcess, made: File) -> None:
     made.snapshot = {}
     service.order(account, "slow", HYDRATE, seconds=0.0, count=None)
 
     for _ in range(2):
-        await address(made, SHOWN)
+        await signed(made, SHOWN)
 
     assert hydrations(account) == 2
 
 
-# --- what cannot be had ---------------------------------------------------------------------------------------
+# --- unavailable URLs -----------------------------------------------------------------------------------------
 
 
-async def test_a_file_that_is_gone_is_said_to_be_gone(account: SandboxProcess) -> None:
-    file = await kept("vg_file_never_heard_of")
+async def test_a_404_means_gone_unless_the_file_is_new(account: SandboxProcess) -> None:
+    file = await stored("vg_file_unknown")
     with pytest.raises(signed_urls.NotReady, match="does not know this file yet"):
-        await address(file, SHOWN)
-    since = timezone.now() - signed_urls.YOUNG
+        await signed(file, SHOWN)
+    since = timezone.now() - signed_urls.TRUST_404_AFTER
     await runtime.in_db(File.objects.filter(pk=file.pk).update, created_at=since)
     with pytest.raises(signed_urls.Gone):
-        await address(file, SHOWN)
+        await signed(file, SHOWN)
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "unauthorized", "forbidden"])
-async def test_a_service_that_gives_no_address_is_asked_again_later(
+async def test_after_a_failed_call_the_next_caller_tries_again(
     account: SandboxProcess, made: File, kind: str
 ) -> None:
     made.snapshot = {}
     service.order(account, kind, HYDRATE)
 
     with pytest.raises(signed_urls.NotReady):
-        await address(made, SHOWN)
-    assert (await address(made, SHOWN)).startswith("http")
+        await signed(made, SHOWN)
+    assert (await signed(made, SHOWN)).startswith("http")
 
 
-async def test_a_failed_call_fails_all_who_shared_it(account: SandboxProcess, made: File) -> None:
+async def test_a_failed_call_fails_for_all_concurrent_callers(account: SandboxProcess, made: File) -> None:
     made.snapshot = {}
     service.order(account, "rate_limited", HYDRATE)
-    waiting: list[Callable[[], Any]] = [lambda: address(made, SHOWN)] * 5
+    waiting: list[Callable[[], Any]] = [lambda: signed(made, SHOWN)] * 5
 
     outcomes = await asyncio.gather(*(wait() for wait in waiting), return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes] == [signed_urls.NotReady] * 5
 
 
-async def test_a_rendition_that_there_is_not_is_not_ready(made: File) -> None:
+async def test_an_unavailable_rendition_is_not_ready(made: File) -> None:
     with pytest.raises(signed_urls.NotReady):
-        await address(made, ("hls",))
+        await signed(made, ("hls",))

@@ -1,4 +1,4 @@
-"""The counts behind Insights: each event once, whoever counts, whenever it stops, in whatever order it comes."""
+"""The counts behind Insights: each event is counted once, despite crashes, concurrent workers and late commits."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tests.factories.jobs import job
 from tests.factories.people import People
 
 pytestmark = pytest.mark.django_db
-PATIENCE = rollup.PATIENCE
+COMMIT_GRACE = rollup.COMMIT_GRACE
 
 
 @pytest.fixture(autouse=True)
-def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ids that other tests took and rolled back are missing on PostgreSQL: nothing comes there any more."""
-    monkeypatch.setattr(rollup, "PATIENCE", timedelta(0))
+def _no_commit_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL, ids of other tests' rolled back transactions leave gaps that nothing will fill."""
+    monkeypatch.setattr(rollup, "COMMIT_GRACE", timedelta(0))
 
 
 def counted(measure: str, period: str = "d", tool: str = "", person: int = 0) -> Counter[str]:
@@ -43,20 +43,20 @@ def counted(measure: str, period: str = "d", tool: str = "", person: int = 0) ->
     return Counter({row.value: row.count for row in rows})
 
 
-def everything() -> dict[Any, int]:
+def all_counts() -> dict[Any, int]:
     rows = Rollup.objects.values_list("period", "start", "tool", "person", "measure", "value", "count")
     return {tuple(key): count for *key, count in rows}
 
 
-def work(people: People) -> None:
+def make_jobs(people: People) -> None:
     for status in ("succeeded", "succeeded", "failed", "cancelled before", "running", "queued"):
         job(people.ann, status, error={"message": "No.", "code": "moderated"} if status == "failed" else None)
     job(people.ben, "succeeded", tool="text-to-speech")
     job(None, "succeeded")
 
 
-def test_what_the_events_tell_is_counted(people: People) -> None:
-    work(people)
+def test_events_are_counted_by_measure_tool_and_person(people: People) -> None:
+    make_jobs(people)
     assert rollup.advance()
     assert counted("started") == {"": 8}
     assert counted("ended") == {"succeeded": 4, "failed": 1, "cancelled": 1}
@@ -69,12 +69,12 @@ def test_what_the_events_tell_is_counted(people: People) -> None:
     assert counted("heard")["poll"] >= 5
     assert sum(counted("running").values()) == 5
     assert sum(counted("hour").values()) == 8
-    assert ("m", timezone.now().date().replace(day=1), "", 0, "started", "") in everything(), sorted(
-        everything()
+    assert ("m", timezone.now().date().replace(day=1), "", 0, "started", "") in all_counts(), sorted(
+        all_counts()
     )[-8:]
 
 
-def test_a_failure_without_a_code_counts_by_its_inner_one(people: People) -> None:
+def test_a_failure_without_a_code_counts_by_its_internal_code(people: People) -> None:
     for error in (
         {"message": "x", "internal_error_code": "gpu_lost"},
         {"message": "x"},
@@ -85,7 +85,7 @@ def test_a_failure_without_a_code_counts_by_its_inner_one(people: People) -> Non
     assert counted("failed") == {"gpu_lost": 1, "": 1, "a" * 64: 1}
 
 
-def test_a_job_counts_on_the_day_and_hour_it_was_started(people: People) -> None:
+def test_a_job_counts_on_the_day_and_hour_of_its_start(people: People) -> None:
     long_ago = datetime(2024, 2, 29, 23, 59, 59, 900_000, tzinfo=UTC)  # a Thursday
     execution = job(people.ann, "running")
     Execution.objects.filter(pk=execution.pk).update(
@@ -101,7 +101,7 @@ def test_a_job_counts_on_the_day_and_hour_it_was_started(people: People) -> None
     assert counted("hour") == {f"{3 * 24 + 23:03}": 1}
 
 
-def test_waiting_and_running_fall_into_their_buckets(people: People) -> None:
+def test_durations_count_in_the_right_buckets(people: People) -> None:
     execution = job(people.ann, "succeeded")
     began = execution.created_at
     Execution.objects.filter(pk=execution.pk).update(
@@ -122,43 +122,43 @@ def test_waiting_and_running_fall_into_their_buckets(people: People) -> None:
 
 
 @pytest.mark.parametrize("share", [0.5, 0.95])
-def test_percentiles_of_added_counts_are_near_the_true_ones(share: float) -> None:
+def test_percentiles_of_added_counts_are_accurate(share: float) -> None:
     chance = random.Random(7)
     times = sorted(chance.lognormvariate(2, 1.1) for _ in range(5000))
     halves = [Counter(map(histogram.bucket, times[first::2])) for first in (0, 1)]
-    told = histogram.percentile(halves[0] + halves[1], share)
-    assert told == pytest.approx(times[int(share * len(times))], rel=0.05)
+    estimate = histogram.percentile(halves[0] + halves[1], share)
+    assert estimate == pytest.approx(times[int(share * len(times))], rel=0.05)
 
 
-def test_a_duration_is_inside_its_bucket() -> None:
+def test_a_duration_is_within_its_bucket() -> None:
     for seconds in (0.0011, 0.25, 1.0, 59.9, 3600.0, 1e6):
         number = histogram.bucket(seconds)
-        assert histogram.lower(number) <= seconds < histogram.lower(number + 1)
+        assert histogram.lower_bound(number) <= seconds < histogram.lower_bound(number + 1)
     assert histogram.bucket(-5) == histogram.bucket(0) == 0
     assert histogram.percentile({}, 0.5) is None
 
 
 def test_counting_again_adds_nothing(people: People) -> None:
-    work(people)
+    make_jobs(people)
     assert rollup.advance()
-    before = everything()
+    before = all_counts()
     assert not rollup.advance()
-    assert everything() == before
+    assert all_counts() == before
 
 
-def test_of_two_who_read_the_same_events_one_adds_them(people: People) -> None:
-    work(people)
+def test_of_two_workers_that_read_the_same_events_one_adds_them(people: People) -> None:
+    make_jobs(people)
     mine, theirs = rollup.read(), rollup.read()
     assert mine
     assert theirs
     assert rollup.write(theirs)
-    before = everything()
+    before = all_counts()
     assert not rollup.write(mine)
-    assert everything() == before
+    assert all_counts() == before
 
 
-def test_a_crash_while_adding_leaves_neither_counts_nor_a_position(people: People, monkeypatch: Any) -> None:
-    work(people)
+def test_a_crash_while_adding_rolls_back_counts_and_position(people: People, monkeypatch: Any) -> None:
+    make_jobs(people)
     add = rollup._add
 
     def half(counts: Any) -> None:
@@ -169,43 +169,43 @@ def test_a_crash_while_adding_leaves_neither_counts_nor_a_position(people: Peopl
         patched.setattr(rollup, "_add", half)
         with pytest.raises(ConnectionError):
             rollup.advance()
-    assert everything() == {}
+    assert all_counts() == {}
     assert rollup.state().event_id == 0
     rollup.advance()
     assert counted("started") == {"": 8}
 
 
-def test_small_steps_add_up_to_what_one_large_step_counts(people: People) -> None:
-    work(people)
+def test_small_steps_give_the_same_counts_as_one_large_step(people: People) -> None:
+    make_jobs(people)
     while rollup.advance(3):
         pass
-    by_steps = everything()
+    by_steps = all_counts()
     rollup.clear()
-    assert everything() == {}
+    assert all_counts() == {}
     rollup.advance()
-    assert everything() == by_steps
+    assert all_counts() == by_steps
 
 
 def test_weeks_can_be_counted_from_days(people: People) -> None:
-    """As a migration does, where the events of old days may be pruned."""
-    work(people)
+    """As a migration does, since the events of old days may have been pruned."""
+    make_jobs(people)
     for days in (1, 3, 6, 7, 8, 30):
         old = job(people.ann, "succeeded")
         Execution.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=days))
     rollup.advance()
-    counts = everything()
+    counts = all_counts()
     weeks = {key: count for key, count in counts.items() if key[0] == "w"}
     assert len({key[1] for key in weeks}) >= 3
     assert all(key[1].weekday() == 0 for key in weeks)
     assert not any(key[2] and key[3] for key in weeks)  # a tool and a person
     migration = import_module("executions.migrations.0011_fewer_indexes_and_weeks")
     migration.forget_weeks(apps, None)
-    assert everything() == {key: count for key, count in counts.items() if key not in weeks}
+    assert all_counts() == {key: count for key, count in counts.items() if key not in weeks}
     migration.count_weeks(apps, SimpleNamespace(connection=connection))
-    assert everything() == counts
+    assert all_counts() == counts
 
 
-def test_one_worker_at_a_time_until_its_claim_ends(people: People) -> None:
+def test_one_worker_at_a_time_until_its_lease_expires(people: People) -> None:
     assert rollup.claim()
     assert not rollup.claim()
     RollupState.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
@@ -214,52 +214,52 @@ def test_one_worker_at_a_time_until_its_claim_ends(people: People) -> None:
     assert rollup.claim()
 
 
-def test_what_may_still_be_committed_before_a_later_event_is_waited_for(
+def test_events_after_a_gap_are_not_counted_until_the_grace_period_is_over(
     people: People, monkeypatch: Any
 ) -> None:
-    """As on PostgreSQL, where another transaction has taken an id and not committed it yet."""
+    """As on PostgreSQL, when another transaction has taken an id and not committed it yet."""
     monkeypatch.setattr(connection, "vendor", "postgresql", raising=False)
-    monkeypatch.setattr(rollup, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(rollup, "COMMIT_GRACE", COMMIT_GRACE)
     execution = job(people.ann, "running")
     last = Event.objects.latest("id").pk
-    told = {
+    columns = {
         "kind": Kind.ATTEMPT,
         "source": Source.POLL,
         "occurred_at": timezone.now(),
         "execution": execution,
     }
-    Event.objects.create(id=last + 2, **told)
-    assert rollup.settled(0, 1000, timezone.now()) <= last
-    assert rollup.settled(last, 1000, timezone.now()) == last + 1
-    assert rollup.settled(last, 1000, timezone.now() + rollup.PATIENCE * 2) == last + 2
-    Event.objects.create(id=last + 1, **told)
-    assert rollup.settled(last, 1000, timezone.now()) == last + 2
+    Event.objects.create(id=last + 2, **columns)
+    assert rollup.last_settled(0, 1000, timezone.now()) <= last
+    assert rollup.last_settled(last, 1000, timezone.now()) == last + 1
+    assert rollup.last_settled(last, 1000, timezone.now() + rollup.COMMIT_GRACE * 2) == last + 2
+    Event.objects.create(id=last + 1, **columns)
+    assert rollup.last_settled(last, 1000, timezone.now()) == last + 2
 
 
-def test_a_check_finds_what_was_missed_and_counting_anew_puts_it_right(people: People, capsys: Any) -> None:
-    work(people)
+def test_the_check_finds_a_wrong_count_and_a_rebuild_fixes_it(people: People, capsys: Any) -> None:
+    make_jobs(people)
     call_command("rollup")
     call_command("rollup", check=True)
     assert "agree" in capsys.readouterr().out
-    right = everything()
+    correct = all_counts()
     Rollup.objects.filter(measure="ended", person=0, tool="", value="succeeded", period="d").update(count=1)
     with pytest.raises(CommandError, match="--rebuild"):
         call_command("rollup", check=True)
     call_command("rollup", rebuild=True)
     call_command("rollup", check=True)
-    assert everything() == right
+    assert all_counts() == correct
 
 
 @pytest.fixture
 def pruned(people: People, settings: Any) -> timedelta:
-    """Jobs of today are on record; of those of so long ago only the counts are left."""
+    """Jobs of today, and jobs of the returned age whose events were pruned and of which only the counts are left."""
     age = timedelta(days=40)
-    work(people)
+    make_jobs(people)
     triggers.drop(connection)
     QuerySet.update(Event.objects.all(), recorded_at=timezone.now() - age)
     triggers.install(connection)
     Execution.objects.update(created_at=timezone.now() - age)
-    work(people)
+    make_jobs(people)
     call_command("rollup")
     sealing.seal_all()
     settings.AUDIT_RETENTION_DAYS = 30
@@ -269,19 +269,19 @@ def pruned(people: People, settings: Any) -> timedelta:
     return age
 
 
-def test_after_a_pruning_what_is_on_record_is_checked(pruned: timedelta, capsys: Any) -> None:
+def test_after_pruning_only_stored_events_are_checked(pruned: timedelta, capsys: Any) -> None:
     call_command("rollup", check=True)
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     since = (timezone.now() - pruned + timedelta(hours=1)).date() + timedelta(days=1)
-    assert f"Events were pruned: only counts of jobs started since {since:%-d %B %Y}" in said
-    assert "These agree" in said
+    assert f"Events were pruned: only counts of jobs started since {since:%-d %B %Y}" in output
+    assert "These agree" in output
     assert counted("started") == {"": 8}, "of the last day"
     Rollup.objects.filter(start__lt=since, period="d").update(count=1)
     call_command("rollup", check=True)
 
 
 @pytest.mark.parametrize("period", ["d", "w", "m"])
-def test_what_is_on_record_and_wrong_is_found_after_a_pruning(period: str, pruned: timedelta) -> None:
+def test_after_pruning_a_wrong_recent_count_is_found(period: str, pruned: timedelta) -> None:
     last = Rollup.objects.filter(period=period, measure="ended", person=0, tool="").latest("start")
     Rollup.objects.filter(pk=last.pk).update(count=99)
     with pytest.raises(CommandError, match="are counted") as caught:
@@ -290,10 +290,10 @@ def test_what_is_on_record_and_wrong_is_found_after_a_pruning(period: str, prune
     assert "Events were pruned" in str(caught.value)
 
 
-def test_after_all_was_pruned_there_is_nothing_to_check(
+def test_after_pruning_everything_there_is_nothing_to_check(
     people: People, settings: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    work(people)
+    make_jobs(people)
     call_command("rollup")
     sealing.seal_all()
     settings.AUDIT_RETENTION_DAYS = 1
@@ -317,14 +317,14 @@ def test_after_all_was_pruned_there_is_nothing_to_check(
         ("2026-01-31", "2026-02-02", "2026-02-01"),
     ],
 )
-def test_weeks_and_months_are_checked_where_they_are_whole(day: str, week: str, month: str) -> None:
+def test_only_whole_weeks_and_months_are_checked(day: str, week: str, month: str) -> None:
     found = [verify_rollup.first_whole(period, date.fromisoformat(day)).isoformat() for period in Period]
     assert found == [day, week, month]
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_the_background_work_counts_what_is_new(people: People) -> None:
-    await runtime.in_db(work, people)
+async def test_the_worker_counts_new_events(people: People) -> None:
+    await runtime.in_db(make_jobs, people)
     await maintenance.count()
     assert await runtime.in_reader(counted, "started") == {"": 8}
-    assert await runtime.in_db(rollup.claim), "the claim was given back"
+    assert await runtime.in_db(rollup.claim), "the lease was not released"

@@ -73,7 +73,7 @@ def test_what_the_delivery_does_and_the_delivery_itself_are_one(monkeypatch: pyt
     def fails(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(transitions, "keep_results", fails)
+    monkeypatch.setattr(transitions, "store_results", fails)
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         events.end("msg_1", "vg_exec_1", "succeeded")
     monkeypatch.undo()
