@@ -276,7 +276,7 @@ async def test_a_form_lists_rejected_files(account: Any, ann_browser: Browser) -
     answer = await ann_browser.async_client.post("/files/upload/", {"file": given})
     assert answer.status_code == 422
     words = text(answer)
-    assert "page.png: This is not a file that VideoGen takes" in words
+    assert "page.png: VideoGen does not accept this type of file" in words
     assert "1 other file was uploaded" in words
     empty = await ann_browser.async_client.post("/files/upload/", {})
     assert "Choose at least one file." in text(empty)
