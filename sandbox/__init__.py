@@ -1,5 +1,5 @@
-"""A local server that speaks the VideoGen API v1 and makes real, stand-in media.
+"""A local server that implements the VideoGen API v1 and generates simple placeholder media.
 
-A program of its own: it shares no code with the dashboard and meets it over HTTP only. Start it with
-``python -m sandbox --port 8090 --api-key K``; README.md beside this file says what it can be told to do.
+A separate program: it shares no code with the dashboard, which talks to it over HTTP only. Start it with
+``python -m sandbox --port 8090 --api-key K``. README.md in this folder documents the options and faults.
 """

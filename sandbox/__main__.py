@@ -7,14 +7,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sandbox.settings import ERAS, SUPERSET, Settings
+from sandbox.settings import API_VERSIONS, SUPERSET, Settings
 
 _DESCRIPTION = """\
-A local server that speaks the VideoGen API v1 and makes real, stand-in media.
+A local server that implements the VideoGen API v1 and generates simple placeholder media.
 
-It prints "sandbox ready at URL" once it accepts connections. A prompt or text that
-contains [fail] lets its job fail, [fail:some_code] with that error code. Tests order
-faults at /sandbox/faults; sandbox/README.md lists them."""
+It prints "sandbox ready at URL" once it accepts connections. [fail] in a prompt or text
+makes the job fail, [fail:some_code] with that error code. Tests inject faults at
+/sandbox/faults; sandbox/README.md lists them."""
 
 
 def _speed(text: str) -> float:
@@ -34,7 +34,7 @@ def _port(text: str) -> int:
 def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError("must be more than 0")
+        raise argparse.ArgumentTypeError("must be greater than 0")
     return value
 
 
@@ -52,61 +52,76 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
-    add("--port", type=_port, default=8090, help="0 lets the system choose one (default 8090)")
+    add("--port", type=_port, default=8090, help="port to listen on; 0 picks a free one (default 8090)")
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
-    add("--api-key", action="append", metavar="KEY", help="a key to accept; repeatable (default: sandbox)")
-    add("--speed", type=_speed, default=1.0, help="10 makes jobs and webhook retries ten times faster")
-    add("--data-dir", type=Path, help="folder that survives a restart (default: a temporary one)")
-    add("--concurrency", type=_slots, default=2, help="jobs that run at once (default 2)")
-    add("--era", choices=(SUPERSET, *ERAS), default=SUPERSET, help="shape of answers (default superset)")
+    add("--api-key", action="append", metavar="KEY", help="API key to accept; repeatable (default: sandbox)")
+    add(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        help="speed factor; 10 makes jobs and webhook retries ten times faster",
+    )
+    add("--data-dir", type=Path, help="folder for data to keep across restarts (default: a temporary one)")
+    add("--concurrency", type=_slots, default=2, help="number of jobs that run in parallel (default 2)")
+    add(
+        "--era",
+        choices=(SUPERSET, *API_VERSIONS),
+        default=SUPERSET,
+        help="API version of the responses (default superset: the fields of all versions)",
+    )
     add(
         "--strict-era",
         nargs="?",
         const="",
-        choices=("", *ERAS),
-        metavar="ERA",
-        help="refuse what the chosen era does not know; --strict-era 1.1 means --era 1.1 --strict-era",
+        choices=("", *API_VERSIONS),
+        metavar="VERSION",
+        help="also reject names of other API versions; --strict-era 1.1 means --era 1.1 --strict-era",
     )
     add(
         "--url-lifetime",
         type=_positive,
         default=3600.0,
         metavar="SECONDS",
-        help="of signed URLs (default 3600)",
+        help="lifetime of signed URLs (default 3600)",
     )
     add(
         "--upload-lifetime",
         type=_positive,
         default=900.0,
         metavar="SECONDS",
-        help="of upload URLs (default 900)",
+        help="lifetime of upload URLs (default 900)",
     )
     add(
         "--largest-upload",
         type=_positive,
         default=2 * 1024**3,
         metavar="BYTES",
-        help="more are refused (default 2147483648)",
+        help="maximum size of an upload (default 2147483648)",
     )
-    add("--public-url", default="", metavar="URL", help="base of signed URLs, if not the address listened on")
-    add("--with-parent", action="store_true", help="end when the process that started this one ends")
+    add(
+        "--public-url",
+        default="",
+        metavar="URL",
+        help="base of signed URLs (default: the address it listens on)",
+    )
+    add("--with-parent", action="store_true", help="stop when the parent process stops")
     return result
 
 
 def main() -> int:
     arguments = parser().parse_args()
-    # Heavy imports after the arguments, so that a mistake or --help is answered at once.
-    from sandbox.server import PortTaken, listen, serve
+    # Import heavy modules after parsing, so that --help and invalid arguments respond quickly.
+    from sandbox.server import PortInUse, listen, serve
 
-    era = arguments.strict_era or arguments.era
-    if arguments.strict_era == "" and era == SUPERSET:
+    api_version = arguments.strict_era or arguments.era
+    if arguments.strict_era == "" and api_version == SUPERSET:
         parser().error("--strict-era needs --era")
     if arguments.strict_era and arguments.era not in (SUPERSET, arguments.strict_era):
-        parser().error("--strict-era and --era name different eras")
+        parser().error("--strict-era and --era name different API versions")
     try:
         bound = listen(arguments.host, arguments.port)
-    except PortTaken as problem:
-        print(problem, file=sys.stderr)
+    except PortInUse as error:
+        print(error, file=sys.stderr)
         return 2
     scratch = tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True)
     settings = Settings(
@@ -114,12 +129,12 @@ def main() -> int:
         data_dir=arguments.data_dir or Path(scratch.name),
         base_url=arguments.public_url.rstrip("/"),
         speed=arguments.speed,
-        era=era,
-        strict_era=arguments.strict_era is not None,
+        api_version=api_version,
+        strict=arguments.strict_era is not None,
         concurrency=arguments.concurrency,
         url_lifetime=arguments.url_lifetime,
         upload_lifetime=arguments.upload_lifetime,
-        largest_upload=int(arguments.largest_upload),
+        max_upload_bytes=int(arguments.largest_upload),
     )
     serve(settings, bound, scratch.cleanup, with_parent=arguments.with_parent)
 

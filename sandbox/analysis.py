@@ -1,4 +1,4 @@
-"""Analysis of files: some time after a file is ready it gets the description that search looks at."""
+"""Analysis of files: adds the searchable description some time after a file is ready."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ import time
 
 from sandbox.faults import Faults
 from sandbox.records import File
+from sandbox.serializer import Serializer
 from sandbox.settings import Settings
-from sandbox.shapes import Shapes
 from sandbox.store import Store
 from sandbox.webhooks import Webhooks
 
-SECONDS = (1.0, 2.0)
-"""How long an analysis takes at speed 1."""
+DURATION = (1.0, 2.0)
+"""Minimum and maximum duration of an analysis at speed 1, in seconds."""
 
 
-def signed_from_now(settings: Settings, faults: Faults) -> float:
-    """The expiry of a URL that is signed now, in Unix seconds."""
+def url_expiry(settings: Settings, faults: Faults) -> float:
+    """Expiry of a URL signed now, in Unix seconds."""
     lifetime = settings.url_lifetime if faults.url_lifetime is None else faults.url_lifetime
     return time.time() + lifetime
 
 
-class Analyst:
-    """Describes files one by one; TEMPORARY ones never (docs/api-notes.md#temporary-files)."""
+class Analyzer:
+    """Describes files, except TEMPORARY ones (docs/api-notes.md#temporary-files)."""
 
     def __init__(
-        self, store: Store, webhooks: Webhooks, shapes: Shapes, settings: Settings, faults: Faults
+        self, store: Store, webhooks: Webhooks, serializer: Serializer, settings: Settings, faults: Faults
     ) -> None:
         self._store = store
         self._webhooks = webhooks
-        self._shapes = shapes
+        self._serializer = serializer
         self._settings = settings
         self._faults = faults
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Take up the analyses that a restart interrupted, as new attempts."""
+        """Restart interrupted analyses, each as a new attempt."""
         for file in self._store.in_state(File, "LOADING"):
             file.analysis_attempt += 1
             self._store.save(file)
@@ -48,7 +48,7 @@ class Analyst:
             task.cancel()
 
     def begin(self, file: File) -> None:
-        """Note on the record that its analysis is under way, and start it. Saves the file."""
+        """Start the analysis of a file, and save the file."""
         if file.scope != "TEMPORARY":
             file.analysis = "LOADING"
             self._spawn(file.id)
@@ -61,25 +61,32 @@ class Analyst:
 
     async def _analyse(self, file_id: str) -> None:
         file = self._store.get(File, file_id)
-        struck = self._faults.for_analysis(file.display_name) if file is not None else []
-        told = struck[-1].options if struck else {"seconds": None, "fail": None}
-        seconds = told["seconds"]
-        pause = random.uniform(*SECONDS) / self._settings.speed if seconds is None else seconds
+        faults = self._faults.for_analysis(file.display_name) if file is not None else []
+        options = faults[-1].options if faults else {"seconds": None, "fail": None}
+        seconds = options["seconds"]
+        pause = random.uniform(*DURATION) / self._settings.speed if seconds is None else seconds
         await asyncio.sleep(pause)
         file = self._store.get(File, file_id)
         if file is None or file.analysis != "LOADING":
             return
-        fulfilled = bool(file.findings) and told["fail"] is None
-        file.analysis = "FULFILLED" if fulfilled else "REJECTED"
-        if fulfilled:
+        succeeded = bool(file.findings) and options["fail"] is None
+        file.analysis = "FULFILLED" if succeeded else "REJECTED"
+        if succeeded:
             file.description = file.findings
             file.transcript = file.transcript or file.heard
         file.updated_at = time.time()
-        signed = signed_from_now(self._settings, self._faults)
+        expires_at = url_expiry(self._settings, self._faults)
         with self._store.transaction():
             self._store.save(file)
             if file.analysis == "FULFILLED":
-                self._webhooks.publish(self._shapes.file_event("file.analysis_completed", file, signed))
+                self._webhooks.publish(
+                    self._serializer.file_event("file.analysis_completed", file, expires_at)
+                )
             else:
-                error = {"message": told["fail"] or "Nothing could be recognised in this file.", "code": None}
-                self._webhooks.publish(self._shapes.file_event("file.analysis_failed", file, signed, error))
+                error = {
+                    "message": options["fail"] or "Nothing was recognised in this file.",
+                    "code": None,
+                }
+                self._webhooks.publish(
+                    self._serializer.file_event("file.analysis_failed", file, expires_at, error)
+                )

@@ -1,4 +1,4 @@
-"""The application: routes, the shape of refusals, and the gate around everything."""
+"""The ASGI application: routes, error responses and the middleware around them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from sandbox.errors import ApiError
-from sandbox.gate import Gate
+from sandbox.middleware import ApiMiddleware
 from sandbox.routes import (
     account,
     control,
@@ -24,13 +24,13 @@ from sandbox.routes import (
     tools,
     workflows,
 )
-from sandbox.world import World
+from sandbox.services import Services
 
 
-def build_app(world: World) -> ASGIApp:
+def build_app(services: Services) -> ASGIApp:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.world = world
-    # Executions before tools: POST /v1/tools/{slug} must not swallow their paths.
+    app.state.services = services
+    # Executions before tools: POST /v1/tools/{slug} must not match their paths.
     for module in (
         executions,
         tools,
@@ -45,20 +45,20 @@ def build_app(world: World) -> ASGIApp:
         control,
     ):
         app.include_router(module.router)
-    app.add_exception_handler(ApiError, _refuse)
-    app.add_exception_handler(HTTPException, _refuse_path)
-    return Gate(app, world.settings.keys, world.limits, world.faults, world.age_of)
+    app.add_exception_handler(ApiError, _error_response)
+    app.add_exception_handler(HTTPException, _http_error_response)
+    return ApiMiddleware(app, services.settings.keys, services.limits, services.faults, services.age_of)
 
 
-async def _refuse(request: Request, error: Exception) -> JSONResponse:
+async def _error_response(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError), "registered for ApiError only"
-    return JSONResponse(_worded(error, request), error.status, error.headers)
+    return JSONResponse(_body(error, request), error.status, error.headers)
 
 
-def _worded(error: ApiError, request: Request) -> dict[str, Any]:
-    """The body with the codes of era 2, where that is spoken (docs/api-notes.md#errors)."""
-    world = request.app.state.world
-    if world.settings.era not in ("2", "2.5") or not request.url.path.startswith("/v1/"):
+def _body(error: ApiError, request: Request) -> dict[str, Any]:
+    """The body, with the error codes of API version 2 where that version is used (docs/api-notes.md#errors)."""
+    services = request.app.state.services
+    if services.settings.api_version not in ("2", "2.5") or not request.url.path.startswith("/v1/"):
         return error.body
     code = error.body.get("code")
     if code == "invalid_parameters":
@@ -66,8 +66,8 @@ def _worded(error: ApiError, request: Request) -> dict[str, Any]:
     return {**error.body, "code": code or {403: "not_authorized", 404: "not_found"}.get(error.status)}
 
 
-async def _refuse_path(request: Request, error: Exception) -> JSONResponse:
-    """404 and 405 for paths and methods that do not exist, in the API's own form."""
+async def _http_error_response(request: Request, error: Exception) -> JSONResponse:
+    """404 and 405 for unknown paths and methods, in the API's error format."""
     assert isinstance(error, HTTPException), "registered for HTTPException only"
     message = f"{request.method} {request.url.path}: {error.detail}."
     return JSONResponse({"message": message, "code": None}, error.status_code, error.headers)

@@ -1,19 +1,19 @@
-"""What a tool wants of its inputs beyond their shapes: voices that can speak, presenters that exist."""
+"""Checks of tool inputs beyond the types of single fields: voices and presenters."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from sandbox.presenters import find_presenter
-from sandbox.voices import language_problem, voice_for_speech
+from sandbox.voices import language_error, voice_for_speech
 
 
 def check_speech(values: dict[str, Any]) -> None:
-    """Put the chosen voice's id in place; refuse voices and languages that do not fit."""
+    """Set ``voiceId`` to the id of the chosen voice; raise ApiError for an unsuitable voice or language."""
     voice = voice_for_speech(values.get("voiceId"))
-    problem = language_problem(voice, values.get("speechLanguageCode"))
-    if problem is not None:
-        raise problem
+    error = language_error(voice, values.get("speechLanguageCode"))
+    if error is not None:
+        raise error
     values["voiceId"] = voice.id
 
 

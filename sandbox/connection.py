@@ -1,4 +1,4 @@
-"""Cutting connections without an answer, which HTTP servers do not offer by themselves."""
+"""Dropping connections without a response, for faults. HTTP servers do not offer this."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 _open: dict[tuple[str, int], asyncio.Transport] = {}
 
 
-class CuttableProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 protocol, which also remembers its transport by the caller's address."""
+class DroppableProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1 protocol that also registers its transport by the client address."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # narrower, as its base has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # narrower, like the base class
         super().connection_made(transport)
         if self.client is not None:
             _open[self.client] = transport
@@ -24,42 +24,42 @@ class CuttableProtocol(H11Protocol):
         super().connection_lost(exc)
 
 
-async def cut(scope: Scope, receive: Receive) -> None:
-    """Drop the caller's connection; returns when the server has noticed, so that no answer is sent."""
+async def drop(scope: Scope, receive: Receive) -> None:
+    """Drop the client's connection. Returns once the server has noticed, so that no response is sent."""
     transport = _open.get(tuple(scope["client"]))
     if transport is None:
-        raise RuntimeError("this server cannot cut connections: CuttableProtocol is not in use")
+        raise RuntimeError("this server cannot drop connections: it does not use DroppableProtocol")
     transport.abort()
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def cut_short(scope: Scope, receive: Receive, send: Send, allowed: int) -> tuple[Receive, Send]:
-    """``receive`` and ``send`` of a connection that breaks once so many bytes of a body have passed either way."""
+def drop_after(scope: Scope, receive: Receive, send: Send, allowed: int) -> tuple[Receive, Send]:
+    """Wrap ``receive`` and ``send``: drop the connection after ``allowed`` body bytes, in either direction."""
     transport = _open[tuple(scope["client"])]
-    passed = 0
+    transferred = 0
 
-    def breaks(message: Message) -> bool:
-        nonlocal passed
+    def is_over_limit(message: Message) -> bool:
+        nonlocal transferred
         if not message["type"].endswith((".request", ".body")):
             return False
-        passed += len(message.get("body", b""))
-        return passed > allowed
+        transferred += len(message.get("body", b""))
+        return transferred > allowed
 
-    async def receive_some() -> Message:
+    async def limited_receive() -> Message:
         message = await receive()
-        if breaks(message):
+        if is_over_limit(message):
             transport.abort()
             return {"type": "http.disconnect"}
         return message
 
-    async def send_some(message: Message) -> None:
-        if not breaks(message):
+    async def limited_send(message: Message) -> None:
+        if not is_over_limit(message):
             await send(message)
             return
         body = message.get("body", b"")
-        kept = body[: max(0, allowed - passed + len(body))]
-        await send({**message, "body": kept, "more_body": True})
+        rest = body[: max(0, allowed - transferred + len(body))]
+        await send({**message, "body": rest, "more_body": True})
         transport.close()
 
-    return receive_some, send_some
+    return limited_receive, limited_send

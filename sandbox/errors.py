@@ -1,4 +1,4 @@
-"""The refusals that the API can answer with (docs/api-notes.md#errors)."""
+"""Error responses of the API (docs/api-notes.md#errors)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """An answer other than success: HTTP status, JSON body, extra headers."""
+    """An error response: HTTP status, JSON body, extra headers."""
 
     def __init__(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{status} {body.get('message')}")
@@ -19,14 +19,16 @@ def invalid_parameters(message: str) -> ApiError:
     return ApiError(400, {"message": message, "code": "invalid_parameters"})
 
 
-def invalid_id(value: str, thing: str) -> ApiError:
-    shown = value if len(value) <= 80 else value[:80] + "…"
-    return ApiError(400, {"message": f'The id "{shown}" is not a valid {thing} id.', "code": "invalid_id"})
+def invalid_id(value: str, resource: str) -> ApiError:
+    truncated = value if len(value) <= 80 else value[:80] + "…"
+    return ApiError(
+        400, {"message": f'The id "{truncated}" is not a valid {resource} id.', "code": "invalid_id"}
+    )
 
 
-def not_found(thing: str) -> ApiError:
-    """Absent, or another team's: the two look the same."""
-    return ApiError(404, {"message": f"{thing} not found.", "code": None})
+def not_found(resource: str) -> ApiError:
+    """The same response for a missing object and for another team's object."""
+    return ApiError(404, {"message": f"{resource} not found.", "code": None})
 
 
 def missing_key() -> ApiError:
@@ -37,7 +39,7 @@ def missing_key() -> ApiError:
     return ApiError(401, body, {"WWW-Authenticate": "Bearer"})
 
 
-def wrong_key() -> ApiError:
+def invalid_key() -> ApiError:
     body = {"message": "This API key does not exist or was revoked.", "code": "invalid_api_key"}
     return ApiError(401, body, {"WWW-Authenticate": "Bearer"})
 
@@ -46,13 +48,13 @@ def rate_limited() -> ApiError:
     return ApiError(429, {"message": "Too many requests for this endpoint.", "code": "rate_limited"})
 
 
-def storage_refusal(status: int, message: str) -> ApiError:
-    """What the storage behind upload URLs answers; it is no part of /v1 and knows no codes."""
+def storage_error(status: int, message: str) -> ApiError:
+    """An error of the storage behind upload URLs, which is not part of /v1 and has no error codes."""
     return ApiError(status, {"message": message, "code": None})
 
 
-def watermark_refused() -> ApiError:
-    """Clean output needs an add-on, and the sandbox's account has none (docs/api-notes.md#errors)."""
+def watermark_removal_refused() -> ApiError:
+    """Output without a watermark needs an add-on that the sandbox's account lacks (docs/api-notes.md#errors)."""
     return ApiError(
         403,
         {

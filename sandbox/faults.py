@@ -1,4 +1,4 @@
-"""Faults that a test can order: which kinds there are, what each may be told, and which one strikes now."""
+"""Faults that a test can inject: the kinds, their options, and which of them apply to a call."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Option:
-    """One parameter of a fault. ``accepts`` says whether a value fits, ``wanted`` says it in words."""
+    """One option of a fault. ``accepts`` validates a value, ``expected`` describes the valid ones in messages."""
 
     accepts: Callable[[Any], bool]
-    wanted: str
+    expected: str
     default: Any = None
 
 
-def _number(default: float | None, low: float = 0, high: float = 1e9) -> Option:
-    def fits(value: Any) -> bool:
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+def _number(default: float | None, minimum: float = 0, maximum: float = 1e9) -> Option:
+    def accepts(value: Any) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and minimum <= value <= maximum
 
-    return Option(fits, f"a number from {low:g} to {high:g}", default)
+    return Option(accepts, f"a number from {minimum:g} to {maximum:g}", default)
 
 
-def _whole(default: int | None, low: int = 0, high: int = 1_000_000_000) -> Option:
-    def fits(value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+def _integer(default: int | None, minimum: int = 0, maximum: int = 1_000_000_000) -> Option:
+    def accepts(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
 
-    return Option(fits, f"a whole number from {low} to {high}", default)
+    return Option(accepts, f"an integer from {minimum} to {maximum}", default)
 
 
 def _one_of(*values: str) -> Option:
@@ -42,14 +42,14 @@ def _one_of(*values: str) -> Option:
 
 
 def _text(default: str | None = None) -> Option:
-    return Option(lambda value: isinstance(value, str), "a text", default)
+    return Option(lambda value: isinstance(value, str), "a string", default)
 
 
 def _flag(default: bool) -> Option:
     return Option(lambda value: isinstance(value, bool), "true or false", default)
 
 
-def _anything() -> Option:
+def _any() -> Option:
     return Option(lambda value: True, "anything")
 
 
@@ -69,14 +69,14 @@ REQUEST_KINDS: dict[str, dict[str, Option]] = {
         "code": _text("rate_limited"),
     },
     "status": {
-        "status": _whole(500, 200, 599),
-        "body": _anything(),
+        "status": _integer(500, 200, 599),
+        "body": _any(),
         "headers": _object(),
         "accepted": _ACCEPTED,
     },
     "malformed": {
         "shape": _one_of("html", "truncated", "no_id", "huge", "empty"),
-        "bytes": _whole(20_000_000, 1, 200_000_000),
+        "bytes": _integer(20_000_000, 1, 200_000_000),
         "accepted": _flag(True),
     },
     "unauthorized": {"code": _text("invalid_api_key")},
@@ -84,14 +84,14 @@ REQUEST_KINDS: dict[str, dict[str, Option]] = {
     "not_found": {"younger_than": _number(None)},
     "unknown_status": {"value": _text("hibernating")},
     "unknown_fields": {"fields": _object()},
-    "cut": {"bytes": _whole(65_536, 0)},
+    "cut": {"bytes": _integer(65_536, 0)},
     "expired": {},
 }
 WEBHOOK_KINDS: dict[str, dict[str, Option]] = {
     "webhook_drop": {},
-    "webhook_double": {"copies": _whole(2, 2, 100)},
+    "webhook_double": {"copies": _integer(2, 2, 100)},
     "webhook_delay": {"seconds": _number(1.0)},
-    "webhook_reorder": {"size": _whole(2, 2, 1000), "seconds": _number(5.0)},
+    "webhook_reorder": {"size": _integer(2, 2, 1000), "seconds": _number(5.0)},
     "webhook_hold": {},
     "webhook_forge": {"how": _one_of("wrong_secret", "altered_body", "stale", "future", "unsigned")},
 }
@@ -99,7 +99,7 @@ JOB_KINDS: dict[str, dict[str, Option]] = {
     "job": {
         "seconds": _number(None),
         "fail": _text(),
-        "attempts": _whole(0, 0, 20),
+        "attempts": _integer(0, 0, 20),
         "status": _one_of("running", "awaiting_approval"),
         "ignore_cancel": _flag(False),
         "without_results": _flag(False),
@@ -113,7 +113,7 @@ _COMMON = {"kind", "match", "count", "probability"}
 
 @dataclass
 class Fault:
-    """One order. ``match`` is a pattern over "METHOD /path", the name of an event, a tool or a file, by kind."""
+    """One fault. ``match`` is a pattern for "METHOD /path" or the name of an event, tool or file, depending on the kind."""
 
     number: int
     kind: str
@@ -121,7 +121,8 @@ class Fault:
     count: int | None
     probability: float
     options: Json = field(default_factory=dict)
-    struck: int = 0
+    triggered: int = 0
+    """Number of times the fault was applied."""
 
     def as_json(self) -> Json:
         return {
@@ -130,7 +131,7 @@ class Fault:
             "match": self.match,
             "count": self.count,
             "probability": self.probability,
-            "struck": self.struck,
+            "struck": self.triggered,
             **self.options,
         }
 
@@ -139,7 +140,7 @@ _numbers = itertools.count(1)
 
 
 def parse_fault(data: Any) -> Fault:
-    """Read an order; 400 that names what is wrong with it."""
+    """Parse a fault; raise a 400 that names the invalid option."""
     if not isinstance(data, dict):
         raise invalid_parameters("each fault must be an object")
     kind = data.get("kind")
@@ -148,13 +149,13 @@ def parse_fault(data: Any) -> Fault:
     options = KINDS[kind]
     unknown = set(data) - _COMMON - set(options)
     if unknown:
-        raise invalid_parameters(f"{kind} does not take {', '.join(sorted(unknown))}")
+        raise invalid_parameters(f"{kind} has no option {', '.join(sorted(unknown))}")
     match = data.get("match", "*")
     if not isinstance(match, str) or not match:
-        raise invalid_parameters("match must be a text such as 'POST /v1/tools/*'")
+        raise invalid_parameters("match must be a string such as 'POST /v1/tools/*'")
     count = data.get("count")
-    if count is not None and not _whole(None, 1).accepts(count):
-        raise invalid_parameters("count must be a whole number from 1")
+    if count is not None and not _integer(None, 1).accepts(count):
+        raise invalid_parameters("count must be an integer of at least 1")
     probability = data.get("probability", 1.0)
     if not _number(None, 0, 1).accepts(probability):
         raise invalid_parameters("probability must be a number from 0 to 1")
@@ -162,51 +163,51 @@ def parse_fault(data: Any) -> Fault:
     for name, option in options.items():
         value = data.get(name, option.default)
         if name in data and not option.accepts(value):
-            raise invalid_parameters(f"{name} must be {option.wanted}")
+            raise invalid_parameters(f"{name} must be {option.expected}")
         values[name] = value
     return Fault(next(_numbers), kind, match, count, float(probability), values)
 
 
 class Faults:
-    """The orders in force, in the order in which they came."""
+    """The active faults, oldest first."""
 
     def __init__(self) -> None:
-        self.orders: list[Fault] = []
+        self.active: list[Fault] = []
         self.url_lifetime: float | None = None
-        """Seconds that signed URLs live from now on; None for what the command line said."""
+        """Lifetime of new signed URLs in seconds; None for the value of the command line."""
         self.upload_lifetime: float | None = None
         """The same for upload URLs."""
 
     def clear(self) -> None:
-        self.orders = []
+        self.active = []
         self.url_lifetime = self.upload_lifetime = None
 
     def for_request(self, method: str, path: str) -> list[Fault]:
-        return self._strike(REQUEST_KINDS, f"{method} {path}")
+        return self._apply(REQUEST_KINDS, f"{method} {path}")
 
     def for_event(self, name: str) -> list[Fault]:
-        return self._strike(WEBHOOK_KINDS, name)
+        return self._apply(WEBHOOK_KINDS, name)
 
     def for_job(self, tool: str) -> list[Fault]:
-        return self._strike(JOB_KINDS, tool)
+        return self._apply(JOB_KINDS, tool)
 
     def for_upload(self, display_name: str) -> list[Fault]:
-        return self._strike(UPLOAD_KINDS, display_name)
+        return self._apply(UPLOAD_KINDS, display_name)
 
     def for_analysis(self, display_name: str) -> list[Fault]:
-        return self._strike(ANALYSIS_KINDS, display_name)
+        return self._apply(ANALYSIS_KINDS, display_name)
 
-    def _strike(self, kinds: dict[str, dict[str, Option]], subject: str) -> list[Fault]:
-        struck = []
-        for fault in list(self.orders):
+    def _apply(self, kinds: dict[str, dict[str, Option]], subject: str) -> list[Fault]:
+        applied = []
+        for fault in list(self.active):
             if fault.kind not in kinds or not fnmatch.fnmatchcase(subject, fault.match):
                 continue
             if fault.probability < 1 and random.random() >= fault.probability:
                 continue
-            fault.struck += 1
-            struck.append(fault)
+            fault.triggered += 1
+            applied.append(fault)
             if fault.count is not None:
                 fault.count -= 1
                 if fault.count == 0:
-                    self.orders.remove(fault)
-        return struck
+                    self.active.remove(fault)
+        return applied

@@ -1,4 +1,4 @@
-"""The inputs that a tool or an endpoint takes: declared as data, read one by one, refused with 400 by name."""
+"""Input fields of tools and endpoints, declared as data. Invalid values raise a 400 that names the field."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One input. ``since`` and ``until`` name the first and last era that knows it (docs/api-notes.md#api-versions)."""
+    """One input. ``since`` and ``until``: first and last API version that has it (docs/api-notes.md#api-versions)."""
 
     name: str
     required: bool = False
@@ -26,22 +26,22 @@ class Field:
     required_in: tuple[str, ...] = ()
 
     def read(self, value: Any) -> Any:
-        """The value as the tool wants it; raises 400 that names the field."""
+        """Validate and convert a value; raise a 400 that names the field."""
         return value
 
-    def refuse(self, wanted: str) -> Exception:
-        return invalid_parameters(f"{self.name} must be {wanted}")
+    def error(self, expected: str) -> Exception:
+        return invalid_parameters(f"{self.name} must be {expected}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Field):
-    shortest: int = 0
+    min_length: int = 0
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise self.refuse("a text")
-        if len(value) < self.shortest:
-            raise self.refuse("a text of at least one character")
+            raise self.error("a string")
+        if len(value) < self.min_length:
+            raise self.error("a string of at least one character")
         return check_text(self.name, value)
 
 
@@ -51,7 +51,7 @@ class Choice(Field):
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str) or value not in self.values:
-            raise self.refuse("one of " + ", ".join(self.values))
+            raise self.error("one of " + ", ".join(self.values))
         return value
 
 
@@ -59,45 +59,49 @@ class Choice(Field):
 class Flag(Field):
     def read(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise self.refuse("true or false")
+            raise self.error("true or false")
         return value
 
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Field):
-    low: float
-    high: float
-    whole: bool = False
+    minimum: float
+    maximum: float
+    integer: bool = False
 
     def read(self, value: Any) -> float | int:
-        if not is_number(value) or not self.low <= value <= self.high or (self.whole and value != int(value)):
-            kind = "a whole number" if self.whole else "a number"
-            raise self.refuse(f"{kind} from {self.low:g} to {self.high:g}")
-        return int(value) if self.whole else value
+        if (
+            not is_number(value)
+            or not self.minimum <= value <= self.maximum
+            or (self.integer and value != int(value))
+        ):
+            kind = "an integer" if self.integer else "a number"
+            raise self.error(f"{kind} from {self.minimum:g} to {self.maximum:g}")
+        return int(value) if self.integer else value
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileId(Field):
-    """The id of a file of one type; whether there is such a file is checked by the route."""
+    """The id of a file of one type. The route checks that the file exists."""
 
     file_type: str | None
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise self.refuse("the id of a file")
+            raise self.error("the id of a file")
         return value
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileIds(Field):
     file_type: str | None
-    most: int
+    max_items: int
 
     def read(self, value: Any) -> list[str]:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.refuse("a list of file ids")
-        if len(value) > self.most:
-            raise self.refuse(f"a list of at most {self.most} file ids")
+            raise self.error("a list of file ids")
+        if len(value) > self.max_items:
+            raise self.error(f"a list of at most {self.max_items} file ids")
         return value
 
 
@@ -105,23 +109,23 @@ class FileIds(Field):
 class Texts(Field):
     def read(self, value: Any) -> list[str]:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.refuse("a list of texts")
+            raise self.error("a list of strings")
         return [check_text(self.name, item) for item in value]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio(Field):
-    """A proportion ``{width, height}``, not pixels."""
+    """An aspect ratio ``{width, height}``, not pixels."""
 
     def read(self, value: Any) -> Json:
         sides = {}
         for side in ("width", "height"):
-            given = value.get(side) if isinstance(value, dict) else None
-            if not is_number(given) or not 1 <= given <= 10_000_000 or given != int(given):
-                raise self.refuse("an object with whole numbers width and height, both at least 1")
-            sides[side] = int(given)
+            number = value.get(side) if isinstance(value, dict) else None
+            if not is_number(number) or not 1 <= number <= 10_000_000 or number != int(number):
+                raise self.error("an object with integers width and height of at least 1")
+            sides[side] = int(number)
         if not 1 / 20 <= sides["width"] / sides["height"] <= 20:
-            raise self.refuse("a proportion between 1:20 and 20:1")
+            raise self.error("a ratio between 1:20 and 20:1")
         return sides
 
 
@@ -131,48 +135,48 @@ class Replacements(Field):
 
     def read(self, value: Any) -> list[Json]:
         if not isinstance(value, list):
-            raise self.refuse("a list of objects with original and replacement")
+            raise self.error("a list of objects with original and replacement")
         pairs = []
         for item in value:
-            given = item if isinstance(item, dict) else {}
-            original, replacement = given.get("original"), given.get("replacement")
+            data = item if isinstance(item, dict) else {}
+            original, replacement = data.get("original"), data.get("replacement")
             if not isinstance(original, str) or not original or not isinstance(replacement, str):
-                raise self.refuse("a list of objects with original and replacement")
+                raise self.error("a list of objects with original and replacement")
             pairs.append({"original": original, "replacement": check_text(self.name, replacement)})
         return pairs
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimedWords(Field):
-    """A transcript of era 2: ``{languageCode?, words: [{startSeconds, endSeconds, word}]}``."""
+    """A transcript of API version 2: ``{languageCode?, words: [{startSeconds, endSeconds, word}]}``."""
 
     def read(self, value: Any) -> Json:
-        given = value if isinstance(value, dict) else {}
-        words, language = given.get("words"), given.get("languageCode")
+        data = value if isinstance(value, dict) else {}
+        words, language = data.get("words"), data.get("languageCode")
         if not isinstance(words, list) or not words or not (language is None or isinstance(language, str)):
-            raise self.refuse("an object with a list of words")
+            raise self.error("an object with a list of words")
         return {"languageCode": language, "words": [self._word(item) for item in words]}
 
     def _word(self, item: Any) -> Json:
-        given = item if isinstance(item, dict) else {}
-        word, start, end = (given.get(name) for name in ("word", "startSeconds", "endSeconds"))
+        data = item if isinstance(item, dict) else {}
+        word, start, end = (data.get(name) for name in ("word", "startSeconds", "endSeconds"))
         if not isinstance(word, str) or not is_number(start) or not is_number(end) or not 0 <= start < end:
-            raise self.refuse("a list of words, each with its start and a later end in seconds")
+            raise self.error("a list of words with startSeconds and a later endSeconds")
         return {"word": check_text(self.name, word), "startSeconds": start, "endSeconds": end}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Object(Field):
-    """An object whose known members are fields themselves; others are ignored (docs/api-notes.md#reading-responses)."""
+    """An object with ``members`` as fields; others are ignored (docs/api-notes.md#reading-responses)."""
 
     members: tuple[Field, ...] = ()
 
     def read(self, value: Any) -> Json:
         if not isinstance(value, dict):
-            raise self.refuse("an object")
+            raise self.error("an object")
         for member in self.members:
             if member.required and member.name not in value:
-                raise self.refuse(f"an object with {member.name}")
+                raise self.error(f"an object with {member.name}")
         return {
             member.name: member.read(value[member.name]) for member in self.members if member.name in value
         }
@@ -180,25 +184,27 @@ class Object(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Objects(Field):
-    """A list of objects that are kept as they come; ``needs`` names a text that each must have."""
+    """A list of objects, stored unchanged. ``required_key`` names a string that each must have."""
 
-    needs: str | None = None
+    required_key: str | None = None
 
     def read(self, value: Any) -> list[Json]:
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self.refuse("a list of objects")
-        if self.needs is not None and not all(isinstance(item.get(self.needs), str) for item in value):
-            raise self.refuse(f"a list of objects with {self.needs}")
+            raise self.error("a list of objects")
+        if self.required_key is not None and not all(
+            isinstance(item.get(self.required_key), str) for item in value
+        ):
+            raise self.error(f"a list of objects with {self.required_key}")
         return value
 
 
 def is_number(value: Any) -> TypeGuard[int | float]:
-    """A JSON number; true and false are none."""
+    """Whether the value is a JSON number. Booleans are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def check_text(name: str, value: str) -> str:
-    """Refuse what cannot be written as UTF-8 (half of a surrogate pair)."""
+    """Return the value; raise a 400 if it cannot be encoded as UTF-8 (half of a surrogate pair)."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -207,31 +213,33 @@ def check_text(name: str, value: str) -> str:
 
 
 def check_url(value: Any) -> str:
-    """The value of ``url``: an http or https address. The sandbox takes http and localhost as well (docs/api-notes.md#webhook-registration)."""
+    """Validate ``url``: http or https. Unlike the API, http and localhost are allowed (docs/api-notes.md#webhook-registration)."""
     if value is None:
         raise invalid_parameters("url is required")
     if not isinstance(value, str):
-        raise invalid_parameters("url must be a text")
+        raise invalid_parameters("url must be a string")
     try:
         parts = urlsplit(check_text("url", value))
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        fits = False
-    if not fits or not value.isprintable() or " " in value:
+        is_valid = False
+    if not is_valid or not value.isprintable() or " " in value:
         raise invalid_parameters("url must be an http or https address")
     return value
 
 
 def read_fields(fields: Sequence[Field], body: Json, settings: Settings) -> Json:
-    """All declared inputs of a body, with defaults for those left out; unknown ones are ignored (docs/api-notes.md#reading-responses)."""
+    """The declared inputs of a body, with defaults. Unknown ones are ignored (docs/api-notes.md#reading-responses)."""
     values: Json = {}
     for item in fields:
-        if settings.strict_era and not _is_known(item, settings):
+        if settings.strict and not _is_known(item, settings):
             if item.name in body:
-                raise invalid_parameters(f"{item.name} is not a parameter of era {settings.era}")
-            values.setdefault(item.name, item.default)  # makers know nothing of eras
+                raise invalid_parameters(
+                    f"{item.name} is not a parameter of API version {settings.api_version}"
+                )
+            values.setdefault(item.name, item.default)  # makers do not depend on the API version
             continue
-        required = item.required or settings.era in item.required_in
+        required = item.required or settings.api_version in item.required_in
         if item.name not in body or (body[item.name] is None and (item.nullable or required)):
             if required:
                 raise invalid_parameters(f"{item.name} is required")
@@ -242,5 +250,5 @@ def read_fields(fields: Sequence[Field], body: Json, settings: Settings) -> Json
 
 
 def _is_known(item: Field, settings: Settings) -> bool:
-    since = item.since is None or settings.knows(item.since)
-    return since and (item.until is None or settings.still_knows(item.until))
+    since = item.since is None or settings.at_least(item.since)
+    return since and (item.until is None or settings.at_most(item.until))

@@ -1,4 +1,4 @@
-"""Opaque ids: how they are made and how one with the wrong shape is refused."""
+"""Opaque ids: creation and validation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import string
 from sandbox.errors import invalid_id
 
 _ALPHABET = string.ascii_letters + string.digits
-_TAIL = re.compile(r"[A-Za-z0-9_-]{1,120}")
+_SUFFIX = re.compile(r"[A-Za-z0-9_-]{1,120}")
 
 EXECUTION = ("vg_exec_", "vg_tool_")
 FILE = ("vg_file_",)
@@ -25,9 +25,9 @@ def new_id(prefix: str) -> str:
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(22))
 
 
-def check_id(value: str, prefixes: tuple[str, ...], thing: str) -> str:
-    """The id itself; 400 ``invalid_id`` when its prefix or shape is wrong (docs/api-notes.md#errors)."""
+def check_id(value: str, prefixes: tuple[str, ...], resource: str) -> str:
+    """Return the id; raise a 400 ``invalid_id`` for a wrong prefix or format (docs/api-notes.md#errors)."""
     for prefix in prefixes:
-        if value.startswith(prefix) and _TAIL.fullmatch(value[len(prefix) :]):
+        if value.startswith(prefix) and _SUFFIX.fullmatch(value[len(prefix) :]):
             return value
-    raise invalid_id(value, thing)
+    raise invalid_id(value, resource)

@@ -1,4 +1,4 @@
-"""Imports from a URL: the bytes are fetched to disk, then go the way of an upload."""
+"""Imports from a URL: downloads the bytes to disk, then processes them like an upload."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sandbox.settings import Settings
 from sandbox.store import Store
 from sandbox.uploads import Uploads
 
-LONGEST_SECONDS = 600.0
-_PIECE = 1024 * 1024
+FETCH_TIMEOUT = 600.0
+_CHUNK_BYTES = 1024 * 1024
 Json = dict[str, Any]
 
 
-class _Failed(Exception):
-    """The bytes cannot be had; the message is for the user."""
+class _FetchFailed(Exception):
+    """The download failed. The message is for the user."""
 
 
 class Imports:
@@ -32,7 +32,7 @@ class Imports:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Fetch again what a restart interrupted."""
+        """Restart downloads that a restart interrupted."""
         for item in self._store.in_state(Import, "running", "pending"):
             self._spawn(item)
 
@@ -47,7 +47,7 @@ class Imports:
         return item
 
     def as_json(self, item: Import) -> Json:
-        """Succeeded or failed as soon as its file is."""
+        """The import as JSON. It succeeds or fails together with its file."""
         file = self._store.get(File, item.file) if item.file else None
         status, error = item.status, item.error
         if status == "running" and file is not None and file.upload in ("completed", "failed"):
@@ -62,18 +62,18 @@ class Imports:
 
     async def _run(self, item: Import) -> None:
         if item.file is not None:
-            # The bytes are here already; the upload goes on by itself.
+            # The bytes are already on disk; Uploads processes them.
             return
         item.status = "running"
         self._store.save(item)
         draft = self._settings.data_dir / "media" / f"{item.id}-{secrets.token_hex(4)}.part"
         try:
-            async with asyncio.timeout(LONGEST_SECONDS):
+            async with asyncio.timeout(FETCH_TIMEOUT):
                 await self._fetch(item.request["url"], draft)
-        except (_Failed, TimeoutError, OSError, httpx.HTTPError, httpx.InvalidURL) as problem:
+        except (_FetchFailed, TimeoutError, OSError, httpx.HTTPError, httpx.InvalidURL) as error:
             await asyncio.to_thread(draft.unlink, missing_ok=True)
-            said = str(problem) if isinstance(problem, _Failed) else "The address could not be fetched."
-            item.status, item.error = "failed", {"message": said}
+            message = str(error) if isinstance(error, _FetchFailed) else "The address could not be fetched."
+            item.status, item.error = "failed", {"message": message}
             self._store.save(item)
             return
         values = item.request
@@ -82,23 +82,25 @@ class Imports:
         with self._store.transaction():
             item.file = file.id
             self._store.save(item)
-            self._uploads.take(file, draft)
+            self._uploads.process_local(file, draft)
 
     async def _fetch(self, url: str, draft: Path) -> None:
         await asyncio.to_thread(draft.parent.mkdir, parents=True, exist_ok=True)
         received = 0
-        visitor = httpx.AsyncClient(timeout=30.0, follow_redirects=True, trust_env=False)
-        async with visitor as client, client.stream("GET", url) as answer:
-            if answer.status_code != 200:
-                raise _Failed(f"The address answered {answer.status_code}.")
+        http = httpx.AsyncClient(timeout=30.0, follow_redirects=True, trust_env=False)
+        async with http as client, client.stream("GET", url) as response:
+            if response.status_code != 200:
+                raise _FetchFailed(f"The address responded with {response.status_code}.")
             file = await asyncio.to_thread(draft.open, "wb")
             try:
-                async for piece in answer.aiter_bytes(_PIECE):
-                    received += len(piece)
-                    if received > self._settings.largest_upload:
-                        raise _Failed(f"A file has at most {self._settings.largest_upload} bytes.")
-                    await asyncio.to_thread(file.write, piece)
+                async for chunk in response.aiter_bytes(_CHUNK_BYTES):
+                    received += len(chunk)
+                    if received > self._settings.max_upload_bytes:
+                        raise _FetchFailed(
+                            f"The file is larger than {self._settings.max_upload_bytes} bytes."
+                        )
+                    await asyncio.to_thread(file.write, chunk)
             finally:
                 file.close()
         if not received:
-            raise _Failed("The address answered without bytes.")
+            raise _FetchFailed("The address returned an empty file.")

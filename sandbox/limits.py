@@ -1,4 +1,4 @@
-"""Rate limits: fixed hours from first use, per key and per endpoint group (docs/api-notes.md#rate-limits)."""
+"""Rate limits: fixed windows of one hour from first use, per key and endpoint group (docs/api-notes.md#rate-limits)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 HOUR = 3600.0
 UNDOCUMENTED = "undocumented"
-"""The group of paths without a documented limit (docs/api-notes.md#rate-limits); generous, but it has the headers too."""
+"""The group of paths without a documented limit (docs/api-notes.md#rate-limits). High limit, same headers."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ GROUPS = (
     _group("POST /v1/webhooks/endpoints", 10, "POST", r"/v1/webhooks/endpoints"),
     _group("DELETE /v1/webhooks/endpoints/{id}", 10, "DELETE", r"/v1/webhooks/endpoints/[^/]+"),
 )
-_REST = _group(UNDOCUMENTED, 50_000, "*", r".*")
+_OTHER = _group(UNDOCUMENTED, 50_000, "*", r".*")
 NAMES = (*(group.name for group in GROUPS), UNDOCUMENTED)
 
 
@@ -48,12 +48,12 @@ def group_of(method: str, path: str) -> Group:
     for group in GROUPS:
         if group.method == method and group.path.fullmatch(path):
             return group
-    return _REST
+    return _OTHER
 
 
 @dataclass
 class Window:
-    """One key's use of one group since ``opened_at`` (Unix seconds)."""
+    """Usage of one group by one key since ``opened_at`` (Unix seconds)."""
 
     limit: int
     seconds: float
@@ -71,31 +71,31 @@ class Window:
 
 @dataclass(frozen=True)
 class Override:
-    """A limit lowered (or raised) by a test, and how long its window lasts in seconds."""
+    """A rate limit set by a test, and the duration of its window in seconds."""
 
     limit: int
     seconds: float = HOUR
 
 
 class Limits:
-    """Counts requests; the table above holds unless ``overrides`` says otherwise."""
+    """Counts requests against ``GROUPS``, or against ``overrides`` for the groups named there."""
 
     def __init__(self) -> None:
         self._windows: dict[tuple[str, str], Window] = {}
         self.overrides: dict[str, Override] = {}
 
     def override(self, overrides: dict[str, Override]) -> None:
-        """Set other limits for the named groups; their windows start anew."""
-        touched = set(overrides) | set(self.overrides)
+        """Replace the limits of the named groups, and reset their windows."""
+        changed = set(overrides) | set(self.overrides)
         self.overrides = dict(overrides)
-        self._windows = {place: window for place, window in self._windows.items() if place[1] not in touched}
+        self._windows = {key: window for key, window in self._windows.items() if key[1] not in changed}
 
-    def untouched(self, group: Group) -> Window:
-        """What a caller without a valid key is shown: an unused window."""
+    def unused_window(self, group: Group) -> Window:
+        """An unused window, for the headers of calls without a valid key."""
         return self._open(group)
 
-    def spend(self, key: str, group: Group) -> tuple[Window, bool]:
-        """Count one request. The second value is False when the allowance was already used up."""
+    def consume(self, key: str, group: Group) -> tuple[Window, bool]:
+        """Count one request. The second value is False when the limit was already reached."""
         window = self._windows.get((key, group.name))
         if window is None or time.time() >= window.opened_at + window.seconds:
             window = self._windows[key, group.name] = self._open(group)

@@ -1,8 +1,8 @@
-"""Media that were made once are not made again: what a maker made lies in a folder, under a digest of all it was told.
+"""A cache of the media that makers create, in a folder keyed by a digest of the task.
 
-`SANDBOX_MEDIA_CACHE` names the folder, which any number of sandboxes may share; without it everything is made anew.
-What was asked for, the bytes and the words of the inputs and the source of the makers count; ids do not, since a file
-has another one in each sandbox. Whoever needs a thing that somebody else is just making waits for it.
+`SANDBOX_MEDIA_CACHE` names the folder, which any number of sandboxes may share; without it there is no cache. The key
+covers the request, the bytes and texts of the inputs, and the source code of the makers. It does not cover ids, since
+they differ between sandboxes. When several processes need the same media, one creates it and the others wait.
 """
 
 from __future__ import annotations
@@ -23,65 +23,65 @@ from sandbox import presenters, voices
 from sandbox.records import INCOMING
 
 Json = dict[str, Any]
-FOLDER = "SANDBOX_MEDIA_CACHE"
-_DESCRIPTION = "made.json"
+CACHE_VARIABLE = "SANDBOX_MEDIA_CACHE"
+_METADATA = "media.json"
 _HERE = Path(__file__).parent
 
 
-def remembered(job: Json, make: Callable[[], Json]) -> Json:
-    """What ``make`` makes for this order of a worker, from the cache if it is there."""
-    told = os.environ.get(FOLDER)
-    if not told:
+def cached(task: Json, make: Callable[[], Json]) -> Json:
+    """The result of ``make`` for this worker task, from the cache if possible. Copies the media to the task's folder."""
+    cache_folder = os.environ.get(CACHE_VARIABLE)
+    if not cache_folder:
         return make()
-    folder, into = Path(told), Path(job["folder"])
+    folder, target = Path(cache_folder), Path(task["folder"])
     folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / _key(job)
-    with _alone(folder, kept.name):
-        if not kept.exists():
-            made = make()
-            _keep(made, into, kept)
-            return made
-    for path in kept.iterdir():
-        if path.name != _DESCRIPTION:
-            _same(path, into / path.name)
-    found: Json = json.loads((kept / _DESCRIPTION).read_text())
-    return found
+    entry = folder / _key(task)
+    with _lock(folder, entry.name):
+        if not entry.exists():
+            media = make()
+            _save(media, target, entry)
+            return media
+    for path in entry.iterdir():
+        if path.name != _METADATA:
+            _link(path, target / path.name)
+    cached_media: Json = json.loads((entry / _METADATA).read_text())
+    return cached_media
 
 
-def _keep(made: Json, source: Path, kept: Path) -> None:
-    """All of it, or nothing: the folder gets its name when it is complete."""
-    part = Path(tempfile.mkdtemp(prefix="part-", dir=kept.parent))
+def _save(media: Json, source: Path, entry: Path) -> None:
+    """Save an entry atomically: the folder is renamed once it is complete."""
+    part = Path(tempfile.mkdtemp(prefix="part-", dir=entry.parent))
     try:
         for path in source.iterdir():
             if not path.name.startswith(INCOMING):
-                _same(path, part / path.name)
-        (part / _DESCRIPTION).write_text(json.dumps(made))
-        part.rename(kept)
+                _link(path, part / path.name)
+        (part / _METADATA).write_text(json.dumps(media))
+        part.rename(entry)
     except OSError:
-        # A full disk, say: then it is made anew the next time.
+        # For example a full disk. The media are created again next time.
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _same(path: Path, there: Path) -> None:
-    """The same file under another name, in place of what an attempt that broke off left there."""
-    there.unlink(missing_ok=True)
+def _link(path: Path, target: Path) -> None:
+    """Hard-link or copy a file. Replaces what an interrupted attempt may have left."""
+    target.unlink(missing_ok=True)
     try:
-        os.link(path, there)
+        os.link(path, target)
     except OSError:
-        # Another disk.
-        shutil.copyfile(path, there)
+        # On another file system.
+        shutil.copyfile(path, target)
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, name: str) -> Iterator[None]:
-    """One process at a time for one key. The lock of a process that is killed is free at once."""
+def _lock(folder: Path, name: str) -> Iterator[None]:
+    """Allow one process at a time per key. The lock of a killed process is released at once."""
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _key(job: Json) -> str:
-    contents = {file_id: _digest(Path(each["path"])) for file_id, each in job["inputs"].items()}
+def _key(task: Json) -> str:
+    contents = {file_id: _digest(Path(each["path"])) for file_id, each in task["inputs"].items()}
 
     def without_ids(value: Any) -> Any:
         match value:
@@ -95,16 +95,16 @@ def _key(job: Json) -> str:
 
     inputs = [
         [contents[file_id], each["type"], each["display_name"], each["transcript"]]
-        for file_id, each in job["inputs"].items()
+        for file_id, each in task["inputs"].items()
     ]
-    incoming = Path(job["folder"]) / INCOMING
-    told = [job["maker"], job["tool"], job["index"], without_ids(job["request"]), inputs]
-    told += [
+    incoming = Path(task["folder"]) / INCOMING
+    parts = [task["maker"], task["tool"], task["index"], without_ids(task["request"]), inputs]
+    parts += [
         _digest(incoming) if incoming.exists() else None,
         os.environ.get("SANDBOX_LONGEST_SIDE"),
-        _makers(),
+        _source_digest(),
     ]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _digest(path: Path) -> str:
@@ -113,8 +113,8 @@ def _digest(path: Path) -> str:
 
 
 @cache
-def _makers() -> str:
-    """A digest of the source that decides what is made."""
+def _source_digest() -> str:
+    """A digest of the source code that determines the media."""
     sources = [*_HERE.glob("art/*.py"), *_HERE.glob("makers/*.py")]
     sources += [Path(presenters.__file__), Path(voices.__file__)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()

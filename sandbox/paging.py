@@ -1,4 +1,4 @@
-"""Pages of a listing: ``limit`` and ``cursor`` in, the items and ``nextCursor`` out (docs/api-notes.md#paging)."""
+"""Cursor pagination: ``limit`` and ``cursor`` in, items and ``nextCursor`` out (docs/api-notes.md#paging)."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from sandbox.settings import Settings
 from sandbox.store import Store
 
 DEFAULT_LIMIT = 50
-LARGEST_LIMIT = 200
-_EVERYTHING = 1_000_000_000
+MAX_LIMIT = 200
+_NO_LIMIT = 1_000_000_000
 
 
 def read_limit(settings: Settings, query: Mapping[str, str]) -> int:
-    """400 outside 1 to 200 (docs/api-notes.md#paging). Era 0.0 has no pages: everything comes at once."""
-    if not settings.knows("1.0"):
-        refuse_unknown(settings, query, "limit", "cursor")
-        return _EVERYTHING
+    """The page size; a 400 outside 1 to 200 (docs/api-notes.md#paging). API version 0.0 returns everything at once."""
+    if not settings.at_least("1.0"):
+        reject_unknown(settings, query, "limit", "cursor")
+        return _NO_LIMIT
     text = query.get("limit")
     if text is None:
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= LARGEST_LIMIT):
-        raise invalid_parameters(f"limit must be a whole number from 1 to {LARGEST_LIMIT}")
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MAX_LIMIT):
+        raise invalid_parameters(f"limit must be an integer from 1 to {MAX_LIMIT}")
     return int(text)
 
 
-def refuse_unknown(settings: Settings, query: Mapping[str, str], *names: str) -> None:
-    """For parameters that the spoken era does not know: 400 if it is strict, else they are ignored (docs/api-notes.md#reading-responses)."""
+def reject_unknown(settings: Settings, query: Mapping[str, str], *names: str) -> None:
+    """For parameters that the API version lacks: a 400 in strict mode, else ignored (docs/api-notes.md#reading-responses)."""
     for name in names:
-        if settings.strict_era and name in query:
-            raise invalid_parameters(f"{name} is not a parameter of era {settings.era}")
+        if settings.strict and name in query:
+            raise invalid_parameters(f"{name} is not a parameter of API version {settings.api_version}")
 
 
 def read_flag(query: Mapping[str, str], name: str) -> bool:
@@ -54,50 +54,50 @@ def record_page[R: Record](
     *,
     exports: bool = False,
 ) -> tuple[list[R], str | None]:
-    """One page of records, highest rank first, and the cursor of the next page."""
+    """One page of records, highest rank first, and the cursor of the next page or None."""
     limit = read_limit(settings, query)
     after = _read_cursor(settings, query, kind.table)
     if after is not None and not (
         len(after) == 2 and isinstance(after[0], (int, float)) and isinstance(after[1], str)
     ):
-        raise _bad_cursor()
-    place = None if after is None else (float(after[0]), str(after[1]))
-    found = store.page(kind, limit + 1, place, owner, exports=exports)
+        raise _invalid_cursor()
+    position = None if after is None else (float(after[0]), str(after[1]))
+    found = store.page(kind, limit + 1, position, owner, exports=exports)
     items = found[:limit]
-    more = len(found) > limit
-    return items, _write_cursor(kind.table, [items[-1].rank, items[-1].id]) if more else None
+    has_more = len(found) > limit
+    return items, _write_cursor(kind.table, [items[-1].rank, items[-1].id]) if has_more else None
 
 
 def list_page[T](
     settings: Settings, name: str, items: Sequence[T], query: Mapping[str, str]
 ) -> tuple[Sequence[T], str | None]:
-    """One page of a catalogue that does not change."""
+    """One page of a constant list."""
     limit = read_limit(settings, query)
     after = _read_cursor(settings, query, name)
     if after is not None and not (len(after) == 1 and isinstance(after[0], int) and after[0] >= 0):
-        raise _bad_cursor()
+        raise _invalid_cursor()
     start = 0 if after is None else after[0]
     end = start + limit
     return items[start:end], _write_cursor(name, [end]) if end < len(items) else None
 
 
-def _bad_cursor() -> Exception:
-    return invalid_parameters("cursor must be the nextCursor of an earlier page of this listing")
+def _invalid_cursor() -> Exception:
+    return invalid_parameters("cursor must be the nextCursor of a page of this list")
 
 
-def _write_cursor(listing: str, place: list[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([listing, *place]).encode()).decode().rstrip("=")
+def _write_cursor(list_name: str, position: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps([list_name, *position]).encode()).decode().rstrip("=")
 
 
-def _read_cursor(settings: Settings, query: Mapping[str, str], listing: str) -> list[Any] | None:
+def _read_cursor(settings: Settings, query: Mapping[str, str], list_name: str) -> list[Any] | None:
     text = query.get("cursor")
-    if text is None or not settings.knows("1.0"):
+    if text is None or not settings.at_least("1.0"):
         return None
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         data = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):
-        raise _bad_cursor() from None
-    if not isinstance(data, list) or data[:1] != [listing]:
-        raise _bad_cursor()
+        raise _invalid_cursor() from None
+    if not isinstance(data, list) or data[:1] != [list_name]:
+        raise _invalid_cursor()
     return data[1:]

@@ -1,4 +1,4 @@
-"""The catalogue of avatar presenters."""
+"""The avatar presenters."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from sandbox.voices import Voice
 
 @dataclass(frozen=True)
 class Presenter:
-    """``tail`` is what follows the prefix of its id; era 2 knows the same person as an ACTOR entity."""
+    """``suffix``: the id without its prefix. API version 2 has the same person as an ACTOR entity."""
 
-    tail: str
+    suffix: str
     name: str
     gender: str
-    look: dict[str, Any]
+    appearance: dict[str, Any]
+    """Arguments of ``sandbox.art.face.Appearance``."""
 
     @property
     def id(self) -> str:
-        return PRESENTER[0] + self.tail
+        return PRESENTER[0] + self.suffix
 
     @property
     def entity_id(self) -> str:
-        return ENTITY[0] + self.tail
+        return ENTITY[0] + self.suffix
 
 
-def _presenter(name: str, gender: str, **look: Any) -> Presenter:
-    return Presenter(name.ljust(22, "0"), name, gender, look)
+def _presenter(name: str, gender: str, **appearance: Any) -> Presenter:
+    return Presenter(name.ljust(22, "0"), name, gender, appearance)
 
 
 PRESENTERS = (
@@ -53,27 +54,27 @@ PRESENTERS = (
                shirt=(90, 150, 150), back=((168, 150, 132), (96, 84, 78))),
 )  # fmt: skip
 
-_BY_TAIL = {presenter.tail: presenter for presenter in PRESENTERS}
+_BY_SUFFIX = {presenter.suffix: presenter for presenter in PRESENTERS}
 
 
-def suited_to(voice: Voice) -> list[Presenter]:
+def sorted_for_voice(voice: Voice) -> list[Presenter]:
     """All presenters, those of the voice's gender first (docs/api-notes.md#presenters)."""
     return sorted(PRESENTERS, key=lambda presenter: presenter.gender != voice.gender)
 
 
 def find_presenter(presenter_id: str | None, entity_id: str | None) -> Presenter:
-    """400 for an id of the wrong shape, 404 for nobody."""
+    """Find by presenter id or entity id; raise a 400 for a malformed id, a 404 for an unknown one."""
     if presenter_id is not None:
-        tail = check_id(presenter_id, PRESENTER, "avatar presenter").removeprefix(PRESENTER[0])
-        thing = "Avatar presenter"
+        suffix = check_id(presenter_id, PRESENTER, "avatar presenter").removeprefix(PRESENTER[0])
+        resource = "Avatar presenter"
     else:
-        tail = check_id(entity_id or "", ENTITY, "entity").removeprefix(ENTITY[0])
-        thing = "Entity"
-    presenter = _BY_TAIL.get(tail)
+        suffix = check_id(entity_id or "", ENTITY, "entity").removeprefix(ENTITY[0])
+        resource = "Entity"
+    presenter = _BY_SUFFIX.get(suffix)
     if presenter is None:
-        raise not_found(thing)
+        raise not_found(resource)
     return presenter
 
 
-def by_tail(tail: str) -> Presenter | None:
-    return _BY_TAIL.get(tail)
+def presenter_by_suffix(suffix: str) -> Presenter | None:
+    return _BY_SUFFIX.get(suffix)

@@ -1,4 +1,4 @@
-"""The things the sandbox remembers: executions, files, webhook endpoints, webhook messages."""
+"""The stored records: executions, files, workflow runs, imports, webhook endpoints and webhook messages."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
-"""Statuses that never change again (docs/api-notes.md#statuses)."""
+"""Statuses that never change (docs/api-notes.md#statuses)."""
 
 HIDDEN, LISTED, EXPORTED = 0, 1, 2
-"""Whether listings show a record: never, always, or when exports are asked for."""
+"""Whether lists contain a record: never, always, or only when exports are requested."""
 
 Json = dict[str, Any]
 
 
 @dataclass
 class Record:
-    """Something with an id that the store keeps as JSON and lists by rank, highest first."""
+    """A record with an id. The store saves it as JSON and lists it by rank, highest first."""
 
     table: ClassVar[str]
 
@@ -48,7 +48,7 @@ class Record:
 
 @dataclass
 class Execution(Record):
-    """One job. ``request`` is what was accepted, ``results`` the ids and types of what was made."""
+    """One job. ``request``: the accepted inputs. ``results``: id and type of each result file."""
 
     table: ClassVar[str] = "executions"
 
@@ -75,7 +75,7 @@ class Execution(Record):
 
 @dataclass
 class Rendition:
-    """One form of a file. ``name`` is its file name inside the file's media folder."""
+    """One form of a file. ``name``: its file name in the media folder of the file."""
 
     status: str
     name: str | None = None
@@ -86,13 +86,13 @@ class Rendition:
 
 
 INCOMING = "incoming"
-"""The name under which uploaded bytes lie in the file's folder until they are examined."""
+"""File name of uploaded bytes in the media folder until they are processed."""
 RENDITIONS = ("thumbnail", "preview", "download", "hls")
 
 
 @dataclass
 class File(Record):
-    """Media. ``hydrated_until`` is the expiry of the URLs that hydrate signed last, None before the first time."""
+    """A media file. ``hydrated_until``: expiry of the URLs that hydrate signed last, None if it was never called."""
 
     table: ClassVar[str] = "files"
 
@@ -109,15 +109,15 @@ class File(Record):
     source_tool: str | None = None
     source_execution: str | None = None
     findings: str | None = None
-    """What analysis will write into ``description`` once it is through."""
+    """The description that analysis will set."""
     heard: str | None = None
-    """What it will write into ``transcript``, of uploads only."""
+    """The transcript that analysis will set, for uploads only."""
     analysis: str = "UNATTEMPTED"
     analysis_attempt: int = 0
     archived: bool = False
     public_since: float | None = None
     upload: str | None = None
-    """Of an API upload only: ``waiting`` for bytes, ``received``, ``completed`` or ``failed``."""
+    """For uploads only: ``waiting`` for the bytes, ``received``, ``completed`` or ``failed``."""
 
     @property
     def rank(self) -> float:
@@ -150,7 +150,7 @@ class File(Record):
 
 @dataclass
 class Workflow(Record):
-    """One run of a workflow. ``export`` and ``export_file`` are set once its film has been rendered."""
+    """One workflow run. ``export`` and ``export_file`` are set once its video has been rendered."""
 
     table: ClassVar[str] = "workflows"
 
@@ -173,7 +173,7 @@ class Workflow(Record):
 
 @dataclass
 class Import(Record):
-    """One import from a URL; from ``file`` on the file's own state counts."""
+    """One import from a URL. Once ``file`` is set, the state of the file counts."""
 
     table: ClassVar[str] = "imports"
 
@@ -189,7 +189,7 @@ class Import(Record):
 
 @dataclass
 class Endpoint(Record):
-    """A webhook target. Its secret is shown once, when it is created."""
+    """A webhook endpoint. Its secret is shown once, on creation."""
 
     table: ClassVar[str] = "endpoints"
 
@@ -201,7 +201,7 @@ class Endpoint(Record):
 
 @dataclass
 class Message(Record):
-    """One event on its way to one endpoint. ``status``: waiting, held, delivered, dropped or gone."""
+    """One event for one endpoint. ``status``: waiting, held, delivered, dropped or gone (endpoint deleted)."""
 
     table: ClassVar[str] = "messages"
 

@@ -1,4 +1,4 @@
-"""The process: takes the port, says when it is ready, and ends within a second when it is told to."""
+"""The server process: binds the port, reports when it is ready, and stops within a second when asked."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from typing import NoReturn
 import uvicorn
 
 from sandbox.app import build_app
-from sandbox.connection import CuttableProtocol
+from sandbox.connection import DroppableProtocol
+from sandbox.services import Services
 from sandbox.settings import Settings
-from sandbox.world import World
 
 PARENT_CHECK_SECONDS = 0.5
-LONGEST_STOP_SECONDS = 0.8
+STOP_TIMEOUT = 0.8
 
 
-class PortTaken(Exception):
-    """The address cannot be listened on; the message says which and why."""
+class PortInUse(Exception):
+    """Cannot listen on the address. The message names the address and the reason."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Port 0 lets the system choose one."""
+    """Return a bound socket. Port 0 picks a free port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named so that asyncio turns off Nagle's delay: 40 ms less for each answer.
+    # Name the protocol explicitly: only then asyncio sets TCP_NODELAY, which saves 40 ms per response.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -41,12 +41,12 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         reason = "it is already in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-        raise PortTaken(f"The sandbox cannot listen on {host}:{port}: {reason}.") from error
+        raise PortInUse(f"The sandbox cannot listen on {host}:{port}: {reason}.") from error
     return bound
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its clock: it sleeps until a signal comes, then drops what is in flight."""
+    """uvicorn without its periodic tick: it sleeps until a signal arrives, then drops open requests."""
 
     def __init__(self, config: uvicorn.Config, address: str) -> None:
         super().__init__(config)
@@ -61,26 +61,26 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
 
-        def tell(number: int, frame: object) -> None:
-            # Not the loop's own signal handling: a loop that drowns in connections would hear of it too late.
-            _exit_after(LONGEST_STOP_SECONDS)
+        def handle_signal(number: int, frame: object) -> None:
+            # Not asyncio's own signal handling: a loop overloaded with connections would react too late.
+            _exit_after(STOP_TIMEOUT)
             loop.call_soon_threadsafe(self.stop)
 
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, tell)
+            signal.signal(number, handle_signal)
         yield
 
     def stop(self) -> None:
         self.should_exit = self.force_exit = True
-        _exit_after(LONGEST_STOP_SECONDS)
+        _exit_after(STOP_TIMEOUT)
         self.stopping.set()
 
     async def main_loop(self) -> None:
         await self.stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Only the work is stopped here. The sockets fall with the process, see ``_serve``."""
-        # A request that is cut now is none that went wrong.
+        """Cancel running requests only. The sockets are closed when the process exits, see ``_serve``."""
+        # Requests cancelled now are not errors, so do not log them.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         tasks = list(self.server_state.tasks)
         for task in tasks:
@@ -92,7 +92,7 @@ _exits: list[threading.Timer] = []
 
 
 def _exit_after(seconds: float) -> None:
-    """However busy or stuck the loop is, the process ends by then."""
+    """Exit after that time, however busy or stuck the event loop is."""
     if not _exits:
         _exits.append(threading.Timer(seconds, os._exit, (0,)))
         _exits[0].daemon = True
@@ -100,24 +100,26 @@ def _exit_after(seconds: float) -> None:
 
 
 def serve(
-    settings: Settings, bound: socket.socket, last: Callable[[], None], *, with_parent: bool = False
+    settings: Settings, bound: socket.socket, cleanup: Callable[[], None], *, with_parent: bool = False
 ) -> NoReturn:
-    """Run until SIGTERM, SIGINT or, if so asked, the end of the parent process; then ``last``, and the process ends."""
+    """Run until SIGTERM, SIGINT or, ``with_parent``, the exit of the parent process. Then call ``cleanup`` and exit."""
     host, port = bound.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    base_url = settings.base_url or f"http://{shown}:{port}"
-    address = f"http://{shown}:{port}"
-    asyncio.run(_serve(dataclasses.replace(settings, base_url=base_url), bound, with_parent, address, last))
-    raise AssertionError("the process has ended inside the loop")
+    url_host = f"[{host}]" if ":" in host else host
+    base_url = settings.base_url or f"http://{url_host}:{port}"
+    address = f"http://{url_host}:{port}"
+    asyncio.run(
+        _serve(dataclasses.replace(settings, base_url=base_url), bound, with_parent, address, cleanup)
+    )
+    raise AssertionError("the process exits inside the event loop")
 
 
 async def _serve(
-    settings: Settings, bound: socket.socket, with_parent: bool, address: str, last: Callable[[], None]
+    settings: Settings, bound: socket.socket, with_parent: bool, address: str, cleanup: Callable[[], None]
 ) -> None:
-    world = World.build(settings)
+    services = Services.build(settings)
     config = uvicorn.Config(
-        build_app(world),
-        http=CuttableProtocol,
+        build_app(services),
+        http=DroppableProtocol,
         ws="none",
         lifespan="off",
         log_level="warning",
@@ -127,29 +129,29 @@ async def _serve(
         timeout_keep_alive=75,
     )
     server = Server(config, address)
-    world.start()
+    services.start()
     if with_parent:
-        Parent(server.stop).watch()
+        ParentWatcher(server.stop).watch()
     try:
         await server.serve(sockets=[bound])
     finally:
-        await world.close()
-        last()
-    # Not by leaving the loop: closing it while connections are half accepted makes CPython 3.13 complain,
-    # and uvicorn's own way waits for all of them and logs an error.
+        await services.close()
+        cleanup()
+    # Do not leave the event loop: closing it while connections are half accepted makes CPython 3.13 warn,
+    # and uvicorn's own shutdown waits for all of them and logs an error.
     sys.stdout.flush()
     os._exit(0)
 
 
-class Parent:
-    """The process that started this one; ``gone`` is called once when it has ended."""
+class ParentWatcher:
+    """Calls ``on_exit`` once when the parent process has exited."""
 
-    def __init__(self, gone: Callable[[], None]) -> None:
+    def __init__(self, on_exit: Callable[[], None]) -> None:
         self._pid = os.getppid()
-        self._gone = gone
+        self._on_exit = on_exit
 
     def watch(self) -> None:
         if os.getppid() == self._pid:
             asyncio.get_running_loop().call_later(PARENT_CHECK_SECONDS, self.watch)
         else:
-            self._gone()
+            self._on_exit()

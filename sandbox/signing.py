@@ -1,4 +1,4 @@
-"""Signed, expiring URLs of media and of upload targets: made here, checked here."""
+"""Creates and verifies signed, expiring URLs of media and uploads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 
 class Signer:
-    """HMAC-SHA256 over the path and the expiry, with a key that survives restarts."""
+    """Signs path and expiry with HMAC-SHA256, using a key that stays the same across restarts."""
 
     def __init__(self, base_url: str, key: bytes) -> None:
         self.base_url = base_url
@@ -20,10 +20,10 @@ class Signer:
         return f"{self.base_url}{path}?{self._query(path, expires)}"
 
     def stream_url(self, file_id: str, name: str, expires: float) -> str:
-        """The permit is part of the path, so that a playlist can name its segments relatively."""
+        """Expiry and signature are part of the path, so that playlists can use relative URLs of segments."""
         path = f"/stream/{file_id}"
-        whole = int(expires)
-        return f"{self.base_url}{path}/{whole}-{self._signature(path, whole)}/{quote(name)}"
+        expiry = int(expires)
+        return f"{self.base_url}{path}/{expiry}-{self._signature(path, expiry)}/{quote(name)}"
 
     def upload_url(self, file_id: str, expires: float) -> str:
         path = f"/incoming/{file_id}"
@@ -34,11 +34,11 @@ class Signer:
         return f"{self.base_url}/{'/'.join(quote(segment) for segment in segments)}"
 
     def is_valid(self, path: str, expires: str, signature: str) -> bool:
-        """Whether the signature fits the path and the time has not come. ``expires`` is as it stood in the URL."""
+        """Whether the signature is valid for the path and has not expired. ``expires``: the text in the URL."""
         if not expires.isascii() or not expires.isdigit() or len(expires) > 12:
             return False
-        right = self._signature(path, int(expires))
-        return hmac.compare_digest(right.encode(), signature.encode()) and time.time() < int(expires)
+        expected = self._signature(path, int(expires))
+        return hmac.compare_digest(expected.encode(), signature.encode()) and time.time() < int(expires)
 
     def _query(self, path: str, expires: float) -> str:
         return f"expires={int(expires)}&sig={self._signature(path, int(expires))}"

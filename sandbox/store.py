@@ -1,7 +1,7 @@
-"""What survives a restart: a SQLite file with one table per kind of record, each row a JSON document.
+"""Persistent storage: a SQLite file with one table per kind of record, each row a JSON document.
 
-Every call is a few tens of microseconds on the event loop's own thread; a group of writes that belong together goes
-through ``transaction()``, so that a crash leaves all of it or nothing.
+Calls run on the event loop's thread and take a few tens of microseconds. Wrap writes that belong together in
+``transaction()``, so that a crash leaves all of them or none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CREATE INDEX IF NOT EXISTS {name}_state ON {name} (state);
 
 
 class Store:
-    """Records by id, by rank (for listings) and by state (for what a restart must resume)."""
+    """Finds records by id, by rank (for lists) and by state (to resume work after a restart)."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ class Store:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All writes inside become durable together; inner transactions join the outer one."""
+        """Commit all writes inside together. Nested transactions join the outer one."""
         self._depth += 1
         if self._depth == 1:
             self._db.execute("BEGIN IMMEDIATE")
@@ -107,14 +107,14 @@ class Store:
 
     def in_state[R: Record](self, kind: type[R], *states: str) -> list[R]:
         """Records in one of the states, oldest first, archived ones included."""
-        marks = ",".join("?" * len(states))
+        placeholders = ",".join("?" * len(states))
         rows = self._db.execute(
-            f"SELECT data FROM {kind.table} WHERE state IN ({marks}) ORDER BY rank, id", states
+            f"SELECT data FROM {kind.table} WHERE state IN ({placeholders}) ORDER BY rank, id", states
         )
         return [kind.from_json(json.loads(data)) for (data,) in rows]
 
     def secret(self, name: str) -> bytes:
-        """Random bytes that are the same after every restart on this folder."""
+        """Random bytes that stay the same for this data folder."""
         self._db.execute(
             "INSERT OR IGNORE INTO facts (name, value) VALUES (?, ?)", (name, secrets.token_hex(32))
         )

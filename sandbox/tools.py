@@ -1,4 +1,4 @@
-"""The table of tools: one entry each, naming its inputs and its maker. A new tool is an entry here and a module there."""
+"""The tools: their inputs and makers. To add a tool, add an entry here and a module in ``sandbox/makers``."""
 
 from __future__ import annotations
 
@@ -21,23 +21,25 @@ from sandbox.fields import (
     Texts,
 )
 
-WIDE = {"width": 16, "height": 9}
-TIERS = ("LOW", "STANDARD", "HIGH", "MAX")
+WIDESCREEN = {"width": 16, "height": 9}
+QUALITIES = ("LOW", "STANDARD", "HIGH", "MAX")
 
-NUM_RESULTS = Number(name="numResults", low=1, high=100, whole=True, default=1)
+NUM_RESULTS = Number(name="numResults", minimum=1, maximum=100, integer=True, default=1)
 TEMPORARY = Flag(name="isOutputTemporary", default=False)
-HIDE = Flag(name="hideFromUi", default=False, since="2")
+HIDE_FROM_UI = Flag(name="hideFromUi", default=False, since="2")
 WATERMARK = Choice(name="watermarkMode", values=("NONE", "VIDEO_GEN", "AUTO"), default="AUTO")
-RATIO = Ratio(name="aspectRatio", default=WIDE)
-QUALITY = Choice(name="quality", values=TIERS, default="STANDARD", since="1.0", required_in=("1.0", "1.1"))
+RATIO = Ratio(name="aspectRatio", default=WIDESCREEN)
+QUALITY = Choice(
+    name="quality", values=QUALITIES, default="STANDARD", since="1.0", required_in=("1.0", "1.1")
+)
 POLICY = Object(
     name="contentPolicyConfig",
     since="2",
-    members=(Number(name="maxPromptRewrites", low=0, high=4, whole=True, default=0),),
+    members=(Number(name="maxPromptRewrites", minimum=0, maximum=4, integer=True, default=0),),
 )
 ENTITIES = Texts(name="entityIds", since="2")
-PROMPT = Text(name="prompt", required=True, shortest=1)
-COMMON = (NUM_RESULTS, TEMPORARY, HIDE)
+PROMPT = Text(name="prompt", required=True, min_length=1)
+COMMON = (NUM_RESULTS, TEMPORARY, HIDE_FROM_UI)
 
 IMAGE_SOURCE = (
     FileId(name="imageStorageFileId", file_type="IMAGE", until="1.1"),
@@ -58,7 +60,7 @@ MODES = ("AUTO", "ENABLED", "DISABLED")
 
 @dataclass(frozen=True)
 class Tool:
-    """``seconds``: how long one result takes at speed 1, from and to. ``maker``: a module of ``sandbox.makers``."""
+    """``seconds``: minimum and maximum duration of one result at speed 1. ``maker``: a module of ``sandbox.makers``."""
 
     slug: str
     maker: str
@@ -67,9 +69,9 @@ class Tool:
     fields: tuple[Field, ...]
     since: str = "0.0"
     one_of: tuple[tuple[str, ...], ...] = ()
-    """Sets of fields of which at least one must be given as a whole."""
+    """Sets of fields. At least one set must be given completely."""
     check: Callable[[dict[str, Any]], None] | None = None
-    """What else must hold; raises the refusal."""
+    """Further validation; raises ApiError."""
 
     @property
     def tool_type(self) -> str:
@@ -85,7 +87,7 @@ _TABLE = (
         seconds=(2.0, 4.0),
         fields=(
             PROMPT,
-            FileIds(name="imageFileIds", file_type="IMAGE", most=4),
+            FileIds(name="imageFileIds", file_type="IMAGE", max_items=4),
             RATIO,
             QUALITY,
             ENTITIES,
@@ -100,17 +102,17 @@ _TABLE = (
         result_type="VIDEO",
         seconds=(6.0, 10.0),
         fields=(
-            Text(name="prompt", shortest=1),
-            FileIds(name="imageFileIds", file_type="IMAGE", most=4),
+            Text(name="prompt", min_length=1),
+            FileIds(name="imageFileIds", file_type="IMAGE", max_items=4),
             FileId(name="videoFileId", file_type="VIDEO", until="0.0"),
-            FileIds(name="videoFileIds", file_type="VIDEO", most=4, since="1.0"),
-            FileIds(name="audioFileIds", file_type="AUDIO", most=4, since="1.0"),
+            FileIds(name="videoFileIds", file_type="VIDEO", max_items=4, since="1.0"),
+            FileIds(name="audioFileIds", file_type="AUDIO", max_items=4, since="1.0"),
             FileId(name="startFrameFileId", file_type="IMAGE", since="2"),
             Text(name="spokenDialogue", since="2"),
             Text(name="voiceDescription", since="2"),
             Flag(name="generateAudio", default=False),
             Flag(name="suppressBackgroundMusic", default=False, since="2"),
-            Number(name="durationSeconds", low=1, high=30, whole=True, nullable=True, since="1.1"),
+            Number(name="durationSeconds", minimum=1, maximum=30, integer=True, nullable=True, since="1.1"),
             RATIO,
             QUALITY,
             POLICY,
@@ -133,12 +135,12 @@ _TABLE = (
         result_type="AUDIO",
         seconds=(1.0, 2.0),
         fields=(
-            Text(name="ttsText", required=True, shortest=1),
+            Text(name="ttsText", required=True, min_length=1),
             Text(name="voiceId", nullable=True, required_in=("1.1", "2", "2.5")),
             Text(name="speechLanguageCode", nullable=True),
             Replacements(name="pronunciationReplacements"),
             Flag(name="autoExpandPronunciationReplacements", default=False),
-            Number(name="voiceSpeed", low=0.5, high=2),
+            Number(name="voiceSpeed", minimum=0.5, maximum=2),
             *COMMON,
         ),
         check=checks.check_speech,
@@ -150,8 +152,8 @@ _TABLE = (
         seconds=(1.5, 3.0),
         fields=(
             PROMPT,
-            Number(name="durationSeconds", low=1, high=30, nullable=True),
-            Number(name="promptInfluence", low=0, high=1, nullable=True),
+            Number(name="durationSeconds", minimum=1, maximum=30, nullable=True),
+            Number(name="promptInfluence", minimum=0, maximum=1, nullable=True),
             *COMMON,
         ),
     ),
@@ -165,7 +167,7 @@ _TABLE = (
             FileId(name="audioStorageFileId", file_type="AUDIO", until="1.1"),
             Text(name="actorEntityId", since="2"),
             FileId(name="audioFileId", file_type="AUDIO", since="2"),
-            Choice(name="avatarQuality", values=TIERS, since="2"),
+            Choice(name="avatarQuality", values=QUALITIES, since="2"),
             WATERMARK,
             *COMMON,
         ),
@@ -186,9 +188,9 @@ _TABLE = (
         seconds=(4.0, 8.0),
         fields=(
             PROMPT,
-            FileIds(name="fileIds", file_type=None, most=8),
+            FileIds(name="fileIds", file_type=None, max_items=8),
             ENTITIES,
-            Number(name="durationSeconds", low=1, high=300, whole=True, nullable=True),
+            Number(name="durationSeconds", minimum=1, maximum=300, integer=True, nullable=True),
             RATIO,
             Flag(name="transparentBackground", default=True),
             Object(

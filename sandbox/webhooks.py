@@ -1,6 +1,6 @@
-"""Webhook deliveries: one message per subscribed endpoint, signed anew for each attempt, retried with backoff.
+"""Webhook deliveries: one message per subscribed endpoint, signed for each attempt, retried with backoff.
 
-Source: docs/api-notes.md#webhook-delivery. The retry plan is assumed, and the order of messages is not promised.
+Source: docs/api-notes.md#webhook-delivery. The retry delays are an assumption. The order of messages is not guaranteed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sandbox.records import Endpoint, Message
 from sandbox.settings import Settings
 from sandbox.store import Store
 
-RETRY_PLAN = (5.0, 30.0, 120.0, 600.0, 1800.0)
+RETRY_DELAYS = (5.0, 30.0, 120.0, 600.0, 1800.0)
 """Seconds between attempts at speed 1; after the last one the message is dropped (docs/api-notes.md#webhook-delivery)."""
 
 
@@ -31,7 +31,7 @@ def new_secret() -> str:
 
 
 class Webhooks:
-    """Publishes events to the registered endpoints and keeps trying until each is answered with 2xx."""
+    """Sends events to the registered endpoints, with retries until each responds with 2xx."""
 
     def __init__(self, store: Store, faults: Faults, settings: Settings) -> None:
         self._store = store
@@ -43,7 +43,7 @@ class Webhooks:
         self._reordering: list[Message] = []
 
     def start(self) -> None:
-        """Take up what a restart interrupted; messages that were held go out too."""
+        """Resume deliveries that a restart interrupted. Held messages are sent too."""
         for message in self._store.in_state(Message, "waiting", "held"):
             self._send_later(message, delay=max(0.0, message.due_at - time.time()))
 
@@ -54,7 +54,7 @@ class Webhooks:
             await self._client.aclose()
 
     def publish(self, body: dict[str, Any]) -> None:
-        """Queue one event for each endpoint that asked for it. Call inside the transaction it belongs to."""
+        """Queue an event for each subscribed endpoint. Call inside the transaction that the event belongs to."""
         event = body["event"]
         text = json.dumps(body, ensure_ascii=False)
         for endpoint in reversed(self._store.page(Endpoint, 10_000)):
@@ -66,19 +66,19 @@ class Webhooks:
                 self._route(message, self._faults.for_event(event))
 
     def release(self, *, backwards: bool = False) -> int:
-        """Send what the fault ``webhook_hold`` held back; the number of messages."""
+        """Send the messages held by the fault ``webhook_hold``. Returns their number."""
         held, self._held = self._held, []
-        self._spawn(self._in_order(list(reversed(held)) if backwards else held))
+        self._spawn(self._send_in_order(list(reversed(held)) if backwards else held))
         return len(held)
 
-    def _route(self, message: Message, struck: list[Fault]) -> None:
-        """Send the message, as the faults would have it."""
-        kinds = {fault.kind: fault.options for fault in struck}
+    def _route(self, message: Message, faults: list[Fault]) -> None:
+        """Send, hold or drop the message according to the faults."""
+        kinds = {fault.kind: fault.options for fault in faults}
         forge = kinds.get("webhook_forge", {}).get("how")
         if "webhook_drop" in kinds:
-            self._settle(message, "dropped")
+            self._set_status(message, "dropped")
         elif "webhook_hold" in kinds:
-            self._settle(message, "held")
+            self._set_status(message, "held")
             self._held.append(message)
         elif "webhook_reorder" in kinds:
             self._reorder(message, **kinds["webhook_reorder"])
@@ -88,7 +88,7 @@ class Webhooks:
                 self._send_later(message, delay, forge)
 
     def _reorder(self, message: Message, size: int, seconds: float) -> None:
-        """Collect ``size`` messages and send them last first; fewer once ``seconds`` have passed."""
+        """Collect ``size`` messages and send them in reverse order; fewer after ``seconds``."""
         self._reordering.append(message)
         if len(self._reordering) >= size:
             self._flush_reordered()
@@ -98,10 +98,10 @@ class Webhooks:
     def _flush_reordered(self) -> None:
         batch, self._reordering = self._reordering, []
         if batch:
-            self._spawn(self._in_order(batch[::-1]))
+            self._spawn(self._send_in_order(batch[::-1]))
 
-    async def _in_order(self, messages: list[Message]) -> None:
-        """First attempts strictly one after the other; retries do not hold up the rest."""
+    async def _send_in_order(self, messages: list[Message]) -> None:
+        """Make first attempts strictly one after the other. Retries do not delay the other messages."""
         for message in messages:
             message.status = "waiting"
             if not await self._attempt(message, None):
@@ -117,7 +117,7 @@ class Webhooks:
         self._spawn(send())
 
     async def _retry(self, message: Message, forge: str | None) -> None:
-        for wait in RETRY_PLAN:
+        for wait in RETRY_DELAYS:
             if message.status != "waiting":
                 return
             message.due_at = time.time() + wait / self._settings.speed
@@ -126,34 +126,34 @@ class Webhooks:
             if await self._attempt(message, forge):
                 return
         if message.status == "waiting":
-            self._settle(message, "dropped")
+            self._set_status(message, "dropped")
 
     async def _attempt(self, message: Message, forge: str | None) -> bool:
-        """One POST; True when nothing more is to be done for this message."""
+        """Send one POST. True when the message needs no further attempt."""
         endpoint = self._store.get(Endpoint, message.endpoint)
         if endpoint is None:
-            self._settle(message, "gone")
+            self._set_status(message, "gone")
             return True
         started = time.time()
         outcome: dict[str, Any] = {"at": started, "status": None, "error": None}
         if forge is not None:
             outcome["forged"] = forge
-        content, headers = _signed(message, endpoint.secret, forge)
+        content, headers = _sign(message, endpoint.secret, forge)
         try:
             async with asyncio.timeout(self._settings.webhook_timeout):
-                answer = await self._http().post(endpoint.url, content=content, headers=headers)
-            outcome["status"] = answer.status_code
+                response = await self._http().post(endpoint.url, content=content, headers=headers)
+            outcome["status"] = response.status_code
         except TimeoutError:
-            outcome["error"] = f"no answer within {self._settings.webhook_timeout:g} s"
+            outcome["error"] = f"no response within {self._settings.webhook_timeout:g} s"
         except httpx.HTTPError as error:
             outcome["error"] = f"{type(error).__name__}: {error}"
         outcome["seconds"] = round(time.time() - started, 4)
         message.attempts.append(outcome)
         delivered = outcome["status"] is not None and 200 <= outcome["status"] < 300
-        self._settle(message, "delivered" if delivered else message.status)
+        self._set_status(message, "delivered" if delivered else message.status)
         return delivered
 
-    def _settle(self, message: Message, status: str) -> None:
+    def _set_status(self, message: Message, status: str) -> None:
         message.status = status
         self._store.save(message)
 
@@ -169,8 +169,8 @@ class Webhooks:
         task.add_done_callback(self._tasks.discard)
 
 
-def _signed(message: Message, secret: str, forge: str | None) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of one attempt, with a fresh timestamp (docs/api-notes.md#webhook-signature)."""
+def _sign(message: Message, secret: str, forge: str | None) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of one attempt, with the current timestamp (docs/api-notes.md#webhook-signature)."""
     shift = {"stale": -600, "future": 600}.get(forge or "", 0)
     moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=shift)
     signer = Webhook(new_secret() if forge == "wrong_secret" else secret)

@@ -1,6 +1,6 @@
-"""A worker process: reads one order per line, runs its maker, writes progress and the outcome as lines of JSON.
+"""A worker process: reads one task per line, runs its maker, writes progress and the result as lines of JSON.
 
-It ends when its standard input closes, so it never outlives the server, and is simply killed to stop its work.
+It exits when its standard input closes, so it never outlives the server. The server kills it to cancel a task.
 """
 
 from __future__ import annotations
@@ -15,62 +15,64 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
-from sandbox.makers.base import CannotMake, Input, Made, Order
-from sandbox.media_cache import remembered
+from sandbox.makers.base import Input, MakerError, Media, Task
+from sandbox.media_cache import cached
 
 
 def main() -> None:
-    # Ctrl+C in a terminal reaches the whole group; the server decides what becomes of its workers.
+    # Ctrl+C in a terminal signals the whole process group; the server stops its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    out = _own_stdout()
+    out = _reserve_stdout()
     for line in sys.stdin:
-        job = json.loads(line)
-        _say(out, _outcome(job, out))
+        request = json.loads(line)
+        _write(out, _run(request, out))
 
 
-def _own_stdout() -> TextIO:
-    """Keep the pipe for answers, and send what libraries print to standard error instead."""
+def _reserve_stdout() -> TextIO:
+    """Reserve the pipe for replies. Redirects what libraries print to standard error."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return out
 
 
-def _outcome(job: dict[str, Any], out: TextIO) -> dict[str, Any]:
-    folder = Path(job["folder"])
+def _run(request: dict[str, Any], out: TextIO) -> dict[str, Any]:
+    folder = Path(request["folder"])
     folder.mkdir(parents=True, exist_ok=True)
-    inputs = {key: Input(**{**value, "path": Path(value["path"])}) for key, value in job["inputs"].items()}
-    order = Order(
-        tool=job["tool"],
-        request=job["request"],
-        index=job["index"],
+    inputs = {
+        key: Input(**{**value, "path": Path(value["path"])}) for key, value in request["inputs"].items()
+    }
+    task = Task(
+        tool=request["tool"],
+        request=request["request"],
+        index=request["index"],
         folder=folder,
         inputs=inputs,
-        report=lambda share: _say(out, {"share": share}),
+        report=lambda share: _write(out, {"progress": share}),
     )
     try:
-        return {"made": remembered(job, lambda: _made(job["maker"], order))}
-    except CannotMake as refusal:
-        return {"refused": {"message": refusal.message, "code": refusal.code}}
+        return {"media": cached(request, lambda: _make(request["maker"], task))}
+    except MakerError as error:
+        return {"rejected": {"message": error.message, "code": error.code}}
     except Exception:
-        return {"broken": traceback.format_exc()}
+        return {"error": traceback.format_exc()}
 
 
-def _made(name: str, order: Order) -> dict[str, Any]:
-    # The libraries that makers need are loaded by the first order that is not in the cache.
+def _make(name: str, task: Task) -> dict[str, Any]:
+    # Load the libraries of makers only for tasks that are not in the cache.
     maker = importlib.import_module(f"sandbox.makers.{name}")
-    return describe(maker.make(order), order.folder)
+    return to_json(maker.make(task), task.folder)
 
 
-def describe(made: Made, folder: Path) -> dict[str, Any]:
-    """The result as JSON, with the size of each rendition in bytes."""
-    data = dataclasses.asdict(made)
+def to_json(media: Media, folder: Path) -> dict[str, Any]:
+    """The media as JSON, with the size of each rendition in bytes."""
+    data = dataclasses.asdict(media)
     for name in ("download", "preview", "thumbnail", "hls"):
         if data[name] is not None:
             data[name]["bytes"] = (folder / data[name]["name"]).stat().st_size
     return data
 
 
-def _say(out: TextIO, message: dict[str, Any]) -> None:
+def _write(out: TextIO, message: dict[str, Any]) -> None:
     out.write(json.dumps(message) + "\n")
     out.flush()
 

@@ -1,6 +1,6 @@
-"""Workflow runs: whole videos that become a project. The sandbox has no editor: a run takes its time and ends.
+"""Workflow runs, which create a whole video as a project. The sandbox has no editor: a run only takes time.
 
-Only with ``autoExport`` a film is really made: a clip in which the words are spoken.
+Only with ``autoExport`` it creates a video: a clip with the words of the script spoken.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ import random
 import time
 from typing import Any
 
-from sandbox.analysis import signed_from_now
-from sandbox.engine import wish_to_fail
+from sandbox.analysis import url_expiry
+from sandbox.engine import requested_failure
 from sandbox.faults import Faults
 from sandbox.fields import read_fields
 from sandbox.ids import new_id
-from sandbox.pool import Pool, Refused, WorkerBroken, WorkerDied
+from sandbox.pool import Pool, TaskRejected, WorkerDied, WorkerError
 from sandbox.records import File, Workflow
+from sandbox.rendering import to_renditions
+from sandbox.serializer import Serializer
 from sandbox.settings import Settings
-from sandbox.shapes import Shapes
 from sandbox.store import Store
 from sandbox.tools import TOOLS
 from sandbox.webhooks import Webhooks
-from sandbox.workshop import renditions_of
 
 log = logging.getLogger("sandbox")
 Json = dict[str, Any]
 
-SECONDS = (8.0, 14.0)
-"""How long a run takes at speed 1."""
-AT_ONCE = 4
+DURATION = (8.0, 14.0)
+"""Minimum and maximum duration of a run at speed 1, in seconds."""
+MAX_CONCURRENT = 4
 
 
 class Workflows:
@@ -40,21 +40,21 @@ class Workflows:
         store: Store,
         pool: Pool,
         faults: Faults,
-        shapes: Shapes,
+        serializer: Serializer,
         webhooks: Webhooks,
     ) -> None:
         self._settings = settings
         self._store = store
         self._pool = pool
         self._faults = faults
-        self._shapes = shapes
+        self._serializer = serializer
         self._webhooks = webhooks
-        self._live: dict[str, Workflow] = {}
+        self._runs: dict[str, Workflow] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._semaphore = asyncio.Semaphore(MAX_CONCURRENT)
 
     def start(self) -> None:
-        """Run again what a restart interrupted, as another attempt."""
+        """Restart interrupted runs. Those that were running start a new attempt."""
         for workflow in self._store.in_state(Workflow, "running", "pending"):
             workflow.attempt += workflow.status == "running"
             self._spawn(workflow)
@@ -78,66 +78,66 @@ class Workflows:
         return workflow
 
     def find(self, run_id: str) -> Workflow | None:
-        return self._live.get(run_id) or self._store.get(Workflow, run_id)
+        return self._runs.get(run_id) or self._store.get(Workflow, run_id)
 
     def refresh(self, workflow: Workflow) -> Workflow:
-        """The live record in place of one read from the store."""
-        return self._live.get(workflow.id, workflow)
+        """The in-memory record; the given one if the run is not active."""
+        return self._runs.get(workflow.id, workflow)
 
     def cancel(self, run_id: str) -> None:
-        workflow = self._live.get(run_id)
+        workflow = self._runs.get(run_id)
         if workflow is not None:
             task = self._tasks.get(run_id)
             if task is not None:
                 task.cancel()
-            self._end(workflow, "cancelled")
+            self._finish(workflow, "cancelled")
 
     def _spawn(self, workflow: Workflow) -> None:
-        self._live[workflow.id] = workflow
+        self._runs[workflow.id] = workflow
         task = asyncio.get_running_loop().create_task(self._run(workflow))
         self._tasks[workflow.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(workflow.id, None))
 
     async def _run(self, workflow: Workflow) -> None:
-        told: Json = {}
+        options: Json = {}
         for fault in self._faults.for_job(workflow.kind):
-            told |= fault.options
-        wish = told.get("fail")
-        code = wish_to_fail(workflow.request) if wish is None else wish
-        seconds = told.get("seconds")
-        pause = random.uniform(*SECONDS) / self._settings.speed if seconds is None else seconds
-        async with self._turns:
+            options |= fault.options
+        fail = options.get("fail")
+        code = requested_failure(workflow.request) if fail is None else fail
+        seconds = options.get("seconds")
+        pause = random.uniform(*DURATION) / self._settings.speed if seconds is None else seconds
+        async with self._semaphore:
             workflow.status = "running"
             self._store.save(workflow)
             for step in range(10):
                 await asyncio.sleep(pause / 10)
                 workflow.progress = (step + 1) * 9.9
             if code is not None:
-                message = "The sandbox was asked to let this run fail."
+                message = "The sandbox was asked to fail this run."
                 workflow.error = {"message": message, "code": code or None, "internalErrorCode": "SBX-0001"}
-                self._end(workflow, "failed")
+                self._finish(workflow, "failed")
                 return
             try:
-                film = await self._exported(workflow) if workflow.request.get("autoExport") else None
-            except (Refused, WorkerBroken, WorkerDied) as problem:
-                log.error("%s: %s", workflow.id, problem)
+                video = await self._export(workflow) if workflow.request.get("autoExport") else None
+            except (TaskRejected, WorkerError, WorkerDied) as error:
+                log.error("%s: %s", workflow.id, error)
                 workflow.error = {
-                    "message": "The film could not be rendered.",
+                    "message": "The video could not be rendered.",
                     "internalErrorCode": "SBX-1001",
                 }
-                self._end(workflow, "failed")
+                self._finish(workflow, "failed")
                 return
-            self._end(workflow, "succeeded", film)
+            self._finish(workflow, "succeeded", video)
 
-    async def _exported(self, workflow: Workflow) -> File:
-        """A clip of the words instead of a rendered project."""
-        words = " ".join(str(workflow.request.get("script") or "A film without words").split())[:600]
+    async def _export(self, workflow: Workflow) -> File:
+        """Create a clip of the script instead of rendering a project."""
+        words = " ".join(str(workflow.request.get("script") or "A video without a script").split())[:600]
         tool = TOOLS["generate-video-clip"]
         body = {"prompt": words, "spokenDialogue": words, "generateAudio": True, "durationSeconds": 5}
         body["aspectRatio"] = workflow.request.get("aspectRatio") or {"width": 16, "height": 9}
         request = read_fields(tool.fields, body, Settings((), self._settings.data_dir, ""))
         file_id = new_id("vg_file_")
-        order = {
+        task = {
             "tool": tool.slug,
             "maker": tool.maker,
             "request": request,
@@ -145,30 +145,30 @@ class Workflows:
             "folder": str(self._settings.data_dir / "media" / file_id),
             "inputs": {},
         }
-        made = await self._pool.run(order)
+        media = await self._pool.run(task)
         return File(
             id=file_id,
             owner=workflow.owner,
-            type=made["type"],
+            type=media["type"],
             scope="EXPORT",
-            display_name=made["display_name"],
-            duration=made["duration"],
-            transcript=made["transcript"],
-            language=made["language"],
-            renditions=renditions_of(made),
+            display_name=media["display_name"],
+            duration=media["duration"],
+            transcript=media["transcript"],
+            language=media["language"],
+            renditions=to_renditions(media),
         )
 
-    def _end(self, workflow: Workflow, status: str, film: File | None = None) -> None:
-        """Record, film and event go together."""
-        self._live.pop(workflow.id, None)
+    def _finish(self, workflow: Workflow, status: str, video: File | None = None) -> None:
+        """Make the run final. Saves record, video and event together."""
+        self._runs.pop(workflow.id, None)
         workflow.status = status
         workflow.ended_at = time.time()
         if status == "succeeded":
             workflow.progress = 100.0
         with self._store.transaction():
-            if film is not None:
-                film.hydrated_until = signed_from_now(self._settings, self._faults)
-                workflow.export, workflow.export_file = new_id("vg_expo_"), film.id
-                self._store.save(film)
+            if video is not None:
+                video.hydrated_until = url_expiry(self._settings, self._faults)
+                workflow.export, workflow.export_file = new_id("vg_expo_"), video.id
+                self._store.save(video)
             self._store.save(workflow)
-            self._webhooks.publish(self._shapes.workflow_event(workflow, film))
+            self._webhooks.publish(self._serializer.workflow_event(workflow, video))

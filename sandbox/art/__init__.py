@@ -1,1 +1,1 @@
-"""Drawing for the makers: moods read from words, composed scenes, captions, renditions. No HTTP in here."""
+"""Image, audio and video code for the makers. Independent of HTTP."""

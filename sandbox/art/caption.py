@@ -1,4 +1,4 @@
-"""The small strip in a corner that says what a picture is: made by the sandbox, not by the service."""
+"""The watermark in the corner, which marks media as created by the sandbox and not by the service."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-STRIP = "sandbox stand-in"
+TEXT = "sandbox placeholder"
 
 
 @cache
 def font(size: float) -> ImageFont.FreeTypeFont:
-    """Pillow's own typeface, so that a picture looks the same on every machine."""
-    found = ImageFont.load_default(size)
-    assert isinstance(found, ImageFont.FreeTypeFont), "Pillow was built without FreeType"
-    return found
+    """Pillow's built-in font, so that images are identical on every machine."""
+    loaded = ImageFont.load_default(size)
+    assert isinstance(loaded, ImageFont.FreeTypeFont), "Pillow was built without FreeType"
+    return loaded
 
 
-def overlay(width: int, height: int, text: str = STRIP) -> Image.Image:
-    """A transparent picture of that size with the strip in its lower right corner."""
+def overlay(width: int, height: int, text: str = TEXT) -> Image.Image:
+    """A transparent image of that size with the watermark in the lower right corner."""
     layer = Image.new("RGBA", (width, height))
     size = max(9.0, min(width, height) / 46)
     pad = size * 0.55
@@ -35,17 +35,17 @@ def overlay(width: int, height: int, text: str = STRIP) -> Image.Image:
     return layer
 
 
-def stamp(picture: Image.Image, text: str = STRIP) -> Image.Image:
-    """The picture with the strip on it, in its own mode."""
+def stamp(picture: Image.Image, text: str = TEXT) -> Image.Image:
+    """Add the watermark to a picture. Keeps the mode of the picture."""
     stamped = picture.convert("RGBA")
     stamped.alpha_composite(overlay(picture.width, picture.height, text))
     return stamped.convert(picture.mode)
 
 
 class Stamp:
-    """The strip for many pictures of one size; only the rows it covers are touched."""
+    """The watermark for many pictures of one size. Changes only the rows that it covers."""
 
-    def __init__(self, size: tuple[int, int], text: str = STRIP) -> None:
+    def __init__(self, size: tuple[int, int], text: str = TEXT) -> None:
         layer = overlay(*size, text)
         self._box = layer.getbbox()
         if self._box is not None:
@@ -53,8 +53,8 @@ class Stamp:
             self._share = part[..., 3:] / 255
             self._colour = part[..., :3]
 
-    def on(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A copy of the picture (rows of RGB) with the strip on it."""
+    def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A copy of the picture (rows of RGB) with the watermark."""
         if self._box is None:
             return picture
         left, top, right, bottom = self._box

@@ -1,4 +1,4 @@
-"""What analysis says about a file that a person uploaded: plain facts, seen in the picture or told by the name."""
+"""Descriptions of uploaded files, from simple image properties and the file name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HUES = ((20, "red"), (45, "orange"), (70, "yellow"), (165, "green"), (200, "tur
 
 
 def picture(image: Image.Image) -> str:
-    """Such as "A wide, bright picture, mostly blue and green"."""
+    """For example "A wide, bright picture, mostly blue and green"."""
     width, height = image.size
     shape = "wide" if width > height * 1.15 else "tall" if height > width * 1.15 else "square"
     pixels = np.asarray(image.convert("RGB").resize((24, 24), Image.Resampling.BOX)).reshape(-1, 3)
@@ -23,8 +23,8 @@ def picture(image: Image.Image) -> str:
     for red, green, blue in pixels.tolist():
         name = colour_name(red, green, blue)
         counts[name] = counts.get(name, 0) + 1
-    most = sorted(counts, key=lambda name: -counts[name])[:2]
-    return f"A {shape}, {light} picture, mostly {' and '.join(most)}"
+    top_colours = sorted(counts, key=lambda name: -counts[name])[:2]
+    return f"A {shape}, {light} picture, mostly {' and '.join(top_colours)}"
 
 
 def colour_name(red: int, green: int, blue: int) -> str:

@@ -1,4 +1,4 @@
-"""espeak-ng through ctypes: text in, 16-bit mono samples out. The library has global state: one call at a time."""
+"""espeak-ng through ctypes: text in, 16-bit mono samples out. A lock serialises calls: the library has global state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 import espeakng_loader
 
 RATE = 22_050
-"""Samples per second of what espeak-ng speaks."""
+"""Sample rate of espeak-ng in Hz."""
 NORMAL_SPEED = 165
 """Words per minute at voiceSpeed 1."""
 
@@ -20,8 +20,8 @@ _BYTE_SAMPLES = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), c
 _lock = threading.Lock()
 
 
-class CannotSpeak(Exception):
-    """espeak-ng has no such voice, or did not speak."""
+class SpeechError(Exception):
+    """espeak-ng does not have the voice, or failed."""
 
 
 @cache
@@ -34,12 +34,12 @@ def _library() -> ctypes.CDLL:
     ]  # fmt: skip
     rate = library.espeak_Initialize(_SYNCHRONOUS, 0, str(espeakng_loader.get_data_path()).encode(), 0)
     if rate != RATE:
-        raise CannotSpeak(f"espeak-ng did not start (answer {rate})")
+        raise SpeechError(f"espeak-ng failed to start (code {rate})")
     return library
 
 
 def speak(text: str, voice: str, speed: float = 1.0, pitch: int = 50) -> bytes:
-    """Samples of the spoken text. ``voice`` is a language with an optional variant, such as ``en-us+f3``."""
+    """The samples of the spoken text. ``voice``: a language with an optional variant, such as ``en-us+f3``."""
     chunks: list[bytes] = []
 
     def collect(samples: ctypes._Pointer[ctypes.c_short], count: int, events: int) -> int:
@@ -53,10 +53,10 @@ def speak(text: str, voice: str, speed: float = 1.0, pitch: int = 50) -> bytes:
         library = _library()
         library.espeak_SetSynthCallback(callback)
         if library.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise CannotSpeak(f"espeak-ng has no voice {voice}")
+            raise SpeechError(f"espeak-ng has no voice {voice}")
         library.espeak_SetParameter(_SPEED, round(NORMAL_SPEED * speed), 0)
         library.espeak_SetParameter(_PITCH, pitch, 0)
-        answer = library.espeak_Synth(spoken, len(spoken) + 1, 0, 0, 0, _UTF8, None, None)
-    if answer != 0:
-        raise CannotSpeak(f"espeak-ng did not speak (answer {answer})")
+        code = library.espeak_Synth(spoken, len(spoken) + 1, 0, 0, 0, _UTF8, None, None)
+    if code != 0:
+        raise SpeechError(f"espeak-ng failed (code {code})")
     return b"".join(chunks)

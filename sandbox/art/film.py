@@ -1,4 +1,4 @@
-"""Moving pictures as files: MP4 with H.264 and AAC, WebM with transparency, and the HLS stream of either."""
+"""Video files: MP4 with H.264 and AAC, WebM with transparency, and HLS streams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 
 from sandbox.art import pictures
 from sandbox.art.sound import Samples
-from sandbox.makers.base import Form
+from sandbox.makers.base import RenditionFile
 
 type Frame = NDArray[np.uint8]
 """Rows of RGB, or of RGBA where there is transparency."""
@@ -28,7 +28,7 @@ _VP9 = {"deadline": "realtime", "cpu-used": "8", "crf": "32", "b": "0", "auto-al
 
 @dataclass(frozen=True)
 class Track:
-    """Sound of a film: one or two rows of samples."""
+    """The audio track of a video: one or two rows of samples."""
 
     samples: Samples
     rate: int
@@ -36,17 +36,17 @@ class Track:
 
 @dataclass(frozen=True)
 class Film:
-    """The renditions of a finished film."""
+    """The renditions of a finished video."""
 
-    download: Form
-    preview: Form
-    thumbnail: Form
-    hls: Form | None
+    download: RenditionFile
+    preview: RenditionFile
+    thumbnail: RenditionFile
+    hls: RenditionFile | None
     duration: float
 
 
 class _Writer:
-    """One video file while it is written."""
+    """Writes one video file."""
 
     def __init__(self, path: Path, size: tuple[int, int], fps: int, track: Track | None, alpha: bool) -> None:
         self.size = size
@@ -56,14 +56,14 @@ class _Writer:
         self._container = av.open(str(path), "w", options=options)
         keyframes = {"g": str(fps * SEGMENT_SECONDS)}
         codec, settings = ("libvpx-vp9", _VP9) if alpha else ("libx264", _H264)
-        # Typed loosely: which kind of stream add_stream returns depends on the codec's name.
+        # Any: the type of stream that add_stream returns depends on the codec's name.
         video: Any = self._container.add_stream(codec, rate=fps, options={**settings, **keyframes})
         video.width, video.height = size
         video.pix_fmt = "yuva420p" if alpha else "yuv420p"
         self._video = video
         self._track = track
         self._audio: Any = None
-        self._heard = self._count = 0
+        self._audio_position = self._count = 0
         if track is not None:
             self._audio = self._container.add_stream("libopus" if alpha else "aac", rate=48_000)
             self._audio.layout = "stereo"
@@ -76,7 +76,7 @@ class _Writer:
         frame.pts = self._count
         self._container.mux(self._video.encode(frame))
         self._count += 1
-        self._hear(self._count / self._fps)
+        self._write_audio(self._count / self._fps)
 
     def close(self) -> None:
         self._container.mux(self._video.encode(None))
@@ -84,20 +84,20 @@ class _Writer:
             self._container.mux(self._audio.encode(None))
         self._container.close()
 
-    def _hear(self, until: float) -> None:
-        """Write the sound up to a moment, so that the file is well interleaved."""
+    def _write_audio(self, until: float) -> None:
+        """Write the audio up to a time in seconds, to interleave audio and video."""
         if self._track is None:
             return
         end = min(self._track.samples.shape[-1], int(until * self._track.rate))
-        part = np.atleast_2d(self._track.samples)[:, self._heard : end]
+        part = np.atleast_2d(self._track.samples)[:, self._audio_position : end]
         if part.shape[1] == 0:
             return
         layout = "mono" if part.shape[0] == 1 else "stereo"
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format="s16p", layout=layout)
         frame.sample_rate = self._track.rate
-        frame.pts = self._heard
+        frame.pts = self._audio_position
         self._container.mux(self._audio.encode(frame))
-        self._heard = end
+        self._audio_position = end
 
 
 def write(
@@ -110,7 +110,7 @@ def write(
     alpha: bool = False,
     report: Callable[[int], None] = lambda count: None,
 ) -> Film:
-    """Encode the frames, and whatever else belongs to a video file. ``report`` is told the frames written so far."""
+    """Encode the frames and create all renditions. ``report`` is called with the number of frames written."""
     name = "original.webm" if alpha else "original.mp4"
     kind = "video/webm" if alpha else "video/mp4"
     writers = [_Writer(folder / name, size, fps, track, alpha)]
@@ -130,12 +130,12 @@ def write(
     for writer in writers:
         writer.close()
     if still is None:
-        raise ValueError("a film needs at least one frame")
+        raise ValueError("a video needs at least one frame")
     if small == size:
         shutil.copyfile(folder / name, folder / preview_name)
     return Film(
-        download=Form(name, kind, *size),
-        preview=Form(preview_name, kind, *small),
+        download=RenditionFile(name, kind, *size),
+        preview=RenditionFile(preview_name, kind, *small),
         thumbnail=pictures.save_thumbnail(Image.fromarray(still), folder),
         hls=None if alpha else stream(folder / name, folder),
         duration=round(count / fps, 3),
@@ -149,8 +149,8 @@ def write_preview(
     folder: Path,
     track: Track | None,
     report: Callable[[int], None] = lambda count: None,
-) -> tuple[Form, float]:
-    """An MP4 for watching only, and its length in seconds; raises ValueError when there is no frame."""
+) -> tuple[RenditionFile, float]:
+    """Write the preview MP4; returns it and its duration in seconds. Raises ValueError without frames."""
     writer = _Writer(folder / "preview.mp4", size, fps, track, alpha=False)
     count = 0
     try:
@@ -161,31 +161,31 @@ def write_preview(
     finally:
         writer.close()
     if not count:
-        raise ValueError("a film needs at least one frame")
-    return Form("preview.mp4", "video/mp4", *size), round(count / fps, 3)
+        raise ValueError("a video needs at least one frame")
+    return RenditionFile("preview.mp4", "video/mp4", *size), round(count / fps, 3)
 
 
-def stream(source: Path, folder: Path) -> Form:
-    """The HLS form of a file whose codecs are fit for it: nothing is encoded anew."""
+def stream(source: Path, folder: Path) -> RenditionFile:
+    """Create the HLS stream of a file with suitable codecs, without re-encoding."""
     options = {
         "hls_time": str(SEGMENT_SECONDS),
         "hls_playlist_type": "vod",
         "hls_segment_filename": str(folder / "segment_%04d.ts"),
     }
     with (
-        av.open(str(source)) as given,
-        av.open(str(folder / "stream.m3u8"), "w", format="hls", options=options) as made,
+        av.open(str(source)) as source_container,
+        av.open(str(folder / "stream.m3u8"), "w", format="hls", options=options) as target,
     ):
-        copies = {each.index: made.add_stream_from_template(each) for each in given.streams}
-        for packet in given.demux():
+        streams = {each.index: target.add_stream_from_template(each) for each in source_container.streams}
+        for packet in source_container.demux():
             if packet.dts is not None:
-                packet.stream = copies[packet.stream_index]
-                made.mux(packet)
-    return Form("stream.m3u8", "application/vnd.apple.mpegurl")
+                packet.stream = streams[packet.stream_index]
+                target.mux(packet)
+    return RenditionFile("stream.m3u8", "application/vnd.apple.mpegurl")
 
 
 def fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """The size itself, or the even size that fits into the side."""
+    """The size, scaled down to even numbers if it exceeds ``side``."""
     longest = max(size)
     if longest <= side:
         return size

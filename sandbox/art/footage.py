@@ -1,4 +1,4 @@
-"""Pictures and films that a person gave: opened, fitted, moved through. Raises ValueError for what cannot be read."""
+"""Reads input images and videos. Raises ValueError for unreadable files."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from sandbox.art.film import Frame
 
 
 def open_picture(path: Path, mode: str = "RGB") -> Image.Image:
-    """The picture the right way up, in a mode such as RGB or RGBA."""
+    """Open an image in a mode such as RGB or RGBA, rotated according to its EXIF data."""
     try:
         with Image.open(path) as source:
             return ImageOps.exif_transpose(source).convert(mode)
     except (OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"this picture cannot be read: {error}") from error
+        raise ValueError(f"this image cannot be read: {error}") from error
 
 
 def fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The picture filling that size, its middle kept."""
+    """Scale and crop the picture to that size, keeping its centre."""
     return ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
 
 
 def pan(picture: Image.Image, size: tuple[int, int], count: int, zoom: float = 0.16) -> Iterator[Frame]:
-    """A slow move into a picture: ``count`` frames, nearer by the share ``zoom`` at the end."""
+    """A slow zoom into a picture over ``count`` frames. ``zoom``: the enlargement at the end, as a share."""
     width, height = size
     large = fitted(picture, (round(width * (1 + zoom)), round(height * (1 + zoom))))
     for number in range(count):
@@ -40,44 +40,44 @@ def pan(picture: Image.Image, size: tuple[int, int], count: int, zoom: float = 0
         yield np.asarray(large.resize(size, Image.Resampling.BILINEAR, box=box))
 
 
-def film_facts(path: Path) -> tuple[int, int, float, float]:
-    """Width, height, frames per second and seconds of a film."""
+def video_properties(path: Path) -> tuple[int, int, float, float]:
+    """Width, height, frames per second and duration in seconds of a video."""
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise ValueError("no pictures in this file")
+                raise ValueError("there is no video in this file")
             stream = container.streams.video[0]
             rate = float(stream.average_rate or 25)
             seconds = float(container.duration or 0) / av.time_base
             return stream.width, stream.height, rate, seconds
     except av.FFmpegError as error:
-        raise ValueError(f"this film cannot be read: {error}") from error
+        raise ValueError(f"this video cannot be read: {error}") from error
 
 
 def still(path: Path) -> Image.Image:
-    """One picture of a film, from about its first second."""
-    shown: av.VideoFrame | None = None
+    """One frame of a video, at about one second."""
+    result: av.VideoFrame | None = None
     try:
         with av.open(str(path)) as container:
             for frame in container.decode(video=0):
-                shown = frame
+                result = frame
                 if (frame.time or 0.0) >= 1.0:
                     break
     except av.FFmpegError as error:
-        raise ValueError(f"this film cannot be read: {error}") from error
-    if shown is None:
-        raise ValueError("no pictures in this file")
-    return Image.fromarray(shown.to_ndarray(format="rgb24"))
+        raise ValueError(f"this video cannot be read: {error}") from error
+    if result is None:
+        raise ValueError("there is no video in this file")
+    return Image.fromarray(result.to_ndarray(format="rgb24"))
 
 
-def frames(path: Path, size: tuple[int, int], fps: int, most_seconds: float) -> Iterator[Frame]:
-    """The pictures of a film at another size and rate, at most so many seconds of it."""
+def frames(path: Path, size: tuple[int, int], fps: int, max_seconds: float) -> Iterator[Frame]:
+    """The frames of a video, converted to that size and frame rate, up to ``max_seconds``."""
     try:
         with av.open(str(path)) as container:
             due = 0
             for frame in container.decode(video=0):
                 at = frame.time if frame.time is not None else due / fps
-                if at > most_seconds:
+                if at > max_seconds:
                     return
                 picture: Frame | None = None
                 while due / fps <= at + 1e-6:
@@ -88,4 +88,4 @@ def frames(path: Path, size: tuple[int, int], fps: int, most_seconds: float) -> 
                     yield picture
                     due += 1
     except av.FFmpegError as error:
-        raise ValueError(f"this film cannot be read: {error}") from error
+        raise ValueError(f"this video cannot be read: {error}") from error

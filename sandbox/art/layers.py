@@ -1,4 +1,4 @@
-"""What stands in front of the sky: ridges, trees, towers, dunes, water, ribbons of colour."""
+"""The layers in front of the sky: ridges, trees, towers, dunes, water, ribbons of colour."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def unit(colour: Colour) -> Floats:
 
 @dataclass
 class Canvas:
-    """The picture while it is drawn: three planes, since arrays of pixels are several times slower.
+    """The picture being drawn, as three colour planes, since arrays of pixels are several times slower.
 
-    ``shift``: how far the camera has moved, in picture heights. ``pixel``: the height of one row in them.
+    ``shift``: movement of the camera in picture heights. ``pixel``: the height of one row in picture heights.
     """
 
     picture: Floats
@@ -36,13 +36,13 @@ class Canvas:
     pixel: float
 
     def band(self, top: float, bottom: float = 1.0) -> Canvas:
-        """The rows between two heights; drawing there draws on this canvas."""
+        """A view of the rows between two heights. Drawing on it draws on this canvas."""
         first = max(0, int((top - float(self.y[0, 0])) / self.pixel) - 1)
         last = max(first, int((bottom - float(self.y[0, 0])) / self.pixel) + 2)
         return dataclasses.replace(self, picture=self.picture[:, first:last], y=self.y[first:last])
 
     def cover(self, edge: Floats) -> Floats:
-        """How much of each pixel lies below the edge (one height per column), 0 to 1."""
+        """The share of each pixel below the edge (one height per column), 0 to 1."""
         return np.clip((self.y - edge) / self.pixel + 0.5, 0, 1)
 
     def blend(self, colour: Floats, share: Floats) -> None:
@@ -54,14 +54,14 @@ class Layer(Protocol):
 
 
 def _mixed(palette: Palette, depth: float) -> Floats:
-    """From the farthest colour (0) to the nearest (1)."""
+    """Interpolate from the farthest colour (depth 0) to the nearest (depth 1)."""
     far, near = unit(palette.far), unit(palette.near)
     return far + (near - far) * depth
 
 
 @dataclass
 class Ridge:
-    """A line of hills; ``depth`` 0 is far away and pale, 1 is close and dark, and moves faster."""
+    """A line of hills. ``depth``: 0 is far away and pale; 1 is close, dark and moves faster."""
 
     curve: Curve
     base: float
@@ -83,10 +83,10 @@ class Ridge:
         cell = 0.012 + 0.03 * self.depth
         total = np.zeros_like(x)
         for turn in (0.0, 0.37, 0.71):
-            place = x / cell + turn
-            within = np.abs(place - np.floor(place) - 0.5) * 2
-            size = self.trees(np.floor(place) * 1.7 + turn * 90)
-            # A fir is a triangle whose sides are saw teeth.
+            position = x / cell + turn
+            within = np.abs(position - np.floor(position) - 0.5) * 2
+            size = self.trees(np.floor(position) * 1.7 + turn * 90)
+            # A fir is a triangle with serrated sides.
             teeth = 0.12 * np.abs(np.modf(within * 5)[0] - 0.5)
             total = np.maximum(total, (1 - within - teeth) * (0.4 + 1.2 * size))
         return np.maximum(total, 0) * (0.05 + 0.14 * self.depth)
@@ -98,7 +98,7 @@ class Ridge:
         colour = _mixed(canvas.palette, self.depth)
         shade = colour + (unit(canvas.palette.horizon) - colour) * (below * (0.55 * (1 - self.depth)))
         if self.lit:
-            # Slopes that face the light are brighter; only the broad shape counts, not each jag.
+            # Slopes facing the light are brighter. Use a smoothed edge, not every jag.
             reach = max(3, int(0.06 / canvas.pixel)) | 1
             padded = np.pad(edge[0], reach // 2, mode="edge")
             broad = np.convolve(padded, np.full(reach, 1 / reach, dtype=np.float32), mode="valid")
@@ -111,7 +111,7 @@ class Ridge:
 
 @dataclass
 class Towers:
-    """A row of buildings; the nearer ones have windows, some of them lit."""
+    """A row of buildings. The nearer ones have windows, some of them lit."""
 
     heights: Floats
     lights: Floats
@@ -121,8 +121,8 @@ class Towers:
 
     def draw(self, canvas: Canvas) -> None:
         x = canvas.x + canvas.shift * (0.3 + 2.2 * self.depth) + 40
-        place = np.floor(x / self.cell)
-        number, within = place.astype(np.int32), x / self.cell - place
+        column = np.floor(x / self.cell)
+        number, within = column.astype(np.int32), x / self.cell - column
         tall = self.heights[number % len(self.heights)]
         gap = (within > 0.06 + 0.1 * tall) & (within < 0.97)
         edge = self.base - np.where(gap, 0.05 + tall * (0.2 + 0.25 * self.depth), 0.02)
@@ -148,7 +148,7 @@ class Towers:
 
 @dataclass
 class Water:
-    """The sea up to the horizon, with the light's path on it."""
+    """The sea up to the horizon, with the reflection of the light."""
 
     curve: Curve
     ripple: Curve
@@ -191,7 +191,7 @@ class Ribbon:
         canvas.blend(self.colour, share)
 
 
-def build(mood: Mood, dice: np.random.Generator) -> Sequence[Layer]:
+def build(mood: Mood, rng: np.random.Generator) -> Sequence[Layer]:
     """The layers of a mood, farthest first."""
     makers = {
         "sea": _sea,
@@ -202,89 +202,89 @@ def build(mood: Mood, dice: np.random.Generator) -> Sequence[Layer]:
         "deep": _deep,
     }
     if mood.scene == "space":
-        return [] if dice.random() < 0.4 else [_ridge(dice, 1.04, 0.16, 1.6, 1.0)]
-    return makers.get(mood.scene, _mountains)(mood, dice)
+        return [] if rng.random() < 0.4 else [_ridge(rng, 1.04, 0.16, 1.6, 1.0)]
+    return makers.get(mood.scene, _mountains)(mood, rng)
 
 
 def _ridge(
-    dice: np.random.Generator, base: float, height: float, pitch: float, depth: float, *,
+    rng: np.random.Generator, base: float, height: float, pitch: float, depth: float, *,
     octaves: int = 6, wooded: bool = False, lit: bool = False,
 ) -> Ridge:  # fmt: skip
-    trees = Curve(dice, 2) if wooded else None
-    return Ridge(Curve(dice, octaves), base, height, pitch, depth, trees, lit)
+    trees = Curve(rng, 2) if wooded else None
+    return Ridge(Curve(rng, octaves), base, height, pitch, depth, trees, lit)
 
 
-def _mountains(mood: Mood, dice: np.random.Generator) -> list[Layer]:
-    count = int(dice.integers(4, 6))
+def _mountains(mood: Mood, rng: np.random.Generator) -> list[Layer]:
+    count = int(rng.integers(4, 6))
     return [
         _ridge(
-            dice,
-            base=0.68 + 0.34 * place,
-            height=0.46 - 0.16 * place,
-            pitch=1.5 + 0.5 * float(dice.random()),
-            depth=place,
+            rng,
+            base=0.68 + 0.34 * depth,
+            height=0.46 - 0.16 * depth,
+            pitch=1.5 + 0.5 * float(rng.random()),
+            depth=depth,
             lit=True,
         )
-        for place in np.linspace(0, 1, count).tolist()
+        for depth in np.linspace(0, 1, count).tolist()
     ]
 
 
-def _sea(mood: Mood, dice: np.random.Generator) -> list[Layer]:
-    level = float(dice.uniform(0.56, 0.66))
-    shore: list[Layer] = [_ridge(dice, level + 0.02, float(dice.uniform(0.05, 0.2)), 1.4, 0.15)]
+def _sea(mood: Mood, rng: np.random.Generator) -> list[Layer]:
+    level = float(rng.uniform(0.56, 0.66))
+    shore: list[Layer] = [_ridge(rng, level + 0.02, float(rng.uniform(0.05, 0.2)), 1.4, 0.15)]
     front: list[Layer] = (
-        [] if dice.random() < 0.5 else [_ridge(dice, 1.08, 0.24, 1.1, 1.0, wooded=dice.random() < 0.5)]
+        [] if rng.random() < 0.5 else [_ridge(rng, 1.08, 0.24, 1.1, 1.0, wooded=rng.random() < 0.5)]
     )
-    return [*shore, Water(Curve(dice, 3), Curve(dice, 2), level), *front]
+    return [*shore, Water(Curve(rng, 3), Curve(rng, 2), level), *front]
 
 
-def _forest(mood: Mood, dice: np.random.Generator) -> list[Layer]:
-    hill: list[Layer] = [_ridge(dice, 0.66, 0.32, 1.3, 0.05)]
+def _forest(mood: Mood, rng: np.random.Generator) -> list[Layer]:
+    hill: list[Layer] = [_ridge(rng, 0.66, 0.32, 1.3, 0.05)]
     return hill + [
-        _ridge(dice, 0.74 + 0.34 * place, 0.2, 1.2, place, octaves=3, wooded=True)
-        for place in (0.25, 0.5, 0.75, 1.0)
+        _ridge(rng, 0.74 + 0.34 * depth, 0.2, 1.2, depth, octaves=3, wooded=True)
+        for depth in (0.25, 0.5, 0.75, 1.0)
     ]
 
 
-def _city(mood: Mood, dice: np.random.Generator) -> list[Layer]:
+def _city(mood: Mood, rng: np.random.Generator) -> list[Layer]:
     towers: list[Layer] = []
-    for place in (0.15, 0.5, 0.95):
-        heights = dice.random(97, dtype=np.float32) ** 1.4
-        lights = dice.random(1009, dtype=np.float32)
-        towers.append(Towers(heights, lights, 0.82 + 0.16 * place, 0.055 + 0.06 * place, place))
-    return [*towers, _ridge(dice, 1.04, 0.06, 1.0, 1.0, octaves=2)]
+    for depth in (0.15, 0.5, 0.95):
+        heights = rng.random(97, dtype=np.float32) ** 1.4
+        lights = rng.random(1009, dtype=np.float32)
+        towers.append(Towers(heights, lights, 0.82 + 0.16 * depth, 0.055 + 0.06 * depth, depth))
+    return [*towers, _ridge(rng, 1.04, 0.06, 1.0, 1.0, octaves=2)]
 
 
-def _desert(mood: Mood, dice: np.random.Generator) -> list[Layer]:
+def _desert(mood: Mood, rng: np.random.Generator) -> list[Layer]:
     return [
         _ridge(
-            dice,
-            0.66 + 0.4 * place,
+            rng,
+            0.66 + 0.4 * depth,
             0.24,
-            0.8 + 0.3 * float(dice.random()),
-            place * 0.85,
+            0.8 + 0.3 * float(rng.random()),
+            depth * 0.85,
             octaves=2,
             lit=True,
         )
-        for place in (0.0, 0.35, 0.7, 1.0)
+        for depth in (0.0, 0.35, 0.7, 1.0)
     ]
 
 
-def _ribbons(mood: Mood, dice: np.random.Generator) -> list[Layer]:
+def _ribbons(mood: Mood, rng: np.random.Generator) -> list[Layer]:
     palette = mood.palette
     tones = [
         unit(tone) for tone in (palette.far, palette.light, palette.horizon, palette.middle, palette.near)
     ]
     ribbons: list[Layer] = []
     for number, base in enumerate(np.linspace(0.22, 0.95, 7)):
-        colour = tones[number % 5] * 0.75 + tones[int(dice.integers(5))] * 0.25
-        ribbons.append(Ribbon(Curve(dice, 2), float(base), 0.55, colour, float(dice.uniform(0.05, 0.2))))
+        colour = tones[number % 5] * 0.75 + tones[int(rng.integers(5))] * 0.25
+        ribbons.append(Ribbon(Curve(rng, 2), float(base), 0.55, colour, float(rng.uniform(0.05, 0.2))))
     return ribbons
 
 
-def _deep(mood: Mood, dice: np.random.Generator) -> list[Layer]:
+def _deep(mood: Mood, rng: np.random.Generator) -> list[Layer]:
     beams: list[Layer] = [
-        Ribbon(Curve(dice, 2), base, 0.7, unit(mood.palette.horizon), 0.12) for base in (0.1, 0.25)
+        Ribbon(Curve(rng, 2), base, 0.7, unit(mood.palette.horizon), 0.12) for base in (0.1, 0.25)
     ]
-    reef = [_ridge(dice, 0.86 + 0.2 * place, 0.3, 2.2, place, octaves=5) for place in (0.4, 0.7, 1.0)]
+    reef = [_ridge(rng, 0.86 + 0.2 * depth, 0.3, 2.2, depth, octaves=5) for depth in (0.4, 0.7, 1.0)]
     return [*beams, *reef]

@@ -1,4 +1,4 @@
-"""What the words of a prompt say about a picture: its scene, its light, its weather."""
+"""Derives scene, light and weather of a picture from the words of the prompt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ type Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Palette:
-    """Sky from top to horizon, the light and its glow, the farthest and the nearest layer of the land."""
+    """Colours: sky from top to horizon, light, farthest and nearest layer of the land."""
 
     top: Colour
     middle: Colour
@@ -67,8 +67,8 @@ _SCENE_WORDS: dict[str, str] = {
 _SNOW_WORDS = frozenset(
     ["snow", "snowy", "snowfall", "winter", "blizzard", "schnee", "neige", "nieve", "christmas"]
 )
-_FREE_SCENES = ("mountains", "mountains", "sea", "forest", "desert", "ribbons", "ribbons")
-_FREE_LIGHTS = ("day", "sunset", "dawn", "night", "autumn", "spring", "neon", "storm")
+_FALLBACK_SCENES = ("mountains", "mountains", "sea", "forest", "desert", "ribbons", "ribbons")
+_FALLBACK_LIGHTS = ("day", "sunset", "dawn", "night", "autumn", "spring", "neon", "storm")
 
 
 @dataclass(frozen=True)
@@ -80,27 +80,27 @@ class Mood:
 
 
 def words_of(text: str) -> list[str]:
-    """Lower-case words without accents."""
+    """The words in lower case, without accents."""
     plain = unicodedata.normalize("NFKD", text.lower())
-    return re.findall(r"[a-z]+", "".join(sign for sign in plain if not unicodedata.combining(sign)))
+    return re.findall(r"[a-z]+", "".join(char for char in plain if not unicodedata.combining(char)))
 
 
 def mood_of(text: str, seed: int) -> Mood:
-    """Words decide where they can, the seed decides the rest."""
+    """Choose by the words of the text; where none matches, choose by the seed."""
     words = words_of(text)
-    dice = random.Random(seed)
-    scene = _named(words, _SCENE_WORDS) or dice.choice(_FREE_SCENES)
-    light = _named(words, _LIGHT_WORDS)
+    rng = random.Random(seed)
+    scene = _match(words, _SCENE_WORDS) or rng.choice(_FALLBACK_SCENES)
+    light = _match(words, _LIGHT_WORDS)
     if light is None:
         light = {"space": "space", "desert": "desert", "deep": "deep", "city": "night"}.get(scene)
     if scene == "deep":
         light = "deep"
-    light = light or dice.choice(_FREE_LIGHTS)
-    return Mood(scene, light, _varied(PALETTES[light], dice), bool(_SNOW_WORDS & set(words)))
+    light = light or rng.choice(_FALLBACK_LIGHTS)
+    return Mood(scene, light, _vary(PALETTES[light], rng), bool(_SNOW_WORDS & set(words)))
 
 
-def _named(words: list[str], table: dict[str, str]) -> str | None:
-    """The first entry that a word of the text belongs to, in the order of the text."""
+def _match(words: list[str], table: dict[str, str]) -> str | None:
+    """The name of the first entry that contains a word, in the order of the words."""
     for word in words:
         for name, members in table.items():
             if word in members.split():
@@ -108,9 +108,9 @@ def _named(words: list[str], table: dict[str, str]) -> str | None:
     return None
 
 
-def _varied(palette: Palette, dice: random.Random) -> Palette:
-    """The palette with a slight cast of its own, so that two pictures of one mood differ."""
-    cast = [dice.uniform(-14, 14) for _ in range(3)]
+def _vary(palette: Palette, rng: random.Random) -> Palette:
+    """Add a slight random colour cast, so that pictures of the same mood differ."""
+    cast = [rng.uniform(-14, 14) for _ in range(3)]
 
     def shifted(colour: Colour) -> Colour:
         red, green, blue = (

@@ -1,4 +1,4 @@
-"""Short instrumental pieces: key, tempo, chords and players follow the words, the seed decides the rest."""
+"""Short instrumental pieces. The words choose the style; the seed chooses everything else."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sandbox.art.dsp import Wave, decay, noise, place, room, silence, stereo, swell, tone
+from sandbox.art.dsp import Wave, decay, mix_at, noise, reverb, silence, stereo, swell, tone
 from sandbox.art.mood import words_of
 from sandbox.art.sound import Samples
 
-type Dice = np.random.Generator
+type Rng = np.random.Generator
 
 _MAJOR, _MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
 _PROGRESSIONS = ((0, 4, 5, 3), (0, 5, 3, 4), (5, 3, 0, 4), (0, 3, 0, 4), (0, 2, 3, 4))
@@ -18,7 +18,9 @@ _PROGRESSIONS = ((0, 4, 5, 3), (0, 5, 3, 4), (5, 3, 0, 4), (0, 3, 0, 4), (0, 2, 
 
 @dataclass(frozen=True)
 class Style:
-    """``beats``: per minute, from and to. ``drums``: loudness. ``lead``: the overtones of the melody."""
+    """``beats``: range of beats per minute. ``minor``: probability. ``drums``, ``pad``, ``pluck``: loudness.
+    ``lead``: the overtones of the melody.
+    """
 
     beats: tuple[int, int]
     minor: float
@@ -59,23 +61,23 @@ def style_of(text: str, seed: int) -> str:
 
 
 class _Piece:
-    """A piece while it is composed: time in beats, pitch in steps of the scale."""
+    """The piece being composed. Time is in beats, pitch in steps of the scale."""
 
-    def __init__(self, style: Style, dice: Dice, seconds: float) -> None:
-        self.style, self.dice, self.seconds = style, dice, seconds
-        self.beat = 60 / float(dice.uniform(*style.beats))
-        self.scale = _MINOR if dice.random() < style.minor else _MAJOR
-        self.root = 110 * 2 ** (int(dice.integers(0, 8)) / 12)
-        self.chords = _PROGRESSIONS[int(dice.integers(len(_PROGRESSIONS)))]
+    def __init__(self, style: Style, rng: Rng, seconds: float) -> None:
+        self.style, self.rng, self.seconds = style, rng, seconds
+        self.beat = 60 / float(rng.uniform(*style.beats))
+        self.scale = _MINOR if rng.random() < style.minor else _MAJOR
+        self.root = 110 * 2 ** (int(rng.integers(0, 8)) / 12)
+        self.chords = _PROGRESSIONS[int(rng.integers(len(_PROGRESSIONS)))]
         self.left, self.right = silence(seconds), silence(seconds)
 
     def pitch(self, step: int) -> float:
-        octave, place = divmod(step, 7)
-        return self.root * 2 ** (octave + self.scale[place] / 12)
+        octave, degree = divmod(step, 7)
+        return self.root * 2 ** (octave + self.scale[degree] / 12)
 
     def add(self, wave: Wave, beat: float, loudness: float, pan: float = 0.5) -> None:
-        place(self.left, wave, beat * self.beat, loudness * (1 - pan) * 2)
-        place(self.right, wave, beat * self.beat, loudness * pan * 2)
+        mix_at(self.left, wave, beat * self.beat, loudness * (1 - pan) * 2)
+        mix_at(self.right, wave, beat * self.beat, loudness * pan * 2)
 
     @property
     def bars(self) -> int:
@@ -101,7 +103,7 @@ class _Piece:
                 self.add(note, bar * 4 + beat, 0.34)
 
     def play_plucks(self) -> None:
-        pattern = self.dice.permutation([0, 2, 4, 7, 9, 7, 4, 2]).tolist()
+        pattern = self.rng.permutation([0, 2, 4, 7, 9, 7, 4, 2]).tolist()
         for bar in range(self.bars):
             for number, step in enumerate(pattern):
                 note = tone(self.pitch(self.chords[bar % 4] + step + 7), 0.9, self.style.lead)
@@ -116,17 +118,17 @@ class _Piece:
         step = 14
         for bar in range(1, self.bars):
             for beat in (0, 1.5, 2, 3):
-                if self.dice.random() < 0.45:
+                if self.rng.random() < 0.45:
                     continue
-                step = int(np.clip(step + self.dice.integers(-2, 3), 11, 19))
+                step = int(np.clip(step + self.rng.integers(-2, 3), 11, 19))
                 length = 1.4 * self.beat
                 note = tone(self.pitch(step), length, self.style.lead) * swell(length, 0.03, 0.4 * length)
                 self.add(note, bar * 4 + beat, 0.13, 0.56)
 
     def play_drums(self) -> None:
         kick = tone(45 + 90 * np.exp(-np.arange(11_025, dtype=np.float32) / 1500), 0.25) * decay(0.25, 0.06)
-        snare = noise(self.dice, 0.2, 700, 7000, 0.3) * decay(0.2, 0.04)
-        hat = noise(self.dice, 0.06, 6000, 14_000) * decay(0.06, 0.012)
+        snare = noise(self.rng, 0.2, 700, 7000, 0.3) * decay(0.2, 0.04)
+        hat = noise(self.rng, 0.06, 6000, 14_000) * decay(0.06, 0.012)
         for bar in range(self.bars):
             for beat in (0, 2) if self.style.drums < 0.9 else (0, 1, 2, 3):
                 self.add(kick, bar * 4 + beat, 0.5 * self.style.drums)
@@ -137,7 +139,7 @@ class _Piece:
 
 
 def compose(text: str, seed: int, seconds: float) -> tuple[Samples, str]:
-    """A piece for a text, and the name of its style."""
+    """Compose a piece for a text; returns the samples and the name of the style."""
     name = style_of(text, seed)
     piece = _Piece(STYLES[name], np.random.default_rng(seed), seconds)
     piece.play_pads()
@@ -146,5 +148,5 @@ def compose(text: str, seed: int, seconds: float) -> tuple[Samples, str]:
     piece.play_melody()
     if piece.style.drums:
         piece.play_drums()
-    left, right = (room(piece.dice, side, 1.6, 0.18) for side in (piece.left, piece.right))
+    left, right = (reverb(piece.rng, side, 1.6, 0.18) for side in (piece.left, piece.right))
     return stereo(left, right, fade=min(1.5, seconds / 5)), name

@@ -1,4 +1,4 @@
-"""Smooth random curves and clouds, the raw material of landscapes."""
+"""Smooth random curves and clouds, from which landscapes are drawn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ type Floats = NDArray[np.floating[Any]]
 
 
 class Curve:
-    """A smooth random function of one number, 0 to 1, without end; the same for the same generator state."""
+    """A smooth random function with values from 0 to 1, periodic, and reproducible from the generator state."""
 
     def __init__(self, generator: np.random.Generator, octaves: int = 4, roughness: float = 0.5) -> None:
         self._knots = generator.random((octaves, 512), dtype=np.float32)
@@ -21,9 +21,9 @@ class Curve:
     def __call__(self, x: Floats) -> Floats:
         total = np.zeros_like(x)
         for level, knots in enumerate(self._knots):
-            place = x * 2**level
-            floor = np.floor(place)
-            part = place - floor
+            position = x * 2**level
+            floor = np.floor(position)
+            part = position - floor
             part *= part * (3 - 2 * part)
             left = floor.astype(np.int32)
             below, above = knots[left & 511], knots[(left + 1) & 511]
@@ -34,7 +34,7 @@ class Curve:
 def clouds(
     generator: np.random.Generator, width: int, height: int, cells: tuple[int, int], octaves: int = 4
 ) -> Floats:
-    """A soft random field, 0 to 1, with ``cells`` blobs across and down at its coarsest."""
+    """A soft random field, 0 to 1. ``cells``: number of blobs across and down at the coarsest level."""
     field = np.zeros((height, width), dtype=np.float32)
     weight = 1.0
     for level in range(octaves):

@@ -1,4 +1,4 @@
-"""Still pictures as files: the best form, the preview, the thumbnail."""
+"""Image files: the download, the preview and the thumbnail."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from pathlib import Path
 
 from PIL import Image
 
-from sandbox.makers.base import Form
+from sandbox.makers.base import RenditionFile
 
 PREVIEW_SIDE = 1280
 THUMBNAIL_WIDTH = 384
-THUMBNAIL_TALLEST = 768
-LONGEST_SIDE = "SANDBOX_LONGEST_SIDE"
+THUMBNAIL_MAX_HEIGHT = 768
+MAX_SIDE_VARIABLE = "SANDBOX_LONGEST_SIDE"
 
 
-def longest_side(usual: int) -> int:
-    """The long side of what is drawn anew; the variable makes it smaller, and quicker to make."""
-    told = os.environ.get(LONGEST_SIDE)
-    return min(usual, int(told)) if told else usual
+def longest_side(default: int) -> int:
+    """The long side of new media in pixels. The environment variable limits it, to speed up tests."""
+    limit = os.environ.get(MAX_SIDE_VARIABLE)
+    return min(default, int(limit)) if limit else default
 
 
 def pixels(ratio: dict[str, int], long_side: int, *, even: bool = False) -> tuple[int, int]:
-    """Width and height in pixels of a proportion, with the given long side; even numbers for video."""
+    """Width and height in pixels for an aspect ratio and a long side. ``even``: even numbers, for video."""
     width, height = ratio["width"], ratio["height"]
     long_side = longest_side(long_side)
     if width >= height:
@@ -32,21 +32,21 @@ def pixels(ratio: dict[str, int], long_side: int, *, even: bool = False) -> tupl
     return (size[0] // 2 * 2 or 2, size[1] // 2 * 2 or 2) if even else size
 
 
-def save_download(picture: Image.Image, folder: Path) -> Form:
+def save_download(picture: Image.Image, folder: Path) -> RenditionFile:
     picture.save(folder / "original.png", compress_level=3)
-    return Form("original.png", "image/png", *picture.size)
+    return RenditionFile("original.png", "image/png", *picture.size)
 
 
-def save_preview(picture: Image.Image, folder: Path) -> Form:
+def save_preview(picture: Image.Image, folder: Path) -> RenditionFile:
     return _save_webp(picture, folder / "preview.webp", (PREVIEW_SIDE, PREVIEW_SIDE), quality=84)
 
 
-def save_thumbnail(picture: Image.Image, folder: Path) -> Form:
-    return _save_webp(picture, folder / "thumb.webp", (THUMBNAIL_WIDTH, THUMBNAIL_TALLEST), quality=80)
+def save_thumbnail(picture: Image.Image, folder: Path) -> RenditionFile:
+    return _save_webp(picture, folder / "thumb.webp", (THUMBNAIL_WIDTH, THUMBNAIL_MAX_HEIGHT), quality=80)
 
 
-def _save_webp(picture: Image.Image, path: Path, box: tuple[int, int], quality: int) -> Form:
+def _save_webp(picture: Image.Image, path: Path, box: tuple[int, int], quality: int) -> RenditionFile:
     small = picture.copy()
     small.thumbnail(box, Image.Resampling.LANCZOS)
     small.save(path, quality=quality, method=3)
-    return Form(path.name, "image/webp", *small.size)
+    return RenditionFile(path.name, "image/webp", *small.size)

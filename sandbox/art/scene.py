@@ -1,6 +1,6 @@
-"""A composed picture: sky, light and layers, drawn for any size and any moment, so that clips can move through it.
+"""A landscape of sky, light and layers, drawn in any size and at any time of a clip.
 
-Coordinates: y runs from 0 (top) to 1 (bottom), x in the same unit, so that a wide picture simply shows more.
+Coordinates: y runs from 0 (top) to 1 (bottom). x has the same unit, so a wider picture shows more of the scene.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ FLAKES = 140
 
 
 class Scene:
-    """One picture of one text. ``frame`` draws it as it looks ``seconds`` into a clip."""
+    """The scene of a text. ``frame`` draws it ``seconds`` into a clip."""
 
     def __init__(self, text: str, seed: int, width: int, height: int) -> None:
         self.mood: Mood = mood_of(text, seed)
         self.width, self.height = width, height
-        dice = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed)
         self.x: Floats = (np.arange(width, dtype=np.float32) / height)[None, :]
         self.y: Floats = (np.arange(height, dtype=np.float32) / height)[:, None]
         self.ratio = width / height
-        self._dice = dice
+        self._rng = rng
         low, high = self.mood.palette.light_height
-        self.light_x = float(dice.uniform(0.2, 0.8)) * self.ratio
-        self.light_y = float(dice.uniform(low, high))
-        self.light_size = float(dice.uniform(0.035, 0.075))
-        self.drift = float(dice.choice([-1.0, 1.0])) * 0.035
+        self.light_x = float(rng.uniform(0.2, 0.8)) * self.ratio
+        self.light_y = float(rng.uniform(low, high))
+        self.light_size = float(rng.uniform(0.035, 0.075))
+        self.drift = float(rng.choice([-1.0, 1.0])) * 0.035
         self._sky = self._draw_sky()
-        self._layers = layers.build(self.mood, dice)
+        self._layers = layers.build(self.mood, rng)
         self._vignette = self._draw_vignette() * 255
-        self._grain = dice.standard_normal((height, width), dtype=np.float32) * (GRAIN * 255)
-        self._flakes = dice.random((FLAKES, 4)).tolist() if self.mood.snow else []
+        self._grain = rng.standard_normal((height, width), dtype=np.float32) * (GRAIN * 255)
+        self._flakes = rng.random((FLAKES, 4)).tolist() if self.mood.snow else []
 
     def frame(self, seconds: float = 0.0) -> NDArray[np.uint8]:
         """RGB rows of the picture."""
@@ -56,7 +56,7 @@ class Scene:
         for layer in self._layers:
             layer.draw(canvas)
         picture *= self._vignette
-        # The grain moves, as film grain does; rolling it is cheaper than drawing it anew.
+        # Move the grain like film grain. Shifting it is cheaper than generating it for each frame.
         picture += np.roll(self._grain, int(seconds * 977) % self.width, axis=1)
         np.clip(picture, 0, 255, out=picture)
         rows = np.ascontiguousarray(picture.astype(np.uint8).transpose(1, 2, 0))
@@ -74,7 +74,7 @@ class Scene:
 
     def _draw_stars(self, sky: Floats) -> None:
         amount = int(self.mood.palette.stars * 260 * self.ratio)
-        for column, row, brightness in self._dice.random((amount, 3)).tolist():
+        for column, row, brightness in self._rng.random((amount, 3)).tolist():
             x, y = int(column * (self.width - 2)), int(row * 0.7 * (self.height - 2))
             size = 2 if brightness > 0.9 and self.height > 500 else 1
             sky[:, y : y + size, x : x + size] += brightness**3 * (1 - row) * 0.9
@@ -83,9 +83,9 @@ class Scene:
         horizon = unit(self.mood.palette.horizon)
         in_space = self.mood.scene == "space"
         cells = max(2, round(3 * self.ratio)), 3 if in_space else 5
-        field = clouds(self._dice, self.width, self.height, cells)
+        field = clouds(self._rng, self.width, self.height, cells)
         if in_space:
-            other = clouds(self._dice, self.width, self.height, cells)
+            other = clouds(self._rng, self.width, self.height, cells)
             sky += np.clip(field - 0.42, 0, 1) * np.abs(horizon * 1.6 - other * 0.5) * 1.5
             return
         fade = np.clip(1.1 - self.y * 1.5, 0, 1) * (0.75 if self.mood.light == "storm" else 0.4)
@@ -98,10 +98,10 @@ class Scene:
         disc = np.clip((self.light_size - distance) * self.height / 1.5 + 0.5, 0, 1)
         sky += (np.minimum(colour * 1.04, 1) - sky) * disc
         if self.mood.light in ("night", "space"):
-            self._bite_moon(sky, disc)
+            self._draw_crescent(sky, disc)
 
-    def _bite_moon(self, sky: Floats, disc: Floats) -> None:
-        """Turn the disc into a waning moon."""
+    def _draw_crescent(self, sky: Floats, disc: Floats) -> None:
+        """Turn the disc into a crescent moon."""
         offset = self.light_size * 0.55
         shade = np.hypot(self.x - self.light_x - offset, self.y - self.light_y + offset * 0.4)
         dark = np.clip((self.light_size * 0.95 - shade) * self.height / 1.5 + 0.5, 0, 1) * disc

@@ -1,4 +1,4 @@
-"""What uploaded bytes are: found out from the bytes themselves, never from their name."""
+"""Detects the type of uploaded bytes from the bytes themselves, never from the file name."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 import av
 from PIL import Image, UnidentifiedImageError
 
-_HEAD = 65_536
-_LARGEST_TEXT = 8 * 1024 * 1024
+_HEAD_BYTES = 65_536
+_MAX_TEXT_BYTES = 8 * 1024 * 1024
 _PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 
-_PICTURES = {
+_IMAGE_FORMATS = {
     "PNG": ("png", "image/png"),
     "JPEG": ("jpg", "image/jpeg"),
     "MPO": ("jpg", "image/jpeg"),
@@ -26,7 +26,7 @@ _PICTURES = {
     "BMP": ("bmp", "image/bmp"),
     "TIFF": ("tiff", "image/tiff"),
 }
-_FILMS = {
+_VIDEO_FORMATS = {
     "mov": ("mp4", "video/mp4"),
     "matroska": ("mkv", "video/x-matroska"),
     "avi": ("avi", "video/x-msvideo"),
@@ -35,7 +35,7 @@ _FILMS = {
     "flv": ("flv", "video/x-flv"),
     "ogg": ("ogv", "video/ogg"),
 }
-_SOUNDS = {
+_AUDIO_FORMATS = {
     "mov": ("m4a", "audio/mp4"),
     "matroska": ("mka", "audio/x-matroska"),
     "wav": ("wav", "audio/wav"),
@@ -49,45 +49,45 @@ _WEB_CODECS = {"vp8", "vp9", "av1", "opus", "vorbis"}
 
 
 @dataclass(frozen=True)
-class Found:
-    """``type`` as the API names it; ``suffix`` without a dot."""
+class FileFormat:
+    """``type``: the API's name. ``suffix``: without a dot."""
 
     type: str
     suffix: str
     content_type: str
 
 
-def sniff(path: Path) -> Found | None:
-    """None for bytes that are no supported format."""
+def detect(path: Path) -> FileFormat | None:
+    """The format of a file, None if it is not supported."""
     with path.open("rb") as file:
-        head = file.read(_HEAD)
+        head = file.read(_HEAD_BYTES)
     if head.startswith(b"%PDF-"):
-        return Found("PDF", "pdf", "application/pdf")
-    return _picture(path) or _slideshow(path, head) or _text(path, head) or _medium(path)
+        return FileFormat("PDF", "pdf", "application/pdf")
+    return _picture(path) or _slideshow(path, head) or _text(path, head) or _av_media(path)
 
 
 def type_of_name(name: str) -> str | None:
-    """IMAGE, VIDEO or AUDIO where a file name promises one of them."""
+    """IMAGE, VIDEO or AUDIO according to the suffix of a file name, else None."""
     guessed, _ = mimetypes.guess_type(name)
     kind = (guessed or "").partition("/")[0].upper()
     return kind if kind in ("IMAGE", "VIDEO", "AUDIO") else None
 
 
-def _picture(path: Path) -> Found | None:
+def _picture(path: Path) -> FileFormat | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
-                known = _PICTURES.get(picture.format or "")
+                image_format = _IMAGE_FORMATS.get(picture.format or "")
                 picture.load()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
-    return None if known is None else Found("IMAGE", *known)
+    return None if image_format is None else FileFormat("IMAGE", *image_format)
 
 
-def _slideshow(path: Path, head: bytes) -> Found | None:
+def _slideshow(path: Path, head: bytes) -> FileFormat | None:
     if not head.startswith(b"PK") or not zipfile.is_zipfile(path):
         return None
     try:
@@ -95,12 +95,12 @@ def _slideshow(path: Path, head: bytes) -> Found | None:
             is_slides = "ppt/presentation.xml" in archive.namelist()
     except zipfile.BadZipFile:
         return None
-    return Found("SLIDESHOW", "pptx", _PPTX) if is_slides else None
+    return FileFormat("SLIDESHOW", "pptx", _PPTX) if is_slides else None
 
 
-def _text(path: Path, head: bytes) -> Found | None:
-    """UTF-8 without control characters; drawings and animations written as text included."""
-    if not head.strip() or path.stat().st_size > _LARGEST_TEXT:
+def _text(path: Path, head: bytes) -> FileFormat | None:
+    """UTF-8 without control characters, including SVG images and Lottie animations."""
+    if not head.strip() or path.stat().st_size > _MAX_TEXT_BYTES:
         return None
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -110,22 +110,22 @@ def _text(path: Path, head: bytes) -> Found | None:
         return None
     start = text[:2000].lstrip().lower()
     if start.startswith("<svg") or (start.startswith(("<?xml", "<!--", "<!doctype svg")) and "<svg" in start):
-        return Found("IMAGE", "svg", "image/svg+xml")
+        return FileFormat("IMAGE", "svg", "image/svg+xml")
     if start.startswith("{"):
         try:
             data = json.loads(text)
         except (ValueError, RecursionError):
             data = None
         if isinstance(data, dict) and {"v", "fr", "layers"} <= set(data):
-            return Found("LOTTIE", "json", "application/json")
+            return FileFormat("LOTTIE", "json", "application/json")
     if start.startswith("#extm3u"):
-        # A playlist names other files; it is no medium of its own.
+        # A playlist refers to other files and contains no media.
         return None
-    return Found("TEXT", "txt", "text/plain; charset=utf-8")
+    return FileFormat("TEXT", "txt", "text/plain; charset=utf-8")
 
 
-def _medium(path: Path) -> Found | None:
-    """Film or sound; a cover picture does not make a song a film."""
+def _av_media(path: Path) -> FileFormat | None:
+    """Video or audio. Cover art does not turn audio into video."""
     try:
         with av.open(str(path)) as container:
             name = container.format.name
@@ -138,16 +138,16 @@ def _medium(path: Path) -> Found | None:
         return None
     kind = name.split(",")[0]
     if videos:
-        suffix, content_type = _FILMS.get(kind, ("bin", ""))
+        suffix, content_type = _VIDEO_FORMATS.get(kind, ("bin", ""))
         if kind == "mov" and brand == "qt":
             suffix, content_type = "mov", "video/quicktime"
         if kind == "matroska" and codecs <= _WEB_CODECS:
             suffix, content_type = "webm", "video/webm"
-        return Found("VIDEO", suffix, content_type) if content_type else None
+        return FileFormat("VIDEO", suffix, content_type) if content_type else None
     if not has_sound:
         return None
-    suffix, content_type = _SOUNDS.get(kind, ("bin", ""))
-    return Found("AUDIO", suffix, content_type) if content_type else None
+    suffix, content_type = _AUDIO_FORMATS.get(kind, ("bin", ""))
+    return FileFormat("AUDIO", suffix, content_type) if content_type else None
 
 
 def _is_cover(stream: object) -> bool:

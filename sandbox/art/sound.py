@@ -1,4 +1,4 @@
-"""Sound as files: the WAV to download, the MP3 to listen to at once."""
+"""Audio files: WAV for download, MP3 as preview, and HLS streams."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.makers.base import Form
+from sandbox.makers.base import RenditionFile
 
 type Samples = NDArray[np.int16]
 """Mono: one row; stereo: two rows."""
 
 
-def save_wav(samples: Samples, rate: int, folder: Path) -> Form:
+def save_wav(samples: Samples, rate: int, folder: Path) -> RenditionFile:
     channels = 1 if samples.ndim == 1 else samples.shape[0]
     with wave.open(str(folder / "original.wav"), "wb") as file:
         file.setnchannels(channels)
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes(np.ascontiguousarray(samples.T).tobytes())
-    return Form("original.wav", "audio/wav")
+    return RenditionFile("original.wav", "audio/wav")
 
 
-def save_mp3(samples: Samples, rate: int, folder: Path) -> Form:
+def save_mp3(samples: Samples, rate: int, folder: Path) -> RenditionFile:
     _encode(samples, rate, folder / "preview.mp3", "libmp3lame", rate, None, {})
-    return Form("preview.mp3", "audio/mpeg")
+    return RenditionFile("preview.mp3", "audio/mpeg")
 
 
-def save_stream(samples: Samples, rate: int, folder: Path) -> Form:
-    """The sound as HLS, in segments of four seconds."""
+def save_stream(samples: Samples, rate: int, folder: Path) -> RenditionFile:
+    """Write an HLS stream with segments of four seconds."""
     options = {
         "hls_time": "4",
         "hls_playlist_type": "vod",
         "hls_segment_filename": str(folder / "segment_%04d.ts"),
     }
     _encode(samples, rate, folder / "stream.m3u8", "aac", 44_100, "hls", options)
-    return Form("stream.m3u8", "application/vnd.apple.mpegurl")
+    return RenditionFile("stream.m3u8", "application/vnd.apple.mpegurl")
 
 
 def _encode(
@@ -54,7 +54,7 @@ def _encode(
     rows = np.atleast_2d(samples)
     layout = "mono" if rows.shape[0] == 1 else "stereo"
     with av.open(str(path), "w", format=kind, options=options) as container:
-        # Typed loosely: which kind of stream add_stream returns depends on the codec's name.
+        # Any: the type of stream that add_stream returns depends on the codec's name.
         stream: Any = container.add_stream(codec, rate=target)
         stream.layout = layout
         stream.bit_rate = 64_000 * rows.shape[0]
@@ -69,22 +69,22 @@ def _encode(
 
 
 def seconds_of(path: Path) -> float:
-    """How long a sound lasts by its container's word; 0 when it does not say."""
+    """The duration in seconds according to the container; 0 if unknown."""
     with av.open(str(path)) as container:
         return float(container.duration or 0) / av.time_base
 
 
 def read(path: Path, rate: int, channels: int = 1) -> Samples:
-    """The sound of any media file as rows of 16-bit samples; raises ValueError when it has none."""
+    """The audio of a media file as rows of 16-bit samples; raises ValueError if it has none."""
     layout = "mono" if channels == 1 else "stereo"
     parts = []
     with av.open(str(path)) as container:
         if not container.streams.audio:
-            raise ValueError("no sound in this file")
+            raise ValueError("there is no audio in this file")
         resampler = av.AudioResampler(format="s16p", layout=layout, rate=rate)
         for frame in container.decode(audio=0):
             parts += [each.to_ndarray() for each in resampler.resample(frame)]
         parts += [each.to_ndarray() for each in resampler.resample(None)]
     if not parts:
-        raise ValueError("no sound in this file")
+        raise ValueError("there is no audio in this file")
     return np.concatenate(parts, axis=1)

@@ -1,4 +1,4 @@
-"""A spoken line for films, in a voice that fits its description."""
+"""Spoken dialogue for videos, in a voice chosen by its description."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DEEP = frozenset(["deep", "low", "old", "gruff", "dark", "giant"])
 
 
 def say(text: str, description: str, rate: int) -> Samples:
-    """The line in two equal channels at another rate."""
+    """The spoken text as two equal channels at that sample rate."""
     words = set(words_of(description))
     voice = "en-us+f3" if words & _FEMALE else "en-us+m3"
     pitch = 30 if words & _DEEP else 52

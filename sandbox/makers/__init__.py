@@ -1,1 +1,1 @@
-"""The makers: one module per kind of media, run in worker processes, never in the server's own."""
+"""The makers, one module per kind of media. They run in worker processes, never in the server process."""

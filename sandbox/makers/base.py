@@ -1,4 +1,4 @@
-"""What a maker is given and what it hands back. A maker is a module with ``make(order) -> Made``."""
+"""The input and output of makers. A maker is a module with ``make(task) -> Media``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Input:
-    """A file that the request named: where its best rendition lies."""
+    """An input file of the request. ``path``: its best rendition."""
 
     file_id: str
     type: str
@@ -21,8 +21,8 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Order:
-    """One result to make. ``index`` counts the alternatives of one execution from 0."""
+class Task:
+    """One result to create. ``index``: number of the result within the execution, from 0."""
 
     tool: str
     request: dict[str, Any]
@@ -30,15 +30,15 @@ class Order:
     folder: Path
     inputs: dict[str, Input] = field(default_factory=dict)
     report: Callable[[float], None] = lambda share: None
-    """Called with the share that is done, 0 to 1."""
+    """Called with the completed share, 0 to 1."""
 
     def seed(self, *parts: object) -> int:
-        """A number that depends on the parts and the alternative, the same on every run."""
+        """A random seed that depends only on the parts and the index."""
         text = "\x1f".join(str(part) for part in (*parts, self.index))
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
 
     def input(self, *names: str) -> Input | None:
-        """The file named by the first of these fields that was given."""
+        """The file of the first of these fields that is set, or None."""
         for name in names:
             file_id = self.request.get(name)
             if isinstance(file_id, str):
@@ -50,8 +50,8 @@ class Order:
 
 
 @dataclass
-class Form:
-    """One rendition on disk. Sides are in pixels."""
+class RenditionFile:
+    """One rendition on disk. Width and height are in pixels."""
 
     name: str
     content_type: str
@@ -60,24 +60,24 @@ class Form:
 
 
 @dataclass
-class Made:
-    """A finished result. A form that is None is skipped: pointless for this type."""
+class Media:
+    """A finished result. A rendition that is None does not exist for this type."""
 
     type: str
     display_name: str
-    download: Form
-    preview: Form | None = None
-    thumbnail: Form | None = None
-    hls: Form | None = None
+    download: RenditionFile
+    preview: RenditionFile | None = None
+    thumbnail: RenditionFile | None = None
+    hls: RenditionFile | None = None
     duration: float | None = None
     transcript: str | None = None
     language: str | None = None
     description: str | None = None
-    """What analysis will say about the file; search looks at it."""
+    """The description that analysis will set, for search."""
 
 
-class CannotMake(Exception):
-    """The maker's own refusal; the execution fails with this message and code."""
+class MakerError(Exception):
+    """The maker cannot create the media. The execution fails with this message and code."""
 
     def __init__(self, message: str, code: str | None = None) -> None:
         super().__init__(message)
@@ -85,10 +85,10 @@ class CannotMake(Exception):
         self.code = code
 
 
-def title(text: str, longest: int = 60) -> str:
-    """A display name from a prompt: its first words, cut at a word."""
+def title(text: str, max_length: int = 60) -> str:
+    """A display name from a prompt: its first words, truncated at a word boundary."""
     line = " ".join(text.split())
-    if len(line) <= longest:
+    if len(line) <= max_length:
         return line[:1].upper() + line[1:]
-    cut = line[:longest].rsplit(" ", 1)[0].rstrip(",.;:-")
+    cut = line[:max_length].rsplit(" ", 1)[0].rstrip(",.;:-")
     return cut[:1].upper() + cut[1:] + "…"

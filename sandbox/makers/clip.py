@@ -1,4 +1,4 @@
-"""generate-video-clip: the scene of the prompt in motion, or given pictures and films, with sound if asked."""
+"""generate-video-clip: an animated scene from the prompt, or the input images and videos, with optional audio."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sandbox.art.film import Frame, Track
 from sandbox.art.mood import Mood, mood_of
 from sandbox.art.scene import Scene
 from sandbox.art.talk import say
-from sandbox.makers.base import CannotMake, Input, Made, Order, title
+from sandbox.makers.base import Input, MakerError, Media, Task, title
 
 FPS = 24
 LONG_SIDE = {"LOW": 640, "STANDARD": 960, "HIGH": 1280, "MAX": 1920}
-USUAL_SECONDS = 5
+DEFAULT_SECONDS = 5
 
 _AMBIENCE = {
     "sea": "waves",
@@ -29,60 +29,60 @@ _AMBIENCE = {
 }
 
 
-def make(order: Order) -> Made:
-    request = order.request
-    text = _text(order)
-    seed = order.seed(text)
-    seconds = int(request["durationSeconds"] or USUAL_SECONDS)
+def make(task: Task) -> Media:
+    request = task.request
+    text = _text(task)
+    seed = task.seed(text)
+    seconds = int(request["durationSeconds"] or DEFAULT_SECONDS)
     size = pictures.pixels(request["aspectRatio"], LONG_SIDE[request["quality"]], even=True)
     count = seconds * FPS
     mood = mood_of(text, seed)
-    track = _track(order, mood, seed, seconds)
+    track = _track(task, mood, seed, seconds)
     try:
-        made = film.write(
-            _captioned(_frames(order, text, seed, size, count), size),
+        video = film.write(
+            _captioned(_frames(task, text, seed, size, count), size),
             size,
             FPS,
-            order.folder,
+            task.folder,
             track,
-            report=lambda done: order.report(done / count),
+            report=lambda done: task.report(done / count),
         )
-    except ValueError as problem:
-        raise CannotMake(f"An input could not be used: {problem}.", "unreadable_input") from problem
+    except ValueError as error:
+        raise MakerError(f"An input could not be used: {error}.", "unreadable_input") from error
     spoken = request["spokenDialogue"]
-    return Made(
+    return Media(
         type="VIDEO",
         display_name=title(text),
-        download=made.download,
-        preview=made.preview,
-        thumbnail=made.thumbnail,
-        hls=made.hls,
-        duration=made.duration,
+        download=video.download,
+        preview=video.preview,
+        thumbnail=video.thumbnail,
+        hls=video.hls,
+        duration=video.duration,
         transcript=spoken or None,
         language="en" if spoken else None,
         description=f"{title(text, 200)}. A clip of {seconds} seconds showing {mood.scene} in {mood.light} light.",
     )
 
 
-def _text(order: Order) -> str:
-    """What the clip is about: the prompt, or failing that what is spoken or given."""
-    request = order.request
-    given = [*_given(order, "IMAGE"), *_given(order, "VIDEO"), *_given(order, "AUDIO")]
-    return request["prompt"] or request["spokenDialogue"] or f"Clip of {given[0].display_name}"
+def _text(task: Task) -> str:
+    """The subject of the clip: the prompt, else the dialogue, else the name of the first input."""
+    request = task.request
+    inputs = [*_inputs(task, "IMAGE"), *_inputs(task, "VIDEO"), *_inputs(task, "AUDIO")]
+    return request["prompt"] or request["spokenDialogue"] or f"Clip of {inputs[0].display_name}"
 
 
-def _given(order: Order, kind: str) -> list[Input]:
-    """The input files of one type, the start frame first."""
-    return [each for each in order.inputs.values() if each.type == kind]
+def _inputs(task: Task, kind: str) -> list[Input]:
+    """The input files of one type."""
+    return [each for each in task.inputs.values() if each.type == kind]
 
 
-def _frames(order: Order, text: str, seed: int, size: tuple[int, int], count: int) -> Iterator[Frame]:
-    films, images = _given(order, "VIDEO"), _given(order, "IMAGE")
-    first = order.input("startFrameFileId")
+def _frames(task: Task, text: str, seed: int, size: tuple[int, int], count: int) -> Iterator[Frame]:
+    videos, images = _inputs(task, "VIDEO"), _inputs(task, "IMAGE")
+    first = task.input("startFrameFileId")
     if first is not None:
         images = [first, *(each for each in images if each.file_id != first.file_id)]
-    if films:
-        yield from _restyled(films, text, seed, size, count)
+    if videos:
+        yield from _restyled(videos, text, seed, size, count)
     elif images:
         yield from _slides(images, size, count)
     else:
@@ -92,7 +92,7 @@ def _frames(order: Order, text: str, seed: int, size: tuple[int, int], count: in
 
 
 def _slides(images: list[Input], size: tuple[int, int], count: int) -> Iterator[Frame]:
-    """Each picture for an equal share of the time."""
+    """Show each image for an equal share of the time."""
     shares = [
         count * (number + 1) // len(images) - count * number // len(images) for number in range(len(images))
     ]
@@ -100,34 +100,36 @@ def _slides(images: list[Input], size: tuple[int, int], count: int) -> Iterator[
         yield from footage.pan(footage.open_picture(image.path), size, share)
 
 
-def _restyled(films: list[Input], text: str, seed: int, size: tuple[int, int], count: int) -> Iterator[Frame]:
-    """The given film in the light of the prompt, from its beginning again where it is too short."""
+def _restyled(
+    videos: list[Input], text: str, seed: int, size: tuple[int, int], count: int
+) -> Iterator[Frame]:
+    """The input videos, tinted to match the prompt. Loops if they are too short."""
     tint = np.array(mood_of(text, seed).palette.horizon, dtype=np.float32)
     table = np.linspace(0, 255, 256, dtype=np.float32)[:, None]
     curve = np.clip(table * (0.55 + 0.45 * tint / 255) + tint * 0.08, 0, 255).astype(np.uint8)
     written = 0
     while written < count:
         before = written
-        for each in films:
+        for each in videos:
             for picture in footage.frames(each.path, size, FPS, count / FPS):
                 if written == count:
                     return
                 yield np.stack([curve[picture[..., part], part] for part in range(3)], axis=-1)
                 written += 1
         if written == before:
-            raise ValueError("no pictures in this file")
+            raise ValueError("there is no video in this file")
 
 
 def _captioned(frames: Iterator[Frame], size: tuple[int, int]) -> Iterator[Frame]:
     stamp = caption.Stamp(size)
     for picture in frames:
-        yield stamp.on(picture)
+        yield stamp.apply(picture)
 
 
-def _track(order: Order, mood: Mood, seed: int, seconds: int) -> Track | None:
-    """The given recordings, the spoken line and what the place sounds like; None for a silent clip."""
-    request = order.request
-    recordings, spoken = _given(order, "AUDIO"), request["spokenDialogue"]
+def _track(task: Task, mood: Mood, seed: int, seconds: int) -> Track | None:
+    """Mix the input audio, the dialogue and the ambience of the scene. None for a silent clip."""
+    request = task.request
+    recordings, spoken = _inputs(task, "AUDIO"), request["spokenDialogue"]
     if not (request["generateAudio"] or recordings or spoken):
         return None
     length = seconds * dsp.RATE

@@ -1,4 +1,4 @@
-"""remove-image-background: the subject on transparency, as PNG."""
+"""remove-image-background: the subject on a transparent background, as PNG."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from PIL import Image
 
 from sandbox.art import footage, pictures
 from sandbox.art.cutout import subject_mask
-from sandbox.makers.base import CannotMake, Made, Order
+from sandbox.makers.base import MakerError, Media, Task
 
 
-def make(order: Order) -> Made:
-    source = order.input("imageStorageFileId", "imageFileId")
+def make(task: Task) -> Media:
+    source = task.input("imageStorageFileId", "imageFileId")
     if source is None:
-        raise CannotMake("There is no image to cut out.", "missing_image")
+        raise MakerError("There is no input image.", "missing_image")
     try:
         picture = footage.open_picture(source.path, "RGBA")
-    except ValueError as problem:
-        raise CannotMake(f"The image could not be used: {problem}.", "unreadable_input") from problem
+    except ValueError as error:
+        raise MakerError(f"The image could not be used: {error}.", "unreadable_input") from error
     rows = np.array(picture)
-    order.report(0.2)
-    mask = subject_mask(np.ascontiguousarray(rows[..., :3]), rounds=4 + order.index % 3)
+    task.report(0.2)
+    mask = subject_mask(np.ascontiguousarray(rows[..., :3]), rounds=4 + task.index % 3)
     rows[..., 3] = np.minimum(rows[..., 3], mask)
-    order.report(0.7)
+    task.report(0.7)
     cut = Image.fromarray(rows)
-    return Made(
+    return Media(
         type="IMAGE",
-        display_name=f"{source.display_name} (cut out)",
-        download=pictures.save_download(cut, order.folder),
-        preview=pictures.save_preview(cut, order.folder),
-        thumbnail=pictures.save_thumbnail(cut, order.folder),
+        display_name=f"{source.display_name} (background removed)",
+        download=pictures.save_download(cut, task.folder),
+        preview=pictures.save_preview(cut, task.folder),
+        thumbnail=pictures.save_thumbnail(cut, task.folder),
         description=f"The subject of {source.display_name} without its background.",
     )

@@ -1,4 +1,4 @@
-"""remove-video-background: the subject of a film on transparency, as WebM."""
+"""remove-video-background: the subject of a video on a transparent background, as WebM."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ import numpy as np
 from sandbox.art import film, footage, sound
 from sandbox.art.cutout import Mask, subject_mask
 from sandbox.art.film import Frame, Track
-from sandbox.makers.base import CannotMake, Input, Made, Order
+from sandbox.makers.base import Input, MakerError, Media, Task
 
-LARGEST_SIDE = 960
-MOST_FPS = 15
-MOST_SECONDS = 120.0
-MASK_EVERY = 3
-"""A mask is found for every third frame; the subject does not move far in between."""
+MAX_SIDE = 960
+MAX_FPS = 15
+MAX_SECONDS = 120.0
+MASK_INTERVAL = 3
+"""Compute a mask for every third frame only, since the subject hardly moves in between."""
 
 
-def source_film(order: Order) -> tuple[Input, tuple[int, int, float, float]]:
-    """The film that was given and its facts, or a refusal."""
-    source = order.input("videoStorageFileId", "videoFileId")
+def source_video(task: Task) -> tuple[Input, tuple[int, int, float, float]]:
+    """The input video and its properties (width, height, frames per second, seconds); raise MakerError if unusable."""
+    source = task.input("videoStorageFileId", "videoFileId")
     if source is None:
-        raise CannotMake("There is no video.", "missing_video")
+        raise MakerError("There is no input video.", "missing_video")
     try:
-        facts = footage.film_facts(source.path)
-    except ValueError as problem:
-        raise CannotMake(f"The video could not be used: {problem}.", "unreadable_input") from problem
-    if facts[3] > MOST_SECONDS:
-        raise CannotMake(f"The video is longer than {MOST_SECONDS:g} seconds.", "video_too_long")
-    return source, facts
+        properties = footage.video_properties(source.path)
+    except ValueError as error:
+        raise MakerError(f"The video could not be used: {error}.", "unreadable_input") from error
+    if properties[3] > MAX_SECONDS:
+        raise MakerError(f"The video is longer than {MAX_SECONDS:g} seconds.", "video_too_long")
+    return source, properties
 
 
-def film_track(path: Path, rate: int = 48_000) -> Track | None:
-    """The sound of a film, None for a silent one."""
+def video_track(path: Path, rate: int = 48_000) -> Track | None:
+    """The audio track of a video, None without audio."""
     try:
         return Track(sound.read(path, rate, 2), rate)
     except ValueError:
         return None
 
 
-def make(order: Order) -> Made:
-    source, (width, height, rate, seconds) = source_film(order)
-    scale = min(1.0, LARGEST_SIDE / max(width, height))
+def make(task: Task) -> Media:
+    source, (width, height, rate, seconds) = source_video(task)
+    scale = min(1.0, MAX_SIDE / max(width, height))
     size = max(2, round(width * scale) // 2 * 2), max(2, round(height * scale) // 2 * 2)
-    fps = max(1, min(MOST_FPS, round(rate)))
+    fps = max(1, min(MAX_FPS, round(rate)))
     expected = max(1.0, seconds * fps)
-    made = film.write(
-        _cut(footage.frames(source.path, size, fps, MOST_SECONDS)),
+    video = film.write(
+        _cut(footage.frames(source.path, size, fps, MAX_SECONDS)),
         size,
         fps,
-        order.folder,
-        film_track(source.path),
+        task.folder,
+        video_track(source.path),
         alpha=True,
-        report=lambda done: order.report(min(1.0, done / expected)),
+        report=lambda done: task.report(min(1.0, done / expected)),
     )
-    return Made(
+    return Media(
         type="VIDEO",
-        display_name=f"{source.display_name} (cut out)",
-        download=made.download,
-        preview=made.preview,
-        thumbnail=made.thumbnail,
-        duration=made.duration,
+        display_name=f"{source.display_name} (background removed)",
+        download=video.download,
+        preview=video.preview,
+        thumbnail=video.thumbnail,
+        duration=video.duration,
         transcript=source.transcript,
         description=f"The subject of {source.display_name} without its background.",
     )
@@ -71,6 +71,6 @@ def make(order: Order) -> Made:
 def _cut(frames: Iterator[Frame]) -> Iterator[Frame]:
     mask: Mask | None = None
     for number, picture in enumerate(frames):
-        if mask is None or number % MASK_EVERY == 0:
+        if mask is None or number % MASK_INTERVAL == 0:
             mask = subject_mask(picture, mask, rounds=4 if mask is None else 1)
         yield np.dstack([picture, mask])

@@ -1,4 +1,4 @@
-"""What the presenter catalogue shows of a presenter: a still, a small one, and a clip in which they speak a line."""
+"""The media of a presenter in the presenter list: image, thumbnail, and a clip in which they speak a sentence."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 from PIL import Image
 
 from sandbox.art import espeak, film
-from sandbox.art.face import Look, Portrait
+from sandbox.art.face import Appearance, Portrait
 from sandbox.art.film import Track
 from sandbox.makers.avatar import FPS, mouth_openings, speaking
-from sandbox.makers.base import Form, Made, Order
-from sandbox.presenters import by_tail
+from sandbox.makers.base import Media, RenditionFile, Task
+from sandbox.presenters import presenter_by_suffix
 
 STILL = (960, 540)
 THUMB = (320, 180)
@@ -18,22 +18,24 @@ CLIP = (640, 360)
 _VOICES = {"FEMALE": ("en-us+f3", 56), "MALE": ("en-us+m3", 42), "NEUTRAL": ("en-us+m7", 54)}
 
 
-def make(order: Order) -> Made:
-    presenter = by_tail(order.request["presenter"])
-    assert presenter is not None, "the catalogue orders only those that it lists"
-    look = Look(**presenter.look)
-    still = Portrait(look, *STILL).draw(0.0)
-    still.save(order.folder / "still.jpg", quality=88)
-    still.resize(THUMB, Image.Resampling.LANCZOS).save(order.folder / "thumb.jpg", quality=84)
+def make(task: Task) -> Media:
+    presenter = presenter_by_suffix(task.request["presenter"])
+    assert presenter is not None, "only requested for listed presenters"
+    appearance = Appearance(**presenter.appearance)
+    still = Portrait(appearance, *STILL).draw(0.0)
+    still.save(task.folder / "still.jpg", quality=88)
+    still.resize(THUMB, Image.Resampling.LANCZOS).save(task.folder / "thumb.jpg", quality=84)
     voice, pitch = _VOICES[presenter.gender]
-    line = f"Hello, I am {presenter.name}."
-    samples = np.frombuffer(espeak.speak(line, voice, 1.0, pitch), dtype=np.int16)
+    sentence = f"Hello, I am {presenter.name}."
+    samples = np.frombuffer(espeak.speak(sentence, voice, 1.0, pitch), dtype=np.int16)
     rows = np.atleast_2d(samples)
     clip, seconds = film.write_preview(
-        speaking(look, CLIP, mouth_openings(rows, espeak.RATE, FPS), order.seed(presenter.tail)),
+        speaking(appearance, CLIP, mouth_openings(rows, espeak.RATE, FPS), task.seed(presenter.suffix)),
         CLIP,
         FPS,
-        order.folder,
+        task.folder,
         Track(samples, espeak.RATE),
     )
-    return Made("VIDEO", presenter.name, clip, thumbnail=Form("thumb.jpg", "image/jpeg"), duration=seconds)
+    return Media(
+        "VIDEO", presenter.name, clip, thumbnail=RenditionFile("thumb.jpg", "image/jpeg"), duration=seconds
+    )

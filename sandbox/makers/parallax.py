@@ -1,4 +1,4 @@
-"""image-3d-effect: a camera that moves a little around a still picture whose depth is guessed."""
+"""image-3d-effect: a camera moves slightly around an image with an estimated depth."""
 
 from __future__ import annotations
 
@@ -9,57 +9,57 @@ import numpy as np
 
 from sandbox.art import film, footage, pictures
 from sandbox.art.film import Frame
-from sandbox.makers.base import CannotMake, Made, Order
+from sandbox.makers.base import MakerError, Media, Task
 
 FPS = 24
 SECONDS = 4
 LONG_SIDE = 960
 REACH = 0.03
-"""How far the nearest parts move, as a share of the long side."""
+"""Movement of the nearest parts, as a share of the long side."""
 
 
-def make(order: Order) -> Made:
-    source = order.input("imageStorageFileId", "imageFileId")
+def make(task: Task) -> Media:
+    source = task.input("imageStorageFileId", "imageFileId")
     if source is None:
-        raise CannotMake("There is no image to move through.", "missing_image")
+        raise MakerError("There is no input image.", "missing_image")
     try:
         picture = footage.open_picture(source.path)
-    except ValueError as problem:
-        raise CannotMake(f"The image could not be used: {problem}.", "unreadable_input") from problem
+    except ValueError as error:
+        raise MakerError(f"The image could not be used: {error}.", "unreadable_input") from error
     scale = pictures.longest_side(LONG_SIDE) / max(picture.size)
     size = max(2, round(picture.width * scale) // 2 * 2), max(2, round(picture.height * scale) // 2 * 2)
     count = FPS * SECONDS
-    made = film.write(
-        _moves(np.asarray(footage.fitted(picture, size)), count, order.index),
+    video = film.write(
+        _move_camera(np.asarray(footage.fitted(picture, size)), count, task.index),
         size,
         FPS,
-        order.folder,
-        report=lambda done: order.report(done / count),
+        task.folder,
+        report=lambda done: task.report(done / count),
     )
-    return Made(
+    return Media(
         type="VIDEO",
         display_name=f"{source.display_name} (3D)",
-        download=made.download,
-        preview=made.preview,
-        thumbnail=made.thumbnail,
-        hls=made.hls,
-        duration=made.duration,
+        download=video.download,
+        preview=video.preview,
+        thumbnail=video.thumbnail,
+        hls=video.hls,
+        duration=video.duration,
         description=f"The camera moves around {source.display_name}.",
     )
 
 
-def depth_of(picture: Frame) -> np.ndarray:
-    """A guess, 0 far to 1 near: what is low and what is dark is near, and edges are soft."""
+def estimate_depth(picture: Frame) -> np.ndarray:
+    """Estimated depth, 0 far to 1 near: low and dark areas are near. Blurred."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     height = np.linspace(0, 1, picture.shape[0], dtype=np.float32)[:, None]
-    guess = 0.7 * height + 0.3 * (1 - grey)
-    return np.asarray(cv2.GaussianBlur(guess, (0, 0), picture.shape[1] / 60))
+    depth = 0.7 * height + 0.3 * (1 - grey)
+    return np.asarray(cv2.GaussianBlur(depth, (0, 0), picture.shape[1] / 60))
 
 
-def _moves(picture: Frame, count: int, variant: int) -> Iterator[Frame]:
-    """One turn of the camera, so that the clip can loop. Alternatives turn the other way, or higher."""
+def _move_camera(picture: Frame, count: int, variant: int) -> Iterator[Frame]:
+    """One full turn of the camera, so that the clip loops. Other variants turn the other way, or higher."""
     height, width = picture.shape[:2]
-    depth = depth_of(picture) - 0.5
+    depth = estimate_depth(picture) - 0.5
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     reach = REACH * max(height, width)
     turn, lift = (1, -1)[variant % 2], (0.35, 0.6)[variant // 2 % 2]

@@ -1,4 +1,4 @@
-"""generate-image: a landscape of light composed from the words of the prompt."""
+"""generate-image: a landscape composed from the words of the prompt."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from PIL import Image
 
 from sandbox.art import caption, pictures
 from sandbox.art.scene import Scene
-from sandbox.makers.base import Made, Order, title
+from sandbox.makers.base import Media, Task, title
 
 LONG_SIDE = {"LOW": 1024, "STANDARD": 1280, "HIGH": 1600, "MAX": 1920}
 REFERENCE_SHARE = 0.45
-"""How much of the first reference image shows through when there is one."""
+"""Opacity of the reference image, if there is one."""
 
 _PLACES = {
     "sea": "the sea",
@@ -38,29 +38,29 @@ _LIGHTS = {
 }
 
 
-def make(order: Order) -> Made:
-    prompt = order.request["prompt"]
-    width, height = pictures.pixels(order.request["aspectRatio"], LONG_SIDE[order.request["quality"]])
-    scene = Scene(prompt, order.seed(prompt), width, height)
-    order.report(0.4)
+def make(task: Task) -> Media:
+    prompt = task.request["prompt"]
+    width, height = pictures.pixels(task.request["aspectRatio"], LONG_SIDE[task.request["quality"]])
+    scene = Scene(prompt, task.seed(prompt), width, height)
+    task.report(0.4)
     picture = Image.fromarray(scene.frame())
-    references = order.input_list("imageFileIds")
+    references = task.input_list("imageFileIds")
     if references:
-        picture = _guided(picture, references[order.index % len(references)].path)
+        picture = _blend_reference(picture, references[task.index % len(references)].path)
     picture = caption.stamp(picture)
-    order.report(0.6)
-    return Made(
+    task.report(0.6)
+    return Media(
         type="IMAGE",
         display_name=title(prompt),
-        download=pictures.save_download(picture, order.folder),
-        preview=pictures.save_preview(picture, order.folder),
-        thumbnail=pictures.save_thumbnail(picture, order.folder),
+        download=pictures.save_download(picture, task.folder),
+        preview=pictures.save_preview(picture, task.folder),
+        thumbnail=pictures.save_thumbnail(picture, task.folder),
         description=f"{title(prompt, 200)}. A picture of {_PLACES[scene.mood.scene]} {_LIGHTS[scene.mood.light]}.",
     )
 
 
-def _guided(picture: Image.Image, path: object) -> Image.Image:
-    """The new picture with a reference shining through it."""
+def _blend_reference(picture: Image.Image, path: object) -> Image.Image:
+    """Blend a reference image into the picture."""
     with Image.open(str(path)) as source:
         reference = source.convert("RGB")
     scale = max(picture.width / reference.width, picture.height / reference.height)
@@ -70,5 +70,5 @@ def _guided(picture: Image.Image, path: object) -> Image.Image:
     )
     enlarged = reference.resize(size, Image.Resampling.LANCZOS)
     left, top = (size[0] - picture.width) // 2, (size[1] - picture.height) // 2
-    cut = enlarged.crop((left, top, left + picture.width, top + picture.height))
-    return Image.blend(picture, cut, REFERENCE_SHARE)
+    cropped = enlarged.crop((left, top, left + picture.width, top + picture.height))
+    return Image.blend(picture, cropped, REFERENCE_SHARE)

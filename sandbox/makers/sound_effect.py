@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from sandbox.art import dsp, effects
-from sandbox.makers.audio import finish
-from sandbox.makers.base import Made, Order, title
+from sandbox.makers.audio import to_media
+from sandbox.makers.base import Media, Task, title
 
-USUAL_SECONDS = 10.0
+DEFAULT_SECONDS = 10.0
 
 
-def make(order: Order) -> Made:
-    prompt = order.request["prompt"]
-    seconds = order.request["durationSeconds"] or USUAL_SECONDS
-    influence = order.request["promptInfluence"]
+def make(task: Task) -> Media:
+    prompt = task.request["prompt"]
+    seconds = task.request["durationSeconds"] or DEFAULT_SECONDS
+    influence = task.request["promptInfluence"]
     samples, names = effects.effect(
-        prompt, order.seed(prompt), seconds, 0.7 if influence is None else influence
+        prompt, task.seed(prompt), seconds, 0.7 if influence is None else influence
     )
     description = f"{title(prompt, 200)}. The sound of {' and '.join(names)}."
-    return finish(order, samples, dsp.RATE, title(prompt), description)
+    return to_media(task, samples, dsp.RATE, title(prompt), description)

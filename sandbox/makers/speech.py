@@ -1,4 +1,4 @@
-"""text-to-speech: the text spoken by espeak-ng with a voice of the catalogue."""
+"""text-to-speech: espeak-ng speaks the text with one of the voices."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 import numpy as np
 
 from sandbox.art import espeak, sound
-from sandbox.makers.base import CannotMake, Made, Order, title
-from sandbox.voices import Voice, find
+from sandbox.makers.base import MakerError, Media, Task, title
+from sandbox.voices import Voice, voice_by_id
 
 _PAUSE_SECONDS = 0.15
 _EXPANSIONS: dict[str, dict[str, str]] = {
@@ -20,30 +20,30 @@ _EXPANSIONS: dict[str, dict[str, str]] = {
     "es": {"&": " y ", "%": " por ciento", "@": " arroba ", "+": " más ", "=": " igual a ", "etc.": "etcétera"},
     "it": {"&": " e ", "%": " per cento", "@": " chiocciola ", "+": " più ", "=": " uguale ", "ecc.": "eccetera"},
 }  # fmt: skip
-"""What autoExpandPronunciationReplacements speaks instead of symbols and abbreviations."""
+"""Spoken forms of symbols and abbreviations, for autoExpandPronunciationReplacements."""
 
 
-def make(order: Order) -> Made:
-    request = order.request
-    voice = find(request["voiceId"])
+def make(task: Task) -> Media:
+    request = task.request
+    voice = voice_by_id(request["voiceId"])
     text = request["ttsText"]
     language = (request["speechLanguageCode"] or voice.language).lower()
-    spoken = _replaced(text, request["pronunciationReplacements"] or [])
+    spoken = _apply_replacements(text, request["pronunciationReplacements"] or [])
     if request["autoExpandPronunciationReplacements"]:
-        spoken = expanded(spoken, language)
-    # Each alternative is spoken with a slightly other pitch, as another take would be.
-    pitch = voice.pitch + (0, 4, -4, 7, -7)[order.index % 5]
+        spoken = expand_symbols(spoken, language)
+    # Each result has a slightly different pitch.
+    pitch = voice.pitch + (0, 4, -4, 7, -7)[task.index % 5]
     samples = _speak(spoken, voice, language, request["voiceSpeed"] or 1.0, pitch)
-    order.report(0.6)
+    task.report(0.6)
     pause = np.zeros(int(espeak.RATE * _PAUSE_SECONDS), dtype=np.int16)
     samples = np.concatenate([pause, samples, pause])
-    download = sound.save_wav(samples, espeak.RATE, order.folder)
-    return Made(
+    download = sound.save_wav(samples, espeak.RATE, task.folder)
+    return Media(
         type="AUDIO",
         display_name=title(text),
         download=download,
-        preview=sound.save_mp3(samples, espeak.RATE, order.folder),
-        hls=sound.save_stream(samples, espeak.RATE, order.folder),
+        preview=sound.save_mp3(samples, espeak.RATE, task.folder),
+        hls=sound.save_stream(samples, espeak.RATE, task.folder),
         duration=round(len(samples) / espeak.RATE, 3),
         transcript=text,
         language=language.split("-")[0],
@@ -51,8 +51,8 @@ def make(order: Order) -> Made:
     )
 
 
-def _replaced(text: str, pairs: list[dict[str, str]]) -> str:
-    """The text with the person's own pronunciations in place, longest originals first, each word only once."""
+def _apply_replacements(text: str, pairs: list[dict[str, str]]) -> str:
+    """Apply the custom pronunciations, longest originals first, each word at most once."""
     if not pairs:
         return text
     spoken = {pair["original"].casefold(): pair["replacement"] for pair in pairs}
@@ -60,15 +60,15 @@ def _replaced(text: str, pairs: list[dict[str, str]]) -> str:
     pattern = "|".join(re.escape(original) for original in originals)
     return re.sub(
         rf"(?<!\w)(?:{pattern})(?!\w)",
-        lambda found: spoken.get(found[0].casefold(), found[0]),
+        lambda match: spoken.get(match[0].casefold(), match[0]),
         text,
         flags=re.IGNORECASE,
     )
 
 
-def expanded(text: str, language: str) -> str:
-    for sign, words in _EXPANSIONS.get(language.split("-")[0], _EXPANSIONS["en"]).items():
-        text = text.replace(sign, words)
+def expand_symbols(text: str, language: str) -> str:
+    for symbol, words in _EXPANSIONS.get(language.split("-")[0], _EXPANSIONS["en"]).items():
+        text = text.replace(symbol, words)
     return text
 
 
@@ -79,7 +79,7 @@ def _speak(text: str, voice: Voice, language: str, speed: float, pitch: int) -> 
     for name in names:
         try:
             samples = np.frombuffer(espeak.speak(text, name, speed, pitch), dtype=np.int16)
-        except espeak.CannotSpeak:
+        except espeak.SpeechError:
             continue
         return samples
-    raise CannotMake(f"The language {language} cannot be spoken.", "unsupported_language")
+    raise MakerError(f"The language {language} cannot be spoken.", "unsupported_language")

@@ -1,16 +1,16 @@
-"""generate-music: half a minute of music in the style that the words of the prompt ask for."""
+"""generate-music: 30 seconds of music in a style chosen by the words of the prompt."""
 
 from __future__ import annotations
 
 from sandbox.art import dsp, music
-from sandbox.makers.audio import finish
-from sandbox.makers.base import Made, Order, title
+from sandbox.makers.audio import to_media
+from sandbox.makers.base import Media, Task, title
 
 SECONDS = 30.0
 
 
-def make(order: Order) -> Made:
-    prompt = order.request["prompt"]
-    samples, style = music.compose(prompt, order.seed(prompt), SECONDS)
+def make(task: Task) -> Media:
+    prompt = task.request["prompt"]
+    samples, style = music.compose(prompt, task.seed(prompt), SECONDS)
     description = f"{title(prompt, 200)}. An instrumental piece of {style} music."
-    return finish(order, samples, dsp.RATE, title(prompt), description)
+    return to_media(task, samples, dsp.RATE, title(prompt), description)

@@ -1,4 +1,4 @@
-"""Uploads: the bytes are examined, kept as they are, and given the renditions that fit their type."""
+"""Uploads: detects the type of the bytes, stores them unchanged and creates renditions."""
 
 from __future__ import annotations
 
@@ -10,87 +10,89 @@ import av
 
 from sandbox.art import describe, film, footage, pictures, sniff, sound
 from sandbox.art.film import Track
-from sandbox.art.sniff import Found
-from sandbox.makers.base import CannotMake, Form, Made, Order
+from sandbox.art.sniff import FileFormat
+from sandbox.makers.base import MakerError, Media, RenditionFile, Task
 from sandbox.records import INCOMING
 
-MOST_SECONDS = 600
-"""Longer films and sounds get no preview and no stream: it would take too long."""
+MAX_SECONDS = 600
+"""Longer video and audio gets no preview and no stream, which would take too long."""
 _RATE = 44_100
 
 
-def make(order: Order) -> Made:
-    """``request``: displayName, type (as declared, or None), types (those that the era knows)."""
-    name, declared = order.request["displayName"], order.request["type"]
-    source = order.folder / INCOMING
-    found = sniff.sniff(source)
-    if found is None or found.type not in order.request["types"]:
-        raise CannotMake("The uploaded bytes are not a supported media format.")
-    promised = declared or sniff.type_of_name(name)
-    if promised is not None and promised != found.type:
-        raise CannotMake(f"The uploaded bytes are {found.type}, not {promised}.")
-    order.report(0.1)
-    kept = order.folder / f"original.{found.suffix}"
-    kept.unlink(missing_ok=True)
-    os.link(source, kept)
+def make(task: Task) -> Media:
+    """``request``: displayName, type (declared type or None), types (those of the API version)."""
+    name, declared = task.request["displayName"], task.request["type"]
+    source = task.folder / INCOMING
+    detected = sniff.detect(source)
+    if detected is None or detected.type not in task.request["types"]:
+        raise MakerError("The uploaded bytes are not a supported media format.")
+    expected = declared or sniff.type_of_name(name)
+    if expected is not None and expected != detected.type:
+        raise MakerError(f"The uploaded bytes are {detected.type}, not {expected}.")
+    task.report(0.1)
+    original = task.folder / f"original.{detected.suffix}"
+    original.unlink(missing_ok=True)
+    os.link(source, original)
     try:
-        return {"IMAGE": _picture, "VIDEO": _film, "AUDIO": _sound}.get(found.type, _other)(
-            order, found, kept
+        return {"IMAGE": _picture, "VIDEO": _video, "AUDIO": _audio}.get(detected.type, _other)(
+            task, detected, original
         )
-    except (ValueError, OSError, av.FFmpegError) as problem:
-        raise CannotMake("The uploaded bytes are damaged and cannot be read.") from problem
+    except (ValueError, OSError, av.FFmpegError) as error:
+        raise MakerError("The uploaded bytes are damaged and cannot be read.") from error
 
 
-def _picture(order: Order, found: Found, path: Path) -> Made:
-    name = order.request["displayName"]
+def _picture(task: Task, detected: FileFormat, path: Path) -> Media:
+    name = task.request["displayName"]
     subject = describe.subject(name)
-    if found.suffix == "svg":
-        # Drawings scale by themselves: one form serves all sizes.
-        form = Form(path.name, found.content_type)
-        return Made("IMAGE", name, form, preview=form, thumbnail=form, description=f"A drawing: {subject}.")
+    if detected.suffix == "svg":
+        # SVG scales: one file serves all renditions.
+        form = RenditionFile(path.name, detected.content_type)
+        return Media(
+            "IMAGE", name, form, preview=form, thumbnail=form, description=f"An SVG image: {subject}."
+        )
     picture = footage.open_picture(path, "RGBA")
     opaque = picture.getchannel("A").getextrema()[0] == 255
-    shown = picture.convert("RGB") if opaque else picture
-    return Made(
+    image = picture.convert("RGB") if opaque else picture
+    return Media(
         type="IMAGE",
         display_name=name,
-        download=Form(path.name, found.content_type, *shown.size),
-        preview=pictures.save_preview(shown, order.folder),
-        thumbnail=pictures.save_thumbnail(shown, order.folder),
-        description=f"{describe.picture(shown)}: {subject}.",
+        download=RenditionFile(path.name, detected.content_type, *image.size),
+        preview=pictures.save_preview(image, task.folder),
+        thumbnail=pictures.save_thumbnail(image, task.folder),
+        description=f"{describe.picture(image)}: {subject}.",
     )
 
 
-def _film(order: Order, found: Found, path: Path) -> Made:
-    name = order.request["displayName"]
-    width, height, rate, seconds = footage.film_facts(path)
+def _video(task: Task, detected: FileFormat, path: Path) -> Media:
+    name = task.request["displayName"]
+    width, height, rate, seconds = footage.video_properties(path)
     still = footage.still(path)
-    made = Made(
+    media = Media(
         type="VIDEO",
         display_name=name,
-        download=Form(path.name, found.content_type, width, height),
-        thumbnail=pictures.save_thumbnail(still, order.folder),
+        download=RenditionFile(path.name, detected.content_type, width, height),
+        thumbnail=pictures.save_thumbnail(still, task.folder),
         duration=round(seconds, 3),
-        description=f"A film. {describe.picture(still)}: {describe.subject(name)}.",
+        description=f"A video. {describe.picture(still)}: {describe.subject(name)}.",
     )
-    if seconds > MOST_SECONDS:
-        return made
+    if seconds > MAX_SECONDS:
+        return media
     fps = max(1, min(60, round(rate)))
     size = film.fitted((max(2, width // 2 * 2), max(2, height // 2 * 2)), film.PREVIEW_SIDE)
     expected = max(1.0, seconds * fps)
     track = _track(path)
-    made.preview, shown = film.write_preview(
-        footage.frames(path, size, fps, MOST_SECONDS),
+    media.preview, preview_seconds = film.write_preview(
+        footage.frames(path, size, fps, MAX_SECONDS),
         size,
         fps,
-        order.folder,
+        task.folder,
         track,
-        report=lambda count: order.report(min(0.95, 0.1 + 0.85 * count / expected)),
+        report=lambda count: task.report(min(0.95, 0.1 + 0.85 * count / expected)),
     )
-    made.duration = made.duration or shown
-    made.hls = film.stream(order.folder / made.preview.name, order.folder)
-    made.transcript = _words(name) if track is not None else None
-    return made
+    media.duration = media.duration or preview_seconds
+    media.hls = film.stream(task.folder / media.preview.name, task.folder)
+    media.transcript = _placeholder_transcript(name) if track is not None else None
+    return media
 
 
 def _track(path: Path) -> Track | None:
@@ -100,39 +102,41 @@ def _track(path: Path) -> Track | None:
         return None
 
 
-def _sound(order: Order, found: Found, path: Path) -> Made:
-    name = order.request["displayName"]
-    made = Made(
+def _audio(task: Task, detected: FileFormat, path: Path) -> Media:
+    name = task.request["displayName"]
+    media = Media(
         type="AUDIO",
         display_name=name,
-        download=Form(path.name, found.content_type),
+        download=RenditionFile(path.name, detected.content_type),
         duration=round(sound.seconds_of(path), 3),
-        transcript=_words(name),
-        description=f"A sound recording: {describe.subject(name)}.",
+        transcript=_placeholder_transcript(name),
+        description=f"An audio recording: {describe.subject(name)}.",
     )
-    if made.duration is not None and made.duration > MOST_SECONDS:
-        return made
+    if media.duration is not None and media.duration > MAX_SECONDS:
+        return media
     samples = sound.read(path, _RATE, 2)
-    made.duration = made.duration or round(samples.shape[1] / _RATE, 3)
-    order.report(0.5)
-    if found.suffix == "mp3":
-        shutil.copyfile(path, order.folder / "preview.mp3")
-        made.preview = Form("preview.mp3", "audio/mpeg")
+    media.duration = media.duration or round(samples.shape[1] / _RATE, 3)
+    task.report(0.5)
+    if detected.suffix == "mp3":
+        shutil.copyfile(path, task.folder / "preview.mp3")
+        media.preview = RenditionFile("preview.mp3", "audio/mpeg")
     else:
-        made.preview = sound.save_mp3(samples, _RATE, order.folder)
-    made.hls = sound.save_stream(samples, _RATE, order.folder)
-    return made
+        media.preview = sound.save_mp3(samples, _RATE, task.folder)
+    media.hls = sound.save_stream(samples, _RATE, task.folder)
+    return media
 
 
-def _other(order: Order, found: Found, path: Path) -> Made:
-    """Documents: nothing but the bytes themselves."""
-    name = order.request["displayName"]
-    said = f"A document ({found.suffix}): {describe.subject(name)}."
-    if found.type == "TEXT":
-        said += " " + " ".join(path.read_text(encoding="utf-8-sig").split())[:300]
-    return Made(found.type, name, Form(path.name, found.content_type), description=said)
+def _other(task: Task, detected: FileFormat, path: Path) -> Media:
+    """Documents have no renditions except the download."""
+    name = task.request["displayName"]
+    description = f"A document ({detected.suffix}): {describe.subject(name)}."
+    if detected.type == "TEXT":
+        description += " " + " ".join(path.read_text(encoding="utf-8-sig").split())[:300]
+    return Media(
+        detected.type, name, RenditionFile(path.name, detected.content_type), description=description
+    )
 
 
-def _words(name: str) -> str:
-    """The sandbox cannot recognise speech; analysis shows this sentence instead."""
-    return f'This sentence stands for the words that are spoken in "{name}".'
+def _placeholder_transcript(name: str) -> str:
+    """A placeholder: the sandbox cannot recognise speech."""
+    return f'This sentence is a placeholder for the speech in "{name}".'

@@ -1,39 +1,39 @@
-"""upscale-image: at least twice the resolution, by Lanczos and a little sharpening."""
+"""upscale-image: at least twice the resolution, with Lanczos resampling and slight sharpening."""
 
 from __future__ import annotations
 
 from PIL import Image, ImageFilter
 
 from sandbox.art import footage, pictures
-from sandbox.makers.base import CannotMake, Made, Order
+from sandbox.makers.base import MakerError, Media, Task
 
 FACTOR = 2
-GOOD_SIDE = 1920
-"""Small pictures are enlarged further, up to this long side, but at most four times."""
-MOST_PIXELS = 60_000_000
+TARGET_SIDE = 1920
+"""Small images are enlarged to this long side, but at most four times."""
+MAX_PIXELS = 60_000_000
 
 
-def make(order: Order) -> Made:
-    source = order.input("imageStorageFileId", "imageFileId")
+def make(task: Task) -> Media:
+    source = task.input("imageStorageFileId", "imageFileId")
     if source is None:
-        raise CannotMake("There is no image to enlarge.", "missing_image")
+        raise MakerError("There is no input image.", "missing_image")
     try:
         picture = footage.open_picture(source.path, "RGBA")
-    except ValueError as problem:
-        raise CannotMake(f"The image could not be used: {problem}.", "unreadable_input") from problem
-    factor = min(4, max(FACTOR, -(-pictures.longest_side(GOOD_SIDE) // max(picture.size))))
+    except ValueError as error:
+        raise MakerError(f"The image could not be used: {error}.", "unreadable_input") from error
+    factor = min(4, max(FACTOR, -(-pictures.longest_side(TARGET_SIDE) // max(picture.size))))
     size = picture.width * factor, picture.height * factor
-    if size[0] * size[1] > MOST_PIXELS:
-        raise CannotMake("The image is too large to be enlarged.", "image_too_large")
+    if size[0] * size[1] > MAX_PIXELS:
+        raise MakerError("The image is too large to upscale.", "image_too_large")
     opaque = picture.getchannel("A").getextrema()[0] == 255
     large = (picture.convert("RGB") if opaque else picture).resize(size, Image.Resampling.LANCZOS)
-    order.report(0.4)
+    task.report(0.4)
     large = large.filter(ImageFilter.UnsharpMask(radius=1.6, percent=70, threshold=2))
-    return Made(
+    return Media(
         type="IMAGE",
-        display_name=f"{source.display_name} (enlarged)",
-        download=pictures.save_download(large, order.folder),
-        preview=pictures.save_preview(large, order.folder),
-        thumbnail=pictures.save_thumbnail(large, order.folder),
-        description=f"{source.display_name}, {factor} times larger.",
+        display_name=f"{source.display_name} (upscaled)",
+        download=pictures.save_download(large, task.folder),
+        preview=pictures.save_preview(large, task.folder),
+        thumbnail=pictures.save_thumbnail(large, task.folder),
+        description=f"{source.display_name}, upscaled {factor} times.",
     )

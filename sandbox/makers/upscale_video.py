@@ -1,4 +1,4 @@
-"""upscale-video: twice the resolution, by Lanczos and a little sharpening; the sound is kept."""
+"""upscale-video: twice the resolution, with Lanczos resampling and slight sharpening. Keeps the audio."""
 
 from __future__ import annotations
 
@@ -9,45 +9,43 @@ import numpy as np
 
 from sandbox.art import film, footage
 from sandbox.art.film import Frame
-from sandbox.makers.base import CannotMake, Made, Order
-from sandbox.makers.cut_video import MOST_SECONDS, film_track, source_film
+from sandbox.makers.base import MakerError, Media, Task
+from sandbox.makers.cut_video import MAX_SECONDS, source_video, video_track
 
 FACTOR = 2
-MOST_PIXELS = 3840 * 2160
-MOST_FPS = 60
+MAX_PIXELS = 3840 * 2160
+MAX_FPS = 60
 
 
-def make(order: Order) -> Made:
-    source, (width, height, rate, seconds) = source_film(order)
+def make(task: Task) -> Media:
+    source, (width, height, rate, seconds) = source_video(task)
     size = width // 2 * 2 * FACTOR, height // 2 * 2 * FACTOR
-    if size[0] * size[1] > MOST_PIXELS:
-        raise CannotMake("The video is too large to be enlarged beyond 4K.", "video_too_large")
-    fps = max(1, min(MOST_FPS, round(rate)))
+    if size[0] * size[1] > MAX_PIXELS:
+        raise MakerError("The video is too large: upscaling is limited to 4K.", "video_too_large")
+    fps = max(1, min(MAX_FPS, round(rate)))
     expected = max(1.0, seconds * fps)
-    made = film.write(
-        _sharper(
-            footage.frames(source.path, (size[0] // FACTOR, size[1] // FACTOR), fps, MOST_SECONDS), size
-        ),
+    video = film.write(
+        _upscale(footage.frames(source.path, (size[0] // FACTOR, size[1] // FACTOR), fps, MAX_SECONDS), size),
         size,
         fps,
-        order.folder,
-        film_track(source.path),
-        report=lambda done: order.report(min(1.0, done / expected)),
+        task.folder,
+        video_track(source.path),
+        report=lambda done: task.report(min(1.0, done / expected)),
     )
-    return Made(
+    return Media(
         type="VIDEO",
-        display_name=f"{source.display_name} (enlarged)",
-        download=made.download,
-        preview=made.preview,
-        thumbnail=made.thumbnail,
-        hls=made.hls,
-        duration=made.duration,
+        display_name=f"{source.display_name} (upscaled)",
+        download=video.download,
+        preview=video.preview,
+        thumbnail=video.thumbnail,
+        hls=video.hls,
+        duration=video.duration,
         transcript=source.transcript,
-        description=f"{source.display_name}, {FACTOR} times larger.",
+        description=f"{source.display_name}, upscaled {FACTOR} times.",
     )
 
 
-def _sharper(frames: Iterator[Frame], size: tuple[int, int]) -> Iterator[Frame]:
+def _upscale(frames: Iterator[Frame], size: tuple[int, int]) -> Iterator[Frame]:
     for picture in frames:
         large = cv2.resize(picture, size, interpolation=cv2.INTER_LANCZOS4)
         soft = cv2.GaussianBlur(large, (0, 0), 1.4)

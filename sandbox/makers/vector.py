@@ -1,4 +1,4 @@
-"""vectorize-image: the picture traced into an SVG by vtracer."""
+"""vectorize-image: the image traced to SVG with vtracer."""
 
 from __future__ import annotations
 
@@ -8,47 +8,47 @@ import re
 import vtracer
 
 from sandbox.art import footage, pictures
-from sandbox.makers.base import CannotMake, Form, Made, Order
+from sandbox.makers.base import MakerError, Media, RenditionFile, Task
 
 TRACED_SIDE = 640
-"""Pictures are made this small before tracing: the colours matter, not the grain."""
+"""Images are reduced to this long side before tracing, since fine detail is not needed."""
 
 
-def make(order: Order) -> Made:
-    source = order.input("imageStorageFileId", "imageFileId")
+def make(task: Task) -> Media:
+    source = task.input("imageStorageFileId", "imageFileId")
     if source is None:
-        raise CannotMake("There is no image to trace.", "missing_image")
+        raise MakerError("There is no input image.", "missing_image")
     try:
         picture = footage.open_picture(source.path, "RGBA")
-    except ValueError as problem:
-        raise CannotMake(f"The image could not be used: {problem}.", "unreadable_input") from problem
+    except ValueError as error:
+        raise MakerError(f"The image could not be used: {error}.", "unreadable_input") from error
     small = picture.copy()
     small.thumbnail((TRACED_SIDE, TRACED_SIDE))
     buffer = io.BytesIO()
     small.save(buffer, "PNG")
-    order.report(0.2)
+    task.report(0.2)
     svg = vtracer.convert_raw_image_to_svg(
         buffer.getvalue(),
         img_format="png",
-        filter_speckle=4 + order.index % 4,
+        filter_speckle=4 + task.index % 4,
         color_precision=6,
         layer_difference=20,
         path_precision=2,
     )
-    (order.folder / "original.svg").write_text(_scalable(svg, picture.size, small.size), encoding="utf-8")
-    return Made(
+    (task.folder / "original.svg").write_text(_set_size(svg, picture.size, small.size), encoding="utf-8")
+    return Media(
         type="IMAGE",
         display_name=f"{source.display_name} (vector)",
-        download=Form("original.svg", "image/svg+xml", *picture.size),
-        preview=pictures.save_preview(small, order.folder),
-        thumbnail=pictures.save_thumbnail(small, order.folder),
-        description=f"A vector drawing traced from {source.display_name}.",
+        download=RenditionFile("original.svg", "image/svg+xml", *picture.size),
+        preview=pictures.save_preview(small, task.folder),
+        thumbnail=pictures.save_thumbnail(small, task.folder),
+        description=f"A vector image traced from {source.display_name}.",
     )
 
 
-def _scalable(svg: str, size: tuple[int, int], drawn: tuple[int, int]) -> str:
-    """The drawing as large as the original, with a view box, so that it scales."""
-    head = f'<svg width="{size[0]}" height="{size[1]}" viewBox="0 0 {drawn[0]} {drawn[1]}"'
+def _set_size(svg: str, size: tuple[int, int], traced: tuple[int, int]) -> str:
+    """Set the size of the original image and a view box, so that the SVG scales."""
+    head = f'<svg width="{size[0]}" height="{size[1]}" viewBox="0 0 {traced[0]} {traced[1]}"'
     return re.sub(
         r'<svg( version="[^"]*")?( xmlns="[^"]*")( width="[^"]*" height="[^"]*")', rf"{head}\2", svg, count=1
     )

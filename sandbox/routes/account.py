@@ -1,4 +1,4 @@
-"""GET /v1/me: whose key is this."""
+"""GET /v1/me: the owner of the API key."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from sandbox.errors import not_found
-from sandbox.world import key_of, world_of
+from sandbox.services import key_of, services_of
 
 router = APIRouter()
 
 
 @router.get("/v1/me")
 async def get_me(request: Request) -> JSONResponse:
-    """All keys of one sandbox belong to one team; the key itself is never shown."""
-    settings = world_of(request).settings
-    if not settings.knows("1.1"):
+    """All keys of a sandbox belong to one team. The response does not contain the key."""
+    settings = services_of(request).settings
+    if not settings.at_least("1.1"):
         raise not_found("Path")
     number = settings.keys.index(key_of(request)) + 1
     digest = hashlib.sha256(key_of(request).encode()).hexdigest()

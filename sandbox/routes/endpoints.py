@@ -1,4 +1,4 @@
-"""/v1/webhooks/endpoints: register, list and delete delivery targets."""
+"""/v1/webhooks/endpoints: create, list and delete webhook endpoints."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sandbox.errors import invalid_parameters, not_found
 from sandbox.fields import check_text, check_url
 from sandbox.paging import record_page
 from sandbox.records import Endpoint
+from sandbox.services import key_of, read_object, services_of
 from sandbox.webhooks import new_secret
-from sandbox.world import key_of, read_object, world_of
 
 router = APIRouter(prefix="/v1/webhooks/endpoints")
 
@@ -26,40 +26,40 @@ EVENTS = (
     "file.download_ready",
     "file.analysis_completed",
     "file.analysis_failed",
-    *(f"{thing}.{outcome}" for thing in ("workflow_run", "project_export", "assistant_message") for outcome in _OUTCOMES),
+    *(f"{resource}.{outcome}" for resource in ("workflow_run", "project_export", "assistant_message") for outcome in _OUTCOMES),
 )  # fmt: skip
 
 
 @router.get("")
 async def list_endpoints(request: Request) -> JSONResponse:
-    world = world_of(request)
-    found, cursor = record_page(world.settings, world.store, Endpoint, request.query_params, None)
-    items = [world.shapes.endpoint(endpoint) for endpoint in found]
-    return JSONResponse(world.shapes.page("endpoints", items, cursor))
+    services = services_of(request)
+    found, cursor = record_page(services.settings, services.store, Endpoint, request.query_params, None)
+    items = [services.serializer.endpoint(endpoint) for endpoint in found]
+    return JSONResponse(services.serializer.page("endpoints", items, cursor))
 
 
 @router.post("")
 async def create_endpoint(request: Request) -> JSONResponse:
-    """201 with the signing secret, the only time it is shown."""
-    world = world_of(request)
+    """201 with the signing secret, which is shown only here."""
+    services = services_of(request)
     body = await read_object(request)
     endpoint = Endpoint(
-        id=ids.new_id(world.settings.endpoint_prefix),
+        id=ids.new_id(services.settings.endpoint_prefix),
         owner=key_of(request),
         url=check_url(body.get("url")),
         events=_events(body.get("events")),
         description=_description(body.get("description")),
         secret=new_secret(),
     )
-    world.store.save(endpoint)
-    return JSONResponse(world.shapes.endpoint(endpoint, with_secret=True), 201)
+    services.store.save(endpoint)
+    return JSONResponse(services.serializer.endpoint(endpoint, with_secret=True), 201)
 
 
 @router.delete("/{endpoint_id}")
 async def delete_endpoint(request: Request, endpoint_id: str) -> Response:
-    """Deliveries stop at once, those that are waiting included."""
-    world = world_of(request)
-    if not world.store.delete(Endpoint, ids.check_id(endpoint_id, ids.ENDPOINT, "webhook endpoint")):
+    """Stops all deliveries at once, including waiting ones."""
+    services = services_of(request)
+    if not services.store.delete(Endpoint, ids.check_id(endpoint_id, ids.ENDPOINT, "webhook endpoint")):
         raise not_found("Webhook endpoint")
     return Response(status_code=204)
 
@@ -77,5 +77,5 @@ def _events(value: Any) -> list[str]:
 
 def _description(value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise invalid_parameters("description must be a text")
+        raise invalid_parameters("description must be a string")
     return None if value is None else check_text("description", value)

@@ -1,4 +1,4 @@
-"""The target of uploads: one PUT of raw bytes to a signed URL, without an API key."""
+"""The upload endpoint: one PUT of raw bytes to a signed URL, without an API key."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from sandbox.errors import ApiError, storage_refusal
-from sandbox.world import world_of
+from sandbox.errors import ApiError, storage_error
+from sandbox.services import services_of
 
 router = APIRouter(prefix="/incoming")
 
 _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag"}
-_SWALLOWED = 32 * 1024 * 1024
-"""So many bytes of a refused upload are still read: whose connection breaks while sending sees no refusal."""
+_MAX_DRAINED_BYTES = 32 * 1024 * 1024
+"""Bytes of a rejected upload that are still read: a client whose connection breaks does not see the error response."""
 
 
 @router.put("/{file_id}")
 async def receive_upload(request: Request, file_id: str) -> Response:
-    world = world_of(request)
+    services = services_of(request)
     query = request.query_params
     body = Body(request)
     try:
-        if not world.signer.is_valid(request.url.path, query.get("expires", ""), query.get("sig", "")):
-            raise storage_refusal(403, "This upload address has expired or was not made here.")
-        kind = request.headers.get("content-type", "")
-        await world.uploads.receive(file_id, kind, _length(request), body.chunks())
+        if not services.signer.is_valid(request.url.path, query.get("expires", ""), query.get("sig", "")):
+            raise storage_error(403, "This upload URL has expired or is invalid.")
+        content_type = request.headers.get("content-type", "")
+        await services.uploads.receive(file_id, content_type, _length(request), body.chunks())
     except ClientDisconnect:
-        # Nobody is left to read this.
+        # The client is gone, so the response is never read.
         return Response(status_code=400)
-    except ApiError as refusal:
-        await body.swallow()
-        refusal.headers |= _CORS
+    except ApiError as error:
+        await body.drain()
+        error.headers |= _CORS
         raise
     return Response(status_code=200, headers={"ETag": f'"{secrets.token_hex(16)}"', **_CORS})
 
@@ -52,26 +52,26 @@ def _length(request: Request) -> int | None:
 
 
 class Body:
-    """The bytes of a request as they come; raises ClientDisconnect when they stop half way."""
+    """The bytes of a request as they arrive. Raises ClientDisconnect if the request is incomplete."""
 
     def __init__(self, request: Request) -> None:
         self._receive = request.receive
-        self._ended = False
+        self._is_complete = False
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        while not self._ended:
+        while not self._is_complete:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                self._ended = True
+                self._is_complete = True
                 raise ClientDisconnect()
-            self._ended = not message.get("more_body", False)
+            self._is_complete = not message.get("more_body", False)
             yield message.get("body", b"")
 
-    async def swallow(self) -> None:
-        """Read on without a use, up to a limit."""
-        left = _SWALLOWED
+    async def drain(self) -> None:
+        """Read and discard the rest, up to a limit."""
+        remaining = _MAX_DRAINED_BYTES
         with contextlib.suppress(ClientDisconnect):
             async for chunk in self.chunks():
-                left -= len(chunk)
-                if left < 0:
+                remaining -= len(chunk)
+                if remaining < 0:
                     return

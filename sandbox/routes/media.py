@@ -1,4 +1,4 @@
-"""The bytes: signed media URLs that expire, with ranges for audio and video."""
+"""Media downloads: signed URLs that expire, with range requests for audio and video."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, Response
 
 from sandbox.errors import ApiError, not_found
 from sandbox.records import File
-from sandbox.world import World, world_of
+from sandbox.services import Services, services_of
 
 router = APIRouter()
 
@@ -26,11 +26,11 @@ _TYPES = {
     ".m3u8": "application/vnd.apple.mpegurl",
     ".ts": "video/mp2t",
 }
-OPEN = {
+PUBLIC_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Content-Length, Content-Range, Accept-Ranges, ETag",
     "X-Content-Type-Options": "nosniff",
-    # An SVG is a document: opened by itself it must not run anything.
+    # An SVG can contain scripts: they must not run when it is opened as a document.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; sandbox",
 }
 
@@ -38,34 +38,34 @@ OPEN = {
 @router.get("/media/{file_id}/{name}")
 @router.head("/media/{file_id}/{name}")
 async def get_media(request: Request, file_id: str, name: str) -> Response:
-    world = world_of(request)
+    services = services_of(request)
     query = request.query_params
-    if not world.signer.is_valid(request.url.path, query.get("expires", ""), query.get("sig", "")):
-        raise expired()
-    return serve(world, file_id, name)
+    if not services.signer.is_valid(request.url.path, query.get("expires", ""), query.get("sig", "")):
+        raise link_expired()
+    return serve(services, file_id, name)
 
 
 @router.options("/media/{rest:path}")
 async def allow_cross_origin(rest: str) -> Response:
     headers = {"Access-Control-Allow-Methods": "GET, HEAD", "Access-Control-Allow-Headers": "Range"}
-    return Response(status_code=204, headers=OPEN | headers)
+    return Response(status_code=204, headers=PUBLIC_HEADERS | headers)
 
 
-def expired() -> ApiError:
-    return ApiError(403, {"message": "This link has expired or was not made here.", "code": None}, OPEN)
+def link_expired() -> ApiError:
+    return ApiError(403, {"message": "This link has expired or is invalid.", "code": None}, PUBLIC_HEADERS)
 
 
-def serve(world: World, file_id: str, name: str) -> Response:
-    """A rendition's bytes; 404 when there is no such file."""
-    path = world.media / file_id / name
+def serve(services: Services, file_id: str, name: str) -> Response:
+    """The bytes of a rendition; raise a 404 for an unknown file."""
+    path = services.media / file_id / name
     if "/" in name or name.startswith(".") or not path.is_file():
         raise not_found("File")
-    return FileResponse(path, media_type=content_type(world, file_id, path), headers=OPEN)
+    return FileResponse(path, media_type=content_type(services, file_id, path), headers=PUBLIC_HEADERS)
 
 
-def content_type(world: World, file_id: str, path: Path) -> str:
-    """As recorded for the rendition, which for uploads is not what the name suggests."""
-    file = world.store.get(File, file_id)
+def content_type(services: Services, file_id: str, path: Path) -> str:
+    """The recorded type of the rendition. For uploads it may differ from the file name's suffix."""
+    file = services.store.get(File, file_id)
     for rendition in file.renditions.values() if file else ():
         if rendition is not None and rendition.name == path.name and rendition.content_type:
             return rendition.content_type

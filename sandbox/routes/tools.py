@@ -1,4 +1,4 @@
-"""POST /v1/tools/{tool}: checks the inputs and starts a job."""
+"""POST /v1/tools/{tool}: validates the inputs and starts a job."""
 
 from __future__ import annotations
 
@@ -8,70 +8,68 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from sandbox import ids
-from sandbox.errors import invalid_parameters, not_found, watermark_refused
+from sandbox.errors import invalid_parameters, not_found, watermark_removal_refused
 from sandbox.fields import FileId, FileIds, read_fields
 from sandbox.records import File
+from sandbox.services import Services, key_of, read_object, services_of
 from sandbox.tools import TOOLS, Tool
-from sandbox.world import World, key_of, read_object, world_of
 
 router = APIRouter()
 
 
 @router.post("/v1/tools/{slug}")
 async def start_tool(request: Request, slug: str) -> JSONResponse:
-    world = world_of(request)
+    services = services_of(request)
     tool = TOOLS.get(slug)
-    if tool is None or not world.settings.knows(tool.since):
+    if tool is None or not services.settings.at_least(tool.since):
         raise not_found("Tool")
-    values = accept(world, tool, await read_object(request))
-    execution = world.engine.submit(tool, values, key_of(request))
+    values = validate(services, tool, await read_object(request))
+    execution = services.engine.submit(tool, values, key_of(request))
     return JSONResponse({"toolExecutionId": execution.id}, 202)
 
 
-def accept(world: World, tool: Tool, body: dict[str, Any]) -> dict[str, Any]:
-    """The inputs of a job, checked in the order shape, permission, files; raises the refusal."""
-    values = read_fields(tool.fields, body, world.settings)
-    _check_choice(tool, values)
+def validate(services: Services, tool: Tool, body: dict[str, Any]) -> dict[str, Any]:
+    """Validate the inputs of a job: fields, then permission, then files. Raises ApiError."""
+    values = read_fields(tool.fields, body, services.settings)
+    _check_alternatives(tool, values)
     if values.get("watermarkMode") == "NONE":
-        raise watermark_refused()
+        raise watermark_removal_refused()
     if tool.check is not None:
         tool.check(values)
-    values["_inputs"] = _checked_files(world, tool, values)
+    values["_inputs"] = _validate_files(services, tool, values)
     return values
 
 
-def _check_choice(tool: Tool, values: dict[str, Any]) -> None:
-    """At least one of the alternative sets of fields must be there as a whole."""
+def _check_alternatives(tool: Tool, values: dict[str, Any]) -> None:
+    """Require at least one complete set of the alternative fields."""
     if not tool.one_of or any(all(values.get(name) for name in names) for names in tool.one_of):
         return
     sets = [" and ".join(names) for names in tool.one_of]
     raise invalid_parameters(f"{' or '.join(sets)} is required")
 
 
-def _checked_files(world: World, tool: Tool, values: dict[str, Any]) -> list[str]:
-    """The ids of all files that the request names, each of them there and of the right type (A9, A12)."""
-    named: list[str] = []
+def _validate_files(services: Services, tool: Tool, values: dict[str, Any]) -> list[str]:
+    """The ids of all input files. Each must exist and have the right type (A9, A12)."""
+    file_ids: list[str] = []
     for field in tool.fields:
         value = values.get(field.name)
         if not isinstance(field, (FileId, FileIds)) or value is None:
             continue
         for file_id in value if isinstance(value, list) else [value]:
-            _check_file(world, field.name, file_id, field.file_type)
-            named.append(file_id)
-    return named
+            _check_file(services, field.name, file_id, field.file_type)
+            file_ids.append(file_id)
+    return file_ids
 
 
-def _check_file(world: World, name: str, file_id: str, file_type: str | None) -> None:
-    file = world.store.get(File, ids.check_id(file_id, ids.FILE, "file"))
+def _check_file(services: Services, name: str, file_id: str, file_type: str | None) -> None:
+    file = services.store.get(File, ids.check_id(file_id, ids.FILE, "file"))
     if file is None:
         raise not_found("File")
     download = file.rendition("download")
     if download is None or download.status != "ready":
-        raise invalid_parameters(f"{name} names a file that is not ready")
+        raise invalid_parameters(f"{name}: the file is not ready")
     if file_type is not None and file.type != file_type:
-        raise invalid_parameters(
-            f"{name} must name {_article(file_type)} file, not {_article(file.type)} one"
-        )
+        raise invalid_parameters(f"{name} must be {_article(file_type)} file, not {_article(file.type)} file")
 
 
 def _article(file_type: str | None) -> str:

@@ -1,4 +1,4 @@
-"""/v1/workflows: start runs of whole videos, read, list and cancel them."""
+"""/v1/workflows: start, get, list and cancel workflow runs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from sandbox import ids
-from sandbox.errors import invalid_parameters, not_found, watermark_refused
+from sandbox.errors import invalid_parameters, not_found, watermark_removal_refused
 from sandbox.fields import Choice, Field, Flag, Number, Object, Objects, Ratio, Text, Texts, read_fields
 from sandbox.paging import read_flag, record_page
 from sandbox.presenters import find_presenter
 from sandbox.records import File, Workflow
-from sandbox.tools import QUALITY, TIERS, WATERMARK, WIDE
-from sandbox.voices import voice_named
-from sandbox.world import World, key_of, read_object, world_of
+from sandbox.services import Services, key_of, read_object, services_of
+from sandbox.tools import QUALITIES, QUALITY, WATERMARK, WIDESCREEN
+from sandbox.voices import find_voice
 
 router = APIRouter(prefix="/v1/workflows")
 
@@ -30,11 +30,11 @@ _STYLE = Object(
         Flag(name="restyleFeaturedBRollWithAiStyle"),
     ),
 )
-_VOICE = (Text(name="voiceId", nullable=True), Number(name="voiceSpeed", low=0.5, high=2))
+_VOICE = (Text(name="voiceId", nullable=True), Number(name="voiceSpeed", minimum=0.5, maximum=2))
 _PRESENTER = (
     Text(name="avatarPresenterId", nullable=True, until="1.1"),
     Text(name="actorEntityId", nullable=True, since="2"),
-    Choice(name="avatarQuality", values=TIERS, since="2"),
+    Choice(name="avatarQuality", values=QUALITIES, since="2"),
 )
 _CAPTIONS = (Object(name="captionStyle", nullable=True), Text(name="logoFileId", nullable=True))
 _PICTURES = (
@@ -44,26 +44,26 @@ _PICTURES = (
     Objects(name="scenes", since="2"),
 )
 _COMMON = (
-    Ratio(name="aspectRatio", default=WIDE),
+    Ratio(name="aspectRatio", default=WIDESCREEN),
     Text(name="language"),
-    Objects(name="remixActions", needs="type"),
+    Objects(name="remixActions", required_key="type"),
     Flag(name="isOutputTemporary", default=False, since="2"),
     Flag(name="hideFromUi", default=False, since="2"),
     Flag(name="autoExport", default=False, since="2"),
     Object(name="exportOptions", since="2", members=(WATERMARK,)),
 )
-_SOURCE = Text(name="fileId", required=True, shortest=1)
+_SOURCE = Text(name="fileId", required=True, min_length=1)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """``old``: the path in era 1.0. ``files``: the types that ``fileId`` may name."""
+    """``old_slug``: the path in API version 1.0. ``file_types``: the types of file that ``fileId`` accepts."""
 
     slug: str
-    old: str
+    old_slug: str
     type: str
     fields: tuple[Field, ...]
-    files: tuple[str, ...] = ()
+    file_types: tuple[str, ...] = ()
 
 
 _KINDS = (
@@ -72,7 +72,7 @@ _KINDS = (
         "add-visuals-narrations-and-captions-to-script",
         "SCRIPT_TO_VIDEO",
         (
-            Text(name="script", required=True, shortest=1),
+            Text(name="script", required=True, min_length=1),
             _STYLE,
             *_VOICE,
             *_PRESENTER,
@@ -108,79 +108,79 @@ _KINDS = (
 
 @router.get("/runs")
 async def list_runs(request: Request) -> JSONResponse:
-    world = world_of(request)
-    if not world.settings.knows("1.1"):
+    services = services_of(request)
+    if not services.settings.at_least("1.1"):
         raise not_found("Path")
     owner = key_of(request) if read_flag(request.query_params, "selfOnly") else None
-    found, cursor = record_page(world.settings, world.store, Workflow, request.query_params, owner)
-    items = [_shape(world, world.workflows.refresh(each)) for each in found]
-    return JSONResponse(world.shapes.page("workflowRuns", items, cursor))
+    found, cursor = record_page(services.settings, services.store, Workflow, request.query_params, owner)
+    items = [_to_json(services, services.workflows.refresh(each)) for each in found]
+    return JSONResponse(services.serializer.page("workflowRuns", items, cursor))
 
 
 @router.get("/runs/{run_id}")
 async def get_run(request: Request, run_id: str) -> JSONResponse:
-    world = world_of(request)
-    return JSONResponse(_shape(world, _find(world, run_id)))
+    services = services_of(request)
+    return JSONResponse(_to_json(services, _find(services, run_id)))
 
 
 @router.post("/runs/{run_id}/cancel")
 async def cancel_run(request: Request, run_id: str) -> JSONResponse:
-    world = world_of(request)
-    workflow = _find(world, run_id)
-    world.workflows.cancel(run_id)
-    return JSONResponse(world.shapes.workflow_accepted(workflow), 202)
+    services = services_of(request)
+    workflow = _find(services, run_id)
+    services.workflows.cancel(run_id)
+    return JSONResponse(services.serializer.workflow_accepted(workflow), 202)
 
 
 @router.post("/{slug}")
 async def start_run(request: Request, slug: str) -> JSONResponse:
-    world = world_of(request)
-    kind = next((each for each in _KINDS if slug in _slugs(world, each)), None)
+    services = services_of(request)
+    kind = next((each for each in _KINDS if slug in _slugs(services, each)), None)
     if kind is None:
         raise not_found("Workflow")
-    values = read_fields(kind.fields, await read_object(request), world.settings)
-    _check(world, kind, values)
-    workflow = world.workflows.submit(kind.type, values, key_of(request))
-    return JSONResponse(world.shapes.workflow_accepted(workflow), 202)
+    values = read_fields(kind.fields, await read_object(request), services.settings)
+    _check(services, kind, values)
+    workflow = services.workflows.submit(kind.type, values, key_of(request))
+    return JSONResponse(services.serializer.workflow_accepted(workflow), 202)
 
 
-def _slugs(world: World, kind: Kind) -> tuple[str, ...]:
-    new = (kind.slug,) if world.settings.knows("1.1") else ()
-    old = (kind.old,) if world.settings.knows("1.0") and world.settings.still_knows("1.1") else ()
+def _slugs(services: Services, kind: Kind) -> tuple[str, ...]:
+    new = (kind.slug,) if services.settings.at_least("1.1") else ()
+    old = (kind.old_slug,) if services.settings.at_least("1.0") and services.settings.at_most("1.1") else ()
     return new + old
 
 
-def _check(world: World, kind: Kind, values: dict[str, Any]) -> None:
-    """What must hold beyond the shapes: the permission, and that what is named exists."""
+def _check(services: Services, kind: Kind, values: dict[str, Any]) -> None:
+    """Further validation: permission, and existence of voice, presenter and files."""
     if (values.get("exportOptions") or {}).get("watermarkMode") == "NONE":
-        raise watermark_refused()
+        raise watermark_removal_refused()
     if values.get("voiceId") is not None:
-        voice_named(values["voiceId"])
+        find_voice(values["voiceId"])
     if values.get("avatarPresenterId") is not None or values.get("actorEntityId") is not None:
         find_presenter(values.get("avatarPresenterId"), values.get("actorEntityId"))
-    named = [*(values.get("featuredBRollFileIds") or []), values.get("logoFileId")]
-    for file_id in named:
+    file_ids = [*(values.get("featuredBRollFileIds") or []), values.get("logoFileId")]
+    for file_id in file_ids:
         if file_id is not None:
-            _file(world, file_id)
-    if kind.files and _file(world, values["fileId"]).type not in kind.files:
-        raise invalid_parameters(f"fileId must name a file of type {' or '.join(kind.files)}")
+            _file(services, file_id)
+    if kind.file_types and _file(services, values["fileId"]).type not in kind.file_types:
+        raise invalid_parameters(f"fileId must be a file of type {' or '.join(kind.file_types)}")
 
 
-def _file(world: World, file_id: str) -> File:
-    file = world.store.get(File, ids.check_id(file_id, ids.FILE, "file"))
+def _file(services: Services, file_id: str) -> File:
+    file = services.store.get(File, ids.check_id(file_id, ids.FILE, "file"))
     if file is None:
         raise not_found("File")
     return file
 
 
-def _find(world: World, run_id: str) -> Workflow:
-    if not world.settings.knows("1.0"):
+def _find(services: Services, run_id: str) -> Workflow:
+    if not services.settings.at_least("1.0"):
         raise not_found("Path")
-    workflow = world.workflows.find(ids.check_id(run_id, ids.WORKFLOW, "workflow run"))
+    workflow = services.workflows.find(ids.check_id(run_id, ids.WORKFLOW, "workflow run"))
     if workflow is None:
         raise not_found("Workflow run")
     return workflow
 
 
-def _shape(world: World, workflow: Workflow) -> dict[str, Any]:
-    film = world.store.get(File, workflow.export_file) if workflow.export_file else None
-    return world.shapes.workflow(workflow, film)
+def _to_json(services: Services, workflow: Workflow) -> dict[str, Any]:
+    video = services.store.get(File, workflow.export_file) if workflow.export_file else None
+    return services.serializer.workflow(workflow, video)

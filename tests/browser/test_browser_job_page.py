@@ -101,7 +101,7 @@ def test_a_failed_job_shows_code_and_message(browse: Opener, site: Site, sandbox
     open_job(actions.wait_until_live(page), prompt)
     outcome = page.locator(".result-outcome")
     expect(outcome.get_by_role("heading", name="It failed")).to_be_visible()
-    for text in ("The sandbox was asked to let this job fail.", "moderation_refused", "SBX-0001"):
+    for text in ("The sandbox was asked to fail this job.", "moderation_refused", "SBX-0001"):
         expect(outcome).to_contain_text(text)
     expect(page.locator(".page-header .status-badge")).to_contain_text("failed")
 

@@ -1,4 +1,4 @@
-"""openapi.yaml as a judge of answers: every schema closed, so that a misspelt field is found too."""
+"""Validates responses against openapi.yaml. All schemas are closed, so that misspelt fields are detected too."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def operations() -> tuple[Operation, ...]:
                         f"#/paths/{escaped}/{method}",
                     )
                 )
-    # Paths without parameters first: /v1/files/search is not the file named "search".
+    # Paths without parameters first: /v1/files/search is not a file with the id "search".
     return tuple(sorted(found, key=lambda each: each.path.count("{")))
 
 
@@ -69,51 +69,51 @@ def operation_of(method: str, path: str) -> Operation | None:
     )
 
 
-def problems(pointer: str, body: Any) -> list[str]:
-    """What is wrong with a body by the schema at that place of the document."""
+def schema_errors(pointer: str, body: Any) -> list[str]:
+    """The validation errors of a body, for the schema at that JSON pointer."""
     validator = Draft202012Validator(
         {"$ref": _BASE + pointer}, registry=_registry(), format_checker=Draft202012Validator.FORMAT_CHECKER
     )
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
 
 
-def answer_problems(answer: httpx.Response) -> list[str]:
-    """What is wrong with an answer: an unknown call, an undocumented status, a body or header not as described."""
-    method, path = answer.request.method, answer.request.url.path
+def response_errors(response: httpx.Response) -> list[str]:
+    """The errors of a response: unknown operation, undocumented status, invalid body or missing header."""
+    method, path = response.request.method, response.request.url.path
     operation = operation_of(method, path)
     if operation is None:
         return [f"{method} {path} is not in the contract"]
-    status = str(answer.status_code)
+    status = str(response.status_code)
     if status not in operation.responses:
         return [f"{operation.id}: status {status} is not in the contract"]
     pointer = f"{operation.pointer}/responses/{status}"
-    response = _resolved(operation.responses[status])
+    documented = _resolved(operation.responses[status])
     if "$ref" in operation.responses[status]:
         pointer = operation.responses[status]["$ref"]
-    found = [f"header {name} is missing" for name in _LIMIT_HEADERS if name not in answer.headers]
-    if "content" in response:
-        found += problems(f"{pointer}/content/application~1json/schema", json.loads(answer.content))
-    elif answer.content:
-        found.append("a body where none is described")
-    return [f"{operation.id} {status}: {problem}" for problem in found]
+    errors = [f"header {name} is missing" for name in _LIMIT_HEADERS if name not in response.headers]
+    if "content" in documented:
+        errors += schema_errors(f"{pointer}/content/application~1json/schema", json.loads(response.content))
+    elif response.content:
+        errors.append("a body where none is documented")
+    return [f"{operation.id} {status}: {error}" for error in errors]
 
 
-def event_problems(body: dict[str, Any]) -> list[str]:
+def event_errors(body: dict[str, Any]) -> list[str]:
     event = body["event"].replace("~", "~0").replace("/", "~1")
-    return problems(f"#/webhooks/{event}/post/requestBody/content/application~1json/schema", body)
+    return schema_errors(f"#/webhooks/{event}/post/requestBody/content/application~1json/schema", body)
 
 
 def examples() -> Iterator[tuple[str, str, str]]:
-    """Name, file and place of the schema of each example in the document."""
+    """Name, file and JSON pointer of the schema of each example in the document."""
 
-    def walk(node: Any, place: str) -> Iterator[tuple[str, str, str]]:
+    def walk(node: Any, pointer: str) -> Iterator[tuple[str, str, str]]:
         if isinstance(node, dict):
             if "schema" in node and isinstance(node.get("examples"), dict):
                 for name, example in node["examples"].items():
-                    yield name, example["externalValue"], f"{place}/schema"
+                    yield name, example["externalValue"], f"{pointer}/schema"
             for key, value in node.items():
                 escaped = str(key).replace("~", "~0").replace("/", "~1")
-                yield from walk(value, f"{place}/{escaped}")
+                yield from walk(value, f"{pointer}/{escaped}")
 
     yield from walk(document(), "#")
 

@@ -1,4 +1,4 @@
-"""The official client drives the sandbox; the fixture judges every answer by openapi.yaml."""
+"""The official client uses the sandbox. The fixture validates every response against openapi.yaml."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from videogen.poll_executed_tool import poll_executed_tool
 from videogen.types.executed_tool import ExecutedTool
 from videogen.verify_webhook_signature import verify_webhook_signature
 
-from tests.conformance.contract import event_problems
+from tests.conformance.contract import event_errors
+from tests.sandbox.process import SandboxServer
 from tests.sandbox.receiver import Receiver
-from tests.sandbox.running import Running
 
 
-def finished(client: VideoGenApi, execution_id: str) -> ExecutedTool:
+def wait_until_final(client: VideoGenApi, execution_id: str) -> ExecutedTool:
     return poll_executed_tool(client, execution_id, poll_interval_ms=50, timeout_ms=60_000)
 
 
@@ -33,25 +33,27 @@ def test_an_image_from_start_to_download(official: VideoGenApi, tmp_path: Path) 
         aspect_ratio=AspectRatio(width=1, height=1),
         num_results=2,
     )
-    ended = finished(official, started.tool_execution_id)
-    assert (ended.status, ended.progress_percentage) == ("succeeded", 100)
-    assert ended.results is not None
-    assert len(ended.results) == 2
-    download_file(official, ended.results[0].file_id, str(tmp_path / "image.png"))
+    execution = wait_until_final(official, started.tool_execution_id)
+    assert (execution.status, execution.progress_percentage) == ("succeeded", 100)
+    assert execution.results is not None
+    assert len(execution.results) == 2
+    download_file(official, execution.results[0].file_id, str(tmp_path / "image.png"))
     with Image.open(tmp_path / "image.png") as picture:
         assert picture.size == (1280, 1280)
 
 
-def test_an_image_after_another_image(official: VideoGenApi) -> None:
-    first = finished(official, official.tools.generate_image(prompt="x", quality="LOW").tool_execution_id)
+def test_image_from_another_image(official: VideoGenApi) -> None:
+    first = wait_until_final(
+        official, official.tools.generate_image(prompt="x", quality="LOW").tool_execution_id
+    )
     assert first.results
-    again = official.tools.generate_image(
+    second = official.tools.generate_image(
         prompt="the same, at night", quality="LOW", image_file_ids=[first.results[0].file_id]
     )
-    assert finished(official, again.tool_execution_id).status == "succeeded"
+    assert wait_until_final(official, second.tool_execution_id).status == "succeeded"
 
 
-def test_speech_with_a_voice_of_the_catalogue(official: VideoGenApi) -> None:
+def test_speech_with_a_listed_voice(official: VideoGenApi) -> None:
     voices = official.resources.list_tts_voices(limit=5, include_deprecated_voices=True)
     assert voices.has_more
     more = official.resources.list_tts_voices(cursor=voices.next_cursor)
@@ -64,13 +66,13 @@ def test_speech_with_a_voice_of_the_catalogue(official: VideoGenApi) -> None:
         auto_expand_pronunciation_replacements=True,
         is_output_temporary=True,
     )
-    ended = finished(official, started.tool_execution_id)
-    assert ended.results
-    file = get_hydrated_file(official, ended.results[0].file_id)
+    execution = wait_until_final(official, started.tool_execution_id)
+    assert execution.results
+    file = get_hydrated_file(official, execution.results[0].file_id)
     assert (file.scope, file.transcript) == ("TEMPORARY", "One two three.")
-    answer = download_file(official, file.file_id)
-    assert answer is not None
-    with wave.open(io.BytesIO(answer.content)) as sound:
+    response = download_file(official, file.file_id)
+    assert response is not None
+    with wave.open(io.BytesIO(response.content)) as sound:
         assert sound.getnframes() / sound.getframerate() == pytest.approx(file.duration_seconds, abs=0.01)
 
 
@@ -78,25 +80,25 @@ def test_cancelling(official: VideoGenApi) -> None:
     started = official.tools.generate_image(prompt="x", quality="HIGH", num_results=50)
     cancelled = official.tools.cancel_tool_execution(started.tool_execution_id)
     assert cancelled.tool_execution_id == started.tool_execution_id
-    assert finished(official, started.tool_execution_id).status == "cancelled"
+    assert wait_until_final(official, started.tool_execution_id).status == "cancelled"
 
 
 def test_a_failure(official: VideoGenApi) -> None:
     started = official.tools.generate_image(prompt="[fail:moderated]", quality="LOW")
-    ended = finished(official, started.tool_execution_id)
-    assert ended.status == "failed"
-    assert ended.error is not None
-    assert ended.error.code == "moderated"
+    execution = wait_until_final(official, started.tool_execution_id)
+    assert execution.status == "failed"
+    assert execution.error is not None
+    assert execution.error.code == "moderated"
 
 
-def test_listings(official: VideoGenApi) -> None:
+def test_lists(official: VideoGenApi) -> None:
     for number in range(4):
         official.tools.text_to_speech(tts_text=f"number {number}", voice_id=_voice(official))
     first = official.tools.list_tool_executions(limit=2)
     second = official.tools.list_tool_executions(limit=2, cursor=first.next_cursor, self_only=True)
     seen = [each.tool_execution_id for page in (first, second) for each in page.tool_executions]
     assert len(set(seen)) == 4
-    finished(official, seen[0])
+    wait_until_final(official, seen[0])
     files = official.files.get_files(limit=1)
     assert official.files.get_file(files.files[0].file_id).file_id == files.files[0].file_id
     assert official.files.hydrate_file(files.files[0].file_id).download_source is not None
@@ -110,7 +112,7 @@ def test_the_account(official: VideoGenApi) -> None:
     assert official.account.get_me().team_id.startswith("vg_team_")
 
 
-def test_webhooks(official: VideoGenApi, running: Running) -> None:
+def test_webhooks(official: VideoGenApi, running: SandboxServer) -> None:
     receiver = Receiver()
     events = [f"tool_execution.{outcome}" for outcome in ("succeeded", "failed", "cancelled")]
     events += ["file.download_ready", "file.analysis_completed"]
@@ -123,7 +125,7 @@ def test_webhooks(official: VideoGenApi, running: Running) -> None:
         received = receiver.wait(lambda seen: {each.data["event"] for each in seen} == set(events))
         for message in received:
             verify_webhook_signature(message.body.decode(), message.headers, endpoint.signing_secret)
-            assert event_problems(message.data) == []
+            assert event_errors(message.data) == []
         listed = official.webhooks.list_webhook_endpoints().endpoints
         assert endpoint.endpoint_id in [each.endpoint_id for each in listed]
         assert all(each.signing_secret is None for each in listed)
@@ -144,13 +146,13 @@ def test_webhooks(official: VideoGenApi, running: Running) -> None:
         (lambda client: client.files.get_files(cursor="nonsense"), 400),
     ],
 )
-def test_refusals(official: VideoGenApi, call, status: int) -> None:
-    with pytest.raises(ApiError) as refused:
+def test_error_responses(official: VideoGenApi, call, status: int) -> None:
+    with pytest.raises(ApiError) as error:
         call(official)
-    assert refused.value.status_code == status
+    assert error.value.status_code == status
 
 
-def test_a_wrong_key_and_a_used_up_limit(running: Running, answers: list[httpx.Response]) -> None:
-    with httpx.Client() as client, pytest.raises(ApiError) as refused:
+def test_invalid_key(running: SandboxServer) -> None:
+    with httpx.Client() as client, pytest.raises(ApiError) as error:
         VideoGenApi(base_url=running.url, token="wrong", httpx_client=client).account.get_me()
-    assert refused.value.status_code == 401
+    assert error.value.status_code == 401

@@ -1,4 +1,4 @@
-"""The judge itself: the examples pass, and it notices what is wrong."""
+"""The contract itself: the examples are valid, and errors are detected."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from tests.conformance import contract
 
 
-@pytest.mark.parametrize(("name", "file", "place"), sorted(contract.examples()))
-def test_examples_are_as_described_and_mistakes_are_noticed(name: str, file: str, place: str) -> None:
+@pytest.mark.parametrize(("name", "file", "pointer"), sorted(contract.examples()))
+def test_examples_match_their_schemas_and_errors_are_detected(name: str, file: str, pointer: str) -> None:
     body = json.loads((contract.HERE / file).read_text(encoding="utf-8"))
-    assert contract.problems(place, body) == []
-    assert contract.problems(place, {**body, "noSuchProperty": 1}) != []
+    assert contract.schema_errors(pointer, body) == []
+    assert contract.schema_errors(pointer, {**body, "noSuchProperty": 1}) != []
 
 
 def test_each_example_is_used() -> None:
@@ -21,8 +21,8 @@ def test_each_example_is_used() -> None:
     assert {file.name for file in (contract.HERE / "examples").glob("*.json")} == named
 
 
-def test_paths_without_parameters_win() -> None:
-    found = contract.operation_of("POST", "/v1/files/search")
-    assert found is not None
-    assert found.id == "searchFiles"
+def test_paths_without_parameters_have_priority() -> None:
+    operation = contract.operation_of("POST", "/v1/files/search")
+    assert operation is not None
+    assert operation.id == "searchFiles"
     assert contract.operation_of("PATCH", "/v1/files/search") is None

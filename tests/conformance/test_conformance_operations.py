@@ -1,4 +1,4 @@
-"""Every operation that the official client has: those of the contract work, the others are refused in the API's own form."""
+"""Every operation of the official client: those of the contract work, the others return API errors."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from videogen.types.workflow_visual_style import WorkflowVisualStyle
 from videogen.upload_file import upload_file
 from videogen.verify_webhook_signature import verify_webhook_signature
 
-from tests.conformance.contract import event_problems
+from tests.conformance.contract import event_errors
 from tests.sandbox.media import film, png, wav
+from tests.sandbox.process import SandboxServer
 from tests.sandbox.receiver import Receiver
-from tests.sandbox.running import Running
 from tests.waiting import eventually
 
 OUTSIDE = {
@@ -48,19 +48,19 @@ OUTSIDE = {
     "resources": {"list_languages": {}},
     "workflows": {"storyboard_to_video": {}, "generate_scenes_from_storyboard": {}},
 }
-"""Operations of the package for which the contract has no path, with arguments that reach the server."""
+"""Operations of the package without a path in the contract, with arguments that reach the server."""
 
 
 def file_of(client: VideoGenApi, execution_id: str) -> StorageFile:
-    ended = poll_executed_tool(client, execution_id, poll_interval_ms=100, timeout_ms=120_000)
-    assert ended.status == "succeeded", ended
-    assert ended.results
-    return client.files.hydrate_file(ended.results[0].file_id)
+    execution = poll_executed_tool(client, execution_id, poll_interval_ms=100, timeout_ms=120_000)
+    assert execution.status == "succeeded", execution
+    assert execution.results
+    return client.files.hydrate_file(execution.results[0].file_id)
 
 
 @pytest.fixture(scope="module")
-def inputs(running: Running) -> dict[str, str]:
-    """Ids of one uploaded file of each type that tools and workflows start from."""
+def inputs(running: SandboxServer) -> dict[str, str]:
+    """Ids of one uploaded file of each type, as inputs of tools and workflows."""
     contents = {
         "IMAGE": ("a.png", png(320, 180, "teal")),
         "VIDEO": ("a.mp4", film(1)),
@@ -108,21 +108,21 @@ def test_each_tool(
     source: dict[str, str],
     kind: str,
 ) -> None:
-    given = arguments | {name: inputs[wanted] for name, wanted in source.items()}
+    fields = arguments | {name: inputs[file_type] for name, file_type in source.items()}
     if call == "generate_avatar":
         voice = official.resources.list_tts_voices().tts_voices[0]
         presenters = official.resources.list_avatar_presenters(voice_id=voice.voice_id, limit=1)
         assert presenters.has_more
-        given["avatar_presenter_id"] = presenters.avatar_presenters[0].avatar_presenter_id
+        fields["avatar_presenter_id"] = presenters.avatar_presenters[0].avatar_presenter_id
     started = (
-        getattr(official.tools, call)(**given, watermark_mode="AUTO")
+        getattr(official.tools, call)(**fields, watermark_mode="AUTO")
         if kind != "AUDIO"
-        else getattr(official.tools, call)(**given)
+        else getattr(official.tools, call)(**fields)
     )
     assert file_of(official, started.tool_execution_id).type == kind
 
 
-def test_an_upload_with_the_helper(official: VideoGenApi, tmp_path: Path) -> None:
+def test_upload_with_the_helper(official: VideoGenApi, tmp_path: Path) -> None:
     content = png(400, 300)
     file = upload_file(
         official, io.BytesIO(content), display_name="scan.png", type="IMAGE", poll_interval_ms=100
@@ -132,7 +132,7 @@ def test_an_upload_with_the_helper(official: VideoGenApi, tmp_path: Path) -> Non
     assert (tmp_path / "scan.png").read_bytes() == content
 
 
-def test_an_upload_by_hand(official: VideoGenApi) -> None:
+def test_upload_in_single_steps(official: VideoGenApi) -> None:
     created = official.files.create_file_upload(display_name="a.wav", type="AUDIO", is_temporary=True)
     assert httpx.put(created.upload_url, content=wav()).status_code == 200
     file = eventually(
@@ -155,9 +155,9 @@ def test_search_and_archive(official: VideoGenApi) -> None:
 def test_the_public_preview(official: VideoGenApi, inputs: dict[str, str]) -> None:
     for kind in ("IMAGE", "AUDIO", "VIDEO"):
         official.files.enable_public_preview(inputs[kind])
-        shown = poll_public_preview(official, inputs[kind], poll_interval_ms=100)
-        assert httpx.get(shown["public_preview_url"]).status_code == 200
-        assert (shown["public_playback_id"] is None) == (kind == "IMAGE")
+        preview = poll_public_preview(official, inputs[kind], poll_interval_ms=100)
+        assert httpx.get(preview["public_preview_url"]).status_code == 200
+        assert (preview["public_playback_id"] is None) == (kind == "IMAGE")
         assert not official.files.disable_public_preview(inputs[kind]).is_public_preview_enabled
 
 
@@ -170,15 +170,17 @@ def test_a_workflow_run(official: VideoGenApi, inputs: dict[str, str], start: st
         "slideshow_to_video": {"file_id": inputs["PDF"]},
     }[start]
     started = getattr(official.workflows, start)(**arguments)
-    ended = poll_workflow_run(official, started.workflow_run_id, poll_interval_ms=100, timeout_ms=60_000)
-    assert (ended.status, ended.progress_percentage) == ("succeeded", 100)
+    execution = poll_workflow_run(official, started.workflow_run_id, poll_interval_ms=100, timeout_ms=60_000)
+    assert (execution.status, execution.progress_percentage) == ("succeeded", 100)
     assert official.workflows.get_workflow_run(started.workflow_run_id).project_id == started.project_id
-    assert ended.workflow_type == start.upper()
+    assert execution.workflow_type == start.upper()
     listed = official.workflows.list_workflow_runs(limit=5, self_only=True)
     assert started.workflow_run_id in [each.workflow_run_id for each in listed.workflow_runs]
 
 
-def test_workflow_runs_fail_are_cancelled_and_tell_it(official: VideoGenApi, running: Running) -> None:
+def test_workflow_runs_fail_or_are_cancelled_and_send_events(
+    official: VideoGenApi, running: SandboxServer
+) -> None:
     receiver = Receiver()
     events = [f"workflow_run.{outcome}" for outcome in ("succeeded", "failed", "cancelled")]
     endpoint = official.webhooks.create_webhook_endpoint(url=receiver.url, events=events)
@@ -197,57 +199,57 @@ def test_workflow_runs_fail_are_cancelled_and_tell_it(official: VideoGenApi, run
             },
         ).raise_for_status()
         cancelled = official.workflows.script_to_video(script="x", visual_style=style)
-        again = official.workflows.cancel_workflow_run(cancelled.workflow_run_id)
-        assert again.workflow_run_id == cancelled.workflow_run_id
+        response = official.workflows.cancel_workflow_run(cancelled.workflow_run_id)
+        assert response.workflow_run_id == cancelled.workflow_run_id
         received = receiver.wait(lambda seen: {each.data["event"] for each in seen} == set(events))
-        told = {message.data["event"]: message for message in received}
+        events_by_name = {message.data["event"]: message for message in received}
         for message in received:
-            assert event_problems(message.data) == []
+            assert event_errors(message.data) == []
             assert endpoint.signing_secret is not None
             verify_webhook_signature(message.body.decode(), message.headers, endpoint.signing_secret)
-        assert told["workflow_run.failed"].data["workflowRunId"] == failing.workflow_run_id
-        assert told["workflow_run.failed"].data["error"]["code"] == "no_rights"
-        assert told["workflow_run.cancelled"].data["workflowRunId"] == cancelled.workflow_run_id
-        film_told = told["workflow_run.succeeded"].data
-        assert film_told["workflowRunId"] == exported
-        assert httpx.get(film_told["downloadUrl"]).headers["content-type"] == "video/mp4"
-        hidden = film_told["exportFileId"]
-        assert hidden not in running.client.get("/v1/files?limit=200").text
-        assert hidden in running.client.get("/v1/files?limit=200&includeExportFiles=true").text
+        assert events_by_name["workflow_run.failed"].data["workflowRunId"] == failing.workflow_run_id
+        assert events_by_name["workflow_run.failed"].data["error"]["code"] == "no_rights"
+        assert events_by_name["workflow_run.cancelled"].data["workflowRunId"] == cancelled.workflow_run_id
+        success = events_by_name["workflow_run.succeeded"].data
+        assert success["workflowRunId"] == exported
+        assert httpx.get(success["downloadUrl"]).headers["content-type"] == "video/mp4"
+        export_file_id = success["exportFileId"]
+        assert export_file_id not in running.client.get("/v1/files?limit=200").text
+        assert export_file_id in running.client.get("/v1/files?limit=200&includeExportFiles=true").text
     finally:
         official.webhooks.delete_webhook_endpoint(endpoint.endpoint_id)
         receiver.close()
 
 
-@pytest.mark.parametrize("thing", sorted(OUTSIDE))
-def test_what_the_contract_leaves_out_is_not_found(running: Running, thing: str) -> None:
-    with httpx.Client(timeout=30, trust_env=False) as client:
-        plain = VideoGenApi(base_url=running.url, token="test-key", httpx_client=client, max_retries=0)
-        for name, arguments in OUTSIDE[thing].items():
-            call = getattr(getattr(plain, thing), name)
-            wanted = inspect.signature(call).parameters
+@pytest.mark.parametrize("group", sorted(OUTSIDE))
+def test_operations_outside_the_contract_are_not_found(running: SandboxServer, group: str) -> None:
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        client = VideoGenApi(base_url=running.url, token="test-key", httpx_client=http, max_retries=0)
+        for name, arguments in OUTSIDE[group].items():
+            call = getattr(getattr(client, group), name)
+            parameters = inspect.signature(call).parameters
             if any(
                 each.default is inspect.Parameter.empty and each.name not in arguments
-                for each in wanted.values()
+                for each in parameters.values()
             ):
-                # Its arguments are models of the package; the path alone decides.
-                answer = client.post(
+                # The arguments are models of the package; the path alone matters.
+                response = http.post(
                     f"{running.url}/v1/workflows/{name.replace('_', '-')}",
                     headers={"Authorization": "Bearer test-key"},
                 )
-                assert (answer.status_code, answer.json()["message"]) == (404, "Workflow not found.")
+                assert (response.status_code, response.json()["message"]) == (404, "Workflow not found.")
                 continue
-            with pytest.raises(ApiError) as refused:
-                call(**{key: value for key, value in arguments.items() if key in wanted})
-            assert refused.value.status_code == 404, name
+            with pytest.raises(ApiError) as error:
+                call(**{key: value for key, value in arguments.items() if key in parameters})
+            assert error.value.status_code == 404, name
 
 
-def test_no_operation_of_the_client_was_forgotten(official: VideoGenApi) -> None:
-    """Names each operation once: here, in the other conformance tests, or outside the contract."""
+def test_every_operation_of_the_client_is_covered(official: VideoGenApi) -> None:
+    """Each operation is named here, in the other conformance tests, or in ``OUTSIDE``."""
     sources = "".join(
         path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("test_*.py"))
     )
-    things = (
+    groups = (
         "account",
         "entities",
         "files",
@@ -258,16 +260,16 @@ def test_no_operation_of_the_client_was_forgotten(official: VideoGenApi) -> None
         "webhooks",
         "workflows",
     )
-    # Three workflows go by their names of era 1.0 as well.
+    # Three workflows also have their names of API version 1.0.
     old = {
         "add_visuals_narrations_and_captions_to_script",
         "add_visuals_and_captions_to_voiceover",
         "add_narration_transitions_and_captions_to_slideshow",
     }
     missing = [
-        f"{thing}.{name}"
-        for thing in things
-        for name, value in inspect.getmembers(getattr(official, thing), inspect.ismethod)
+        f"{group}.{name}"
+        for group in groups
+        for name, value in inspect.getmembers(getattr(official, group), inspect.ismethod)
         if not name.startswith("_") and name not in sources and name not in old
     ]
     assert missing == []
@@ -276,7 +278,7 @@ def test_no_operation_of_the_client_was_forgotten(official: VideoGenApi) -> None
 @pytest.mark.parametrize(
     ("content", "kind", "status"), [(png(), "IMAGE", "succeeded"), (b"\0\1\2", None, "failed")]
 )
-def test_an_import_from_an_address(running: Running, content: bytes, kind: str | None, status: str) -> None:
+def test_import_from_a_url(running: SandboxServer, content: bytes, kind: str | None, status: str) -> None:
     created = running.client.post("/v1/files/upload", json={"displayName": "source"}).json()
     httpx.put(created["uploadUrl"], content=content if kind else png()).raise_for_status()
     file = running.wait_for_file(created["fileId"])
@@ -285,11 +287,11 @@ def test_an_import_from_an_address(running: Running, content: bytes, kind: str |
     started = running.client.post("/v1/files/import-url", json=body)
     assert started.status_code == 202
     path = f"/v1/files/imports/{started.json()['fileImportId']}"
-    ended = eventually(
+    execution = eventually(
         lambda: running.client.get(path).json(), lambda seen: seen["status"] in ("succeeded", "failed")
     )
-    assert ended["status"] == status, ended
+    assert execution["status"] == status, execution
     if kind:
-        assert running.client.get(f"/v1/files/{ended['fileId']}").json()["type"] == kind
+        assert running.client.get(f"/v1/files/{execution['fileId']}").json()["type"] == kind
     else:
-        assert ended["error"]["message"] == "The address answered 404."
+        assert execution["error"]["message"] == "The address responded with 404."

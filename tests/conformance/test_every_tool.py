@@ -1,4 +1,4 @@
-"""Every tool of every API version, from its form to a result, against a sandbox that takes the names of that version only."""
+"""Every tool of every API version, from its form to a result, with a sandbox that accepts only the names of that version."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from tests.waiting import PROCESS_DEADLINE, until
 
 pytestmark = pytest.mark.both_engines
 
-# For a tool that hangs; a busy machine makes videos slowly.
-PATIENCE = 400.0  # seconds for one tool
-FIRST = ("generate-image", "text-to-speech", "generate-video-clip")  # what the others work from
+# Long, since creating videos is slow on a busy machine.
+TOOL_TIMEOUT = 400.0  # seconds for one tool
+FIRST = ("generate-image", "text-to-speech", "generate-video-clip")  # inputs of the other tools
 CREATIVE = {"prompt": "a lighthouse at dusk", "ttsText": "Good evening from the lighthouse."}
 
 
@@ -53,15 +53,15 @@ def strict_account(request: Any, tmp_path: Path, transactional_db: None, setting
 
 
 def form_of(tool: tools.Tool, files: dict[str, str]) -> dict[str, Any]:
-    """As a person fills it in: every field that is basic or demanded, and one of what is offered."""
-    sent: dict[str, Any] = {"key": uuid.uuid4().hex}
+    """Fill in the form: every basic or required field, with one of the offered values."""
+    form: dict[str, Any] = {"key": uuid.uuid4().hex}
     for field in tool.fields:
         value: Any = ""
         match field:
             case spec.Text() if field.name in CREATIVE:
                 value = CREATIVE[field.name]
             case spec.Number() if field.name == "durationSeconds":
-                # The usual length takes the makers five times as long, and shows nothing more.
+                # The default duration takes five times as long to create, without testing more.
                 value = str(field.low)
             case spec.Number():
                 value = str(field.initial or (field.low if field.required else ""))
@@ -77,59 +77,59 @@ def form_of(tool: tools.Tool, files: dict[str, str]) -> dict[str, Any]:
                 value = PRESENTERS[0].entity_id
             case spec.Files() if not field.advanced:
                 value = [files[media] for media in field.media or ("IMAGE",) if media in files][:1]
-        sent[field.name] = value
-    return sent
+        form[field.name] = value
+    return form
 
 
-def one() -> Execution:
+def latest_execution() -> Execution:
     return Execution.objects.order_by("-id").first()  # type: ignore[return-value]
 
 
-def again(execution: Execution) -> Execution:
+def reload(execution: Execution) -> Execution:
     return Execution.objects.get(pk=execution.pk)
 
 
-def made(execution: Execution) -> File | None:
+def result_file(execution: Execution) -> File | None:
     result = execution.results.select_related("file").first()
     return result.file if result else None
 
 
-async def ended(execution: Execution) -> Execution:
-    """Ask after it as the reconciler does, until it has ended."""
+async def wait_until_final(execution: Execution) -> Execution:
+    """Send and poll the execution like the reconciler, until it is final."""
     reconciler = Reconciler()
 
     async def final() -> Execution | None:
-        now = await runtime.in_db(again, execution)
-        if now.is_terminal:
-            return now
-        # Nothing tells of the end here: webhooks are not this test's subject.
-        await submit.send(now.pk)
-        await reconciler.process(now.pk)
+        current = await runtime.in_db(reload, execution)
+        if current.is_terminal:
+            return current
+        # There are no webhooks in this test.
+        await submit.send(current.pk)
+        await reconciler.process(current.pk)
         return None
 
-    found = await until(final, seconds=PATIENCE)
-    assert found is not None
-    return found
+    result = await until(final, seconds=TOOL_TIMEOUT)
+    assert result is not None
+    return result
 
 
-async def test_every_tool_makes_what_it_says(strict_account: str, django_user_model: Any) -> None:
+async def test_every_tool_creates_its_media_type(strict_account: str, django_user_model: Any) -> None:
     runtime.attach(asyncio.get_running_loop())
-    person = await runtime.in_db(django_user_model.objects.create_user, "ann", password="ann's own password")
+    user = await runtime.in_db(django_user_model.objects.create_user, "ann", password="ann's own password")
     browser = AsyncClient()
-    await browser.aforce_login(person)
+    await browser.aforce_login(user)
     files: dict[str, str] = {}
     offered = tools.available()
     try:
         for slug in [*FIRST, *(slug for slug in offered if slug not in FIRST)]:
             tool = offered[slug]
-            sent = await runtime.in_db(form_of, tool, files)
-            answer = await browser.post(f"/tools/{slug}/", sent, headers={"HX-Request": "true"})
-            problems = [words(node) for node in every(answer, ".field-problem, .tool-form-refusal")]
-            assert answer.status_code == 200, f"{slug}: {problems}"
-            execution = await ended(await runtime.in_db(one))
+            form = await runtime.in_db(form_of, tool, files)
+            response = await browser.post(f"/tools/{slug}/", form, headers={"HX-Request": "true"})
+            problems = [words(node) for node in every(response, ".field-problem, .tool-form-refusal")]
+            assert response.status_code == 200, f"{slug}: {problems}"
+            execution = await wait_until_final(await runtime.in_db(latest_execution))
             assert execution.tool == slug
             assert execution.status == "succeeded", f"{slug}: {execution.error}"
-            file = await runtime.in_db(made, execution)
+            file = await runtime.in_db(result_file, execution)
             assert file is not None, slug
             assert file.type == tool.media, slug
             files.setdefault(file.type, file.remote_id)

@@ -1,4 +1,4 @@
-"""Media for uploads, made on the spot, and the two steps of an upload."""
+"""Generates media for uploads, and performs the two steps of an upload."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from tests.sandbox.running import Running
+from tests.sandbox.process import SandboxServer
 
 UPLOAD = "/v1/files/upload"
 
@@ -46,18 +46,18 @@ def film(seconds: int = 3, size: tuple[int, int] = (320, 180), kind: str = "mp4"
     return file.getvalue()
 
 
-def reserve(sandbox: Running, name: str = "beach at dawn.png", **more: Any) -> tuple[str, str]:
-    answer = sandbox.client.post(UPLOAD, json={"displayName": name, **more})
-    assert answer.status_code == 200, answer.text
-    return answer.json()["fileId"], answer.json()["uploadUrl"]
+def reserve(sandbox: SandboxServer, name: str = "beach at dawn.png", **more: Any) -> tuple[str, str]:
+    response = sandbox.client.post(UPLOAD, json={"displayName": name, **more})
+    assert response.status_code == 200, response.text
+    return response.json()["fileId"], response.json()["uploadUrl"]
 
 
-def upload(sandbox: Running, content: bytes, name: str = "beach at dawn.png", **more: Any) -> str:
+def upload(sandbox: SandboxServer, content: bytes, name: str = "beach at dawn.png", **more: Any) -> str:
     file_id, url = reserve(sandbox, name, **more)
-    answer = httpx.put(url, content=content)
-    assert answer.status_code == 200, answer.text
+    response = httpx.put(url, content=content)
+    assert response.status_code == 200, response.text
     return file_id
 
 
-def hydrate(sandbox: Running, file_id: str) -> dict[str, Any]:
+def hydrate(sandbox: SandboxServer, file_id: str) -> dict[str, Any]:
     return sandbox.client.post(f"/v1/files/{file_id}/hydrate").json()

@@ -1,4 +1,4 @@
-"""A webhook receiver for tests: records what arrives and answers as it is told."""
+"""A webhook receiver for tests that records requests and returns configurable statuses."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class Received:
         return json.loads(self.body)
 
     def verified(self, secret: str) -> dict[str, Any]:
-        """The body, if the signature is good; raises otherwise."""
+        """The body if the signature is valid; raises otherwise."""
         return Webhook(secret).verify(self.body, self.headers)
 
 
 class Receiver:
-    """Listens on a free port. ``answers`` are the statuses of the next answers; 200 once they are used up."""
+    """Listens on a free port. ``statuses``: statuses of the next responses, then 200."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
-        self.answers: list[int] = []
+        self.statuses: list[int] = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -45,12 +45,12 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.received.append(Received(headers, body))
-                self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
+                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
                 self.send_header("content-length", "0")
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
-                """Quiet."""
+                """Do not log requests."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -62,8 +62,8 @@ class Receiver:
         self._server.server_close()
         self._thread.join()
 
-    def wait(self, good: Callable[[list[Received]], bool]) -> list[Received]:
-        return eventually(lambda: list(self.received), good)
+    def wait(self, condition: Callable[[list[Received]], bool]) -> list[Received]:
+        return eventually(lambda: list(self.received), condition)
 
     def wait_for_count(self, count: int) -> list[Received]:
         return self.wait(lambda received: len(received) >= count)

@@ -1,4 +1,4 @@
-"""Cutting out: any picture, however plain, has a mask within seconds."""
+"""Background removal: every picture, however plain, gets a mask within seconds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def stripes() -> np.ndarray:
     return picture
 
 
-def work(pictures: list[np.ndarray]) -> None:
+def create_masks(pictures: list[np.ndarray]) -> None:
     mask = None
     for picture in pictures:
         mask = subject_mask(picture, mask, rounds=4 if mask is None else 1)
@@ -53,9 +53,9 @@ def work(pictures: list[np.ndarray]) -> None:
     ],
     ids=["greys", "white", "halves", "square", "stripes"],
 )
-def test_plain_pictures_have_a_mask_soon(pictures: list[np.ndarray]) -> None:
-    """In a process of its own, since what never ends in OpenCV cannot be interrupted."""
-    process = multiprocessing.get_context("spawn").Process(target=work, args=(pictures,))
+def test_plain_pictures_get_a_mask_quickly(pictures: list[np.ndarray]) -> None:
+    """Runs in a separate process, since an endless OpenCV call cannot be interrupted."""
+    process = multiprocessing.get_context("spawn").Process(target=create_masks, args=(pictures,))
     process.start()
     process.join(PROCESS_DEADLINE)
     try:
@@ -65,7 +65,7 @@ def test_plain_pictures_have_a_mask_soon(pictures: list[np.ndarray]) -> None:
         process.join()
 
 
-def test_a_subject_before_a_plain_ground_is_found() -> None:
+def test_subject_on_a_plain_background_is_found() -> None:
     mask = subject_mask(square())
     assert mask[60:120, 120:200].mean() > 240
     assert mask[:40].mean() < 10

@@ -1,4 +1,4 @@
-"""Files: what is signed when, how long a link works, and how the bytes are served."""
+"""Files: signing and expiry of URLs, analysis, downloads and pagination."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.running import Running
+from tests.sandbox.process import SandboxServer
 from tests.waiting import eventually
 
 SOURCES = ("thumbnailSource", "previewSource", "downloadSource")
 
 
-def made(sandbox: Running, tool: str = "generate-image", **body: Any) -> dict[str, Any]:
+def create_file(sandbox: SandboxServer, tool: str = "generate-image", **body: Any) -> dict[str, Any]:
     return sandbox.make(tool, **(body or {"prompt": "a hill"}))["results"][0]["file"]
 
 
-def read(sandbox: Running, file_id: str) -> dict[str, Any]:
+def read(sandbox: SandboxServer, file_id: str) -> dict[str, Any]:
     return sandbox.client.get(f"/v1/files/{file_id}").json()
 
 
-def hydrate(sandbox: Running, file_id: str) -> dict[str, Any]:
-    answer = sandbox.client.post(f"/v1/files/{file_id}/hydrate")
-    assert answer.status_code == 200
-    return answer.json()
+def hydrate(sandbox: SandboxServer, file_id: str) -> dict[str, Any]:
+    response = sandbox.client.post(f"/v1/files/{file_id}/hydrate")
+    assert response.status_code == 200
+    return response.json()
 
 
-def test_only_hydrating_signs(sandbox: Running) -> None:
-    file_id = made(sandbox)["fileId"]
+def test_only_hydrate_signs_urls(sandbox: SandboxServer) -> None:
+    file_id = create_file(sandbox)["fileId"]
     for seen in (read(sandbox, file_id), sandbox.client.get("/v1/files").json()["files"][0]):
         assert seen["fileId"] == file_id
         assert all(seen[name]["status"] == "pending" and seen[name]["url"] is None for name in SOURCES)
@@ -39,15 +39,15 @@ def test_only_hydrating_signs(sandbox: Running) -> None:
     assert signed["downloadUrl"] == signed["downloadSource"]["url"]
 
 
-def test_links_live_for_an_hour(sandbox: Running) -> None:
-    source = hydrate(sandbox, made(sandbox)["fileId"])["downloadSource"]
+def test_signed_urls_expire_after_an_hour(sandbox: SandboxServer) -> None:
+    source = hydrate(sandbox, create_file(sandbox)["fileId"])["downloadSource"]
     assert source["expiresAt"] == pytest.approx(time.time() + 3600, abs=5)
     assert httpx.get(source["url"]).status_code == 200
 
 
-def test_a_link_dies_and_hydrating_makes_a_new_one(sandbox: Running) -> None:
-    file_id = made(sandbox)["fileId"]
-    sandbox.order(urlLifetimeSeconds=1.1)
+def test_hydrate_renews_an_expired_url(sandbox: SandboxServer) -> None:
+    file_id = create_file(sandbox)["fileId"]
+    sandbox.set_faults(urlLifetimeSeconds=1.1)
     source = hydrate(sandbox, file_id)["downloadSource"]
     assert httpx.get(source["url"]).status_code == 200
     eventually(lambda: httpx.get(source["url"]).status_code, lambda status: status == 403)
@@ -55,8 +55,8 @@ def test_a_link_dies_and_hydrating_makes_a_new_one(sandbox: Running) -> None:
     assert httpx.get(hydrate(sandbox, file_id)["downloadSource"]["url"]).status_code == 200
 
 
-def test_a_link_cannot_be_altered(sandbox: Running) -> None:
-    url = httpx.URL(hydrate(sandbox, made(sandbox)["fileId"])["downloadSource"]["url"])
+def test_altered_urls_are_rejected(sandbox: SandboxServer) -> None:
+    url = httpx.URL(hydrate(sandbox, create_file(sandbox)["fileId"])["downloadSource"]["url"])
     later = str(int(url.params["expires"]) + 1000)
     assert httpx.get(url.copy_set_param("expires", later)).status_code == 403
     assert httpx.get(url.copy_set_param("sig", "0" * 32)).status_code == 403
@@ -65,8 +65,8 @@ def test_a_link_cannot_be_altered(sandbox: Running) -> None:
     assert httpx.get(thumb).status_code == 403
 
 
-def test_media_is_served_safely_and_in_ranges(sandbox: Running) -> None:
-    file = made(sandbox, "text-to-speech", ttsText="A few words to cut into ranges.")
+def test_media_downloads_have_safe_headers_and_support_ranges(sandbox: SandboxServer) -> None:
+    file = create_file(sandbox, "text-to-speech", ttsText="A few words to cut into ranges.")
     url = file["downloadSource"]["url"]
     whole = httpx.get(url)
     assert whole.headers["content-type"] == "audio/wav"
@@ -81,33 +81,33 @@ def test_media_is_served_safely_and_in_ranges(sandbox: Running) -> None:
     assert httpx.head(url).headers["content-length"] == str(len(whole.content))
 
 
-def test_analysis_describes_a_file_after_a_while(sandbox: Running) -> None:
-    file_id = made(sandbox, prompt="a forest in winter")["fileId"]
+def test_analysis_adds_a_description_later(sandbox: SandboxServer) -> None:
+    file_id = create_file(sandbox, prompt="a forest in winter")["fileId"]
     seen = eventually(lambda: read(sandbox, file_id), lambda file: file["description"] is not None)
     assert "forest" in seen["description"]
     assert seen["fileAnalysisMetadata"]["analysisLoadingState"] == "FULFILLED"
 
 
-def test_a_temporary_file_is_never_analysed(sandbox: Running) -> None:
-    file_id = made(sandbox, prompt="for now", isOutputTemporary=True)["fileId"]
-    later = made(sandbox, prompt="for good")["fileId"]
+def test_a_temporary_file_is_never_analysed(sandbox: SandboxServer) -> None:
+    file_id = create_file(sandbox, prompt="for now", isOutputTemporary=True)["fileId"]
+    later = create_file(sandbox, prompt="for good")["fileId"]
     eventually(lambda: read(sandbox, later), lambda file: file["description"] is not None)
     assert read(sandbox, file_id)["description"] is None
     assert read(sandbox, file_id)["fileAnalysisMetadata"]["analysisLoadingState"] == "UNATTEMPTED"
 
 
 @pytest.mark.parametrize(("method", "tail"), [("GET", ""), ("POST", "/hydrate")])
-def test_file_ids_are_checked(sandbox: Running, method: str, tail: str) -> None:
-    def answer(file_id: str) -> tuple[int, str | None]:
-        got = sandbox.client.request(method, f"/v1/files/{file_id}{tail}")
-        return got.status_code, got.json()["code"]
+def test_file_ids_are_validated(sandbox: SandboxServer, method: str, tail: str) -> None:
+    def status_and_code(file_id: str) -> tuple[int, str | None]:
+        response = sandbox.client.request(method, f"/v1/files/{file_id}{tail}")
+        return response.status_code, response.json()["code"]
 
-    assert answer("vg_file_nothing") == (404, None)
-    assert answer("vg_exec_nothing") == (400, "invalid_id")
-    assert answer("vg_file_") == (400, "invalid_id")
+    assert status_and_code("vg_file_nothing") == (404, None)
+    assert status_and_code("vg_exec_nothing") == (400, "invalid_id")
+    assert status_and_code("vg_file_") == (400, "invalid_id")
 
 
-def test_the_listing_pages_without_gaps(sandbox: Running) -> None:
+def test_pagination_has_no_gaps(sandbox: SandboxServer) -> None:
     sandbox.make("text-to-speech", ttsText="many", numResults=5, isOutputTemporary=True)
     everything = [file["fileId"] for file in sandbox.client.get("/v1/files?limit=200").json()["files"]]
     seen: list[str] = []

@@ -1,4 +1,4 @@
-"""The library's calls beyond reading: search, archive, public preview, streams, and who sees what."""
+"""File operations: search, archive, public preview and streams; presenters and voices."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.sandbox.running import SECOND_KEY, Running
+from tests.sandbox.process import SECOND_KEY, SandboxServer
 from tests.waiting import eventually
 
 
-def made(sandbox: Running, tool: str = "generate-image", **body: Any) -> str:
+def create_file(sandbox: SandboxServer, tool: str = "generate-image", **body: Any) -> str:
     return sandbox.make(tool, **(body or {"prompt": "a hill"}))["results"][0]["fileId"]
 
 
-def described(sandbox: Running, file_id: str) -> dict[str, Any]:
-    """The file once analysis is through with it."""
+def described(sandbox: SandboxServer, file_id: str) -> dict[str, Any]:
+    """Wait until the file has been analysed, and return it."""
     return eventually(
         lambda: sandbox.client.get(f"/v1/files/{file_id}").json(), lambda file: file["description"]
     )
 
 
-def search(sandbox: Running, query: str, **more: Any) -> list[dict[str, Any]]:
-    answer = sandbox.client.post("/v1/files/search", json={"query": query, **more})
-    assert answer.status_code == 200, answer.text
-    return answer.json()["results"]
+def search(sandbox: SandboxServer, query: str, **more: Any) -> list[dict[str, Any]]:
+    response = sandbox.client.post("/v1/files/search", json={"query": query, **more})
+    assert response.status_code == 200, response.text
+    return response.json()["results"]
 
 
-def post(sandbox: Running, file_id: str, act: str) -> dict[str, Any]:
-    answer = sandbox.client.post(f"/v1/files/{file_id}/{act}")
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+def post(sandbox: SandboxServer, file_id: str, operation: str) -> dict[str, Any]:
+    response = sandbox.client.post(f"/v1/files/{file_id}/{operation}")
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
-def listed(sandbox: Running) -> list[str]:
+def listed(sandbox: SandboxServer) -> list[str]:
     return [file["fileId"] for file in sandbox.client.get("/v1/files?limit=200").json()["files"]]
 
 
-def test_search_finds_by_meaning_best_first(sandbox: Running) -> None:
-    sea = made(sandbox, prompt="waves on a lonely beach")
-    peak = made(sandbox, prompt="an alpine summit in the snow")
+def test_search_is_semantic_and_ranked(sandbox: SandboxServer) -> None:
+    sea = create_file(sandbox, prompt="waves on a lonely beach")
+    peak = create_file(sandbox, prompt="an alpine summit in the snow")
     for file_id in (sea, peak):
         described(sandbox, file_id)
-    for query, wanted in (("lonely beach", sea), ("ocean shore", sea), ("mountain in winter", peak)):
+    for query, expected in (("lonely beach", sea), ("ocean shore", sea), ("mountain in winter", peak)):
         hits = search(sandbox, query, numResults=100)
         order = [hit["file"]["fileId"] for hit in hits]
-        other = peak if wanted == sea else sea
-        assert order.index(wanted) < (order.index(other) if other in order else 1000), query
+        other = peak if expected == sea else sea
+        assert order.index(expected) < (order.index(other) if other in order else 1000), query
         scores = [hit["similarity"] for hit in hits]
         assert scores == sorted(scores, reverse=True)
         assert all(0 <= score <= 1 for score in scores)
@@ -58,16 +58,16 @@ def test_search_finds_by_meaning_best_first(sandbox: Running) -> None:
     assert len(search(sandbox, "a", numResults=1)) <= 1
 
 
-def test_search_does_not_find_what_is_not_described(sandbox: Running) -> None:
-    sandbox.order({"kind": "analysis", "match": "*", "seconds": 60})
-    hidden = made(sandbox, prompt="a purple zeppelin over the harbour")
-    temporary = made(sandbox, prompt="a purple zeppelin", isOutputTemporary=True)
+def test_search_ignores_files_without_description(sandbox: SandboxServer) -> None:
+    sandbox.set_faults({"kind": "analysis", "match": "*", "seconds": 60})
+    hidden = create_file(sandbox, prompt="a purple zeppelin over the harbour")
+    temporary = create_file(sandbox, prompt="a purple zeppelin", isOutputTemporary=True)
     found = {hit["file"]["fileId"] for hit in search(sandbox, "purple zeppelin", numResults=100)}
     assert not found & {hidden, temporary}
 
 
-def test_search_and_listing_can_be_limited_to_ones_own(sandbox: Running) -> None:
-    mine = made(sandbox, prompt="a copper kettle on a stove")
+def test_self_only_limits_search_and_list(sandbox: SandboxServer) -> None:
+    mine = create_file(sandbox, prompt="a copper kettle on a stove")
     described(sandbox, mine)
     with sandbox.client_with(SECOND_KEY) as other:
         body = {"query": "copper kettle", "selfOnly": True}
@@ -78,7 +78,7 @@ def test_search_and_listing_can_be_limited_to_ones_own(sandbox: Running) -> None
 
 
 @pytest.mark.parametrize(
-    ("body", "named"),
+    ("body", "field"),
     [
         ({}, "query"),
         ({"query": ""}, "query"),
@@ -87,14 +87,16 @@ def test_search_and_listing_can_be_limited_to_ones_own(sandbox: Running) -> None
         ({"query": "x", "selfOnly": 1}, "selfOnly"),
     ],
 )
-def test_a_wrong_search_is_refused_by_name(sandbox: Running, body: dict[str, Any], named: str) -> None:
-    answer = sandbox.client.post("/v1/files/search", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameters")
-    assert answer.json()["message"].startswith(named)
+def test_invalid_search_is_rejected_with_the_field_name(
+    sandbox: SandboxServer, body: dict[str, Any], field: str
+) -> None:
+    response = sandbox.client.post("/v1/files/search", json=body)
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_parameters")
+    assert response.json()["message"].startswith(field)
 
 
-def test_an_archived_file_is_hidden_and_still_usable(sandbox: Running) -> None:
-    file_id = made(sandbox, prompt="a turquoise gramophone")
+def test_archived_file_is_hidden_but_usable(sandbox: SandboxServer) -> None:
+    file_id = create_file(sandbox, prompt="a turquoise gramophone")
     described(sandbox, file_id)
     for _ in range(2):
         assert post(sandbox, file_id, "archive")["fileId"] == file_id
@@ -105,28 +107,30 @@ def test_an_archived_file_is_hidden_and_still_usable(sandbox: Running) -> None:
     assert sandbox.make(prompt="again", imageFileIds=[file_id])["status"] == "succeeded"
 
 
-def test_a_public_sound_plays_for_everybody_until_it_is_withdrawn(sandbox: Running) -> None:
-    file_id = made(sandbox, "text-to-speech", ttsText="One, two, three, four, five, six, seven, eight.")
+def test_public_audio_can_be_played_until_the_preview_is_disabled(sandbox: SandboxServer) -> None:
+    file_id = create_file(
+        sandbox, "text-to-speech", ttsText="One, two, three, four, five, six, seven, eight."
+    )
     assert post(sandbox, file_id, "enable-public-preview")["isPublicPreviewEnabled"] is True
     file = eventually(
         lambda: sandbox.client.get(f"/v1/files/{file_id}").json(), lambda seen: seen["publicPlaybackId"]
     )
     assert file["publicPlaybackId"].startswith("vg_play_")
     with av.open(file["publicHlsUrl"]) as stream:
-        heard = sum(frame.samples / frame.sample_rate for frame in stream.decode(audio=0))
-    assert heard == pytest.approx(file["durationSeconds"], abs=0.2)
+        seconds = sum(frame.samples / frame.sample_rate for frame in stream.decode(audio=0))
+    assert seconds == pytest.approx(file["durationSeconds"], abs=0.2)
     permanent = file["staticPublicPreviewSource"]
     assert (permanent["status"], permanent["expiresAt"]) == ("ready", None)
     assert httpx.get(permanent["url"]).headers["content-type"] == "audio/wav"
-    withdrawn = post(sandbox, file_id, "disable-public-preview")
-    assert (withdrawn["isPublicPreviewEnabled"], withdrawn["publicHlsUrl"]) == (False, None)
+    disabled = post(sandbox, file_id, "disable-public-preview")
+    assert (disabled["isPublicPreviewEnabled"], disabled["publicHlsUrl"]) == (False, None)
     assert httpx.get(file["publicHlsUrl"]).status_code == 404
     assert httpx.get(permanent["url"]).status_code == 404
     assert httpx.get(post(sandbox, file_id, "hydrate")["downloadSource"]["url"]).status_code == 200
 
 
-def test_a_public_picture_has_a_permanent_address_and_no_stream(sandbox: Running) -> None:
-    file_id = made(sandbox)
+def test_public_image_has_a_permanent_url_and_no_stream(sandbox: SandboxServer) -> None:
+    file_id = create_file(sandbox)
     file = post(sandbox, file_id, "enable-public-preview")
     assert (file["publicHlsUrl"], file["publicPlaybackId"]) == (None, None)
     url = file["staticPublicPreviewSource"]["url"]
@@ -134,63 +138,63 @@ def test_a_public_picture_has_a_permanent_address_and_no_stream(sandbox: Running
     assert httpx.get(url.replace("original.png", "thumb.webp")).status_code == 404
 
 
-def test_the_playback_id_may_come_later_than_the_permission(launch) -> None:
+def test_playback_id_can_be_delayed(launch) -> None:
     sandbox = launch("--speed", "1")
-    sandbox.order({"kind": "job", "seconds": 0})
-    file_id = made(sandbox, "text-to-speech", ttsText="Hello.")
+    sandbox.set_faults({"kind": "job", "seconds": 0})
+    file_id = create_file(sandbox, "text-to-speech", ttsText="Hello.")
     assert post(sandbox, file_id, "enable-public-preview")["publicPlaybackId"] is None
     eventually(
         lambda: sandbox.client.get(f"/v1/files/{file_id}").json(), lambda seen: seen["publicPlaybackId"]
     )
 
 
-def test_what_is_not_ready_cannot_be_public(sandbox: Running) -> None:
-    answer = sandbox.client.post("/v1/files/upload", json={"displayName": "x.png"})
-    refused = sandbox.client.post(f"/v1/files/{answer.json()['fileId']}/enable-public-preview")
-    assert refused.status_code == 409
+def test_unprocessed_file_cannot_be_public(sandbox: SandboxServer) -> None:
+    response = sandbox.client.post("/v1/files/upload", json={"displayName": "x.png"})
+    rejected = sandbox.client.post(f"/v1/files/{response.json()['fileId']}/enable-public-preview")
+    assert rejected.status_code == 409
 
 
-def test_a_private_stream_needs_its_permit(sandbox: Running) -> None:
-    file_id = made(sandbox, "text-to-speech", ttsText="One, two, three, four, five.")
+def test_private_stream_requires_a_valid_signature(sandbox: SandboxServer) -> None:
+    file_id = create_file(sandbox, "text-to-speech", ttsText="One, two, three, four, five.")
     url = post(sandbox, file_id, "hydrate")["hlsSource"]["url"]
     playlist = httpx.get(url)
     assert playlist.headers["content-type"] == "application/vnd.apple.mpegurl"
     assert "#EXT-X-ENDLIST" in playlist.text
     (segment, *_) = [line for line in playlist.text.splitlines() if not line.startswith("#")]
-    place = url.rsplit("/", 1)[0]
-    assert httpx.get(f"{place}/{segment}").headers["content-type"] == "video/mp2t"
-    assert httpx.get(f"{place}/original.wav").status_code == 404
-    forged = place[:-1] + ("0" if place[-1] != "0" else "1")
+    base_url = url.rsplit("/", 1)[0]
+    assert httpx.get(f"{base_url}/{segment}").headers["content-type"] == "video/mp2t"
+    assert httpx.get(f"{base_url}/original.wav").status_code == 404
+    forged = base_url[:-1] + ("0" if base_url[-1] != "0" else "1")
     assert httpx.get(f"{forged}/stream.m3u8").status_code == 403
 
 
-def test_a_download_can_be_cut_or_refused(sandbox: Running) -> None:
-    file_id = made(sandbox)
+def test_downloads_can_be_interrupted_or_rejected(sandbox: SandboxServer) -> None:
+    file_id = create_file(sandbox)
     url = post(sandbox, file_id, "hydrate")["downloadSource"]["url"]
-    sandbox.order({"kind": "cut", "match": "GET /media/*", "bytes": 1000, "count": 1})
+    sandbox.set_faults({"kind": "cut", "match": "GET /media/*", "bytes": 1000, "count": 1})
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         httpx.get(url)
-    sandbox.order({"kind": "expired", "match": "GET /media/*", "count": 1})
+    sandbox.set_faults({"kind": "expired", "match": "GET /media/*", "count": 1})
     assert [httpx.get(url).status_code for _ in range(2)] == [403, 200]
 
 
-def test_hydrating_can_be_refused(sandbox: Running) -> None:
-    file_id = made(sandbox)
-    sandbox.order({"kind": "forbidden", "match": "POST /v1/files/*/hydrate", "count": 1})
-    answers = [sandbox.client.post(f"/v1/files/{file_id}/hydrate").status_code for _ in range(2)]
-    assert answers == [403, 200]
+def test_hydrate_can_be_rejected(sandbox: SandboxServer) -> None:
+    file_id = create_file(sandbox)
+    sandbox.set_faults({"kind": "forbidden", "match": "POST /v1/files/*/hydrate", "count": 1})
+    statuses = [sandbox.client.post(f"/v1/files/{file_id}/hydrate").status_code for _ in range(2)]
+    assert statuses == [403, 200]
 
 
-def test_a_result_names_its_source(sandbox: Running) -> None:
-    ended = sandbox.make(prompt="a hill")
-    file = post(sandbox, ended["results"][0]["fileId"], "hydrate")
+def test_result_names_its_source(sandbox: SandboxServer) -> None:
+    execution = sandbox.make(prompt="a hill")
+    file = post(sandbox, execution["results"][0]["fileId"], "hydrate")
     assert (file["sourceToolType"], file["sourceToolExecutionId"]) == (
         "GENERATE_IMAGE",
-        ended["toolExecutionId"],
+        execution["toolExecutionId"],
     )
 
 
-def test_presenters_have_faces_and_speak(sandbox: Running) -> None:
+def test_presenters_have_images_and_a_clip_with_speech(sandbox: SandboxServer) -> None:
     presenters = sandbox.client.get("/v1/resources/avatar-presenters").json()["avatarPresenters"]
     assert len(presenters) >= 6
     assert {each["displayableGender"] for each in presenters} == {"FEMALE", "MALE", "NEUTRAL"}
@@ -207,7 +211,7 @@ def test_presenters_have_faces_and_speak(sandbox: Running) -> None:
         assert max(abs(int(frame.to_ndarray().max() * 1000)) for frame in clip.decode(audio=0)) > 50
 
 
-def test_presenters_are_sorted_by_voice_and_paged(sandbox: Running) -> None:
+def test_presenters_are_sorted_by_voice_and_paged(sandbox: SandboxServer) -> None:
     voices = sandbox.client.get("/v1/resources/tts-voices").json()["ttsVoices"]
     male = next(voice["voiceId"] for voice in voices if voice["displayGender"] == "MALE")
     path = f"/v1/resources/avatar-presenters?voiceId={male}&limit=3"
@@ -221,7 +225,7 @@ def test_presenters_are_sorted_by_voice_and_paged(sandbox: Running) -> None:
     assert sandbox.client.get("/v1/resources/avatar-presenters?voiceId=vg_voic_x").status_code == 400
 
 
-def test_every_voice_for_speech_really_speaks(sandbox: Running) -> None:
+def test_every_text_to_speech_voice_works(sandbox: SandboxServer) -> None:
     voices = sandbox.client.get("/v1/resources/tts-voices").json()["ttsVoices"]
     direct = [voice for voice in voices if voice["supportsDirectToolExecution"]]
     started = {
@@ -231,6 +235,6 @@ def test_every_voice_for_speech_really_speaks(sandbox: Running) -> None:
         for voice in direct
     }
     for name, execution_id in started.items():
-        ended = sandbox.finished(execution_id)
-        assert ended["status"] == "succeeded", (name, ended)
-        assert ended["results"][0]["file"]["durationSeconds"] > 0.8, name
+        execution = sandbox.wait_until_final(execution_id)
+        assert execution["status"] == "succeeded", (name, execution)
+        assert execution["results"][0]["file"]["durationSeconds"] > 0.8, name

@@ -1,4 +1,4 @@
-"""All tools over HTTP: each makes a medium of the right form, and what is seen and heard in it is not nothing."""
+"""All tools over HTTP: each creates media of the right type and size, which are not blank or silent."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 
 from sandbox.tools import TOOLS
-from tests.sandbox.running import Running
+from tests.sandbox.process import SandboxServer
 
 LIGHTHOUSE = "a red lighthouse on a cliff by the sea"
 
 
 @pytest.fixture(scope="module")
-def inputs(shared_sandbox: Running) -> dict[str, str]:
-    """Ids of one picture, one sound and one film to work on."""
+def inputs(shared_sandbox: SandboxServer) -> dict[str, str]:
+    """File ids of one image, one audio and one video as inputs."""
     shared_sandbox.client.delete("/sandbox/faults")
     small = {"width": 4, "height": 3}
     jobs = {
@@ -30,20 +30,23 @@ def inputs(shared_sandbox: Running) -> dict[str, str]:
             "generate-video-clip", prompt="waves", durationSeconds=1, quality="LOW", generateAudio=True
         ),
     }
-    return {name: shared_sandbox.finished(started)["results"][0]["fileId"] for name, started in jobs.items()}
+    return {
+        name: shared_sandbox.wait_until_final(started)["results"][0]["fileId"]
+        for name, started in jobs.items()
+    }
 
 
-def result(sandbox: Running, tool: str, **body: Any) -> dict[str, Any]:
-    ended = sandbox.finished(sandbox.start(tool, **body))
-    assert ended["status"] == "succeeded", ended
-    return ended["results"][0]["file"]
+def result(sandbox: SandboxServer, tool: str, **body: Any) -> dict[str, Any]:
+    execution = sandbox.wait_until_final(sandbox.start(tool, **body))
+    assert execution["status"] == "succeeded", execution
+    return execution["results"][0]["file"]
 
 
 def content(source: dict[str, Any]) -> io.BytesIO:
-    answer = httpx.get(source["url"])
-    assert answer.status_code == 200
-    assert len(answer.content) == source["fileBytes"]
-    return io.BytesIO(answer.content)
+    response = httpx.get(source["url"])
+    assert response.status_code == 200
+    assert len(response.content) == source["fileBytes"]
+    return io.BytesIO(response.content)
 
 
 def frames(source: dict[str, Any]) -> list[np.ndarray]:
@@ -67,8 +70,8 @@ def movement(pictures: list[np.ndarray]) -> float:
     return float(np.abs(first - middle).mean())
 
 
-def check_film(file: dict[str, Any], seconds: float, *, alpha: bool = False) -> None:
-    """Plays, moves, is not one colour, and has all that belongs to a film."""
+def check_video(file: dict[str, Any], seconds: float, *, alpha: bool = False) -> None:
+    """Check that a video plays, moves, is not a single colour and has all renditions."""
     assert file["type"] == "VIDEO"
     assert file["durationSeconds"] == pytest.approx(seconds, abs=0.3)
     pictures = frames(file["downloadSource"])
@@ -86,18 +89,18 @@ def check_film(file: dict[str, Any], seconds: float, *, alpha: bool = False) -> 
 
 
 def opacities(source: dict[str, Any]) -> np.ndarray:
-    """The alpha plane of the middle picture of a WebM film."""
+    """The alpha plane of the middle frame of a WebM video."""
     with av.open(content(source)) as film:
         decoder = av.CodecContext.create("libvpx-vp9", "r")
         found = [frame for packet in film.demux(video=0) for frame in decoder.decode(packet)]
     return found[len(found) // 2].to_ndarray(format="rgba")[..., 3]
 
 
-def test_every_tool_of_the_contract_is_wired() -> None:
+def test_every_tool_of_the_contract_is_available() -> None:
     assert len(TOOLS) == 13
 
 
-def test_a_clip_from_words_with_sound(sandbox: Running) -> None:
+def test_clip_from_a_prompt_with_audio(sandbox: SandboxServer) -> None:
     file = result(
         sandbox,
         "generate-video-clip",
@@ -106,7 +109,7 @@ def test_a_clip_from_words_with_sound(sandbox: Running) -> None:
         quality="LOW",
         generateAudio=True,
     )
-    check_film(file, 2)
+    check_video(file, 2)
     assert loudness(file["downloadSource"]) > 0.005
 
 
@@ -119,14 +122,14 @@ def test_a_clip_from_words_with_sound(sandbox: Running) -> None:
         ("startFrameFileId", "image", False),
     ],
 )
-def test_a_clip_from_media(
-    sandbox: Running, inputs: dict[str, str], field: str, kind: str, many: bool
+def test_clip_from_input_media(
+    sandbox: SandboxServer, inputs: dict[str, str], field: str, kind: str, many: bool
 ) -> None:
     body = {field: [inputs[kind]] if many else inputs[kind]}
-    check_film(result(sandbox, "generate-video-clip", durationSeconds=1, quality="LOW", **body), 1)
+    check_video(result(sandbox, "generate-video-clip", durationSeconds=1, quality="LOW", **body), 1)
 
 
-def test_a_clip_over_a_sound_has_that_sound(sandbox: Running, inputs: dict[str, str]) -> None:
+def test_clip_with_input_audio_has_that_audio(sandbox: SandboxServer, inputs: dict[str, str]) -> None:
     file = result(
         sandbox,
         "generate-video-clip",
@@ -138,7 +141,7 @@ def test_a_clip_over_a_sound_has_that_sound(sandbox: Running, inputs: dict[str, 
     assert loudness(file["downloadSource"]) > 0.01
 
 
-def test_sound_effects_last_as_long_as_asked_and_differ(sandbox: Running) -> None:
+def test_sound_effects_have_the_requested_duration_and_differ(sandbox: SandboxServer) -> None:
     rain = result(sandbox, "generate-sound-effect", prompt="heavy rain", durationSeconds=3)
     bell = result(sandbox, "generate-sound-effect", prompt="a church bell", durationSeconds=3)
     assert (rain["type"], rain["durationSeconds"]) == ("AUDIO", 3.0)
@@ -147,30 +150,34 @@ def test_sound_effects_last_as_long_as_asked_and_differ(sandbox: Running) -> Non
     assert content(rain["downloadSource"]).getvalue() != content(bell["downloadSource"]).getvalue()
 
 
-def test_music_lasts_half_a_minute(sandbox: Running) -> None:
+def test_music_lasts_30_seconds(sandbox: SandboxServer) -> None:
     file = result(sandbox, "generate-music", prompt="calm piano")
     assert (file["type"], file["durationSeconds"]) == ("AUDIO", 30.0)
     assert loudness(file["previewSource"]) > 0.02
 
 
-@pytest.mark.parametrize("era", ["1.1", "2"])
-def test_an_avatar_speaks_the_sound(sandbox: Running, inputs: dict[str, str], era: str) -> None:
+@pytest.mark.parametrize("api_version", ["1.1", "2"])
+def test_avatar_speaks_the_input_audio(
+    sandbox: SandboxServer, inputs: dict[str, str], api_version: str
+) -> None:
     presenters = sandbox.client.get("/v1/resources/avatar-presenters").json()["avatarPresenters"]
     chosen = presenters[0]["avatarPresenterId"]
     body = (
         {"avatarPresenterId": chosen, "audioStorageFileId": inputs["audio"]}
-        if era == "1.1"
+        if api_version == "1.1"
         else {"actorEntityId": chosen.replace("vg_pres_", "vg_enti_"), "audioFileId": inputs["audio"]}
     )
     file = result(sandbox, "generate-avatar", **body)
     sound = sandbox.client.get(f"/v1/files/{inputs['audio']}").json()
-    check_film(file, sound["durationSeconds"])
+    check_video(file, sound["durationSeconds"])
     assert loudness(file["downloadSource"]) > 0.01
     assert file["transcript"] == sound["transcript"]
 
 
 @pytest.mark.parametrize("field", ["imageStorageFileId", "imageFileId"])
-def test_a_vector_drawing_is_svg_that_scales(sandbox: Running, inputs: dict[str, str], field: str) -> None:
+def test_vectorized_image_is_a_scalable_svg(
+    sandbox: SandboxServer, inputs: dict[str, str], field: str
+) -> None:
     file = result(sandbox, "vectorize-image", **{field: inputs["image"]})
     drawing = ElementTree.parse(content(file["downloadSource"])).getroot()
     assert file["type"] == "IMAGE"
@@ -180,14 +187,18 @@ def test_a_vector_drawing_is_svg_that_scales(sandbox: Running, inputs: dict[str,
     assert httpx.head(file["downloadSource"]["url"]).headers["content-type"] == "image/svg+xml"
 
 
-def test_a_cut_out_has_something_and_nothing(sandbox: Running, inputs: dict[str, str]) -> None:
+def test_image_without_background_has_opaque_and_transparent_areas(
+    sandbox: SandboxServer, inputs: dict[str, str]
+) -> None:
     file = result(sandbox, "remove-image-background", imageStorageFileId=inputs["image"])
     alpha = np.asarray(Image.open(content(file["downloadSource"])).convert("RGBA"))[..., 3]
     assert 0.01 < (alpha > 200).mean() < 0.97
     assert (alpha < 50).mean() > 0.03
 
 
-def test_a_cut_out_film_has_something_and_nothing(sandbox: Running, inputs: dict[str, str]) -> None:
+def test_video_without_background_has_opaque_and_transparent_areas(
+    sandbox: SandboxServer, inputs: dict[str, str]
+) -> None:
     file = result(sandbox, "remove-video-background", videoStorageFileId=inputs["video"])
     assert httpx.head(file["downloadSource"]["url"]).headers["content-type"] == "video/webm"
     alpha = opacities(file["downloadSource"])
@@ -195,7 +206,7 @@ def test_a_cut_out_film_has_something_and_nothing(sandbox: Running, inputs: dict
     assert (alpha < 50).mean() > 0.03
 
 
-def test_upscaling_at_least_doubles_a_picture(sandbox: Running, inputs: dict[str, str]) -> None:
+def test_upscaling_at_least_doubles_an_image(sandbox: SandboxServer, inputs: dict[str, str]) -> None:
     before = sandbox.client.post(f"/v1/files/{inputs['image']}/hydrate").json()["downloadSource"]
     file = result(sandbox, "upscale-image", imageStorageFileId=inputs["image"])
     picture = Image.open(content(file["downloadSource"]))
@@ -203,21 +214,23 @@ def test_upscaling_at_least_doubles_a_picture(sandbox: Running, inputs: dict[str
     assert picture.size == (file["downloadSource"]["width"], file["downloadSource"]["height"])
 
 
-def test_upscaling_doubles_a_film_and_keeps_its_sound(sandbox: Running, inputs: dict[str, str]) -> None:
+def test_upscaling_doubles_a_video_and_keeps_its_audio(
+    sandbox: SandboxServer, inputs: dict[str, str]
+) -> None:
     before = sandbox.client.post(f"/v1/files/{inputs['video']}/hydrate").json()
     file = result(sandbox, "upscale-video", videoFileId=inputs["video"])
     assert file["downloadSource"]["width"] == 2 * before["downloadSource"]["width"]
-    check_film(file, before["durationSeconds"])
+    check_video(file, before["durationSeconds"])
     assert loudness(file["downloadSource"]) == pytest.approx(loudness(before["downloadSource"]), rel=0.2)
 
 
-def test_a_picture_with_depth_moves(sandbox: Running, inputs: dict[str, str]) -> None:
+def test_3d_effect_moves(sandbox: SandboxServer, inputs: dict[str, str]) -> None:
     file = result(sandbox, "image-3d-effect", imageFileId=inputs["image"])
-    check_film(file, file["durationSeconds"])
+    check_video(file, file["durationSeconds"])
 
 
 @pytest.mark.parametrize("transparent", [True, False])
-def test_a_motion_graphic_is_transparent_if_asked(sandbox: Running, transparent: bool) -> None:
+def test_motion_graphic_can_be_transparent(sandbox: SandboxServer, transparent: bool) -> None:
     file = result(
         sandbox,
         "generate-motion-graphic",
@@ -225,18 +238,18 @@ def test_a_motion_graphic_is_transparent_if_asked(sandbox: Running, transparent:
         durationSeconds=2,
         transparentBackground=transparent,
     )
-    check_film(file, 2, alpha=transparent)
+    check_video(file, 2, alpha=transparent)
     if transparent:
         alpha = opacities(file["downloadSource"])
         assert (alpha == 0).mean() > 0.3
         assert (alpha > 200).mean() > 0.002
 
 
-def test_a_damaged_input_fails_the_job_and_says_so(sandbox: Running) -> None:
+def test_damaged_input_fails_the_job_with_an_error_code(sandbox: SandboxServer) -> None:
     drawing = b"<svg xmlns='http://www.w3.org/2000/svg' width='4' height='4'></svg>"
     created = sandbox.client.post("/v1/files/upload", json={"displayName": "a.svg"}).json()
     assert httpx.put(created["uploadUrl"], content=drawing).status_code == 200
     file_id = created["fileId"]
     sandbox.wait_for_file(file_id)
-    ended = sandbox.finished(sandbox.start("upscale-image", imageFileId=file_id))
-    assert (ended["status"], ended["error"]["code"]) == ("failed", "unreadable_input")
+    execution = sandbox.wait_until_final(sandbox.start("upscale-image", imageFileId=file_id))
+    assert (execution["status"], execution["error"]["code"]) == ("failed", "unreadable_input")

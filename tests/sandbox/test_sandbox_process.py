@@ -1,4 +1,4 @@
-"""The program: its ready line, its end, a port in use, and what it keeps over a restart."""
+"""The process: start, stop, port in use, resource usage and restarts."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.sandbox.running import ROOT, Running
+from tests.sandbox.process import ROOT, SandboxServer
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.processes
 
-type Launch = Callable[..., Running]
+type Launch = Callable[..., SandboxServer]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,46 +45,46 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_within_a_second_even_with_work_in_flight(launch: Launch, number: signal.Signals) -> None:
+def test_stops_within_a_second_with_work_in_flight(launch: Launch, number: signal.Signals) -> None:
     running = launch("--speed", "1")
     for _ in range(3):
         running.start(prompt="a long job", numResults=20)
     eventually(lambda: len(children(running.process.pid)), lambda count: count == 2)
     workers = children(running.process.pid)
-    running.order({"kind": "slow", "seconds": 60, "match": "GET /v1/me"})
+    running.set_faults({"kind": "slow", "seconds": 60, "match": "GET /v1/me"})
     with pytest.raises(httpx.ReadTimeout):
         running.client.get("/v1/me", timeout=0.1)
-    began = time.monotonic()
+    started_at = time.monotonic()
     running.process.send_signal(number)
     assert running.process.wait(5) == 0
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - started_at < 1
     eventually(lambda: [pid for pid in workers if Path(f"/proc/{pid}").exists()], lambda left: not left)
     assert running.process.stdout is not None
     assert running.process.stdout.read() == ""
     running.process.stdout.close()
 
 
-def test_a_port_in_use_is_one_clear_sentence() -> None:
+def test_port_in_use_is_reported_in_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = run("--port", str(port), "--api-key", "k")
-    assert ended.returncode == 2
-    assert ended.stdout == ""
-    assert ended.stderr.strip() == f"The sandbox cannot listen on 127.0.0.1:{port}: it is already in use."
+        result = run("--port", str(port), "--api-key", "k")
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.strip() == f"The sandbox cannot listen on 127.0.0.1:{port}: it is already in use."
 
 
 @pytest.mark.parametrize(
     "arguments",
     [["--port", "99999"], ["--speed", "0"], ["--strict-era"], ["--era", "3"], ["--concurrency", "0"]],
 )
-def test_wrong_arguments_are_refused(arguments: list[str]) -> None:
-    ended = run(*arguments)
-    assert ended.returncode == 2
-    assert "Traceback" not in ended.stderr
-    assert arguments[0] in ended.stderr
+def test_invalid_arguments_are_rejected(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert arguments[0] in result.stderr
 
 
-def test_it_follows_its_parent_into_the_end() -> None:
+def test_stops_with_its_parent_process() -> None:
     script = (
         "import subprocess, sys, time\n"
         "child = subprocess.Popen([sys.executable, '-m', 'sandbox', '--port', '0', '--with-parent'],\n"
@@ -108,59 +108,59 @@ def test_it_follows_its_parent_into_the_end() -> None:
     eventually(is_gone, bool)
 
 
-def test_idle_it_costs_next_to_nothing(launch: Launch) -> None:
+def test_idle_sandbox_uses_almost_no_resources(launch: Launch) -> None:
     pid = launch().process.pid
-    time.sleep(0.3)  # so that its start is over
+    time.sleep(0.3)  # wait until its start is complete
     before = cpu_seconds(pid)
-    time.sleep(2)  # shows what it does when nothing is asked of it
+    time.sleep(2)  # measure the idle process
     assert cpu_seconds(pid) - before < 0.05
     assert memory(pid) < 150
     assert children(pid) == []
 
 
-def test_a_restart_keeps_executions_files_and_endpoints(launch: Launch, tmp_path: Path) -> None:
+def test_restart_keeps_executions_files_and_endpoints(launch: Launch, tmp_path: Path) -> None:
     first = launch("--data-dir", str(tmp_path), "--speed", "20")
     body = {"url": "http://127.0.0.1:9/hook", "events": ["tool_execution.failed"]}
     endpoint = first.client.post("/v1/webhooks/endpoints", json=body).json()
-    ended = first.make("text-to-speech", ttsText="kept")
+    result = first.make("text-to-speech", ttsText="hello")
     first.kill()
     second = launch("--data-dir", str(tmp_path), "--speed", "20")
-    again = second.execution(ended["toolExecutionId"])
-    assert again["status"] == "succeeded"
-    file_id = again["results"][0]["fileId"]
+    restored = second.execution(result["toolExecutionId"])
+    assert restored["status"] == "succeeded"
+    file_id = restored["results"][0]["fileId"]
     source = second.client.post(f"/v1/files/{file_id}/hydrate").json()["downloadSource"]
     assert len(httpx.get(source["url"]).content) == source["fileBytes"]
-    (kept,) = second.client.get("/v1/webhooks/endpoints").json()["endpoints"]
-    assert kept["endpointId"] == endpoint["endpointId"]
+    (stored,) = second.client.get("/v1/webhooks/endpoints").json()["endpoints"]
+    assert stored["endpointId"] == endpoint["endpointId"]
 
 
-def test_a_crash_in_the_middle_of_a_job_means_another_attempt(launch: Launch, tmp_path: Path) -> None:
+def test_crash_during_a_job_starts_a_new_attempt(launch: Launch, tmp_path: Path) -> None:
     first = launch("--data-dir", str(tmp_path), "--speed", "20", "--concurrency", "1")
-    first.order({"kind": "job", "seconds": 60})
+    first.set_faults({"kind": "job", "seconds": 60})
     ids = [first.start("text-to-speech", ttsText="one"), first.start("text-to-speech", ttsText="two")]
     eventually(lambda: first.execution(ids[0])["status"], lambda status: status == "running")
     first.kill()
     second = launch("--data-dir", str(tmp_path), "--speed", "20")
-    one, two = (second.finished(each) for each in ids)
+    one, two = (second.wait_until_final(each) for each in ids)
     assert (one["status"], one["attemptIndex"]) == ("succeeded", 1)
     assert (two["status"], two["attemptIndex"]) == ("succeeded", 0)
 
 
-def test_a_worker_that_dies_means_another_attempt(launch: Launch) -> None:
+def test_death_of_a_worker_starts_a_new_attempt(launch: Launch) -> None:
     running = launch("--speed", "5")
     started = running.start(prompt="many hills", numResults=6)
     (worker,) = eventually(lambda: children(running.process.pid), lambda found: len(found) == 1)
     os.kill(worker, signal.SIGKILL)
-    ended = running.finished(started)
-    assert (ended["status"], ended["attemptIndex"]) == ("succeeded", 1)
-    assert len(ended["results"]) == 6
+    result = running.wait_until_final(started)
+    assert (result["status"], result["attemptIndex"]) == ("succeeded", 1)
+    assert len(result["results"]) == 6
 
 
-def test_answers_are_not_held_back_by_the_network_stack(sandbox: Running) -> None:
-    """Without TCP_NODELAY each answer would take 40 ms, whatever the machine."""
+def test_responses_are_not_delayed_by_nagles_algorithm(sandbox: SandboxServer) -> None:
+    """Without TCP_NODELAY each response takes 40 ms, on any machine."""
     times = []
     for _ in range(15):
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         assert sandbox.client.get("/v1/me").status_code == 200
-        times.append(time.perf_counter() - began)
+        times.append(time.perf_counter() - started_at)
     assert sorted(times)[7] < 0.03

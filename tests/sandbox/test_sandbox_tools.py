@@ -1,4 +1,4 @@
-"""Starting jobs: what comes out of a picture and a line of speech, and what is refused."""
+"""Starting jobs: results of images and speech, and validation of inputs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.sandbox.running import Running
+from tests.sandbox.process import SandboxServer
 
 TOOLS = "/v1/tools"
 
 
-def test_an_image_is_made_in_the_asked_ratio(sandbox: Running) -> None:
-    ended = sandbox.make(prompt="a calm sea at sunset", aspectRatio={"width": 3, "height": 4})
-    (result,) = ended["results"]
+def test_image_has_the_requested_aspect_ratio(sandbox: SandboxServer) -> None:
+    execution = sandbox.make(prompt="a calm sea at sunset", aspectRatio={"width": 3, "height": 4})
+    (result,) = execution["results"]
     source = result["file"]["downloadSource"]
     picture = Image.open(io.BytesIO(httpx.get(source["url"]).content))
     assert picture.format == "PNG"
@@ -27,7 +27,7 @@ def test_an_image_is_made_in_the_asked_ratio(sandbox: Running) -> None:
     assert result["file"]["hlsSource"] is None
 
 
-def test_different_prompts_look_different_and_the_same_prompt_looks_the_same(sandbox: Running) -> None:
+def test_images_depend_on_the_prompt_and_are_reproducible(sandbox: SandboxServer) -> None:
     def average(prompt: str) -> tuple[int, ...]:
         (result,) = sandbox.make(prompt=prompt)["results"]
         content = httpx.get(result["file"]["thumbnailSource"]["url"]).content
@@ -40,13 +40,13 @@ def test_different_prompts_look_different_and_the_same_prompt_looks_the_same(san
     assert average("a city at night") == night
 
 
-def test_alternatives_are_counted_and_differ(sandbox: Running) -> None:
+def test_number_of_results_and_their_difference(sandbox: SandboxServer) -> None:
     results = sandbox.make(prompt="three hills", numResults=3)["results"]
     contents = {httpx.get(result["file"]["thumbnailSource"]["url"]).content for result in results}
     assert len(results) == len(contents) == 3
 
 
-def test_speech_is_made_and_transcribed(sandbox: Running) -> None:
+def test_speech_has_audio_and_transcript(sandbox: SandboxServer) -> None:
     voice = sandbox.client.get("/v1/resources/tts-voices").json()["ttsVoices"][0]["voiceId"]
     (result,) = sandbox.make("text-to-speech", ttsText="Good morning to all of you.", voiceId=voice)[
         "results"
@@ -63,10 +63,10 @@ def test_speech_is_made_and_transcribed(sandbox: Running) -> None:
     assert preview.content[:3] == b"ID3"
 
 
-def test_speed_and_replacements_are_heard(sandbox: Running) -> None:
+def test_speed_and_replacements_change_the_duration(sandbox: SandboxServer) -> None:
     def seconds(**more: object) -> float:
-        ended = sandbox.make("text-to-speech", ttsText="We love SQL at 5 %", **more)
-        return ended["results"][0]["file"]["durationSeconds"]
+        execution = sandbox.make("text-to-speech", ttsText="We love SQL at 5 %", **more)
+        return execution["results"][0]["file"]["durationSeconds"]
 
     normal = seconds()
     assert seconds(voiceSpeed=2) < normal * 0.75
@@ -74,13 +74,13 @@ def test_speed_and_replacements_are_heard(sandbox: Running) -> None:
     assert seconds(pronunciationReplacements=long) > normal + 0.8
 
 
-def test_a_temporary_output_has_its_scope(sandbox: Running) -> None:
-    ended = sandbox.make("text-to-speech", ttsText="Soon gone.", isOutputTemporary=True)
-    assert ended["results"][0]["file"]["scope"] == "TEMPORARY"
+def test_a_temporary_output_has_its_scope(sandbox: SandboxServer) -> None:
+    execution = sandbox.make("text-to-speech", ttsText="Soon gone.", isOutputTemporary=True)
+    assert execution["results"][0]["file"]["scope"] == "TEMPORARY"
 
 
 @pytest.mark.parametrize(
-    ("tool", "body", "named"),
+    ("tool", "body", "field"),
     [
         ("generate-image", {}, "prompt"),
         ("generate-image", {"prompt": None}, "prompt"),
@@ -102,50 +102,52 @@ def test_a_temporary_output_has_its_scope(sandbox: Running) -> None:
         ("text-to-speech", {"ttsText": "\ud800"}, "ttsText"),
     ],
 )
-def test_a_wrong_input_is_refused_by_name(
-    sandbox: Running, tool: str, body: dict[str, object], named: str
+def test_invalid_input_is_rejected_with_the_field_name(
+    sandbox: SandboxServer, tool: str, body: dict[str, object], field: str
 ) -> None:
-    # Not httpx's own JSON, which cannot write half a surrogate pair.
-    answer = sandbox.client.post(f"{TOOLS}/{tool}", content=json.dumps(body))
-    assert answer.status_code == 400
-    assert answer.json()["code"] == "invalid_parameters"
-    assert answer.json()["message"].startswith(named)
+    # Not httpx's own JSON encoder, which cannot encode half of a surrogate pair.
+    response = sandbox.client.post(f"{TOOLS}/{tool}", content=json.dumps(body))
+    assert response.status_code == 400
+    assert response.json()["code"] == "invalid_parameters"
+    assert response.json()["message"].startswith(field)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000])
-def test_a_body_that_is_no_object_is_refused(sandbox: Running, content: bytes) -> None:
-    answer = sandbox.client.post(f"{TOOLS}/generate-image", content=content)
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameters")
+def test_body_that_is_not_an_object_is_rejected(sandbox: SandboxServer, content: bytes) -> None:
+    response = sandbox.client.post(f"{TOOLS}/generate-image", content=content)
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_parameters")
 
 
-def test_unknown_fields_are_ignored(sandbox: Running) -> None:
-    answer = sandbox.client.post(f"{TOOLS}/text-to-speech", json={"ttsText": "hi", "colour": "red"})
-    assert answer.status_code == 202
+def test_unknown_fields_are_ignored(sandbox: SandboxServer) -> None:
+    response = sandbox.client.post(f"{TOOLS}/text-to-speech", json={"ttsText": "hi", "colour": "red"})
+    assert response.status_code == 202
 
 
-def test_clean_output_needs_an_add_on(sandbox: Running) -> None:
-    answer = sandbox.client.post(f"{TOOLS}/generate-image", json={"prompt": "x", "watermarkMode": "NONE"})
-    assert answer.status_code == 403
-    assert answer.json()["requirement"] == {
+def test_output_without_watermark_needs_an_add_on(sandbox: SandboxServer) -> None:
+    response = sandbox.client.post(f"{TOOLS}/generate-image", json={"prompt": "x", "watermarkMode": "NONE"})
+    assert response.status_code == 403
+    assert response.json()["requirement"] == {
         "type": "purchase_add_on",
         "details": {"addOn": "production_api"},
     }
 
 
-def test_file_inputs_are_checked(sandbox: Running) -> None:
-    def answer(file_id: str) -> tuple[int, str | None]:
-        got = sandbox.client.post(f"{TOOLS}/generate-image", json={"prompt": "x", "imageFileIds": [file_id]})
-        return got.status_code, got.json().get("code")
+def test_file_inputs_are_validated(sandbox: SandboxServer) -> None:
+    def status_and_code(file_id: str) -> tuple[int, str | None]:
+        response = sandbox.client.post(
+            f"{TOOLS}/generate-image", json={"prompt": "x", "imageFileIds": [file_id]}
+        )
+        return response.status_code, response.json().get("code")
 
     picture = sandbox.make(prompt="a reference")["results"][0]["fileId"]
     sound = sandbox.make("text-to-speech", ttsText="a reference")["results"][0]["fileId"]
-    assert answer("vg_voic_1") == (400, "invalid_id")
-    assert answer("vg_file_doesnotexist") == (404, None)
-    assert answer(sound) == (400, "invalid_parameters")
-    assert answer(picture) == (202, None)
+    assert status_and_code("vg_voic_1") == (400, "invalid_id")
+    assert status_and_code("vg_file_doesnotexist") == (404, None)
+    assert status_and_code(sound) == (400, "invalid_parameters")
+    assert status_and_code(picture) == (202, None)
 
 
-def test_only_direct_voices_speak(sandbox: Running) -> None:
+def test_only_voices_that_support_tools_are_accepted(sandbox: SandboxServer) -> None:
     voices = sandbox.client.get("/v1/resources/tts-voices").json()["ttsVoices"]
     indirect = next(voice for voice in voices if not voice["supportsDirectToolExecution"])
 
@@ -158,15 +160,17 @@ def test_only_direct_voices_speak(sandbox: Running) -> None:
     assert status("vg_file_nobody") == 400
 
 
-def test_an_unknown_tool_is_not_found(sandbox: Running) -> None:
-    answer = sandbox.client.post(f"{TOOLS}/generate-hologram", json={"prompt": "x"})
-    assert (answer.status_code, answer.json()["message"]) == (404, "Tool not found.")
+def test_unknown_tool_is_not_found(sandbox: SandboxServer) -> None:
+    response = sandbox.client.post(f"{TOOLS}/generate-hologram", json={"prompt": "x"})
+    assert (response.status_code, response.json()["message"]) == (404, "Tool not found.")
 
 
 @pytest.mark.parametrize(("prompt", "code"), [("a [fail] here", None), ("[fail:moderated] x", "moderated")])
-def test_a_prompt_can_ask_to_fail(sandbox: Running, prompt: str, code: str | None) -> None:
-    ended = sandbox.finished(sandbox.start(prompt=prompt))
-    assert ended["status"] == "failed"
-    assert ended["results"] == []
-    assert ended["error"]["code"] == code
-    assert ended["error"]["message"]
+def test_fail_marker_in_the_prompt_fails_the_job(
+    sandbox: SandboxServer, prompt: str, code: str | None
+) -> None:
+    execution = sandbox.wait_until_final(sandbox.start(prompt=prompt))
+    assert execution["status"] == "failed"
+    assert execution["results"] == []
+    assert execution["error"]["code"] == code
+    assert execution["error"]["message"]

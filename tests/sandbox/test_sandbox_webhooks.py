@@ -1,4 +1,4 @@
-"""Webhook deliveries: who is told what, how it is signed, what is tried again, and what faults make of it."""
+"""Webhook deliveries: subscriptions, signatures, retries and faults."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import httpx
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from tests.sandbox.process import SandboxServer
 from tests.sandbox.receiver import Receiver
-from tests.sandbox.running import Running
 from tests.waiting import eventually
 
 TOOL_EVENTS = ["tool_execution.succeeded", "tool_execution.failed", "tool_execution.cancelled"]
@@ -25,31 +25,31 @@ type Subscribe = Callable[..., tuple[Receiver, dict[str, Any]]]
 
 
 @pytest.fixture
-def subscribe(sandbox: Running) -> Iterator[Subscribe]:
-    """Registers a fresh receiver; it is deleted at the end."""
-    made: list[tuple[Receiver, dict[str, Any]]] = []
-    generous = {"POST /v1/webhooks/endpoints": 1000, "DELETE /v1/webhooks/endpoints/{id}": 1000}
-    sandbox.order(limits=generous)
+def subscribe(sandbox: SandboxServer) -> Iterator[Subscribe]:
+    """Registers a new receiver, which is deleted after the test."""
+    created: list[tuple[Receiver, dict[str, Any]]] = []
+    high_limits = {"POST /v1/webhooks/endpoints": 1000, "DELETE /v1/webhooks/endpoints/{id}": 1000}
+    sandbox.set_faults(limits=high_limits)
 
     def register(events: list[str] | None = None) -> tuple[Receiver, dict[str, Any]]:
         receiver = Receiver()
         body = {"url": receiver.url, "events": events or TOOL_EVENTS}
         endpoint = sandbox.client.post("/v1/webhooks/endpoints", json=body).json()
-        made.append((receiver, endpoint))
+        created.append((receiver, endpoint))
         return receiver, endpoint
 
     yield register
-    sandbox.client.post("/sandbox/faults", json={"limits": generous})
-    for receiver, endpoint in made:
+    sandbox.client.post("/sandbox/faults", json={"limits": high_limits})
+    for receiver, endpoint in created:
         sandbox.client.delete(f"/v1/webhooks/endpoints/{endpoint['endpointId']}")
         receiver.close()
 
 
-def speak(sandbox: Running, text: str = "Hello.") -> str:
+def speak(sandbox: SandboxServer, text: str = "Hello.") -> str:
     return sandbox.start("text-to-speech", ttsText=text)
 
 
-def test_a_success_is_told_with_signed_files(sandbox: Running, subscribe: Subscribe) -> None:
+def test_success_event_has_signed_files(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, endpoint = subscribe()
     started = speak(sandbox)
     (message,) = receiver.wait_for_count(1)
@@ -57,29 +57,27 @@ def test_a_success_is_told_with_signed_files(sandbox: Running, subscribe: Subscr
     assert event["event"] == "tool_execution.succeeded"
     assert event["toolExecutionId"] == started
     assert event["toolType"] == "TEXT_TO_SPEECH"
-    # The rest of the file may have been described since.
-    (told,), (seen,) = event["results"], sandbox.execution(started)["results"]
-    assert (told["fileId"], told["type"]) == (seen["fileId"], seen["type"])
-    assert told["file"]["downloadSource"] == seen["file"]["downloadSource"]
-    assert httpx.get(told["file"]["downloadSource"]["url"]).status_code == 200
+    # Other fields of the file may have changed since.
+    (sent,), (seen,) = event["results"], sandbox.execution(started)["results"]
+    assert (sent["fileId"], sent["type"]) == (seen["fileId"], seen["type"])
+    assert sent["file"]["downloadSource"] == seen["file"]["downloadSource"]
+    assert httpx.get(sent["file"]["downloadSource"]["url"]).status_code == 200
 
 
-def test_an_end_is_told_once_to_each_endpoint_whoever_else_is_busy(
-    sandbox: Running, subscribe: Subscribe
-) -> None:
-    """An endpoint hears of every job of the team, those that were started before it was there included."""
+def test_each_endpoint_gets_every_final_status_once(sandbox: SandboxServer, subscribe: Subscribe) -> None:
+    """An endpoint receives events of all jobs of the team, including jobs started before it was created."""
     sandbox.client.post("/sandbox/faults", json={"faults": [{"kind": "job", "seconds": 0.5, "count": 1}]})
     earlier = speak(sandbox)
     first, second = subscribe()[0], subscribe()[0]
     later = [speak(sandbox) for _ in range(3)]
     for receiver in (first, second):
         receiver.wait(lambda seen: {each.data["toolExecutionId"] for each in seen} == {earlier, *later})
-    sandbox.settle()
-    heard = [message.id for receiver in (first, second) for message in receiver.received]
-    assert len(heard) == len(set(heard)) == 8
+    sandbox.cancel_all()
+    message_ids = [message.id for receiver in (first, second) for message in receiver.received]
+    assert len(message_ids) == len(set(message_ids)) == 8
 
 
-def test_a_failure_carries_its_error_and_no_results(sandbox: Running, subscribe: Subscribe) -> None:
+def test_failure_event_has_the_error_and_no_results(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, endpoint = subscribe()
     started = speak(sandbox, "[fail:quota]")
     (message,) = receiver.wait_for_count(1)
@@ -89,7 +87,7 @@ def test_a_failure_carries_its_error_and_no_results(sandbox: Running, subscribe:
     assert "results" not in event
 
 
-def test_a_cancellation_carries_neither(sandbox: Running, subscribe: Subscribe) -> None:
+def test_cancellation_event_has_neither(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, endpoint = subscribe()
     sandbox.client.post("/sandbox/faults", json={"faults": [{"kind": "job", "seconds": 60}]})
     started = speak(sandbox)
@@ -101,7 +99,7 @@ def test_a_cancellation_carries_neither(sandbox: Running, subscribe: Subscribe) 
 
 
 def test_each_endpoint_gets_its_own_message_and_only_its_events(
-    sandbox: Running, subscribe: Subscribe
+    sandbox: SandboxServer, subscribe: Subscribe
 ) -> None:
     first, _ = subscribe()
     second, _ = subscribe()
@@ -115,12 +113,12 @@ def test_each_endpoint_gets_its_own_message_and_only_its_events(
     assert failure.data["event"] == "tool_execution.failed"
 
 
-def test_results_fire_file_events_but_never_upload_events(sandbox: Running, subscribe: Subscribe) -> None:
+def test_results_send_file_events_but_no_upload_events(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, _ = subscribe(FILE_EVENTS)
-    made = sandbox.make(prompt="a hill")["results"][0]["fileId"]
-    # Analyses of files of earlier tests may end now, too.
+    file_id = sandbox.make(prompt="a hill")["results"][0]["fileId"]
+    # Analyses of files of earlier tests may finish at the same time.
     received = eventually(
-        lambda: [message for message in list(receiver.received) if message.data["fileId"] == made],
+        lambda: [message for message in list(receiver.received) if message.data["fileId"] == file_id],
         lambda found: len(found) == 2,
     )
     assert [message.data["event"] for message in received] == [
@@ -131,9 +129,9 @@ def test_results_fire_file_events_but_never_upload_events(sandbox: Running, subs
     assert "fileAnalysisMetadata" not in received[1].data["file"]
 
 
-def test_what_is_not_taken_comes_again_with_the_same_id(sandbox: Running, subscribe: Subscribe) -> None:
+def test_failed_delivery_is_retried_with_the_same_id(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, endpoint = subscribe()
-    receiver.answers = [500, 302]
+    receiver.statuses = [500, 302]
     speak(sandbox)
     received = receiver.wait_for_count(3)
     assert len({message.id for message in received}) == 1
@@ -149,9 +147,9 @@ def test_what_is_not_taken_comes_again_with_the_same_id(sandbox: Running, subscr
     assert [attempt["status"] for attempt in delivery["attempts"]] == [500, 302, 200]
 
 
-def test_a_deleted_endpoint_hears_nothing_more(sandbox: Running, subscribe: Subscribe) -> None:
+def test_deleted_endpoint_receives_nothing_more(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, endpoint = subscribe()
-    receiver.answers = [503] * 9
+    receiver.statuses = [503] * 9
     speak(sandbox)
     receiver.wait_for_count(1)
     sandbox.client.delete(f"/v1/webhooks/endpoints/{endpoint['endpointId']}")
@@ -163,21 +161,21 @@ def test_a_deleted_endpoint_hears_nothing_more(sandbox: Running, subscribe: Subs
     assert len(receiver.received) == len(delivery["attempts"]) == 1
 
 
-def add(sandbox: Running, **fault: Any) -> None:
-    answer = sandbox.client.post("/sandbox/faults", json={"faults": [fault]})
-    assert answer.status_code == 200, answer.text
+def add(sandbox: SandboxServer, **fault: Any) -> None:
+    response = sandbox.client.post("/sandbox/faults", json={"faults": [fault]})
+    assert response.status_code == 200, response.text
 
 
-def test_fault_drop(sandbox: Running, subscribe: Subscribe) -> None:
+def test_fault_drop(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_drop", count=1)
-    sandbox.finished(speak(sandbox))
+    sandbox.wait_until_final(speak(sandbox))
     second = speak(sandbox)
     (message,) = receiver.wait_for_count(1)
     assert message.data["toolExecutionId"] == second
 
 
-def test_fault_double(sandbox: Running, subscribe: Subscribe) -> None:
+def test_fault_double(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_double", copies=4)
     speak(sandbox)
@@ -186,28 +184,28 @@ def test_fault_double(sandbox: Running, subscribe: Subscribe) -> None:
     assert len({message.body for message in received}) == 1
 
 
-def test_fault_delay(sandbox: Running, subscribe: Subscribe) -> None:
+def test_fault_delay(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_delay", seconds=0.6)
-    ended = sandbox.finished(speak(sandbox))
-    assert ended["status"] == "succeeded"
+    execution = sandbox.wait_until_final(speak(sandbox))
+    assert execution["status"] == "succeeded"
     assert receiver.received == []
     receiver.wait_for_count(1)
     delivery = sandbox.client.get("/sandbox/deliveries").json()["deliveries"][0]
     assert delivery["attempts"][0]["at"] - delivery["createdAt"] > 0.55
 
 
-def test_fault_reorder(sandbox: Running, subscribe: Subscribe) -> None:
+def test_fault_reorder(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_reorder", size=2, match="tool_execution.*", seconds=30)
     first = speak(sandbox)
-    sandbox.finished(first)
+    sandbox.wait_until_final(first)
     second = speak(sandbox)
     received = receiver.wait_for_count(2)
     assert [message.data["toolExecutionId"] for message in received] == [second, first]
 
 
-def test_fault_reorder_does_not_wait_for_ever(sandbox: Running, subscribe: Subscribe) -> None:
+def test_fault_reorder_does_not_wait_forever(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_reorder", size=5, seconds=0.3)
     speak(sandbox)
@@ -215,23 +213,25 @@ def test_fault_reorder_does_not_wait_for_ever(sandbox: Running, subscribe: Subsc
 
 
 @pytest.mark.parametrize("backwards", [False, True])
-def test_fault_hold_and_release(sandbox: Running, subscribe: Subscribe, backwards: bool) -> None:
+def test_fault_hold_and_release(sandbox: SandboxServer, subscribe: Subscribe, backwards: bool) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_hold")
     ids = [speak(sandbox), speak(sandbox)]
-    ends = [sandbox.finished(each) for each in ids]
+    executions = [sandbox.wait_until_final(each) for each in ids]
     assert receiver.received == []
     truth = sandbox.client.get("/sandbox/truth").json()["executions"]
-    when = {each["toolExecutionId"]: each["endedAt"] for each in truth}
-    order = sorted((each["toolExecutionId"] for each in ends), key=lambda each: when[each], reverse=backwards)
-    answer = sandbox.client.post(f"/sandbox/deliveries/release?backwards={str(backwards).lower()}")
-    assert answer.json() == {"released": 2}
+    ended_at = {each["toolExecutionId"]: each["endedAt"] for each in truth}
+    order = sorted(
+        (each["toolExecutionId"] for each in executions), key=lambda each: ended_at[each], reverse=backwards
+    )
+    response = sandbox.client.post(f"/sandbox/deliveries/release?backwards={str(backwards).lower()}")
+    assert response.json() == {"released": 2}
     received = receiver.wait_for_count(2)
     assert [message.data["toolExecutionId"] for message in received] == order
 
 
 @pytest.mark.parametrize("how", ["wrong_secret", "altered_body", "stale", "future", "unsigned"])
-def test_fault_forge(sandbox: Running, subscribe: Subscribe, how: str) -> None:
+def test_fault_forge(sandbox: SandboxServer, subscribe: Subscribe, how: str) -> None:
     receiver, endpoint = subscribe()
     add(sandbox, kind="webhook_forge", how=how)
     speak(sandbox)

@@ -180,7 +180,7 @@ def test_a_service_of_one_version_accepts_its_requests(strict: tuple[str, Sandbo
 
         # The files and voices are made up, so they may be rejected; the parameter names may not.
         assert answer.status_code in (202, 400, 403, 404), answer.text
-        assert "is not a parameter of era" not in answer.text
+        assert "is not a parameter of API version" not in answer.text
         assert "is required" not in answer.text
 
 
@@ -191,4 +191,4 @@ def test_a_service_of_one_version_rejects_other_parameters(strict: tuple[str, Sa
     answer: httpx.Response = service.call("POST", "/v1/tools/generate-image", {"prompt": "x", **wrong})
 
     assert (answer.status_code == 400) == bool(wrong)
-    assert ("is not a parameter of era" in answer.text) == bool(wrong)
+    assert ("is not a parameter of API version" in answer.text) == bool(wrong)

@@ -1,4 +1,4 @@
-"""From an accepted request to files: orders for the makers, and records of what they made."""
+"""Renders the results of an execution: tasks for the makers, and file records of their output."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.ids import new_id
-from sandbox.pool import Pool, Refused
+from sandbox.pool import Pool, TaskRejected
 from sandbox.records import RENDITIONS, Execution, File, Rendition
-from sandbox.shapes import Shapes
+from sandbox.serializer import Serializer
 from sandbox.store import Store
 from sandbox.tools import Tool
 from sandbox.webhooks import Webhooks
@@ -18,35 +18,40 @@ from sandbox.webhooks import Webhooks
 Json = dict[str, Any]
 
 
-def renditions_of(made: Json) -> dict[str, Rendition | None]:
-    """What a worker described, as records; forms that were not made are skipped, and images have no stream."""
-    found: dict[str, Rendition | None] = {}
+def to_renditions(media: Json) -> dict[str, Rendition | None]:
+    """The renditions in the result of a worker. Missing ones are ``skipped``; images have no stream."""
+    renditions: dict[str, Rendition | None] = {}
     for name in RENDITIONS:
-        form = made[name]
-        found[name] = Rendition("skipped") if form is None else Rendition(status="ready", **form)
-    if made["type"] == "IMAGE":
-        found["hls"] = None
-    return found
+        values = media[name]
+        renditions[name] = Rendition("skipped") if values is None else Rendition(status="ready", **values)
+    if media["type"] == "IMAGE":
+        renditions["hls"] = None
+    return renditions
 
 
-def announce_ready(webhooks: Webhooks, shapes: Shapes, file: File, signed: float) -> None:
-    """Tell that a file can be downloaded and, if it is a stream, played (docs/api-notes.md#webhook-events)."""
-    webhooks.publish(shapes.file_event("file.download_ready", file, signed))
+def publish_ready(webhooks: Webhooks, serializer: Serializer, file: File, expires_at: float) -> None:
+    """Publish that a file can be downloaded and, if it has a stream, played (docs/api-notes.md#webhook-events)."""
+    webhooks.publish(serializer.file_event("file.download_ready", file, expires_at))
     hls = file.rendition("hls")
     if hls is not None and hls.status == "ready":
-        webhooks.publish(shapes.file_event("file.playback_ready", file, signed))
+        webhooks.publish(serializer.file_event("file.playback_ready", file, expires_at))
 
 
-class Workshop:
-    """Lets the pool make all results of an execution, one after the other."""
+class Renderer:
+    """Renders the results of an execution in the pool, one after the other."""
 
     def __init__(self, store: Store, pool: Pool, media: Path) -> None:
         self._store = store
         self._pool = pool
         self._media = media
 
-    async def make_all(self, execution: Execution, tool: Tool, report: Callable[[float], None]) -> list[File]:
-        """Files that are not saved yet. When it is cancelled or refused, nothing of it stays on disk."""
+    async def render_results(
+        self, execution: Execution, tool: Tool, report: Callable[[float], None]
+    ) -> list[File]:
+        """Render all results and return unsaved file records. Removes all media if it fails or is cancelled.
+
+        ``report`` is called with the completed share, 0 to 1.
+        """
         count = execution.request["numResults"]
         files: list[File] = []
         folders: list[Path] = []
@@ -58,8 +63,8 @@ class Workshop:
                 def share(part: float, done: int = index) -> None:
                     report((done + part) / count)
 
-                order = self._order(execution, tool, index, folders[-1])
-                files.append(_file(execution, file_id, await self._pool.run(order, share)))
+                task = self._task(execution, tool, index, folders[-1])
+                files.append(_file(execution, file_id, await self._pool.run(task, share)))
                 report((index + 1) / count)
         except BaseException:
             for folder in folders:
@@ -67,7 +72,7 @@ class Workshop:
             raise
         return files
 
-    def _order(self, execution: Execution, tool: Tool, index: int, folder: Path) -> Json:
+    def _task(self, execution: Execution, tool: Tool, index: int, folder: Path) -> Json:
         return {
             "tool": tool.slug,
             "maker": tool.maker,
@@ -81,7 +86,7 @@ class Workshop:
         file = self._store.get(File, file_id)
         download = None if file is None else file.rendition("download")
         if file is None or download is None or download.name is None:
-            raise Refused("An input file is no longer there.", None)
+            raise TaskRejected("An input file no longer exists.", None)
         return {
             "file_id": file_id,
             "type": file.type,
@@ -91,18 +96,18 @@ class Workshop:
         }
 
 
-def _file(execution: Execution, file_id: str, made: Json) -> File:
+def _file(execution: Execution, file_id: str, media: Json) -> File:
     return File(
         id=file_id,
         owner=execution.owner,
-        type=made["type"],
+        type=media["type"],
         scope="TEMPORARY" if execution.request["isOutputTemporary"] else "GLOBAL",
-        display_name=made["display_name"],
-        duration=made["duration"],
-        transcript=made["transcript"],
-        language=made["language"],
-        findings=made["description"],
-        renditions=renditions_of(made),
+        display_name=media["display_name"],
+        duration=media["duration"],
+        transcript=media["transcript"],
+        language=media["language"],
+        findings=media["description"],
+        renditions=to_renditions(media),
         source_tool=execution.tool_type,
         source_execution=execution.id,
     )

@@ -1,4 +1,4 @@
-"""A real sandbox as a subprocess, and a client for it."""
+"""A sandbox in a subprocess, with an HTTP client."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 READY = "sandbox ready at "
 
 
-class Running:
-    """One sandbox process; ``client`` speaks to it with the first key."""
+class SandboxServer:
+    """One sandbox process. ``client`` uses the first API key."""
 
     def __init__(self, *arguments: str) -> None:
-        # Other tests have small media made; here they have their true size.
+        # Other tests limit the size of media; these tests need the real size.
         environment = {name: value for name, value in os.environ.items() if name != "SANDBOX_LONGEST_SIDE"}
         command = [sys.executable, "-m", "sandbox", "--port", "0", "--api-key", KEY, "--api-key", SECOND_KEY]
         self.process = subprocess.Popen(
@@ -47,29 +47,29 @@ class Running:
         return code
 
     def kill(self) -> None:
-        """As a crash would."""
+        """Kill the process, like a crash."""
         self.client.close()
         self.process.kill()
         self.process.wait(PROCESS_DEADLINE)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
-    def order(self, *faults: dict[str, Any], **rest: Any) -> None:
-        answer = self.client.put("/sandbox/faults", json={"faults": list(faults), **rest})
-        assert answer.status_code == 200, answer.text
+    def set_faults(self, *faults: dict[str, Any], **rest: Any) -> None:
+        response = self.client.put("/sandbox/faults", json={"faults": list(faults), **rest})
+        assert response.status_code == 200, response.text
 
     def start(self, tool: str = "generate-image", **body: Any) -> str:
-        answer = self.client.post(f"/v1/tools/{tool}", json=body)
-        assert answer.status_code == 202, answer.text
-        return answer.json()["toolExecutionId"]
+        response = self.client.post(f"/v1/tools/{tool}", json=body)
+        assert response.status_code == 202, response.text
+        return response.json()["toolExecutionId"]
 
     def execution(self, execution_id: str) -> dict[str, Any]:
-        answer = self.client.get(f"/v1/tools/executions/{execution_id}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = self.client.get(f"/v1/tools/executions/{execution_id}")
+        assert response.status_code == 200, response.text
+        return response.json()
 
-    def finished(self, execution_id: str) -> dict[str, Any]:
-        """The execution once it is final."""
+    def wait_until_final(self, execution_id: str) -> dict[str, Any]:
+        """Wait until the execution is final, and return it."""
         return eventually(
             lambda: self.execution(execution_id),
             lambda seen: seen["status"] in ("succeeded", "failed", "cancelled"),
@@ -77,18 +77,18 @@ class Running:
         )
 
     def wait_for_file(self, file_id: str) -> dict[str, Any]:
-        """The file, signed, once it is ready or has failed."""
+        """Wait until the file is ready or has failed, and return it with signed URLs."""
         return eventually(
             lambda: self.client.post(f"/v1/files/{file_id}/hydrate").json(),
             lambda file: file["downloadSource"]["status"] != "pending",
         )
 
-    def settle(self) -> None:
-        """Cancel what is still in flight and wait for its end, so that the next test hears nothing of it."""
+    def cancel_all(self) -> None:
+        """Cancel all active jobs and wait until they are final, so that they do not affect the next test."""
 
         def in_flight() -> list[str]:
-            known = self.client.get("/sandbox/truth").json()["executions"]
-            return [each["toolExecutionId"] for each in known if not each["endedAt"]]
+            executions = self.client.get("/sandbox/truth").json()["executions"]
+            return [each["toolExecutionId"] for each in executions if not each["endedAt"]]
 
         for execution_id in in_flight():
             self.client.post(f"/v1/tools/executions/{execution_id}/cancel")
@@ -99,7 +99,7 @@ class Running:
         )
 
     def make(self, tool: str = "generate-image", **body: Any) -> dict[str, Any]:
-        """Start a job and wait for its success."""
-        ended = self.finished(self.start(tool, **body))
-        assert ended["status"] == "succeeded", ended
-        return ended
+        """Start a job, wait until it has succeeded, and return the execution."""
+        execution = self.wait_until_final(self.start(tool, **body))
+        assert execution["status"] == "succeeded", execution
+        return execution

@@ -1,4 +1,4 @@
-"""How records look on the wire: the superset of all eras, then trimmed to one era where that was asked for."""
+"""Serializes records to JSON: the superset of all API versions, or the fields of one version."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ _ANALYSIS_PROGRESS = {"UNATTEMPTED": 0, "LOADING": 35, "FULFILLED": 100, "REJECT
 
 
 PLAYBACK_SECONDS = 1.0
-"""How long the streaming provider takes for a public file at speed 1."""
+"""Seconds until the streaming provider is ready for a public file, at speed 1."""
 
 
-class Shapes:
-    """Turns records into answers and into bodies of events."""
+class Serializer:
+    """Serializes records to response bodies and webhook event bodies."""
 
     def __init__(self, settings: Settings, signer: Signer) -> None:
         self._settings = settings
         self._signer = signer
 
     def execution(self, execution: Execution, files: list[File | None]) -> Json:
-        """``files`` are the files of its results, in their order; None for one that is gone."""
+        """``files``: the files of its results in order, None for a missing file."""
         body: Json = {
             "toolExecutionId": execution.id,
             "status": execution.status,
             "toolType": execution.tool_type,
         }
-        if self._settings.knows("1.0"):
+        if self._settings.at_least("1.0"):
             body["progressPercentage"] = round(execution.progress, 1)
             body["attemptIndex"] = execution.attempt
         results = self.results(execution, files)
-        if results or self._settings.knows("2"):
+        if results or self._settings.at_least("2"):
             body["results"] = results
-        if execution.error is not None or self._settings.knows("2"):
+        if execution.error is not None or self._settings.at_least("2"):
             body["error"] = execution.error
         return body
 
@@ -50,13 +50,13 @@ class Shapes:
             entry: Json = {"fileId": result["fileId"], "type": result["type"]}
             signed = None if file is None else self.file(file, execution.signed_until, with_analysis=False)
             entry["file"] = signed
-            if self._settings.knows("2"):
+            if self._settings.at_least("2"):
                 entry |= self._flat(file, execution.signed_until)
             entries.append(entry)
         return entries
 
     def file(self, file: File, signed_until: float | None, *, with_analysis: bool = True) -> Json:
-        """``signed_until`` None: not signed, so sources are pending and without URL (docs/api-notes.md#signed-urls)."""
+        """``signed_until`` None: not signed, so sources are pending and have no URL (docs/api-notes.md#signed-urls)."""
         body: Json = {
             "fileId": file.id,
             "type": file.type,
@@ -71,15 +71,15 @@ class Shapes:
             "hlsSource": self._source(file, "hls", signed_until),
             **self._public(file),
         }
-        if self._settings.knows("2"):
+        if self._settings.at_least("2"):
             body["transcriptText"] = file.transcript
             body |= self._flat(file, signed_until)
-            if self._settings.era in ("2", "2.5"):
+            if self._settings.api_version in ("2", "2.5"):
                 body["transcript"] = timed_words(file)
         if file.source_tool is not None:
             body["sourceToolType"] = file.source_tool
             body["sourceToolExecutionId"] = file.source_execution
-        if with_analysis and self._settings.knows("1.0"):
+        if with_analysis and self._settings.at_least("1.0"):
             body["fileAnalysisMetadata"] = _analysis(file)
         return body
 
@@ -97,7 +97,7 @@ class Shapes:
         return body
 
     def page(self, name: str, items: list[Json], next_cursor: str | None) -> Json:
-        if not self._settings.knows("1.0"):
+        if not self._settings.at_least("1.0"):
             return {name: items}
         return {name: items, "hasMore": next_cursor is not None, "nextCursor": next_cursor}
 
@@ -123,8 +123,8 @@ class Shapes:
             "remixActionIds": workflow.remix_actions,
         }
 
-    def workflow(self, workflow: Workflow, film: File | None) -> Json:
-        """``film`` is the rendered project, if there is one."""
+    def workflow(self, workflow: Workflow, video: File | None) -> Json:
+        """``video``: the rendered project, if there is one."""
         body: Json = {
             "workflowRunId": workflow.id,
             "status": workflow.status,
@@ -135,12 +135,12 @@ class Shapes:
             "projectUrl": self._project_url(workflow),
             "error": workflow.error,
         }
-        return body | self._export(workflow, film)
+        return body | self._export(workflow, video)
 
-    def workflow_event(self, workflow: Workflow, film: File | None) -> Json:
-        """The body of ``workflow_run.*``; its time was a text in eras 1.0 and 1.1 (docs/api-notes.md#ids-and-times)."""
+    def workflow_event(self, workflow: Workflow, video: File | None) -> Json:
+        """The body of ``workflow_run.*``; its time is a string in API versions 1.0 and 1.1 (docs/api-notes.md#ids-and-times)."""
         moment: float | str = _seconds(workflow.ended_at)
-        if self._settings.era in ("1.0", "1.1"):
+        if self._settings.api_version in ("1.0", "1.1"):
             moment = datetime.fromtimestamp(_seconds(workflow.ended_at), UTC).isoformat()
         body: Json = {
             "event": f"workflow_run.{workflow.status}",
@@ -152,15 +152,15 @@ class Shapes:
         }
         if workflow.status == "failed":
             body["error"] = workflow.error
-        return body | self._export(workflow, film)
+        return body | self._export(workflow, video)
 
     def _project_url(self, workflow: Workflow) -> str:
         return self._signer.public_url("project", workflow.project)
 
-    def _export(self, workflow: Workflow, film: File | None) -> Json:
-        if not self._settings.knows("2"):
+    def _export(self, workflow: Workflow, video: File | None) -> Json:
+        if not self._settings.at_least("2"):
             return {}
-        flat = self._flat(film, None if film is None else film.hydrated_until)
+        flat = self._flat(video, None if video is None else video.hydrated_until)
         return {"exportId": workflow.export, "exportFileId": workflow.export_file, **flat}
 
     def file_event(self, name: str, file: File, signed_until: float, error: Json | None = None) -> Json:
@@ -199,7 +199,7 @@ class Shapes:
         return make(file.id, rendition.name, signed_until)
 
     def _flat(self, file: File | None, signed_until: float | None) -> Json:
-        """The flat URL fields of era 2."""
+        """The flat URL fields of API version 2."""
         body: Json = {}
         for name in ("download", "thumbnail"):
             source = None if file is None else self._source(file, name, signed_until)
@@ -208,20 +208,20 @@ class Shapes:
         return body
 
     def _public(self, file: File) -> Json:
-        """Public preview (docs/api-notes.md#public-previews); the fields exist and are null while it is off."""
+        """Public preview (docs/api-notes.md#public-previews); the fields are null while it is off."""
         is_on = file.public_since is not None
         body: Json = {"isPublicPreviewEnabled": is_on, "publicHlsUrl": None, "publicPlaybackId": None}
-        if self._settings.knows("1.0"):
+        if self._settings.at_least("1.0"):
             body["staticPublicPreviewSource"] = None
         if not is_on:
             return body
         hls, download = file.rendition("hls"), file.rendition("download")
         if hls is not None and hls.status == "ready" and hls.name is not None:
             body["publicHlsUrl"] = self._signer.public_url("public", "stream", file.id, hls.name)
-            if not self._settings.knows("1.0") or time.time() >= _playable_at(file, self._settings):
-                tail = base64.urlsafe_b64encode(file.id.encode()).decode().rstrip("=")
-                body["publicPlaybackId"] = f"vg_play_{tail}"
-        if self._settings.knows("1.0") and download is not None and download.status == "ready":
+            if not self._settings.at_least("1.0") or time.time() >= _playable_at(file, self._settings):
+                suffix = base64.urlsafe_b64encode(file.id.encode()).decode().rstrip("=")
+                body["publicPlaybackId"] = f"vg_play_{suffix}"
+        if self._settings.at_least("1.0") and download is not None and download.status == "ready":
             assert download.name is not None, f"{file.id}: a ready rendition has a name"
             body["staticPublicPreviewSource"] = {
                 **(self._source(file, "download", 0.0) or {}),
@@ -232,12 +232,12 @@ class Shapes:
 
 
 def _playable_at(file: File, settings: Settings) -> float:
-    """When the playback id of a public file is there: a little later than the permission, from era 1.0 on."""
+    """When the playback id of a public file is available: with a delay from API version 1.0."""
     return (file.public_since or 0.0) + PLAYBACK_SECONDS / settings.speed
 
 
 def timed_words(file: File) -> Json | None:
-    """Era 2's transcript: the words spread evenly over the sound."""
+    """The transcript of API version 2: the words spread evenly over the duration."""
     words = (file.transcript or "").split()
     if not words or not file.duration:
         return None

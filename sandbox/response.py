@@ -1,4 +1,4 @@
-"""A whole answer, held back so that headers and faults can still change it."""
+"""A complete response, buffered so that faults and rate-limit headers can be applied before it is sent."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from sandbox.errors import ApiError
 
 
 @dataclass
-class Answer:
+class BufferedResponse:
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
-    with_limits: bool = True
-    """False for a made-up answer that must go out without rate-limit headers."""
+    with_rate_limits: bool = True
+    """False for a replacement response that must be sent without rate-limit headers."""
 
     @classmethod
-    def of(cls, error: ApiError) -> Answer:
+    def from_error(cls, error: ApiError) -> BufferedResponse:
         body = json.dumps(error.body, ensure_ascii=False).encode()
         return cls(error.status, {"content-type": "application/json", **error.headers}, body)
 
-    def collector(self) -> Send:
-        """An ASGI ``send`` that fills this answer instead of sending it."""
+    def capture(self) -> Send:
+        """Return an ASGI ``send`` that records the response instead of sending it."""
 
         async def collect(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -38,7 +38,7 @@ class Answer:
         return collect
 
     def edit(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """Change the body if it is a JSON object; leave anything else as it is."""
+        """Change the body if it is a JSON object; otherwise do nothing."""
         try:
             data = json.loads(self.body)
         except ValueError:

@@ -1,4 +1,4 @@
-"""The parts of a running sandbox, put together once."""
+"""The services of a running sandbox, built once, and helpers for request handlers."""
 
 from __future__ import annotations
 
@@ -10,70 +10,70 @@ from typing import Any
 
 from fastapi import Request
 
-from sandbox.analysis import Analyst, signed_from_now
+from sandbox.analysis import Analyzer, url_expiry
 from sandbox.engine import Engine
 from sandbox.errors import ApiError, invalid_parameters
 from sandbox.faults import Faults
-from sandbox.gallery import Gallery
 from sandbox.imports import Imports
 from sandbox.limits import Limits
 from sandbox.pool import Pool
+from sandbox.presenter_media import PresenterMedia
 from sandbox.records import Execution, File
+from sandbox.rendering import Renderer
+from sandbox.serializer import Serializer
 from sandbox.settings import Settings
-from sandbox.shapes import Shapes
 from sandbox.signing import Signer
 from sandbox.store import Store
 from sandbox.uploads import Uploads
 from sandbox.webhooks import Webhooks
 from sandbox.workflows import Workflows
-from sandbox.workshop import Workshop
 
-LARGEST_BODY = 2 * 1024 * 1024
+MAX_BODY_BYTES = 2 * 1024 * 1024
 
 
 @dataclass
-class World:
+class Services:
     settings: Settings
     store: Store
     signer: Signer
-    shapes: Shapes
+    serializer: Serializer
     limits: Limits
     faults: Faults
     pool: Pool
     webhooks: Webhooks
-    analyst: Analyst
+    analyzer: Analyzer
     engine: Engine
     uploads: Uploads
-    gallery: Gallery
+    presenter_media: PresenterMedia
     workflows: Workflows
     imports: Imports
 
     @classmethod
-    def build(cls, settings: Settings) -> World:
+    def build(cls, settings: Settings) -> Services:
         store = Store(settings.data_dir)
         signer = Signer(settings.base_url, store.secret("urls"))
-        shapes = Shapes(settings, signer)
+        serializer = Serializer(settings, signer)
         faults = Faults()
         pool = Pool()
         webhooks = Webhooks(store, faults, settings)
-        analyst = Analyst(store, webhooks, shapes, settings, faults)
-        workshop = Workshop(store, pool, settings.data_dir / "media")
-        engine = Engine(settings, store, workshop, faults, shapes, webhooks, analyst)
-        uploads = Uploads(settings, store, signer, pool, faults, shapes, webhooks, analyst)
+        analyzer = Analyzer(store, webhooks, serializer, settings, faults)
+        renderer = Renderer(store, pool, settings.data_dir / "media")
+        engine = Engine(settings, store, renderer, faults, serializer, webhooks, analyzer)
+        uploads = Uploads(settings, store, signer, pool, faults, serializer, webhooks, analyzer)
         return cls(
             settings,
             store,
             signer,
-            shapes,
+            serializer,
             Limits(),
             faults,
             pool,
             webhooks,
-            analyst,
+            analyzer,
             engine,
             uploads,
-            Gallery(pool, settings.data_dir / "gallery"),
-            Workflows(settings, store, pool, faults, shapes, webhooks),
+            PresenterMedia(pool, settings.data_dir / "gallery"),
+            Workflows(settings, store, pool, faults, serializer, webhooks),
             Imports(settings, store, uploads),
         )
 
@@ -82,9 +82,9 @@ class World:
         return self.settings.data_dir / "media"
 
     def start(self) -> None:
-        """Take up what the last run left; call from inside the event loop."""
+        """Resume the work of the previous run. Call inside the event loop."""
         self.webhooks.start()
-        self.analyst.start()
+        self.analyzer.start()
         self.uploads.start()
         self.imports.start()
         self.workflows.start()
@@ -95,19 +95,19 @@ class World:
         self.workflows.close()
         self.imports.close()
         self.uploads.close()
-        self.analyst.close()
+        self.analyzer.close()
         await self.pool.close()
         await self.webhooks.close()
         self.store.close()
 
-    def signed_from_now(self) -> float:
-        return signed_from_now(self.settings, self.faults)
+    def url_expiry(self) -> float:
+        return url_expiry(self.settings, self.faults)
 
     def files_of(self, execution: Execution) -> list[File | None]:
         return [self.store.get(File, result["fileId"]) for result in execution.results]
 
     def age_of(self, path: str) -> float | None:
-        """Seconds since the execution or file that a path names was made; None if it names none."""
+        """Seconds since the execution or file in the path was created; None without one."""
         for segment in path.split("/"):
             for kind in (Execution, File):
                 if segment.startswith("vg_") and (record := self.store.get(kind, segment)):
@@ -115,25 +115,25 @@ class World:
         return None
 
 
-def world_of(request: Request) -> World:
-    world = request.app.state.world
-    assert isinstance(world, World), "the application was built with a world"
-    return world
+def services_of(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services), "the application was built with services"
+    return services
 
 
 def key_of(request: Request) -> str:
-    """The API key of the caller, as the gate has checked it."""
+    """The API key of the client, which the middleware has verified."""
     key = request.scope["state"]["key"]
-    assert isinstance(key, str), "the gate lets no call pass without a key"
+    assert isinstance(key, str), "the middleware rejects calls without a key"
     return key
 
 
 async def read_object(request: Request) -> dict[str, Any]:
-    """The JSON object in the body; 400 for anything else, 413 for more than two megabytes."""
+    """Read the JSON object in the body; raise a 400 for anything else, a 413 above 2 MiB."""
     chunks = bytearray()
     async for chunk in request.stream():
         chunks += chunk
-        if len(chunks) > LARGEST_BODY:
+        if len(chunks) > MAX_BODY_BYTES:
             raise ApiError(413, {"message": "The body is larger than 2 MiB.", "code": "invalid_parameters"})
     try:
         data = json.loads(chunks)
