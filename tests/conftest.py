@@ -222,6 +222,6 @@ def _no_leftovers() -> Iterator[None]:
         rate_limits.forget()
         runtime.detach()
         runtime.close_database_threads()
-        signing_secrets.forget()
+        signing_secrets.clear_cache()
         team_settings.forget()
         cache.clear()

@@ -62,7 +62,7 @@ def endpoints(request: AuthenticatedRequest) -> HttpResponse:
     initial = {
         "url": _own_url(request),
         "events": webhook_endpoints.EVENTS,
-        "description": webhook_endpoints.MARK,
+        "description": webhook_endpoints.DEFAULT_DESCRIPTION,
     }
     return _page(request, EndpointForm(initial=initial))
 
@@ -115,7 +115,7 @@ def _health(found: list[webhook_endpoints.Endpoint], own_url: str) -> dict[str, 
     by_webhook = ends.filter(source=Source.WEBHOOK).count()
     by_poll = ends.filter(source=Source.POLL).count()
     last = WebhookDelivery.objects.order_by("-id").first()
-    working = [each for each in found if each.there and each.ours]
+    working = [each for each in found if each.remote and each.local]
     problems = []
     if not working and not settings.VIDEOGEN_WEBHOOK_SECRETS:
         problems.append(

@@ -16,7 +16,7 @@ from dashboard.http.metrics import DELIVERIES
 from executions.core import runtime
 from executions.videogen import BadSignature, MalformedEvent, Reason, VerifiedDelivery, parse_event, verify
 from executions.webhooks import ingest, rejections, signing_secrets
-from executions.webhooks.write_batcher import intake
+from executions.webhooks.write_batcher import write_batcher
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ async def _receive(request: HttpRequest) -> HttpResponse:
         return _refused(request, 400, str(error))
     delivery = (verified.webhook_id, event, headers, body)
     try:
-        outcome = await intake().take(*delivery)
+        outcome = await write_batcher().receive(*delivery)
     except DataError as error:
         logger.warning("Delivery contains data that the database cannot store: %s", error)
         return _refused(request, 400, "The body contains data that cannot be stored.")
@@ -82,7 +82,7 @@ async def _receive(request: HttpRequest) -> HttpResponse:
         # An error in Rushes may occur on every attempt; the delivery must not be lost when VideoGen gives up.
         logger.exception("Could not apply a delivery; stored as failed, and VideoGen will send it again")
         with suppress(DatabaseError):
-            await runtime.in_db(ingest.keep_failed, *delivery)
+            await runtime.in_db(ingest.store_failed, *delivery)
         return _unavailable()
     DELIVERIES.labels(outcome).inc()
     return JsonResponse({"outcome": outcome})
@@ -93,14 +93,14 @@ async def _verified(headers: dict[str, str], body: bytes) -> VerifiedDelivery:
     try:
         return verify(headers, body, await _known_secrets())
     except BadSignature as error:
-        if error.reason not in (Reason.NO_MATCH, Reason.NO_SECRET) or not signing_secrets.forget_if_old():
+        if error.reason not in (Reason.NO_MATCH, Reason.NO_SECRET) or not signing_secrets.clear_stale_cache():
             raise
     # Another process may have registered an endpoint since the secrets were read.
     return verify(headers, body, await _known_secrets())
 
 
 async def _known_secrets() -> list[str]:
-    known = signing_secrets.remembered()
+    known = signing_secrets.cached_secrets()
     return await runtime.in_reader(signing_secrets.all_secrets) if known is None else known
 
 

@@ -248,7 +248,7 @@ def link(execution_id: uuid.UUID, remote_id: str, *, actor: Actor, source: Sourc
             Stranger.objects.filter(remote_id=remote_id).delete()
     except IntegrityError:
         return False
-    ingest.apply_waiting(remote_id)
+    ingest.apply_pending(remote_id)
     return True
 
 
@@ -281,7 +281,7 @@ def import_one(stranger: Stranger) -> Execution | None:
             stranger.delete()
     except IntegrityError:
         return None  # another reconciler was faster
-    ingest.apply_waiting(stranger.remote_id)
+    ingest.apply_pending(stranger.remote_id)
     return job
 
 

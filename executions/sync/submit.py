@@ -68,7 +68,7 @@ async def send_claimed(execution_id: uuid.UUID) -> None:
     else:
         if isinstance(observation, observations.Accepted):
             # A webhook can arrive before the response that names its job. Apply the deliveries that waited.
-            await runtime.in_db(ingest.apply_waiting, observation.remote_id)
+            await runtime.in_db(ingest.apply_pending, observation.remote_id)
 
 
 async def _store_outcome(

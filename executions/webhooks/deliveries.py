@@ -1,4 +1,4 @@
-"""The deliveries that were kept: checked again, replayed through the same way in, and pruned."""
+"""Stored deliveries: signature check, replay and pruning."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from executions.webhooks import ingest, signing_secrets
 
 logger = logging.getLogger(__name__)
 
-PRUNED_AT_ONCE = 500
+PRUNE_BATCH_SIZE = 500
 
 
 @dataclass(frozen=True)
 class Check:
-    """What is true of a kept delivery today."""
+    """The result of checking a stored delivery now."""
 
     signature: str
-    """In words."""
-    is_good: bool
+    """The result of the signature check, as a message."""
+    is_valid: bool
     effect: str
-    """What a replay would change, in words; empty when it would change nothing."""
-    may_replay: bool
+    """The change that a replay would make, as a message; empty if none."""
+    can_replay: bool
 
 
 def check(delivery: WebhookDelivery) -> Check:
-    """Verify the signature again, by the rule of its time, and say what a replay would change."""
+    """Verify the signature as of the time of receipt, and determine the effect of a replay."""
     if delivery.pruned_at is not None:
         return Check("Its body was removed by the retention rule.", False, "", False)
-    signature, is_good = _signature(delivery)
-    effect = would_change(delivery)
-    return Check(signature, is_good, effect, is_good)
+    signature, is_valid = _check_signature(delivery)
+    effect = preview_effect(delivery)
+    return Check(signature, is_valid, effect, is_valid)
 
 
-def _signature(delivery: WebhookDelivery) -> tuple[str, bool]:
+def _check_signature(delivery: WebhookDelivery) -> tuple[str, bool]:
     try:
         verify(
             delivery.headers,
@@ -55,15 +55,15 @@ def _signature(delivery: WebhookDelivery) -> tuple[str, bool]:
     except BadSignature as error:
         if error.reason in (Reason.NO_MATCH, Reason.NO_SECRET):
             return (
-                "The secret that it was signed with is not ours any more, so it cannot be checked again.",
+                "It was signed with a secret that Rushes no longer has, so it cannot be checked again.",
                 False,
             )
         return str(error), False
-    return "The signature is good.", True
+    return "Valid.", True
 
 
-def would_change(delivery: WebhookDelivery) -> str:
-    """The status that its job would move to, in words; empty when a replay changes nothing."""
+def preview_effect(delivery: WebhookDelivery) -> str:
+    """The status change that a replay would make, such as "running → succeeded"; empty if none."""
     try:
         event = parse_event(bytes(delivery.body))
     except MalformedEvent:
@@ -73,37 +73,37 @@ def would_change(delivery: WebhookDelivery) -> str:
     execution = Execution.objects.filter(remote_id=event.execution_id).first()
     if execution is None:
         return ""
-    change = transitions.decide(ingest.report_of(delivery, event), execution)
+    change = transitions.decide(ingest.to_observation(delivery, event), execution)
     if change is None:
         return ""
     return f"{execution.status} \N{RIGHTWARDS ARROW} {change.columns.get('status', execution.status)}"
 
 
 def replay(delivery: WebhookDelivery, *, actor: Actor) -> str:
-    """Take it in again, as if it had just come. What is known already changes nothing. Returns what came of it."""
+    """Apply a delivery again, as if it had just arrived. Returns the outcome as a message. Raises NotAllowed."""
     policy.require(actor, Action.DELIVERY_REPLAY)
-    found = check(delivery)
-    if not found.may_replay:
-        return found.signature
+    result = check(delivery)
+    if not result.can_replay:
+        return result.signature
     try:
-        outcome = ingest.take_in_again(delivery)
+        outcome = ingest.reapply(delivery)
     except Exception:
         logger.exception("Delivery %d could not be applied", delivery.pk)
-        return "It failed here again; the log says why."
+        return "It failed again. See the log for the reason."
     return {
         Outcome.APPLIED: "Applied.",
-        Outcome.TOO_LATE: "It changed nothing: what it says was known.",
-        Outcome.UNKNOWN_JOB: "Its job is still not known here.",
-        Outcome.FILE: "The file is as it says.",
-        Outcome.UNKNOWN_EVENT: "Nothing is known to do about such an event.",
+        Outcome.TOO_LATE: "Nothing to change: this was already known.",
+        Outcome.UNKNOWN_JOB: "Its job is still unknown.",
+        Outcome.FILE: "Nothing to change.",
+        Outcome.UNKNOWN_EVENT: "Rushes does not handle this kind of event.",
     }[Outcome(outcome)]
 
 
 def prune() -> int:
-    """Remove the bodies of deliveries older than the retention. The rows and the events stay. Returns how many."""
+    """Remove the bodies of deliveries older than the retention. The rows and the events stay. Returns their number."""
     now = timezone.now()
-    old = now - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
-    rows = WebhookDelivery.objects.filter(pruned_at=None, received_at__lt=old)
-    # One that still waits to have its effect is not old news.
-    ids = list(rows.exclude(outcome__in=ingest.WITHOUT_EFFECT).values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+    cutoff = now - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
+    rows = WebhookDelivery.objects.filter(pruned_at=None, received_at__lt=cutoff)
+    # Deliveries that were not applied yet keep their bodies.
+    ids = list(rows.exclude(outcome__in=ingest.UNAPPLIED).values_list("pk", flat=True)[:PRUNE_BATCH_SIZE])
     return WebhookDelivery.objects.filter(pk__in=ids).update(body=b"", headers={}, pruned_at=now)

@@ -1,4 +1,4 @@
-"""Our endpoints at VideoGen: registered once, never again at every start (docs/api-notes.md#webhook-registration: 10 an hour)."""
+"""Our webhook endpoints at VideoGen. They are registered once, not at every start (docs/api-notes.md#webhook-registration: 10 an hour)."""
 
 from __future__ import annotations
 
@@ -36,137 +36,140 @@ EVENTS = (
     "file.analysis_completed",
     "file.analysis_failed",
 )
-MARK = "Rushes"
-# A deleted endpoint's secret still verifies what is under way, and what is sent again.
-GRACE = timedelta(days=1)
+DEFAULT_DESCRIPTION = "Rushes"
+# The secret of a deleted endpoint still verifies deliveries on their way and repeated attempts.
+GRACE_PERIOD = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint of the account, and what we have of it."""
+    """An endpoint of the account, as registered at VideoGen and as stored here."""
 
-    there: Registered | None
-    """As VideoGen has it; None when it is gone there."""
-    ours: WebhookEndpoint | None
-    """With its secret; None when somebody else made it."""
+    remote: Registered | None
+    """None if it was deleted at VideoGen."""
+    local: WebhookEndpoint | None
+    """Has the secret. None if the endpoint was registered outside Rushes."""
 
     @property
     def remote_id(self) -> str:
-        return self.there.endpoint_id if self.there else self.ours.remote_id if self.ours else ""
+        return self.remote.endpoint_id if self.remote else self.local.remote_id if self.local else ""
 
     @property
     def url(self) -> str:
-        return self.there.url if self.there else self.ours.url if self.ours else ""
+        return self.remote.url if self.remote else self.local.url if self.local else ""
 
     @property
     def last4(self) -> str:
-        known = self.there.signing_secret_last4 if self.there else ""
-        return known or (self.ours.secret_last4 if self.ours else "")
+        last4 = self.remote.signing_secret_last4 if self.remote else ""
+        return last4 or (self.local.secret_last4 if self.local else "")
 
 
 async def overview() -> list[Endpoint]:
-    """The account's endpoints and ours, each once. Raises VideoGenError."""
-    there = {each.endpoint_id: each for each in await runtime.client().list_webhook_endpoints()}
-    ours = {each.remote_id: each for each in await runtime.in_db(_known)}
-    ids = [*there, *(remote_id for remote_id in ours if remote_id not in there)]
-    return [Endpoint(there.get(remote_id), ours.get(remote_id)) for remote_id in ids]
+    """All endpoints of the account and of Rushes, without duplicates. Raises VideoGenError."""
+    remote = {each.endpoint_id: each for each in await runtime.client().list_webhook_endpoints()}
+    local = {each.remote_id: each for each in await runtime.in_db(_load_local)}
+    ids = [*remote, *(remote_id for remote_id in local if remote_id not in remote)]
+    return [Endpoint(remote.get(remote_id), local.get(remote_id)) for remote_id in ids]
 
 
 async def register(
     url: str,
     events: Sequence[str] = EVENTS,
-    description: str = MARK,
+    description: str = DEFAULT_DESCRIPTION,
     *,
     actor: Actor,
-    instead_of: str = "",
+    replaces: str = "",
 ) -> WebhookEndpoint:
-    """A new endpoint, whose secret is kept and verifies from now on. Sent once. Raises VideoGenError.
+    """Register an endpoint and store its secret, which verifies deliveries from now on. Sent once.
 
-    `instead_of` is the endpoint that it takes the place of, in a rotation.
+    `replaces` is the id of the endpoint that a rotation replaces. Raises VideoGenError and NotAllowed.
     """
     actor_id = await runtime.in_db(
-        policy.require, actor, Action.ENDPOINT_ROTATE if instead_of else Action.ENDPOINT_REGISTER
+        policy.require, actor, Action.ENDPOINT_ROTATE if replaces else Action.ENDPOINT_REGISTER
     )
     created = await runtime.client().create_webhook_endpoint(url, list(events), description)
-    kept = await runtime.in_db(_keep, created, list(events), actor_id, instead_of)
-    signing_secrets.forget()
-    return kept
+    endpoint = await runtime.in_db(_store, created, list(events), actor_id, replaces)
+    signing_secrets.clear_cache()
+    return endpoint
 
 
-async def remove(remote_id: str, url: str = "", *, actor: Actor, is_act: bool = True) -> None:
-    """Delete an endpoint there; if it is ours, its secret still verifies for a while. Raises VideoGenError.
+async def remove(remote_id: str, url: str = "", *, actor: Actor, is_audited: bool = True) -> None:
+    """Delete an endpoint at VideoGen. If it is ours, its secret still verifies for GRACE_PERIOD.
 
-    `url` is where it pointed, for the record. In a rotation (`is_act` false) it is not an act of its own.
+    `url` is its address, for the audit log. A rotation passes `is_audited=False`, because it has its own audit entry.
+    Raises VideoGenError and NotAllowed.
     """
     actor_id = await runtime.in_db(
-        policy.require, actor, Action.ENDPOINT_REMOVE if is_act else Action.ENDPOINT_ROTATE
+        policy.require, actor, Action.ENDPOINT_REMOVE if is_audited else Action.ENDPOINT_ROTATE
     )
     with contextlib.suppress(NotFound):
         await runtime.client().delete_webhook_endpoint(remote_id)
-    await runtime.in_db(_deleted, remote_id, url, actor_id, is_act)
-    signing_secrets.forget()
+    await runtime.in_db(_record_deletion, remote_id, url, actor_id, is_audited)
+    signing_secrets.clear_cache()
 
 
 async def rotate(endpoint: Endpoint, *, actor: Actor) -> WebhookEndpoint:
-    """A new secret: a new endpoint like this one, then this one is deleted. Both secrets verify meanwhile."""
-    events = endpoint.there.events if endpoint.there and endpoint.there.events else EVENTS
-    description = endpoint.there.description if endpoint.there else MARK
-    fresh = await register(
-        endpoint.url, events, description or MARK, actor=actor, instead_of=endpoint.remote_id
+    """Rotate the secret: register an equal endpoint, then delete this one. Both secrets verify meanwhile."""
+    events = endpoint.remote.events if endpoint.remote and endpoint.remote.events else EVENTS
+    description = endpoint.remote.description if endpoint.remote else DEFAULT_DESCRIPTION
+    replacement = await register(
+        endpoint.url, events, description or DEFAULT_DESCRIPTION, actor=actor, replaces=endpoint.remote_id
     )
-    await remove(endpoint.remote_id, endpoint.url, actor=actor, is_act=False)
-    return fresh
+    await remove(endpoint.remote_id, endpoint.url, actor=actor, is_audited=False)
+    return replacement
 
 
 async def ensure(url: str) -> None:
-    """Have exactly one endpoint of ours there, at `url`, whose secret we know. Raises VideoGenError."""
-    there = {each.endpoint_id: each.url for each in await runtime.client().list_webhook_endpoints()}
-    ours = {each.remote_id: each.url for each in await runtime.in_db(_in_use)}
-    good = [
-        remote_id for remote_id, its_url in ours.items() if its_url == url and there.get(remote_id) == url
+    """Ensure that Rushes has exactly one endpoint at VideoGen, at `url`, with a known secret. Raises VideoGenError."""
+    remote = {each.endpoint_id: each.url for each in await runtime.client().list_webhook_endpoints()}
+    local = {each.remote_id: each.url for each in await runtime.in_db(_load_active)}
+    valid = [
+        remote_id
+        for remote_id, local_url in local.items()
+        if local_url == url and remote.get(remote_id) == url
     ]
-    for remote_id in ours.keys() - set(good[:1]):
-        if remote_id in there:
-            await remove(remote_id, ours[remote_id], actor=policy.SYSTEM)
+    for remote_id in local.keys() - set(valid[:1]):
+        if remote_id in remote:
+            await remove(remote_id, local[remote_id], actor=policy.SYSTEM)
         else:
             await runtime.in_db(_retire, remote_id)
-    if not good:
+    if not valid:
         await register(url, actor=policy.SYSTEM)
-    signing_secrets.forget()
+    signing_secrets.clear_cache()
 
 
-def _known() -> list[WebhookEndpoint]:
-    """Ours, but for those whose secret has done its time; these are forgotten now."""
+def _load_local() -> list[WebhookEndpoint]:
+    """Our endpoints. Those whose secret has expired are deleted first."""
     WebhookEndpoint.objects.filter(verifies_until__lt=timezone.now()).delete()
     return list(WebhookEndpoint.objects.order_by("-created_at"))
 
 
-def _in_use() -> list[WebhookEndpoint]:
+def _load_active() -> list[WebhookEndpoint]:
     return list(WebhookEndpoint.objects.filter(verifies_until=None))
 
 
 def _retire(remote_id: str) -> None:
     WebhookEndpoint.objects.filter(remote_id=remote_id, verifies_until=None).update(
-        verifies_until=timezone.now() + GRACE
+        verifies_until=timezone.now() + GRACE_PERIOD
     )
 
 
-def _deleted(remote_id: str, url: str, actor_id: int | None, is_act: bool) -> None:
+def _record_deletion(remote_id: str, url: str, actor_id: int | None, is_audited: bool) -> None:
     with transaction.atomic():
         _retire(remote_id)
-        if is_act:
+        if is_audited:
             audit_log.record(
                 ActKind.ENDPOINT_DELETED, actor_id=actor_id, name=url or remote_id, endpoint=remote_id
             )
 
 
-def _keep(created: Created, events: list[str], actor_id: int | None, instead_of: str) -> WebhookEndpoint:
+def _store(created: Created, events: list[str], actor_id: int | None, replaces: str) -> WebhookEndpoint:
     endpoint = WebhookEndpoint(remote_id=created.endpoint_id, url=created.url)
     endpoint.secret = created.signing_secret
-    told: dict[str, Any] = {"endpoint": created.endpoint_id, "secret_ends_in": endpoint.secret_last4}
-    told |= {"instead_of": instead_of} if instead_of else {"events": events}
+    detail: dict[str, Any] = {"endpoint": created.endpoint_id, "secret_ends_in": endpoint.secret_last4}
+    detail |= {"instead_of": replaces} if replaces else {"events": events}
     with transaction.atomic():
         endpoint.save()
-        kind = ActKind.ENDPOINT_ROTATED if instead_of else ActKind.ENDPOINT_CREATED
-        audit_log.record(kind, actor_id=actor_id, subject=endpoint, name=endpoint.url, **told)
+        kind = ActKind.ENDPOINT_ROTATED if replaces else ActKind.ENDPOINT_CREATED
+        audit_log.record(kind, actor_id=actor_id, subject=endpoint, name=endpoint.url, **detail)
     return endpoint

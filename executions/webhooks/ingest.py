@@ -1,4 +1,4 @@
-"""Takes in a verified webhook delivery: stored once, applied in the same transaction, then acknowledged."""
+"""Ingests a verified webhook delivery: stores it once and applies it in the same transaction, before it is acknowledged."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ STATUS_OF = {
     "tool_execution.failed": FAILED,
     "tool_execution.cancelled": CANCELLED,
 }
-# Events carry the file without the state of its analysis.
+# Events contain the file without the state of its analysis.
 ANALYSIS_OF = {"file.analysis_completed": "FULFILLED", "file.analysis_failed": "REJECTED"}
 REPEAT = "repeat"
-# Kept, and still to be applied.
-WITHOUT_EFFECT = (Outcome.UNKNOWN_JOB, Outcome.FAILED)
+# Outcomes of deliveries that are stored and still have to be applied.
+UNAPPLIED = (Outcome.UNKNOWN_JOB, Outcome.FAILED)
 
 
-def _kept(webhook_id: str, event: Event, headers: Mapping[str, str], body: bytes) -> WebhookDelivery:
-    """As it is to be stored, but for its outcome."""
+def _new_delivery(webhook_id: str, event: Event, headers: Mapping[str, str], body: bytes) -> WebhookDelivery:
+    """The delivery as it is stored, without its outcome."""
     return WebhookDelivery(
         webhook_id=webhook_id,
         event=event.event[:100],
@@ -45,19 +45,19 @@ def _kept(webhook_id: str, event: Event, headers: Mapping[str, str], body: bytes
 
 
 def receive(webhook_id: str, event: Event, headers: Mapping[str, str], body: bytes) -> str:
-    """Store the delivery and apply what it says. Returns its outcome; `repeat` when it was here before.
+    """Store a delivery and apply it. Returns the outcome, or REPEAT if it was received before.
 
-    The delivery and its effect are one transaction: a crash before the commit leaves nothing, and VideoGen
-    sends it again; one after it makes the next attempt a repeat.
+    The delivery and its effect are one transaction. After a crash before the commit nothing is stored, and VideoGen
+    sends it again; after a crash following the commit, the next attempt is a repeat.
     """
-    delivery = _kept(webhook_id, event, headers, body)
-    delivery.outcome = _outcome_before(event)
+    delivery = _new_delivery(webhook_id, event, headers, body)
+    delivery.outcome = _initial_outcome(event)
     try:
         with transaction.atomic():
             if delivery.outcome == Outcome.UNKNOWN_JOB:
                 delivery.execution = Execution.objects.filter(remote_id=event.execution_id).first()
             if delivery.execution is not None:
-                # Nearly always it is news; where it is not, that is put right below.
+                # Nearly always right, which saves a query. Corrected below otherwise.
                 delivery.outcome = Outcome.APPLIED
             delivery.save(force_insert=True)
             if delivery.execution is not None:
@@ -65,36 +65,36 @@ def receive(webhook_id: str, event: Event, headers: Mapping[str, str], body: byt
                     delivery.outcome = Outcome.TOO_LATE
                     delivery.save(update_fields=["outcome"])
             elif delivery.outcome == Outcome.UNKNOWN_JOB:
-                # The answer that names its job may be taken in at this moment, by a transaction that cannot
-                # see this delivery yet, as this one cannot see that job.
-                again = partial(apply_waiting, delivery.remote_execution_id)
-                transaction.on_commit(again, robust=True)
+                # The response that names its job may be stored at this moment, by a transaction that cannot see this
+                # delivery yet, as this one cannot see the job. Look for the job again after the commit.
+                retry = partial(apply_pending, delivery.remote_execution_id)
+                transaction.on_commit(retry, robust=True)
             elif delivery.outcome == Outcome.FILE:
                 _refresh_file(event)
     except IntegrityError:
-        known = WebhookDelivery.objects.filter(webhook_id=webhook_id)
-        if not known.update(repeats=F("repeats") + 1):
+        earlier = WebhookDelivery.objects.filter(webhook_id=webhook_id)
+        if not earlier.update(repeats=F("repeats") + 1):
             raise
-        failed = known.filter(outcome=Outcome.FAILED).first()
-        return take_in_again(failed) if failed is not None else REPEAT
+        failed = earlier.filter(outcome=Outcome.FAILED).first()
+        return reapply(failed) if failed is not None else REPEAT
     return delivery.outcome
 
 
-def keep_failed(webhook_id: str, event: Event, headers: Mapping[str, str], body: bytes) -> None:
-    """Store a delivery that could not be applied, through a fault of ours: it can be replayed once that is mended."""
-    delivery = _kept(webhook_id, event, headers, body)
+def store_failed(webhook_id: str, event: Event, headers: Mapping[str, str], body: bytes) -> None:
+    """Store a delivery that an error in Rushes prevented from being applied, so that it can be replayed after the fix."""
+    delivery = _new_delivery(webhook_id, event, headers, body)
     delivery.outcome = Outcome.FAILED
     try:
         with transaction.atomic():
             delivery.save(force_insert=True)
     except IntegrityError:
-        return  # it is kept already
+        return  # it is stored already
 
 
-def take_in_again(delivery: WebhookDelivery) -> str:
-    """A replay: the same effect once more, which is none when it had its effect. Returns the outcome."""
+def reapply(delivery: WebhookDelivery) -> str:
+    """Apply a stored delivery again. It changes nothing if it was applied before. Returns the outcome."""
     event = parse_event(bytes(delivery.body))
-    outcome = _outcome_before(event)
+    outcome = _initial_outcome(event)
     with transaction.atomic():
         if outcome == Outcome.UNKNOWN_JOB:
             return _apply(delivery, event)
@@ -104,10 +104,10 @@ def take_in_again(delivery: WebhookDelivery) -> str:
     return outcome
 
 
-def receive_all(deliveries: Iterable[tuple[str, Event, Mapping[str, str], bytes]]) -> list[str | Exception]:
-    """The same for several, in one transaction. What one of them raises is its own outcome.
+def receive_many(deliveries: Iterable[tuple[str, Event, Mapping[str, str], bytes]]) -> list[str | Exception]:
+    """Receive several deliveries in one transaction. An error of one of them takes the place of its outcome.
 
-    Raises what the database itself is troubled with: then none of them is stored, and all are sent again.
+    Raises OperationalError or InterfaceError when the database fails: then none is stored, and VideoGen sends all again.
     """
     outcomes: list[str | Exception] = []
     with transaction.atomic():
@@ -117,24 +117,24 @@ def receive_all(deliveries: Iterable[tuple[str, Event, Mapping[str, str], bytes]
             except (OperationalError, InterfaceError):
                 raise
             except Exception as error:
-                # Its savepoint was rolled back: the others are untouched.
+                # Only its savepoint was rolled back; the others are not affected.
                 outcomes.append(error)
         if transaction.get_rollback():
-            # Even that failed, and the end of this block undoes everything without a word.
-            raise OperationalError("the deliveries that came together were rolled back")
+            # Rolling back a savepoint failed too: the end of this block would undo everything silently.
+            raise OperationalError("the batch of deliveries was rolled back")
     return outcomes
 
 
-def apply_waiting(remote_id: str) -> None:
-    """Apply the deliveries that came before their job was known here."""
-    waiting = WebhookDelivery.objects.filter(remote_execution_id=remote_id, outcome=Outcome.UNKNOWN_JOB)
-    for delivery in waiting.order_by("id"):
+def apply_pending(remote_id: str) -> None:
+    """Apply the deliveries that arrived before their job was known."""
+    pending = WebhookDelivery.objects.filter(remote_execution_id=remote_id, outcome=Outcome.UNKNOWN_JOB)
+    for delivery in pending.order_by("id"):
         with transaction.atomic():
             _apply(delivery, parse_event(bytes(delivery.body)))
 
 
-def _outcome_before(event: Event) -> str:
-    """What kind of delivery it is; a job's is unknown until its job is found."""
+def _initial_outcome(event: Event) -> str:
+    """The outcome by kind of event. That of a job is UNKNOWN_JOB until its job has been found."""
     if event.event in STATUS_OF and event.execution_id:
         return Outcome.UNKNOWN_JOB
     if event.event.startswith("file.") and event.file is not None:
@@ -143,25 +143,25 @@ def _outcome_before(event: Event) -> str:
 
 
 def _apply(delivery: WebhookDelivery, event: Event) -> str:
-    """Apply a delivery that is kept already. Returns what came of it."""
-    this = WebhookDelivery.objects.filter(pk=delivery.pk)
+    """Apply a stored delivery to its job. Returns the outcome."""
+    row = WebhookDelivery.objects.filter(pk=delivery.pk)
     execution = Execution.objects.filter(remote_id=event.execution_id).first()
     if execution is None:
-        this.filter(outcome=Outcome.FAILED).update(outcome=Outcome.UNKNOWN_JOB)
+        row.filter(outcome=Outcome.FAILED).update(outcome=Outcome.UNKNOWN_JOB)
         return Outcome.UNKNOWN_JOB
     outcome = Outcome.APPLIED if _observe(execution, delivery, event) else Outcome.TOO_LATE
-    # Who applies it a second time at the same moment has nothing to say about how it went.
-    this.filter(outcome__in=WITHOUT_EFFECT).update(outcome=outcome, execution=execution)
+    # If it is applied twice at the same time, only the first one writes the outcome.
+    row.filter(outcome__in=UNAPPLIED).update(outcome=outcome, execution=execution)
     return outcome
 
 
 def _observe(execution: Execution, delivery: WebhookDelivery, event: Event) -> bool:
-    """Let the job know what the delivery says. True when that changed it."""
-    return lifecycle.apply(execution.pk, report_of(delivery, event), row=execution)
+    """Apply the delivery to its job. Returns whether the job changed."""
+    return lifecycle.apply(execution.pk, to_observation(delivery, event), row=execution)
 
 
-def report_of(delivery: WebhookDelivery, event: Event) -> observations.StatusReported:
-    """What a delivery about a job says, as the lifecycle takes it."""
+def to_observation(delivery: WebhookDelivery, event: Event) -> observations.StatusReported:
+    """The observation that a delivery about a job stands for."""
     return observations.StatusReported(
         source=Source.WEBHOOK,
         at=event.occurred_at or timezone.now(),
@@ -174,11 +174,11 @@ def report_of(delivery: WebhookDelivery, event: Event) -> observations.StatusRep
 
 
 def _refresh_file(event: Event) -> None:
-    """News of a file that we keep. Files of others are none of ours, until the library asks for them."""
+    """Update a file from an event. Files that we do not track are ignored; the library imports them on demand."""
     if event.file is None or not File.objects.filter(remote_id=event.file.file_id).exists():
         return
     file = store_file(event.file)
     if event.event in ANALYSIS_OF:
         File.objects.filter(pk=file.pk).update(analysis_state=ANALYSIS_OF[event.event])
-    words = event.error.message if event.error else "VideoGen could not take this upload."
-    uploads.apply_report(file, event.file, failure=words if event.event == "file.upload.failed" else "")
+    message = event.error.message if event.error else "VideoGen could not process this upload."
+    uploads.apply_report(file, event.file, failure=message if event.event == "file.upload.failed" else "")

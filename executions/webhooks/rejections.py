@@ -1,4 +1,4 @@
-"""Counts what the receiver refuses. Nothing is written while it is refused: the counts go to the database now and then."""
+"""Counts the requests that the receiver rejects. They are counted in memory and written to the database now and then."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from django.utils import timezone
 
 from executions.models import Rejection
 
-# How much of a refused body is kept to look at.
-SAMPLE = 500  # bytes
-FLUSH = 30.0  # seconds
+# How much of a rejected body is stored as a sample.
+SAMPLE_BYTES = 500
+FLUSH_INTERVAL = 30.0  # seconds
 
 
 @dataclass
-class Count:
+class HourlyCount:
     number: int
     last_at: datetime
     sample: dict[str, Any]
 
 
-_counts: dict[tuple[str, datetime], Count] = {}
+_counts: dict[tuple[str, datetime], HourlyCount] = {}
 _lock = threading.Lock()
 
 
 def count(reason: str, *, address: str, length: int, body: bytes = b"") -> None:
-    """One more. Costs the same however many there are."""
+    """Count one rejection, at constant cost."""
     now = timezone.now()
     key = (reason, now.replace(minute=0, second=0, microsecond=0))
     sample = {
         "address": address[:64],
         "bytes": length,
-        "begins": body[:SAMPLE].decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+        "begins": body[:SAMPLE_BYTES].decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}"),
     }
     with _lock:
-        known = _counts.get(key)
-        if known is None:
-            _counts[key] = Count(1, now, sample)
+        counted = _counts.get(key)
+        if counted is None:
+            _counts[key] = HourlyCount(1, now, sample)
         else:
-            known.number += 1
-            known.last_at, known.sample = now, sample
+            counted.number += 1
+            counted.last_at, counted.sample = now, sample
 
 
 def flush() -> None:
-    """Add what was counted to the database's counts."""
+    """Add the counts to the database."""
     with _lock:
-        counted = dict(_counts)
+        counts = dict(_counts)
         _counts.clear()
-    for (reason, hour), count in counted.items():
+    for (reason, hour), count in counts.items():
         row, _ = Rejection.objects.get_or_create(
             reason=reason, hour=hour, defaults={"last_at": count.last_at}
         )
@@ -65,9 +65,9 @@ _flushed_at = 0.0  # monotonic
 
 
 def is_due() -> bool:
-    """Whether it is time to write the counts; says so once, to whoever asks first."""
+    """Whether the counts are due to be written. True for one caller per FLUSH_INTERVAL."""
     global _flushed_at
-    if not _counts or time.monotonic() - _flushed_at < FLUSH:
+    if not _counts or time.monotonic() - _flushed_at < FLUSH_INTERVAL:
         return False
     _flushed_at = time.monotonic()
     return True

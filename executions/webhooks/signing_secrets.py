@@ -1,4 +1,4 @@
-"""The signing secrets that a delivery may be verified with: those configured, and those of our own endpoints."""
+"""The signing secrets that may verify a delivery: the configured ones, and those of our endpoints."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from executions.models import WebhookEndpoint
 
 logger = logging.getLogger(__name__)
 
-# Seconds that the endpoints' secrets are remembered; a new one is known at once in the process that made it.
-FRESH = 30.0
-# Seconds after which a signature that fits none of them lets us look again: another process may have rotated.
-DOUBT = 1.0
+# Seconds that the secrets of the endpoints are cached. The process that registers an endpoint clears its cache.
+CACHE_TTL = 30.0
+# Minimum age in seconds at which a signature that matches no secret clears the cache: another process may have rotated.
+MIN_RELOAD_AGE = 1.0
 _cached: tuple[float, list[str]] | None = None
 
 
 def all_secrets() -> list[str]:
-    """Reads the database now and then: call it where that is allowed."""
+    """All secrets. Queries the database when the cache has expired, so call it only where that is allowed."""
     global _cached
-    if _cached is None or time.monotonic() - _cached[0] > FRESH:
-        _cached = (time.monotonic(), _of_endpoints())
+    if _cached is None or time.monotonic() - _cached[0] > CACHE_TTL:
+        _cached = (time.monotonic(), _read_endpoints())
     return [*settings.VIDEOGEN_WEBHOOK_SECRETS, *_cached[1]]
 
 
-def remembered() -> list[str] | None:
-    """The same without the database; None when it would have to be asked."""
-    if _cached is None or time.monotonic() - _cached[0] > FRESH:
+def cached_secrets() -> list[str] | None:
+    """All secrets, without a query. None when the cache has expired."""
+    if _cached is None or time.monotonic() - _cached[0] > CACHE_TTL:
         return None
     return [*settings.VIDEOGEN_WEBHOOK_SECRETS, *_cached[1]]
 
 
-def forget() -> None:
-    """Read the endpoints again at the next delivery."""
+def clear_cache() -> None:
+    """Make the next delivery read the endpoints again."""
     global _cached
     _cached = None
 
 
-def forget_if_old() -> bool:
-    """Forget what was read more than DOUBT ago. True when the next delivery finds out anew; a flood costs little."""
-    if _cached is None or time.monotonic() - _cached[0] <= DOUBT:
+def clear_stale_cache() -> bool:
+    """Clear a cache older than MIN_RELOAD_AGE. Returns whether it did. The limit keeps a flood of bad signatures cheap."""
+    if _cached is None or time.monotonic() - _cached[0] <= MIN_RELOAD_AGE:
         return False
-    forget()
+    clear_cache()
     return True
 
 
@@ -54,13 +54,17 @@ def any_configured() -> bool:
     return bool(all_secrets())
 
 
-def _of_endpoints() -> list[str]:
-    found = []
+def _read_endpoints() -> list[str]:
+    secrets = []
     for endpoint in WebhookEndpoint.objects.filter(
         Q(verifies_until=None) | Q(verifies_until__gt=timezone.now())
     ):
         try:
-            found.append(endpoint.secret)
+            secrets.append(endpoint.secret)
         except encryption.Unreadable as error:
-            logger.error("The webhook endpoint %s cannot verify anything: %s", endpoint.url, error)
-    return found
+            logger.error(
+                "The secret of webhook endpoint %s cannot be decrypted, so it verifies nothing: %s",
+                endpoint.url,
+                error,
+            )
+    return secrets

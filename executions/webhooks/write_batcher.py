@@ -1,7 +1,7 @@
-"""The way into the inbox: on SQLite, deliveries that arrive while one is written are written together, next.
+"""Batches the writes of deliveries on SQLite: those that arrive during a write are written together in the next one.
 
-SQLite has one writer, a commit is a good part of a delivery's cost, and every hand-over between the loop and the
-writer's thread is another. On PostgreSQL writers work side by side, so each delivery goes by itself.
+SQLite has one writer, a commit is a good part of a delivery's cost, and so is every hand-over between the loop and the
+writer's thread. On PostgreSQL writers work in parallel, so each delivery is written on its own.
 """
 
 from __future__ import annotations
@@ -16,50 +16,50 @@ from executions.core import runtime
 from executions.videogen import Event
 from executions.webhooks import ingest
 
-MOST = 16  # deliveries in one transaction; other writers wait that long
+MAX_BATCH_SIZE = 16  # deliveries per transaction; other writers wait for it
 
 type Delivery = tuple[str, Event, Mapping[str, str], bytes]
 
 
-class Intake:
-    """Of one event loop."""
+class WriteBatcher:
+    """The batcher of one event loop."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Delivery, asyncio.Future[str]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def take(self, *delivery: *Delivery) -> str:
-        """As inbox.receive: returns once it is committed, and raises what it raises."""
+    async def receive(self, *delivery: *Delivery) -> str:
+        """Like ingest.receive: returns the outcome after the commit, and raises the same errors."""
         if connection.vendor != "sqlite":
             return await runtime.in_db(ingest.receive, *delivery)
-        taken: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._waiting.append((delivery, taken))
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._waiting.append((delivery, future))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
-        return await taken
+        return await future
 
     async def _write(self) -> None:
         while self._waiting:
-            # Who has gone meanwhile was told nothing, and sends it again.
-            here = [(delivery, taken) for delivery, taken in self._waiting if not taken.done()]
-            together, self._waiting = here[:MOST], here[MOST:]
+            # Skip callers that have gone: they were not acknowledged, so VideoGen sends their deliveries again.
+            waiting = [(delivery, future) for delivery, future in self._waiting if not future.done()]
+            batch, self._waiting = waiting[:MAX_BATCH_SIZE], waiting[MAX_BATCH_SIZE:]
             outcomes: list[str | Exception]
             try:
-                outcomes = await runtime.in_db(ingest.receive_all, [delivery for delivery, _ in together])
+                outcomes = await runtime.in_db(ingest.receive_many, [delivery for delivery, _ in batch])
             except Exception as error:
-                outcomes = [error] * len(together)
-            for (_, taken), outcome in zip(together, outcomes, strict=True):
-                if taken.done():
-                    continue  # who waited for it has gone
+                outcomes = [error] * len(batch)
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
+                if future.done():
+                    continue  # the caller has gone
                 if isinstance(outcome, Exception):
-                    taken.set_exception(outcome)
+                    future.set_exception(outcome)
                 else:
-                    taken.set_result(outcome)
+                    future.set_result(outcome)
 
 
-_intakes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Intake] = weakref.WeakKeyDictionary()
+_batchers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, WriteBatcher] = weakref.WeakKeyDictionary()
 
 
-def intake() -> Intake:
-    """That of the running loop."""
-    return _intakes.setdefault(asyncio.get_running_loop(), Intake())
+def write_batcher() -> WriteBatcher:
+    """The batcher of the running loop."""
+    return _batchers.setdefault(asyncio.get_running_loop(), WriteBatcher())

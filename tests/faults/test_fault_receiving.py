@@ -113,7 +113,7 @@ async def test_replacing_the_secret_during_traffic_loses_no_delivery(
     flowing = asyncio.create_task(traffic())
     await until(lambda: received_at_least(4))
     # The account may have endpoints of earlier tests.
-    (endpoint,) = [each for each in await endpoints.overview() if each.ours == old]
+    (endpoint,) = [each for each in await endpoints.overview() if each.local == old]
     await endpoints.rotate(endpoint, actor=policy.SYSTEM)
     started = await flowing
 
@@ -145,13 +145,13 @@ async def test_a_secret_created_by_another_process_is_loaded_at_the_first_delive
     """Fault 36: another web process rotated: this one reloads before it refuses, but not for each request of a flood."""
     settings.VIDEOGEN_WEBHOOK_SECRETS = []
     queries: list[int] = []
-    read = signing_secrets._of_endpoints
+    read = signing_secrets._read_endpoints
 
     def counted() -> list[str]:
         queries.append(1)
         return read()
 
-    monkeypatch.setattr(signing_secrets, "_of_endpoints", counted)
+    monkeypatch.setattr(signing_secrets, "_read_endpoints", counted)
     assert await runtime.in_reader(signing_secrets.all_secrets) == []
 
     def rotate_in_another_process() -> None:
@@ -160,7 +160,7 @@ async def test_a_secret_created_by_another_process_is_loaded_at_the_first_delive
         endpoint.save()
 
     await runtime.in_db(rotate_in_another_process)
-    age_cached_secrets(monkeypatch, signing_secrets.DOUBT + 0.1)
+    age_cached_secrets(monkeypatch, signing_secrets.MIN_RELOAD_AGE + 0.1)
     body = outcome_event("vg_exec_unknown", "failed")
     assert (await webhook_receiver.deliver(body, secret=NEXT_SECRET)).status_code == 200
 

@@ -130,7 +130,7 @@ async def test_both_secrets_verify_during_a_rotation(settings: Any) -> None:
         )
         endpoint.secret = secret
         endpoint.save()
-        signing_secrets.forget()
+        signing_secrets.clear_cache()
 
     await runtime.in_db(add_endpoint, "old", SECRET)
     jobs = [await running() for _ in range(6)]
@@ -150,7 +150,7 @@ async def test_both_secrets_verify_during_a_rotation(settings: Any) -> None:
 
         past = timezone.now() - timedelta(seconds=1)
         WebhookEndpoint.objects.filter(remote_id="old").update(verifies_until=past)
-        signing_secrets.forget()
+        signing_secrets.clear_cache()
 
     await runtime.in_db(expire_old_secret)
     assert (await deliver(bodies[5], signed(bodies[5], secret=SECRET))).status_code == 401

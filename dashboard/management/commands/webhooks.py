@@ -58,7 +58,7 @@ class Command(BaseCommand):
         endpoints = await webhook_endpoints.overview()
         if act == "list":
             for each in endpoints:
-                state = "ours" if each.there and each.ours else "not ours" if each.there else "gone there"
+                state = "ours" if each.remote and each.local else "not ours" if each.remote else "gone there"
                 self.stdout.write(
                     f"{each.remote_id}  {each.url}  \N{HORIZONTAL ELLIPSIS}{each.last4}  {state}"
                 )

@@ -98,7 +98,7 @@ async def test_what_failed_is_replayed_once_that_is_mended(
         broken.setattr(lifecycle, "apply", _raise)
         await deliver(event(execution.remote_id))
         kept = await runtime.in_db(WebhookDelivery.objects.get)
-        assert "failed here again" in await runtime.in_db(deliveries.replay, kept, actor=policy.SYSTEM)
+        assert "failed again" in await runtime.in_db(deliveries.replay, kept, actor=policy.SYSTEM)
     assert await runtime.in_db(deliveries.replay, kept, actor=policy.SYSTEM) == "Applied."
     assert (await fresh(execution)).status == "succeeded"
     await runtime.in_db(kept.refresh_from_db)
@@ -155,7 +155,7 @@ async def test_a_secret_of_an_endpoint_of_ours_verifies_as_well(settings: Any) -
     from executions.webhooks import signing_secrets
 
     settings.VIDEOGEN_WEBHOOK_SECRETS = []
-    signing_secrets.forget()
+    signing_secrets.clear_cache()
     body = event("vg_exec_1")
     assert (await deliver(body)).status_code == 401
 
@@ -165,7 +165,7 @@ async def test_a_secret_of_an_endpoint_of_ours_verifies_as_well(settings: Any) -
         )
         endpoint.secret = SECRET
         endpoint.save()
-        signing_secrets.forget()
+        signing_secrets.clear_cache()
 
     await runtime.in_db(register)
     assert outcome(await deliver(body)) == "unknown job"

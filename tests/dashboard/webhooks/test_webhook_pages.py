@@ -87,7 +87,7 @@ async def test_an_endpoint_is_registered_rotated_and_deleted(
     assert fresh["endpointId"] == new.remote_id != old.remote_id
     assert fresh["events"] == ["tool_execution.succeeded"]
     assert old.verifies_until > timezone.now() + timedelta(hours=1)
-    signing_secrets.forget()
+    signing_secrets.clear_cache()
     assert {old.secret, new.secret} <= set(await runtime.in_db(signing_secrets.all_secrets)), (
         "both verify meanwhile"
     )
@@ -180,7 +180,7 @@ def test_a_replay_applies_what_waited_and_a_second_one_changes_nothing(
     WebhookDelivery.objects.filter(pk=kept.pk).update(body=body, headers=headers)
     page = text(ada_browser.get(f"/settings/deliveries/{kept.pk}/"))
     assert "running → succeeded" in page
-    assert "The signature is good." in page
+    assert "Valid." in page
     ada_browser.post("/settings/deliveries/replay/", {"delivery": kept.pk})
     assert Execution.objects.get(pk=execution.pk).status == "succeeded"
     assert WebhookDelivery.objects.get(pk=kept.pk).outcome == "applied"
@@ -193,7 +193,7 @@ def test_a_delivery_whose_secret_is_gone_is_not_replayed(
 ) -> None:
     settings.VIDEOGEN_WEBHOOK_SECRETS = ["whsec_" + "YW5vdGhlci1zZWNyZXQtb2YtMzItYnl0ZXMtbGVuZ3Ro"]
     kept = delivered("vg_exec_unknown_yet")
-    assert not deliveries.check(kept).may_replay
+    assert not deliveries.check(kept).can_replay
     assert "cannot be checked again" in deliveries.replay(kept, actor=policy.SYSTEM)
 
 
@@ -203,7 +203,7 @@ def test_many_are_replayed_exactly_as_chosen_and_reported_one_by_one(
     settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
     kept = [delivered(f"vg_exec_{number}") for number in range(3)]
     answer = ada_browser.post("/settings/deliveries/replay/", {"delivery": [kept[0].pk, kept[2].pk]})
-    assert text(answer).count("Its job is still not known here.") == 2
+    assert text(answer).count("Its job is still unknown.") == 2
 
 
 def test_a_repeat_is_counted_on_the_delivery(db: None) -> None:

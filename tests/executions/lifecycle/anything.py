@@ -174,7 +174,7 @@ class Anything(WatchedJob):
 
         def apply_waiting() -> bool:
             version = self.read_row()["version"]
-            ingest.apply_waiting(remote_id)
+            ingest.apply_pending(remote_id)
             return bool(self.read_row()["version"] != version)
 
         self.happen(News(Source.WEBHOOK, apply_waiting))

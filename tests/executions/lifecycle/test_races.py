@@ -161,7 +161,7 @@ def test_a_delivery_and_the_answer_that_names_its_job_cross(seed: int) -> None:
 
     def accept() -> str:
         lifecycle.apply(job.pk, observations.Accepted(remote_id=remote_id))
-        ingest.apply_waiting(remote_id)
+        ingest.apply_pending(remote_id)
         return "accepted"
 
     together([accept, partial(events.end, "msg_1", remote_id, "succeeded")])
@@ -192,7 +192,7 @@ def test_a_delivery_that_is_committed_after_the_answer_was_taken_in_still_counts
     thread.start()
     assert stored.wait(DEADLINE)
     lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_slow"))
-    ingest.apply_waiting("vg_exec_slow")
+    ingest.apply_pending("vg_exec_slow")
     accepted.set()
     thread.join(DEADLINE)
 

@@ -89,7 +89,7 @@ def test_a_delivery_that_is_faster_than_the_answer_waits_for_its_job() -> None:
     assert events.end("msg_2", "vg_exec_2", "failed") == "unknown job"
 
     lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
-    ingest.apply_waiting("vg_exec_1")
+    ingest.apply_pending("vg_exec_1")
 
     assert jobs.fresh(job).status == "succeeded"
     assert jobs.replayed(job) == "succeeded"
@@ -106,8 +106,8 @@ def test_of_several_that_waited_the_first_decides() -> None:
     events.end("msg_2", "vg_exec_1", "succeeded")
     lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
 
-    ingest.apply_waiting("vg_exec_1")
-    ingest.apply_waiting("vg_exec_1")
+    ingest.apply_pending("vg_exec_1")
+    ingest.apply_pending("vg_exec_1")
 
     assert jobs.fresh(job).status == "failed"
     assert list(WebhookDelivery.objects.order_by("id").values_list("outcome", flat=True)) == [

@@ -100,18 +100,18 @@ def test_they_are_remembered_for_a_while_and_forgotten_when_told(
     settings.VIDEOGEN_WEBHOOK_SECRETS = []
     clock = [1000.0]
     monkeypatch.setattr(signing_secrets.time, "monotonic", lambda: clock[0])
-    assert signing_secrets.remembered() is None
+    assert signing_secrets.cached_secrets() is None
     assert signing_secrets.all_secrets() == []
     keep("ep_1", "whsec_one")
 
-    assert signing_secrets.remembered() == signing_secrets.all_secrets() == []
-    signing_secrets.forget()
-    assert signing_secrets.remembered() is None
-    assert signing_secrets.all_secrets() == signing_secrets.remembered() == ["whsec_one"]
+    assert signing_secrets.cached_secrets() == signing_secrets.all_secrets() == []
+    signing_secrets.clear_cache()
+    assert signing_secrets.cached_secrets() is None
+    assert signing_secrets.all_secrets() == signing_secrets.cached_secrets() == ["whsec_one"]
 
     keep("ep_2", "whsec_two")
-    clock[0] += signing_secrets.FRESH + 1
-    assert signing_secrets.remembered() is None
+    clock[0] += signing_secrets.CACHE_TTL + 1
+    assert signing_secrets.cached_secrets() is None
     assert sorted(signing_secrets.all_secrets()) == ["whsec_one", "whsec_two"]
 
 
@@ -125,7 +125,7 @@ def test_one_that_cannot_be_read_does_not_hide_the_others(
     keep("ep_2", "whsec_good")
 
     assert signing_secrets.all_secrets() == ["whsec_good"]
-    assert "cannot verify anything" in caplog.text
+    assert "cannot be decrypted" in caplog.text
     assert "whsec_" not in caplog.text
 
 

@@ -13,7 +13,7 @@ from executions.core import runtime
 from executions.models import WebhookDelivery
 from executions.videogen import parse_event
 from executions.webhooks import ingest
-from executions.webhooks.write_batcher import MOST, intake
+from executions.webhooks.write_batcher import MAX_BATCH_SIZE, write_batcher
 from tests.factories import jobs
 from tests.factories.events import body_of
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def taken(number: int, remote_id: str = "") -> Any:
     """Hand a delivery in, as the receiver does."""
     body = body_of("tool_execution.cancelled", remote_id or f"vg_exec_{number}")
-    return intake().take(f"msg_{number}", parse_event(body), {}, body)
+    return write_batcher().receive(f"msg_{number}", parse_event(body), {}, body)
 
 
 def kept() -> int:
@@ -34,13 +34,13 @@ def kept() -> int:
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many deliveries were written together, each time."""
     sizes: list[int] = []
-    receive_all = ingest.receive_all
+    receive_all = ingest.receive_many
 
     def noted(deliveries: Any) -> Any:
         sizes.append(len(deliveries))
         return receive_all(deliveries)
 
-    monkeypatch.setattr(ingest, "receive_all", noted)
+    monkeypatch.setattr(ingest, "receive_many", noted)
     return sizes
 
 
@@ -58,11 +58,11 @@ async def test_each_of_many_at_once_has_its_own_outcome() -> None:
 async def test_what_arrives_meanwhile_is_written_together_but_not_without_end(batches: list[int]) -> None:
     free = threading.Event()
     holding = asyncio.create_task(runtime.in_db(free.wait, 10))
-    deliveries = [asyncio.create_task(taken(number)) for number in range(MOST + 5)]
+    deliveries = [asyncio.create_task(taken(number)) for number in range(MAX_BATCH_SIZE + 5)]
     await asyncio.sleep(0)  # each has handed its delivery in
     free.set()
     await asyncio.gather(holding, *deliveries)
-    assert batches == ([MOST, 5] if connection.vendor == "sqlite" else [])
+    assert batches == ([MAX_BATCH_SIZE, 5] if connection.vendor == "sqlite" else [])
 
 
 async def test_one_that_cannot_be_stored_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_nothing_is_acknowledged_that_was_rolled_back_in_silence(monkeypatch: py
     monkeypatch.setattr(ingest, "receive", not_undone)
     body = body_of("tool_execution.cancelled", "vg_exec_1")
     with pytest.raises(OperationalError):
-        ingest.receive_all((f"msg_{number}", parse_event(body), {}, body) for number in range(2))
+        ingest.receive_many((f"msg_{number}", parse_event(body), {}, body) for number in range(2))
     assert kept() == 0
 
 
