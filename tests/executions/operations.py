@@ -115,8 +115,8 @@ def run(call: Any) -> None:
 
 
 def endpoint() -> endpoints.Endpoint:
-    ours = WebhookEndpoint(remote_id="vg_1", url="https://a.example/")
-    return endpoints.Endpoint(there=None, ours=ours)
+    local = WebhookEndpoint(remote_id="vg_1", url="https://a.example/")
+    return endpoints.Endpoint(remote=None, local=local)
 
 
 def comment(w: World) -> Any:

@@ -185,7 +185,7 @@ def test_a_replay_applies_what_waited_and_a_second_one_changes_nothing(
     assert Execution.objects.get(pk=execution.pk).status == "succeeded"
     assert WebhookDelivery.objects.get(pk=kept.pk).outcome == "applied"
     answer = ada_browser.client.post("/settings/deliveries/replay/", {"delivery": kept.pk}, follow=True)
-    assert "It changed nothing" in text(answer)
+    assert "Nothing to change" in text(answer)
 
 
 def test_a_delivery_whose_secret_is_gone_is_not_replayed(
