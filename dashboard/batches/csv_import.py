@@ -1,4 +1,4 @@
-"""Tables of jobs: the CSV that a person fills in, one row per job, and the template for each tool."""
+"""CSV tables of jobs, one row per job: reading them, and the template for each tool."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dashboard.forms.batch_rows import Library, Raw
+from dashboard.forms.batch_rows import Library, RawRow
 from dashboard.forms.tool_form import Catalogues
 from dashboard.http.csv_safety import guard, unguard
 from executions.batches.service import MOST_ROWS
@@ -16,7 +16,7 @@ from executions.models import File
 from executions.tools import Tool
 from executions.tools import fields as spec
 
-LARGEST = 1024 * 1024  # bytes
+MAX_BYTES = 1024 * 1024
 BOM = "\ufeff"
 YES = {"yes", "y", "true", "1", "on", "x"}
 NO = {"no", "n", "false", "0", "off"}
@@ -28,7 +28,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its heading, whom it is filled in for, and what may stand in it."""
+    """One column: the field that it fills in, and a description of its values."""
 
     name: str
     label: str
@@ -37,18 +37,18 @@ class Column:
 
 
 def columns(tool: Tool) -> list[Column]:
-    made = [Column(each.name, each.label, _demanded(tool, each), _about(each)) for each in tool.fields]
+    found = [Column(each.name, each.label, _is_required(tool, each), _about(each)) for each in tool.fields]
     if tool.recording_field:
-        made += [
-            Column("speech", "Script", False, "In place of a recording."),
-            Column("speechVoice", "Voice", False, "A voice's id or name."),
+        found += [
+            Column("speech", "Script", False, "Instead of a recording."),
+            Column("speechVoice", "Voice", False, "Id or name of a voice."),
         ]
-    return made
+    return found
 
 
-def _demanded(tool: Tool, entry: spec.Field) -> bool:
-    has_own_value = getattr(entry, "initial", None) not in (None, "")
-    return entry.required and not has_own_value and entry.name != tool.recording_field
+def _is_required(tool: Tool, entry: spec.Field) -> bool:
+    has_default = getattr(entry, "initial", None) not in (None, "")
+    return entry.required and not has_default and entry.name != tool.recording_field
 
 
 def _about(entry: spec.Field) -> str:
@@ -62,13 +62,13 @@ def _about(entry: spec.Field) -> str:
         case spec.Switch():
             return "yes or no"
         case spec.Files():
-            return "Ids of files, with spaces between them." if entry.max_files > 1 else "The id of a file."
+            return "File ids, separated by spaces." if entry.max_files > 1 else "Id of a file."
         case spec.Voice():
-            return "A voice's id or name."
+            return "Id or name of a voice."
         case spec.Presenter():
-            return "A presenter's id."
+            return "Id of a presenter."
         case spec.Replacements():
-            return "As written = as spoken, one a line."
+            return "written = spoken, one per line"
     return entry.help
 
 
@@ -76,7 +76,7 @@ def _about(entry: spec.Field) -> str:
 
 
 def template(tool: Tool, files: Sequence[File] = ()) -> str:
-    """The headings, and a row to begin from: an example, or one row for each of `files`."""
+    """The headings and first rows: an example, or one row for each of `files`."""
     rows = [_example(tool)]
     if files:
         taking = {entry.name for file in files if (entry := tool.field_for(file.type))}
@@ -92,7 +92,7 @@ def template(tool: Tool, files: Sequence[File] = ()) -> str:
     names = [column.name for column in columns(tool)]
     writer.writerow([guard(name) for name in names])
     writer.writerows([[guard(row.get(name, "")) for name in names] for row in rows])
-    # With the mark at its beginning spreadsheets know that it is UTF-8.
+    # The byte order mark tells spreadsheet programs that the file is UTF-8.
     return BOM + text.getvalue()
 
 
@@ -120,39 +120,39 @@ def _example(tool: Tool, *, words: bool = True) -> dict[str, str]:
 
 
 def decoded(content: bytes) -> str:
-    if len(content) > LARGEST:
+    if len(content) > MAX_BYTES:
         raise Unreadable("The file is larger than 1 MiB. Split it into several batches.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Unreadable("The file is not in UTF-8. Save it as “CSV UTF-8”, and choose it again.") from None
+        raise Unreadable("The file is not UTF-8. Save it as “CSV UTF-8” and choose it again.") from None
     if "\x00" in text:
-        raise Unreadable("The file holds characters that no text has. Save it as “CSV UTF-8”.")
+        raise Unreadable("The file contains invalid characters. Save it as “CSV UTF-8”.")
     return text
 
 
-def read(tool: Tool, text: str) -> tuple[list[Raw], Library]:
-    """The table's rows as form data, numbered as a spreadsheet numbers them. Raises Unreadable."""
+def read(tool: Tool, text: str) -> tuple[list[RawRow], Library]:
+    """The table's rows as form data, with a spreadsheet's row numbers. Raises Unreadable."""
     text = text.removeprefix(BOM)
-    if len(text.encode(errors="replace")) > LARGEST:
+    if len(text.encode(errors="replace")) > MAX_BYTES:
         raise Unreadable("The table is larger than 1 MiB. Split it into several batches.")
     if "\x00" in text:
-        raise Unreadable("The table holds characters that no text has.")
+        raise Unreadable("The table contains invalid characters.")
     table = _records(text)
     if not table:
-        raise Unreadable("The table is empty. Its first row names the columns.")
+        raise Unreadable("The table is empty. The first row must name the columns.")
     names = _headings(tool, table[0][1])
     filled = [(number, row) for number, row in table[1:] if any(cell.strip() for cell in row)]
     if not filled:
-        raise Unreadable("There is no row below the headings.")
+        raise Unreadable("There are no rows below the headings.")
     if len(filled) > MOST_ROWS:
-        raise Unreadable(f"At most {MOST_ROWS} rows, please; there are {len(filled)}.")
+        raise Unreadable(f"Enter at most {MOST_ROWS} rows; there are {len(filled)}.")
     cells = [(number, _cells(names, row), row[len(names) :]) for number, row in filled]
     files = {entry.name for entry in tool.file_fields}
     library = Library(
         each for _, row, _ in cells for name in files & row.keys() for each in row[name].split()
     )
-    reader = _Reader(tool, library)
+    reader = _RowReader(tool, library)
     return [reader.raw(number, row, extra) for number, row, extra in cells], library
 
 
@@ -165,15 +165,15 @@ def _records(text: str) -> list[tuple[int, list[str]]]:
         for row in reader:
             records.append((len(records) + 1, row))
     except csv.Error as error:
-        raise Unreadable(f"Row {len(records) + 1} cannot be read: {_csv_words(str(error))}.") from None
+        raise Unreadable(f"Row {len(records) + 1} cannot be read: {_csv_message(str(error))}.") from None
     begin = next((place for place, (_, row) in enumerate(records) if any(cell.strip() for cell in row)), None)
     return records[begin:] if begin is not None else []
 
 
-def _csv_words(said: str) -> str:
-    if "field larger" in said:
+def _csv_message(error: str) -> str:
+    if "field larger" in error:
         return "a cell is too long"
-    return "a quotation mark is not closed, or stands in the middle of a cell"
+    return "a quotation mark is unclosed or in the middle of a cell"
 
 
 def _headings(tool: Tool, row: Sequence[str]) -> list[str]:
@@ -189,13 +189,13 @@ def _headings(tool: Tool, row: Sequence[str]) -> list[str]:
         name = known.get(heading.casefold())
         if name is None:
             offered = ", ".join(column.name for column in columns(tool))
-            raise Unreadable(f"There is no column “{heading[:60]}” in this tool. It has: {offered}.")
+            raise Unreadable(f"This tool has no column “{heading[:60]}”. Its columns are: {offered}.")
         if name in names:
-            raise Unreadable(f"The column “{heading[:60]}” is there twice.")
+            raise Unreadable(f"The column “{heading[:60]}” occurs twice.")
         names.append(name)
-    absent = [column.name for column in columns(tool) if column.required and column.name not in names]
-    if absent:
-        raise Unreadable(f"The column “{absent[0]}” is missing.")
+    missing = [column.name for column in columns(tool) if column.required and column.name not in names]
+    if missing:
+        raise Unreadable(f"The column “{missing[0]}” is missing.")
     return names
 
 
@@ -204,7 +204,9 @@ def _cells(names: Sequence[str], row: Sequence[str]) -> dict[str, str]:
     return {name: unguard(cell) for name, cell in zip(names, padded, strict=False)}
 
 
-class _Reader:
+class _RowReader:
+    """Turns the cells of a row into form data of the tool."""
+
     def __init__(self, tool: Tool, library: Library) -> None:
         self.tool = tool
         self.library = library
@@ -216,16 +218,16 @@ class _Reader:
             names.append(voice.display_name.casefold())
             self.voices[voice.display_name.casefold()] = voice.voice_id
         for name in {name for name in names if names.count(name) > 1}:
-            del self.voices[name]  # a name that two voices have names neither
+            del self.voices[name]  # a name shared by several voices is ambiguous
 
-    def raw(self, number: int, row: dict[str, str], extra: Iterable[str]) -> Raw:
-        unreadable = []
+    def raw(self, number: int, row: dict[str, str], extra: Iterable[str]) -> RawRow:
+        parse_errors = []
         if any(cell.strip() for cell in extra):
-            unreadable.append(
-                "There are more cells than headings. Text with commas goes between quotation marks."
+            parse_errors.append(
+                "There are more cells than headings. Put text that contains commas in quotation marks."
             )
         if self.has_words and {name: cell for name, cell in row.items() if cell.strip()} == self.example:
-            unreadable.append("This is the template's example. Write your own words, or take the row out.")
+            parse_errors.append("This is the template's example. Change it or remove the row.")
         data: dict[str, object] = {"speech": row.get("speech", "")}
         data["speechVoice"] = self._voice(row.get("speechVoice", ""))
         for entry in self.tool.fields:
@@ -236,7 +238,7 @@ class _Reader:
                 case spec.Switch():
                     word = cell.strip().casefold()
                     if word and word not in YES | NO:
-                        unreadable.append(f"{entry.label}: write yes or no, not “{cell.strip()[:40]}”.")
+                        parse_errors.append(f"{entry.label}: enter yes or no, not “{cell.strip()[:40]}”.")
                     data[entry.name] = word in YES if word else entry.initial
                 case spec.Voice():
                     data[entry.name] = self._voice(cell)
@@ -248,19 +250,19 @@ class _Reader:
                     data[entry.name] = cell.strip() or entry.initial
                 case _:
                     data[entry.name] = cell
-        return Raw(number, data, tuple(unreadable))
+        return RawRow(number, data, tuple(parse_errors))
 
     def _voice(self, cell: str) -> str:
         return self.voices.get(cell.strip().casefold(), cell.strip())
 
 
 def _point(number: str) -> str:
-    """Spreadsheets write 1,5 in much of the world; in a form it is 1.5."""
+    """The number with a decimal point: spreadsheets in many countries write 1,5."""
     return number.replace(",", ".") if re.fullmatch(r"-?\d+,\d+", number) else number
 
 
 def _choice(entry: spec.Choice, cell: str) -> str:
-    """The value that a cell means, written as the API writes it or as the form does."""
+    """The option that a cell names, by the API's value or by the form's label."""
     word = cell.strip()
     meanings = {label.casefold(): value for value, label in entry.options}
     meanings |= {value.casefold(): value for value, _ in entry.options}

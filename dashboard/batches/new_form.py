@@ -1,4 +1,4 @@
-"""The form that a batch begins with: what to run, on what, and the options that all of it shares."""
+"""The form of a new batch: its tool, the source of its jobs, and the settings that apply to all of them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.forms.boundfield import BoundField
 from django.http import QueryDict
 
 from dashboard.batches import csv_import as tables
-from dashboard.forms.batch_rows import Checked, Library, Problem, Raw, check
-from dashboard.forms.tool_form import Composer
+from dashboard.forms.batch_rows import CheckedRows, Library, Problem, RawRow, check
+from dashboard.forms.tool_form import ToolForm
 from executions import tools
 from executions.batches.service import MOST_ROWS
 from executions.models import File
@@ -22,32 +22,32 @@ from executions.tools import Tool
 from executions.tools import fields as spec
 
 LINES, TABLE, FILES = "lines", "table", "files"
-# Files to choose from on the page itself; a library page may send any.
-OFFERED = 48
-# What is not an option that all rows share, and is long.
-OWN = ("lines", "csv", "file", "name", "tool", "way", "csrfmiddlewaretoken")
+# Recent files offered on the page; a link from the library may name any file.
+MAX_RECENT_FILES = 48
+# Parameters that are not shared settings.
+NOT_SHARED = ("lines", "csv", "file", "name", "tool", "way", "csrfmiddlewaretoken")
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to say what the jobs are."""
+class RowSource:
+    """Where the jobs of a batch come from."""
 
     key: str
     label: str
     icon: str
     noun: str
-    """What a row is called when something is wrong with it."""
+    """The name of a row in error messages."""
 
 
-WAYS = {
-    LINES: Way(LINES, "One prompt a line", "list", "Line"),
-    TABLE: Way(TABLE, "A table", "table", "Row"),
-    FILES: Way(FILES, "Many files", "images", "File"),
+SOURCES = {
+    LINES: RowSource(LINES, "One prompt per line", "list", "Line"),
+    TABLE: RowSource(TABLE, "A table", "table", "Row"),
+    FILES: RowSource(FILES, "Many files", "images", "File"),
 }
 
 
 class NewBatch:
-    """What was typed, or what a link brought (`way`, `tool`, `file`). `is_valid` checks every row."""
+    """The form's input, or the parameters of a link (`way`, `tool`, `file`). `is_valid` validates every row."""
 
     def __init__(
         self, data: QueryDict, upload: UploadedFile[bytes] | None = None, *, bound: bool = False
@@ -55,10 +55,10 @@ class NewBatch:
         self.data = data
         self.upload = upload
         self.bound = bound
-        self.checked = Checked()
+        self.checked = CheckedRows()
         self.table_error = ""
-        wanted = data.get("way", "")
-        self.way = WAYS[wanted] if wanted in WAYS else WAYS[FILES if data.getlist("file") else LINES]
+        name = data.get("way", "")
+        self.way = SOURCES[name] if name in SOURCES else SOURCES[FILES if data.getlist("file") else LINES]
         offered = self.tools
         slug = data.get("tool", "")
         self.tool: Tool | None = next((tool for tool in offered if tool.slug == slug), None) or (
@@ -66,15 +66,15 @@ class NewBatch:
         )
         self.csv_text, self.upload_error = self._csv_text()
 
-    # --- what can be chosen -------------------------------------------------------------------------------
+    # --- choices ------------------------------------------------------------------------------------------
 
     @property
-    def ways(self) -> Sequence[Way]:
-        return tuple(WAYS.values())
+    def ways(self) -> Sequence[RowSource]:
+        return tuple(SOURCES.values())
 
     @cached_property
     def tools(self) -> list[Tool]:
-        """The tools that fit the way, and the files if there are any."""
+        """The tools for this source of jobs, and for the selected files."""
         offered = list(tools.available().values())
         if self.way.key == LINES:
             return [tool for tool in offered if tool.subject]
@@ -89,21 +89,21 @@ class NewBatch:
 
     @cached_property
     def files(self) -> list[File]:
-        """The chosen files that there are, each once, in the order of the choice."""
+        """The selected files that exist, without duplicates, in the order of selection."""
         found = (self.library.by_name.get(name) for name in self.data.getlist("file"))
         return list(dict.fromkeys(file for file in found if file is not None))
 
     @property
     def others(self) -> list[File]:
-        """Files that could be chosen as well."""
+        """Recent files that are not selected."""
         newest = File.objects.in_library().newest_first().exclude(pk__in=[file.pk for file in self.files])
-        return list(newest.exclude(type="")[:OFFERED])
+        return list(newest.exclude(type="")[:MAX_RECENT_FILES])
 
     @property
     def columns(self) -> list[tables.Column]:
         return tables.columns(self.tool) if self.tool else []
 
-    # --- what was typed -----------------------------------------------------------------------------------
+    # --- input --------------------------------------------------------------------------------------------
 
     @property
     def lines(self) -> str:
@@ -113,8 +113,8 @@ class NewBatch:
     def name(self) -> str:
         return self.data.get("name", "").replace("\x00", "").strip()[:200]
 
-    def named(self, count: int) -> str:
-        """What the person calls it, or what it is."""
+    def batch_name(self, count: int) -> str:
+        """The name that the person entered, or one made from the uploaded file or the tool."""
         if self.name:
             return self.name
         if self.upload is not None and self.way.key == TABLE and self.upload.name:
@@ -123,24 +123,24 @@ class NewBatch:
         return f"{self.tool.label}, {count} {self.way.noun.lower()}{'' if count == 1 else 's'}"
 
     def _csv_text(self) -> tuple[str, str]:
-        """The table's text, from the file that was sent or from what was typed, and why a file was not taken."""
+        """The table's text, from the uploaded file or the text field, and the error if the file cannot be read."""
         if self.upload is None:
             return self.data.get("csv", ""), ""
         try:
-            if (self.upload.size or 0) > tables.LARGEST:
+            if (self.upload.size or 0) > tables.MAX_BYTES:
                 raise tables.Unreadable("The file is larger than 1 MiB. Split it into several batches.")
             return tables.decoded(self.upload.read()), ""
         except tables.Unreadable as error:
             return self.data.get("csv", ""), str(error)
 
-    # --- the options that all rows share ------------------------------------------------------------------
+    # --- shared settings ----------------------------------------------------------------------------------
 
     @cached_property
-    def composer(self) -> Composer:
+    def composer(self) -> ToolForm:
         assert self.tool is not None
         if self.bound:
-            return Composer(self.tool, self._shared)
-        return Composer(self.tool, initial=self._carried())
+            return ToolForm(self.tool, self._shared)
+        return ToolForm(self.tool, initial=self._carried())
 
     @property
     def basic(self) -> list[BoundField]:
@@ -156,7 +156,7 @@ class NewBatch:
 
     @cached_property
     def _own_fields(self) -> set[str]:
-        """The fields that each row fills in by itself."""
+        """The fields whose value comes from each row."""
         assert self.tool is not None
         if self.way.key == LINES:
             return {self.tool.subject}
@@ -166,12 +166,12 @@ class NewBatch:
     @cached_property
     def _shared(self) -> QueryDict:
         data = self.data.copy()
-        for name in OWN:
+        for name in NOT_SHARED:
             data.pop(name, None)
         return data
 
     def _carried(self) -> dict[str, Any]:
-        """What was typed for another tool, where this one asks for the same."""
+        """Input for another tool, for the fields that this tool has as well."""
         assert self.tool is not None
         carried: dict[str, Any] = {}
         for entry in self.tool.fields:
@@ -181,12 +181,12 @@ class NewBatch:
                 carried[entry.name] = self.data[entry.name]
         return {name: value for name, value in carried.items() if value}
 
-    # --- checking -----------------------------------------------------------------------------------------
+    # --- validation ---------------------------------------------------------------------------------------
 
     def is_valid(self) -> bool:
-        """Whether every row can be started; what is wrong is in `table_error`, `checked` and the shared fields."""
+        """Whether all rows are valid. Errors are in `table_error`, `checked` and the shared fields."""
         if self.tool is None:
-            self.table_error = "Choose the files first."
+            self.table_error = "Select files first."
             return False
         if self.upload_error:
             self.table_error = self.upload_error
@@ -194,49 +194,49 @@ class NewBatch:
         if self.way.key != TABLE and any(bound.errors for bound in (*self.basic, *self.advanced)):
             return False
         try:
-            raws, library = self._raws(self.tool)
+            raw_rows, library = self._raw_rows(self.tool)
         except tables.Unreadable as error:
             self.table_error = str(error)
             return False
-        self.checked = check(self.tool, raws, library)
+        self.checked = check(self.tool, raw_rows, library)
         return not self.checked.problems
 
     @property
     def problems(self) -> list[Problem]:
         return self.checked.problems
 
-    def _raws(self, tool: Tool) -> tuple[list[Raw], Library]:
+    def _raw_rows(self, tool: Tool) -> tuple[list[RawRow], Library]:
         if self.way.key == TABLE:
             return tables.read(tool, self.csv_text)
         if self.way.key == LINES:
             rows = [(number, {tool.subject: line}) for number, line in self._numbered_lines()]
-            return [Raw(number, self._with(own)) for number, own in rows], self._shared_library(tool)
-        return self._file_raws(tool)
+            return [RawRow(number, self._with(own)) for number, own in rows], self._shared_library(tool)
+        return self._file_rows(tool)
 
     def _numbered_lines(self) -> list[tuple[int, str]]:
         lines = [(number, line.strip()) for number, line in enumerate(self.lines.splitlines(), 1)]
         filled = [(number, line) for number, line in lines if line]
         if not filled:
-            raise tables.Unreadable("Write at least one prompt: each line becomes a job.")
+            raise tables.Unreadable("Enter at least one prompt. Each line becomes a job.")
         if len(filled) > MOST_ROWS:
-            raise tables.Unreadable(f"At most {MOST_ROWS} lines, please; there are {len(filled)}.")
+            raise tables.Unreadable(f"Enter at most {MOST_ROWS} lines; there are {len(filled)}.")
         return filled
 
-    def _file_raws(self, tool: Tool) -> tuple[list[Raw], Library]:
+    def _file_rows(self, tool: Tool) -> tuple[list[RawRow], Library]:
         names = list(dict.fromkeys(name for name in self.data.getlist("file") if name))
         if len(names) > MOST_ROWS:
-            raise tables.Unreadable(f"At most {MOST_ROWS} files, please; there are {len(names)}.")
-        raws = []
+            raise tables.Unreadable(f"Select at most {MOST_ROWS} files; there are {len(names)}.")
+        raw_rows = []
         for number, name in enumerate(names, 1):
             file = self.library.by_name.get(name)
             entry = tool.field_for(file.type) if file else None
             if file is None or entry is None:
-                raws.append(Raw(number, None, ("It is not in the library any more.",)))
+                raw_rows.append(RawRow(number, None, ("This file is no longer in the library.",)))
             else:
-                raws.append(Raw(number, self._with({entry.name: file.remote_id})))
+                raw_rows.append(RawRow(number, self._with({entry.name: file.remote_id})))
         shared = self._shared_library(tool)
         shared.by_name |= self.library.by_name
-        return raws, shared
+        return raw_rows, shared
 
     def _shared_library(self, tool: Tool) -> Library:
         return Library(name for entry in tool.file_fields for name in self.data.getlist(entry.name))
@@ -245,7 +245,7 @@ class NewBatch:
         data = self._shared.copy()
         for name, value in own.items():
             data[name] = value
-        # A field of another row's kind of file stays empty here.
+        # A file field that is filled by other rows stays empty in this one.
         for name in self._own_fields - own.keys():
             data.pop(name, None)
         return data

@@ -1,4 +1,4 @@
-"""What the pages of batches list: batches, their jobs, the rows of a plan, the lines of a cancel."""
+"""The lists on the batch pages: batches, a batch's jobs, the rows of a plan, and the jobs of a cancel."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from django.urls import reverse
 
 from dashboard.cards import job as cards
 from dashboard.cards.batch import BatchCard, batch_cards
+from dashboard.cards.cancellation import outcome_badge
 from dashboard.http.params import PageCursor, as_uuid
 from dashboard.http.query_urls import with_query
-from executions import statuses, tools
+from executions import tools
 from executions.batches import insert as batch_insert
 from executions.batches import service as batches
 from executions.batches.rows import known_files, of_plan
 from executions.core import keyset
 from executions.lifecycle import estimates, queue_state
 from executions.models import Batch, BatchCancel, BatchPlan, Execution, File, Queue
-from executions.statuses import CANCELLED, QUEUED, StatusBadge
+from executions.statuses import StatusBadge
 
-LISTED, JOBS = 30, 100
+BATCHES_PER_PAGE, JOBS_PER_PAGE = 30, 100
 
 
 class BatchList:
-    """The newest batches first; `after` is the id that the page before ended with."""
+    """Batches, the newest first; `after` is the last id of the previous page."""
 
     def __init__(self, user: Any, query: Mapping[str, str]) -> None:
         self.user = user
@@ -36,7 +37,9 @@ class BatchList:
 
     @cached_property
     def _page(self) -> keyset.Page[Batch]:
-        return keyset.page(Batch.objects.select_related("created_by"), size=LISTED, after=self.after)
+        return keyset.page(
+            Batch.objects.select_related("created_by"), size=BATCHES_PER_PAGE, after=self.after
+        )
 
     @cached_property
     def cards(self) -> list[BatchCard]:
@@ -52,7 +55,7 @@ class BatchList:
 
 
 class JobsPage:
-    """A batch's jobs in their order, all or those of one status."""
+    """A batch's jobs in their order, optionally of one status."""
 
     def __init__(self, user: Any, batch: Batch, query: Mapping[str, str]) -> None:
         self.user = user
@@ -66,7 +69,7 @@ class JobsPage:
         rows = Execution.objects.for_cards().filter(batch=self.batch)
         if self.status:
             rows = rows.filter(status=self.status)
-        return keyset.page(rows, size=JOBS, after=self.after, by="pk")
+        return keyset.page(rows, size=JOBS_PER_PAGE, after=self.after, by="pk")
 
     @cached_property
     def cards(self) -> list[cards.Card]:
@@ -91,7 +94,7 @@ class JobsPage:
 
 @dataclass(frozen=True)
 class PlanRow:
-    """A row of a plan in words: `own` is what it asks for that others do not."""
+    """A row of a plan as shown: `own` are its (label, value) settings that other rows do not share."""
 
     number: int
     title: str
@@ -101,7 +104,7 @@ class PlanRow:
 
 
 class PlanPage:
-    """Everything that a plan would start, and nothing else."""
+    """A plan for review: all jobs that it would start."""
 
     def __init__(self, plan: BatchPlan) -> None:
         self.plan = plan
@@ -118,7 +121,7 @@ class PlanPage:
 
     @cached_property
     def forecast(self) -> estimates.SubmissionForecast | None:
-        """By when all would be sent; None while the whole queue is paused."""
+        """When all jobs would have been submitted; None while the whole queue is paused."""
         return None if self.queue.paused_at else estimates.forecast(self.jobs)
 
     @cached_property
@@ -127,12 +130,12 @@ class PlanPage:
 
     @property
     def takes(self) -> int:
-        """Results that the jobs are asked for."""
+        """The number of results that the jobs would make."""
         return sum(int(row.body.get("numResults") or 1) for row in self._rows)
 
     @property
     def made(self) -> int:
-        """Rows that asked the same as a job that succeeded before."""
+        """The number of rows with the same settings as a job that succeeded before."""
         return sum(bool(row.made) for row in self._rows)
 
     @property
@@ -141,17 +144,18 @@ class PlanPage:
 
     @property
     def seconds(self) -> int:
-        """How long it can be undone."""
+        """How long the start can be undone, in seconds."""
         return int(batches.HOLD.total_seconds())
 
     @cached_property
-    def _asked(self) -> list[list[tuple[str, str]]]:
+    def _settings(self) -> list[list[tuple[str, str]]]:
+        """The (label, value) settings of each row, without its subject and files, which are shown apart."""
         subject = next((each.label for each in self.tool.fields if each.name == self.tool.subject), "")
         files = {each.label for each in self.tool.file_fields}
         return [
             [
-                (label, words)
-                for label, words in self.tool.parameters(row.body)
+                (label, value)
+                for label, value in self.tool.parameters(row.body)
                 if label not in files | {subject}
             ]
             for row in self._rows
@@ -159,8 +163,8 @@ class PlanPage:
 
     @cached_property
     def shared(self) -> list[tuple[str, str]]:
-        """What all rows ask for alike."""
-        first, *others = self._asked
+        """The settings that all rows share."""
+        first, *others = self._settings
         return [pair for pair in first if all(pair in other for other in others)]
 
     @cached_property
@@ -170,46 +174,34 @@ class PlanPage:
             PlanRow(
                 row.number,
                 row.title,
-                [pair for pair in asked if pair not in self.shared],
+                [pair for pair in settings if pair not in self.shared],
                 [files[name] for _, name in self.tool.inputs(row.body) if name in files],
                 reverse("execution", args=[row.made]) if row.made else "",
             )
-            for row, asked in zip(self._rows, self._asked, strict=True)
+            for row, settings in zip(self._rows, self._settings, strict=True)
         ]
 
 
 @dataclass(frozen=True)
 class CancelLine:
-    """One job of a cancel: as it stands before, or what became of it."""
+    """One job of a batch cancel: its status before the cancel, its outcome afterwards."""
 
     card: cards.Card
     badge: StatusBadge
 
 
-def cancel_lines(user: Any, wish: BatchCancel) -> list[CancelLine]:
-    """The named jobs in their order; those that are gone from the history are left out."""
-    jobs = Execution.objects.for_cards().in_bulk([uuid.UUID(each) for each in wish.ids])
+def cancel_lines(user: Any, cancel: BatchCancel) -> list[CancelLine]:
+    """The jobs of the cancel in their order, without those removed from the history."""
+    jobs = Execution.objects.for_cards().in_bulk([uuid.UUID(each) for each in cancel.ids])
     lines = []
-    for each in wish.ids:
+    for each in cancel.ids:
         job = jobs.get(uuid.UUID(each))
         if job is not None:
             card = cards.card(job, cards.audience(user, job.created_by_id))
             lines.append(
-                CancelLine(card, _became(wish.report.get(each), card) if wish.done_at else card.badge)
+                CancelLine(
+                    card,
+                    outcome_badge(cancel.report.get(each, ""), card.badge) if cancel.done_at else card.badge,
+                )
             )
     return lines
-
-
-def _became(word: str | None, card: cards.Card) -> StatusBadge:
-    match word:
-        case batches.STOPPED:
-            return StatusBadge("cancelled before it was sent", "ban", CANCELLED)
-        case batches.ASKED:
-            return StatusBadge("VideoGen was asked to cancel it", "hourglass", QUEUED)
-        case batches.ASKED_BEFORE:
-            return StatusBadge("was being cancelled already", "hourglass", QUEUED)
-        case batches.UNSURE:
-            return StatusBadge("its answer was lost: it cannot be cancelled", "circle-question-mark", QUEUED)
-        case batches.ENDED:
-            return StatusBadge(f"had ended: {card.badge.label}", card.badge.icon, card.badge.hue)
-    return StatusBadge("not done yet", "clock", statuses.QUEUED)

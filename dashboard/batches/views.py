@@ -1,4 +1,4 @@
-"""Batches: made from lines, a table or files, looked over, started, watched, stopped, taken home."""
+"""Batches: create from lines, a table or files, review, start, undo, cancel, run again, and download."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dashboard.batches.new_form import NewBatch
 from dashboard.batches.pages import BatchList, JobsPage, PlanPage, cancel_lines
 from dashboard.cards import job as job_card
 from dashboard.cards.batch import batch_card
-from dashboard.forms.batch_rows import Library, check_again
+from dashboard.forms.batch_rows import Library, recheck
 from dashboard.http.requests import AuthenticatedRequest
 from executions import policy, statuses, tools
 from executions.audit import record as audit_log
@@ -38,8 +38,8 @@ from executions.models import Batch, BatchCancel, BatchPlan
 from executions.models.event import ActKind
 from executions.policy import Action
 
-PROBLEMS_SHOWN = 50
-NOT_YOURS = "Only the person who started a batch, or an admin, may stop it."
+MAX_PROBLEMS = 50
+NOT_YOURS = "Only the person who started a batch, or an admin, may cancel it."
 
 
 @require_GET
@@ -48,12 +48,12 @@ def index(request: AuthenticatedRequest) -> HttpResponse:
     return render(request, "batches/index.html", {"page": BatchList(request.user, request.GET)})
 
 
-# --- making one -------------------------------------------------------------------------------------------
+# --- create -----------------------------------------------------------------------------------------------
 
 
 @require_http_methods(["GET", "POST"])
 def new(request: AuthenticatedRequest) -> HttpResponse:
-    """The form; POST checks every row and leads to the preview, or shows what is wrong with which row."""
+    """The form. POST validates all rows, and leads to the review or shows the errors of each row."""
     if request.method == "GET":
         return _new(request, NewBatch(request.GET))
     upload = request.FILES.get("table")
@@ -68,12 +68,12 @@ def new(request: AuthenticatedRequest) -> HttpResponse:
     if form.tool is None or not form.is_valid():
         return _new(request, form, status=422)
     rows = form.checked.rows
-    made = batches.plan(form.tool, rows, name=form.named(len(rows)), actor=request.user)
-    return _see(redirect("batch-plan", made.pk))
+    plan_made = batches.plan(form.tool, rows, name=form.batch_name(len(rows)), actor=request.user)
+    return _see(redirect("batch-plan", plan_made.pk))
 
 
 def _new(request: HttpRequest, form: NewBatch, status: int = 200) -> HttpResponse:
-    shown = form.problems[:PROBLEMS_SHOWN]
+    shown = form.problems[:MAX_PROBLEMS]
     context = {"form": form, "problems": shown, "more_problems": len(form.problems) - len(shown)}
     return render(request, "batches/new.html", context, status=status)
 
@@ -95,7 +95,7 @@ def template(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def plan(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """What exactly would be started. Only the person who made it sees it, and says yes."""
+    """The review of a plan; POST starts it. Only for the person who created it."""
     found = get_object_or_404(
         policy.visible_to(request.user, BatchPlan.objects.select_related("batch")), pk=pk
     )
@@ -138,42 +138,42 @@ def undo(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """A preview of what failed (or was cancelled), to be run again as a batch of one's own."""
+def run_again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
+    """Plan a new batch from the failed (or cancelled) jobs, and show it for review."""
     batch = _batch(pk)
     status = request.GET.get("status", statuses.FAILED)
     if status not in (statuses.FAILED, statuses.CANCELLED):
-        return HttpResponse("Only what failed or was cancelled can be run again.", status=400)
+        return HttpResponse("Only failed or cancelled jobs can be run again.", status=400)
     tool = tools.available().get(batch.tool)
-    made = batches.plan_again(batch, status, actor=request.user) if tool else None
-    if tool is None or made is None:
-        messages.info(request, "There is nothing to run again.")
+    new_plan = batches.plan_again(batch, status, actor=request.user) if tool else None
+    if tool is None or new_plan is None:
+        messages.info(request, "There are no jobs to run again.")
         return _see(redirect("batch", pk))
-    problems = check_again(tool, of_plan(made)).problems
+    problems = recheck(tool, of_plan(new_plan)).problems
     if problems:
-        batches.discard(made, actor=request.user)
+        batches.discard(new_plan, actor=request.user)
         first = problems[0]
-        messages.error(request, f"Nothing was started. Job {first.number}: {first.words}")
+        messages.error(request, f"Nothing was started. Job {first.number}: {first.message}")
         return _see(redirect("batch", pk))
-    return _see(redirect("batch-plan", made.pk))
+    return _see(redirect("batch-plan", new_plan.pk))
 
 
 @require_POST
 def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """Name what a cancel would hit, and ask once more."""
+    """Store the jobs that a cancel would affect, and show them for confirmation."""
     batch = _batch(pk)
     if not _may_stop(request, batch):
         return HttpResponseForbidden(NOT_YOURS)
-    wish = batches.plan_cancel(batch, actor=request.user)
-    if wish is None:
-        messages.info(request, "Everything in this batch has ended: there is nothing to cancel.")
+    planned = batches.plan_cancel(batch, actor=request.user)
+    if planned is None:
+        messages.info(request, "All jobs in this batch have finished. There is nothing to cancel.")
         return _see(redirect("batch", pk))
-    return _see(redirect("batch-cancel-confirm", pk, wish.pk))
+    return _see(redirect("batch-cancel-confirm", pk, planned.pk))
 
 
 @require_http_methods(["GET", "POST"])
 def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, wish: uuid.UUID) -> HttpResponse:
-    """The jobs that were named; POST cancels those. Afterwards what became of each."""
+    """The jobs to cancel, and their outcomes afterwards. POST cancels them, or resumes an interrupted cancel."""
     batch = _batch(pk)
     if not _may_stop(request, batch):
         return HttpResponseForbidden(NOT_YOURS)
@@ -184,7 +184,7 @@ def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, wish: uuid.UUID
         return _see(redirect("batch-cancel-confirm", pk, wish))
     context = {
         "batch": batch_card(batch, job_card.audience(request.user, batch.created_by_id)),
-        "wish": found,
+        "cancel": found,
         "lines": cancel_lines(request.user, found),
         "left": chunked.remaining(found),
         "is_under_way": chunked.is_running(found),
@@ -194,11 +194,11 @@ def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, wish: uuid.UUID
 
 @require_safe
 async def results(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse | StreamingHttpResponse:
-    """Everything that the batch made, as one ZIP that is never held as a whole."""
+    """All results of the batch as one streamed ZIP."""
     batch = await aget_object_or_404(Batch, pk=pk)
     wanted = await runtime.in_reader(zip_archive.wanted, batch)
     if not wanted:
-        raise Http404("Nothing of this batch is done yet.")
+        raise Http404("This batch has no results yet.")
     name = f"{slugify(batch.name)[:60] or 'batch'}.zip"
     headers = {
         "Content-Disposition": content_disposition_header(True, name),
@@ -220,6 +220,6 @@ def _may_stop(request: AuthenticatedRequest, batch: Batch) -> bool:
 
 
 def _see(response: HttpResponseRedirect, **_: Any) -> HttpResponseRedirect:
-    """After a POST the next page is asked for by GET, whatever the browser would do by itself."""
+    """Make the redirect a 303, so that the browser follows it by GET."""
     response.status_code = 303
     return response

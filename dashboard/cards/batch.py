@@ -1,4 +1,4 @@
-"""A batch as the pages show it: how far it is, and what its viewer may do about it."""
+"""A batch as pages show it: its progress, and what its viewer may do."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from executions.statuses import (
     StatusBadge,
 )
 
-# From left to right in the bar: what is certain first, what is still to come last.
+# From left to right in the status bar: final statuses first, queued last.
 ORDER = (SUCCEEDED, FAILED, UNCONFIRMED, CANCELLED, RUNNING, PENDING, QUEUED)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One status in the bar: its place and width in percent."""
+    """One status in the bar: `x` and `width` in percent."""
 
     status: str
     badge: StatusBadge
@@ -43,7 +43,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class BatchCard:
-    """`counts` is how many jobs have which status."""
+    """`counts` is the number of jobs by status."""
 
     batch: Batch
     tool: tools.Tool
@@ -63,7 +63,7 @@ class BatchCard:
     def who(self) -> str:
         if self.audience == job_card.OWNER:
             return "you"
-        return self.batch.created_by.get_username() if self.batch.created_by else "elsewhere"
+        return self.batch.created_by.get_username() if self.batch.created_by else "external"
 
     @property
     def total(self) -> int:
@@ -83,7 +83,7 @@ class BatchCard:
 
     @property
     def left(self) -> int:
-        """Jobs that a cancel could still stop."""
+        """The number of jobs that a cancel could still stop."""
         return self.total - self.ended - self.counts[UNCONFIRMED]
 
     @property
@@ -112,7 +112,7 @@ class BatchCard:
 
     @cached_property
     def paused(self) -> int:
-        """Jobs that somebody keeps back. One query: for the batch's own page."""
+        """The number of paused jobs. One query: only for the batch's own page."""
         if not self.counts[QUEUED]:
             return 0
         return self.batch.executions.to_send().filter(ended_at=None, paused_at__isnull=False).count()
@@ -133,7 +133,7 @@ class BatchCard:
         if self.is_undone:
             return StatusBadge("undone", "undo-2", CANCELLED)
         if self.is_held:
-            return StatusBadge("starts in a moment", "clock", QUEUED)
+            return StatusBadge("starting soon", "clock", QUEUED)
         if self.counts[UNCONFIRMED] and not self.left:
             return StatusBadge(f"{self.counts[UNCONFIRMED]} unconfirmed", "circle-question-mark", PENDING)
         if not self.is_final:
@@ -152,24 +152,24 @@ class BatchCard:
     @property
     def segments(self) -> list[Segment]:
         known = [status for status in ORDER if self.counts[status]]
-        strange = sorted(status for status, count in self.counts.items() if count and status not in ORDER)
-        found, x = [], 0.0
-        for status in known + strange:
+        unknown = sorted(status for status, count in self.counts.items() if count and status not in ORDER)
+        segments, x = [], 0.0
+        for status in known + unknown:
             width = 100 * self.counts[status] / max(self.total, 1)
-            found.append(Segment(status, statuses.badge(status), self.counts[status], x, width))
+            segments.append(Segment(status, statuses.badge(status), self.counts[status], x, width))
             x += width
-        return found
+        return segments
 
 
 def batch_card(batch: Batch, audience: str) -> BatchCard:
-    """One batch with everything that its page shows."""
+    """One batch, with everything that its page shows."""
     counts = batches.counts([batch.pk])[batch.pk]
     results = Result.objects.filter(execution__batch=batch).count()
     return BatchCard(batch, tools.find(batch.tool), audience, counts, results)
 
 
 def batch_cards(user: Any, found: Iterable[Batch]) -> list[BatchCard]:
-    """Many, in a number of queries that does not grow with them. The batches carry `created_by`."""
+    """Cards for many batches in a constant number of queries. The batches must carry `created_by`."""
     listed = list(found)
     counts = batches.counts(batch.pk for batch in listed)
     return [

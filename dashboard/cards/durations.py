@@ -1,4 +1,4 @@
-"""Durations as people read them; templates use the same functions as filters."""
+"""Durations as text. Templates use these functions as filters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file as the pages show it: everything a template needs, computed once, for one person."""
+"""A file as pages show it: everything a template needs, computed once, for one person."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ TYPES = {
     "LOTTIE": ("Animations", "animation", "sparkles"),
 }
 SCOPES = {
-    "GLOBAL": ("Permanent", "stored until it is archived"),
+    "GLOBAL": ("Permanent", "permanent until it is archived"),
     "TEMPORARY": ("Temporary", "temporary: VideoGen may remove it after 24 hours"),
     "PROJECT": ("Project", "belongs to a project"),
-    "EXPORT": ("Exports", "an export of a project"),
-    "ENTITY": ("Entity", "belongs to a character, a product or a style"),
+    "EXPORT": ("Exports", "export of a project"),
+    "ENTITY": ("Entity", "belongs to a character, product or style"),
 }
 ANALYSES = {
-    "UNATTEMPTED": "not begun yet",
-    "LOADING": "under way",
+    "UNATTEMPTED": "not started",
+    "LOADING": "in progress",
     "FULFILLED": "done",
-    "REJECTED": "gave nothing; the file works all the same",
+    "REJECTED": "no result; the file can still be used",
 }
 
-# VideoGen keeps a temporary file for at least so long (docs/api-notes.md#temporary-files).
-TEMPORARY = timedelta(hours=24)
+# VideoGen keeps a temporary file for at least this long (docs/api-notes.md#temporary-files).
+TEMPORARY_LIFETIME = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class Tile:
 
     @property
     def kind(self) -> str:
-        """The type in a word; one that we do not know in VideoGen's own."""
+        """The type as a noun; an unknown type in VideoGen's word."""
         if not self.file.type:
-            return "not known yet"
+            return "unknown type"
         return TYPES.get(self.file.type, ("", self.file.type.lower().replace("_", " "), ""))[1]
 
     @property
@@ -93,11 +93,11 @@ class Tile:
 
     @property
     def name(self) -> str:
-        return self.file.display_name or f"A {self.kind} without a name"
+        return self.file.display_name or f"Unnamed {self.kind}"
 
     @property
     def has_picture(self) -> bool:
-        """Whether a thumbnail can be had."""
+        """Whether it has a thumbnail."""
         if self.file.state != State.READY:
             return False
         if self.file.gone_at is not None:
@@ -112,12 +112,12 @@ class Tile:
     def who(self) -> str:
         person = self.file.created_by
         if person is None:
-            return "elsewhere"
+            return "external"
         return "you" if person.pk == self.user.pk else person.get_username()
 
     @property
     def opened_by(self) -> str:
-        """Who made it public; empty if that was done outside Rushes."""
+        """The person who made it public; empty if that was done outside Rushes."""
         person = self.file.public_by
         if person is None:
             return ""
@@ -129,13 +129,13 @@ class Tile:
 
     @property
     def origin(self) -> str:
-        """Where it came from, in words."""
+        """How the file came into the library, as text."""
         if self.file.origin == Origin.UPLOAD:
             return f"uploaded by {self.who}"
         tool = f" with “{self.tool.label}”" if self.tool else ""
         if self.file.origin == Origin.RESULT:
             return f"made by {self.who}{tool}"
-        return f"made elsewhere{tool}" if tool else "found in the account"
+        return f"made outside Rushes{tool}" if tool else "imported from the account"
 
     @property
     def is_uploading(self) -> bool:
@@ -154,22 +154,22 @@ class Tile:
         return self.file.scope == "TEMPORARY"
 
     @property
-    def is_kept(self) -> bool:
+    def has_copy(self) -> bool:
         return self.file.kept_at is not None
 
     @property
     def is_gone(self) -> bool:
-        """VideoGen has it no longer, and there is no copy: all that is left is what is known of it."""
+        """Whether neither VideoGen nor Rushes has the content any longer: only its record remains."""
         return self.file.gone_at is not None and self.file.kept_at is None
 
     @property
     def removed_from(self) -> datetime | None:
-        """From then on VideoGen may remove it; None where it stays."""
-        return self.file.created_at + TEMPORARY if self.is_temporary else None
+        """When VideoGen may begin to remove it; None for a permanent file."""
+        return self.file.created_at + TEMPORARY_LIFETIME if self.is_temporary else None
 
     @property
-    def goes_in(self) -> str:
-        """How long VideoGen surely keeps it yet, in short words."""
+    def time_left(self) -> str:
+        """How long VideoGen keeps it for certain, in hours or minutes; empty for a permanent file."""
         if self.removed_from is None:
             return ""
         minutes = max(0, int((self.removed_from - timezone.now()).total_seconds() // 60))
@@ -189,7 +189,7 @@ class Tile:
 
     @property
     def undo_until(self) -> datetime | None:
-        """Until then undoing the archiving leaves no trace: VideoGen has not been told."""
+        """Until when archiving can be undone without a trace at VideoGen, which has not received it yet; None if it has."""
         if self.file.archived_at is None or self.file.archive_told_at is not None:
             return None
         return self.file.archived_at + UNDO_WINDOW
@@ -202,7 +202,7 @@ class Tile:
     def analysis(self) -> str:
         state = self.file.analysis_state
         if not state:
-            return "none: temporary files are not described" if self.is_temporary else "not told"
+            return "none: temporary files are not analysed" if self.is_temporary else "not reported"
         return ANALYSES.get(state, state.lower())
 
     @property
@@ -211,7 +211,7 @@ class Tile:
 
     @property
     def is_moving(self) -> bool:
-        """Whether its page has news to wait for."""
+        """Whether its page should refresh, because its state is still changing."""
         if self.is_uploading or self.is_processing:
             return True
         return self.file.origin == Origin.UPLOAD and self.file.next_look_at is not None
@@ -235,14 +235,14 @@ class Tile:
 
 
 def may_act(user: Any, file: File) -> bool:
-    """Archive it, open it to the public: whose it is, or an admin. What is nobody's here is an admin's to decide."""
+    """Whether the user may archive or publish the file: its owner and admins. Without an owner, only admins."""
     return policy.can(user, Action.FILE_ARCHIVE, file)
 
 
 def public_reason(file: File) -> str:
-    """Why a file cannot be opened to the public; empty where it can."""
+    """Why a file cannot be made public; empty if it can."""
     if file.state != State.READY:
-        return "Only a file that is ready can be public."
+        return "Only ready files can be made public."
     if settings.VIDEOGEN_API_ERA == "0.0" and file.type not in (VIDEO, AUDIO):
         return "Images can’t be made public on your API version."
     return ""

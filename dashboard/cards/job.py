@@ -1,4 +1,4 @@
-"""A job as the pages show it: everything a template needs, computed once, for one kind of viewer."""
+"""A job as pages show it: everything a template needs, computed once, for one kind of viewer."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from executions.models import Execution, Result
 from executions.policy import Action, Role
 from executions.team import settings as team_settings
 
-# Who looks. A change is rendered once for each of these, not once for each person.
+# The kinds of viewers. A change is rendered once for each kind, not once for each person.
 OWNER, ADMIN, TEAM = "owner", "admin", "team"
 AUDIENCES = (OWNER, ADMIN, TEAM)
-# A job that somebody keeps back.
+# The badge of a queued job that a person paused.
 PAUSED = statuses.StatusBadge("paused", "circle-pause", statuses.QUEUED)
 
 
@@ -36,12 +36,12 @@ def audience(user: Any, owner_id: int | None) -> str:
 
 
 def may_stop(audience: str) -> bool:
-    """Whether the audience is shown the way to cancel: all of them where admins have chosen so."""
+    """Whether the audience may cancel the job. Admins can allow it for the whole team."""
     return allows(audience, Action.JOB_CANCEL)
 
 
 def allows(audience: str, action: Action) -> bool:
-    """What the policy says of everyone in the audience, by the admins' choice as it was a moment ago."""
+    """The policy for everyone in the audience. The admins' setting is cached and may be a moment old."""
     role = Role.ADMIN if audience == ADMIN else Role.MEMBER
     return policy.allows(role, action, is_own=audience == OWNER, team_cancels=_team_cancels)
 
@@ -52,7 +52,7 @@ def _team_cancels() -> bool:
 
 @dataclass(frozen=True)
 class Take:
-    """One result of a job. The links never expire; they lead to a freshly signed address."""
+    """One result of a job. Its links do not expire: they redirect to a newly signed URL."""
 
     id: str
     remote_id: str
@@ -72,7 +72,7 @@ class Take:
 
 
 def uses(media: str, remote_id: str) -> list[tuple[str, str, str]]:
-    """What a file can be used in: (the tool's label, its icon, its form with the file filled in)."""
+    """The tools that accept a file: (label, icon, URL of the form with the file filled in)."""
     if not media:
         return []
     query = {"file": remote_id}
@@ -98,7 +98,7 @@ class Card:
     snapshot: QueueSnapshot
 
     def seen_by(self, audience: str) -> Card:
-        """The same for others, with the takes that were made once."""
+        """The same card for another audience; the takes are shared."""
         return replace(self, audience=audience)
 
     @property
@@ -115,7 +115,7 @@ class Card:
 
     @property
     def again_url(self) -> str:
-        """Its key is one for each time the button is drawn: pressed twice, it starts one job."""
+        """Has a new key for each rendered button, so that pressing a button twice starts one job."""
         return f"{reverse('execution-again', args=[self.id])}?key={secrets.token_urlsafe(9)}"
 
     @property
@@ -124,14 +124,14 @@ class Card:
 
     @property
     def title(self) -> str:
-        """The prompt, or what stands in its place."""
+        """The prompt, or a substitute where there is none."""
         if self.execution.prompt:
             return self.execution.prompt
-        return f"{self.tool.label} {'from elsewhere' if self.is_from_elsewhere else 'without words'}"
+        return f"{self.tool.label} {'started outside Rushes' if self.is_external else 'without a prompt'}"
 
     @property
-    def is_from_elsewhere(self) -> bool:
-        """Started by a script, or by VideoGen's own tools: what was asked for is not known here."""
+    def is_external(self) -> bool:
+        """Whether it was started outside Rushes, so that its settings are not known here."""
         return self.execution.origin == Execution.Origin.EXTERNAL
 
     @property
@@ -146,7 +146,7 @@ class Card:
     def who(self) -> str:
         if self.is_mine:
             return "you"
-        return self.execution.created_by.get_username() if self.execution.created_by else "elsewhere"
+        return self.execution.created_by.get_username() if self.execution.created_by else "external"
 
     @property
     def is_cancelling(self) -> bool:
@@ -163,14 +163,14 @@ class Card:
 
     @property
     def may_start_again(self) -> bool:
-        """What has ended, by anybody. A lost answer is repeated by its owner alone, who decides knowingly."""
+        """Anyone may run a finished job again; only its owner an unconfirmed one, which may then run twice."""
         if self.status == statuses.UNCONFIRMED:
             return allows(self.audience, Action.JOB_RESTART_UNCONFIRMED)
         return (
             self.is_final
             and allows(self.audience, Action.JOB_RESTART)
             and self.execution.tool in tools.available()
-            and not self.is_from_elsewhere
+            and not self.is_external
         )
 
     @property
@@ -178,13 +178,13 @@ class Card:
         return allows(self.audience, Action.JOB_TAKE_EVIDENCE)
 
     @property
-    def cancel(self) -> cancellation.Cancel | None:
-        """The story of its cancel, if one was asked for."""
-        return cancellation.told(self.execution)
+    def cancel(self) -> cancellation.Cancellation | None:
+        """Its cancellation, if a cancel was requested."""
+        return cancellation.cancellation(self.execution)
 
     @property
     def progress(self) -> int | None:
-        """Percent of the current attempt while it runs, as VideoGen tells it; never made up."""
+        """Percent of the current attempt as VideoGen reports it, while the job runs; None if unknown, never estimated."""
         if self.status != statuses.RUNNING or self.execution.progress is None:
             return None
         return round(self.execution.progress)
@@ -199,15 +199,15 @@ class Card:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took from the start here to its end, in seconds."""
+        """Seconds from its creation here to its end."""
         end = self.execution.ended_at
         return max(0.0, (end - self.execution.created_at).total_seconds()) if end else None
 
-    # --- while it waits -----------------------------------------------------------------------------------
+    # --- while it is queued -------------------------------------------------------------------------------
 
     @property
     def is_waiting(self) -> bool:
-        """Still ours alone: it can be paused, changed and moved to the front."""
+        """Whether it has not been sent, so that it can be paused, edited and moved to the front."""
         return self.execution.is_to_send
 
     @property
@@ -216,7 +216,7 @@ class Card:
 
     @property
     def may_queue(self) -> bool:
-        """Its owner and admins say when it is sent, and what."""
+        """Whether the viewer may pause, resume and prioritise it: its owner and admins."""
         return self.is_waiting and allows(self.audience, Action.JOB_PAUSE)
 
     @property
@@ -230,68 +230,70 @@ class Card:
 
     @cached_property
     def _held_until(self) -> datetime | None:
-        """When VideoGen's hourly limit lets it go; what waits for something else of its own is not asked about."""
+        """When the hourly limit allows it to be sent; None if it is held back by anything else."""
         if not self.is_waiting or self.is_paused or self._before is not None or self.snapshot.queue.paused_at:
             return None
         return self.snapshot.held_until(self.execution)
 
     @property
     def _before(self) -> Execution | None:
-        """The job whose result it needs, as long as that has not ended."""
+        """The unfinished job whose result it needs."""
         before = self.execution.after
         return before if before is not None and self.is_waiting and before.ended_at is None else None
 
     @property
     def place(self) -> int | None:
-        """Its place among those that wait to be sent, from 1."""
+        """Its place in the queue, from 1."""
         if not self.is_waiting or self.is_paused or self.snapshot.queue.paused_at:
             return None
         return self.snapshot.position(self.execution)
 
     @cached_property
     def typical_duration(self) -> estimates.TypicalDuration | None:
-        """How long such jobs ran lately, while this one has not begun to."""
+        """The typical duration of such jobs, until this one runs."""
         if self.status not in (statuses.QUEUED, statuses.PENDING):
             return None
         return estimates.typical_duration(self.execution.tool)
 
     @property
     def next_try(self) -> datetime | None:
-        """When a waiting job is sent next, if it may not be sent now."""
+        """When sending is tried next; None if the job is held back by a pause or by another job."""
         if self.status != statuses.QUEUED or not self.note or self.is_paused or self.snapshot.queue.paused_at:
+            return None
+        if self._before is not None:
             return None
         return self._held_until or self.execution.next_attempt_at
 
     @property
     def note(self) -> str:
-        """Why the job is waiting, or why there is no response yet, as a message."""
+        """Why it is queued or unconfirmed, as a message."""
         if self.is_final:
             return ""
         if self.is_paused:
-            return "It is sent when it is resumed."
+            return "Sent when resumed."
         if self.is_waiting and self.snapshot.queue.paused_at:
             by = self.snapshot.queue.paused_by
             return f"The whole queue is paused{f' by {by.get_username()}' if by else ''}"
         if self._before is not None:
             label = tools.find(self._before.tool).label.lower()
-            return f"Waits for its {label}, which is {statuses.badge(self._before.status).label}."
+            return f"Waiting for its {label}."
         if self._held_until is not None and not self.execution.note:
             return "the hourly limit is used up"
         return self.execution.note
 
     @property
     def error(self) -> dict[str, Any]:
-        """{message, code, requirement: {type, details}, internal_error_code}; empty when nothing went wrong."""
+        """{message, code, requirement: {type, details}, internal_error_code}; empty without an error."""
         return self.execution.error or {}
 
     @property
     def answers(self) -> list[tuple[str, str]]:
-        """What VideoGen said, word for word: (when, JSON)."""
-        told = (
-            ("Answer to the start", self.execution.start_answer),
-            ("Last told", self.execution.last_answer),
+        """VideoGen's unmodified responses: (label, JSON)."""
+        responses = (
+            ("Response to the start", self.execution.start_answer),
+            ("Latest status response", self.execution.last_answer),
         )
-        return [(label, pretty(answer)) for label, answer in told if answer is not None]
+        return [(label, pretty(response)) for label, response in responses if response is not None]
 
     @property
     def parameters(self) -> list[tuple[str, str]]:
@@ -299,7 +301,7 @@ class Card:
 
 
 def pretty(value: Any) -> str:
-    """JSON for people."""
+    """Indented JSON."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 

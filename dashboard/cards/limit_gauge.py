@@ -1,4 +1,4 @@
-"""An hourly limit for the eye: how much of it is used, and until when."""
+"""An hourly limit as a gauge: how much is used, and when it resets."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from executions.limits import rate_limits
 from executions.limits.rate_limits import LimitState
 from executions.videogen import Group
 
-# What the groups are for, in the words of the pages.
+# The groups' names on pages.
 NAMES: dict[str, str] = {
     Group.TOOLS: "Starts",
-    Group.EXECUTION: "Asking after one job",
-    Group.EXECUTIONS: "Asking after many jobs",
+    Group.EXECUTION: "Job status reads",
+    Group.EXECUTIONS: "Job list reads",
     Group.CANCEL: "Cancels",
     Group.FILES: "Reading files",
-    Group.HYDRATE: "Fresh links to files",
+    Group.HYDRATE: "Fresh file links",
     Group.UPLOAD: "Uploads",
-    Group.SEARCH: "Searches by meaning",
+    Group.SEARCH: "Semantic searches",
     Group.ARCHIVE: "Archiving",
     Group.PREVIEW: "Public previews",
     Group.RESOURCES: "Voices and presenters",

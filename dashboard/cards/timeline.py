@@ -1,4 +1,4 @@
-"""A job's story for its page: where the time went, drawn to scale, and every event with its source."""
+"""A job's timeline: where the time went, drawn to scale, and every event with its source."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from executions.models import Event, Execution
 from executions.models.event import Kind, Source
 from executions.statuses import StatusBadge
 
-# As many ends, from one job, as webhooks may tell of: the first that came is the one that counts.
-ENDS_BY_WEBHOOK = "tool_execution."
+# Webhook events that report the end of a job begin with this.
+FINISHED_EVENTS = "tool_execution."
 
 
 @dataclass(frozen=True)
 class Lane:
-    """One stretch of time: where it lies in the whole (percent), and how long it was (seconds)."""
+    """One phase of a job: `x` and `width` in percent of the whole, `seconds` its duration."""
 
     label: str
     hue: str
@@ -33,8 +33,8 @@ class Lane:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One event in words. `step` is how long after the one before (seconds), `x` where it lies (percent)."""
+class EventLine:
+    """One event. `step` is the time since the previous event (seconds), `x` its position (percent)."""
 
     id: int
     at: datetime
@@ -50,22 +50,22 @@ class Line:
 @dataclass(frozen=True)
 class Timeline:
     lanes: tuple[Lane, ...]
-    events: tuple[Line, ...]
+    events: tuple[EventLine, ...]
     seconds: float
-    """From the start here to the end, or to now."""
-    race: str
-    """Whether the webhook or our asking told of the end first, and by how much; empty before it, or without a race."""
+    """From the creation here to the end, or to now."""
+    reported_by: str
+    """Whether a webhook or a poll reported the end first, and by how much; empty if neither did."""
 
 
 def timeline(execution: Execution, audience: str) -> Timeline:
-    """In two queries."""
+    """A job's timeline for its page, in two queries."""
     events = list(execution.events.select_related("actor", "delivery"))
     whole = max(_seconds(execution.created_at, execution.ended_at or timezone.now()), 0.001)
     return Timeline(
         tuple(_lanes(execution, events, whole)),
         tuple(_lines(execution, events, audience, whole)),
         whole,
-        race(execution, events),
+        _reported_by(execution, events),
     )
 
 
@@ -77,29 +77,29 @@ def _seconds(first: datetime, last: datetime) -> float:
 
 
 def _lanes(execution: Execution, events: Sequence[Event], whole: float) -> Iterator[Lane]:
-    """Waiting with us, waiting there, running attempt by attempt: each to the next one's beginning, or to now."""
+    """The phases: in Rushes, queued at VideoGen, and each attempt; a phase lasts until the next one or now."""
     end = execution.ended_at or timezone.now()
-    stretches: list[tuple[str, str, datetime | None, datetime]] = [
-        ("with us", statuses.QUEUED, execution.created_at, execution.accepted_at or end),
-        ("waiting there", statuses.PENDING, execution.accepted_at, execution.running_at or end),
+    phases: list[tuple[str, str, datetime | None, datetime]] = [
+        ("In Rushes", statuses.QUEUED, execution.created_at, execution.accepted_at or end),
+        ("Queued at VideoGen", statuses.PENDING, execution.accepted_at, execution.running_at or end),
     ]
     if execution.running_at is not None:
         begins = [(0, execution.running_at), *_attempts(events, execution.running_at)]
         ends = [at for _, at in begins[1:]] + [end]
         for (attempt, begin), finish in zip(begins, ends, strict=True):
-            label = "running" if len(begins) == 1 else f"attempt {attempt + 1}"
-            stretches.append((label, statuses.RUNNING, begin, finish))
-    for label, hue, began, finish in stretches:
+            label = "Running" if len(begins) == 1 else f"Attempt {attempt + 1}"
+            phases.append((label, statuses.RUNNING, begin, finish))
+    for label, hue, began, finish in phases:
         if began is None:
             continue
-        # Clocks may disagree about the order; a stretch is never negative and never leaves the drawing.
+        # Clocks may disagree about the order: clamp each phase to the drawing, and never let it be negative.
         first = min(max(_seconds(execution.created_at, began), 0.0), whole)
         last = min(max(_seconds(execution.created_at, finish), first), whole)
         yield Lane(label, hue, 100 * first / whole, 100 * (last - first) / whole, last - first)
 
 
 def _attempts(events: Sequence[Event], running_at: datetime) -> list[tuple[int, datetime]]:
-    """The later attempts, and when each began as far as we were told."""
+    """The attempts after the first, each with the time of its first report."""
     found: dict[int, datetime] = {}
     for event in events:
         number = event.detail.get("attempt") if event.kind in (Kind.ATTEMPT, Kind.STATUS) else None
@@ -108,15 +108,15 @@ def _attempts(events: Sequence[Event], running_at: datetime) -> list[tuple[int, 
     return sorted(found.items())
 
 
-def _lines(execution: Execution, events: Sequence[Event], audience: str, whole: float) -> Iterator[Line]:
+def _lines(execution: Execution, events: Sequence[Event], audience: str, whole: float) -> Iterator[EventLine]:
     before: datetime | None = None
     for event in events:
         at = min(max(_seconds(execution.created_at, event.occurred_at), 0.0), whole)
-        yield Line(
+        yield EventLine(
             event.pk,
             event.occurred_at,
             statuses.badge(event.to_status) if event.to_status != event.from_status else None,
-            _words(event, audience, execution),
+            _text(event, audience, execution),
             SOURCE_LABELS[Source(event.source)],
             _detail(event),
             100 * at / whole,
@@ -126,25 +126,21 @@ def _lines(execution: Execution, events: Sequence[Event], audience: str, whole: 
         before = event.occurred_at
 
 
-# --- who was first ----------------------------------------------------------------------------------------
+# --- webhook or poll --------------------------------------------------------------------------------------
 
 
-def race(execution: Execution, events: Sequence[Event]) -> str:
+def _reported_by(execution: Execution, events: Sequence[Event]) -> str:
     end = next((each for each in events if _is_end(each)), None)
     if end is None or execution.remote_id is None or end.source not in (Source.WEBHOOK, Source.POLL):
         return ""
     if end.source == Source.WEBHOOK:
-        late = (
-            ""
-            if end.delivery is None or end.delivery.delay is None
-            else f", {brief(end.delivery.delay)} after it was so"
-        )
-        return f"The webhook was first{late}: nobody had to ask any more."
-    webhooks = execution.deliveries.filter(event__startswith=ENDS_BY_WEBHOOK).order_by("id")
-    came: datetime | None = webhooks.values_list("received_at", flat=True).first()
-    if came is None:
-        return "Asking was first: no webhook has told of the end."
-    return f"Asking was first: the webhook came {brief(max(0.0, _seconds(end.recorded_at, came)))} later."
+        delay = None if end.delivery is None else end.delivery.delay
+        return "Reported by webhook." if delay is None else f"Reported by webhook after {brief(delay)}."
+    webhooks = execution.deliveries.filter(event__startswith=FINISHED_EVENTS).order_by("id")
+    received_at: datetime | None = webhooks.values_list("received_at", flat=True).first()
+    if received_at is None:
+        return "Reported by polling; no webhook has arrived."
+    return f"Reported by polling; the webhook arrived {brief(max(0.0, _seconds(end.recorded_at, received_at)))} later."
 
 
 def _is_end(event: Event) -> bool:
@@ -152,68 +148,70 @@ def _is_end(event: Event) -> bool:
 
 
 def brief(seconds: float) -> str:
+    """A short duration: 35 ms, 1.2 s."""
     return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"
 
 
-# --- in words ---------------------------------------------------------------------------------------------
+# --- texts ------------------------------------------------------------------------------------------------
 
 
-def _words(event: Event, audience: str, execution: Execution) -> str:
+def _text(event: Event, audience: str, execution: Execution) -> str:
     who = ""
     if event.actor is not None:
         mine = audience == OWNER and event.actor_id == execution.created_by_id
         who = "you" if mine else event.actor.get_username()
+    by = f" by {who}" if who else ""
     match event.kind:
         case Kind.STARTED:
-            return f"{who or 'somebody'} started it"
+            return f"started{by}"
         case Kind.SENT:
             return "sent to VideoGen"
         case Kind.POSTPONED:
-            return f"not taken: {event.detail.get('reason', '')}"
+            return f"not sent: {event.detail.get('reason', '')}"
         case Kind.ATTEMPT:
-            return f"VideoGen began attempt {int(event.detail.get('attempt') or 0) + 1}"
+            return f"VideoGen started attempt {int(event.detail.get('attempt') or 0) + 1}"
         case Kind.CANCEL_REQUESTED:
-            return f"{who or 'somebody'} asked to cancel it"
+            return f"cancel requested{by}"
         case Kind.CANCEL_REFUSED:
-            return f"{who or 'somebody'} wanted to cancel it, but may not"
+            return f"cancel request{by} denied: not permitted"
         case Kind.PAUSED:
-            return f"{who or 'somebody'} paused it"
+            return f"paused{by}"
         case Kind.RESUMED:
-            return f"{who or 'somebody'} resumed it"
+            return f"resumed{by}"
         case Kind.MOVED_TO_FRONT:
-            return f"{who or 'somebody'} moved it to the front"
+            return f"moved to front{by}"
         case Kind.EDITED:
-            return f"{who or 'somebody'} changed what is asked for: {_changed(event)}"
+            return f"edited{by}: {_changed(event)}"
         case Kind.CANCEL_NOTED:
-            return "VideoGen noted the wish to cancel"
+            return "VideoGen accepted the cancel request"
         case Kind.COMMENTED:
-            return f"{who or 'somebody'} {'withdrew a comment' if event.detail.get('withdrawn') else 'commented'}"
-    return _status_words(event, who)
+            return f"{'comment withdrawn' if event.detail.get('withdrawn') else 'comment added'}{by}"
+    return _status_text(event, by)
 
 
 def _changed(event: Event) -> str:
-    """The names of what an edit changed."""
+    """The names of the settings that an edit changed."""
     before, after = event.detail.get("before") or {}, event.detail.get("after") or {}
     names = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
     return ", ".join(names) or "nothing"
 
 
-def _status_words(event: Event, who: str) -> str:
+def _status_text(event: Event, by: str) -> str:
     match event.to_status:
         case statuses.PENDING if event.detail.get("remote_id"):
-            return f"accepted as {event.detail['remote_id']}"
+            return f"accepted by VideoGen as {event.detail['remote_id']}"
         case statuses.UNCONFIRMED:
-            return f"the answer was lost: {event.detail.get('reason', '')}"
+            return f"the response was lost: {event.detail.get('reason', '')}"
         case statuses.SUCCEEDED:
             count: Any = event.detail.get("results", 0)
             return f"succeeded, {count} result{'' if count == 1 else 's'}"
         case statuses.CANCELLED if event.from_status == statuses.QUEUED:
-            return f"{who + ' cancelled it' if who else 'cancelled'} before it was sent"
+            return f"cancelled{by} before it was sent"
     return statuses.badge(event.to_status).label
 
 
 def _detail(event: Event) -> str:
-    """How long the news took to reach us, where it came as a webhook."""
+    """The delay of the webhook that reported it; empty without a webhook."""
     if event.delivery is None or event.delivery.delay is None:
         return ""
-    return f"{brief(event.delivery.delay)} after it was so"
+    return f"after {brief(event.delivery.delay)}"

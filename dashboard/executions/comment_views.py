@@ -1,4 +1,4 @@
-"""What the team says about a job, and where one is named."""
+"""Comments on a job, and the page of a person's mentions."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from executions.models import Comment, Execution
 from executions.policy import Action
 from executions.team import comments
 
-MENTIONS_SHOWN = 50
+MAX_MENTIONS = 50
 
 
 @require_http_methods(["GET", "POST"])
 def job_comments(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """The comments alone, as a page asks for them again; POST writes one."""
+    """GET returns the list of comments, which pages refetch; POST adds one."""
     execution = get_object_or_404(Execution, pk=pk)
     if request.method == "GET":
         return render(request, "executions/_comment_list.html", talk(request.user, execution))
     try:
         comments.write(execution, actor=request.user, text=request.POST.get("text", ""))
     except comments.Refused as refused:
-        said = {"problem": str(refused), "typed": request.POST.get("text", "")}
+        rejected = {"problem": str(refused), "typed": request.POST.get("text", "")}
         if request.htmx:
-            context = talk(request.user, execution, **said)
+            context = talk(request.user, execution, **rejected)
             return render(request, "executions/_comments.html", context, status=422)
-        return executions_views.page(request, pk, status=422, **said)
+        return executions_views.page(request, pk, status=422, **rejected)
     if request.htmx:
         return render(request, "executions/_comments.html", talk(request.user, execution))
     return _back(pk)
@@ -41,10 +41,10 @@ def job_comments(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def withdraw(request: AuthenticatedRequest, pk: uuid.UUID, comment: uuid.UUID) -> HttpResponse:
-    """For whoever wrote it, and nobody else: not even an admin takes back another's words."""
+    """Withdraw a comment. Only its author may: not even admins can withdraw the comments of others."""
     found = get_object_or_404(Comment, pk=comment, execution=pk)
     if not policy.can(request.user, Action.COMMENT_WITHDRAW, found):
-        return HttpResponse("Only whoever wrote a comment may withdraw it.", status=403)
+        return HttpResponse("Only the author of a comment may withdraw it.", status=403)
     comments.withdraw(comment, actor=request.user)
     if request.htmx:
         execution = Execution.objects.get(pk=pk)
@@ -54,11 +54,11 @@ def withdraw(request: AuthenticatedRequest, pk: uuid.UUID, comment: uuid.UUID) -
 
 @require_http_methods(["GET", "POST"])
 def mentions(request: AuthenticatedRequest) -> HttpResponse:
-    """Where one is named, the latest first; POST: all of it has been seen."""
+    """The person's mentions, the latest first; POST marks them all as read."""
     if request.method == "POST":
         comments.see(request.user)
         return HttpResponseRedirect(reverse("mentions"), status=303)
-    found = comments.mentions_of(request.user.pk, MENTIONS_SHOWN)
+    found = comments.mentions_of(request.user.pk, MAX_MENTIONS)
     return render(request, "people/mentions.html", {"mentions": found})
 
 

@@ -1,4 +1,4 @@
-"""One job: see it, cancel it, start it again knowingly."""
+"""A job's page, and its actions: cancel, run again, and link an unconfirmed job."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     return page(request, pk)
 
 
-def page(request: AuthenticatedRequest, pk: uuid.UUID, *, status: int = 200, **said: Any) -> HttpResponse:
-    """The job's page; `said` is what became of a comment that was not taken."""
+def page(request: AuthenticatedRequest, pk: uuid.UUID, *, status: int = 200, **comment: Any) -> HttpResponse:
+    """The job's page. `comment` holds a rejected comment's `typed` text and `problem`."""
     execution = get_object_or_404(Execution.objects.for_cards(), pk=pk)
     audience = job_card.audience(request.user, execution.created_by_id)
     request.live_topic = f"job:{pk}"
@@ -48,27 +48,27 @@ def page(request: AuthenticatedRequest, pk: uuid.UUID, *, status: int = 200, **s
         "candidates": external_jobs.candidates(execution)
         if policy.can(request.user, Action.JOB_LINK, execution)
         else [],
-        "asked": job_card.pretty(
+        "request_json": job_card.pretty(
             tools.find(execution.tool).request(execution.request_body, settings.VIDEOGEN_API_ERA)
         ),
-        "snippets": code_samples.of(execution),
-        "lineage": lineage.of_job(execution, request.user),
-        **talk(request.user, execution, **said),
+        "code_samples": code_samples.code_samples(execution),
+        "lineage": lineage.job_lineage(execution, request.user),
+        **talk(request.user, execution, **comment),
     }
     return render(request, "executions/detail.html", context, status=status)
 
 
 @require_POST
 def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """Its own jobs for a member, any for an admin; any for everybody where admins have chosen so."""
+    """Request a cancel. Members may cancel their own jobs, admins any; admins can allow it for the whole team."""
     execution = get_object_or_404(Execution, pk=pk)
     before = execution.status
     reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())
     try:
-        is_asked = canceling.request(execution, actor=request.user, reason=reason)
+        is_requested = canceling.request(execution, actor=request.user, reason=reason)
     except policy.NotAllowed:
         return HttpResponseForbidden("Only the person who started a job, or an admin, may cancel it.")
-    if is_asked:
+    if is_requested:
         workers.hurry(execution.pk)
     if not request.htmx:
         return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
@@ -76,13 +76,13 @@ def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """A new job with the same request, of whoever asks. For an unconfirmed one this is a knowing decision."""
+def run_again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
+    """Start a new job with the same request for this person. An unconfirmed job may then run twice."""
     execution = get_object_or_404(Execution, pk=pk)
     audience = job_card.audience(request.user, execution.created_by_id)
     if not job_card.card(execution, audience).may_start_again:
-        return HttpResponseForbidden("This job cannot be started again by you.")
-    fresh, _ = create.start(
+        return HttpResponseForbidden("You cannot run this job again.")
+    new_job, _ = create.start(
         tool=tools.find(execution.tool),
         body=tools.already_validated(execution.request_body),
         actor=request.user,
@@ -90,8 +90,8 @@ def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         rerun_of=execution,
         key=f"again.{execution.pk}.{request.GET.get('key', '')[:32]}",
     )
-    sync_bridge.spawn(submit.send, fresh.pk)
-    url = reverse("execution", args=[fresh.pk])
+    sync_bridge.spawn(submit.send, new_job.pk)
+    url = reverse("execution", args=[new_job.pk])
     return (
         HttpResponse(headers={"HX-Redirect": url}) if request.htmx else HttpResponseRedirect(url, status=303)
     )
@@ -99,15 +99,13 @@ def again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def link(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """Say which of the account's jobs an unconfirmed one is. For its owner, or an admin."""
+    """Link an unconfirmed job to one of the account's jobs. For its owner and admins."""
     execution = get_object_or_404(Execution, pk=pk)
     if not policy.can(request.user, Action.JOB_LINK, execution):
-        return HttpResponseForbidden(
-            "Only the person who started a job, or an admin, may say which one it is."
-        )
+        return HttpResponseForbidden("Only the person who started a job, or an admin, may link it.")
     remote_id = request.POST.get("remote_id", "")
-    if remote_id not in {stranger.remote_id for stranger in external_jobs.candidates(execution)}:
-        messages.error(request, "That job is not open any more: it was settled meanwhile.")
+    if remote_id not in {candidate.remote_id for candidate in external_jobs.candidates(execution)}:
+        messages.error(request, "That job can no longer be linked: it was resolved in the meantime.")
     elif external_jobs.link(pk, remote_id, actor=request.user):
         workers.hurry(pk)
     return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)

@@ -1,4 +1,4 @@
-"""Checks the rows of a batch by the rules for a single job, every one of them before the first is started."""
+"""Validates all rows of a batch before any job starts, by the same rules as for a single job."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from executions.tools import AccountChoices, Tool, validate
 
 
 @dataclass(frozen=True)
-class Raw:
-    """One row as it was typed: form data (None: there is nothing to check), and what could not even be read."""
+class RawRow:
+    """One row as entered: form data (None if there is nothing to validate), and parse errors."""
 
     number: int
     data: Any
-    unreadable: tuple[str, ...] = ()
+    parse_errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one row, by the number that the person knows it by; 0 is the whole."""
+    """A validation error of one row, with the row's number as the person sees it; 0 is the batch as a whole."""
 
     number: int
-    words: str
+    message: str
 
 
 @dataclass
-class Checked:
+class CheckedRows:
     rows: list[Row] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
 class Library:
-    """Files that rows name, read at once; a person may name one by VideoGen's id or by ours."""
+    """The files that rows name, read in one query. Rows may use VideoGen's ids or ours."""
 
     def __init__(self, names: Iterable[str]) -> None:
         wanted = {name for name in names if name and "\x00" not in name}
@@ -54,39 +54,39 @@ class Library:
         return {each: self.by_name[each] for each in ids if each in self.by_name}
 
     def remote_id(self, name: str) -> str:
-        """VideoGen's id for a name; one that is unknown stays, so that the field can say so."""
+        """VideoGen's id of the file; an unknown name is returned unchanged, so that the field's validation reports it."""
         file = self.by_name.get(name)
         return file.remote_id if file else name
 
 
-def check(tool: Tool, raws: Sequence[Raw], library: Library) -> Checked:
-    """All rows as they would be sent, or everything that is wrong with any of them."""
+def check(tool: Tool, raw_rows: Sequence[RawRow], library: Library) -> CheckedRows:
+    """The valid rows as request bodies, and the errors of all others."""
     choices = Catalogues.for_tool(tool).choices(library.find)
-    checked = Checked()
-    for raw in raws:
-        checked.problems += [Problem(raw.number, words) for words in raw.unreadable]
+    checked = CheckedRows()
+    for raw in raw_rows:
+        checked.problems += [Problem(raw.number, message) for message in raw.parse_errors]
         if raw.data is not None:
-            _judge(tool, raw.number, entered(tool, raw.data), choices, checked)
+            _validate_row(tool, raw.number, entered(tool, raw.data), choices, checked)
     return checked
 
 
-def check_again(tool: Tool, rows: Sequence[Row]) -> Checked:
-    """Rows that were good once, by the rules as they are today: files, voices and API versions change."""
+def recheck(tool: Tool, rows: Sequence[Row]) -> CheckedRows:
+    """Validate the rows of earlier jobs again, since files, voices and API versions change."""
     library = Library(name for row in rows for _, name in tool.inputs(row.body))
     choices = Catalogues.for_tool(tool).choices(library.find)
-    checked = Checked()
+    checked = CheckedRows()
     for row in rows:
         values = tool.values(row.body)
         if row.speech is not None:
             values |= {"speech": row.speech.words, "speechVoice": row.speech.voice_id}
-        _judge(tool, row.number, values, choices, checked)
+        _validate_row(tool, row.number, values, choices, checked)
     return checked
 
 
-def _judge(
-    tool: Tool, number: int, values: Mapping[str, Any], choices: AccountChoices, checked: Checked
+def _validate_row(
+    tool: Tool, number: int, values: Mapping[str, Any], choices: AccountChoices, checked: CheckedRows
 ) -> None:
-    found = validate(tool, values, choices)
-    if found.body is not None:
-        checked.rows.append(Row(number, found.body, speech=found.speech))
-    checked.problems += [Problem(number, words) for words in found.messages]
+    result = validate(tool, values, choices)
+    if result.body is not None:
+        checked.rows.append(Row(number, result.body, speech=result.speech))
+    checked.problems += [Problem(number, message) for message in result.messages]

@@ -1,5 +1,7 @@
-"""How the kinds of input in the catalogue are read from a form. What may be entered, the catalogue says
-(executions/tools/validation.py)."""
+"""Form fields for the catalogue's kinds of input: they only read the submitted data.
+
+Validation belongs to the catalogue (executions/tools/validation.py).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from executions.tools.validation import SPEECH, SPEECH_VOICE
 
 
 class PairsInput(forms.Widget):
-    """Rows of two inputs, `<name>-written` and `<name>-spoken`; or text, one `written = spoken` a line."""
+    """Rows of two inputs, `<name>-written` and `<name>-spoken`; or text with one `written = spoken` per line."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[tuple[str, str]]:
         if hasattr(data, "getlist") and f"{name}-written" in data:
@@ -43,9 +45,9 @@ WIDGETS: dict[str, Callable[[], forms.Widget]] = {
 
 
 class Entry(forms.Field):
-    """One input of a tool, as it was entered: the form asks the catalogue about all of them together.
+    """One input of a tool, unvalidated: the form has the catalogue validate all inputs together.
 
-    `spec` is the entry of the catalogue, for the templates.
+    `spec` is the catalogue's field, for the templates.
     """
 
     def __init__(self, entry: spec.Field, *, required: bool) -> None:
@@ -63,7 +65,7 @@ class Entry(forms.Field):
 
 
 def entries(tool: Tool) -> list[Entry]:
-    """A field for each input of the tool; a recording may be chosen, or spoken first from words."""
+    """A form field for each input of the tool. With `spoken`, a script may replace the recording, so that is optional."""
     made = [
         Entry(entry, required=entry.required and entry.name != tool.recording_field) for entry in tool.fields
     ]
@@ -73,7 +75,7 @@ def entries(tool: Tool) -> list[Entry]:
 
 
 def entered(tool: Tool, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What form data says for each input of the tool."""
+    """The submitted value of each input of the tool, by name."""
     return {
         each.spec.name: each.widget.value_from_datadict(data, {}, each.spec.name) for each in entries(tool)
     }

@@ -1,4 +1,4 @@
-"""A file that a form offers."""
+"""A file offered in a form's file field."""
 
 from __future__ import annotations
 

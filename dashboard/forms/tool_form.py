@@ -1,4 +1,4 @@
-"""The form of a tool, derived from its entry in the catalogue."""
+"""The form of a tool, derived from the tool's entry in the catalogue."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from executions.videogen import Presenter, Voice
 
 @dataclass(frozen=True)
 class Catalogues:
-    """What the account offers to choose from, and a sentence for what could not be read."""
+    """The account's voices and presenters, each with a note if its list could not be read."""
 
     voices: list[Voice] = field(default_factory=list)
     voices_note: str = ""
@@ -41,22 +41,22 @@ class Catalogues:
         return cls(known_voices, voices_note, known_presenters, presenters_note)
 
     def choices(self, files: Callable[[Sequence[str]], Mapping[str, File]]) -> tools.AccountChoices:
-        """The same for the catalogue's rules; `files` looks up files by VideoGen's ids."""
+        """The same, for validation; `files` finds files by VideoGen's ids."""
         voice_ids = [voice.voice_id for voice in self.voices]
         return tools.AccountChoices(voice_ids, [each.presenter_id for each in self.presenters], files)
 
 
 def find_files(ids: Sequence[str]) -> dict[str, File]:
-    """The files that there are, by VideoGen's id."""
+    """The existing files, by VideoGen's id."""
     return File.objects.in_bulk(ids, field_name="remote_id")
 
 
-# Files that a form offers without the library being opened.
-RECENT = 12
+# Recent files that a file field shows without opening the library.
+MAX_RECENT_FILES = 12
 
 
-class Composer(forms.Form):
-    """Asks for what `tool` needs. `key` makes the same form, sent twice, start one job."""
+class ToolForm(forms.Form):
+    """The inputs of `tool`. With `key`, the same form submitted twice starts one job."""
 
     key = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
 
@@ -135,7 +135,7 @@ class Composer(forms.Form):
 
     @cached_property
     def chosen(self) -> dict[str, list[File]]:
-        """The files in each file field, in the order in which they were chosen."""
+        """The selected files of each file field, in the order of selection."""
         ids = {entry.name: list(self[entry.name].value() or []) for entry in self.tool.file_fields}
         wanted = [each for chosen in ids.values() for each in chosen if "\x00" not in each]
         known = File.objects.in_bulk(wanted, field_name="remote_id") if wanted else {}
@@ -143,7 +143,7 @@ class Composer(forms.Form):
 
     @cached_property
     def candidates(self) -> dict[str, list[Candidate]]:
-        """For each file field: what is chosen, then the latest files that fit."""
+        """For each file field: the selected files, then the latest suitable ones."""
         return {entry.name: self._candidates(entry) for entry in self.tool.file_fields}
 
     def _candidates(self, entry: spec.Files) -> list[Candidate]:
@@ -151,21 +151,21 @@ class Composer(forms.Form):
         fitting = File.objects.in_library().newest_first()
         if entry.media:
             fitting = fitting.filter(type__in=entry.media)
-        others = [file for file in fitting[:RECENT] if file not in chosen]
+        others = [file for file in fitting[:MAX_RECENT_FILES] if file not in chosen]
         return [Candidate(file, True) for file in chosen] + [Candidate(file, False) for file in others]
 
     # --- for the start ------------------------------------------------------------------------------------
 
     @property
     def body(self) -> tools.ValidatedBody:
-        """The request body, in our names. Only of a form that is valid."""
+        """The request body, in our field names. Only for a valid form."""
         assert self.validated is not None
         assert self.validated.body is not None
         return self.validated.body
 
     @property
     def speech(self) -> tools.Speech | None:
-        """The words to be spoken first, where the job asks for that."""
+        """The script to be spoken first, if the job starts with one."""
         return self.validated.speech if self.validated else None
 
     @property
@@ -177,10 +177,10 @@ class Composer(forms.Form):
         content = json.dumps([self.tool.slug, self.body, self.speech and self.speech.body], sort_keys=True)
         return f"{key}.{hashlib.sha256(content.encode()).hexdigest()[:32]}"
 
-    def renewed(self) -> Composer:
-        """The same values in a fresh form, to be changed and started again."""
+    def renewed(self) -> ToolForm:
+        """A new form with the same values and a new key, for another start."""
         names = [entry.name for entry in self.tool.fields]
         if self.tool.recording_field:
             names += ["speech", "speechVoice"]
         values = {name: self[name].value() for name in names}
-        return Composer(self.tool, initial=values, catalogues=self.catalogues)
+        return ToolForm(self.tool, initial=values, catalogues=self.catalogues)

@@ -8,11 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from dashboard.cards import job as job_card
+from dashboard.cards.cancellation import outcome_badge
 from executions.batches import bulk_actions
 from executions.core import chunked
 from executions.models import Execution, Selection
 from executions.models.selection import Act
-from executions.statuses import CANCELLED, FAILED, QUEUED, SUCCEEDED, UNCONFIRMED, StatusBadge
+from executions.statuses import FAILED, QUEUED, SUCCEEDED, UNCONFIRMED, StatusBadge
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,6 @@ WORDS = {
     Act.DOWNLOAD: Words("Download the results of", "download", "One ZIP, in the order of this list.", ""),
 }
 REPORT = {
-    bulk_actions.STOPPED: StatusBadge("cancelled before it was sent", "ban", CANCELLED),
-    bulk_actions.ASKED: StatusBadge("cancel requested at VideoGen", "hourglass", QUEUED),
-    bulk_actions.ASKED_BEFORE: StatusBadge("was already being cancelled", "hourglass", QUEUED),
-    bulk_actions.UNSURE: StatusBadge("unconfirmed: cannot be cancelled", "circle-question-mark", QUEUED),
     bulk_actions.STARTED: StatusBadge("started again", "repeat", SUCCEEDED),
     bulk_actions.CANNOT_START: StatusBadge("skipped: you cannot re-run it", "minus", QUEUED),
     bulk_actions.ARCHIVED: StatusBadge("archived", "archive", SUCCEEDED),
@@ -150,6 +147,4 @@ class SelectionPage:
         return "you cannot re-run it" if self.act is Act.RERUN else "not yours"
 
     def _became(self, word: str, card: job_card.Card) -> StatusBadge:
-        if word == bulk_actions.ENDED:
-            return StatusBadge(f"already finished: {card.badge.label}", card.badge.icon, card.badge.hue)
-        return REPORT.get(word) or StatusBadge("not done yet", "clock", QUEUED)
+        return REPORT.get(word) or outcome_badge(word, card.badge)

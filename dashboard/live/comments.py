@@ -28,7 +28,7 @@ def talk(person: Any, execution: Execution, **more: Any) -> dict[str, Any]:
     return {
         "job_id": execution.pk,
         "comments": comments.of(execution),
-        "longest": comments.LONGEST,
+        "max_length": comments.LONGEST,
         **more,
     }
 

@@ -1,4 +1,4 @@
-"""What waits to be sent: see it in its turn, pause and resume it, move it to the front, edit it; for admins, pause all of it."""
+"""The queue: list queued jobs, pause, resume, prioritise and edit them; for admins, pause the whole queue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dashboard import workers
 from dashboard.cards import job as job_card
 from dashboard.cards.limit_gauge import Gauge
-from dashboard.forms.tool_form import Composer
+from dashboard.forms.tool_form import ToolForm
 from dashboard.http.decorators import requires
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import renderer
@@ -26,12 +26,12 @@ from executions.lifecycle.estimates import QueueSnapshot
 from executions.models import Batch, Execution
 from executions.policy import Action
 
-SHOWN = 100
-NOT_YOURS = "Only the person who started a job, or an admin, may say when it is sent."
-CANNOT = (
-    "It needs another job's result, or a tool that is not offered any more: cancel it, and start it anew."
+MAX_ROWS = 100
+NOT_YOURS = "Only the person who started a job, or an admin, may change when it is sent."
+NOT_EDITABLE = (
+    "It waits for another job's result, or its tool is no longer available. Cancel it and start a new job."
 )
-GONE = "Too late: it was sent meanwhile. Cancel it there, or let it run."
+ALREADY_SENT = "Too late: the job has already been sent. You can cancel it or let it run."
 
 
 @require_GET
@@ -39,12 +39,12 @@ def queue(request: AuthenticatedRequest) -> HttpResponse:
     """The queued jobs in order, and the paused ones."""
     request.live_topic = "queue"
     snapshot = QueueSnapshot()
-    line = list(Execution.objects.send_queue().for_cards()[:SHOWN])
+    line = list(Execution.objects.send_queue().for_cards()[:MAX_ROWS])
     paused = Execution.objects.to_send().filter(ended_at=None, paused_at__isnull=False).for_cards()
     context = {
         "line": job_card.cards_for(request.user, line, snapshot),
-        "count": Execution.objects.send_queue().count() if len(line) == SHOWN else len(line),
-        "paused": job_card.cards_for(request.user, paused.newest_first()[:SHOWN], snapshot),
+        "count": Execution.objects.send_queue().count() if len(line) == MAX_ROWS else len(line),
+        "paused": job_card.cards_for(request.user, paused.newest_first()[:MAX_ROWS], snapshot),
         "queue": snapshot.queue,
         "can_pause_all": policy.can(request.user, Action.QUEUE_PAUSE),
         "gauge": Gauge(snapshot.starts),
@@ -68,7 +68,7 @@ def front(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _act(request: AuthenticatedRequest, pk: uuid.UUID, act: Callable[..., bool]) -> HttpResponse:
-    """One's own jobs for a member, any for an admin. What came too late is said."""
+    """Apply an action: members to their own jobs, admins to any. Reports if the job has already been sent."""
     execution = get_object_or_404(Execution, pk=pk)
     if not policy.can(request.user, Action.JOB_PAUSE, execution):
         return HttpResponseForbidden(NOT_YOURS)
@@ -79,45 +79,53 @@ def _act(request: AuthenticatedRequest, pk: uuid.UUID, act: Callable[..., bool])
     if request.htmx:
         return HttpResponse(renderer.fragments(("studio", "job"), pk, request.user, execution.status))
     if not is_done and not execution.is_to_send:
-        messages.warning(request, GONE)
+        messages.warning(request, ALREADY_SENT)
     return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
 
 
 @require_http_methods(["GET", "POST"])
 def edit(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """The tool's form, filled with what the job asks for. Saved only while nothing was sent."""
+    """The tool's form with the job's settings. Saved only if the job has not been sent."""
     execution = get_object_or_404(Execution.objects.for_cards(), pk=pk)
     audience = job_card.audience(request.user, execution.created_by_id)
     if not policy.can(request.user, Action.JOB_EDIT, execution):
-        return HttpResponseForbidden("Only the person who started a job, or an admin, may change it.")
+        return HttpResponseForbidden("Only the person who started a job, or an admin, may edit it.")
     card = job_card.card(execution, audience)
     offered = tools.available().get(execution.tool)
     if offered is None or execution.after_id is not None:
-        return _edit_page(request, card, None, CANNOT, status=409)
-    # A job is edited as it is: it does not become a chain on the way.
+        return _edit_page(request, card, None, NOT_EDITABLE, status=409)
+    # Editing cannot turn a job into a chain.
     tool = replace(offered, recording_field="")
     if request.method == "GET":
         if not card.is_waiting:
-            return _edit_page(request, card, None, GONE, status=409)
-        return _edit_page(request, card, Composer(tool, initial=tool.values(execution.request_body)))
-    form = Composer(tool, request.POST)
+            return _edit_page(request, card, None, ALREADY_SENT, status=409)
+        return _edit_page(request, card, ToolForm(tool, initial=tool.values(execution.request_body)))
+    form = ToolForm(tool, request.POST)
     if not form.is_valid():
-        return _edit_page(request, card, form, "" if card.is_waiting else GONE, status=422)
+        return _edit_page(request, card, form, "" if card.is_waiting else ALREADY_SENT, status=422)
     before = execution.request_body
     if card.is_waiting and request.POST.get("seen") != create.fingerprint(tool, before):
-        return _edit_page(request, card, form, "Somebody changed it meanwhile. Look at it again.", status=409)
+        return _edit_page(
+            request,
+            card,
+            form,
+            "Another person edited it in the meantime. Check the current settings.",
+            status=409,
+        )
     if card.is_waiting and form.body == before:
         return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
     if not queue_actions.edit(execution, tool, form.body, before=before, actor=request.user):
         execution.refresh_from_db()
-        # What was typed is not lost: it can be started as a job of its own.
-        return _edit_page(request, job_card.card(execution, audience), form.renewed(), GONE, status=409)
-    messages.success(request, "Changed. This is what is sent.")
+        # The input is kept, so that it can be started as a new job.
+        return _edit_page(
+            request, job_card.card(execution, audience), form.renewed(), ALREADY_SENT, status=409
+        )
+    messages.success(request, "Saved. The job will be sent with these settings.")
     return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
 
 
 def _edit_page(
-    request: HttpRequest, card: job_card.Card, form: Composer | None, refusal: str = "", status: int = 200
+    request: HttpRequest, card: job_card.Card, form: ToolForm | None, refusal: str = "", status: int = 200
 ) -> HttpResponse:
     context = {
         "card": card,
@@ -132,7 +140,7 @@ def _edit_page(
 @requires(Action.QUEUE_PAUSE)
 @require_POST
 def pause_all(request: AuthenticatedRequest) -> HttpResponse:
-    """Send nothing any more. What VideoGen has already goes on."""
+    """Stop sending jobs. Jobs that VideoGen has accepted continue."""
     queue_state.pause_all(actor=request.user)
     return HttpResponseRedirect(reverse("queue"), status=303)
 
@@ -150,10 +158,12 @@ def batch(request: AuthenticatedRequest, pk: uuid.UUID, what: str) -> HttpRespon
     """Pause or resume the queued jobs of a batch."""
     found = get_object_or_404(Batch, pk=pk)
     if not policy.can(request.user, Action.BATCH_PAUSE, found):
-        return HttpResponseForbidden("Only the person who started the batch, or an admin, may do that.")
+        return HttpResponseForbidden(
+            "Only the person who started a batch, or an admin, may pause or resume it."
+        )
     acts: dict[str, Any] = {"pause": queue_actions.pause_batch, "resume": queue_actions.resume_batch}
     if not acts[what](found, actor=request.user):
-        messages.info(request, f"Nothing of this batch was left to {what}.")
+        messages.info(request, f"This batch has no jobs to {what}.")
     elif what == "resume":
         workers.wake()
     return HttpResponseRedirect(reverse("batch", args=[pk]), status=303)

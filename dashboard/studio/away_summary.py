@@ -1,4 +1,4 @@
-"""What ended since a person last looked: a line for each batch, failures by their cause, what came out well."""
+"""A person's jobs that finished since their last visit: one line per batch, failures by cause, and successes."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ TAKES_SHOWN = 6
 
 @dataclass
 class BatchLine:
-    """What ended of one batch."""
+    """The finished jobs of one batch, by status."""
 
     name: str
     url: str
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
-    def words(self) -> str:
-        return count_words(self.counts)
+    def summary(self) -> str:
+        return format_counts(self.counts)
 
 
 @dataclass
 class Cause:
-    """Jobs of one tool and person that failed for the same reason, and exactly these."""
+    """A person's jobs of one tool that failed for the same reason."""
 
     tool: tools.Tool
     person: int
@@ -49,7 +49,7 @@ class Cause:
     ids: list[str] = field(default_factory=list)
     titles: list[str] = field(default_factory=list)
     days: list[date] = field(default_factory=list)
-    """On which they were started, in UTC."""
+    """The days on which they were started, in UTC."""
 
     @property
     def count(self) -> int:
@@ -75,13 +75,14 @@ class Cause:
         return self.tool.slug in tools.available()
 
 
-def count_words(counts: Counter[str]) -> str:
-    known = [(each, counts[each]) for each in ORDER if counts[each]]
-    return ", ".join(f"{count} {statuses.badge(status).label}" for status, count in known)
+def format_counts(counts: Counter[str]) -> str:
+    """Such as "3 succeeded, 1 cancelled"."""
+    present = [(each, counts[each]) for each in ORDER if counts[each]]
+    return ", ".join(f"{count} {statuses.badge(status).label}" for status, count in present)
 
 
-class SinceYouLeft:
-    """In at most five queries, however much it is. `until` is when it was looked up: what ends later is not in it."""
+class AwaySummary:
+    """A person's jobs that finished after `since` and up to `until` (now by default), in at most five queries."""
 
     def __init__(self, user: Any, since: datetime, until: datetime | None = None) -> None:
         self.since, self.until = since, until or timezone.now()
@@ -97,15 +98,15 @@ class SinceYouLeft:
         return bool(self.jobs)
 
     @property
-    def words(self) -> str:
-        return count_words(self.counts)
+    def summary(self) -> str:
+        return format_counts(self.counts)
 
     @property
     def total(self) -> int:
         return len(self.jobs)
 
     @property
-    def alone(self) -> int:
+    def succeeded(self) -> int:
         """Jobs that succeeded and belong to no batch."""
         return sum(job.status == SUCCEEDED and job.batch_id is None for job in self.jobs)
 
@@ -133,18 +134,18 @@ class SinceYouLeft:
             error = job.error or {}
             code = str(error.get("code") or error.get("internal_error_code") or "")
             message = str(error.get("message") or "")
-            # What has a code has it for a reason; the words beside it may name the job.
+            # A code identifies the cause; the message beside it may name the job.
             key = (job.tool, code, "" if code else message)
             if key not in causes:
-                words = message or "VideoGen gave no reason."
-                causes[key] = Cause(tools.find(job.tool), user.pk, words, code, advice(error))
+                shown = message or "VideoGen gave no reason."
+                causes[key] = Cause(tools.find(job.tool), user.pk, shown, code, advice(error))
             causes[key].ids.append(str(job.pk))
             causes[key].titles.append(job.prompt)
             causes[key].days.append(job.created_at.astimezone(UTC).date())
         return sorted(causes.values(), key=lambda cause: -cause.count)
 
     def _takes(self, user: Any) -> list[job_card.Card]:
-        """The latest that came out well, with their pictures."""
+        """The latest single jobs that succeeded, with their takes."""
         ids = [job.pk for job in self.jobs if job.status == SUCCEEDED and job.batch_id is None][:TAKES_SHOWN]
         rows = Execution.objects.for_cards().filter(pk__in=ids).order_by("-ended_at") if ids else ()
         return [each for each in job_card.cards_for(user, rows) if each.takes]

@@ -1,4 +1,4 @@
-"""Choosing files for a form: the library in a dialog, searched by name, in pages."""
+"""The file picker of a form: the library in a dialog, in pages, with a search by name."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from executions import tools
 from executions.core import keyset
 from executions.models import File
 
-PAGE = 24
+PAGE_SIZE = 24
 
 
 @require_GET
 def pick(request: HttpRequest) -> HttpResponse:
-    """`?tool=&field=` names the field that is chosen for; `q` looks in the names, `before` goes on from a file.
+    """`?tool=&field=` names the form field; `q` searches file names, `before` continues after a file.
 
-    With `id` (VideoGen's) only that file's tile comes back, chosen: it was just uploaded.
+    With `id` (VideoGen's), the response is that file's tile alone, selected: the file was just uploaded.
     """
     tool = tools.available().get(request.GET.get("tool", ""))
     field = (
@@ -30,28 +30,28 @@ def pick(request: HttpRequest) -> HttpResponse:
         else None
     )
     if tool is None or field is None:
-        raise Http404("No form asks for such files.")
-    wanted = request.GET.get("id", "").replace("\x00", "")
-    if wanted:
-        file = File.objects.filter(remote_id=wanted).first()
+        raise Http404("No form has this file field.")
+    uploaded = request.GET.get("id", "").replace("\x00", "")
+    if uploaded:
+        file = File.objects.filter(remote_id=uploaded).first()
         if file is None:
             raise Http404("This file is not in the library.")
         return render(request, "forms/_file_option.html", {"choice": Candidate(file, True), "spec": field})
-    words = request.GET.get("q", "").replace("\x00", "").strip()[:200]
-    found = File.objects.in_library()
+    query = request.GET.get("q", "").replace("\x00", "").strip()[:200]
+    files = File.objects.in_library()
     if field.media:
-        found = found.filter(type__in=field.media)
-    if words:
-        found = found.filter(display_name__icontains=words)
+        files = files.filter(type__in=field.media)
+    if query:
+        files = files.filter(display_name__icontains=query)
     cursor = PageCursor(request.GET, as_uuid, name="before")
-    page = keyset.page(found, size=PAGE, after=cursor.after)
-    here = {"tool": tool.slug, "field": field.name}
+    page = keyset.page(files, size=PAGE_SIZE, after=cursor.after)
+    target = {"tool": tool.slug, "field": field.name}
     context = {
         "spec": field,
-        "words": words,
+        "query": query,
         "choices": [Candidate(file) for file in page.rows],
-        "url": with_query(reverse("file-pick"), here),
-        "more": cursor.next_url(reverse("file-pick"), page, {**here, "q": words}),
+        "url": with_query(reverse("file-pick"), target),
+        "more": cursor.next_url(reverse("file-pick"), page, {**target, "q": query}),
         "is_more": "before" in request.GET,
     }
     template = "studio/_file_picker_options.html" if "before" in request.GET else "studio/_file_picker.html"

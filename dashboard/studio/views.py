@@ -1,4 +1,4 @@
-"""The studio: choose a tool, start it, see what is in flight and what just finished."""
+"""The studio: choose a tool, start a job, and see the jobs that are in flight or just finished."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dashboard.cards import job as job_card
 from dashboard.cards.batch import batch_cards
 from dashboard.cards.error_advice import refusal
-from dashboard.forms.tool_form import Composer
+from dashboard.forms.tool_form import ToolForm
 from dashboard.http.params import as_uuid
 from dashboard.http.requests import AuthenticatedRequest
-from dashboard.studio.away_summary import SinceYouLeft
+from dashboard.studio.away_summary import AwaySummary
 from executions import statuses, tools
 from executions.batches import service as batches
 from executions.core import sync_bridge
@@ -27,9 +27,9 @@ from executions.sync import submit
 from executions.team import last_visit
 from executions.tools import Tool
 
-FLIGHT_SHOWN, BATCHES_SHOWN, FINISHED_SHOWN = 20, 5, 12
-# How long (seconds) a form waits to hear VideoGen refuse the job. The card is on the page long before.
-PATIENCE = 3.0
+MAX_IN_FLIGHT, MAX_BATCHES, MAX_FINISHED = 20, 5, 12
+# Seconds that the form's response waits for VideoGen to reject the job. The card is on the page long before.
+REJECTION_TIMEOUT = 3.0
 
 
 @require_GET
@@ -45,17 +45,17 @@ def tool_form(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _start(request, tool)
     if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
-        return _composer(request, tool, Composer(tool, initial=_initial(request, tool)))
-    return _page(request, tool, Composer(tool, initial=_initial(request, tool)))
+        return _composer(request, tool, ToolForm(tool, initial=_initial(request, tool)))
+    return _page(request, tool, ToolForm(tool, initial=_initial(request, tool)))
 
 
 @require_POST
-def before(request: AuthenticatedRequest, slug: str) -> HttpResponse:
-    """A word to whoever is about to ask the same again: what was made, and when. Never a block."""
+def made_before(request: AuthenticatedRequest, slug: str) -> HttpResponse:
+    """A hint that the same job succeeded before, with its result. It does not prevent a start."""
     tool = tools.available().get(slug)
     if tool is None:
         raise Http404("Your API version does not have this tool.")
-    form = Composer(tool, request.POST)
+    form = ToolForm(tool, request.POST)
     same = None if not form.is_valid() or form.speech else create.find_earlier_success(tool, form.body)
     made = job_card.card(same, job_card.audience(request.user, same.created_by_id)) if same else None
     return render(request, "studio/_made_before.html", {"made": made})
@@ -63,30 +63,30 @@ def before(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 
 @require_GET
 def board(request: AuthenticatedRequest) -> HttpResponse:
-    """What is in flight and what just finished: a page asks for it when its socket opens."""
+    """The jobs in flight and just finished, which a page refetches when its socket opens."""
     return render(request, "studio/_board.html", _board(request))
 
 
 def _start(request: AuthenticatedRequest, tool: Tool) -> HttpResponse:
-    form = Composer(tool, request.POST)
+    form = ToolForm(tool, request.POST)
     if not form.is_valid():
-        return _again(request, tool, form, status=422)
-    execution, is_new = _written(form, request.user)
+        return _form_with_errors(request, tool, form, status=422)
+    execution, is_new = _create(form, request.user)
     if is_new:
         _send(execution)
     execution = Execution.objects.for_cards().get(pk=execution.pk)
     if execution.status == statuses.FAILED and execution.remote_id is None:
-        # The key is a new one: what was refused may be tried again, changed or not.
-        said = refusal(execution.error or {})
-        return _again(request, tool, form.renewed(), status=422, refusal=said)
+        # With a new idempotency key, the rejected job can be tried again, changed or not.
+        rejection = refusal(execution.error or {})
+        return _form_with_errors(request, tool, form.renewed(), status=422, refusal=rejection)
     if not request.htmx:
         return HttpResponseRedirect(reverse("tool", args=[tool.slug]), status=303)
     started = job_card.card(execution, job_card.OWNER)
     return _composer(request, tool, form.renewed(), started=started, started_before=not is_new)
 
 
-def _written(form: Composer, actor: Actor) -> tuple[Execution, bool]:
-    """The job that is to be sent now, written; the first of the two where the form asks for a chain."""
+def _create(form: ToolForm, actor: Actor) -> tuple[Execution, bool]:
+    """Create the job, and return it with whether it is new. For a chain, this is the first of the two jobs."""
     if form.speech is not None:
         first, _, is_new = chains.start_with_speech(
             tool=form.tool, body=form.body, speech=form.speech, actor=actor, key=form.idempotency_key
@@ -96,17 +96,17 @@ def _written(form: Composer, actor: Actor) -> tuple[Execution, bool]:
 
 
 def _send(execution: Execution) -> None:
-    """Send it now. A process without a loop leaves that to the reconciler."""
+    """Send it now. A process without an event loop leaves that to the reconciler."""
     sending = sync_bridge.spawn(submit.send_claimed, execution.pk)
     if sending is None:
         leases.release(execution.pk)
     else:
-        # What takes longer goes on by itself, and the page hears of it.
-        wait([sending], timeout=PATIENCE)
+        # After the timeout, sending continues and the page is updated live.
+        wait([sending], timeout=REJECTION_TIMEOUT)
 
 
 def _initial(request: HttpRequest, tool: Tool) -> dict[str, Any]:
-    """`?from=<job>` fills the form with what a job was started with, `?file=<id>` with a file to work from."""
+    """Initial values: `?from=<job>` fills in that job's settings, `?file=<id>` a file."""
     initial: dict[str, Any] = {}
     if source := as_uuid(request.GET.get("from", "")):
         execution = Execution.objects.filter(pk=source, tool=tool.slug).first()
@@ -119,31 +119,31 @@ def _initial(request: HttpRequest, tool: Tool) -> dict[str, Any]:
     return initial
 
 
-def _again(
-    request: AuthenticatedRequest, tool: Tool, form: Composer, *, status: int, **extra: Any
+def _form_with_errors(
+    request: AuthenticatedRequest, tool: Tool, form: ToolForm, *, status: int, **extra: Any
 ) -> HttpResponse:
-    """The form once more, with what was typed and what is wrong with it."""
+    """The form again, with its input and its errors."""
     if request.htmx:
         return _composer(request, tool, form, status=status, **extra)
     return _page(request, tool, form, status=status, **extra)
 
 
 def _composer(
-    request: HttpRequest, tool: Tool, form: Composer, status: int = 200, **extra: Any
+    request: HttpRequest, tool: Tool, form: ToolForm, status: int = 200, **extra: Any
 ) -> HttpResponse:
     context = {"tool": tool, "tool_groups": tools.groups(), "composer": form, **extra}
     return render(request, "studio/_tool_form.html", context, status=status)
 
 
 def _page(
-    request: AuthenticatedRequest, tool: Tool, form: Composer | None = None, status: int = 200, **extra: Any
+    request: AuthenticatedRequest, tool: Tool, form: ToolForm | None = None, status: int = 200, **extra: Any
 ) -> HttpResponse:
     request.live_topic = "studio"
     context = {
         "tool": tool,
         "tool_groups": tools.groups(),
-        "composer": form or Composer(tool),
-        "since": SinceYouLeft(request.user, last_visit.last(request.user.pk).looked_at),
+        "composer": form or ToolForm(tool),
+        "since": AwaySummary(request.user, last_visit.last(request.user.pk).looked_at),
         **_board(request),
         **extra,
     }
@@ -151,14 +151,14 @@ def _page(
 
 
 def _board(request: AuthenticatedRequest) -> dict[str, Any]:
-    # A batch is one line: its jobs do not crowd out what people started one by one.
+    # A batch is one line, so that its jobs do not crowd out single ones.
     single = Execution.objects.in_flight().filter(batch=None)
-    flight = list(single.for_cards().newest_first()[: FLIGHT_SHOWN + 1])
-    more = single.count() - FLIGHT_SHOWN if len(flight) > FLIGHT_SHOWN else 0
-    finished = Execution.objects.finished().for_cards()[:FINISHED_SHOWN]
+    flight = list(single.for_cards().newest_first()[: MAX_IN_FLIGHT + 1])
+    more = single.count() - MAX_IN_FLIGHT if len(flight) > MAX_IN_FLIGHT else 0
+    finished = Execution.objects.finished().for_cards()[:MAX_FINISHED]
     return {
-        "flight": job_card.cards_for(request.user, flight[:FLIGHT_SHOWN]),
+        "flight": job_card.cards_for(request.user, flight[:MAX_IN_FLIGHT]),
         "flight_more": more,
-        "batches": batch_cards(request.user, batches.in_flight(BATCHES_SHOWN)),
+        "batches": batch_cards(request.user, batches.in_flight(MAX_BATCHES)),
         "finished": job_card.cards_for(request.user, finished),
     }

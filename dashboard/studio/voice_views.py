@@ -1,4 +1,4 @@
-"""Listening to a voice before it is chosen."""
+"""Samples of voices, to play before choosing one."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from executions.sync import submit
 
 @require_POST
 def sample(request: AuthenticatedRequest, voice_id: str) -> JsonResponse:
-    """{url} to play; or, with 202, {job}: the sample is being made, and this is asked again when that has ended."""
-    known, note = voices.usable()
-    voice = next((each for each in known if each.voice_id == voice_id), None)
+    """{url} of the sample; or 202 with {job} while the sample is generated: the page asks again when that job finishes."""
+    usable, note = voices.usable()
+    voice = next((each for each in usable if each.voice_id == voice_id), None)
     if voice is None:
-        return JsonResponse({"error": note or "There is no such voice any more."}, status=404)
-    made = voice_samples.find(voice)
-    result = next(iter(made.results.all()), None) if made else None
+        return JsonResponse({"error": note or "This voice no longer exists."}, status=404)
+    sample_job = voice_samples.find(voice)
+    result = next(iter(sample_job.results.all()), None) if sample_job else None
     if result is not None:
         return JsonResponse({"url": reverse("file-preview", args=[result.file_id])})
     job = voice_samples.start(voice, request.user)

@@ -72,7 +72,7 @@ GENERATE_SOUND_EFFECT = Tool(
         Number(
             name="durationSeconds",
             label="Length",
-            help="About 10 seconds when left empty.",
+            help="Leave empty for about 10 seconds.",
             low=1,
             high=30,
             step=0.5,
@@ -103,7 +103,7 @@ GENERATE_MUSIC = Tool(
         Text(
             name="prompt",
             label="Prompt",
-            help="Genre, mood, instruments, tempo. About thirty seconds.",
+            help="Genre, mood, instruments, tempo. The result is about 30 seconds long.",
             required=True,
             placeholder="Slow piano over a warm drone, hopeful, 70 bpm",
         ),

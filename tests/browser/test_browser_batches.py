@@ -28,7 +28,7 @@ def test_a_csv_batch_is_corrected_undone_started_and_downloaded(
     page.get_by_label("CSV file").set_input_files(
         {"name": "coast.csv", "mimeType": "text/csv", "buffer": table(prompt, "900").encode()}
     )
-    page.get_by_role("button", name="Check every row").click()
+    page.get_by_role("button", name="Review").click()
 
     expect(page.locator("#problems")).to_contain_text("Row 8")
     expect(page.locator("#problems")).to_be_focused()
@@ -44,11 +44,11 @@ def test_a_csv_batch_is_corrected_undone_started_and_downloaded(
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("nothing of it ran")).to_be_visible()
 
-    page.get_by_role("button", name="Start it after all").click()
+    page.get_by_role("button", name="Start again").click()
     page.get_by_role("button", name="Start 20 jobs").click()
     wait_until_live(page)
     expect(page.get_by_role("button", name="Undo")).to_be_hidden(timeout=15_000)
-    expect(page.locator(".batch-header .facts")).to_contain_text("20 of 20 ended", timeout=120_000)
+    expect(page.locator(".batch-header .facts")).to_contain_text("20 of 20 finished", timeout=120_000)
     expect(page.locator("#rows tr[data-status=succeeded]")).to_have_count(20)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download all 20 as ZIP").click()
@@ -61,17 +61,17 @@ def test_the_studio_shows_another_persons_batch_as_one_card(browse: Opener) -> N
     prompt = unique_prompt("a pier")
     studio = wait_until_live(browse("/", name="admin"))
     page = browse("/batches/new/", name="member", viewport=PHONE)
-    page.get_by_label("One prompt a line").fill("\n".join(f"{prompt} {number}" for number in range(1, 31)))
-    page.get_by_label("Name of the batch").fill(prompt)
+    page.get_by_label("One prompt per line").fill("\n".join(f"{prompt} {number}" for number in range(1, 31)))
+    page.get_by_label("Batch name").fill(prompt)
     page.locator("#start").click()
     page.get_by_role("button", name="Start 30 jobs").click()
 
     line = studio.locator("#flight .batch-card", has_text=prompt)
-    expect(line).to_contain_text("0 of 30 ended")
+    expect(line).to_contain_text("0 of 30 finished")
     expect(studio.locator("#flight .job-card:not(.batch-card)", has_text=prompt)).to_have_count(0)
     line.get_by_role("link").click()
-    studio.get_by_role("button", name="Cancel what is left…").click(timeout=20_000)
+    studio.get_by_role("button", name="Cancel all").click(timeout=20_000)
     studio.get_by_role("button", name=re.compile("Cancel th")).click()
     expect(studio.get_by_role("heading", name="What became of the cancel")).to_be_visible()
-    expect(page.locator(".batch-header .facts")).to_contain_text("30 of 30 ended", timeout=60_000)
+    expect(page.locator(".batch-header .facts")).to_contain_text("30 of 30 finished", timeout=60_000)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing overflows on a phone"

@@ -202,7 +202,7 @@ def test_jobs_can_be_selected_and_cancelled_by_keyboard(
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancellation report")
     expect(page.locator(".history-chosen-jobs li")).to_have_count(2)
     page.get_by_role("link", name=started[2]).click()
-    expect(page.locator("[data-cancel]")).to_contain_text("asked by admin")
+    expect(page.locator("[data-cancel]")).to_contain_text("requested by admin")
     expect(page.locator("[data-cancel]")).to_contain_text("started twice")
     expect(page.locator("[data-cancel]")).to_contain_text("stopped after")
     page.goto(f"/executions/?q={mark}")

@@ -152,4 +152,4 @@ def test_a_summary_that_was_seen_is_not_shown_again(
     page.goto("/")
     expect(page.locator("#since")).to_have_count(0)
     page.get_by_role("link", name="Since you left").click()
-    expect(page.locator("#since")).to_contain_text("came out well")
+    expect(page.locator("#since")).to_contain_text("succeeded")

@@ -63,14 +63,14 @@ def test_the_page_updates_live_and_shows_the_results(
     for text in (prompt, "16:9", "2"):
         expect(parameters).to_contain_text(text)
     [truth] = site.sandbox_jobs(prompt)
-    request = raw(page, "The request, as it was sent")
+    request = raw(page, "Request as sent")
     assert (request["prompt"], request["aspectRatio"], request["numResults"]) == (
         prompt,
         {"width": 16, "height": 9},
         2,
     )
-    assert truth["toolExecutionId"] in raw(page, "Answer to the start").values()
-    assert "succeeded" in json.dumps(raw(page, "Last told"))
+    assert truth["toolExecutionId"] in raw(page, "Response to the start").values()
+    assert "succeeded" in json.dumps(raw(page, "Latest status response"))
 
 
 def test_the_timeline_shows_events_times_and_sources(browse: Opener, site: Site) -> None:
@@ -78,9 +78,9 @@ def test_the_timeline_shows_events_times_and_sources(browse: Opener, site: Site)
     page = browse("/")
     open_job(page, prompt)
     expect(page.locator(".page-header")).to_have_attribute("data-status", "succeeded")
-    events = page.get_by_role("region", name="How it went").get_by_role("listitem")
+    events = page.get_by_role("region", name="Timeline").get_by_role("listitem")
     first, last = events.first, events.last
-    expect(first).to_contain_text("member started it")
+    expect(first).to_contain_text("started by member")
     expect(last).to_have_attribute("data-hue", "succeeded")
     expect(last.locator(".timeline-source")).to_contain_text("webhook")
     times = events.locator("time").evaluate_all("(times) => times.map((time) => time.dateTime)")
@@ -100,7 +100,7 @@ def test_a_failed_job_shows_code_and_message(browse: Opener, site: Site, sandbox
     page = browse("/")
     open_job(actions.wait_until_live(page), prompt)
     outcome = page.locator(".result-outcome")
-    expect(outcome.get_by_role("heading", name="It failed")).to_be_visible()
+    expect(outcome.get_by_role("heading", name="Failed")).to_be_visible()
     for text in ("The sandbox was asked to fail this job.", "moderation_refused", "SBX-0001"):
         expect(outcome).to_contain_text(text)
     expect(page.locator(".page-header .status-badge")).to_contain_text("failed")
@@ -118,7 +118,7 @@ def test_an_unconfirmed_start_is_not_repeated_automatically(
     expect(page.locator(".page-header")).to_have_attribute("data-status", "unconfirmed")
     expect(page.get_by_text("This starts a second job, which may be billed as well.")).to_be_visible()
     before = page.url
-    page.get_by_role("button", name="Start it again").click()
+    page.get_by_role("button", name="Start again").click()
     expect(page).not_to_have_url(before)
     expect(page.locator(".page-header")).to_have_attribute("data-status", "succeeded")
     assert len(site.sandbox_jobs(prompt)) == 1
@@ -141,7 +141,7 @@ def test_a_prompt_is_shown_as_text(browse: Opener, site: Site, prompt: str) -> N
     expect(actions.wait_until_finished(page, prompt).locator(".finished-job-title")).to_have_text(prompt)
     open_job(page, prompt)
     expect(page.locator(".parameters")).to_contain_text(prompt)
-    assert raw(page, "The request, as it was sent")["prompt"] == prompt
+    assert raw(page, "Request as sent")["prompt"] == prompt
     assert len(site.sandbox_jobs(prompt)) == 1
 
 

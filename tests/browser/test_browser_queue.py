@@ -60,7 +60,7 @@ def test_a_queued_job_is_paused_edited_resumed_and_sent(browse: Opener, site: Si
     page.get_by_label("Prompt").fill(changed)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name=changed)).to_be_visible()
-    expect(page.locator(".timeline")).to_contain_text("you changed what is asked for: prompt")
+    expect(page.locator(".timeline")).to_contain_text("edited by you: prompt")
 
     wait_until_live(page)
     page.get_by_role("button", name="Resume").click()
@@ -90,7 +90,7 @@ def test_an_edit_that_is_too_late_is_reported_and_keeps_its_input(
     expect(job(watching, prompt).filter(has_text="in the queue")).to_have_count(0, timeout=30_000)
     page.get_by_role("button", name="Save").click()
 
-    expect(page.get_by_role("alert").filter(has_text="Nothing was changed. Too late")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="Not saved. Too late")).to_be_visible()
     expect(page.get_by_label("Prompt")).to_have_value(edited)
     assert site.sandbox_jobs(edited) == []
     page.get_by_role("button", name="Start this as a new job").click()
@@ -106,31 +106,31 @@ def test_a_pause_of_the_whole_queue_is_shown_live(browse: Opener, site: Site) ->
     studio = wait_until_live(browse("/", name="member"))
     page = wait_until_live(browse("/queue/", name="admin"))
     try:
-        page.get_by_role("button", name="Pause the whole queue").click()
+        page.get_by_role("button", name="Pause queue").click()
         expect(page.get_by_text("Nothing is sent to VideoGen.")).to_be_visible()
         expect(job(studio, prompt)).to_contain_text("The whole queue is paused by admin")
         site.manage(MAKE_DUE.format(prompt=prompt))
     finally:
         page.goto("/queue/")
-        page.get_by_role("button", name="Resume the whole queue").click()
-    expect(page.get_by_role("button", name="Pause the whole queue")).to_be_visible()
+        page.get_by_role("button", name="Resume queue").click()
+    expect(page.get_by_role("button", name="Pause queue")).to_be_visible()
     expect(studio.locator(".finished-job", has_text=prompt)).to_be_visible(timeout=30_000)
 
 
 def test_a_batch_shows_when_it_will_be_submitted(browse: Opener) -> None:
     prompt = unique_prompt("a pier")
     page = browse("/batches/new/", name="member")
-    page.get_by_label("One prompt a line").fill("\n".join(f"{prompt} {number}" for number in range(1, 13)))
+    page.get_by_label("One prompt per line").fill("\n".join(f"{prompt} {number}" for number in range(1, 13)))
     page.locator("#start").click()
     estimate = page.locator(".batch-estimate")
     expect(estimate).to_contain_text(
-        re.compile(r"All 12\s+will be sent by\s+.*\d\d:\d\d;\s+a single job goes first")
+        re.compile(r"All 12\s+will be submitted by\s+.*\d\d:\d\d\.\s+Single jobs have priority")
     )
 
     page.get_by_role("button", name="Start 12 jobs").click()
 
     wait_until_live(page)
-    expect(estimate).to_contain_text("All 12 will be sent by")
+    expect(estimate).to_contain_text("All 12 will be submitted by")
     page.get_by_role("button", name="Undo").click()
     expect(estimate).to_have_count(0)
 

@@ -114,7 +114,7 @@ def test_a_cancel_request_that_is_too_late_is_reported(browse: Opener, sandbox: 
     actions.job(page, prompt).get_by_role("button", name="Cancel").click()
     expect(actions.job(page, prompt)).to_contain_text("cancelling")
     actions.wait_until_finished(page, prompt).get_by_role("link", name=prompt, exact=True).click()
-    expect(page.locator("[data-cancel]")).to_contain_text("the result was kept")
+    expect(page.locator("[data-cancel]")).to_contain_text("the result is available")
 
 
 def test_a_queued_job_that_is_cancelled_is_never_sent(
@@ -188,7 +188,7 @@ def test_a_refusal_is_shown_at_the_form_and_keeps_its_input(
     page = actions.wait_until_live(browse("/"))
     prompt = actions.unique_prompt("a famous person")
     actions.start(page, prompt, shape="1:1", takes=3)
-    refusal = page.get_by_role("alert").filter(has_text="VideoGen refused this.")
+    refusal = page.get_by_role("alert").filter(has_text="VideoGen rejected this job.")
     expect(refusal).to_contain_text("This prompt names a living person.")
     expect(refusal).to_contain_text("moderation_refused")
     expect(refusal).to_be_focused()

@@ -27,7 +27,7 @@ NOTED = (Kind.CANCEL_NOTED, "pending", "pending", Source.RESPONSE)
 
 
 def says_too_late(page: str) -> bool:
-    return "too late" in page and "the result was kept" in page
+    return "too late" in page and "the result is available" in page
 
 
 async def start_in_studio(browser: Browser, prompt: str) -> Execution:
@@ -69,7 +69,7 @@ async def test_a_success_after_an_accepted_cancel_request_wins(
     await wait_until_cancel_accepted(job)
     answer = await relay.next_held()
     page = await steps.page_of(ann_browser, job)
-    assert "Cancelling." in page
+    assert "Cancelling, requested by" in page
     assert "VideoGen is stopping it" in page
 
     await steps.sandbox_outcome(account, prompt)

@@ -41,7 +41,7 @@ async def test_a_form_sent_again_starts_only_one_job(account: SandboxProcess, an
     resent = await ann_browser.apost("/tools/generate-image/", form, headers=HTMX)
 
     assert clicks == [303] * 4
-    assert "This was started before, and not again." in text(resent)
+    assert "Already started; not started again." in text(resent)
     job = await only_job()
     assert await steps.events_of(job) == [STARTED, SENT, ACCEPTED]
     assert len(await steps.sandbox_jobs(account, prompt)) == 1
@@ -68,7 +68,7 @@ async def test_a_refusal_is_shown_at_the_form(
     answer = await ann_browser.apost("/tools/generate-image/", form, headers=headers)
 
     assert answer.status_code == 422
-    assert "VideoGen refused this. prompt must not name <brands>." in text(answer)
+    assert "VideoGen rejected this job. prompt must not name <brands>." in text(answer)
     assert "invalid_parameters" in text(answer)
     assert prompt in answer.content.decode()
     job = await only_job()
@@ -86,7 +86,7 @@ async def test_a_refusal_is_shown_at_the_form(
 @pytest.mark.parametrize(
     ("fault", "advice"),
     [
-        ({"kind": "unauthorized"}, "The key is wrong or was revoked. An admin has to put it right."),
+        ({"kind": "unauthorized"}, "The key is wrong or was revoked. An admin must replace it."),
         ({"kind": "forbidden", "requirement": "upgrade_plan"}, "This needs another plan: business."),
         (
             {"kind": "forbidden", "requirement": "purchase_add_on"},

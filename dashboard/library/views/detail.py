@@ -29,8 +29,8 @@ def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         "tile": Tile(file, request.user),
         "sharing": Sharing(file),
         "copy": copy_of(file),
-        "lineage": lineage.of(file, request.user),
-        "story": lineage.story(file, request.user),
+        "lineage": lineage.file_lineage(file, request.user),
+        "story": lineage.file_history(file, request.user),
     }
     return render(request, "library/detail.html", context)
 

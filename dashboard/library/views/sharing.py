@@ -54,8 +54,8 @@ def publish(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         "tile": Tile(file, request.user),
         "sharing": Sharing(file),
         "copy": copy_of(file),
-        "lineage": lineage.of(file, request.user),
-        "story": lineage.story(file, request.user),
+        "lineage": lineage.file_lineage(file, request.user),
+        "story": lineage.file_history(file, request.user),
         "form": form,
     }
     return render(request, "library/detail.html", context, status=422)

@@ -81,7 +81,8 @@ def test_a_cancel_that_was_refused_is_told_on_the_job(ann_browser: Browser, ben_
     event = made.events.latest("pk")
     assert (event.kind, event.actor, event.to_status) == ("cancel refused", ben_browser.user, "running")
     assert (
-        "ben wanted to cancel it, but may not" in ann_browser.get(f"/executions/{made.pk}/").content.decode()
+        "cancel request by ben denied: not permitted"
+        in ann_browser.get(f"/executions/{made.pk}/").content.decode()
     )
 
 

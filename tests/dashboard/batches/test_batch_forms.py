@@ -1,4 +1,4 @@
-"""The pages of batches without JavaScript: what is typed is checked, kept, shown and started, by whoever may."""
+"""The form and review of a batch without JavaScript: validating, keeping input, and starting."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def preview(browser: Browser, data: dict[str, Any]) -> Any:
 # --- from lines -------------------------------------------------------------------------------------------
 
 
-def test_lines_are_looked_over_confirmed_and_started_once(ann_browser: Browser) -> None:
+def test_lines_are_reviewed_confirmed_and_started_once(ann_browser: Browser) -> None:
     page = preview(ann_browser, {**LINES, "lines": "A cliff\n\n  A pier  \n", "numResults": "2"})
 
-    assert "2 rows, all checked. They ask for 4 results." in text(page)
-    assert not Execution.objects.exists(), "nothing starts before the yes"
+    assert "2 rows, all valid. They produce 4 takes." in text(page)
+    assert not Execution.objects.exists(), "nothing starts before confirmation"
     plan = BatchPlan.objects.get()
     url = f"/batches/plans/{plan.pk}/"
     first = ann_browser.post(url, {"only": "all"})
@@ -51,7 +51,7 @@ def test_lines_are_looked_over_confirmed_and_started_once(ann_browser: Browser) 
     assert "Undo" in text(ann_browser.get(f"/batches/{batch.pk}/"))
 
 
-def test_a_wrong_line_is_named_nothing_starts_and_nothing_is_lost(ann_browser: Browser) -> None:
+def test_an_invalid_line_is_reported_and_input_is_kept(ann_browser: Browser) -> None:
     typed = "A cliff\n" + "x" * 20_001 + "\nA <b>pier</b>"
 
     page = ann_browser.post(
@@ -68,31 +68,31 @@ def test_a_wrong_line_is_named_nothing_starts_and_nothing_is_lost(ann_browser: B
     assert not Execution.objects.exists()
 
 
-def test_a_wrong_option_is_said_at_its_field(ann_browser: Browser) -> None:
+def test_an_invalid_shared_setting_is_reported_at_its_field(ann_browser: Browser) -> None:
     page = ann_browser.post(planning.NEW, {**LINES, "lines": "A cliff", "numResults": "0"})
 
     assert page.status_code == 422
-    assert "Something in “The same for all” is not right" in problems(page)
+    assert "Fix the errors in “Applies to every job”" in problems(page)
     assert "greater than or equal to 1" in page.content.decode()
     assert not BatchPlan.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
-        ("", "Write at least one prompt"),
-        (" \n\t\n", "Write at least one prompt"),
-        ("a\n" * 501, "At most 500 lines, please; there are 501"),
+        ("", "Enter at least one prompt"),
+        (" \n\t\n", "Enter at least one prompt"),
+        ("a\n" * 501, "Enter at most 500 lines; there are 501"),
     ],
 )
-def test_too_few_and_too_many_lines(ann_browser: Browser, lines: str, said: str) -> None:
+def test_too_few_and_too_many_lines(ann_browser: Browser, lines: str, message: str) -> None:
     page = ann_browser.post(planning.NEW, {**LINES, "lines": lines})
 
     assert page.status_code == 422
-    assert said in problems(page)
+    assert message in problems(page)
 
 
-def test_only_the_first_problems_are_listed_and_the_rest_counted(ann_browser: Browser) -> None:
+def test_only_the_first_errors_are_listed_and_the_rest_counted(ann_browser: Browser) -> None:
     page = ann_browser.post(planning.NEW, {**LINES, "lines": ("x" * 20_001 + "\n") * 53})
 
     assert "Line 50 Prompt" in problems(page)
@@ -100,7 +100,7 @@ def test_only_the_first_problems_are_listed_and_the_rest_counted(ann_browser: Br
     assert "And 3 more." in problems(page)
 
 
-def test_another_tool_keeps_what_was_typed(ann_browser: Browser) -> None:
+def test_another_tool_keeps_the_input(ann_browser: Browser) -> None:
     page = ann_browser.post(
         planning.NEW,
         {**LINES, "lines": "A cliff\nA pier", "numResults": "7", "change": "tool:generate-sound-effect"},
@@ -121,17 +121,17 @@ def upload(content: str | bytes, name: str = "coast.csv") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, content.encode() if isinstance(content, str) else content, "text/csv")
 
 
-def test_a_table_from_a_file_is_started_under_the_files_name(ann_browser: Browser) -> None:
+def test_a_batch_from_a_file_has_the_name_of_the_file(ann_browser: Browser) -> None:
     table = upload("\ufeffprompt;numResults\nA cliff;1\nA pier;2\n")
 
     page = preview(ann_browser, {"way": "table", "tool": "generate-image", "table": table})
 
-    assert "2 rows, all checked" in text(page)
+    assert "2 rows, all valid" in text(page)
     assert BatchPlan.objects.get().name == "coast"
     assert "Takes: 2" in text(page)
 
 
-def test_a_wrong_table_comes_back_to_be_put_right_on_the_page(ann_browser: Browser) -> None:
+def test_an_invalid_table_can_be_corrected_on_the_page(ann_browser: Browser) -> None:
     table = upload("prompt,numResults\nA cliff,1\nA <pier>,900\n")
 
     page = ann_browser.post(planning.NEW, {"way": "table", "tool": "generate-image", "table": table})
@@ -141,27 +141,25 @@ def test_a_wrong_table_comes_back_to_be_put_right_on_the_page(ann_browser: Brows
     assert "A <pier>,900" in html.unescape(page.content.decode())
     assert not BatchPlan.objects.exists()
     fixed = {"way": "table", "tool": "generate-image", "csv": "prompt,numResults\nA cliff,1\nA <pier>,9\n"}
-    assert "2 rows, all checked" in text(preview(ann_browser, fixed))
+    assert "2 rows, all valid" in text(preview(ann_browser, fixed))
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
-    [(b"prompt\n\xff\xfe\n", "not in UTF-8"), (b"prompt\n" + b"x" * 1_048_577, "larger than 1 MiB")],
+    ("content", "message"),
+    [(b"prompt\n\xff\xfe\n", "not UTF-8"), (b"prompt\n" + b"x" * 1_048_577, "larger than 1 MiB")],
 )
-def test_a_file_that_cannot_be_read_leaves_what_was_typed(
-    ann_browser: Browser, content: bytes, said: str
-) -> None:
+def test_an_unreadable_file_keeps_the_input(ann_browser: Browser, content: bytes, message: str) -> None:
     page = ann_browser.post(
         planning.NEW,
-        {"way": "table", "tool": "generate-image", "csv": "prompt\nkept\n", "table": upload(content)},
+        {"way": "table", "tool": "generate-image", "csv": "prompt\na pier\n", "table": upload(content)},
     )
 
     assert page.status_code == 422
-    assert said in problems(page)
-    assert "prompt\nkept\n" in page.content.decode()
+    assert message in problems(page)
+    assert "prompt\na pier\n" in page.content.decode()
 
 
-def test_the_template_is_a_download_for_each_tool(ann_browser: Browser) -> None:
+def test_each_tool_has_a_template_to_download(ann_browser: Browser) -> None:
     answer = ann_browser.get("/batches/template/upscale-image.csv", {"file": ready_file().remote_id})
 
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
@@ -173,7 +171,7 @@ def test_the_template_is_a_download_for_each_tool(ann_browser: Browser) -> None:
 # --- from files -------------------------------------------------------------------------------------------
 
 
-def test_files_from_the_library_get_one_tool_and_its_options_once(ann_browser: Browser) -> None:
+def test_files_from_the_library_share_one_tool_and_its_settings(ann_browser: Browser) -> None:
     one, two, other = ready_file("one"), ready_file("two"), ready_file("other")
 
     page = ann_browser.get(planning.NEW, {"file": [one.remote_id, str(two.pk)]})
@@ -198,7 +196,7 @@ def test_files_from_the_library_get_one_tool_and_its_options_once(ann_browser: B
     ]
 
 
-def test_files_of_two_kinds_offer_the_tools_that_take_both(ann_browser: Browser) -> None:
+def test_files_of_two_types_offer_the_tools_that_accept_both(ann_browser: Browser) -> None:
     picture, film = ready_file("picture"), ready_file("film", media="VIDEO")
 
     page = ann_browser.get(planning.NEW, {"file": [picture.remote_id, film.remote_id]})
@@ -223,7 +221,7 @@ def test_files_of_two_kinds_offer_the_tools_that_take_both(ann_browser: Browser)
     assert (second.get("imageFileIds"), second.get("videoFileIds")) == (None, [film.remote_id])
 
 
-def test_a_file_that_is_gone_is_named_by_its_place(ann_browser: Browser) -> None:
+def test_a_missing_file_is_reported_by_its_number(ann_browser: Browser) -> None:
     one = ready_file("one")
 
     page = ann_browser.post(
@@ -232,17 +230,17 @@ def test_a_file_that_is_gone_is_named_by_its_place(ann_browser: Browser) -> None
     )
 
     assert page.status_code == 422
-    assert "File 2 It is not in the library any more." in problems(page)
+    assert "File 2 This file is no longer in the library." in problems(page)
     assert not BatchPlan.objects.exists()
 
 
-def test_files_that_no_tool_takes_together_say_so(ann_browser: Browser) -> None:
+def test_files_that_no_tool_accepts_together_are_reported(ann_browser: Browser) -> None:
     files = [ready_file("a"), ready_file("b", media="AUDIO"), ready_file("c", media="HOLOGRAM")]
 
     page = ann_browser.post(planning.NEW, {"way": "files", "file": [file.remote_id for file in files]})
 
     assert page.status_code == 422
-    assert "No tool takes all of these kinds of files." in text(page)
+    assert "No tool accepts all of these file types." in text(page)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What pages hear of a batch: its own page, the list and the studio, each for its kind of viewer."""
+"""Live updates of a batch on its own page, in the list and in the studio, for each kind of viewer."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ PARTS = ("state", "stop", "zip", "far", "hold", "promise")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def change(job: Execution, **told: Any) -> Change:
+def change(job: Execution, **options: Any) -> Change:
     batch_id = str(job.batch_id) if job.batch_id else None
-    return Change(str(job.pk), job.created_by_id, told.pop("created", False), "queued", job.status, batch_id)
+    return Change(
+        str(job.pk), job.created_by_id, options.pop("created", False), "queued", job.status, batch_id
+    )
 
 
-async def heard(user: Any, topic: str, *changes: Change) -> list[str]:
+async def updates(user: Any, topic: str, *changes: Change) -> list[str]:
     rendering = renderer.Rendering(list(changes))
     keys = rendering.keys(topic, user)
-    left = keys
-    while left:
-        left = await rendering.make(left)
+    remaining = keys
+    while remaining:
+        remaining = await rendering.make(remaining)
     return list(rendering.frames(keys))
 
 
@@ -42,67 +44,67 @@ async def started(user: Any, count: int = 3, **options: Any) -> tuple[Batch, lis
 
 
 def targets(frames: list[str]) -> set[str]:
-    """What on the page the frames take the place of."""
+    """The ids of the elements that the frames replace."""
     found = "tr[id], div[id], article[id]"
     return {attribute(node, "id") for frame in frames for node in every(frame, found)}
 
 
-def says(frames: list[str], words: str) -> bool:
+def contains(frames: list[str], words: str) -> bool:
     return any(words in frame for frame in frames)
 
 
-async def test_a_batchs_page_hears_of_its_jobs_and_how_far_it_is(people: Any) -> None:
+async def test_a_batch_page_receives_its_jobs_and_progress(people: Any) -> None:
     batch, (first, *_) = await started(people.ann)
     _, (foreign, *_) = await started(people.ben)
     single = await runtime.in_db(jobs.queued)
     first = await runtime.in_db(planning.end, first, "succeeded")
 
-    frames = await heard(people.ann, f"batch:{batch.pk}", change(first), change(foreign), change(single))
+    frames = await updates(people.ann, f"batch:{batch.pk}", change(first), change(foreign), change(single))
 
     assert targets(frames) == {f"row-{first.pk}", *(f"{part}-{batch.pk}" for part in PARTS)}
-    assert says(frames, "1 of 3 ended")
-    assert says(frames, "Cancel what is left")
-    assert not says(await heard(people.ben, f"batch:{batch.pk}", change(first)), "Cancel what is left")
-    assert says(await heard(people.ada, f"batch:{batch.pk}", change(first)), "Cancel what is left")
+    assert contains(frames, "1 of 3 finished")
+    assert contains(frames, "Cancel all")
+    assert not contains(await updates(people.ben, f"batch:{batch.pk}", change(first)), "Cancel all")
+    assert contains(await updates(people.ada, f"batch:{batch.pk}", change(first)), "Cancel all")
 
 
 async def test_the_studio_shows_a_batch_as_one_line(people: Any) -> None:
     batch, all_jobs = await started(people.ann, held=True)
 
-    frames = await heard(people.ben, "studio", *(change(job, created=True) for job in all_jobs))
+    frames = await updates(people.ben, "studio", *(change(job, created=True) for job in all_jobs))
 
     assert targets(frames) == {f"batch-{batch.pk}"}
-    assert says(frames, 'hx-swap-oob="afterbegin:#flight"')
-    assert says(frames, "starts in a moment")
+    assert contains(frames, 'hx-swap-oob="afterbegin:#flight"')
+    assert contains(frames, "starting soon")
 
 
-async def test_the_studio_lets_go_of_a_batch_that_has_ended_and_shows_what_came_of_it(people: Any) -> None:
+async def test_the_studio_replaces_a_finished_batch_by_its_results(people: Any) -> None:
     batch, (only,) = await started(people.ann, 1)
     only = await runtime.in_db(planning.end, only, "succeeded")
 
-    frames = await heard(people.ann, "studio", change(only))
+    frames = await updates(people.ann, "studio", change(only))
 
-    assert says(frames, f'hx-swap-oob="delete:#batch-{batch.pk}"')
+    assert contains(frames, f'hx-swap-oob="delete:#batch-{batch.pk}"')
     assert targets(frames) == {f"take-{only.pk}"}
 
 
-async def test_the_list_moves_while_a_batch_runs(people: Any) -> None:
+async def test_the_list_updates_while_a_batch_runs(people: Any) -> None:
     batch, (first, *_) = await started(people.ann)
     first = await runtime.in_db(planning.end, first, "failed")
 
-    frames = await heard(people.ben, "batches", change(first))
+    frames = await updates(people.ben, "batches", change(first))
 
     assert targets(frames) == {f"batch-{batch.pk}"}
-    assert says(frames, "1 of 3 ended")
-    assert says(frames, 'hx-swap-oob="true"')
+    assert contains(frames, "1 of 3 finished")
+    assert contains(frames, 'hx-swap-oob="true"')
 
 
-async def test_starting_a_batch_tells_its_id_with_every_job(people: Any) -> None:
+async def test_the_signal_of_each_job_names_its_batch(people: Any) -> None:
     plan = await runtime.in_db(planning.plan, people.ann, 2)
-    told: list[dict[str, Any]] = []
+    signals: list[dict[str, Any]] = []
 
     def listen(**kwargs: Any) -> None:
-        told.append(kwargs)
+        signals.append(kwargs)
 
     execution_changed.connect(listen)
     try:
@@ -110,15 +112,15 @@ async def test_starting_a_batch_tells_its_id_with_every_job(people: Any) -> None
     finally:
         execution_changed.disconnect(listen)
 
-    assert [(each["batch_id"], each["created"]) for each in told] == [(batch.pk, True)] * 2
+    assert [(each["batch_id"], each["created"]) for each in signals] == [(batch.pk, True)] * 2
 
 
-@pytest.mark.parametrize(("there", "taken"), [(True, True), (False, False)])
-async def test_only_a_batch_that_is_there_can_be_listened_to(people: Any, there: bool, taken: bool) -> None:
+@pytest.mark.parametrize(("exists", "accepted"), [(True, True), (False, False)])
+async def test_only_an_existing_batch_has_a_topic(people: Any, exists: bool, accepted: bool) -> None:
     batch = await runtime.in_db(planning.batch, people.ann, 1)
-    topic = f"batch:{batch.pk if there else uuid.uuid4()}"
+    topic = f"batch:{batch.pk if exists else uuid.uuid4()}"
     page = WebsocketCommunicator(LiveConsumer.as_asgi(), f"/ws/live/?topic={topic}")
     page.scope["user"] = people.ben
 
-    assert (await page.connect())[0] is taken
+    assert (await page.connect())[0] is accepted
     await page.disconnect()

@@ -1,4 +1,4 @@
-"""The pages of one batch and who may do what there; what they list costs as many queries for many as for few."""
+"""The pages of a batch, the permissions on them, and that their queries do not grow with their rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.markup import every, link, parse
 pytestmark = pytest.mark.django_db
 
 
-def test_the_page_of_a_batch_counts_and_filters(ann_browser: Browser) -> None:
+def test_a_batch_page_counts_and_filters_jobs(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, 4)
     failed, fine, *_ = planning.jobs(batch)
     planning.end(failed, "failed", error={"message": "no"})
@@ -30,18 +30,18 @@ def test_the_page_of_a_batch_counts_and_filters(ann_browser: Browser) -> None:
 
     words = text(ann_browser.get(url))
 
-    assert "2 of 4 ended" in words
+    assert "2 of 4 finished" in words
     assert "1 succeeded" in words
     assert "1 failed" in words
     assert "2 queued" in words
     only = ann_browser.get(url, {"status": "failed"}).content.decode()
     assert f"row-{failed.pk}" in only
     assert f"row-{fine.pk}" not in only
-    assert "No job of this batch has this status now" in text(ann_browser.get(url, {"status": "\x00strange"}))
+    assert "No job in this batch has this status" in text(ann_browser.get(url, {"status": "\x00strange"}))
 
 
 @pytest.mark.parametrize(
-    ("ends", "said"),
+    ("ends", "badge"),
     [
         (["succeeded", "succeeded"], "succeeded you"),
         (["succeeded", "cancelled"], "1 of 2 succeeded you"),
@@ -52,15 +52,15 @@ def test_the_page_of_a_batch_counts_and_filters(ann_browser: Browser) -> None:
         (["succeeded", "pending"], "running you"),
     ],
 )
-def test_a_batchs_state_in_a_word(ann_browser: Browser, ends: list[str], said: str) -> None:
+def test_the_badge_of_a_batch(ann_browser: Browser, ends: list[str], badge: str) -> None:
     batch = planning.batch(ann_browser.user, 2)
     for job, status in zip(planning.jobs(batch), ends, strict=True):
         planning.bring(job, status)
 
-    assert f"Lighthouses {said}" in text(ann_browser.get(f"/batches/{batch.pk}/"))
+    assert f"Lighthouses {badge}" in text(ann_browser.get(f"/batches/{batch.pk}/"))
 
 
-def test_a_long_batch_comes_in_pages(ann_browser: Browser) -> None:
+def test_a_long_batch_is_paginated(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, 101)
 
     first = parse(ann_browser.get(f"/batches/{batch.pk}/"))
@@ -69,17 +69,17 @@ def test_a_long_batch_comes_in_pages(ann_browser: Browser) -> None:
     assert [len(every(page, '[id^="row-"]')) for page in (first, second)] == [100, 1]
 
 
-def test_undo_by_its_owner(ann_browser: Browser) -> None:
+def test_undo_by_the_owner(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, held=True)
 
     answer = ann_browser.post(f"/batches/{batch.pk}/undo/")
 
     assert answer.status_code == 303
-    assert "nothing of it ran, and nothing is billed" in text(ann_browser.get(answer["Location"]))
+    assert "No job ran, and nothing is billed" in text(ann_browser.get(answer["Location"]))
     assert {job.status for job in planning.jobs(batch)} == {"cancelled"}
 
 
-def test_an_undo_that_is_too_late_says_so(ann_browser: Browser) -> None:
+def test_a_late_undo_is_reported(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user)
 
     answer = ann_browser.post(f"/batches/{batch.pk}/undo/")
@@ -88,17 +88,17 @@ def test_an_undo_that_is_too_late_says_so(ann_browser: Browser) -> None:
     assert {job.status for job in planning.jobs(batch)} == {"queued"}
 
 
-def test_an_undone_batch_can_be_started_after_all(ann_browser: Browser) -> None:
+def test_an_undone_batch_can_be_started_again(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, held=True)
     ann_browser.post(f"/batches/{batch.pk}/undo/")
-    assert "Start it after all" in text(ann_browser.get(f"/batches/{batch.pk}/"))
+    assert "Start again" in text(ann_browser.get(f"/batches/{batch.pk}/"))
 
     answer = ann_browser.post(f"/batches/{batch.pk}/again/?status=cancelled")
 
-    assert "3 rows, all checked" in text(ann_browser.get(answer["Location"]))
+    assert "3 rows, all valid" in text(ann_browser.get(answer["Location"]))
 
 
-def test_cancel_lists_first_and_reports_one_by_one(ann_browser: Browser) -> None:
+def test_cancel_lists_the_jobs_first_and_reports_each_outcome(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, 3)
     _, running, ended = planning.jobs(batch)
     take(running)
@@ -110,24 +110,24 @@ def test_cancel_lists_first_and_reports_one_by_one(ann_browser: Browser) -> None
 
     words = text(ann_browser.get(done["Location"]))
     assert "a lighthouse 1 cancelled before it was sent" in words
-    assert "a lighthouse 2 VideoGen was asked to cancel it" in words
-    assert "a lighthouse 3 had ended: succeeded" in words
+    assert "a lighthouse 2 cancel requested at VideoGen" in words
+    assert "a lighthouse 3 already finished: succeeded" in words
     assert [job.status for job in planning.jobs(batch)] == ["cancelled", "pending", "succeeded"]
     assert ann_browser.post(f"/batches/{batch.pk}/cancel/").status_code == 303
 
 
-def test_a_cancel_that_broke_off_is_told_and_finished(
+def test_an_interrupted_cancel_is_reported_and_resumed(
     ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunked, "CHUNK_SIZE", 2)
     batch = planning.batch(ann_browser.user, 5)
     url = f"/batches/{batch.pk}/cancel/{planning.wish(batch, actor=ann_browser.user).pk}/"
-    word, told = batches._word, []
+    word, done = batches._word, []
 
     def breaks(*of_one: Any) -> str:
-        if len(told) == 3:
+        if len(done) == 3:
             raise OperationalError("the database is away")
-        told.append(of_one)
+        done.append(of_one)
         return word(*of_one)
 
     with monkeypatch.context() as broken, pytest.raises(OperationalError):
@@ -140,22 +140,22 @@ def test_a_cancel_that_broke_off_is_told_and_finished(
     assert text(ann_browser.get(url)).count("cancelled before it was sent") == 5
 
 
-def test_nothing_left_to_cancel_says_so(ann_browser: Browser) -> None:
+def test_a_finished_batch_cannot_be_cancelled(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, 1)
     planning.end(planning.jobs(batch)[0], "succeeded")
 
     answer = ann_browser.post(f"/batches/{batch.pk}/cancel/")
 
-    assert "there is nothing to cancel" in text(ann_browser.get(answer["Location"]))
+    assert "There is nothing to cancel" in text(ann_browser.get(answer["Location"]))
     assert not BatchCancel.objects.exists()
 
 
-def test_what_failed_is_run_again_by_whoever_wants_to(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_anyone_can_run_failed_jobs_again(ann_browser: Browser, ben_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, 2)
     failed, fine = planning.jobs(batch)
     planning.end(failed, "failed", error={"message": "no"})
     planning.end(fine, "succeeded")
-    assert "Run the 1 failed again" in text(ben_browser.get(f"/batches/{batch.pk}/"))
+    assert "Run 1 failed job again" in text(ben_browser.get(f"/batches/{batch.pk}/"))
 
     plan = ben_browser.post(f"/batches/{batch.pk}/again/?status=failed")["Location"]
     started = ben_browser.post(plan)["Location"]
@@ -166,7 +166,7 @@ def test_what_failed_is_run_again_by_whoever_wants_to(ann_browser: Browser, ben_
     assert [job.request_body for job in planning.jobs(fresh)] == [failed.request_body]
 
 
-def test_running_again_checks_the_rows_as_they_are_today(ann_browser: Browser) -> None:
+def test_run_again_validates_the_rows_again(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, 1)
     job = planning.jobs(batch)[0]
     Execution.objects.filter(pk=job.pk).update(request_body={**job.request_body, "imageFileIds": ["vg_gone"]})
@@ -181,10 +181,10 @@ def test_running_again_checks_the_rows_as_they_are_today(ann_browser: Browser) -
     assert ann_browser.post(f"/batches/{batch.pk}/again/?status=succeeded").status_code == 400
 
 
-# --- who may what -----------------------------------------------------------------------------------------
+# --- permissions ------------------------------------------------------------------------------------------
 
 
-def test_the_team_sees_a_batch_and_only_its_owner_or_an_admin_may_stop_it(
+def test_everyone_sees_a_batch_but_only_its_owner_and_admins_can_stop_it(
     ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
     batch = planning.batch(ann_browser.user, held=True)
@@ -204,7 +204,7 @@ def test_the_team_sees_a_batch_and_only_its_owner_or_an_admin_may_stop_it(
     assert {job.status for job in planning.jobs(batch)} == {"cancelled"}
 
 
-def test_a_plan_is_seen_and_confirmed_by_the_one_who_made_it(
+def test_only_its_creator_sees_and_confirms_a_plan(
     ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
     plan = planning.plan(ann_browser.user)
@@ -215,7 +215,7 @@ def test_a_plan_is_seen_and_confirmed_by_the_one_who_made_it(
     assert not Execution.objects.exists()
 
 
-def test_strangers_are_sent_to_sign_in(client: Any, people: Any) -> None:
+def test_anonymous_requests_are_redirected_to_sign_in(client: Any, people: Any) -> None:
     batch = planning.batch(people.ann)
     plan = planning.plan(people.ann)
     paths = [
@@ -231,7 +231,7 @@ def test_strangers_are_sent_to_sign_in(client: Any, people: Any) -> None:
             assert answer["Location"].startswith("/sign-in/"), path
 
 
-def test_what_is_not_there_is_not_found(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_unknown_batches_plans_and_cancels_are_not_found(ann_browser: Browser, ben_browser: Browser) -> None:
     mine, theirs = planning.batch(ann_browser.user), planning.batch(ben_browser.user)
     wish = planning.wish(theirs, actor=ben_browser.user)
     nowhere = uuid.uuid4()
@@ -241,7 +241,7 @@ def test_what_is_not_there_is_not_found(ann_browser: Browser, ben_browser: Brows
     assert ann_browser.get(f"/batches/{mine.pk}/cancel/{wish.pk}/").status_code == 404
 
 
-# --- how many queries -------------------------------------------------------------------------------------
+# --- queries ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

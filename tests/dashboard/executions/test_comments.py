@@ -1,4 +1,4 @@
-"""What the team says about a job: shown as text, told at once, taken back only by whoever wrote it."""
+"""Comments: shown as text, live on open pages, and withdrawn only by their author."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ def say(browser: Browser, execution: Any, text: str, **more: Any) -> Any:
     return browser.post(f"/executions/{execution.pk}/comments/", {"text": text}, **more)
 
 
-def test_a_comment_stands_on_the_page_and_an_event_tells_of_it(
+def test_a_comment_is_on_the_page_and_recorded_as_an_event(
     ann_browser: Browser, ben_browser: Browser
 ) -> None:
     execution = job(ben_browser.user, "succeeded")
     assert say(ann_browser, execution, "Better than the last one.").status_code == 303
     page = ben_browser.get(f"/executions/{execution.pk}/").content.decode()
     assert "Better than the last one." in page
-    assert "ann commented" in page
+    assert "comment added by ann" in page
     event = Event.objects.get(kind=Kind.COMMENTED)
     assert (event.actor, event.from_status, event.to_status) == (ann_browser.user, "succeeded", "succeeded")
-    assert "Better" not in str(event.detail), "the words can be withdrawn, the event cannot"
+    assert "Better" not in str(event.detail), "the text can be withdrawn, the event cannot"
 
 
 @pytest.mark.parametrize(
     "text",
     ["<script>alert(1)</script>", "{{ x }} {% url %}", "@ann <b>bold</b> &amp;", "\u202ereversed", "@ann@ben@", "@<i>", "🎬 @ann\n\nsecond line"],
 )  # fmt: skip
-def test_whatever_is_written_is_shown_as_text(text: str, ann_browser: Browser, ben_browser: Browser) -> None:
+def test_comments_are_shown_as_text(text: str, ann_browser: Browser, ben_browser: Browser) -> None:
     execution = job(ann_browser.user, "succeeded")
     say(ben_browser, execution, text)
     said = one(ann_browser.get(f"/executions/{execution.pk}/"), "p.comment-text")
@@ -62,31 +62,31 @@ def test_whatever_is_written_is_shown_as_text(text: str, ann_browser: Browser, b
         ("a@ann @ben", ["ben"]),
     ],
 )
-def test_who_is_called(text: str, names: list[str]) -> None:
+def test_who_is_mentioned(text: str, names: list[str]) -> None:
     assert comments.mentioned(text) == names
 
 
-def test_a_mention_is_unread_until_the_page_was_seen(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_a_mention_is_unread_until_the_job_is_opened(ann_browser: Browser, ben_browser: Browser) -> None:
     execution = job(ann_browser.user, "succeeded")
-    say(ann_browser, execution, "@ben is this the one? @nobody @ann")
-    assert Mention.objects.count() == 1, "neither who is not there nor oneself"
+    say(ann_browser, execution, "@ben is this the one? @missing @ann")
+    assert Mention.objects.count() == 1, "neither unknown people nor the author"
     assert "1 unread mention" in words(ben_browser.get("/"), "#bell")
     assert "is this the one?" in ben_browser.get("/mentions/").content.decode()
     assert comments.unread(ben_browser.user.pk) == 1, "the list does not yet show the job"
     page = ben_browser.get(f"/executions/{execution.pk}/").content.decode()
     assert words(page, f'a[href="/executions/?person={ben_browser.user.pk}"]') == "@ben"
     assert comments.unread(ben_browser.user.pk) == 0
-    assert "unread mention" not in page, "the page that shows it no longer calls"
+    assert "unread mention" not in page, "the page that shows the comment marks it as read"
 
 
-def test_all_mentions_can_be_marked_as_seen(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_all_mentions_can_be_marked_as_read(ann_browser: Browser, ben_browser: Browser) -> None:
     for _ in range(3):
         say(ann_browser, job(ann_browser.user), "@ben")
     assert ben_browser.post("/mentions/").status_code == 303
     assert comments.unread(ben_browser.user.pk) == 0
 
 
-def test_a_withdrawn_comment_is_marked_and_its_words_are_gone(
+def test_a_withdrawn_comment_is_marked_and_its_text_removed(
     ann_browser: Browser, ben_browser: Browser
 ) -> None:
     execution = job(ann_browser.user, "succeeded")
@@ -95,23 +95,23 @@ def test_a_withdrawn_comment_is_marked_and_its_words_are_gone(
     url = f"/executions/{execution.pk}/comments/{comment.pk}/withdraw/"
     assert ben_browser.post(url).status_code == 403
     assert ann_browser.post(url).status_code == 303
-    assert ann_browser.post(url).status_code == 303, "twice does it once"
+    assert ann_browser.post(url).status_code == 303, "withdrawing is idempotent"
     page = ben_browser.get(f"/executions/{execution.pk}/").content.decode()
     assert "the secret word" not in page
     assert "was withdrawn" in page
-    assert "ann withdrew a comment" in page
+    assert "comment withdrawn by ann" in page
     assert "the secret word" not in ben_browser.get("/mentions/").content.decode()
     assert comments.unread(ben_browser.user.pk) == 0
     assert Event.objects.filter(kind=Kind.COMMENTED).count() == 2
 
 
 @pytest.mark.parametrize("text", ["", "   \n ", "x" * 4001])
-def test_what_is_no_comment_is_refused_in_words(text: str, ann_browser: Browser) -> None:
+def test_invalid_comments_are_rejected_with_a_message(text: str, ann_browser: Browser) -> None:
     execution = job(ann_browser.user)
     plain = say(ann_browser, execution, text)
     assert plain.status_code == 422
     assert "say-problem" in plain.content.decode()
-    assert content(one(plain, "textarea[name=text]")) == text, "what was typed stays"
+    assert content(one(plain, "textarea[name=text]")) == text, "the input is kept"
     answer = say(ann_browser, execution, text, HTTP_HX_REQUEST="true")
     assert answer.status_code == 422
     assert "say-problem" in answer.content.decode()
@@ -132,7 +132,7 @@ def test_a_comment_cannot_be_changed_or_deleted(ann_browser: Browser) -> None:
             act()
 
 
-def test_many_comments_cost_as_many_queries_as_one(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_queries_do_not_grow_with_comments(ann_browser: Browser, ben_browser: Browser) -> None:
     one, many = job(ann_browser.user), job(ann_browser.user)
     for execution, count in ((one, 1), (many, 20)):
         for number in range(count):
@@ -147,18 +147,20 @@ def test_many_comments_cost_as_many_queries_as_one(ann_browser: Browser, ben_bro
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_open_pages_are_told_of_a_comment_and_the_named_one_is_called(
+async def test_a_comment_reaches_open_pages_and_notifies_mentioned_people(
     people: People, account: Any, ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
     execution = await runtime.in_db(job, people.ann, "running")
-    at_the_job = await opened(ada_browser, f"job:{execution.pk}")
-    elsewhere = await opened(ben_browser, "history")
+    job_page = await opened(ada_browser, f"job:{execution.pk}")
+    other_page = await opened(ben_browser, "history")
     await runtime.in_db(comments.write, execution, actor=people.ann, text="@ben look")
-    told = await received_until(at_the_job, "commented-")
-    assert f'hx-get="/executions/{execution.pk}/comments/"' in told
-    assert "look" not in told, "each person asks for what they may see and do"
-    assert "1 unread mention" in words(await received_until(elsewhere, 'id="bell"'), "#bell")
+    update = await received_until(job_page, "commented-")
+    assert f'hx-get="/executions/{execution.pk}/comments/"' in update
+    assert "look" not in update, "each page fetches the comments with its own permissions"
+    assert "1 unread mention" in words(await received_until(other_page, 'id="bell"'), "#bell")
     await runtime.in_db(comments.write, execution, actor=people.ann, text="@ben again")
-    assert await received_until(at_the_job, "commented-") != told, "else the page would think it had it"
-    for page in (at_the_job, elsewhere):
+    assert await received_until(job_page, "commented-") != update, (
+        "htmx ignores content that is already on the page"
+    )
+    for page in (job_page, other_page):
         await page.disconnect()

@@ -1,4 +1,4 @@
-"""The history and a job's page: paging that loses nothing, filters, the raw exchange, cancel, and start again."""
+"""The history and a job's page: paging, filters, raw responses, cancel, and run again."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_walking_back_and_forth_shows_every_job_once_and_in_order(ann_browser: Browser) -> None:
+def test_paging_back_and_forth_shows_every_job_once_in_order(ann_browser: Browser) -> None:
     for number in range(13):
         job(ann_browser.user, prompt=f"pier {number}")
     first = page_of(ann_browser)
@@ -59,7 +59,7 @@ def test_walking_back_and_forth_shows_every_job_once_and_in_order(ann_browser: B
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_jobs_that_start_meanwhile_shift_no_page(ann_browser: Browser) -> None:
+def test_new_jobs_do_not_shift_pages(ann_browser: Browser) -> None:
     for number in range(10):
         job(ann_browser.user, prompt=f"pier {number}")
     first = page_of(ann_browser)
@@ -96,7 +96,7 @@ def test_filters_by_status_and_by_tool(ann_browser: Browser, ben_browser: Browse
     "query",
     [{"status": "hibernating"}, {"status": "\x00"}, {"status": "' OR 1=1 --"}, {"status": "a" * 5000}],
 )
-def test_a_status_that_no_job_has_finds_nothing(query: dict[str, str], ann_browser: Browser) -> None:
+def test_an_unknown_status_filter_finds_nothing(query: dict[str, str], ann_browser: Browser) -> None:
     job(ann_browser.user)
     page = page_of(ann_browser, **query)
     assert prompts(page) == []
@@ -104,14 +104,12 @@ def test_a_status_that_no_job_has_finds_nothing(query: dict[str, str], ann_brows
 
 
 @pytest.mark.parametrize("query", [{"after": "x"}, {"before": "x"}, {"tool": "make-coffee"}, {"offset": "9"}])
-def test_what_cannot_be_read_in_the_address_is_passed_over(
-    query: dict[str, str], ann_browser: Browser
-) -> None:
+def test_invalid_parameters_are_ignored(query: dict[str, str], ann_browser: Browser) -> None:
     job(ann_browser.user, prompt="a pier")
     assert prompts(page_of(ann_browser, **query)) == ["a pier"]
 
 
-def test_a_status_that_we_do_not_know_is_shown_in_its_own_word(ann_browser: Browser) -> None:
+def test_an_unknown_status_is_shown_unchanged(ann_browser: Browser) -> None:
     job(ann_browser.user, "deep_hibernation", "a pier")
     page = page_of(ann_browser)
     assert prompts(page) == ["a pier"]
@@ -119,7 +117,7 @@ def test_a_status_that_we_do_not_know_is_shown_in_its_own_word(ann_browser: Brow
     assert prompts(page_of(ann_browser, status="deep_hibernation")) == ["a pier"]
 
 
-def test_only_the_first_page_of_the_newest_hears_of_new_jobs(ann_browser: Browser) -> None:
+def test_only_the_first_page_of_the_newest_receives_new_jobs(ann_browser: Browser) -> None:
     assert "/ws/live/?topic=history" in page_of(ann_browser)
     assert "/ws/live/?topic=history" in page_of(ann_browser, status="failed")
     assert "/ws/live/?topic=gallery" in page_of(ann_browser, view="gallery")
@@ -134,23 +132,23 @@ def test_an_empty_history_says_what_to_do(ann_browser: Browser) -> None:
 # --- one job ----------------------------------------------------------------------------------------------
 
 
-def test_a_job_shows_what_was_asked_and_what_was_answered(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_a_job_page_shows_the_request_and_the_responses(ann_browser: Browser, ben_browser: Browser) -> None:
     execution = job(ben_browser.user, "succeeded", "a pier <in> the rain")
     page = ann_browser.get(f"{URL}{execution.pk}/").content.decode()
     assert "a pier &lt;in&gt; the rain" in page
     assert f'"toolExecutionId": "{execution.remote_id}"'.replace('"', "&quot;") in page
     assert "&quot;told&quot;: &quot;by VideoGen&quot;" in page
-    [raw] = [each for each in every(page, "details") if "as it was sent" in words(each, "summary")]
+    [raw] = [each for each in every(page, "details") if "Request as sent" in words(each, "summary")]
     assert json.loads(content(one(raw, "pre"))) == execution.request_body
     assert "ben" in page
     assert f"/ws/live/?topic=job:{execution.pk}" in page
-    told = text(ann_browser.get(f"{URL}{execution.pk}/"))
-    assert "ben started it" in told
-    assert f"accepted as {execution.remote_id}" in told
-    assert "succeeded, 1 result" in told
+    page = text(ann_browser.get(f"{URL}{execution.pk}/"))
+    assert "started by ben" in page
+    assert f"accepted by VideoGen as {execution.remote_id}" in page
+    assert "succeeded, 1 result" in page
 
 
-def test_a_failed_job_says_why_and_what_to_do(ann_browser: Browser) -> None:
+def test_a_failed_job_shows_the_error_and_advice(ann_browser: Browser) -> None:
     error = {
         "message": "Not on this plan.",
         "requirement": {"type": "upgrade_plan", "details": {"plan": "PRO"}},
@@ -162,7 +160,7 @@ def test_a_failed_job_says_why_and_what_to_do(ann_browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("pk", [uuid.uuid4(), "not-an-id", "../admin"])
-def test_a_job_that_is_not_there_is_not_found(pk: Any, ann_browser: Browser) -> None:
+def test_an_unknown_job_is_not_found(pk: Any, ann_browser: Browser) -> None:
     assert ann_browser.get(f"{URL}{pk}/").status_code == 404
     assert ann_browser.post(f"{URL}{pk}/cancel/").status_code == 404
     assert ann_browser.post(f"{URL}{pk}/again/").status_code == 404
@@ -171,9 +169,7 @@ def test_a_job_that_is_not_there_is_not_found(pk: Any, ann_browser: Browser) -> 
 # --- cancel -----------------------------------------------------------------------------------------------
 
 
-async def test_a_queued_job_that_is_cancelled_never_reaches_videogen(
-    account: Any, ann_browser: Browser
-) -> None:
+async def test_a_cancelled_queued_job_never_reaches_videogen(account: Any, ann_browser: Browser) -> None:
     prompt = f"a pier {uuid.uuid4().hex}"
     execution = await runtime.in_db(job, ann_browser.user, "queued", prompt)
     answer = await ann_browser.apost(f"{URL}{execution.pk}/cancel/")
@@ -184,12 +180,12 @@ async def test_a_queued_job_that_is_cancelled_never_reaches_videogen(
     assert (execution.status, execution.sent_at) == ("cancelled", None)
     truth = account.control("GET", "truth")["executions"]
     assert all(each["request"].get("prompt") != prompt for each in truth)
-    assert "ann cancelled it before it was sent" in text(
+    assert "cancelled by ann before it was sent" in text(
         await ann_browser.aget(f"{URL}{execution.pk}/")
-    ).replace("you cancelled", "ann cancelled")
+    ).replace("by you", "by ann")
 
 
-async def test_a_running_job_is_cancelled_there(account: Any, ann_browser: Browser) -> None:
+async def test_a_running_job_is_cancelled_at_videogen(account: Any, ann_browser: Browser) -> None:
     account.control("PUT", "faults", {"faults": [{"kind": "job", "seconds": 600}]})
     execution = await runtime.in_db(job, ann_browser.user, "queued", "a long pier")
     await submit.send(execution.pk)
@@ -211,16 +207,16 @@ async def test_a_running_job_is_cancelled_there(account: Any, ann_browser: Brows
         pytest.fail("VideoGen was never asked to cancel it")
 
 
-def test_a_cancel_with_htmx_is_answered_with_what_changed(ann_browser: Browser) -> None:
+def test_a_cancel_with_htmx_returns_the_changed_fragments(ann_browser: Browser) -> None:
     execution = job(ann_browser.user)
     page = ann_browser.post(f"{URL}{execution.pk}/cancel/", headers=HTMX).content.decode()
     assert "<html" not in page
     assert f'hx-swap-oob="delete:#job-{execution.pk}"' in page
     assert f'id="head-{execution.pk}"' in page
-    assert "Cancelled before it was done." in page
+    assert "Cancelled before it finished." in page
 
 
-def test_whose_job_may_be_cancelled(ann_browser: Browser, ben_browser: Browser, ada_browser: Browser) -> None:
+def test_who_can_cancel_a_job(ann_browser: Browser, ben_browser: Browser, ada_browser: Browser) -> None:
     execution = job(ann_browser.user, "running")
     assert ben_browser.post(f"{URL}{execution.pk}/cancel/").status_code == 403
     execution.refresh_from_db()
@@ -232,7 +228,7 @@ def test_whose_job_may_be_cancelled(ann_browser: Browser, ben_browser: Browser, 
     assert event.actor_id == ada_browser.user.pk
 
 
-def test_two_cancels_are_one_wish(ann_browser: Browser, ada_browser: Browser) -> None:
+def test_two_cancels_are_one_request(ann_browser: Browser, ada_browser: Browser) -> None:
     execution = job(ann_browser.user, "running")
     assert {
         each.post(f"{URL}{execution.pk}/cancel/").status_code
@@ -241,27 +237,27 @@ def test_two_cancels_are_one_wish(ann_browser: Browser, ada_browser: Browser) ->
     assert Event.objects.filter(execution=execution, kind="cancel requested").count() == 1
 
 
-def test_a_cancel_after_the_end_changes_nothing(ann_browser: Browser) -> None:
+def test_a_cancel_of_a_finished_job_changes_nothing(ann_browser: Browser) -> None:
     execution = job(ann_browser.user, "succeeded")
     assert ann_browser.post(f"{URL}{execution.pk}/cancel/").status_code == 303
     execution.refresh_from_db()
     assert (execution.status, execution.cancel_requested_at) == ("succeeded", None)
 
 
-def test_a_success_that_was_faster_says_so(ann_browser: Browser) -> None:
+def test_a_cancel_that_came_too_late_is_reported(ann_browser: Browser) -> None:
     execution = job(ann_browser.user, "running")
     ann_browser.post(f"{URL}{execution.pk}/cancel/")
-    assert "Cancelling." in text(ann_browser.get(f"{URL}{execution.pk}/"))
+    assert "Cancelling, requested by" in text(ann_browser.get(f"{URL}{execution.pk}/"))
     advance(execution, "succeeded")
     page = text(ann_browser.get(f"{URL}{execution.pk}/"))
-    assert "asked by ann" in page
-    assert "the result was kept" in page
+    assert "requested by ann" in page
+    assert "the result is available" in page
 
 
 # --- start it again ---------------------------------------------------------------------------------------
 
 
-def test_a_lost_start_is_started_again_once_and_knowingly(ann_browser: Browser) -> None:
+def test_an_unconfirmed_job_is_started_again_once(ann_browser: Browser) -> None:
     lost = job(ann_browser.user, "unconfirmed", "a lost pier")
     page = text(ann_browser.get(f"{URL}{lost.pk}/"))
     assert "This starts a second job, which may be billed as well." in page
@@ -273,7 +269,7 @@ def test_a_lost_start_is_started_again_once_and_knowingly(ann_browser: Browser) 
     assert (fresh.request_body, fresh.prompt) == (lost.request_body, lost.prompt)
 
 
-def test_who_may_start_a_lost_job_again(
+def test_who_can_start_an_unconfirmed_job_again(
     ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
     lost = job(ann_browser.user, "unconfirmed")
@@ -282,23 +278,21 @@ def test_who_may_start_a_lost_job_again(
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "deep_hibernation"])
-def test_a_job_that_has_not_ended_is_not_started_again(status: str, ann_browser: Browser) -> None:
+def test_an_unfinished_job_cannot_be_run_again(status: str, ann_browser: Browser) -> None:
     execution = job(ann_browser.user, status)
     assert ann_browser.post(f"{URL}{execution.pk}/again/").status_code == 403
     assert Execution.objects.count() == 1
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])
-def test_what_has_ended_may_be_run_again_by_anybody(
-    status: str, ann_browser: Browser, ben_browser: Browser
-) -> None:
+def test_anyone_can_run_a_finished_job_again(status: str, ann_browser: Browser, ben_browser: Browser) -> None:
     ended = job(ann_browser.user, status, "a pier at noon")
     assert ben_browser.post(f"{URL}{ended.pk}/again/").status_code == 303
     fresh = Execution.objects.exclude(pk=ended.pk).get()
     assert (fresh.created_by_id, fresh.prompt) == (ben_browser.user.pk, "a pier at noon")
 
 
-def test_acts_are_posts(ann_browser: Browser) -> None:
+def test_actions_require_post(ann_browser: Browser) -> None:
     execution = job(ann_browser.user, "unconfirmed")
     for act in ("cancel", "again"):
         assert ann_browser.get(f"{URL}{execution.pk}/{act}/").status_code == 405

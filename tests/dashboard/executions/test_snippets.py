@@ -1,4 +1,4 @@
-"""A job's request for other tools: the words are run as they stand, against the sandbox, and hold no key."""
+"""Code samples of a job's request: they run unmodified against the sandbox, and never contain the key."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ BODIES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def made(slug: str, body: dict[str, Any], settings: Any, url: str) -> dict[str, str]:
+def samples(slug: str, body: dict[str, Any], settings: Any, url: str) -> dict[str, str]:
     settings.VIDEOGEN_BASE_URL, settings.VIDEOGEN_API_KEY = url, KEY
-    found = code_samples.of(Execution(tool=slug, request_body=body))
+    found = code_samples.code_samples(Execution(tool=slug, request_body=body))
     assert all(KEY not in each.text for each in found)
     return {each.id: each.text for each in found}
 
@@ -50,18 +50,18 @@ def test_python_starts_the_same_job(
     if slug == "text-to-speech":
         voices = sandbox.call("GET", "/v1/resources/tts-voices").json()
         body = {**body, "voiceId": next(iter(voices.values()))[0]["voiceId"]}
-    code = made(slug, body, settings, sandbox.url)["python"]
-    said = run([sys.executable, "-"], code, sandbox, tmp_path)
-    assert said.startswith("succeeded ['vg_file_"), said
-    told = sandbox.control("GET", "truth")["executions"]
-    name, words = next((name, value) for name, value in body.items() if isinstance(value, str))
-    assert any(each["request"].get(name) == words for each in told)
+    code = samples(slug, body, settings, sandbox.url)["python"]
+    output = run([sys.executable, "-"], code, sandbox, tmp_path)
+    assert output.startswith("succeeded ['vg_file_"), output
+    executions = sandbox.control("GET", "truth")["executions"]
+    name, text = next((name, value) for name, value in body.items() if isinstance(value, str))
+    assert any(each["request"].get(name) == text for each in executions)
 
 
 def test_curl_sends_the_same_body(settings: Any, sandbox: SandboxProcess, tmp_path: Path) -> None:
-    command = made("generate-image", BODIES["generate-image"], settings, sandbox.url)["curl"]
-    told = json.loads(run(["bash", "-s"], f"{command.replace('curl ', 'curl -sS ', 1)}", sandbox, tmp_path))
-    execution = sandbox.call("GET", f"/v1/tools/executions/{told['toolExecutionId']}").json()
+    command = samples("generate-image", BODIES["generate-image"], settings, sandbox.url)["curl"]
+    answer = json.loads(run(["bash", "-s"], command.replace("curl ", "curl -sS ", 1), sandbox, tmp_path))
+    execution = sandbox.call("GET", f"/v1/tools/executions/{answer['toolExecutionId']}").json()
     assert execution["status"] in ("pending", "running", "succeeded")
     truth = sandbox.control("GET", "truth")["executions"]
     assert any(each["request"].get("prompt") == PROMPT for each in truth)
@@ -75,5 +75,5 @@ def test_every_tool_has_a_method_in_the_official_client() -> None:
             assert hasattr(ToolsClient, code_samples.method(tool.slug)), tool.slug
 
 
-def test_what_was_asked_elsewhere_is_not_made_up() -> None:
-    assert code_samples.of(Execution(tool="generate-image", origin="elsewhere")) == []
+def test_an_external_job_has_no_samples() -> None:
+    assert code_samples.code_samples(Execution(tool="generate-image", origin="elsewhere")) == []

@@ -1,4 +1,4 @@
-"""Tables of jobs: what spreadsheets of all kinds write is read, and what is wrong is named by its row."""
+"""CSV tables of jobs: reading what spreadsheet programs write, and errors by row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 
 from dashboard.batches import csv_import as tables
-from dashboard.forms.batch_rows import Checked, check
+from dashboard.forms.batch_rows import CheckedRows, check
 from dashboard.http.csv_safety import FORMULA, guard, unguard
 from executions import tools
 from executions.batches import service as batches
@@ -31,7 +31,7 @@ def _voices() -> None:
     cache.set("videogen:presenters", [{"avatarPresenterId": "p-ines"}])
 
 
-def checked(slug: str, text: str) -> Checked:
+def checked(slug: str, text: str) -> CheckedRows:
     tool = tools.available()[slug]
     return check(tool, *tables.read(tool, text))
 
@@ -44,7 +44,7 @@ def bodies(slug: str, text: str) -> list[dict[str, Any]]:
 
 def problems(slug: str, text: str) -> list[tuple[int, str]]:
     found = checked(slug, text)
-    return [(problem.number, problem.words) for problem in found.problems]
+    return [(problem.number, problem.message) for problem in found.problems]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def problems(slug: str, text: str) -> list[tuple[int, str]]:
         "PROMPT , takes,,\nA cliff,2,,\nA pier,1,,\n",
     ],
 )
-def test_the_same_table_as_different_programs_write_it(content: str) -> None:
+def test_tables_of_different_programs_are_read_alike(content: str) -> None:
     text = tables.decoded(content.encode())
 
     assert [(body["prompt"], body["numResults"]) for body in bodies("generate-image", text)] == [
@@ -68,7 +68,7 @@ def test_the_same_table_as_different_programs_write_it(content: str) -> None:
     ]
 
 
-def test_every_kind_of_cell_becomes_what_the_form_would_send() -> None:
+def test_every_kind_of_cell_becomes_form_data() -> None:
     text = (
         "ttsText;voiceId;voiceSpeed;speechLanguageCode;pronunciationReplacements;isOutputTemporary;numResults\n"
         '"Hello; you";anna;1,25;en;"nginx = engine x\nSQL = sequel";YES;3\n'
@@ -92,7 +92,7 @@ def test_every_kind_of_cell_becomes_what_the_form_would_send() -> None:
     assert plain == {"ttsText": "Plain", "numResults": 1}
 
 
-def test_choices_are_taken_by_value_or_by_word() -> None:
+def test_choices_are_accepted_by_value_or_label() -> None:
     text = "prompt,watermarkMode,aspectRatio\na,none,9:16\nb,Always,\n"
 
     first, second = bodies("generate-image", text)
@@ -101,14 +101,14 @@ def test_choices_are_taken_by_value_or_by_word() -> None:
     assert (second["watermarkMode"], second["aspectRatio"]) == ("VIDEO_GEN", {"width": 16, "height": 9})
 
 
-def test_files_are_named_by_either_id() -> None:
+def test_files_are_accepted_by_either_id() -> None:
     one, two = ready_file("one"), ready_file("two")
     text = f"prompt,imageFileIds\nboth,{one.remote_id} {two.pk}\n"
 
     assert bodies("generate-image", text)[0]["imageFileIds"] == [one.remote_id, two.remote_id]
 
 
-def test_words_to_be_spoken_first_make_a_chain() -> None:
+def test_a_script_makes_a_chain() -> None:
     found = checked("generate-avatar", "avatarPresenterId,speech,speechVoice\np-ines,Good evening,anna\n")
 
     assert found.problems == []
@@ -117,7 +117,7 @@ def test_words_to_be_spoken_first_make_a_chain() -> None:
     assert (speech.words, speech.voice_id) == ("Good evening", "v-anna")
 
 
-def test_wrong_rows_are_named_as_the_spreadsheet_numbers_them() -> None:
+def test_invalid_rows_are_reported_by_their_spreadsheet_number() -> None:
     song = ready_file("song", media="AUDIO")
     text = (
         "prompt,numResults,aspectRatio,isOutputTemporary,imageFileIds\n"
@@ -132,17 +132,17 @@ def test_wrong_rows_are_named_as_the_spreadsheet_numbers_them() -> None:
 
     assert problems("generate-image", text) == [
         (4, "Takes: Ensure this value is less than or equal to 100."),
-        (5, "Temporary: write yes or no, not “maybe”."),
+        (5, "Temporary: enter yes or no, not “maybe”."),
         (5, "Prompt: please fill this in."),
         (6, "Reference images: “song” is a recording; choose an image."),
         (6, "Aspect ratio: Select a valid choice. 3:17 is not one of the available choices."),
         (7, "Reference images: A chosen file is no longer in the library. Choose another."),
         (7, "Takes: Enter a whole number."),
-        (8, "There are more cells than headings. Text with commas goes between quotation marks."),
+        (8, "There are more cells than headings. Put text that contains commas in quotation marks."),
     ]
 
 
-def test_a_voice_whose_name_two_have_is_not_guessed() -> None:
+def test_an_ambiguous_voice_name_is_rejected() -> None:
     assert problems("text-to-speech", "ttsText,voiceId\nhello,Otto\n") == [
         (2, "Voice: Select a valid choice. Otto is not one of the available choices.")
     ]
@@ -153,19 +153,19 @@ def test_a_voice_whose_name_two_have_is_not_guessed() -> None:
     [
         ("", "The table is empty"),
         ("\n \n,,\n", "The table is empty"),
-        ("prompt\n\n", "There is no row below the headings"),
-        ("prompt,colour\na,b\n", "There is no column “colour” in this tool. It has: prompt, imageFileIds"),
-        ("prompt,Prompt\na,b\n", "The column “Prompt” is there twice"),
+        ("prompt\n\n", "There are no rows below the headings"),
+        ("prompt,colour\na,b\n", "This tool has no column “colour”. Its columns are: prompt, imageFileIds"),
+        ("prompt,Prompt\na,b\n", "The column “Prompt” occurs twice"),
         ("numResults\n1\n", "The column “prompt” is missing"),
         ('prompt\n"never closed\n', "Row 2 cannot be read"),
         ('prompt\nfine\n"a" b\n', "Row 3 cannot be read"),
         ("prompt\n" + "x" * 140_000 + "\n", "Row 2 cannot be read: a cell is too long"),
-        ("prompt\na\x00b\n", "characters that no text has"),
-        ("prompt\n" + "a\n" * (batches.MOST_ROWS + 1), "At most 500 rows, please; there are 501"),
+        ("prompt\na\x00b\n", "invalid characters"),
+        ("prompt\n" + "a\n" * (batches.MOST_ROWS + 1), "Enter at most 500 rows; there are 501"),
         ("prompt\n" + ("é" * 1000 + "\n") * 525, "larger than 1 MiB"),
     ],
 )
-def test_a_table_that_cannot_be_read_says_why(text: str, said: str) -> None:
+def test_an_unreadable_table_has_an_error(text: str, said: str) -> None:
     with pytest.raises(tables.Unreadable) as refused:
         tables.read(tools.available()["generate-image"], text)
     assert said in str(refused.value)
@@ -174,19 +174,19 @@ def test_a_table_that_cannot_be_read_says_why(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("prompt\nÉté\n".encode("latin-1"), "not in UTF-8"),
-        ("prompt\na\n".encode("utf-16"), "not in UTF-8"),
-        ("prompt\na\n".encode("utf-16-le"), "characters that no text has"),
-        (b"x" * (tables.LARGEST + 1), "larger than 1 MiB"),
+        ("prompt\nÉté\n".encode("latin-1"), "not UTF-8"),
+        ("prompt\na\n".encode("utf-16"), "not UTF-8"),
+        ("prompt\na\n".encode("utf-16-le"), "invalid characters"),
+        (b"x" * (tables.MAX_BYTES + 1), "larger than 1 MiB"),
     ],
 )
-def test_a_file_that_is_no_utf8_table_says_why(content: bytes, said: str) -> None:
+def test_a_file_that_is_not_utf8_has_an_error(content: bytes, said: str) -> None:
     with pytest.raises(tables.Unreadable) as refused:
         tables.decoded(content)
     assert said in str(refused.value)
 
 
-def test_as_many_rows_as_there_may_be_are_read_with_one_query(django_assert_num_queries: Any) -> None:
+def test_the_maximum_of_rows_is_read_with_one_query(django_assert_num_queries: Any) -> None:
     file = ready_file()
     text = "prompt,imageFileIds\n" + f"a,{file.remote_id}\n" * batches.MOST_ROWS
     tool = tools.available()["generate-image"]
@@ -202,7 +202,7 @@ def test_as_many_rows_as_there_may_be_are_read_with_one_query(django_assert_num_
 
 @pytest.mark.parametrize("slug", list(tools.TOOLS))
 @pytest.mark.parametrize("api_version", ["0.0", "1.1", "2"])
-def test_each_tools_template_names_its_columns_and_its_example_is_not_started(
+def test_each_template_names_its_columns_and_its_example_is_rejected(
     settings: Any, slug: str, api_version: str
 ) -> None:
     settings.VIDEOGEN_API_ERA = api_version
@@ -242,7 +242,7 @@ def test_a_template_for_files_has_a_row_for_each() -> None:
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+49 30", "-5 degrees", "@home", "\ttab", '=HYPERLINK("http://x")'])
-def test_no_cell_of_a_template_is_a_formula_and_each_means_what_it_did(cell: str) -> None:
+def test_template_cells_are_never_formulas_and_keep_their_meaning(cell: str) -> None:
     hostile = ready_file("bad", remote_id=cell)
     tool = tools.available()["upscale-image"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.utils.datastructures import MultiValueDict
 
-from dashboard.forms.tool_form import Composer
+from dashboard.forms.tool_form import ToolForm
 from executions import tools
 from executions.account import presenters, voices
 from executions.core import runtime
@@ -120,7 +120,7 @@ def wrong_fields(tool: tools.Tool, sent: dict[str, Any]) -> list[str]:
     data: MultiValueDict[str, Any] = MultiValueDict()
     for name, value in filled(sent).items():
         data.setlist(name, value if isinstance(value, list) else [value])
-    return list(Composer(tool, data).errors)
+    return list(ToolForm(tool, data).errors)
 
 
 def started() -> int:
@@ -137,7 +137,7 @@ def shows(page: str, value: Any) -> bool:
 
 
 @pytest.mark.parametrize(("api_version", "slug"), CASES)
-async def test_a_wrong_field_is_named_and_nothing_starts(
+async def test_an_invalid_field_is_reported_and_nothing_starts(
     account: Any, ann_browser: Browser, settings: Any, api_version: str, slug: str
 ) -> None:
     settings.VIDEOGEN_API_ERA = api_version
@@ -173,7 +173,7 @@ async def test_a_wrong_field_is_named_and_nothing_starts(
 
 
 @pytest.mark.parametrize(("api_version", "slug"), CASES)
-async def test_hostile_words_are_kept_whole(
+async def test_hostile_text_is_kept_unchanged(
     account: Any,
     ann_browser: Browser,
     settings: Any,

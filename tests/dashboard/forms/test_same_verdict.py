@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.utils.datastructures import MultiValueDict
 
-from dashboard.forms.batch_rows import Library, Raw, check
-from dashboard.forms.tool_form import Composer, find_files
+from dashboard.forms.batch_rows import Library, RawRow, check
+from dashboard.forms.tool_form import ToolForm, find_files
 from executions import tools
 from executions.account import presenters, voices
 from executions.batches import insert as batch_insert
@@ -41,16 +41,16 @@ type Verdict = dict[str, str]
 
 
 def by_form(tool: tools.Tool, sent: dict[str, Any]) -> tuple[Verdict, Any]:
-    form = Composer(tool, form_data(sent))
+    form = ToolForm(tool, form_data(sent))
     is_valid = form.is_valid()
     found = {"" if name == "__all__" else name: errors[0] for name, errors in form.errors.items()}
     return found, (form.body, form.speech) if is_valid else None
 
 
 def by_row(tool: tools.Tool, sent: dict[str, Any]) -> tuple[list[str], Any]:
-    found = check(tool, [Raw(1, form_data(sent))], Library(file_names(tool, sent)))
+    found = check(tool, [RawRow(1, form_data(sent))], Library(file_names(tool, sent)))
     [row] = found.rows or [None]
-    return [each.words for each in found.problems], (row.body, row.speech) if row else None
+    return [each.message for each in found.problems], (row.body, row.speech) if row else None
 
 
 def directly(tool: tools.Tool, sent: dict[str, Any]) -> tuple[tools.ValidationResult, Any]:
@@ -84,7 +84,7 @@ def assert_alike(tool: tools.Tool, sent: dict[str, Any], what: str) -> Verdict:
 
 
 @pytest.mark.parametrize(("era", "slug"), CASES)
-def test_every_field_is_judged_alike(settings: Any, era: str, slug: str) -> None:
+def test_every_field_is_validated_alike(settings: Any, era: str, slug: str) -> None:
     settings.VIDEOGEN_API_ERA = era
     tool = tools.available()[slug]
     files = make_files()
@@ -108,7 +108,7 @@ def test_every_field_is_judged_alike(settings: Any, era: str, slug: str) -> None
         ({"audioFileId": [], "speech": "Good evening", "speechVoice": "vg_voic_1"}, []),
     ],
 )
-def test_a_recording_or_words_are_judged_alike(
+def test_recording_and_script_are_validated_alike(
     settings: Any, changes: dict[str, Any], names: list[str]
 ) -> None:
     settings.VIDEOGEN_API_ERA = "1.1"
@@ -119,7 +119,7 @@ def test_a_recording_or_words_are_judged_alike(
     assert list(assert_alike(tool, {**right, **changes}, str(changes))) == names
 
 
-def test_what_a_tool_needs_one_of_is_judged_alike(settings: Any) -> None:
+def test_a_required_alternative_is_validated_alike(settings: Any) -> None:
     settings.VIDEOGEN_API_ERA = "2"
     tool = next(each for each in tools.available().values() if each.at_least_one)
     demanded = {field.name: good(field, make_files()) for field in tool.fields if field.required}
@@ -128,7 +128,7 @@ def test_what_a_tool_needs_one_of_is_judged_alike(settings: Any) -> None:
     assert list(assert_alike(tool, sent, "nothing to start from")) == [""]
 
 
-def test_a_field_that_the_tool_does_not_have_is_named() -> None:
+def test_an_unknown_field_is_reported() -> None:
     found = tools.validate(
         tools.available()["generate-image"],
         {"prompt": "x", "numResults": 1, "tempo": 9},
@@ -139,7 +139,7 @@ def test_a_field_that_the_tool_does_not_have_is_named() -> None:
     assert found.body is None
 
 
-def test_values_of_the_api_are_taken_as_those_of_a_form() -> None:
+def test_api_values_are_accepted_like_form_values() -> None:
     tool = tools.available()["text-to-speech"]
     values = {"ttsText": "nginx", "voiceId": "v", "numResults": 2}
     pairs = [{"original": "nginx", "replacement": "engine x"}]
@@ -153,12 +153,12 @@ def test_values_of_the_api_are_taken_as_those_of_a_form() -> None:
     assert list(wrong.errors) == ["ttsText", "pronunciationReplacements"]
 
 
-def test_rows_with_pairs_of_words_can_be_run_again() -> None:
-    from dashboard.forms.batch_rows import check_again
+def test_rows_with_replacements_can_be_run_again() -> None:
+    from dashboard.forms.batch_rows import recheck
 
     pairs = [{"original": "nginx", "replacement": "engine x"}]
     body = {"ttsText": "nginx", "voiceId": "vg_voic_1", "numResults": 1, "pronunciationReplacements": pairs}
-    found = check_again(tools.available()["text-to-speech"], [Row(1, already_validated(body))])
+    found = recheck(tools.available()["text-to-speech"], [Row(1, already_validated(body))])
 
     assert [row.body for row in found.rows] == [body]
     assert found.problems == []
@@ -189,7 +189,7 @@ def test_only_the_catalogue_makes_a_validated_body() -> None:
     assert type(body | {"prompt": "x"}) is dict, "what was changed afterwards is not validated any more"
 
 
-def test_nothing_is_created_from_a_body_that_nobody_validated(people: Any) -> None:
+def test_an_unvalidated_body_creates_nothing(people: Any) -> None:
     body: Any = BODY
     job, _ = create.start(tool=IMAGE, body=already_validated(BODY), actor=people.ann)
     batch = Batch(pk=uuid7(), tool=IMAGE.slug, created_by=people.ann)

@@ -231,8 +231,8 @@ def test_so_many_and_no_more(ann_browser: Browser, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("asked", "ended", "words"),
     [
-        (10.0, 8.8, "too late by 1.2 s, the result was kept"),
-        (8.8, 10.0, "too late: it ended 1.2 s after that, the result was kept"),
+        (10.0, 8.8, "too late by 1.2 s, the result is available"),
+        (8.8, 10.0, "too late: the job finished 1.2 s after the request, the result is available"),
     ],
 )
 def test_a_cancel_that_came_too_late_says_by_how_much(
@@ -260,14 +260,14 @@ def test_a_cancel_that_came_too_late_says_by_how_much(
     for url in ("/executions/", "/executions/?view=gallery", f"/executions/{running.pk}/"):
         page = text(ann_browser.get(url))
         assert words in page, url
-        assert "asked by ann" in page
+        assert "requested by ann" in page
         assert "wrong file" in page
 
 
 def test_a_cancel_that_worked_says_so(ann_browser: Browser) -> None:
     running = job(ann_browser.user, "running")
     ann_browser.post(f"/executions/{running.pk}/cancel/", {"reason": "twice the same"})
-    assert "VideoGen has been asked" in text(ann_browser.get("/executions/"))
+    assert "waiting for VideoGen" in text(ann_browser.get("/executions/"))
     lifecycle.apply(
         running.pk,
         observations.StatusReported(source=observations.Source.POLL, status="cancelled", answer={}),

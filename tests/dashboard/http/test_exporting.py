@@ -40,7 +40,7 @@ async def test_a_negative_number_is_a_number() -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-async def test_times_are_told_with_their_zone(kind: str) -> None:
+async def test_times_have_a_time_zone(kind: str) -> None:
     assert "2026-03-28T23:30:00.000+00:00" in await whole(["at"], [(AT,)], kind)
 
 

@@ -271,7 +271,7 @@ async def test_a_copy_is_requested_on_the_page_and_its_progress_shown(ann_browse
     page = text(await ann_browser.aget(f"/files/{made.pk}/"))
     assert made.kept_sha256 in page
     assert "In the Rushes folder" in page
-    assert "A copy was made, which you asked for" in page
+    assert "a copy was made, requested by you" in page
     assert "Keep a copy" not in page
 
 

@@ -45,7 +45,7 @@ async def a_change() -> Change:
     return Change(str(execution.pk), None, True, "", execution.status)
 
 
-async def test_every_page_hears_and_each_kind_of_viewer_is_rendered_for_once(
+async def test_every_page_receives_updates_rendered_once_per_audience(
     people: People, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered: list[tuple[str, str]] = []
@@ -72,7 +72,7 @@ async def test_every_page_hears_and_each_kind_of_viewer_is_rendered_for_once(
     ]
 
 
-async def test_pages_that_cannot_be_told_come_back(
+async def test_pages_that_miss_an_update_reconnect(
     people: People, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pages = [await open_page(people.ann, "studio"), await open_page(people.ben, "history")]
@@ -98,7 +98,7 @@ def in_memory(settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("in_memory")
-async def test_nothing_listens_once_the_last_page_has_left(people: People, open_page: Open) -> None:
+async def test_listening_stops_when_the_last_page_leaves(people: People, open_page: Open) -> None:
     first, second = await open_page(people.ann, "studio"), await open_page(people.ben, "studio")
     groups = get_channel_layer().groups
     assert len(groups[publisher.GROUP]) == 1
@@ -109,7 +109,7 @@ async def test_nothing_listens_once_the_last_page_has_left(people: People, open_
 
 
 @pytest.mark.usefixtures("in_memory")
-async def test_a_page_that_is_open_for_weeks_still_hears(people: People, open_page: Open) -> None:
+async def test_a_page_open_for_weeks_still_receives_updates(people: People, open_page: Open) -> None:
     page = await open_page(people.ann, "studio")
     groups = get_channel_layer().groups
     for channels in groups.values():
@@ -121,7 +121,7 @@ async def test_a_page_that_is_open_for_weeks_still_hears(people: People, open_pa
     assert len(groups) == 2  # the changes, and the news that this person has signed out
 
 
-async def test_what_changes_while_pages_are_told_goes_together_and_ends_with_the_last_word(
+async def test_changes_during_a_delivery_are_merged_into_the_next(
     people: People, open_page: Open, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.REDIS_URL = ""  # only what this test publishes is heard

@@ -23,12 +23,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize("topic", ["studio", "history", "rows"])
-async def test_whoever_is_signed_in_may_listen(topic: str, ann_browser: Browser) -> None:
+async def test_signed_in_people_can_connect(topic: str, ann_browser: Browser) -> None:
     page = await opened(ann_browser, topic)
     await page.disconnect()
 
 
-async def test_nobody_listens_without_a_session() -> None:
+async def test_connecting_requires_a_session() -> None:
     assert await refusal(socket(None, "studio")) == REFUSED
 
 
@@ -45,11 +45,11 @@ async def test_nobody_listens_without_a_session() -> None:
         b"testserver",
     ],
 )
-async def test_only_our_own_pages_may_listen(origin: bytes | None, ann_browser: Browser) -> None:
+async def test_only_our_origin_can_connect(origin: bytes | None, ann_browser: Browser) -> None:
     assert await refusal(socket(ann_browser, "studio", origin)) == REFUSED
 
 
-async def test_pages_of_the_public_address_may_listen(ann_browser: Browser, settings: Any) -> None:
+async def test_pages_of_the_public_address_can_connect(ann_browser: Browser, settings: Any) -> None:
     settings.PUBLIC_URL = "https://rushes.example.org"
     page = socket(ann_browser, "studio", b"https://rushes.example.org")
     assert (await page.connect())[0]
@@ -60,21 +60,21 @@ async def test_pages_of_the_public_address_may_listen(ann_browser: Browser, sett
     "topic",
     ["", "everything", "STUDIO", "job:", "job:x", "job", "studio:x", "person.1", "live", "%00", "%ff"],
 )
-async def test_there_is_nothing_else_to_listen_to(topic: str, ann_browser: Browser) -> None:
+async def test_unknown_topics_are_rejected(topic: str, ann_browser: Browser) -> None:
     assert await refusal(socket(ann_browser, topic)) == REFUSED
 
 
-async def test_a_job_that_is_not_there_cannot_be_listened_to(ann_browser: Browser) -> None:
+async def test_an_unknown_job_has_no_topic(ann_browser: Browser) -> None:
     assert await refusal(socket(ann_browser, f"job:{uuid.uuid4()}")) == REFUSED
 
 
-async def test_a_job_is_found_by_any_spelling_of_its_id(ann_browser: Browser) -> None:
+async def test_any_spelling_of_a_job_id_is_accepted(ann_browser: Browser) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "running", "a pier")
     page = await opened(ann_browser, f"job:{str(execution.pk).upper()}")
     await page.disconnect()
 
 
-async def test_an_expired_session_is_none(ann_browser: Browser) -> None:
+async def test_an_expired_session_cannot_connect(ann_browser: Browser) -> None:
     def expire() -> None:
         Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
 
@@ -82,7 +82,7 @@ async def test_an_expired_session_is_none(ann_browser: Browser) -> None:
     assert await refusal(socket(ann_browser, "studio")) == REFUSED
 
 
-async def test_a_person_who_was_shut_out_a_second_ago_is_refused(
+async def test_a_person_deactivated_a_second_ago_is_rejected(
     ann_browser: Browser, django_user_model: Any
 ) -> None:
     def shut_out() -> None:
@@ -92,7 +92,7 @@ async def test_a_person_who_was_shut_out_a_second_ago_is_refused(
     assert await refusal(socket(ann_browser, "studio")) == REFUSED
 
 
-async def test_signing_out_closes_that_sessions_sockets_alone(
+async def test_signing_out_closes_only_the_sockets_of_that_session(
     ann_browser: Browser, ben_browser: Browser
 ) -> None:
     elsewhere = await runtime.in_db(signed_in, ann_browser.user)
@@ -109,7 +109,7 @@ async def test_signing_out_closes_that_sessions_sockets_alone(
         await page.disconnect()
 
 
-async def test_a_page_that_left_is_forgotten(ann_browser: Browser) -> None:
+async def test_a_closed_page_is_removed(ann_browser: Browser) -> None:
     page = await opened(ann_browser, "studio")
     assert len(fanout()._pages) == 1
     await page.disconnect()
@@ -117,7 +117,7 @@ async def test_a_page_that_left_is_forgotten(ann_browser: Browser) -> None:
     await get_channel_layer().group_send("live", {"type": "live.changes", "changes": []})
 
 
-async def test_what_a_page_sends_is_ignored(ann_browser: Browser) -> None:
+async def test_messages_from_pages_are_ignored(ann_browser: Browser) -> None:
     page = await opened(ann_browser, "studio")
     await page.send_to(text_data='{"HEADERS": {}, "type": "live.changes"}')
     await page.send_to(bytes_data=b"\x00\xff")

@@ -29,7 +29,7 @@ def change(execution: Any, before: str = "pending", created: bool = False) -> Ch
 # --- collecting -------------------------------------------------------------------------------------------
 
 
-def test_changes_of_one_job_become_one_from_the_first_status_to_the_last() -> None:
+def test_changes_of_one_job_are_merged() -> None:
     first = Change("a", 1, True, "", "queued")
     joined = first.joined(Change("a", 1, False, "queued", "pending")).joined(
         Change("a", 1, False, "pending", "succeeded")
@@ -50,7 +50,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[list[Change]]:
     return messages
 
 
-async def test_the_first_change_goes_at_once_and_what_follows_travels_together(
+async def test_the_first_change_is_sent_at_once_and_later_ones_together(
     published: list[list[Change]],
 ) -> None:
     broadcaster = publisher.Broadcaster()
@@ -64,7 +64,7 @@ async def test_the_first_change_goes_at_once_and_what_follows_travels_together(
     assert published[1][1].created
 
 
-async def test_a_layer_that_fails_does_not_end_the_work(
+async def test_a_failing_channel_layer_does_not_stop_publishing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     sent = []
@@ -118,7 +118,7 @@ async def test_each_kind_of_viewer_is_rendered_once(
         await page.disconnect()
 
 
-async def test_only_who_may_cancel_sees_the_button(
+async def test_only_people_who_may_cancel_see_the_button(
     ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "running", "a shared pier")
@@ -132,7 +132,7 @@ async def test_only_who_may_cancel_sees_the_button(
         await page.disconnect()
 
 
-async def test_a_page_hears_what_it_shows_alone(ann_browser: Browser) -> None:
+async def test_a_page_receives_only_what_it_shows(ann_browser: Browser) -> None:
     mine = await runtime.in_db(job, ann_browser.user, "running", "my pier")
     other = await runtime.in_db(job, ann_browser.user, "running", "another pier")
     pages = {
@@ -151,7 +151,7 @@ async def test_a_page_hears_what_it_shows_alone(ann_browser: Browser) -> None:
         await page.disconnect()
 
 
-async def test_of_a_new_job_the_first_page_of_the_history_alone_is_told(ann_browser: Browser) -> None:
+async def test_only_the_first_history_page_receives_new_jobs(ann_browser: Browser) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "queued", "a new pier")
     history, rows = await opened(ann_browser, "history"), await opened(ann_browser, "rows")
     await publisher.publish([change(execution, "", created=True)])
@@ -163,7 +163,7 @@ async def test_of_a_new_job_the_first_page_of_the_history_alone_is_told(ann_brow
     await rows.disconnect()
 
 
-async def test_the_count_in_flight_has_a_frame_of_its_own(ann_browser: Browser) -> None:
+async def test_the_count_in_flight_has_its_own_frame(ann_browser: Browser) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "succeeded", "a done pier")
     page = await opened(ann_browser, "history")
     await publisher.publish([change(execution)])
@@ -174,9 +174,7 @@ async def test_the_count_in_flight_has_a_frame_of_its_own(ann_browser: Browser) 
     await page.disconnect()
 
 
-async def test_changes_arrive_in_their_order_from_the_change_itself(
-    account: Any, ann_browser: Browser
-) -> None:
+async def test_changes_arrive_in_order(account: Any, ann_browser: Browser) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "queued", "an ordered pier")
     page = await opened(ann_browser, f"job:{execution.pk}")
     steps = [
@@ -195,7 +193,7 @@ async def test_changes_arrive_in_their_order_from_the_change_itself(
     await page.disconnect()
 
 
-async def test_a_change_of_which_the_message_is_lost_is_there_when_the_page_asks(
+async def test_a_lost_update_is_there_after_a_refetch(
     ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "running", "a lost pier")
@@ -218,14 +216,14 @@ async def test_a_change_of_which_the_message_is_lost_is_there_when_the_page_asks
     await page.disconnect()
 
 
-async def test_what_one_did_oneself_does_not_wait_for_the_socket(ann_browser: Browser) -> None:
+async def test_the_response_to_an_action_contains_its_update(ann_browser: Browser) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "running", "my own pier")
     answer = await ann_browser.apost(f"/executions/{execution.pk}/cancel/", headers={"HX-Request": "true"})
     assert "my own pier" in text(answer)
     assert "cancelling" in text(answer)
 
 
-async def test_a_message_about_a_job_that_is_gone_harms_no_page(ann_browser: Browser) -> None:
+async def test_an_update_of_a_deleted_job_is_ignored(ann_browser: Browser) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "running", "a pier that stays")
     page = await opened(ann_browser, "studio")
     gone = Change("00000000-0000-7000-8000-000000000000", None, False, "pending", "running")
@@ -234,7 +232,7 @@ async def test_a_message_about_a_job_that_is_gone_harms_no_page(ann_browser: Bro
     await page.disconnect()
 
 
-def test_many_changes_travel_in_frames_that_the_server_takes(people: Any) -> None:
+def test_many_changes_are_split_into_frames(people: Any) -> None:
     rendering = renderer.Rendering([])
     keys = [("rows", str(number), "team") for number in range(950)]
     rendering._made = dict.fromkeys(keys, "x" * 5_000)

@@ -42,7 +42,7 @@ def page_of(browser: Browser, job: Execution) -> str:
     return text(browser.get(f"/executions/{job.pk}/"))
 
 
-def test_a_job_that_waits_says_its_place_and_how_long_such_jobs_take(ann_browser: Browser) -> None:
+def test_a_queued_job_shows_its_place_and_typical_duration(ann_browser: Browser) -> None:
     now = timezone.now()
     done = [past(accepted_at=now, ended_at=now + timedelta(seconds=41)) for _ in range(20)]
     jobs.queued("the first")
@@ -56,7 +56,7 @@ def test_a_job_that_waits_says_its_place_and_how_long_such_jobs_take(ann_browser
     assert "2nd in the queue" in text(ann_browser.get("/board/"))
 
 
-def test_pause_resume_and_to_the_front_are_there_for_the_owner(ann_browser: Browser) -> None:
+def test_the_owner_can_pause_resume_and_prioritise(ann_browser: Browser) -> None:
     jobs.queued("the first")
     job = waiting(ann_browser)
 
@@ -68,16 +68,16 @@ def test_pause_resume_and_to_the_front_are_there_for_the_owner(ann_browser: Brow
     assert ann_browser.post(f"/executions/{job.pk}/front/").status_code == 303
     page = page_of(ann_browser, job)
     assert "next in the queue" in page
-    for told in ("you paused it", "you resumed it", "you moved it to the front"):
+    for told in ("paused by you", "resumed by you", "moved to front by you"):
         assert told in page
 
 
-def test_what_was_sent_meanwhile_is_said_in_words(ann_browser: Browser) -> None:
+def test_actions_on_a_job_already_sent_are_reported(ann_browser: Browser) -> None:
     job = waiting(ann_browser)
     page = ann_browser.get(f"/executions/{job.pk}/edit/").content.decode()
     lifecycle.apply(job.pk, observations.SubmissionStarted())
 
-    assert "Too late: it was sent meanwhile" in text(
+    assert "Too late: the job has already been sent" in text(
         ann_browser.post(f"/executions/{job.pk}/pause/", follow=True)
     )
     for answer in (
@@ -85,14 +85,14 @@ def test_what_was_sent_meanwhile_is_said_in_words(ann_browser: Browser) -> None:
         ann_browser.get(f"/executions/{job.pk}/edit/"),
     ):
         assert answer.status_code == 409
-        assert "Nothing was changed. Too late" in text(answer)
+        assert "Not saved. Too late" in text(answer)
     assert jobs.fresh(job).request_body["prompt"] == "a lighthouse"
     typed = ann_browser.post(f"/executions/{job.pk}/edit/", form(page)).content.decode()
     assert "a pier</textarea>" in typed
     assert 'formaction="/tools/generate-image/"' in typed
 
 
-def test_an_edit_is_saved_and_told(ann_browser: Browser) -> None:
+def test_an_edit_is_saved_and_recorded(ann_browser: Browser) -> None:
     job = waiting(ann_browser)
     page = ann_browser.get(f"/executions/{job.pk}/edit/").content.decode()
     assert words(page, "textarea[name=prompt]") == "a lighthouse"
@@ -103,10 +103,10 @@ def test_an_edit_is_saved_and_told(ann_browser: Browser) -> None:
     now = jobs.fresh(job)
     assert (now.request_body["prompt"], now.prompt) == ("a pier", "a pier")
     assert Event.objects.get(execution=job, kind=Kind.EDITED).actor == ann_browser.user
-    assert "you changed what is asked for: prompt" in page_of(ann_browser, job)
+    assert "edited by you: prompt" in page_of(ann_browser, job)
 
 
-def test_a_wrong_edit_keeps_what_was_typed_and_changes_nothing(ann_browser: Browser) -> None:
+def test_an_invalid_edit_keeps_the_input_and_changes_nothing(ann_browser: Browser) -> None:
     job = waiting(ann_browser)
     page = ann_browser.get(f"/executions/{job.pk}/edit/").content.decode()
 
@@ -117,9 +117,7 @@ def test_a_wrong_edit_keeps_what_was_typed_and_changes_nothing(ann_browser: Brow
     assert jobs.fresh(job) == job
 
 
-def test_two_people_who_edit_at_once_do_not_overwrite_each_other(
-    ann_browser: Browser, ada_browser: Browser
-) -> None:
+def test_concurrent_edits_do_not_overwrite_each_other(ann_browser: Browser, ada_browser: Browser) -> None:
     job = waiting(ann_browser)
     page = ann_browser.get(f"/executions/{job.pk}/edit/").content.decode()
     assert ada_browser.post(f"/executions/{job.pk}/edit/", form(page, prompt="a harbour")).status_code == 303
@@ -127,12 +125,12 @@ def test_two_people_who_edit_at_once_do_not_overwrite_each_other(
     answer = ann_browser.post(f"/executions/{job.pk}/edit/", form(page))
 
     assert answer.status_code == 409
-    assert "Somebody changed it meanwhile" in text(answer)
+    assert "Another person edited it in the meantime" in text(answer)
     assert jobs.fresh(job).request_body["prompt"] == "a harbour"
 
 
 @pytest.mark.parametrize("act", ["pause", "resume", "front", "edit"])
-def test_another_member_may_do_none_of_it(ann_browser: Browser, ben_browser: Browser, act: str) -> None:
+def test_other_members_cannot_do_any_of_it(ann_browser: Browser, ben_browser: Browser, act: str) -> None:
     job = waiting(ann_browser)
 
     assert ben_browser.post(f"/executions/{job.pk}/{act}/").status_code == 403
@@ -140,22 +138,22 @@ def test_another_member_may_do_none_of_it(ann_browser: Browser, ben_browser: Bro
     assert f"/{act}/" not in ben_browser.get(f"/executions/{job.pk}/").content.decode()
 
 
-def test_a_chained_job_is_not_edited(ann_browser: Browser) -> None:
+def test_a_chained_job_cannot_be_edited(ann_browser: Browser) -> None:
     follower = jobs.queued(after=waiting(ann_browser), after_field="imageFileIds")
     Execution.objects.filter(pk=follower.pk).update(created_by=ann_browser.user)
 
     answer = ann_browser.get(f"/executions/{follower.pk}/edit/")
 
     assert answer.status_code == 409
-    assert "needs another job" in text(answer)
+    assert "waits for another job" in text(answer)
 
 
-def test_the_whole_queue_is_paused_by_admins_and_everybody_who_waits_reads_it(
+def test_admins_pause_the_queue_and_everyone_with_queued_jobs_sees_it(
     ann_browser: Browser, ada_browser: Browser
 ) -> None:
     job = waiting(ann_browser)
     assert ann_browser.post("/queue/pause/").status_code == 403
-    assert "Pause the whole queue" not in ann_browser.get("/queue/").content.decode()
+    assert "Pause queue" not in ann_browser.get("/queue/").content.decode()
 
     assert ada_browser.post("/queue/pause/").status_code == 303
 
@@ -169,7 +167,9 @@ def test_the_whole_queue_is_paused_by_admins_and_everybody_who_waits_reads_it(
     assert not queue_state.is_paused()
 
 
-def test_who_waits_for_the_hour_reads_until_when(ann_browser: Browser, ada_browser: Browser) -> None:
+def test_a_job_held_by_the_hourly_limit_shows_when_it_resets(
+    ann_browser: Browser, ada_browser: Browser
+) -> None:
     job = waiting(ann_browser)
     until = timezone.now() + timedelta(minutes=40)
     rate_limits.store(runtime.account_fingerprint(), {Group.TOOLS: RateLimit(500, 0, until)})
@@ -181,28 +181,28 @@ def test_who_waits_for_the_hour_reads_until_when(ann_browser: Browser, ada_brows
     assert "0 of 500 starts left this hour" in text(ann_browser.get("/queue/"))
 
 
-def test_a_batch_promises_by_when_it_is_sent_before_and_after_the_yes(ann_browser: Browser) -> None:
+def test_a_batch_shows_by_when_it_is_submitted(ann_browser: Browser) -> None:
     plan = planning.plan(ann_browser.user, 300)
-    promised = re.compile(r"All 300 will be sent by \d+ \w+ \d\d:\d\d ?; a single job goes first\.")
+    promised = re.compile(r"All 300 will be submitted by \d+ \w+ \d\d:\d\d ?\. Single jobs have priority\.")
     assert promised.search(text(ann_browser.get(f"/batches/plans/{plan.pk}/")))
 
     started = ann_browser.post(f"/batches/plans/{plan.pk}/", {"only": "all"})
     assert promised.search(text(ann_browser.get(started["location"])))
 
 
-def test_a_batch_is_paused_and_resumed_from_its_page(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_a_batch_can_be_paused_and_resumed(ann_browser: Browser, ben_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, 3)
     assert ben_browser.post(f"/batches/{batch.pk}/pause/").status_code == 403
 
     assert ann_browser.post(f"/batches/{batch.pk}/pause/").status_code == 303
     page = text(ann_browser.get(f"/batches/{batch.pk}/"))
-    assert "3 of its jobs are paused" in page
-    assert "will be sent by" not in page
+    assert "3 jobs paused" in page
+    assert "will be submitted by" not in page
     ann_browser.post(f"/batches/{batch.pk}/resume/")
-    assert "will be sent by" in ann_browser.get(f"/batches/{batch.pk}/").content.decode()
+    assert "will be submitted by" in ann_browser.get(f"/batches/{batch.pk}/").content.decode()
 
 
-def test_the_queues_page_makes_as_many_queries_for_many_as_for_few(ann_browser: Browser) -> None:
+def test_queries_of_the_queue_page_do_not_grow(ann_browser: Browser) -> None:
     def filled(count: int) -> int:
         for number in range(count):
             job = waiting(ann_browser, f"pier {number}")
@@ -228,7 +228,7 @@ def make(rendering: renderer.Rendering, keys: Sequence[renderer.Key]) -> None:
         keys = rendering._make(keys)
 
 
-def test_who_moves_up_hears_of_it(ann_browser: Browser) -> None:
+def test_jobs_that_move_up_receive_their_new_place(ann_browser: Browser) -> None:
     first, second = waiting(ann_browser), waiting(ann_browser)
     queue_actions.pause(first, actor=ann_browser.user)
     rendering = renderer.Rendering([change(first, "queued", "queued")])
@@ -246,7 +246,7 @@ def test_who_moves_up_hears_of_it(ann_browser: Browser) -> None:
     assert renderer.Rendering([change(first, "running", "running")]).keys("queue", ann_browser.user) == []
 
 
-def test_a_pause_of_everything_makes_every_page_ask(ann_browser: Browser) -> None:
+def test_pausing_the_queue_makes_every_page_refetch(ann_browser: Browser) -> None:
     rendering = renderer.Rendering([Change("", None, False, "queued", "queued")])
 
     for topic in ("studio", "history", f"job:{waiting(ann_browser).pk}", "queue"):

@@ -40,14 +40,14 @@ def looked_until(browser: Browser) -> str:
     return attribute(every(studio(browser), "[data-until]")[0], "data-until")
 
 
-def test_whoever_comes_for_the_first_time_has_missed_nothing(ann_browser: Browser) -> None:
+def test_a_first_visit_has_no_summary(ann_browser: Browser) -> None:
     job(ann_browser.user, "failed")
     assert panel(studio(ann_browser)) == ""
     job(ann_browser.user, "failed")
     assert "failed" in panel(studio(ann_browser)), "what ends after that is told"
 
 
-def test_what_ended_is_gathered_by_batch_and_by_cause(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_finished_jobs_are_grouped_by_batch_and_cause(ann_browser: Browser, ben_browser: Browser) -> None:
     left(ann_browser)
     for _ in range(3):
         job(ann_browser.user, "failed", error=REFUSED)
@@ -61,15 +61,15 @@ def test_what_ended_is_gathered_by_batch_and_by_cause(ann_browser: Browser, ben_
     job(ben_browser.user, "failed", error={"message": "That of ben."})
     told = panel(studio(ann_browser))
     assert "3 failed" in told
-    assert "Run these 3 again" in told
+    assert "Run these again" in told
     assert told.count('class="away-summary-cause"') == 2
     assert "The account has no credits left." in told, "and what to do about it"
-    assert "1 came out well" in told
+    assert "1 succeeded" in told
     assert "That of ben." not in told
 
 
 @pytest.mark.parametrize("error", [REFUSED, {"message": "It went wrong."}])
-def test_the_link_of_a_cause_leads_to_those_jobs(
+def test_the_link_of_a_cause_lists_its_jobs(
     error: dict[str, str], ann_browser: Browser, ben_browser: Browser
 ) -> None:
     left(ann_browser)
@@ -97,10 +97,10 @@ def test_a_batch_is_one_line(ann_browser: Browser) -> None:
     told = panel(studio(ann_browser))
     assert told.count("Harbour, 4 pictures") == 1
     assert "3 succeeded, 1 cancelled" in told
-    assert "came out well" not in told
+    assert "<strong>3 succeeded</strong>" not in told
 
 
-def test_it_stays_until_it_was_seen_and_can_be_read_again(ann_browser: Browser) -> None:
+def test_the_summary_stays_until_dismissed_and_can_be_read_again(ann_browser: Browser) -> None:
     left(ann_browser)
     job(ann_browser.user, "failed", error=REFUSED)
     assert panel(studio(ann_browser))
@@ -109,13 +109,13 @@ def test_it_stays_until_it_was_seen_and_can_be_read_again(ann_browser: Browser) 
     job(ann_browser.user, "succeeded")
     assert ann_browser.post("/since/seen/", {"until": until, "quiet": "1"}).status_code == 204
     told = panel(studio(ann_browser))
-    assert "1 came out well" in told, "what ended after the page was made has not been seen"
+    assert "1 succeeded" in told, "what ended after the page was made has not been seen"
     assert "failed" not in told
     again = ann_browser.get("/since/").content.decode()
     assert "refused by moderation" in again
 
 
-def test_who_leaves_the_studio_has_seen_what_ended_there(ann_browser: Browser) -> None:
+def test_leaving_the_studio_dismisses_what_finished_there(ann_browser: Browser) -> None:
     left(ann_browser)
     job(ann_browser.user, "succeeded")
     before = LastLook.objects.get(pk=ann_browser.user.pk).before_at
@@ -126,7 +126,7 @@ def test_who_leaves_the_studio_has_seen_what_ended_there(ann_browser: Browser) -
     )
 
 
-def test_a_look_never_moves_back_or_into_the_future(ann_browser: Browser) -> None:
+def test_a_visit_never_moves_back_or_into_the_future(ann_browser: Browser) -> None:
     left(ann_browser)
     last_visit.seen(ann_browser.user, timezone.now() + timedelta(days=9))
     now = LastLook.objects.get(pk=ann_browser.user.pk).looked_at
@@ -136,12 +136,14 @@ def test_a_look_never_moves_back_or_into_the_future(ann_browser: Browser) -> Non
 
 
 @pytest.mark.parametrize("until", ["yesterday", "2026-01-01", "2026-01-01T00:00:00", "9" * 50, "\x00"])
-def test_what_is_no_time_is_refused(until: str, ann_browser: Browser) -> None:
+def test_an_invalid_time_is_rejected(until: str, ann_browser: Browser) -> None:
     left(ann_browser)
     assert ann_browser.post("/since/seen/", {"until": until}).status_code == 400
 
 
-def test_exactly_the_named_jobs_are_run_again_after_a_yes(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_only_the_named_jobs_are_run_again_after_confirmation(
+    ann_browser: Browser, ben_browser: Browser
+) -> None:
     left(ann_browser)
     failed = [job(ann_browser.user, "failed", f"pier {number}", error=REFUSED) for number in range(3)]
     told = panel(studio(ann_browser))
@@ -170,7 +172,7 @@ def test_jobs_of_several_tools_are_not_run_again_together(ann_browser: Browser) 
     assert not BatchPlan.objects.exists()
 
 
-def test_much_costs_as_many_queries_as_little(ann_browser: Browser) -> None:
+def test_queries_do_not_grow_with_jobs(ann_browser: Browser) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             studio(ann_browser)
@@ -190,19 +192,17 @@ def test_much_costs_as_many_queries_as_little(ann_browser: Browser) -> None:
     assert queries() == few
 
 
-def test_of_very_many_the_latest_are_told_and_that_there_are_more(
-    ann_browser: Browser, monkeypatch: Any
-) -> None:
+def test_a_long_summary_is_limited_to_the_latest_jobs(ann_browser: Browser, monkeypatch: Any) -> None:
     monkeypatch.setattr(last_visit, "MAX_ROWS", 3)
     left(ann_browser)
     for number in range(5):
         job(ann_browser.user, "failed", f"pier {number}")
     told = panel(studio(ann_browser))
     assert "the latest" in told
-    assert "Run these 3 again" in told
+    assert "Run these again" in told
 
 
-def test_times_are_told_with_their_zone(ann_browser: Browser) -> None:
+def test_times_have_a_time_zone(ann_browser: Browser) -> None:
     left(ann_browser)
     job(ann_browser.user, "failed")
     until = looked_until(ann_browser)

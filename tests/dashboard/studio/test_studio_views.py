@@ -41,7 +41,7 @@ def key_on(page: str) -> str:
 # --- a start ----------------------------------------------------------------------------------------------
 
 
-async def test_a_start_without_javascript_sends_the_job_and_leads_back(
+async def test_a_start_without_javascript_sends_the_job_and_redirects(
     account: Any, ann_browser: Browser
 ) -> None:
     prompt = unique("a pier")
@@ -56,7 +56,7 @@ async def test_a_start_without_javascript_sends_the_job_and_leads_back(
     assert prompt in page
 
 
-async def test_a_start_with_htmx_answers_with_a_fresh_form(account: Any, ann_browser: Browser) -> None:
+async def test_a_start_with_htmx_returns_a_new_form(account: Any, ann_browser: Browser) -> None:
     sent = form(prompt=unique("a pier"), aspectRatio="1:1")
     answer = await ann_browser.apost(URL, sent, headers=HTMX)
     page = answer.content.decode()
@@ -78,12 +78,12 @@ async def test_a_double_click_starts_one_job(account: Any, ann_browser: Browser)
     assert started_there(account, sent["prompt"]) == 1
 
 
-async def test_a_form_sent_again_says_so(account: Any, ann_browser: Browser) -> None:
+async def test_a_form_submitted_twice_starts_one_job(account: Any, ann_browser: Browser) -> None:
     sent = form(prompt=unique("a pier"))
     await ann_browser.apost(URL, sent, headers=HTMX)
     again = await ann_browser.apost(URL, sent, headers=HTMX)
     assert again.status_code == 200
-    assert "This was started before, and not again." in text(again)
+    assert "Already started; not started again." in text(again)
     assert started_there(account, sent["prompt"]) == 1
 
 
@@ -94,7 +94,7 @@ async def test_an_edited_form_with_the_same_key_is_a_new_job(account: Any, ann_b
     assert len(await runtime.in_db(all_jobs)) == 2
 
 
-async def test_the_same_key_of_another_person_is_another_job(
+async def test_the_same_key_from_another_person_is_another_job(
     account: Any, ann_browser: Browser, ben_browser: Browser
 ) -> None:
     sent = form(prompt=unique("a pier"))
@@ -105,14 +105,14 @@ async def test_the_same_key_of_another_person_is_another_job(
     assert started_there(account, sent["prompt"]) == 2
 
 
-def test_a_process_without_a_loop_leaves_the_job_to_the_reconciler(ann_browser: Browser) -> None:
+def test_without_an_event_loop_the_reconciler_sends_the_job(ann_browser: Browser) -> None:
     assert ann_browser.post(URL, form()).status_code == 303
     [execution] = all_jobs()
     assert (execution.status, execution.sent_at, execution.leased_until) == ("queued", None, None)
     assert execution.next_attempt_at is not None
 
 
-async def test_words_that_are_spoken_first_start_a_chain(account: Any, ann_browser: Browser) -> None:
+async def test_a_script_starts_a_chain(account: Any, ann_browser: Browser) -> None:
     presenter = value(await ann_browser.aget("/tools/generate-avatar/"), "avatarPresenterId")
     sent = form(speech="Welcome back.", avatarPresenterId=presenter)
     answer = await ann_browser.apost("/tools/generate-avatar/", sent, headers=HTMX)
@@ -128,7 +128,7 @@ async def test_words_that_are_spoken_first_start_a_chain(account: Any, ann_brows
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["a page", "htmx"])
-def test_a_wrong_field_says_so_and_keeps_what_was_typed(
+def test_an_invalid_field_is_reported_and_input_is_kept(
     headers: dict[str, str], ann_browser: Browser
 ) -> None:
     answer = ann_browser.post(
@@ -147,7 +147,7 @@ def test_a_wrong_field_says_so_and_keeps_what_was_typed(
     assert all_jobs() == []
 
 
-def test_an_empty_prompt_is_named(ann_browser: Browser) -> None:
+def test_an_empty_prompt_is_reported(ann_browser: Browser) -> None:
     answer = ann_browser.post(URL, form(prompt=" "), headers=HTMX)
     assert answer.status_code == 422
     assert "Prompt: please fill this in." in text(answer)
@@ -174,7 +174,7 @@ def test_a_file_of_the_wrong_kind_is_named(ann_browser: Browser) -> None:
     assert "“Fog horn” is a recording; choose an image." in text(answer)
 
 
-async def test_a_refusal_of_videogen_is_said_at_the_form(account: Any, ann_browser: Browser) -> None:
+async def test_a_rejection_by_videogen_is_shown_on_the_form(account: Any, ann_browser: Browser) -> None:
     refused = {"message": "The prompt names a person.", "code": "content_policy"}
     fault = {"kind": "status", "status": 400, "body": refused, "match": "POST /v1/tools/*"}
     account.control("PUT", "faults", {"faults": [fault]})
@@ -182,7 +182,7 @@ async def test_a_refusal_of_videogen_is_said_at_the_form(account: Any, ann_brows
     answer = await ann_browser.apost(URL, sent, headers=HTMX)
     page = answer.content.decode()
     assert answer.status_code == 422
-    assert "VideoGen refused this." in page
+    assert "VideoGen rejected this job." in page
     assert "The prompt names a person." in page
     assert "content_policy" in page
     assert f">{sent['prompt']}</textarea>" in page
@@ -202,10 +202,10 @@ async def test_a_refusal_of_videogen_is_said_at_the_form(account: Any, ann_brows
         (403, {"message": "Not on this plan.", "requirement": {"type": "upgrade_plan", "details": {"plan": "PRO_PLUS"}}},
          "This needs another plan: PRO PLUS."),
         (429, {"message": "No credits.", "code": "insufficient_credits"}, "The account has no credits left."),
-        (401, {"message": "Unknown key.", "code": "invalid_api_key"}, "An admin has to put it right."),
+        (401, {"message": "Unknown key.", "code": "invalid_api_key"}, "An admin must replace it."),
     ],
 )  # fmt: skip
-async def test_a_refusal_comes_with_what_to_do(
+async def test_a_rejection_comes_with_advice(
     status: int, body: dict[str, Any], advice: str, account: Any, ann_browser: Browser
 ) -> None:
     fault = {"kind": "status", "status": status, "body": body, "match": "POST /v1/tools/*"}
@@ -216,7 +216,7 @@ async def test_a_refusal_comes_with_what_to_do(
     assert advice in text(answer)
 
 
-async def test_an_outage_is_no_error_of_the_form(account: Any, ann_browser: Browser) -> None:
+async def test_an_outage_is_not_a_form_error(account: Any, ann_browser: Browser) -> None:
     account.control("PUT", "faults", {"faults": [{"kind": "rate_limited", "match": "POST /v1/tools/*"}]})
     answer = await ann_browser.apost(URL, form(), headers=HTMX)
     [execution] = await runtime.in_db(all_jobs)
@@ -228,7 +228,7 @@ async def test_an_outage_is_no_error_of_the_form(account: Any, ann_browser: Brow
 # --- the pages --------------------------------------------------------------------------------------------
 
 
-def test_a_tool_is_a_page_of_its_own_and_a_fragment_for_htmx(ann_browser: Browser) -> None:
+def test_a_tool_is_a_page_or_a_fragment_for_htmx(ann_browser: Browser) -> None:
     page = ann_browser.get("/tools/text-to-speech/").content.decode()
     assert "<html" in page
     assert 'action="/tools/text-to-speech/"' in page
@@ -240,7 +240,7 @@ def test_a_tool_is_a_page_of_its_own_and_a_fragment_for_htmx(ann_browser: Browse
     assert "<html" in boosted
 
 
-def test_a_tool_that_is_not_there_is_not_found(ann_browser: Browser, settings: Any) -> None:
+def test_an_unknown_tool_is_not_found(ann_browser: Browser, settings: Any) -> None:
     assert ann_browser.get("/tools/make-coffee/").status_code == 404
     assert ann_browser.post("/tools/make-coffee/", form()).status_code == 404
     settings.VIDEOGEN_API_ERA = "0.0"
@@ -249,7 +249,7 @@ def test_a_tool_that_is_not_there_is_not_found(ann_browser: Browser, settings: A
     assert ann_browser.get("/tools/generate-music/").status_code == 200
 
 
-def test_the_form_begins_with_the_settings_of_a_job(ann_browser: Browser) -> None:
+def test_the_form_can_be_filled_from_a_job(ann_browser: Browser) -> None:
     earlier = job(ann_browser.user, "succeeded", "a quiet harbour")
     page = ann_browser.get(URL, {"from": earlier.pk}).content.decode()
     assert ">a quiet harbour</textarea>" in page
@@ -258,7 +258,7 @@ def test_the_form_begins_with_the_settings_of_a_job(ann_browser: Browser) -> Non
     assert ">a quiet harbour</textarea>" not in other_tool
 
 
-def test_the_form_begins_with_a_file(ann_browser: Browser) -> None:
+def test_the_form_can_be_filled_with_a_file(ann_browser: Browser) -> None:
     picture = file(type="IMAGE", display_name="Pier")
     page = ann_browser.get("/tools/upscale-image/", {"file": picture.remote_id})
     assert values(page, "imageFileId", checked=True) == [picture.remote_id]
@@ -267,11 +267,11 @@ def test_the_form_begins_with_a_file(ann_browser: Browser) -> None:
 @pytest.mark.parametrize(
     "query", [{"from": "x"}, {"from": uuid.uuid4()}, {"file": "\x00"}, {"file": ["a", ""]}]
 )
-def test_what_the_form_cannot_begin_with_is_passed_over(query: dict[str, Any], ann_browser: Browser) -> None:
+def test_invalid_initial_values_are_ignored(query: dict[str, Any], ann_browser: Browser) -> None:
     assert ann_browser.get(URL, query).status_code == 200
 
 
-def test_the_board_shows_what_runs_and_what_just_ended(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_the_board_shows_running_and_just_finished_jobs(ann_browser: Browser, ben_browser: Browser) -> None:
     job(ann_browser.user, "running", "a running pier")
     job(ben_browser.user, "succeeded", "a finished pier")
     job(ben_browser.user, "failed", "a failed pier", error={"message": "It rained."})
@@ -284,7 +284,7 @@ def test_the_board_shows_what_runs_and_what_just_ended(ann_browser: Browser, ben
     assert words(page).count("Cancel") == 1, "one's own alone"
 
 
-def test_the_board_says_how_many_more_there_are(ann_browser: Browser) -> None:
+def test_the_board_counts_jobs_that_it_does_not_show(ann_browser: Browser) -> None:
     for number in range(22):
         job(ann_browser.user, "running", f"pier {number}")
     page = text(ann_browser.get("/board/"))
@@ -293,7 +293,7 @@ def test_the_board_says_how_many_more_there_are(ann_browser: Browser) -> None:
     assert "pier 0 " not in page
 
 
-def test_the_pages_take_only_the_methods_they_know(ann_browser: Browser) -> None:
+def test_pages_reject_other_methods(ann_browser: Browser) -> None:
     assert ann_browser.post("/").status_code == 405
     assert ann_browser.post("/board/").status_code == 405
     assert ann_browser.client.put(URL).status_code == 405
