@@ -18,7 +18,7 @@ from executions.signals import execution_changed
 from tests.factories import jobs, planning
 from tests.markup import attribute, every
 
-PARTS = ("state", "stop", "zip", "far", "hold", "promise")
+PARTS = ("state", "stop", "zip", "far", "hold", "forecast")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
