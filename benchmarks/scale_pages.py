@@ -124,13 +124,13 @@ def exported() -> dict[str, Any]:
 
     Only anonymous memory counts, not the part of SQLite's file that is mapped into the process.
     """
-    from dashboard.history.export import HEAD, export_rows
+    from dashboard.history.export import COLUMNS, export_rows
     from dashboard.http import table_export
     from executions.search.jobs import Filters
 
     async def run() -> tuple[int, float]:
         rows, most = 0, 0.0
-        async for piece in table_export.pieces(HEAD, export_rows(Filters()), "csv"):
+        async for piece in table_export.chunks(COLUMNS, export_rows(Filters()), "csv"):
             rows += piece.count(b"\n")
             most = max(most, _held())
         return rows - 1, most

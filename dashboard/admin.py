@@ -22,8 +22,8 @@ from executions import policy
 from executions.policy import Action
 
 # Columns whose name contains one of these are hidden.
-SECRET = ("secret", "token", "password")
-KEPT = ("index", "app_list", "jsi18n")
+SECRET_WORDS = ("secret", "token", "password")
+SITE_URLS = ("index", "app_list", "jsi18n")
 MAX_COLUMNS = 8  # in the list of a table without an entry in LISTS
 LISTS = {
     "event": ("id", "recorded_at", "kind", "source", "actor", "subject_name", "address", "position"),
@@ -31,11 +31,11 @@ LISTS = {
     "file": ("id", "created_at", "type", "display_name", "created_by"),
     "webhookdelivery": ("id", "received_at", "event", "outcome", "repeats"),
 }
-OF_A_TABLE = ("_changelist", "_change", "_history")
+TABLE_URLS = ("_changelist", "_change", "_history")
 
 
-def is_kept(pattern: URLPattern, endings: tuple[str, ...]) -> bool:
-    """Whether the site keeps this URL. If so, anonymous users are sent to the sign-in page of Rushes."""
+def is_enabled(pattern: URLPattern, endings: tuple[str, ...]) -> bool:
+    """Whether the site has this URL. If so, anonymous users are sent to the sign-in page of Rushes."""
     if not (pattern.name or "").endswith(endings):
         return False
     pattern.callback.login_url = reverse_lazy("login")  # type: ignore[attr-defined]  # read by Django's middleware
@@ -57,7 +57,7 @@ class Site(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         found = super().get_urls()
-        return [each for each in found if isinstance(each, URLResolver) or is_kept(each, KEPT)]
+        return [each for each in found if isinstance(each, URLResolver) or is_enabled(each, SITE_URLS)]
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return redirect("login")
@@ -85,7 +85,7 @@ class ReadOnly(ModelAdmin):
         self._secret = [
             field.name
             for field in model._meta.fields
-            if isinstance(field, models.BinaryField) or any(word in field.name for word in SECRET)
+            if isinstance(field, models.BinaryField) or any(word in field.name for word in SECRET_WORDS)
         ]
         columns: Sequence[str] = (
             LISTS.get(model._meta.model_name or "")
@@ -110,7 +110,7 @@ class ReadOnly(ModelAdmin):
         return self._secret
 
     def get_urls(self) -> list[URLPattern]:
-        return [each for each in super().get_urls() if is_kept(each, OF_A_TABLE)]
+        return [each for each in super().get_urls() if is_enabled(each, TABLE_URLS)]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.admin_site.has_permission(request)

@@ -13,10 +13,10 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
-from dashboard.audit.wording import FOUND_BY_ID, GROUPS, Row
+from dashboard.audit.wording import FOUND_BY_ID, KIND_GROUPS, Row
 from dashboard.cards.sources import SOURCE_LABELS
 from dashboard.http import table_export
-from dashboard.http.params import MAX_USER_ID, as_day, as_number, ignored_values
+from dashboard.http.params import MAX_USER_ID, as_day, as_id, as_number, ignored_values
 from dashboard.http.query_urls import query_string, with_query
 from executions.core import database, keyset
 from executions.models import Event
@@ -28,7 +28,7 @@ MAX_LENGTH = 200  # characters of a filter's value
 UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 # Ids are in order of time, except for events written at about the same time. An hour is far more than that.
 ID_TIME_SLACK = timedelta(hours=1)
-TERMS = ("actor", "group", "kind", "source", "object", "address", "since", "until", "q")
+FILTERS = ("actor", "group", "kind", "source", "object", "address", "since", "until", "q")
 COLUMNS = (
     *("position", "recorded_at", "occurred_at", "kind", "who", "what", "address", "source"),
     *("object_kind", "object_id", "object_name", "from_status", "to_status", "detail", "delivery_id"),
@@ -41,36 +41,36 @@ class AuditPage:
 
     def __init__(self, query: Mapping[str, str]) -> None:
         given = {
-            name: " ".join(query.get(name, "").replace("\x00", " ").split())[:MAX_LENGTH] for name in TERMS
+            name: " ".join(query.get(name, "").replace("\x00", " ").split())[:MAX_LENGTH] for name in FILTERS
         }
         self.actor = as_number(given["actor"], MAX_USER_ID)
-        self.group = given["group"] if given["group"] in GROUPS else ""
+        self.group = given["group"] if given["group"] in KIND_GROUPS else ""
         self.kind = given["kind"] if given["kind"] in dict(KINDS) else ""
         self.source = given["source"] if given["source"] in SOURCE_LABELS else ""
         self.object, self.address, self.q = given["object"], given["address"], given["q"]
         self.since, self.until = as_day(given["since"]), as_day(given["until"])
         self._given = {name: value for name, value in given.items() if value}
-        self.after, self.before = as_number(query.get("after", "")), as_number(query.get("before", ""))
+        self.after, self.before = as_id(query.get("after", "")), as_id(query.get("before", ""))
 
     # --- filters ------------------------------------------------------------------------------------------
 
     @property
     def terms(self) -> dict[str, str]:
-        """The active filters, as in the address."""
-        found = {name: getattr(self, name) for name in TERMS}
+        """The active filters, as in the URL."""
+        found = {name: getattr(self, name) for name in FILTERS}
         return {name: str(value) for name, value in found.items() if value}
 
     @property
-    def not_understood(self) -> str:
+    def ignored_message(self) -> str:
         return ignored_values([each for name, each in self._given.items() if not getattr(self, name)])
 
     @property
     def choices(self) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
-        """(name in the address, label, choices as (value, label, whether selected))."""
+        """(query parameter, label, choices as (value, label, whether selected))."""
         people = get_user_model().objects.order_by("username")[:MAX_PEOPLE]
-        known = {
+        options_by_filter = {
             "actor": ("Person", [(str(each.pk), each.get_username()) for each in people]),
-            "group": ("What", [(name, word) for name, (word, _) in GROUPS.items()]),
+            "group": ("What", [(name, word) for name, (word, _) in KIND_GROUPS.items()]),
             "source": ("Source", [(str(value), word) for value, word in SOURCE_LABELS.items()]),
         }
         return [
@@ -82,7 +82,7 @@ class AuditPage:
                     *((value, word, value == self.terms.get(name)) for value, word in options),
                 ],
             )
-            for name, (label, options) in known.items()
+            for name, (label, options) in options_by_filter.items()
         ]
 
     @property
@@ -120,29 +120,29 @@ class AuditPage:
 
     def _read(self, ids: Sequence[int]) -> list[Row]:
         """These events, newest first."""
-        large = (
+        large_columns = (
             "execution__request_body",
             "execution__start_answer",
             "execution__last_answer",
             "file__snapshot",
         )
-        rows = Event.objects.select_related("actor", "execution", "file").defer(*large)
+        rows = Event.objects.select_related("actor", "execution", "file").defer(*large_columns)
         return [Row(event) for event in rows.filter(pk__in=ids).order_by("-pk")]
 
     def _ids(self, size: int, after: int | None = None, *, by: str = "-pk") -> list[int]:
         """The ids of the first `size` events that follow `after`, in the order of `by`."""
         rows = keyset.beyond(self._matching, after, by)
-        kinds = (self.kind,) if self.kind else GROUPS[self.group][1] if self.group else ()
+        kinds = (self.kind,) if self.kind else KIND_GROUPS[self.group][1] if self.group else ()
         if self.object or self.q:
-            several = [rows.filter(kind__in=kinds) if kinds else rows]
+            queries = [rows.filter(kind__in=kinds) if kinds else rows]
         elif kinds or self.actor or self.source or self.address:
             # One query per kind, each in the order of an index; a single query would have to sort.
-            several = [rows.filter(kind=kind) for kind in kinds or dict(KINDS)]
+            queries = [rows.filter(kind=kind) for kind in kinds or dict(KINDS)]
             if not (self.actor or self.source or self.address):
-                several = [each.filter(source=source) for each in several for source in SOURCE_LABELS]
+                queries = [each.filter(source=source) for each in queries for source in SOURCE_LABELS]
         else:
-            several = [rows]
-        return database.ids_of_any([each.values_list("pk")[:size] for each in several], by)[:size]
+            queries = [rows]
+        return database.ids_of_any([each.values_list("pk")[:size] for each in queries], by)[:size]
 
     @cached_property
     def _matching(self) -> EventQuerySet:
@@ -192,7 +192,7 @@ class AuditPage:
 
 
 def _object(text: str) -> tuple[str, str]:
-    """(type, id) from the filter's text: an id, an address that contains one, or type:id as in the rows' links."""
+    """(type, id) from the filter's text: an id, a URL that contains one, or type:id as in the rows' links."""
     kind, _, wanted = text.partition(":")
     # The id after a type may be a UUID too, so this comes first.
     if wanted and kind not in FOUND_BY_ID and kind in {each._meta.model_name for each in apps.get_models()}:

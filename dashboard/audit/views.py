@@ -24,7 +24,7 @@ from executions.models.event import ActKind
 from executions.policy import Action
 
 # Unsealed events are counted up to this many.
-MAX_COUNTED = 1000
+MAX_UNSEALED_COUNTED = 1000
 
 
 @requires(Action.AUDIT_VIEW)
@@ -37,8 +37,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "sealed_at": Event.objects.filter(position=head.position)
         .values_list("recorded_at", flat=True)
         .first(),
-        "waiting": Event.objects.unsealed()[: MAX_COUNTED + 1].count(),
-        "max_counted": MAX_COUNTED,
+        "unsealed": Event.objects.unsealed()[: MAX_UNSEALED_COUNTED + 1].count(),
+        "max_unsealed": MAX_UNSEALED_COUNTED,
         "verification": verification.latest(),
     }
     return render(request, "audit/index.html", context)
@@ -58,12 +58,14 @@ def export(request: AuthenticatedRequest, kind: str) -> StreamingHttpResponse:
 
 
 @require_GET
-async def take_evidence(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse | StreamingHttpResponse:
+async def download_evidence(
+    request: AuthenticatedRequest, pk: uuid.UUID
+) -> HttpResponse | StreamingHttpResponse:
     """The evidence of a job as one ZIP, for its owner and admins."""
     execution = await aget_object_or_404(Execution, pk=pk)
     user = await request.auser()
     if not policy.can(user, Action.JOB_TAKE_EVIDENCE, execution):
-        return HttpResponseForbidden("Only the person who started a job, or an admin, may take its evidence.")
+        return HttpResponseForbidden("Only the job’s owner or an admin can export its evidence.")
     found = await sync_to_async(evidence.take)(pk, user)
     headers = {
         "Content-Disposition": content_disposition_header(True, f"evidence-{pk}.zip"),

@@ -13,7 +13,7 @@ from executions import statuses, tools
 from executions.models import Event
 from executions.models.event import ActKind, FileKind, Kind, Source
 
-GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
+KIND_GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "sign-ins": ("sign-ins", (ActKind.SIGNED_IN, ActKind.SIGN_IN_FAILED, ActKind.SIGNED_OUT)),
     "people": (
         "people and roles",
@@ -50,7 +50,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 # Highlighted on the page.
 ALARMING = {ActKind.SIGN_IN_FAILED, ActKind.DEACTIVATED, Kind.CANCEL_REFUSED, ActKind.PRUNED}
-ACTS: dict[str, str] = {
+KIND_TEXTS: dict[str, str] = {
     FileKind.UPLOADED: "uploaded a file",
     FileKind.ARCHIVED: "archived a file",
     FileKind.RESTORED: "restored a file",
@@ -94,7 +94,7 @@ ACTS: dict[str, str] = {
     Kind.EDITED: "edited a job",
     Kind.COMMENTED: "commented on a job",
 }
-URLS = {
+SUBJECT_URLS = {
     "batch": "batch",
     "execution": "execution",
     "user": "people",
@@ -136,7 +136,7 @@ class Row:
             return self._started()
         if event.kind == Kind.STATUS:
             return self._status()
-        return ACTS.get(event.kind, event.kind)
+        return KIND_TEXTS.get(event.kind, event.kind)
 
     def _started(self) -> str:
         detail = self.event.detail
@@ -156,7 +156,7 @@ class Row:
 
     @property
     def group(self) -> str:
-        return next((name for name, (_, kinds) in GROUPS.items() if self.event.kind in kinds), "")
+        return next((name for name, (_, kinds) in KIND_GROUPS.items() if self.event.kind in kinds), "")
 
     @property
     def is_alarming(self) -> bool:
@@ -199,7 +199,7 @@ class Row:
             return reverse("execution", args=[event.execution_id])
         if event.file_id is not None:
             return reverse("file", args=[event.file_id])
-        name = URLS.get(event.subject_type, "")
+        name = SUBJECT_URLS.get(event.subject_type, "")
         return (
             reverse(name, args=[event.subject_id] if name in ("batch", "execution") else []) if name else ""
         )
@@ -209,33 +209,31 @@ class Row:
         """(before, after) as text; None if nothing changed."""
         event = self.event
         if "before" in event.detail or "after" in event.detail:
-            return plain(event.detail.get("before")), plain(event.detail.get("after"))
+            return to_text(event.detail.get("before")), to_text(event.detail.get("after"))
         if event.from_status != event.to_status and event.from_status:
             return statuses.badge(event.from_status).label, statuses.badge(event.to_status).label
         return None
 
     @property
-    def more(self) -> list[tuple[str, str]]:
+    def details(self) -> list[tuple[str, str]]:
         """The other details, as (name, value)."""
-        details = {
-            name: value for name, value in self.event.detail.items() if name not in ("before", "after")
-        }
+        others = {name: value for name, value in self.event.detail.items() if name not in ("before", "after")}
         return [
-            (name.replace("_", " "), plain(value))
-            for name, value in details.items()
+            (name.replace("_", " "), to_text(value))
+            for name, value in others.items()
             if value not in (None, "")
         ]
 
 
-def plain(value: Any) -> str:
-    """A JSON value as readable text."""
+def to_text(value: Any) -> str:
+    """A JSON value as text."""
     match value:
         case None:
             return "nothing"
         case bool():
             return "yes" if value else "no"
         case dict():
-            return ", ".join(f"{name}: {plain(each)}" for name, each in value.items()) or "none"
+            return ", ".join(f"{name}: {to_text(each)}" for name, each in value.items()) or "none"
         case list():
-            return ", ".join(plain(each) for each in value) or "none"
+            return ", ".join(to_text(each) for each in value) or "none"
     return str(value)

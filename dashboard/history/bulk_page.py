@@ -26,37 +26,39 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Words:
+class ActionTexts:
     """The texts of an action; `verb` is followed by a number of jobs."""
 
     verb: str
     icon: str
-    promise: str
-    done: str
+    notice: str
+    report_title: str
 
 
-WORDS = {
-    Act.CANCEL: Words(
+ACTION_TEXTS = {
+    Act.CANCEL: ActionTexts(
         "Cancel",
         "ban",
         "Jobs that finish first are skipped and keep their results. Jobs already running at VideoGen may be billed.",
         "Cancellation report",
     ),
-    Act.RERUN: Words(
+    Act.RERUN: ActionTexts(
         "Run again",
         "repeat",
         "Each becomes a new job of yours with the same settings, and is billed like any other.",
         "Re-run report",
     ),
-    Act.ARCHIVE: Words(
+    Act.ARCHIVE: ActionTexts(
         "Archive the results of",
         "archive",
         "The results are removed from the library. The jobs stay in the history, and each file can be restored from its page.",
         "Archive report",
     ),
-    Act.DOWNLOAD: Words("Download the results of", "download", "One ZIP, in the order of this list.", ""),
+    Act.DOWNLOAD: ActionTexts(
+        "Download the results of", "download", "One ZIP, in the order of this list.", ""
+    ),
 }
-REPORT = {
+OUTCOME_BADGES = {
     bulk_actions.STARTED: StatusBadge("started again", "repeat", SUCCEEDED),
     bulk_actions.CANNOT_START: StatusBadge("skipped: you cannot re-run it", "minus", QUEUED),
     bulk_actions.ARCHIVED: StatusBadge("archived", "archive", SUCCEEDED),
@@ -73,8 +75,8 @@ class SelectionPage:
         self.problem = ""
 
     @property
-    def words(self) -> Words:
-        return WORDS[self.act]
+    def texts(self) -> ActionTexts:
+        return ACTION_TEXTS[self.act]
 
     @property
     def is_done(self) -> bool:
@@ -91,7 +93,7 @@ class SelectionPage:
         return chunked.remaining(self.selection)
 
     @property
-    def is_under_way(self) -> bool:
+    def is_in_progress(self) -> bool:
         return chunked.is_running(self.selection)
 
     @property
@@ -108,31 +110,31 @@ class SelectionPage:
         """The jobs in order, without those that no longer exist."""
         ids = [UUID(each) for each in self.selection.ids]
         jobs = Execution.objects.for_cards().for_lists().in_bulk(ids)
-        made = []
+        lines = []
         for pk in ids:
             if (job := jobs.get(pk)) is None:
                 continue
             card = job_card.card(job, job_card.audience(self.user, job.created_by_id))
             if self.is_done:
-                made.append(Line(card, self._became(self.selection.report.get(str(pk), ""), card)))
+                lines.append(Line(card, self._outcome(self.selection.report.get(str(pk), ""), card)))
             else:
-                made.append(
+                lines.append(
                     Line(card, card.badge, self._skipped(card, bulk_actions.may(self.act, self.user, job)))
                 )
-        return made
+        return lines
 
     @property
-    def hit(self) -> list[Line]:
+    def included(self) -> list[Line]:
         return [line for line in self.lines if not line.skipped]
 
     @property
-    def in_doubt(self) -> int:
+    def unconfirmed_count(self) -> int:
         """How many unconfirmed jobs, which may be running, would be re-run."""
-        return sum(line.card.status == UNCONFIRMED for line in self.hit) if self.act is Act.RERUN else 0
+        return sum(line.card.status == UNCONFIRMED for line in self.included) if self.act is Act.RERUN else 0
 
     @property
-    def takes(self) -> int:
-        return sum(len(line.card.takes) for line in self.hit)
+    def result_count(self) -> int:
+        return sum(len(line.card.takes) for line in self.included)
 
     def _skipped(self, card: job_card.Card, is_allowed: bool) -> str:
         match self.act:
@@ -146,5 +148,5 @@ class SelectionPage:
             return ""
         return "you cannot re-run it" if self.act is Act.RERUN else "not yours"
 
-    def _became(self, word: str, card: job_card.Card) -> StatusBadge:
-        return REPORT.get(word) or outcome_badge(word, card.badge)
+    def _outcome(self, outcome: str, card: job_card.Card) -> StatusBadge:
+        return OUTCOME_BADGES.get(outcome) or outcome_badge(outcome, card.badge)

@@ -31,57 +31,57 @@ from executions.models.event import ActKind
 from executions.models.selection import Act
 from executions.policy import Action
 
-NEEDS_REASON = "Enter a reason. It is stored with the jobs."
+REASON_REQUIRED = "Enter a reason. It is stored with the jobs."
 
 
 @require_POST
 def choose(request: AuthenticatedRequest) -> HttpResponse:
     """Store the selected jobs as a selection and show it for confirmation."""
     act = request.POST.get("act", "")
-    ids = [found for each in request.POST.getlist("job")[: bulk_actions.MOST] if (found := as_uuid(each))]
-    made = bulk_actions.choose(ids, Act(act), actor=request.user) if act in Act.values and ids else None
-    if made is None:
+    ids = [pk for each in request.POST.getlist("job")[: bulk_actions.MOST] if (pk := as_uuid(each))]
+    selection = bulk_actions.choose(ids, Act(act), actor=request.user) if act in Act.values and ids else None
+    if selection is None:
         messages.info(request, "No jobs selected. Select jobs first, then choose an action.")
         query = parse_query(QueryDict(request.POST.get("query", "")[:4000])).string()
         return HttpResponseRedirect(reverse("executions") + (f"?{query}" if query else ""), status=303)
-    return _see(redirect("selection", made.pk))
+    return _as_303(redirect("selection", selection.pk))
 
 
 @require_http_methods(["GET", "POST"])
 def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """The selected jobs for confirmation, and their outcomes afterwards. POST carries out the action, or resumes an
     interrupted one. Only for the person who selected them."""
-    found = get_object_or_404(policy.visible_to(request.user, Selection.objects.all()), pk=pk)
-    page = SelectionPage(found, request.user)
+    selection = get_object_or_404(policy.visible_to(request.user, Selection.objects.all()), pk=pk)
+    page = SelectionPage(selection, request.user)
     if request.method == "POST" and not page.is_open and not page.left:
-        return _see(redirect("selection", pk))  # already done: show the report
+        return _as_303(redirect("selection", pk))  # already done: show the report
     if request.method == "POST":
         reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())[:200]
         if page.is_open and page.needs_reason and not reason:
-            page.problem = NEEDS_REASON
+            page.problem = REASON_REQUIRED
             return render(request, "history/bulk_action.html", {"page": page}, status=422)
-        bulk_actions.carry_out(found, actor=request.user, reason=reason)
+        bulk_actions.carry_out(selection, actor=request.user, reason=reason)
         workers.wake()
         workers.look_at_files()
-        return _see(redirect("selection", pk))
+        return _as_303(redirect("selection", pk))
     return render(request, "history/bulk_action.html", {"page": page})
 
 
 @require_GET
 def results(request: AuthenticatedRequest, pk: uuid.UUID) -> StreamingHttpResponse:
     """All results of the selected jobs as one streamed ZIP."""
-    found = get_object_or_404(
+    selection = get_object_or_404(
         policy.visible_to(request.user, Selection.objects.filter(act=Act.DOWNLOAD)), pk=pk
     )
-    wanted = zip_archive.wanted_of([uuid.UUID(each) for each in found.ids])
+    wanted = zip_archive.wanted_of([uuid.UUID(each) for each in selection.ids])
     if not wanted:
         raise Http404("None of these jobs has a result.")
     audit_log.record(
         ActKind.EXPORTED,
         actor_id=policy.require(request.user, Action.FILE_TAKE),
-        subject=found,
-        name=f"results of {len(found.ids)} jobs",
-        jobs=found.ids,
+        subject=selection,
+        name=f"results of {len(selection.ids)} jobs",
+        jobs=selection.ids,
         format="zip",
     )
     headers = {
@@ -91,7 +91,7 @@ def results(request: AuthenticatedRequest, pk: uuid.UUID) -> StreamingHttpRespon
     return StreamingHttpResponse(zip_archive.stream(wanted), content_type="application/zip", headers=headers)
 
 
-def _see(response: HttpResponseRedirect) -> HttpResponseRedirect:
+def _as_303(response: HttpResponseRedirect) -> HttpResponseRedirect:
     """Make the redirect a 303, so that the browser follows it by GET."""
     response.status_code = 303
     return response

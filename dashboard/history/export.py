@@ -10,7 +10,7 @@ from executions.models import Execution
 from executions.search.jobs import Filters, iterate
 
 # Column of the export -> field of the job.
-FIELDS = {
+FIELD_OF_COLUMN = {
     "id": "pk",
     "videogen_id": "remote_id",
     "tool": "tool",
@@ -31,14 +31,16 @@ FIELDS = {
     "cancel_asked_by": "cancel_requested_by__username",
     "cancel_reason": "cancel_reason",
 }
-HEAD = tuple(FIELDS)
+COLUMNS = tuple(FIELD_OF_COLUMN)
 CHUNK_SIZE = 500
 
 
 def export_rows(filters: Filters) -> Iterator[tuple[Any, ...]]:
     """The matching jobs, newest first, read in chunks without holding a database cursor."""
     for ids in batched(iterate(filters), CHUNK_SIZE, strict=False):
-        found = {row[0]: row for row in Execution.objects.filter(pk__in=ids).values_list(*FIELDS.values())}
+        found = {
+            row[0]: row for row in Execution.objects.filter(pk__in=ids).values_list(*FIELD_OF_COLUMN.values())
+        }
         for pk in ids:
             if pk in found:
                 _, *rest = found[pk]

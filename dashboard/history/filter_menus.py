@@ -34,65 +34,65 @@ class Menu:
     name: str
     label: str
     options: tuple[Option, ...]
-    anything: str = "any"
+    default: str = "any"
 
     @property
     def summary(self) -> str:
         only = [each.label for each in self.options if each.is_only]
         without = [each.label for each in self.options if each.is_without]
-        parts = [_few(only)] if only else []
-        return ", ".join([*parts, f"not {_few(without)}"] if without else parts) or self.anything
+        parts = [_shortened(only)] if only else []
+        return ", ".join([*parts, f"not {_shortened(without)}"] if without else parts) or self.default
 
     @property
     def is_set(self) -> bool:
         return any(each.is_only or each.is_without for each in self.options)
 
 
-def menus(asked: HistoryQuery) -> list[Menu]:
+def menus(query: HistoryQuery) -> list[Menu]:
     return [
-        _menu(asked, "status", "Status", _statuses(asked)),
-        _menu(asked, "tool", "Tool", _tools(asked)),
-        _menu(asked, "person", "Person", _people(), "anyone"),
+        _menu(query, "status", "Status", _statuses(query)),
+        _menu(query, "tool", "Tool", _tools(query)),
+        _menu(query, "person", "Person", _people(), "anyone"),
         _menu(
-            asked,
+            query,
             "error",
             "Error",
-            [(NO_CODE, "no code", "", ""), *((code, code, "", "") for code in _codes(asked))],
+            [(NO_CODE, "no code", "", ""), *((code, code, "", "") for code in _codes(query))],
         ),
-        _menu(asked, "batch", "Batch", _batches(asked)),
+        _menu(query, "batch", "Batch", _batches(query)),
     ]
 
 
 def _menu(
-    asked: HistoryQuery, name: str, label: str, offered: Iterable[Sequence[str]], anything: str = "any"
+    query: HistoryQuery, name: str, label: str, offered: Iterable[Sequence[str]], default: str = "any"
 ) -> Menu:
-    chosen = set(asked.values(name))
+    chosen = set(query.values(name))
     options = tuple(
         Option(value, text, icon, hue, value in chosen, f"-{value}" in chosen)
         for value, text, icon, hue in offered
     )
-    return Menu(name, label, options, anything)
+    return Menu(name, label, options, default)
 
 
-def _few(labels: list[str]) -> str:
+def _shortened(labels: list[str]) -> str:
     return ", ".join(labels[:2]) + (f" and {len(labels) - 2} more" if len(labels) > 2 else "")
 
 
-def _chosen(asked: HistoryQuery, name: str) -> list[str]:
-    return [value.removeprefix("-") for value in asked.values(name)]
+def _chosen(query: HistoryQuery, name: str) -> list[str]:
+    return [value.removeprefix("-") for value in query.values(name)]
 
 
-def _statuses(asked: HistoryQuery) -> list[tuple[str, str, str, str]]:
-    known = dict.fromkeys([*statuses.ALL, *_chosen(asked, "status")])
+def _statuses(query: HistoryQuery) -> list[tuple[str, str, str, str]]:
+    options = dict.fromkeys([*statuses.ALL, *_chosen(query, "status")])
     return [
         (each, statuses.badge(each).label, statuses.badge(each).icon, statuses.badge(each).hue)
-        for each in known
+        for each in options
     ]
 
 
-def _tools(asked: HistoryQuery) -> list[tuple[str, str, str, str]]:
-    known = dict.fromkeys([*tools.TOOLS, *_chosen(asked, "tool")])
-    return [(slug, tools.find(slug).label, tools.find(slug).icon, "") for slug in known]
+def _tools(query: HistoryQuery) -> list[tuple[str, str, str, str]]:
+    options = dict.fromkeys([*tools.TOOLS, *_chosen(query, "tool")])
+    return [(slug, tools.find(slug).label, tools.find(slug).icon, "") for slug in options]
 
 
 def _people() -> list[tuple[str, str, str, str]]:
@@ -100,35 +100,35 @@ def _people() -> list[tuple[str, str, str, str]]:
     return [(str(pk), name, "", "") for pk, name in people]
 
 
-def _batches(asked: HistoryQuery) -> list[tuple[str, str, str, str]]:
+def _batches(query: HistoryQuery) -> list[tuple[str, str, str, str]]:
     """The selected batches, then the newest."""
     rows = Batch.objects.only("pk", "name")
-    chosen = list(rows.filter(pk__in=filter(None, map(as_uuid, _chosen(asked, "batch")))))
+    chosen = list(rows.filter(pk__in=filter(None, map(as_uuid, _chosen(query, "batch")))))
     newest = [batch for batch in rows.order_by("-id")[:MAX_BATCHES] if batch not in chosen]
     return [(str(batch.pk), batch.name, "", "") for batch in [*chosen, *newest]]
 
 
-def _codes(asked: HistoryQuery) -> list[str]:
+def _codes(query: HistoryQuery) -> list[str]:
     return [
         code
-        for code in dict.fromkeys([*_chosen(asked, "error"), *Execution.objects.error_codes(MAX_OPTIONS)])
+        for code in dict.fromkeys([*_chosen(query, "error"), *Execution.objects.error_codes(MAX_OPTIONS)])
         if code != NO_CODE
     ]
 
 
 @dataclass(frozen=True)
-class Spans:
+class OtherFilters:
     """The remaining filters: start time, duration and source."""
 
-    asked: HistoryQuery
+    query: HistoryQuery
 
     @property
     def presets(self) -> list[tuple[str, str, bool]]:
-        return [(value, words, self.asked.value("when") == value) for value, (words, _) in WHEN.items()]
+        return [(value, words, self.query.value("when") == value) for value, (words, _) in WHEN.items()]
 
     @property
     def when(self) -> str:
-        preset, first, last = (self.asked.value(name) for name in ("when", "from", "to"))
+        preset, first, last = (self.query.value(name) for name in ("when", "from", "to"))
         if preset:
             return WHEN[preset][0]
         if first and last:
@@ -136,15 +136,15 @@ class Spans:
         return f"from {first}" if first else f"until {last}" if last else ""
 
     @property
-    def took(self) -> str:
-        least, most = self.asked.value("min"), self.asked.value("max")
+    def duration(self) -> str:
+        least, most = self.query.value("min"), self.query.value("max")
         if least and most:
             return f"{least} to {most} s"
         return f"{least} s or more" if least else f"under {most} s" if most else ""
 
     @property
     def origins(self) -> list[tuple[str, str, bool]]:
-        found = self.asked.value("origin")
+        found = self.query.value("origin")
         return [
             (value, label, value == found)
             for value, label in (("", "any"), ("here", "Rushes"), ("elsewhere", "external"))
@@ -155,20 +155,20 @@ class Spans:
         return next((label for value, label, is_set in self.origins if value and is_set), "")
 
     def value(self, name: str) -> str:
-        return self.asked.value(name)
+        return self.query.value(name)
 
     @property
     def first(self) -> str:
-        return self.asked.value("from")
+        return self.query.value("from")
 
     @property
     def last(self) -> str:
-        return self.asked.value("to")
+        return self.query.value("to")
 
     @property
-    def least(self) -> str:
-        return self.asked.value("min")
+    def min_seconds(self) -> str:
+        return self.query.value("min")
 
     @property
-    def most(self) -> str:
-        return self.asked.value("max")
+    def max_seconds(self) -> str:
+        return self.query.value("max")

@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard.cards import job as cards
-from dashboard.history.filter_menus import Menu, Spans, menus
+from dashboard.history.filter_menus import Menu, OtherFilters, menus
 from dashboard.history.query import SORTS, parse_query
 from dashboard.http.params import as_uuid, ignored_values
 from executions import policy
@@ -43,7 +43,7 @@ class HistoryPage:
 
     def __init__(self, user: Any, query: QueryDict, columns: str | None = None) -> None:
         self.user = user
-        self.asked = parse_query(query)
+        self.query = parse_query(query)
         self.after, self.before, self.top = (
             as_uuid(query.get(name, "")) for name in ("after", "before", "top")
         )
@@ -54,42 +54,42 @@ class HistoryPage:
 
     @cached_property
     def menus(self) -> list[Menu]:
-        return menus(self.asked)
+        return menus(self.query)
 
     @property
-    def spans(self) -> Spans:
-        return Spans(self.asked)
+    def other_filters(self) -> OtherFilters:
+        return OtherFilters(self.query)
 
     @property
     def words(self) -> str:
-        return self.asked.filters.words
+        return self.query.filters.words
 
     @property
     def terms(self) -> Any:
-        return self.asked.filters.terms
+        return self.query.filters.terms
 
     @property
     def is_filtered(self) -> bool:
-        return self.asked.is_filtered
+        return self.query.is_filtered
 
     @property
     def is_gallery(self) -> bool:
-        return self.asked.view == "gallery"
+        return self.query.view == "gallery"
 
     @property
     def sorts(self) -> list[tuple[str, str, bool]]:
-        return [(value, words, value == self.asked.sort) for value, words in SORTS.items()]
+        return [(value, words, value == self.query.sort) for value, words in SORTS.items()]
 
     @property
-    def not_understood(self) -> str:
-        return ignored_values(self.asked.not_understood)
+    def ignored_message(self) -> str:
+        return ignored_values(self.query.ignored)
 
     @property
-    def left_out(self) -> str:
+    def order_note(self) -> str:
         """Which jobs this order leaves out."""
-        if self.asked.order.column == "duration":
+        if self.query.order.column == "duration":
             return "Finished jobs only"
-        if self.asked.order.column:
+        if self.query.order.column:
             return "Jobs started in Rushes only, by person in the order in which they joined"
         return ""
 
@@ -104,7 +104,7 @@ class HistoryPage:
     @cached_property
     def saved(self) -> list[tuple[SavedFilter, bool, bool]]:
         """The team's saved views: (view, whether it is open, whether the person may remove it)."""
-        here = self.asked.string()
+        here = self.query.string()
         rows = SavedFilter.objects.select_related("created_by")[:100]
         return [(row, row.query == here, policy.can(self.user, Action.FILTER_DELETE, row)) for row in rows]
 
@@ -122,13 +122,13 @@ class HistoryPage:
     @property
     def is_live(self) -> bool:
         """Whether new jobs belong at the top of this page."""
-        return self.is_first and self.asked.sort == "newest"
+        return self.is_first and self.query.sort == "newest"
 
     @property
     def topic(self) -> str:
         kind = "gallery" if self.is_gallery else "history"
-        quiet = "tiles" if self.is_gallery else "rows"
-        return kind if self.is_live else quiet
+        without_new = "tiles" if self.is_gallery else "rows"
+        return kind if self.is_live else without_new
 
     @property
     def here_url(self) -> str:
@@ -143,11 +143,11 @@ class HistoryPage:
         if not self.is_live:
             return ""
         newest = self.cards[0].id if self.cards else uuid.UUID(int=0)
-        return f"{reverse('executions-fresh')}?{self.asked.string(top=newest)}"
+        return f"{reverse('executions-fresh')}?{self.query.string(top=newest)}"
 
     @property
     def query_string(self) -> str:
-        return self.asked.string()
+        return self.query.string()
 
     @property
     def all_url(self) -> str:
@@ -185,13 +185,13 @@ class HistoryPage:
             return f"{len(found.ids)} job{'' if len(found.ids) == 1 else 's'}"
         if self.is_filtered:
             return f"{len(found.ids)} on this page{', and more' if found.has_after else ''}"
-        return f"about {estimate():,} jobs"
+        return f"about {estimated_total():,} jobs"
 
     @cached_property
     def _found(self) -> Page:
-        read = partial(page, self.asked.filters, self.asked.order, size=PAGE_SIZE)
+        read = partial(page, self.query.filters, self.query.order, size=PAGE_SIZE)
         if self.after is None and self.before is None:
-            return read(through=self.top if self.asked.sort == "newest" else None)
+            return read(through=self.top if self.query.sort == "newest" else None)
         found = read(after=self.after, before=self.before)
         if self.before and not found.has_before and len(found.ids) < PAGE_SIZE:
             # Too few jobs precede it to fill a page: show the first page instead.
@@ -199,16 +199,16 @@ class HistoryPage:
         return found
 
     def _url(self, **more: Any) -> str:
-        query = self.asked.string(**more)
+        query = self.query.string(**more)
         return reverse("executions") + (f"?{query}" if query else "")
 
 
-def fresh(query: QueryDict) -> int:
+def count_new(query: QueryDict) -> int:
     """How many matching jobs are newer than the page's first one, up to MAX_NEW + 1."""
     top = as_uuid(query.get("top", ""))
     return count_newer(parse_query(query).filters, top, MAX_NEW + 1) if top else 0
 
 
-def estimate() -> int:
+def estimated_total() -> int:
     """The approximate number of jobs, from the database's statistics."""
     return max(database.estimated_rows(Execution), PAGE_SIZE)

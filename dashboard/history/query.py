@@ -1,4 +1,4 @@
-"""Reads the query of a History address. Invalid parameters are ignored and listed on the page; they never raise.
+"""Parses the query of a History URL. Invalid parameters are ignored and listed on the page; they never raise.
 
 status=failed&status=-running   any of these, and none of those with a minus
 tool, person, batch, error      likewise, by slug, user id, batch id, error code
@@ -47,8 +47,8 @@ SORTS = {
     "-person": "By person, reversed",
 }
 VIEWS = ("list", "gallery")
-MANY = ("status", "tool", "person", "batch", "error")
-ONE = ("origin", "when", "from", "to", "min", "max", "q")
+MULTI_VALUE_FILTERS = ("status", "tool", "person", "batch", "error")
+SINGLE_VALUE_FILTERS = ("origin", "when", "from", "to", "min", "max", "q")
 
 
 def _slug(text: str) -> str | None:
@@ -60,18 +60,18 @@ def _person(text: str) -> int | None:
     return as_number(text, MAX_USER_ID)
 
 
-READERS: dict[str, Callable[[str], Any]] = {"tool": _slug, "person": _person, "batch": as_uuid}
+PARSERS: dict[str, Callable[[str], Any]] = {"tool": _slug, "person": _person, "batch": as_uuid}
 
 
 @dataclass(frozen=True)
 class HistoryQuery:
-    """A parsed address: `filters` for the search, `terms` as written in the address."""
+    """A parsed query: `filters` for the search, `terms` as written in the URL."""
 
     filters: Filters
     terms: tuple[tuple[str, str], ...]
     sort: str
     view: str
-    not_understood: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     """Invalid values, as typed."""
 
     @property
@@ -98,24 +98,24 @@ class HistoryQuery:
 
 def parse_query(query: QueryDict) -> HistoryQuery:
     terms: list[tuple[str, str]] = []
-    given: list[str] = []
+    ignored: list[str] = []
     choices: dict[str, Any] = {}
-    for name in MANY:
+    for name in MULTI_VALUE_FILTERS:
         values = list(dict.fromkeys(map(_clean, query.getlist(name))))[:MAX_VALUES]
-        kept, choices[name] = _choice(values, READERS.get(name, str))
-        terms += [(name, value) for value in kept]
-        given += [value for value in values if value and value not in kept]
-    one = {name: _clean(query.get(name, ""), MAX_LENGTH) for name in ONE}
-    read = _SingleValues(one)
+        valid, choices[name] = _choice(values, PARSERS.get(name, str))
+        terms += [(name, value) for value in valid]
+        ignored += [value for value in values if value and value not in valid]
+    single = {name: _clean(query.get(name, ""), MAX_LENGTH) for name in SINGLE_VALUE_FILTERS}
+    read = _SingleValues(single)
     terms += read.terms
-    given += [value for name, value in one.items() if value and name not in read.understood]
+    ignored += [value for name, value in single.items() if value and name not in read.accepted]
     sort, view = query.get("sort", ""), query.get("view", "")
     return HistoryQuery(
         Filters(**choices, **read.filters),
         tuple(terms),
         sort if sort in SORTS else "newest",
         view if view in VIEWS else "list",
-        tuple(given),
+        tuple(ignored),
     )
 
 
@@ -125,47 +125,49 @@ def _clean(text: str, max_length: int = MAX_VALUE_LENGTH + 1) -> str:
 
 
 def _choice(values: Iterable[str], read: Callable[[str], Any]) -> tuple[list[str], Choice]:
-    kept: list[str] = []
+    valid: list[str] = []
     only: list[Any] = []
     without: list[Any] = []
     for value in values:
         found = read(value.removeprefix("-"))
         if found is None or found == "":
             continue
-        kept.append(value)
+        valid.append(value)
         (without if value.startswith("-") else only).append(found)
-    return kept, Choice(tuple(only), tuple(without))
+    return valid, Choice(tuple(only), tuple(without))
 
 
 class _SingleValues:
     """The filters that take one value each."""
 
-    def __init__(self, one: dict[str, str]) -> None:
+    def __init__(self, single: dict[str, str]) -> None:
         self.filters: dict[str, Any] = {}
         self.terms: list[tuple[str, str]] = []
-        self.understood: set[str] = set()
-        if one["origin"] in Execution.Origin.values:
-            self._take("origin", one["origin"], origin=one["origin"])
-        if one["when"] in WHEN:
-            self._take("when", one["when"], since=timezone.now() - timedelta(days=WHEN[one["when"]][1]))
-            self.understood |= {"from", "to"}  # ignored in favour of `when`
+        self.accepted: set[str] = set()
+        if single["origin"] in Execution.Origin.values:
+            self._accept("origin", single["origin"], origin=single["origin"])
+        if single["when"] in WHEN:
+            self._accept(
+                "when", single["when"], since=timezone.now() - timedelta(days=WHEN[single["when"]][1])
+            )
+            self.accepted |= {"from", "to"}  # ignored in favour of `when`
         else:
-            if one["when"] == BETWEEN:
-                self.understood.add("when")
-            if (since := _begin_of_day(one["from"])) is not None:
-                self._take("from", one["from"], since=since)
-            if (until := _begin_of_day(one["to"])) is not None:
-                self._take("to", one["to"], until=until + timedelta(days=1))
-        if (least := _seconds(one["min"])) is not None:
-            self._take("min", one["min"], at_least=least)
-        if (most := _seconds(one["max"])) is not None:
-            self._take("max", one["max"], less_than=most)
-        if one["q"]:
-            self._take("q", one["q"], words=one["q"])
+            if single["when"] == BETWEEN:
+                self.accepted.add("when")
+            if (since := _begin_of_day(single["from"])) is not None:
+                self._accept("from", single["from"], since=since)
+            if (until := _begin_of_day(single["to"])) is not None:
+                self._accept("to", single["to"], until=until + timedelta(days=1))
+        if (least := _seconds(single["min"])) is not None:
+            self._accept("min", single["min"], at_least=least)
+        if (most_seconds := _seconds(single["max"])) is not None:
+            self._accept("max", single["max"], less_than=most_seconds)
+        if single["q"]:
+            self._accept("q", single["q"], words=single["q"])
 
-    def _take(self, name: str, value: str, **filters: Any) -> None:
+    def _accept(self, name: str, value: str, **filters: Any) -> None:
         self.terms.append((name, value))
-        self.understood.add(name)
+        self.accepted.add(name)
         self.filters |= filters
 
 

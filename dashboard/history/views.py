@@ -16,7 +16,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.history import page as history_page
-from dashboard.history.export import HEAD, export_rows
+from dashboard.history.export import COLUMNS as EXPORT_COLUMNS
+from dashboard.history.export import export_rows
 from dashboard.history.page import COLUMNS, HistoryPage
 from dashboard.history.query import parse_query
 from dashboard.http import table_export
@@ -28,9 +29,10 @@ from executions.models.event import ActKind
 from executions.policy import Action
 from executions.team import saved_filters
 
-COOKIE, YEAR = "history_columns", 365 * 24 * 3600
+COLUMNS_COOKIE = "history_columns"
+COOKIE_MAX_AGE = 365 * 24 * 3600  # seconds
 # Implemented in static/js/history.js.
-KEYS = (
+SHORTCUTS = (
     ("j", "next job"),
     ("k", "previous job"),
     ("Enter", "open"),
@@ -43,22 +45,24 @@ KEYS = (
     ("[ and ]", "previous, next page"),
     ("?", "show shortcuts"),
 )
-NOT_YOURS = "Only the person who saved a view, or an admin, can remove it."
+NOT_ALLOWED = "Only the person who saved a view, or an admin, can remove it."
 
 
 @require_GET
 def page(request: AuthenticatedRequest) -> HttpResponse:
-    found = HistoryPage(request.user, request.GET, request.COOKIES.get(COOKIE))
+    found = HistoryPage(request.user, request.GET, request.COOKIES.get(COLUMNS_COOKIE))
     request.live_topic = found.topic
-    return render(request, "history/index.html", {"page": found, "terms": found.terms, "keys": KEYS})
+    return render(
+        request, "history/index.html", {"page": found, "terms": found.terms, "shortcuts": SHORTCUTS}
+    )
 
 
 @require_GET
-def fresh(request: HttpRequest) -> HttpResponse:
+def count_new(request: HttpRequest) -> HttpResponse:
     """The button with the number of new jobs."""
     context = {
-        "count": history_page.fresh(request.GET),
-        "most": history_page.MAX_NEW,
+        "count": history_page.count_new(request.GET),
+        "max": history_page.MAX_NEW,
         "url": _page_url(parse_query(request.GET).string()),
     }
     return render(request, "history/_new_jobs.html", context)
@@ -67,12 +71,17 @@ def fresh(request: HttpRequest) -> HttpResponse:
 @require_POST
 def columns(request: HttpRequest) -> HttpResponse:
     """Store the person's choice of columns in a cookie."""
-    answer = _back(request)
+    response = _redirect_back(request)
     chosen = [name for name in request.POST.getlist("column") if name in COLUMNS]
-    answer.set_cookie(
-        COOKIE, " ".join(chosen), max_age=YEAR, httponly=True, samesite="Lax", secure=request.is_secure()
+    response.set_cookie(
+        COLUMNS_COOKIE,
+        " ".join(chosen),
+        max_age=COOKIE_MAX_AGE,
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure(),
     )
-    return answer
+    return response
 
 
 @require_POST
@@ -89,17 +98,17 @@ def save(request: AuthenticatedRequest) -> HttpResponse:
             messages.error(request, f"A view named “{name}” already exists. Choose another name.")
         else:
             messages.success(request, f"Saved as “{name}”. The whole team can open it.")
-    return _back(request)
+    return _redirect_back(request)
 
 
 @require_POST
-def forget(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+def remove(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(SavedFilter, pk=pk)
     if not policy.can(request.user, Action.FILTER_DELETE, row):
-        return HttpResponseForbidden(NOT_YOURS)
+        return HttpResponseForbidden(NOT_ALLOWED)
     saved_filters.remove(row, actor=request.user)
     messages.success(request, f"“{row.name}” was removed. Its jobs were not.")
-    return _back(request)
+    return _redirect_back(request)
 
 
 @require_GET
@@ -109,15 +118,15 @@ def export(request: AuthenticatedRequest, kind: str) -> HttpResponseBase:
     found = parse_query(request.GET)
     query = found.string(sort="", view="")
     audit_log.record(ActKind.EXPORTED, actor_id=actor_id, name="history", query=query, format=kind)
-    return table_export.stream("history", HEAD, export_rows(found.filters), kind)
+    return table_export.stream("history", EXPORT_COLUMNS, export_rows(found.filters), kind)
 
 
-def _back(request: HttpRequest) -> HttpResponseRedirect:
-    answer = HttpResponseRedirect(
+def _redirect_back(request: HttpRequest) -> HttpResponseRedirect:
+    response = HttpResponseRedirect(
         _page_url(parse_query(QueryDict(request.POST.get("query", "")[:4000])).string())
     )
-    answer.status_code = 303
-    return answer
+    response.status_code = 303
+    return response
 
 
 def _page_url(query: str) -> str:

@@ -33,6 +33,11 @@ def as_number(text: str, at_most: int = MAX_ID) -> int | None:
     return number if number <= at_most else None
 
 
+def as_id(text: str) -> int | None:
+    """The id of a row. Ids begin at 1, so 0 is invalid."""
+    return as_number(text) or None
+
+
 def as_day(text: str) -> date | None:
     """A day such as 2026-03-31, in one of YEARS."""
     try:

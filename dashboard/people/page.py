@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from executions import policy
 from executions.models import Execution, Invitation
-from executions.team import members as people
+from executions.team import members
 from executions.team import settings as team_settings
 
 MAX_ROWS = 500
@@ -33,17 +33,17 @@ class Person:
 
     @property
     def role(self) -> str:
-        return people.role(self.user)
+        return members.role(self.user)
 
     @property
     def other_role(self) -> str:
-        return people.MEMBER if self.role == people.ADMIN else people.ADMIN
+        return members.MEMBER if self.role == members.ADMIN else members.ADMIN
 
     @property
     def seen_at(self) -> datetime | None:
         presence = getattr(self.user, "presence", None)
-        known = [at for at in (self.user.last_login, presence and presence.at) if at]
-        return max(known, default=None)
+        times = [at for at in (self.user.last_login, presence and presence.at) if at]
+        return max(times, default=None)
 
     @property
     def can_be_deactivated(self) -> bool:

@@ -41,14 +41,14 @@ class SignIn(auth_views.LoginView):
         else:
             guesses.count()
             # Throttled attempts write no audit entry, so guessing cannot fill the log.
-            audit_log.record(ActKind.SIGN_IN_FAILED, actor_id=None, name=_tried(request))
+            audit_log.record(ActKind.SIGN_IN_FAILED, actor_id=None, name=_entered_name(request))
         return response
 
     def form_invalid(self, form: Any) -> HttpResponse:
         return self.render_to_response(self.get_context_data(form=form), status=422)
 
 
-def _tried(request: HttpRequest) -> str:
+def _entered_name(request: HttpRequest) -> str:
     """The name that was entered, never the password."""
     return "".join(each for each in request.POST.get("username", "") if each.isprintable())[:150]
 

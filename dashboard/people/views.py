@@ -48,8 +48,8 @@ def invite(request: AuthenticatedRequest) -> HttpResponse:
     form = InvitationForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=422)
-    asked = form.cleaned_data
-    _, token = members.invite(asked["note"], asked["role"], asked["days"], actor=request.user)
+    data = form.cleaned_data
+    _, token = members.invite(data["note"], data["role"], data["days"], actor=request.user)
     path = reverse("join", args=[token])
     link = f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
     return _page(request, InvitationForm(initial={"role": members.MEMBER, "days": 7}), status=201, link=link)
@@ -96,7 +96,7 @@ def change(request: AuthenticatedRequest, pk: int, what: str) -> HttpResponse:
 
 @requires(Action.SETTING_CHANGE)
 @require_POST
-def choose(request: AuthenticatedRequest) -> HttpResponse:
+def change_setting(request: AuthenticatedRequest) -> HttpResponse:
     """Change what members may do."""
     if team_settings.choose(team_settings.TEAM_CANCELS, "team_cancels" in request.POST, actor=request.user):
         messages.success(request, "Saved.")

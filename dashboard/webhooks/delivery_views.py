@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from dashboard.http.decorators import requires
-from dashboard.http.params import PageCursor, as_number, as_uuid
+from dashboard.http.params import PageCursor, as_id, as_number, as_uuid
 from dashboard.http.query_urls import with_query
 from executions.core import keyset
 from executions.models import Execution, File, WebhookDelivery
@@ -73,7 +73,7 @@ def log(request: HttpRequest) -> HttpResponse:
     newer = as_number(request.GET.get("newer", ""))
     if newer is not None:
         return _follow(request, filters, newer)
-    cursor = PageCursor(request.GET, as_number)
+    cursor = PageCursor(request.GET, as_id)
     page = keyset.page(filters.rows(), size=PAGE_SIZE, after=cursor.after)
     context = {
         "deliveries": page.rows,

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dashboard.http.decorators import requires
-from dashboard.http.params import as_number
+from dashboard.http.params import as_id
 from dashboard.http.paths import RECEIVER_PATH
 from dashboard.http.requests import AuthenticatedRequest
 from executions.audit import record as audit_log
@@ -29,7 +29,7 @@ from executions.videogen import VideoGenError
 from executions.webhooks import deliveries, rejections
 from executions.webhooks import endpoints as webhook_endpoints
 
-SIZE = 50
+MAX_REPLAYS = 200
 DAY = timedelta(days=1)
 # Webhooks are reported as missing if this many jobs finished without one,
 MIN_MISSED = 5
@@ -68,13 +68,13 @@ def endpoints(request: AuthenticatedRequest) -> HttpResponse:
 
 
 def _register(request: AuthenticatedRequest, form: EndpointForm) -> bool:
-    asked = form.cleaned_data
+    data = form.cleaned_data
     try:
         wait_for(
             webhook_endpoints.register,
-            asked["url"],
-            asked["events"],
-            asked["description"],
+            data["url"],
+            data["events"],
+            data["description"],
             actor=request.user,
         )
     except (VideoGenError, TimeoutError) as error:
@@ -91,13 +91,13 @@ def _page(request: HttpRequest, form: EndpointForm, status: int = 200) -> HttpRe
     except (VideoGenError, TimeoutError) as error:
         note = f"Could not read the endpoints: {getattr(error, 'message', 'no response')}"
     rejections.flush()
-    refused = Rejection.objects.filter(hour__gte=timezone.now() - 7 * DAY).order_by("-hour", "reason")[:20]
+    rejected = Rejection.objects.filter(hour__gte=timezone.now() - 7 * DAY).order_by("-hour", "reason")[:20]
     context = {
         "endpoints": found,
         "note": note,
         "form": form,
         "health": _health(found, _own_url(request)),
-        "rejections": refused,
+        "rejections": rejected,
         "receiver_url": _own_url(request),
         "secrets_configured": len(settings.VIDEOGEN_WEBHOOK_SECRETS),
     }
@@ -135,7 +135,7 @@ def _health(found: list[webhook_endpoints.Endpoint], own_url: str) -> dict[str, 
 
 @requires(Action.WEBHOOKS_VIEW)
 @require_POST
-def act(request: AuthenticatedRequest, remote_id: str, what: str) -> HttpResponse:
+def change_endpoint(request: AuthenticatedRequest, remote_id: str, what: str) -> HttpResponse:
     """Rotate an endpoint's secret, or delete the endpoint."""
     try:
         endpoint = next((e for e in wait_for(webhook_endpoints.overview) if e.remote_id == remote_id), None)
@@ -155,18 +155,20 @@ def act(request: AuthenticatedRequest, remote_id: str, what: str) -> HttpRespons
 @requires(Action.WEBHOOKS_VIEW)
 @require_GET
 def delivery(request: HttpRequest, pk: int) -> HttpResponse:
-    kept = get_object_or_404(WebhookDelivery.objects.select_related("execution"), pk=pk)
-    body = bytes(kept.body)
+    stored = get_object_or_404(WebhookDelivery.objects.select_related("execution"), pk=pk)
+    body = bytes(stored.body)
     try:
         shown = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except ValueError:
         shown = body.decode(errors="replace")
     context = {
-        "delivery": kept,
-        "file": File.objects.filter(remote_id=kept.remote_file_id).first() if kept.remote_file_id else None,
-        "check": deliveries.check(kept),
+        "delivery": stored,
+        "file": File.objects.filter(remote_id=stored.remote_file_id).first()
+        if stored.remote_file_id
+        else None,
+        "check": deliveries.check(stored),
         "body": shown,
-        "headers": kept.headers.items(),
+        "headers": stored.headers.items(),
     }
     return render(request, "webhooks/delivery.html", context)
 
@@ -175,11 +177,13 @@ def delivery(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def replay(request: AuthenticatedRequest) -> HttpResponse:
     """Apply the selected deliveries again, and report the outcome of each."""
-    given = map(as_number, request.POST.getlist("delivery"))
-    ids = [pk for pk in given if pk is not None][:200]
-    kept = WebhookDelivery.objects.in_bulk(ids)
+    given = map(as_id, request.POST.getlist("delivery"))
+    ids = [pk for pk in given if pk is not None][:MAX_REPLAYS]
+    stored = WebhookDelivery.objects.in_bulk(ids)
     results = [
-        (kept[pk], deliveries.replay(kept[pk], actor=request.user)) for pk in dict.fromkeys(ids) if pk in kept
+        (stored[pk], deliveries.replay(stored[pk], actor=request.user))
+        for pk in dict.fromkeys(ids)
+        if pk in stored
     ]
     if results:
         outcomes = {str(each.pk): outcome for each, outcome in results}

@@ -43,38 +43,38 @@ async def receive(request: HttpRequest) -> HttpResponse:
 
 async def _receive(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
-        return _refused(request, 405, "Send webhooks by POST.", Allow="POST")
+        return _reject(request, 405, "Send webhooks by POST.", Allow="POST")
     if _declared_length(request) > MAX_BODY_BYTES:
-        return _refused(request, 413, "The body is larger than 1 MiB.")
+        return _reject(request, 413, "The body is larger than 1 MiB.")
     try:
         body = request.body
     except RequestDataTooBig:
-        return _refused(request, 413, "The body is larger than 1 MiB.")
+        return _reject(request, 413, "The body is larger than 1 MiB.")
     if len(body) > MAX_BODY_BYTES:
-        return _refused(request, 413, "The body is larger than 1 MiB.")
+        return _reject(request, 413, "The body is larger than 1 MiB.")
     headers = {name: request.headers[name] for name in SIGNED_HEADERS if name in request.headers}
     try:
-        verified = await _verified(headers, body)
+        verified = await _verify(headers, body)
     except BadSignature as error:
         logger.info("Delivery with an invalid signature: %s", error)
-        return _refused(request, 401, "Invalid signature.")
+        return _reject(request, 401, "Invalid signature.")
     except DatabaseError:
         return _unavailable()
     if (
         request.headers.get("content-encoding", "identity") != "identity"
         or request.content_type != "application/json"
     ):
-        return _refused(request, 400, "The body must be plain application/json.")
+        return _reject(request, 400, "The body must be plain application/json.")
     try:
         event = parse_event(body)
     except MalformedEvent as error:
-        return _refused(request, 400, str(error))
+        return _reject(request, 400, str(error))
     delivery = (verified.webhook_id, event, headers, body)
     try:
         outcome = await write_batcher().receive(*delivery)
     except DataError as error:
         logger.warning("Delivery contains data that the database cannot store: %s", error)
-        return _refused(request, 400, "The body contains data that cannot be stored.")
+        return _reject(request, 400, "The body contains data that cannot be stored.")
     except DatabaseError:
         logger.exception("Could not store a delivery; VideoGen will send it again")
         return _unavailable()
@@ -88,7 +88,7 @@ async def _receive(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"outcome": outcome})
 
 
-async def _verified(headers: dict[str, str], body: bytes) -> VerifiedDelivery:
+async def _verify(headers: dict[str, str], body: bytes) -> VerifiedDelivery:
     """Raises BadSignature and DatabaseError."""
     try:
         return verify(headers, body, await _known_secrets())
@@ -109,26 +109,26 @@ def _declared_length(request: HttpRequest) -> int:
     return int(declared) if declared.isdecimal() and declared.isascii() else 0
 
 
-_writing: set[asyncio.Task[None]] = set()
-REASONS = {400: "unreadable", 401: "signature", 405: "method", 413: "too large"}
+_flushes: set[asyncio.Task[None]] = set()
+REJECTION_REASONS = {400: "unreadable", 401: "signature", 405: "method", 413: "too large"}
 
 
-def _refused(request: HttpRequest, status: int, message: str, **headers: str) -> HttpResponse:
+def _reject(request: HttpRequest, status: int, message: str, **headers: str) -> HttpResponse:
     """Count a rejected request, without storing it: a flood must not fill the disk."""
     body = request.body if status in (400, 401) else b""
     address = request.META.get("REMOTE_ADDR") or ""
     if rejections.is_due():
-        writing = asyncio.create_task(runtime.in_db(rejections.flush))
-        _writing.add(writing)
-        writing.add_done_callback(_writing.discard)
-    rejections.count(REASONS[status], address=address, length=_declared_length(request), body=body)
-    return _answer(status, message, **headers)
+        flush = asyncio.create_task(runtime.in_db(rejections.flush))
+        _flushes.add(flush)
+        flush.add_done_callback(_flushes.discard)
+    rejections.count(REJECTION_REASONS[status], address=address, length=_declared_length(request), body=body)
+    return _response(status, message, **headers)
 
 
 def _unavailable() -> HttpResponse:
-    return _answer(503, "The delivery could not be stored. Send it again.", **{"Retry-After": "5"})
+    return _response(503, "The delivery could not be stored. Send it again.", **{"Retry-After": "5"})
 
 
-def _answer(status: int, message: str, **headers: str) -> HttpResponse:
+def _response(status: int, message: str, **headers: str) -> HttpResponse:
     DELIVERIES.labels(f"refused {status}").inc()
     return JsonResponse({"message": message}, status=status, headers=headers)

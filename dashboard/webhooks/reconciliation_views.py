@@ -25,26 +25,26 @@ PAGE_SIZE = 60
 
 @requires(Action.WEBHOOKS_VIEW)
 @require_http_methods(["GET", "POST"])
-def closings(request: AuthenticatedRequest) -> HttpResponse:
+def days(request: AuthenticatedRequest) -> HttpResponse:
     """The latest days. POST reconciles the given day, again if it was reconciled before."""
     if request.method == "POST":
-        return _close(request)
+        return _reconcile(request)
     cursor = PageCursor(request.GET, as_day, name="before")
-    days = DayClosing.objects.select_related("closed_by")
-    page = keyset.page(days, size=PAGE_SIZE, after=cursor.after, by="-day")
+    rows = DayClosing.objects.select_related("closed_by")
+    page = keyset.page(rows, size=PAGE_SIZE, after=cursor.after, by="-day")
     context = {
         "rows": page.rows,
-        "next_url": cursor.next_url(reverse("closings"), page, column="day"),
+        "next_url": cursor.next_url(reverse("reconciliations"), page, column="day"),
         "yesterday": (datetime.now(UTC).date() - timedelta(days=1)).isoformat(),
     }
     return render(request, "webhooks/reconciliations.html", context)
 
 
-def _close(request: AuthenticatedRequest) -> HttpResponse:
+def _reconcile(request: AuthenticatedRequest) -> HttpResponse:
     day = as_day(request.POST.get("day", ""))
     if day is None:
         messages.error(request, "Choose a day.")
-        return HttpResponseRedirect(reverse("closings"), status=303)
+        return HttpResponseRedirect(reverse("reconciliations"), status=303)
     try:
         row = wait_for(lambda: daily_reconciliation.reconcile_day(day, actor=request.user))
     except daily_reconciliation.CannotReconcile as error:
@@ -52,13 +52,13 @@ def _close(request: AuthenticatedRequest) -> HttpResponse:
     except TimeoutError:
         messages.error(request, "Still comparing. Check again in a minute.")
     else:
-        return HttpResponseRedirect(reverse("closing", args=[row.pk]), status=303)
-    return HttpResponseRedirect(reverse("closings"), status=303)
+        return HttpResponseRedirect(reverse("reconciliation", args=[row.pk]), status=303)
+    return HttpResponseRedirect(reverse("reconciliations"), status=303)
 
 
 @requires(Action.WEBHOOKS_VIEW)
 @require_GET
-def closing(request: HttpRequest, pk: int) -> HttpResponse:
+def day(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(DayClosing.objects.select_related("closed_by"), pk=pk)
     differences = [
         (each, tools.find(each.tool).label if each.tool else "")

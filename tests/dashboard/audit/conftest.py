@@ -7,4 +7,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _signed_deliveries(known_secrets: None) -> None:
-    """What every test of this folder has."""
+    """Applies to every test of this folder."""

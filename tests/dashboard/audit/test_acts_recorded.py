@@ -1,4 +1,4 @@
-"""Every act of a person leaves its event, with who, from where, and what changed; secrets never."""
+"""Every action of a person writes an event with actor, address and changes, and never a secret."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_signing_in_and_out(people: Any, client: Client) -> None:
     assert (last("signed out").actor, last("signed out").address) == (people.ann, "192.0.2.8")
 
 
-def test_a_failed_sign_in_names_who_was_tried_and_never_the_password(people: Any, client: Client) -> None:
+def test_a_failed_sign_in_stores_the_name_and_never_the_password(people: Any, client: Client) -> None:
     name = "ann\u0000\u202e" + "x" * 300
     client.post("/sign-in/", {"username": name, "password": "a guess"}, REMOTE_ADDR="192.0.2.9")
     event = last("sign-in failed")
@@ -43,39 +43,39 @@ def test_a_failed_sign_in_names_who_was_tried_and_never_the_password(people: Any
     assert "a guess" not in str(Event.objects.values().get(pk=event.pk))
 
 
-def test_guesses_that_are_not_looked_at_do_not_fill_the_record(people: Any, client: Client) -> None:
+def test_throttled_sign_ins_do_not_fill_the_audit_log(people: Any, client: Client) -> None:
     for _ in range(30):
         client.post("/sign-in/", {"username": "ann", "password": "a guess"})
     assert Event.objects.filter(kind="sign-in failed").count() == 10
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_who_downloads_a_file(ann_browser: Browser, settings: Any) -> None:
+async def test_downloading_a_file(ann_browser: Browser, settings: Any) -> None:
     settings.TRUSTED_PROXIES = Environment({"T": "127.0.0.1"}).networks("T")
 
-    async def told() -> list[tuple[str, int, str]]:
+    async def events() -> list[tuple[str, int, str]]:
         return await runtime.in_db(lambda: list(Event.objects.values_list("kind", "actor", "address")))
 
     async with serving(b"a pier") as media:
         made = await runtime.in_db(media.file)
         await ann_browser.aget(f"/files/{made.pk}/preview")
         await ann_browser.async_client.head(f"/files/{made.pk}/download")
-        assert await told() == [], "to see it on a page is not to take it"
+        assert await events() == [], "viewing a file is not a download"
         answer = await ann_browser.aget(
             f"/files/{made.pk}/download", headers={"X-Forwarded-For": "192.0.2.7"}
         )
         assert b"".join([piece async for piece in answer.streaming_content]) == b"a pier"
-    assert await told() == [("file downloaded", ann_browser.user.pk, "192.0.2.7")]
+    assert await events() == [("file downloaded", ann_browser.user.pk, "192.0.2.7")]
 
 
-def test_who_copies_a_public_link(ben_browser: Browser) -> None:
+def test_copying_a_public_link(ben_browser: Browser) -> None:
     assert ben_browser.post(f"/files/{file().pk}/copied/").status_code == 404
     opened = file(type="VIDEO", public_since=timezone.now())
     assert ben_browser.post(f"/files/{opened.pk}/copied/").status_code == 204
     assert (last("public link copied").file, last("public link copied").actor) == (opened, ben_browser.user)
 
 
-def test_a_cancel_that_was_refused_is_told_on_the_job(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_a_refused_cancel_request_is_shown_on_the_job(ann_browser: Browser, ben_browser: Browser) -> None:
     made = job(ann_browser.user, "running")
     assert ben_browser.post(f"/executions/{made.pk}/cancel/").status_code == 403
     event = made.events.latest("pk")
@@ -86,7 +86,7 @@ def test_a_cancel_that_was_refused_is_told_on_the_job(ann_browser: Browser, ben_
     )
 
 
-def test_starting_an_unconfirmed_job_again_is_said_to_be_knowing(ann_browser: Browser) -> None:
+def test_re_running_an_unconfirmed_job_records_the_acceptance(ann_browser: Browser) -> None:
     lost, done = job(ann_browser.user, "unconfirmed"), job(ann_browser.user, "succeeded")
     for old, knowingly in ((lost, True), (done, False)):
         ann_browser.post(f"/executions/{old.pk}/again/?key=x")
@@ -107,13 +107,15 @@ def test_batches(ann_browser: Browser) -> None:
     ann_browser.post(f"/batches/{plan.batch_id}/undo/")
     assert Event.objects.filter(kind="batch undone").count() == 1
     batch = planning.batch(ann_browser.user)
-    wish = planning.wish(batch, actor=ann_browser.user)
+    cancel_request = planning.wish(batch, actor=ann_browser.user)
     for _ in range(2):
-        ann_browser.post(f"/batches/{batch.pk}/cancel/{wish.pk}/")
-    assert [event.detail["jobs"] for event in Event.objects.filter(kind="batch cancelled")] == [len(wish.ids)]
+        ann_browser.post(f"/batches/{batch.pk}/cancel/{cancel_request.pk}/")
+    assert [event.detail["jobs"] for event in Event.objects.filter(kind="batch cancelled")] == [
+        len(cancel_request.ids)
+    ]
 
 
-def test_a_setting_tells_before_and_after(ada_browser: Browser) -> None:
+def test_a_setting_records_before_and_after(ada_browser: Browser) -> None:
     ada_browser.post("/settings/people/choices/", {"team_cancels": "on"})
     ada_browser.post("/settings/people/choices/", {"team_cancels": "on"})
     assert [each.detail for each in Event.objects.filter(kind="setting changed")] == [
@@ -128,18 +130,18 @@ async def test_webhook_endpoints_and_their_addresses(
 ) -> None:
     settings.USES_SANDBOX = True
     settings.TRUSTED_PROXIES = Environment({"T": "127.0.0.1"}).networks("T")
-    told = {"url": "http://127.0.0.1:9/webhooks/videogen/", "events": ["tool_execution.succeeded"]}
-    await ada_browser.apost("/settings/webhooks/", told, headers={"X-Forwarded-For": "192.0.2.7"})
+    endpoint = {"url": "http://127.0.0.1:9/webhooks/videogen/", "events": ["tool_execution.succeeded"]}
+    await ada_browser.apost("/settings/webhooks/", endpoint, headers={"X-Forwarded-For": "192.0.2.7"})
     made = await runtime.in_db(last, "endpoint made")
-    assert (made.actor_id, made.subject_name) == (ada_browser.user.pk, told["url"])
-    assert made.address == "192.0.2.7", "also through the loop and the threads of the database"
+    assert (made.actor_id, made.subject_name) == (ada_browser.user.pk, endpoint["url"])
+    assert made.address == "192.0.2.7", "the address survives the event loop and database threads"
     remote_id = made.detail["endpoint"]
     await ada_browser.apost(f"/settings/webhooks/{remote_id}/rotate/")
     rotated = await runtime.in_db(last, "endpoint rotated")
     assert rotated.detail["instead_of"] == remote_id
     await ada_browser.apost(f"/settings/webhooks/{rotated.detail['endpoint']}/delete/")
     deleted = await runtime.in_db(last, "endpoint deleted")
-    assert (deleted.actor_id, deleted.subject_name) == (ada_browser.user.pk, told["url"])
+    assert (deleted.actor_id, deleted.subject_name) == (ada_browser.user.pk, endpoint["url"])
     everything = await runtime.in_db(lambda: str(list(Event.objects.values())))
     assert "whsec_" not in everything
     assert SECRET not in everything
@@ -162,7 +164,7 @@ async def test_webhook_endpoints_and_their_addresses(
         ("192.0.2.9", "1.2.3.4", "192.0.2.9"),
     ],
 )
-def test_a_forwarded_address_is_believed_from_our_proxies_alone(
+def test_only_trusted_proxies_may_forward_addresses(
     peer: str, forwarded: str, seen: str, people: Any, client: Client, settings: Any
 ) -> None:
     settings.TRUSTED_PROXIES = Environment({"T": "10.0.0.0/8"}).networks("T")
@@ -172,10 +174,10 @@ def test_a_forwarded_address_is_believed_from_our_proxies_alone(
     assert last("sign-in failed").address == seen
 
 
-def test_without_a_proxy_nobody_is_believed(people: Any, client: Client) -> None:
+def test_without_a_proxy_forwarded_addresses_are_ignored(people: Any, client: Client) -> None:
     for number in range(11):
         answer = client.post(
             "/sign-in/", {"username": "ann", "password": "x"}, HTTP_X_FORWARDED_FOR=f"192.0.2.{number}"
         )
-    assert answer.status_code == 429, "a made-up address does not loosen the brake"
+    assert answer.status_code == 429, "a forged address does not avoid the throttle"
     assert last("sign-in failed").address == "127.0.0.1"

@@ -1,4 +1,4 @@
-"""Django's admin site: every table of ours to look at, nothing to change, no secret."""
+"""Django's admin site shows every table, read-only and without secrets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from django.apps import apps
 from django.utils import timezone
 
-from dashboard.admin import SECRET, site
+from dashboard.admin import SECRET_WORDS, site
 from executions.models import Event, WebhookDelivery, WebhookEndpoint
 from executions.team import members as team
 from tests.dashboard.browsers import Browser
@@ -20,7 +20,7 @@ def address(thing: Any) -> str:
     return f"/admin/{thing._meta.app_label}/{thing._meta.model_name}/"
 
 
-def test_every_table_of_ours_is_there(ada_browser: Browser) -> None:
+def test_every_table_is_listed(ada_browser: Browser) -> None:
     page = ada_browser.get("/admin/").content.decode()
     for model in apps.get_app_config("executions").get_models():
         assert f'href="{address(model)}"' in page
@@ -52,30 +52,30 @@ def test_no_secret_is_shown(ada_browser: Browser, ann_browser: Browser) -> None:
     endpoint.secret = "whsec_never_to_be_seen"
     endpoint.save()
     invitation, _ = team.invite("Kim", "member", 7, actor=ada_browser.user)
-    for thing, kept in ((endpoint, endpoint.encrypted_secret), (invitation, invitation.token_hash), (ann_browser.user, ann_browser.user.password)):  # fmt: skip
+    for thing, secret in ((endpoint, endpoint.encrypted_secret), (invitation, invitation.token_hash), (ann_browser.user, ann_browser.user.password)):  # fmt: skip
         page = ada_browser.get(f"{address(thing)}{thing.pk}/change/").content.decode()
         assert str(thing) in page or "vg_endpoint_1" in page
-        assert kept not in page
-        assert kept not in ada_browser.get(address(thing)).content.decode()
+        assert secret not in page
+        assert secret not in ada_browser.get(address(thing)).content.decode()
 
 
-def test_columns_that_hold_secrets_have_names_that_say_so() -> None:
-    """What a later table brings is left out by its name."""
-    kept = {"encrypted_secret", "secret_last4", "token_hash", "password"}
-    left_out = {
+def test_columns_with_secrets_are_hidden_by_name() -> None:
+    """Secrets of future tables are hidden by the names of their columns."""
+    secrets = {"encrypted_secret", "secret_last4", "token_hash", "password"}
+    hidden = {
         field.name
         for model in site._registry
         for field in model._meta.fields
-        if any(word in field.name for word in SECRET)
+        if any(word in field.name for word in SECRET_WORDS)
     }
-    assert left_out == kept
+    assert hidden == secrets
 
 
 @pytest.mark.parametrize("path", ["/admin/login/", "/admin/logout/", "/admin/password_change/"])
-def test_people_sign_in_where_everybody_does(path: str, ada_browser: Browser) -> None:
+def test_the_site_has_no_sign_in_page_of_its_own(path: str, ada_browser: Browser) -> None:
     assert ada_browser.get(path).status_code == 404
 
 
-def test_times_of_a_row_are_there(ada_browser: Browser) -> None:
+def test_a_row_appears_in_its_list(ada_browser: Browser) -> None:
     Event.objects.create(kind="exported", source="system", occurred_at=timezone.now())
     assert ada_browser.get("/admin/executions/event/").context["cl"].result_count == 1

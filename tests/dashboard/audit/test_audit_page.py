@@ -1,4 +1,4 @@
-"""The audit's page: who may see it, what it shows, how its filters combine, and its exports."""
+"""The audit page: permissions, rows, filters, paging and exports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard.audit.page import COLUMNS, PAGE_SIZE
-from dashboard.audit.wording import ACTS, GROUPS, Row
+from dashboard.audit.wording import KIND_GROUPS, KIND_TEXTS, Row
 from executions.audit import record as audit_log
 from executions.audit import sealing, verification
 from executions.batches import bulk_actions
@@ -44,22 +44,24 @@ def rows_of(answer: Any) -> list[Row]:
     return found
 
 
-def did(kind: ActKind, who: Any = None, address: str = "", **told: Any) -> Event:
+def record(kind: ActKind, who: Any = None, address: str = "", **details: Any) -> Event:
     with request_context.from_address(address):
-        return audit_log.record(kind, actor_id=who.pk if who else None, **told)
+        return audit_log.record(kind, actor_id=who.pk if who else None, **details)
 
 
-def test_every_kind_has_words_and_a_group() -> None:
+def test_every_kind_has_a_text_and_a_group() -> None:
     kinds = {value for value, _ in KINDS}
-    assert kinds - set(ACTS) == {Kind.STARTED, Kind.STATUS}, "and these two have a function each"
-    grouped = [kind for _, some in GROUPS.values() for kind in some]
+    assert kinds - set(KIND_TEXTS) == {Kind.STARTED, Kind.STATUS}, "these two have a method each"
+    grouped = [kind for _, some in KIND_GROUPS.values() for kind in some]
     assert len(grouped) == len(kinds)
     assert set(grouped) == kinds
 
 
-def test_the_newest_is_first_with_who_did_what_to_what(ada_browser: Browser, ann_browser: Browser) -> None:
+def test_the_newest_entry_is_first_with_actor_action_and_object(
+    ada_browser: Browser, ann_browser: Browser
+) -> None:
     made = job(ann_browser.user, prompt="a lighthouse at dusk")
-    did(
+    record(
         ActKind.ROLE_CHANGED,
         ada_browser.user,
         "192.0.2.7",
@@ -77,33 +79,33 @@ def test_the_newest_is_first_with_who_did_what_to_what(ada_browser: Browser, ann
     assert rows(page) == sorted(Event.objects.values_list("pk", flat=True), reverse=True)
 
 
-def test_what_a_person_typed_stays_text(ada_browser: Browser) -> None:
-    did(ActKind.SIGN_IN_FAILED, name="<script>alert(1)</script>", x="<img src=x onerror=alert(1)>")
+def test_typed_text_is_escaped(ada_browser: Browser) -> None:
+    record(ActKind.SIGN_IN_FAILED, name="<script>alert(1)</script>", x="<img src=x onerror=alert(1)>")
     page = ada_browser.get(URL).content.decode()
     assert "<script>alert(1)" not in page
     assert "<img src=x" not in page
 
 
 def test_filters_combine(ada_browser: Browser, ann_browser: Browser, ben_browser: Browser) -> None:
-    first = did(ActKind.SIGNED_IN, ann_browser.user, "192.0.2.1", name="ann")
-    second = did(ActKind.SIGNED_IN, ben_browser.user, "192.0.2.1", name="ben")
-    third = did(ActKind.EXPORTED, ann_browser.user, "192.0.2.2", name="the audit")
-    of = lambda **query: rows(ada_browser.get(URL, query))  # noqa: E731
-    assert of(actor=ann_browser.user.pk) == [third.pk, first.pk]
-    assert of(group="sign-ins") == [second.pk, first.pk]
-    assert of(group="sign-ins", actor=ann_browser.user.pk) == [first.pk]
-    assert of(kind="exported") == [third.pk]
-    assert of(address="192.0.2.1") == [second.pk, first.pk]
-    assert of(address="192.0.2.1", actor=ben_browser.user.pk, source="person") == [second.pk]
-    assert of(q="udi") == [third.pk]
-    assert of(q="AN", group="sign-ins") == [first.pk]
-    assert of(source="webhook") == []
-    assert of(kind="signed in", group="settings") == [second.pk, first.pk], "the kind is the closer word"
+    first = record(ActKind.SIGNED_IN, ann_browser.user, "192.0.2.1", name="ann")
+    second = record(ActKind.SIGNED_IN, ben_browser.user, "192.0.2.1", name="ben")
+    third = record(ActKind.EXPORTED, ann_browser.user, "192.0.2.2", name="the audit")
+    found = lambda **query: rows(ada_browser.get(URL, query))  # noqa: E731
+    assert found(actor=ann_browser.user.pk) == [third.pk, first.pk]
+    assert found(group="sign-ins") == [second.pk, first.pk]
+    assert found(group="sign-ins", actor=ann_browser.user.pk) == [first.pk]
+    assert found(kind="exported") == [third.pk]
+    assert found(address="192.0.2.1") == [second.pk, first.pk]
+    assert found(address="192.0.2.1", actor=ben_browser.user.pk, source="person") == [second.pk]
+    assert found(q="udi") == [third.pk]
+    assert found(q="AN", group="sign-ins") == [first.pk]
+    assert found(source="webhook") == []
+    assert found(kind="signed in", group="settings") == [second.pk, first.pk], "the kind takes precedence"
 
 
-def test_everything_about_one_thing(ada_browser: Browser, ann_browser: Browser) -> None:
+def test_all_entries_about_one_object(ada_browser: Browser, ann_browser: Browser) -> None:
     made, other = job(ann_browser.user, "succeeded"), job(ann_browser.user)
-    taken = did(ActKind.EVIDENCE_TAKEN, ada_browser.user, subject=made)
+    taken = record(ActKind.EVIDENCE_TAKEN, ada_browser.user, subject=made)
     about = [*Event.objects.filter(execution=made).values_list("pk", flat=True), taken.pk]
     for typed in (made.pk, f"http://testserver/executions/{made.pk}/", str(made.pk).upper()):
         assert rows(ada_browser.get(URL, {"object": typed})) == sorted(about, reverse=True)
@@ -117,19 +119,19 @@ def test_everything_about_one_thing(ada_browser: Browser, ann_browser: Browser) 
         occurred_at=timezone.now(),
     )
     assert rows(ada_browser.get(URL, {"object": kept.pk})) == [looked.pk]
-    role = did(ActKind.ROLE_CHANGED, ada_browser.user, subject=ann_browser.user, name="ann")
+    role = record(ActKind.ROLE_CHANGED, ada_browser.user, subject=ann_browser.user, name="ann")
     assert rows(ada_browser.get(URL, {"object": f"user:{ann_browser.user.pk}"})) == [role.pk]
 
 
-# What an act can be about; events of jobs and files have columns for these.
+# Possible subjects of an action. Events of jobs and files have columns for these.
 SUBJECTS = [*apps.get_app_config("executions").get_models(), get_user_model()]
 
 
 @pytest.mark.parametrize("model", [each for each in SUBJECTS if each is not File])
-def test_everything_on_record_is_a_link_that_finds_it(model: Any, ada_browser: Browser) -> None:
-    """Whatever an act is about, and whatever its id looks like."""
+def test_the_link_of_an_object_finds_its_entries(model: Any, ada_browser: Browser) -> None:
+    """For every type of object and of id."""
     ids = (uuid.uuid4(), uuid.uuid4()) if isinstance(model._meta.pk, UUIDField) else (7, 77)
-    one, other = (did(ActKind.EXPORTED, ada_browser.user, subject=model(pk=pk), name="x") for pk in ids)
+    one, other = (record(ActKind.EXPORTED, ada_browser.user, subject=model(pk=pk), name="x") for pk in ids)
     first, second = rows_of(ada_browser.get(URL))[1], rows_of(ada_browser.get(URL))[0]
     assert (first.event, second.event) == (one, other)
     assert rows(ada_browser.get(URL, {"object": first.object_key})) == [one.pk]
@@ -137,7 +139,7 @@ def test_everything_on_record_is_a_link_that_finds_it(model: Any, ada_browser: B
     assert f"?object={quote(first.object_key, safe='')}" in ada_browser.get(URL).content.decode()
 
 
-def test_everything_on_record_of_a_selection(ada_browser: Browser, ann_browser: Browser) -> None:
+def test_entries_about_a_selection(ada_browser: Browser, ann_browser: Browser) -> None:
     made = job(ann_browser.user, "succeeded")
     selection = bulk_actions.choose([made.pk], Act.DOWNLOAD, actor=ann_browser.user)
     ann_browser.get(f"/executions/selections/{selection.pk}/results.zip")
@@ -147,26 +149,28 @@ def test_everything_on_record_of_a_selection(ada_browser: Browser, ann_browser: 
     assert rows(ada_browser.get(URL, {"object": row.object_key})) == [event.pk]
 
 
-def test_everything_on_record_of_a_person_who_left(ada_browser: Browser, ann_browser: Browser) -> None:
-    """Who signs out is known to the request by a stand-in, which is no type of its own."""
+def test_entries_about_a_person_who_signed_out(ada_browser: Browser, ann_browser: Browser) -> None:
+    """On sign-out, request.user is a lazy object, whose type is not the user model."""
     ann_browser.post("/sign-out/")
     event = Event.objects.get(kind=ActKind.SIGNED_OUT)
     assert rows(ada_browser.get(URL, {"object": f"user:{ann_browser.user.pk}"})) == [event.pk]
 
 
-def test_days_begin_and_end_by_utc(ada_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    event = did(ActKind.EXPORTED)
+def test_days_begin_and_end_in_utc(ada_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = record(ActKind.EXPORTED)
     today = event.recorded_at.date()
     day = timedelta(days=1)
-    of = lambda **query: rows(ada_browser.get(URL, query))  # noqa: E731
-    assert of(since=today) == of(until=today) == of(since=today, until=today) == [event.pk]
-    assert of(since=today + day) == of(until=today - day) == []
+    found = lambda **query: rows(ada_browser.get(URL, query))  # noqa: E731
+    assert found(since=today) == found(until=today) == found(since=today, until=today) == [event.pk]
+    assert found(since=today + day) == found(until=today - day) == []
 
 
 @pytest.mark.parametrize("before", [0, 1])
-def test_pages_go_back_and_forth_without_losing_one(before: int, ada_browser: Browser) -> None:
+def test_paging_back_and_forth_loses_no_entry(before: int, ada_browser: Browser) -> None:
     for group in ("", "settings"):
-        made = [did(ActKind.SETTING_CHANGED, name=f"{n}").pk for n in range(2 * PAGE_SIZE + 1 + before)][::-1]
+        made = [record(ActKind.SETTING_CHANGED, name=f"{n}").pk for n in range(2 * PAGE_SIZE + 1 + before)][
+            ::-1
+        ]
         everything = rows(first := ada_browser.get(URL, {"group": group})) + rows(
             second := ada_browser.get(first.context["page"].next_url)
         )
@@ -185,20 +189,26 @@ def test_pages_go_back_and_forth_without_losing_one(before: int, ada_browser: Br
         "q=%00", "q=%25%25", "after=99999999999999999999999", "after=-1", "before=x", "after=1&before=1", "q=%ff%fe",
     ],
 )  # fmt: skip
-def test_nonsense_in_the_address_is_no_error(query: str, ada_browser: Browser) -> None:
-    did(ActKind.EXPORTED, name="something")
+def test_invalid_parameters_are_no_error(query: str, ada_browser: Browser) -> None:
+    record(ActKind.EXPORTED, name="something")
     assert ada_browser.get(f"{URL}?{query}").status_code == 200
 
 
-def test_what_was_left_out_is_said(ada_browser: Browser) -> None:
+@pytest.mark.parametrize("query", ["after=0", "before=0", "after=x"])
+def test_an_invalid_position_is_the_first_page(query: str, ada_browser: Browser) -> None:
+    event = record(ActKind.EXPORTED)
+    assert rows(ada_browser.get(f"{URL}?{query}")) == [event.pk]
+
+
+def test_ignored_filter_values_are_listed(ada_browser: Browser) -> None:
     said = text(ada_browser.get(f"{URL}?since=2026-13-45&actor=x&q=pier"))
     assert "Ignored unknown filter value" in said
     assert "2026-13-45" in said
     assert "Ignored" not in text(ada_browser.get(f"{URL}?since=2026-01-02&source=person"))
 
 
-def test_how_the_chain_stands_is_said_at_the_top(ada_browser: Browser) -> None:
-    did(ActKind.EXPORTED)
+def test_the_state_of_the_chain_is_shown_at_the_top(ada_browser: Browser) -> None:
+    record(ActKind.EXPORTED)
     assert "Not sealed yet 1 Last verified Not yet" in text(ada_browser.get(URL))
     sealing.seal()
     verification.verify_and_store()
@@ -211,12 +221,10 @@ def test_how_the_chain_stands_is_said_at_the_top(ada_browser: Browser) -> None:
     assert "Event 7 was changed." in words
 
 
-def test_the_page_makes_as_many_queries_for_many_rows_as_for_few(
-    ada_browser: Browser, ann_browser: Browser
-) -> None:
+def test_queries_do_not_grow_with_rows(ada_browser: Browser, ann_browser: Browser) -> None:
     def fill() -> None:
         job(ann_browser.user, "succeeded")
-        did(ActKind.SIGNED_IN, ann_browser.user, subject=ann_browser.user)
+        record(ActKind.SIGNED_IN, ann_browser.user, subject=ann_browser.user)
         Event.objects.create(file=file(), kind=FileKind.COPIED, source="system", occurred_at=timezone.now())
 
     def count(url: str) -> int:
@@ -242,13 +250,15 @@ async def body(answer: Any) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_what_is_filtered_is_exported_and_that_is_on_record(
+async def test_the_filtered_entries_are_exported_and_the_export_is_audited(
     ada_browser: Browser, ann_browser: Browser
 ) -> None:
     from executions.core import runtime
 
-    await runtime.in_db(did, ActKind.SIGN_IN_FAILED, name='=HYPERLINK("https://evil.example")')
-    await runtime.in_db(did, ActKind.SIGNED_IN, ann_browser.user, "192.0.2.1", name="ann", before=1, after=2)
+    await runtime.in_db(record, ActKind.SIGN_IN_FAILED, name='=HYPERLINK("https://evil.example")')
+    await runtime.in_db(
+        record, ActKind.SIGNED_IN, ann_browser.user, "192.0.2.1", name="ann", before=1, after=2
+    )
     answer = await ada_browser.aget(f"{URL}export.csv?group=sign-ins")
     assert answer["Content-Disposition"].startswith('attachment; filename="audit-')
     found = list(csv.DictReader(io.StringIO((await body(answer)).removeprefix("\ufeff"))))

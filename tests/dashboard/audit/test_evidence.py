@@ -1,4 +1,4 @@
-"""The evidence of a job: everything is in it, the hashes are right, and who took it is on record."""
+"""The evidence of a job: it is complete, its hashes are correct, and its export is audited."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ async def pack(browser: Browser, pk: Any) -> zipfile.ZipFile:
     return found
 
 
-def told(found: zipfile.ZipFile, name: str) -> Any:
+def read_json(found: zipfile.ZipFile, name: str) -> Any:
     return json.loads(found.read(name))
 
 
 async def test_a_job_that_succeeded(account: Any, ann_browser: Browser) -> None:
-    made = await made_picture(account, ann_browser)
+    made = await completed_job(account, ann_browser)
     await runtime.in_db(
         WebhookDelivery.objects.create, webhook_id="w", outcome="applied", execution=made, body=b'{"a":  1}'
     )
     found = await pack(ann_browser, made.pk)
-    manifest = told(found, "manifest.json")
+    manifest = read_json(found, "manifest.json")
     assert manifest["missing"] == []
     assert {each["name"] for each in manifest["files"]} == {*found.namelist()} - {"manifest.json"}
     for each in manifest["files"]:
@@ -61,25 +61,25 @@ async def test_a_job_that_succeeded(account: Any, ann_browser: Browser) -> None:
     media = [name for name in found.namelist() if name.startswith("media/")]
     assert len(media) == 1
     assert found.read(media[0])[:4] in (b"\x89PNG", b"\xff\xd8\xff\xe0", b"RIFF")
-    assert told(found, "job.json")["started_by"] == "ann"
-    assert told(found, "request.json")["request"]["prompt"] == "a lighthouse"
-    assert told(found, "answers.json")["to_the_start"] is not None
+    assert read_json(found, "job.json")["started_by"] == "ann"
+    assert read_json(found, "request.json")["request"]["prompt"] == "a lighthouse"
+    assert read_json(found, "answers.json")["to_the_start"] is not None
     [body] = [name for name in found.namelist() if name.endswith(".body")]
-    assert found.read(body) == b'{"a":  1}', "byte for byte, as it was signed"
+    assert found.read(body) == b'{"a":  1}', "byte for byte as signed"
 
 
-async def test_the_proof_can_be_computed_by_anybody(ann_browser: Browser) -> None:
+async def test_anyone_can_recompute_the_hashes(ann_browser: Browser) -> None:
     made = await runtime.in_db(job, ann_browser.user, "refused")
     found = await pack(ann_browser, made.pk)
     events = [json.loads(line) for line in found.read("events.jsonl").splitlines()]
     assert [event["kind"] for event in events] == ["started", "sent", "status", "evidence taken"]
-    assert events[-1]["actor"] == "ann", "that it was taken is in it"
+    assert events[-1]["actor"] == "ann", "its own export is included"
     for event in events:
         assert hashlib.sha256(event["text"].encode()).hexdigest() == event["hash"]
-        said = json.loads(event["text"])
-        assert said[:3] == [hash_chain.FORMAT, event["position"], event["previous_hash"]]
-        assert said[3 + hash_chain.COLUMNS.index("kind")] == event["kind"]
-    head = told(found, "chain.json")["head"]
+        hashed = json.loads(event["text"])
+        assert hashed[:3] == [hash_chain.FORMAT, event["position"], event["previous_hash"]]
+        assert hashed[3 + hash_chain.COLUMNS.index("kind")] == event["kind"]
+    head = read_json(found, "chain.json")["head"]
     assert head == {"position": events[-1]["position"], "hash": events[-1]["hash"]}
 
 
@@ -92,25 +92,25 @@ def head_of(found: evidence.Evidence) -> int:
     return position
 
 
-def test_another_sealer_is_waited_for(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = iter([False, False, True])
-    monkeypatch.setattr(sealing, "try_lock", lambda: next(turns, True))
+def test_it_waits_for_another_sealer(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = iter([False, False, True])
+    monkeypatch.setattr(sealing, "try_lock", lambda: next(results, True))
     found = evidence.take(job(ann_browser.user, "refused").pk, ann_browser.user)
     assert all("text" in event for event in events_of(found))
     assert found.missing == []
 
 
 @pytest.mark.services
-def test_the_sealer_of_another_process_is_waited_for(
+def test_it_waits_for_the_sealer_of_another_process(
     ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if connection.vendor != "postgresql":
-        pytest.skip("on SQLite there is one writer anyway")
+        pytest.skip("SQLite has only one writer")
     made = job(ann_browser.user, "refused")
     is_held, is_waited_for = threading.Event(), threading.Event()
     try_lock = sealing.try_lock
 
-    def noted() -> bool:
+    def observed_try_lock() -> bool:
         is_mine = try_lock()
         if not is_mine:
             is_waited_for.set()
@@ -128,7 +128,7 @@ def test_the_sealer_of_another_process_is_waited_for(
     thread = threading.Thread(target=hold)
     thread.start()
     assert is_held.wait(DEADLINE)
-    monkeypatch.setattr(sealing, "try_lock", noted)
+    monkeypatch.setattr(sealing, "try_lock", observed_try_lock)
     found = evidence.take(made.pk, ann_browser.user)
     thread.join(DEADLINE)
     assert is_waited_for.is_set()
@@ -136,7 +136,7 @@ def test_the_sealer_of_another_process_is_waited_for(
     assert found.missing == []
 
 
-async def test_events_without_a_proof_are_named(
+async def test_unsealed_events_are_listed_as_missing(
     ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = await runtime.in_db(job, ann_browser.user, "refused")
@@ -146,32 +146,32 @@ async def test_events_without_a_proof_are_named(
     found = await pack(ann_browser, made.pk)
     events = [json.loads(line) for line in found.read("events.jsonl").splitlines()]
     assert ["text" in event for event in events] == [True, True, True, False]
-    [missing] = told(found, "manifest.json")["missing"]
+    [missing] = read_json(found, "manifest.json")["missing"]
     assert missing.startswith("events.jsonl: 1 of 4 events was not tied to the chain yet")
 
 
-def test_no_event_lies_beyond_the_head(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is written and sealed while the evidence is collected is within its head, or not in it."""
+def test_no_event_is_after_the_chain_head(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event sealed during the export is either covered by the chain head or not included."""
     read = evidence._events
 
-    def later(of: Execution) -> Iterator[Any]:
-        audit_log.record(ActKind.EVIDENCE_TAKEN, actor_id=ann_browser.user.pk, subject=of)
+    def seal_first(execution: Execution) -> Iterator[Any]:
+        audit_log.record(ActKind.EVIDENCE_TAKEN, actor_id=ann_browser.user.pk, subject=execution)
         sealing.seal_all()
-        return read(of)
+        return read(execution)
 
-    monkeypatch.setattr(evidence, "_events", later)
+    monkeypatch.setattr(evidence, "_events", seal_first)
     found = evidence.take(job(ann_browser.user, "refused").pk, ann_browser.user)
     assert events_of(found)[-1]["position"] == head_of(found)
 
 
-async def test_what_cannot_be_had_is_named(ann_browser: Browser) -> None:
+async def test_unavailable_media_are_listed_as_missing(ann_browser: Browser) -> None:
     made = await runtime.in_db(job, ann_browser.user, "succeeded")
     found = await pack(ann_browser, made.pk)
-    [missing] = told(found, "manifest.json")["missing"]
+    [missing] = read_json(found, "manifest.json")["missing"]
     assert missing.startswith("media/01")
 
 
-async def test_members_do_not_take_the_evidence_of_others(
+async def test_members_cannot_export_the_evidence_of_others(
     ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
     made = await runtime.in_db(job, ann_browser.user, "refused")
@@ -181,7 +181,7 @@ async def test_members_do_not_take_the_evidence_of_others(
     assert taken == [(ada_browser.user.pk, str(made.pk))]
 
 
-async def test_no_secret_is_in_it(ann_browser: Browser, settings: Any) -> None:
+async def test_it_contains_no_secret(ann_browser: Browser, settings: Any) -> None:
     made = await runtime.in_db(job, ann_browser.user, "refused")
     found = await pack(ann_browser, made.pk)
     everything = b"".join(found.read(name) for name in found.namelist())
@@ -189,8 +189,8 @@ async def test_no_secret_is_in_it(ann_browser: Browser, settings: Any) -> None:
         assert secret.encode() not in everything
 
 
-async def made_picture(account: Any, browser: Browser) -> Execution:
-    """A job that the sandbox has done."""
+async def completed_job(account: Any, browser: Browser) -> Execution:
+    """A job that the sandbox has completed."""
     body = {"prompt": "a lighthouse", "numResults": 1}
     tool = tools.find("generate-image")
     fresh, _ = await runtime.in_db(create.start, tool=tool, body=already_validated(body), actor=browser.user)
@@ -202,6 +202,6 @@ async def made_picture(account: Any, browser: Browser) -> Execution:
     return sent
 
 
-async def test_it_is_refused_for_a_job_that_is_not_there() -> None:
+async def test_an_unknown_job_raises() -> None:
     with pytest.raises(Execution.DoesNotExist):
         await runtime.in_db(evidence.collect, "00000000-0000-0000-0000-000000000000")

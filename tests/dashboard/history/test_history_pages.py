@@ -1,4 +1,4 @@
-"""The history's page: filters in the address, saved views for the team, columns, what is new, and the whole as a file."""
+"""The History page: filters in the URL, saved views, columns, new jobs, paging and exports."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 # --- filters ----------------------------------------------------------------------------------------------
 
 
-def test_filters_are_said_and_kept_in_every_link(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_filters_are_shown_and_preserved_in_every_link(ann_browser: Browser, ben_browser: Browser) -> None:
     job(ann_browser.user, "failed", "a lost pier")
     query = f"status=failed&status=-running&person={ann_browser.user.pk}&when=7d&q=pier"
     page = ann_browser.get(f"{URL}?{query}")
@@ -47,29 +47,29 @@ def test_filters_are_said_and_kept_in_every_link(ann_browser: Browser, ben_brows
 
 
 @pytest.mark.parametrize("query", ["person=x", "person=99999999999999999999", "batch=1", "when=never", "from=2026-13-01", "to=0000-00-00", "to=9999-12-31", "min=-1", "max=nan", "max=inf", "min=1e400", "origin=moon", "sort=x", "view=x", "top=x", "columns=x", "status=", "q=%00"])  # fmt: skip
-def test_what_cannot_be_understood_is_left_out(query: str, ann_browser: Browser) -> None:
+def test_invalid_filters_are_ignored(query: str, ann_browser: Browser) -> None:
     job(ann_browser.user, prompt="a pier")
     answer = ann_browser.get(f"{URL}?{query}")
     assert answer.status_code == 200
     assert "a pier" in text(answer)
 
 
-def test_what_was_left_out_is_said(ann_browser: Browser) -> None:
+def test_ignored_filter_values_are_listed(ann_browser: Browser) -> None:
     said = text(ann_browser.get(f"{URL}?from=2026-13-45&status=failed&tool=-nonsense&max=soon"))
     for typed in ("2026-13-45", "-nonsense", "soon"):
         assert f"\N{LEFT DOUBLE QUOTATION MARK}{typed}\N{RIGHT DOUBLE QUOTATION MARK}" in said
     assert "Ignored unknown filter value" in said
     assert "Ignored" not in text(ann_browser.get(f"{URL}?from=2026-01-02&status=failed&when=7d&q=pier"))
     form = "q=&when=between&from=2026-01-02&to=&min=&max=&origin="
-    assert "Ignored" not in text(ann_browser.get(f"{URL}?{form}")), "as the form is sent without a script"
+    assert "Ignored" not in text(ann_browser.get(f"{URL}?{form}")), "as the form is sent without JavaScript"
 
 
-def test_a_tool_that_the_catalogue_lacks_can_be_filtered_by(ann_browser: Browser) -> None:
-    """What was started elsewhere may be a tool of tomorrow."""
+def test_an_unknown_tool_can_be_filtered_by(ann_browser: Browser) -> None:
+    """An external job may use a tool that this version does not know."""
     job(ann_browser.user, prompt="a pier")
     lifecycle.insert_external(Execution(tool="future-thing", remote_id="vg_exec_future", origin="elsewhere"))
     page = text(ann_browser.get(f"{URL}?tool=future-thing"))
-    assert "Left out" not in page
+    assert "Ignored" not in page
     assert "1 job" in page
     assert "a pier" not in page
 
@@ -101,14 +101,14 @@ def test_a_view_is_saved_for_the_whole_team(
     assert (view.name, view.query) == ("Failed here", "status=failed")
     assert every(ben_browser.get(URL), f'a[href="{URL}?status=failed"][title="Saved by ann"]')
     here = ben_browser.get(f"{URL}?status=failed").content.decode()
-    assert f"{URL}views/{view.pk}/forget/" not in here, "it is not his to remove"
+    assert f"{URL}views/{view.pk}/forget/" not in here, "ben may not remove it"
     assert ben_browser.post(f"{URL}views/{view.pk}/forget/").status_code == 403
     assert f"{URL}views/{view.pk}/forget/" in ada_browser.get(f"{URL}?status=failed").content.decode()
     assert ada_browser.post(f"{URL}views/{view.pk}/forget/").status_code == 303
     assert not SavedFilter.objects.exists()
 
 
-def test_a_name_is_taken_once(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_names_of_views_are_unique(ann_browser: Browser, ben_browser: Browser) -> None:
     ann_browser.post(f"{URL}views/", {"name": "Mine", "query": "status=failed"})
     ben_browser.post(f"{URL}views/", {"name": "Mine", "query": "status=queued"})
     assert "A view named “Mine” already exists" in text(ben_browser.get(URL))
@@ -117,10 +117,10 @@ def test_a_name_is_taken_once(ann_browser: Browser, ben_browser: Browser) -> Non
     assert "Enter a name for the view" in text(ben_browser.get(URL))
 
 
-# --- what is new ------------------------------------------------------------------------------------------
+# --- new jobs and paging ----------------------------------------------------------------------------------
 
 
-def test_only_what_matches_counts_as_new(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_matching_jobs_count_as_new(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     top = job(ann_browser.user, "failed", "a lost pier")
     assert "new" not in text(ann_browser.get(f"{URL}fresh/?top={top.pk}"))
     job(ann_browser.user, "failed", "another")
@@ -134,7 +134,7 @@ def test_only_what_matches_counts_as_new(ann_browser: Browser, monkeypatch: pyte
     assert ann_browser.get(f"{URL}fresh/?top=nonsense").status_code == 200
 
 
-def test_a_page_asked_again_stands_as_it_stood(ann_browser: Browser) -> None:
+def test_a_reloaded_page_shows_the_same_jobs(ann_browser: Browser) -> None:
     top = job(ann_browser.user, prompt="a pier")
     assert f"top={top.pk}" in ann_browser.get(URL).content.decode()
     job(ann_browser.user, prompt="a newer quay")
@@ -152,7 +152,7 @@ def ids(page: HistoryPage) -> list[str]:
 
 
 @pytest.mark.parametrize("view", ["", "view=gallery"])
-def test_back_at_the_newest_the_page_is_live_again(view: str, ann_browser: Browser) -> None:
+def test_the_first_page_is_live_again_after_paging_back(view: str, ann_browser: Browser) -> None:
     write(*[past(number, created_by=ann_browser.user) for number in range(history_page.PAGE_SIZE + 10)])
     first = shown(ann_browser, f"{URL}?{view}")
     second = shown(ann_browser, first.next_url)
@@ -164,14 +164,14 @@ def test_back_at_the_newest_the_page_is_live_again(view: str, ann_browser: Brows
     assert (back.previous_url, back.next_url) == ("", first.next_url)
     newer = job(ann_browser.user, prompt="a newer quay")
     assert "1 new at the top" in text(ann_browser.get(back.fresh_url))
-    assert ids(shown(ann_browser, back.here_url)) == ids(first), "asked again, it stands as it stood"
+    assert ids(shown(ann_browser, back.here_url)) == ids(first), "reloaded, it shows the same jobs"
     between = shown(ann_browser, second.previous_url)
-    assert not between.is_live, "one has come before it"
+    assert not between.is_live, "a newer job precedes it"
     assert ids(shown(ann_browser, between.previous_url))[0] == str(newer.pk)
 
 
 @pytest.mark.parametrize("sort", ["newest", "oldest", "longest"])
-def test_where_fewer_than_a_page_stand_before_it_is_the_first_page(sort: str, ann_browser: Browser) -> None:
+def test_with_less_than_a_page_before_it_the_first_page_is_shown(sort: str, ann_browser: Browser) -> None:
     write(
         *[
             past(number, created_by=ann_browser.user, duration=number)
@@ -187,7 +187,7 @@ def test_where_fewer_than_a_page_stand_before_it_is_the_first_page(sort: str, an
     assert ids(nothing) == ids(first)
 
 
-def test_how_many_are_on_the_page_is_counted(ann_browser: Browser) -> None:
+def test_the_number_of_jobs_is_shown(ann_browser: Browser) -> None:
     write(*[past(number, created_by=ann_browser.user) for number in range(history_page.PAGE_SIZE + 7)])
     first = shown(ann_browser, f"{URL}?status=succeeded")
     assert first.how_many == "50 on this page, and more"
@@ -197,19 +197,19 @@ def test_how_many_are_on_the_page_is_counted(ann_browser: Browser) -> None:
     assert shown(ann_browser, f"{URL}?status=failed").how_many == "0 jobs"
 
 
-def test_all_pages_cost_the_same_few_queries(ann_browser: Browser) -> None:
+def test_every_page_makes_the_same_number_of_queries(ann_browser: Browser) -> None:
     write(*[past(number, created_by=ann_browser.user) for number in range(3 * history_page.PAGE_SIZE)])
     first = shown(ann_browser, URL)
     second = shown(ann_browser, first.next_url)
     costs = []
     for url in (URL, first.next_url, second.previous_url, second.next_url):
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as captured:
             ann_browser.get(url)
-        costs.append(len(asked))
+        costs.append(len(captured))
     assert len(set(costs)) == 1, costs
 
 
-# --- the whole as a file ----------------------------------------------------------------------------------
+# --- exports ----------------------------------------------------------------------------------------------
 
 
 async def downloaded(browser: Browser, path: str) -> str:
@@ -219,14 +219,14 @@ async def downloaded(browser: Browser, path: str) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_what_is_filtered_is_exported_as_csv(ann_browser: Browser) -> None:
+async def test_the_filtered_jobs_are_exported_as_csv(ann_browser: Browser) -> None:
     await runtime.in_db(
         job, ann_browser.user, "failed", "=cmd|' /C calc'!A0", error={"message": "No.", "code": "x1"}
     )
     await runtime.in_db(job, ann_browser.user, "succeeded", "a pier")
     rows = list(csv.DictReader(io.StringIO(await downloaded(ann_browser, f"{URL}export.csv?status=failed"))))
     [row] = rows
-    assert row["prompt"] == "'=cmd|' /C calc'!A0", "no spreadsheet takes it for a formula"
+    assert row["prompt"] == "'=cmd|' /C calc'!A0", "no spreadsheet runs it as a formula"
     assert (row["status"], row["person"], row["error_code"], row["error"]) == ("failed", "ann", "x1", "No.")
     assert datetime.fromisoformat(row["started_at"]).tzinfo is not None
     assert float(row["took_seconds"]) >= 0
@@ -239,7 +239,7 @@ async def test_what_is_filtered_is_exported_as_csv(ann_browser: Browser) -> None
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_everything_is_exported_as_json_lines(
+async def test_all_jobs_are_exported_as_json_lines(
     ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from executions.search.jobs import paging
@@ -253,5 +253,5 @@ async def test_everything_is_exported_as_json_lines(
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_nobody_exports_without_signing_in(db: Any) -> None:
+async def test_exports_require_signing_in(db: Any) -> None:
     assert (await AsyncClient().get(f"{URL}export.csv")).status_code == 302

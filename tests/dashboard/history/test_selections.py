@@ -1,4 +1,4 @@
-"""Many jobs at once: frozen when they are shown, confirmed with a reason where something is lost, done once, told one by one."""
+"""Bulk actions: the selection is fixed when it is shown, confirmed, carried out once, and reported per job."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ URL = "/executions/choose/"
 pytestmark = pytest.mark.django_db
 
 
-def chosen(browser: Browser, act: str, *jobs: Execution) -> str:
-    """The address of the page that asks once more."""
+def selected(browser: Browser, act: str, *jobs: Execution) -> str:
+    """The URL of the page that asks for confirmation."""
     answer = browser.post(URL, {"act": act, "job": [str(each.pk) for each in jobs]})
     assert answer.status_code == 303
     return answer["Location"]
 
 
-def test_a_cancel_hits_what_was_shown_and_no_more(ann_browser: Browser) -> None:
+def test_a_cancel_request_affects_exactly_the_listed_jobs(ann_browser: Browser) -> None:
     jobs = [job(ann_browser.user, status, f"{status} pier") for status in ("queued", "running", "succeeded")]
-    url = chosen(ann_browser, "cancel", *jobs)
+    url = selected(ann_browser, "cancel", *jobs)
     page = text(ann_browser.get(url))
     assert "Cancel 2 jobs?" in page
     assert "skipped: already finished" in page
@@ -48,19 +48,19 @@ def test_a_cancel_hits_what_was_shown_and_no_more(ann_browser: Browser) -> None:
     assert Execution.objects.get(pk=late.pk).status == "queued"
     event = Event.objects.get(execution=running, kind=Kind.CANCEL_REQUESTED)
     assert event.detail == {"reason": "the wrong file"}
-    told = text(ann_browser.get(url))
-    assert "Cancellation report" in told
+    report = text(ann_browser.get(url))
+    assert "Cancellation report" in report
     for words in (
         "cancelled before it was sent",
         "cancel requested at VideoGen",
         "already finished: succeeded",
     ):
-        assert words in told
+        assert words in report
 
 
-def test_without_a_reason_nothing_is_cancelled(ann_browser: Browser) -> None:
+def test_cancelling_requires_a_reason(ann_browser: Browser) -> None:
     running = job(ann_browser.user, "running")
-    url = chosen(ann_browser, "cancel", running)
+    url = selected(ann_browser, "cancel", running)
     for reason in ("", "   ", "\x00"):
         answer = ann_browser.post(url, {"reason": reason})
         assert answer.status_code == 422
@@ -69,9 +69,9 @@ def test_without_a_reason_nothing_is_cancelled(ann_browser: Browser) -> None:
     assert Selection.objects.get().done_at is None
 
 
-def test_done_twice_it_is_done_once(ann_browser: Browser) -> None:
+def test_a_repeated_confirmation_does_nothing(ann_browser: Browser) -> None:
     ended = job(ann_browser.user, "failed", "a lost pier")
-    url = chosen(ann_browser, "again", ended)
+    url = selected(ann_browser, "again", ended)
     assert ann_browser.post(url).status_code == ann_browser.post(url).status_code == 303
     assert Execution.objects.filter(prompt="a lost pier").count() == 2
 
@@ -80,20 +80,20 @@ def test_a_member_cancels_only_their_own_and_an_admin_any(
     ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
     mine, theirs = job(ben_browser.user, "running"), job(ann_browser.user, "running")
-    url = chosen(ben_browser, "cancel", mine, theirs)
+    url = selected(ben_browser, "cancel", mine, theirs)
     assert "skipped: not yours" in text(ben_browser.get(url))
     ben_browser.post(url, {"reason": "late"})
     assert Execution.objects.get(pk=mine.pk).cancel_requested_at is not None
     assert Execution.objects.get(pk=theirs.pk).cancel_requested_at is None
     assert "skipped: not yours" in text(ben_browser.get(url))
-    ada_browser.post(chosen(ada_browser, "cancel", theirs), {"reason": "too dear"})
+    ada_browser.post(selected(ada_browser, "cancel", theirs), {"reason": "too dear"})
     assert Execution.objects.get(pk=theirs.pk).cancel_requested_by_id == ada_browser.user.pk
 
 
-def test_who_lost_the_right_meanwhile_cancels_nothing(ann_browser: Browser, ada_browser: Browser) -> None:
-    """What may be done is asked again when it is done."""
+def test_permissions_are_checked_again_on_confirmation(ann_browser: Browser, ada_browser: Browser) -> None:
+    """An admin who became a member after selecting the jobs cancels nothing."""
     running = job(ann_browser.user, "running")
-    url = chosen(ada_browser, "cancel", running)
+    url = selected(ada_browser, "cancel", running)
     ada_browser.user.is_staff = False
     ada_browser.user.save()
     ada_browser.post(url, {"reason": "late"})
@@ -102,7 +102,7 @@ def test_who_lost_the_right_meanwhile_cancels_nothing(ann_browser: Browser, ada_
 
 def test_results_are_archived_with_the_reason(ann_browser: Browser) -> None:
     made, failed = job(ann_browser.user, "succeeded", results=2), job(ann_browser.user, "failed")
-    url = chosen(ann_browser, "archive", made, failed)
+    url = selected(ann_browser, "archive", made, failed)
     assert "Archive the results of 1 job?" in text(ann_browser.get(url))
     ann_browser.post(url, {"reason": "a client said no"})
     files = [result.file for result in made.results.select_related("file")]
@@ -112,51 +112,53 @@ def test_results_are_archived_with_the_reason(ann_browser: Browser) -> None:
     assert "skipped: nothing to archive" in text(ann_browser.get(url))
 
 
-def test_run_again_starts_a_job_of_ones_own_for_each(ann_browser: Browser, ben_browser: Browser) -> None:
+def test_run_again_starts_a_job_of_the_users_own_for_each(ann_browser: Browser, ben_browser: Browser) -> None:
     theirs, running = job(ann_browser.user, "failed", "a lost pier"), job(ann_browser.user, "running")
-    url = chosen(ben_browser, "again", theirs, running)
+    url = selected(ben_browser, "again", theirs, running)
     assert "skipped: you cannot re-run it" in text(ben_browser.get(url))
     ben_browser.post(url)
     [fresh] = Execution.objects.filter(created_by=ben_browser.user)
     assert (fresh.prompt, fresh.request_body, fresh.status) == ("a lost pier", theirs.request_body, "queued")
 
 
-def test_what_is_run_again_says_of_which_job_and_whether_that_may_run_twice(ann_browser: Browser) -> None:
+def test_a_rerun_records_its_source_and_whether_that_may_run_twice(ann_browser: Browser) -> None:
     ended, lost = (
         job(ann_browser.user, "succeeded", "a pier"),
         job(ann_browser.user, "unconfirmed", "a lost pier"),
     )
-    url = chosen(ann_browser, "again", ended, lost)
+    url = selected(ann_browser, "again", ended, lost)
     assert "1 of these is unconfirmed and may be running" in text(ann_browser.get(url))
     ann_browser.post(url)
-    told = {
+    reruns = {
         event.detail["again"]: event.detail["knowingly"]
         for event in Event.objects.filter(kind=Kind.STARTED, detail__has_key="again")
     }
-    assert told == {str(ended.pk): False, str(lost.pk): True}
+    assert reruns == {str(ended.pk): False, str(lost.pk): True}
 
 
 @pytest.mark.parametrize("act", ["cancel", "again", "archive"])
-def test_what_broke_off_is_told_and_can_be_finished(
+def test_an_interrupted_action_is_reported_and_can_be_completed(
     act: str, ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is done stays done and told, and what is left is done by another try: each once."""
+    """Completed jobs keep their outcome, and another attempt completes the rest, each once."""
     monkeypatch.setattr(chunked, "CHUNK_SIZE", 2)
     statuses = {"cancel": "queued", "again": "failed", "archive": "succeeded"}
     jobs = [job(ann_browser.user, statuses[act], f"pier {number}") for number in range(5)]
-    url = chosen(ann_browser, act, *jobs)
+    url = selected(ann_browser, act, *jobs)
     real, done = bulk_actions.ACTS[Act(act)], []
 
-    def breaks(one: Execution, *more: Any) -> str:
+    def fails(one: Execution, *more: Any) -> str:
         if len(done) == 3:
             raise OperationalError("the database is away")
         done.append(one)
         return real(one, *more)
 
-    monkeypatch.setitem(bulk_actions.ACTS, Act(act), breaks)
+    monkeypatch.setitem(bulk_actions.ACTS, Act(act), fails)
     with pytest.raises(OperationalError):
         ann_browser.post(url, {"reason": "the wrong file"})
-    assert "In progress: 3 of 5 remaining." in text(ann_browser.get(url)), "the interruption is not known yet"
+    assert "In progress: 3 of 5 remaining." in text(ann_browser.get(url)), (
+        "the interruption is not noticed yet"
+    )
     Selection.objects.update(done_at=timezone.now() - chunked.STALL_TIMEOUT)
     page = text(ann_browser.get(url))
     assert "Interrupted: 3 of 5 remaining." in page
@@ -176,10 +178,10 @@ def test_what_broke_off_is_told_and_can_be_finished(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_go_on_at_once_take_turns(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_concurrent_resumptions_take_turns(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunked, "CHUNK_SIZE", 2)
     jobs = [job(ann_browser.user, "failed", f"pier {number}") for number in range(9)]
-    chosen(ann_browser, "again", *jobs)
+    selected(ann_browser, "again", *jobs)
     selection = Selection.objects.get()
     barrier = threading.Barrier(2)
 
@@ -197,8 +199,10 @@ def test_two_who_go_on_at_once_take_turns(ann_browser: Browser, monkeypatch: pyt
     assert set(Selection.objects.get().report) == {str(each.pk) for each in jobs}
 
 
-def test_only_whoever_chose_sees_it(ann_browser: Browser, ben_browser: Browser, ada_browser: Browser) -> None:
-    url = chosen(ann_browser, "cancel", job(ann_browser.user, "running"))
+def test_only_the_person_who_selected_the_jobs_sees_the_selection(
+    ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
+) -> None:
+    url = selected(ann_browser, "cancel", job(ann_browser.user, "running"))
     for other in (ben_browser, ada_browser):
         assert other.get(url).status_code == other.post(url, {"reason": "x"}).status_code == 404
 
@@ -213,30 +217,30 @@ def test_only_whoever_chose_sees_it(ann_browser: Browser, ben_browser: Browser, 
         {"act": "cancel", "job": [str(uuid.uuid4())]},
     ],
 )
-def test_what_names_no_job_leads_back(form: dict[str, Any], ann_browser: Browser) -> None:
+def test_an_empty_selection_redirects_back(form: dict[str, Any], ann_browser: Browser) -> None:
     answer = ann_browser.post(URL, {**form, "query": "status=failed"})
     assert (answer.status_code, answer["Location"]) == (303, "/executions/?status=failed")
     assert not Selection.objects.exists()
 
 
-def test_so_many_and_no_more(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_selection_is_limited(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_actions, "MOST", 3)
-    chosen(ann_browser, "cancel", *(job(ann_browser.user, "running") for _ in range(5)))
+    selected(ann_browser, "cancel", *(job(ann_browser.user, "running") for _ in range(5)))
     assert len(Selection.objects.get().ids) == 3
 
 
-# --- a cancel, told to its end ----------------------------------------------------------------------------
+# --- the outcome of a cancel request ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("asked", "ended", "words"),
+    ("requested", "ended", "words"),
     [
         (10.0, 8.8, "too late by 1.2 s, the result is available"),
         (8.8, 10.0, "too late: the job finished 1.2 s after the request, the result is available"),
     ],
 )
-def test_a_cancel_that_came_too_late_says_by_how_much(
-    asked: float, ended: float, words: str, ann_browser: Browser
+def test_a_late_cancel_request_says_by_how_much(
+    requested: float, ended: float, words: str, ann_browser: Browser
 ) -> None:
     from datetime import timedelta
 
@@ -245,7 +249,7 @@ def test_a_cancel_that_came_too_late_says_by_how_much(
     lifecycle.apply(
         running.pk,
         observations.CancelRequested(
-            actor_id=ann_browser.user.pk, at=began + timedelta(seconds=asked), reason="wrong file"
+            actor_id=ann_browser.user.pk, at=began + timedelta(seconds=requested), reason="wrong file"
         ),
     )
     lifecycle.apply(
@@ -264,7 +268,7 @@ def test_a_cancel_that_came_too_late_says_by_how_much(
         assert "wrong file" in page
 
 
-def test_a_cancel_that_worked_says_so(ann_browser: Browser) -> None:
+def test_a_successful_cancel_request_is_reported(ann_browser: Browser) -> None:
     running = job(ann_browser.user, "running")
     ann_browser.post(f"/executions/{running.pk}/cancel/", {"reason": "twice the same"})
     assert "waiting for VideoGen" in text(ann_browser.get("/executions/"))

@@ -1,4 +1,4 @@
-"""The database's connections, of which a pool has few: whoever has nothing more to ask gives theirs back."""
+"""Database connections are returned to the pool, which has few, as soon as a request needs none."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SCOPE = {
 
 
 def opened() -> Any:
-    """This thread's connection, as a view has it that looked something up."""
+    """This thread's open connection, as in a view that has run a query."""
     connection.ensure_connection()
     return connections["default"]
 
 
-async def test_a_streamed_answer_holds_none_while_a_client_takes_it() -> None:
+async def test_a_streamed_response_holds_no_connection() -> None:
     held: list[Any] = []
     seen: list[bool] = []
 
@@ -49,13 +49,13 @@ async def test_a_streamed_answer_holds_none_while_a_client_takes_it() -> None:
     assert seen == [True]
 
 
-@pytest.mark.parametrize("leaves_with", [asyncio.CancelledError, RuntimeError])
-async def test_a_view_that_was_given_up_gives_its_back_when_it_ends(
-    leaves_with: type[BaseException],
+@pytest.mark.parametrize("raised", [asyncio.CancelledError, RuntimeError])
+async def test_an_abandoned_view_returns_its_connection_when_it_ends(
+    raised: type[BaseException],
 ) -> None:
-    """The server cancels what goes on 10 seconds after its client has gone: the thread goes on all the same.
+    """The server cancels requests 10 seconds after their client has disconnected; their thread continues.
 
-    asgiref may turn that into a RuntimeError of its own on the way.
+    asgiref may turn the cancellation into a RuntimeError.
     """
     held: list[Any] = []
     began, may_end = threading.Event(), threading.Event()
@@ -71,36 +71,36 @@ async def test_a_view_that_was_given_up_gives_its_back_when_it_ends(
             try:
                 return await sync_to_async(view)()
             except asyncio.CancelledError:
-                raise leaves_with() from None
+                raise raised() from None
 
     messages = asyncio.Queue[dict[str, Any]]()
     messages.put_nowait({"type": "http.request", "body": b"", "more_body": False})
 
     async def send(message: dict[str, Any]) -> None:
-        raise AssertionError("there is nobody to send to")
+        raise AssertionError("the client has disconnected")
 
     request = asyncio.create_task(Slow()(SCOPE, messages.get, send))
     await asyncio.to_thread(began.wait, 30)
-    for _ in range(2):  # once and again, as the server does
+    for _ in range(2):  # twice, as the server does
         request.cancel()
-        await asyncio.sleep(0)  # a turn of the loop, in which the cancel arrives
+        await asyncio.sleep(0)  # one turn of the loop, in which the cancellation arrives
     assert held[0].connection is not None
     closed = threading.Event()
     close = held[0].close
 
-    def told() -> None:
+    def observed_close() -> None:
         close()
         closed.set()
 
-    held[0].close = told
+    held[0].close = observed_close
     may_end.set()
     assert await asyncio.to_thread(closed.wait, 30)
     assert held[0].connection is None
     await asyncio.gather(request, return_exceptions=True)
 
 
-@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="a pool is PostgreSQL's")
-def test_whoever_waits_for_videogen_holds_none() -> None:
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="only PostgreSQL has a pool")
+def test_waiting_for_videogen_holds_no_connection() -> None:
     mine = opened()
 
     async def call() -> bool:

@@ -1,4 +1,4 @@
-"""Text that a spreadsheet would take for a formula."""
+"""Text that a spreadsheet would run as a formula."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ FORMULAS = [
 
 
 @pytest.mark.parametrize("cell", FORMULAS)
-def test_a_formula_is_led_by_an_apostrophe_and_comes_back_without(cell: str) -> None:
+def test_a_formula_gets_an_apostrophe_that_is_removed_again(cell: str) -> None:
     assert guard(cell) == f"'{cell}"
     assert unguard(guard(cell)) == cell
 
 
 @pytest.mark.parametrize("cell", ["", "a pier", "1-1", "'quoted'", " =1"])
-def test_other_text_stays_as_it_is(cell: str) -> None:
+def test_other_text_is_unchanged(cell: str) -> None:
     assert guard(cell) == unguard(cell) == cell

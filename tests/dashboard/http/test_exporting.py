@@ -1,4 +1,4 @@
-"""Exports: whole, safe to open, and never held as a whole."""
+"""Exports are complete, safe to open, and streamed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def whole(columns: list[str], rows: Any, kind: str) -> str:
     return b"".join([piece async for piece in table_export.pieces(columns, rows, kind)]).decode()
 
 
-async def test_csv_is_read_back_as_it_was() -> None:
+async def test_csv_round_trips() -> None:
     rows = [("a;b,c", 'with "quotes"', "two\nlines", 3, 1.5, None, "é\u202e🎬"), ("", "", "", 0, 0, None, "")]
     text = await whole([*"abcdefg"], rows, "csv")
     assert text.startswith("\ufeff")
@@ -29,7 +29,7 @@ async def test_csv_is_read_back_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("start", [*"=+-@", "\t=", "\r", "\n", "＝"])
-async def test_nothing_is_a_formula_in_a_spreadsheet(start: str) -> None:
+async def test_text_is_never_a_formula(start: str) -> None:
     text = await whole(["prompt"], [(f'{start}HYPERLINK("https://evil.example")',)], "csv")
     cell = list(csv.reader(io.StringIO(text, newline="")))[1][0]
     assert cell.startswith("'")
@@ -44,7 +44,7 @@ async def test_times_have_a_time_zone(kind: str) -> None:
     assert "2026-03-28T23:30:00.000+00:00" in await whole(["at"], [(AT,)], kind)
 
 
-async def test_json_lines_keep_values_as_they_are() -> None:
+async def test_json_lines_preserve_values() -> None:
     rows = [("=1+1", {"a": [1]}, None, True), ("line\u2028break\nand more", {}, 7, False)]
     text = await whole(["text", "detail", "n", "yes"], rows, "jsonl")
     assert [json.loads(line) for line in text.split("\n")[:-1]] == [
@@ -67,10 +67,10 @@ async def test_rows_are_read_as_they_are_sent() -> None:
     await pieces.aclose()
 
 
-def test_another_format_is_none() -> None:
+def test_an_unknown_format_raises() -> None:
     with pytest.raises(KeyError):
         table_export.stream("x", [], [], "xml")
 
 
-def test_the_zone_of_exports_is_that_of_the_settings() -> None:
+def test_exported_times_are_in_the_zone_of_the_settings() -> None:
     assert table_export._plain(datetime(2026, 1, 1, tzinfo=UTC)) == "2026-01-01T00:00:00.000+00:00"

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether what it depends on answers: for load balancers, without signing in."""
+"""/healthz and /readyz: liveness and the state of dependencies, without signing in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.test import AsyncClient, Client
 from dashboard.config.redis_cache import OPTIONS as cache_options
 from executions.core import runtime
 from executions.core.worker import Worker
-from executions.limits import api_health as standing
+from executions.limits import api_health as api_health
 from executions.models import Execution
 from tests.dashboard.browsers import Browser
 from tests.factories.forms import form
@@ -26,32 +26,32 @@ def readiness(client: Client) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.json()
 
 
-def test_a_living_process_says_so_and_asks_nothing(client: Client, django_assert_num_queries: Any) -> None:
+def test_healthz_runs_no_queries(client: Client, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         answer = client.get("/healthz")
     assert (answer.status_code, answer.content) == (200, b"ok\n")
     assert answer["Content-Type"] == "text/plain"
 
 
-def test_a_ready_process_names_what_it_depends_on(client: Client) -> None:
+def test_readyz_lists_the_dependencies(client: Client) -> None:
     code, state = readiness(client)
     assert code == 200
     assert (state["database"], state["cache"], state["videogen_key"]) == ("ok", "ok", "ok")
 
 
-def test_without_its_database_it_is_not_ready(client: Client) -> None:
-    def away(*args: Any, **kwargs: Any) -> None:
+def test_it_is_not_ready_without_the_database(client: Client) -> None:
+    def unavailable(*args: Any, **kwargs: Any) -> None:
         raise DatabaseError("the database is away")
 
-    with connection.execute_wrapper(away):
+    with connection.execute_wrapper(unavailable):
         code, state = readiness(client)
-        assert client.get("/healthz").status_code == 200, "it lives all the same"
+        assert client.get("/healthz").status_code == 200, "the process still lives"
     assert (code, state["database"]) == (503, "away")
 
 
 @pytest.fixture
 def _no_redis(settings: Any) -> None:
-    """The cache is a Redis that nobody answers for."""
+    """The cache is a Redis that does not respond."""
     settings.CACHES = {
         "default": {
             "BACKEND": "dashboard.config.redis_cache.Cache",
@@ -62,7 +62,7 @@ def _no_redis(settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("_no_redis")
-def test_without_its_cache_it_is_not_ready(client: Client) -> None:
+def test_it_is_not_ready_without_the_cache(client: Client) -> None:
     code, state = readiness(client)
     assert (code, state["cache"]) == (503, "away")
     assert (state["database"], state["videogen_key"]) == ("ok", "ok")
@@ -77,7 +77,7 @@ def test_pages_work_without_the_cache(
     wrong = client.post("/sign-in/", {"username": "ann", "password": "a guess"})
     assert wrong.status_code == 422
     assert [record.getMessage().count("Cache unavailable") for record in caplog.records].count(1) == 1, (
-        "said once"
+        "logged once"
     )
 
 
@@ -88,19 +88,19 @@ async def test_a_start_is_not_lost_without_the_cache(account: Any, ann_browser: 
     assert execution.remote_id is not None
 
 
-def test_a_refused_key_is_said_and_is_no_reason_to_be_taken_out(client: Client, ann_browser: Browser) -> None:
-    cache.set(standing.KEY_REJECTED, "The key was revoked.", None)
+def test_a_rejected_key_is_reported_and_the_process_stays_ready(client: Client, ann_browser: Browser) -> None:
+    cache.set(api_health.KEY_REJECTED, "The key was revoked.", None)
     code, state = readiness(client)
     assert (code, state["videogen_key"]) == (200, "refused")
     page = ann_browser.get("/").content.decode()
     assert "VideoGen rejects the API key: The key was revoked." in page
 
 
-def test_it_tells_nothing_that_is_secret(client: Client, settings: Any) -> None:
-    settings.VIDEOGEN_API_KEY = "a-key-that-nobody-may-see"
-    said = client.get("/readyz").content.decode()
-    assert "a-key-that-nobody-may-see" not in said
-    assert settings.SECRET_KEY not in said
+def test_it_reveals_no_secrets(client: Client, settings: Any) -> None:
+    settings.VIDEOGEN_API_KEY = "a-key-that-must-stay-secret"
+    body = client.get("/readyz").content.decode()
+    assert "a-key-that-must-stay-secret" not in body
+    assert settings.SECRET_KEY not in body
 
 
 class Hanging(Worker):
@@ -111,17 +111,17 @@ class Hanging(Worker):
         await asyncio.Event().wait()
 
 
-async def test_it_names_each_worker_of_this_process(async_client: AsyncClient) -> None:
+async def test_it_lists_the_workers_of_this_process(async_client: AsyncClient) -> None:
     class Resting(Hanging):
         name = "resting"
         max_step = 3600.0
 
-    at_work = [asyncio.create_task(each.run()) for each in (Hanging(), Resting())]
-    await asyncio.sleep(0)  # a turn of the loop, in which the workers begin
+    running = [asyncio.create_task(each.run()) for each in (Hanging(), Resting())]
+    await asyncio.sleep(0)  # one turn of the loop, in which the workers start
     answer = await async_client.get("/readyz")
-    for task in at_work:
+    for task in running:
         task.cancel()
-    await asyncio.wait(at_work)
+    await asyncio.wait(running)
 
     assert (answer.status_code, answer.json()["workers"]) == (200, {"hanging": "late", "resting": "ok"})
-    assert (await async_client.get("/readyz")).json()["workers"] == {}, "none runs any more"
+    assert (await async_client.get("/readyz")).json()["workers"] == {}, "no worker is running"

@@ -1,4 +1,4 @@
-"""Large bodies over the wire, at the running product: who may send one, and that none is ever held in memory."""
+"""Large bodies sent to the real server: who may send one, and none is held in memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 
 def pieces(size: int) -> Iterator[bytes]:
-    """A picture, and zeros behind it."""
+    """An image, followed by zeros."""
     head = png()
     yield head
     left, piece = size - len(head), bytes(256 * 1024)
@@ -42,70 +42,70 @@ def send(client: httpx.Client, size: int, path: str = UPLOAD, **headers: str) ->
     return client.post(path, content=pieces(size), headers={"Content-Length": str(size), **proof, **headers})
 
 
-def most_memory(serving: Serving) -> float:
-    """The most that it ever had resident, in MiB."""
+def peak_memory(serving: Serving) -> float:
+    """The peak resident memory, in MiB."""
     status = Path(f"/proc/{serving.process.pid}/status").read_text()
     found = re.search(r"VmHWM:\s+(\d+)", status)
     assert found
     return int(found[1]) / 1024
 
 
-def refused(act: Any) -> int:
-    """The status of an answer that comes while the body is still on its way: some of them meet a closed door."""
+def rejection(send_request: Any) -> int:
+    """The status of a rejection during the upload; 0 if the connection was closed first."""
     try:
-        return act().status_code
+        return send_request().status_code
     except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
         return 0
 
 
-def test_a_large_upload_arrives_and_takes_no_memory(serving: Serving) -> None:
+def test_a_large_upload_uses_no_memory(serving: Serving) -> None:
     size = 160 * MIB
     with serving.signed_in() as client:
         client.timeout = httpx.Timeout(120)
         assert send(client, 4 * MIB).status_code == 201
-        before = most_memory(serving)
+        before = peak_memory(serving)
         answer = send(client, size)
         assert answer.status_code == 201, answer.text
-        assert most_memory(serving) - before < 64
+        assert peak_memory(serving) - before < 64
         state = f"/files/states/?id={answer.json()['id']}"
         eventually(lambda: client.get(state).json()["files"][0]["state"] == "ready")
-        before = most_memory(serving)
+        before = peak_memory(serving)
         with client.stream("GET", f"{answer.json()['url']}download") as saved:
             assert saved.status_code == 200
             assert saved.headers["content-disposition"].startswith("attachment")
             assert sum(len(piece) for piece in saved.iter_raw()) == size
-        assert most_memory(serving) - before < 64, "it passes through, and is never there as a whole"
+        assert peak_memory(serving) - before < 64, "it is streamed and never held completely"
 
 
-def test_nobody_sends_a_large_body_without_a_session(serving: Serving) -> None:
+def test_a_large_body_requires_a_session(serving: Serving) -> None:
     with serving.client() as client:
         client.get("/sign-in/")
-        assert refused(lambda: send(client, 64 * MIB)) in (403, 0)
+        assert rejection(lambda: send(client, 64 * MIB)) in (403, 0)
         client.cookies.set("sessionid", "0123456789abcdefghijklmnopqrstuv")
-        assert refused(lambda: send(client, 64 * MIB)) in (403, 0)
+        assert rejection(lambda: send(client, 64 * MIB)) in (403, 0)
         assert client.get("/healthz").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/files/upload", "/files/", "/", "/webhooks/videogen/", "/files/upload/x"])
-def test_no_other_path_takes_a_large_body(path: str, serving: Serving) -> None:
+def test_no_other_path_accepts_a_large_body(path: str, serving: Serving) -> None:
     with serving.signed_in() as client:
-        assert refused(lambda: send(client, 4 * MIB, path)) in (413, 0)
+        assert rejection(lambda: send(client, 4 * MIB, path)) in (413, 0)
         assert client.get("/files/").status_code == 200
 
 
-def test_more_than_the_largest_file_is_refused_before_it_comes(serving: Serving) -> None:
+def test_a_body_larger_than_the_largest_file_is_rejected_early(serving: Serving) -> None:
     with serving.signed_in() as client:
-        assert refused(lambda: send(client, uploads.MAX_BYTES + 64 * MIB)) in (413, 0)
+        assert rejection(lambda: send(client, uploads.MAX_BYTES + 64 * MIB)) in (413, 0)
 
 
 def test_a_body_of_unknown_length_stays_within_the_small_limit(serving: Serving) -> None:
     with serving.signed_in() as client:
         token = {"X-CSRFToken": client.cookies["csrftoken"], "Content-Type": "application/octet-stream"}
-        assert refused(lambda: client.post(UPLOAD, content=pieces(16 * MIB), headers=token)) in (413, 0)
+        assert rejection(lambda: client.post(UPLOAD, content=pieces(16 * MIB), headers=token)) in (413, 0)
 
 
-def test_a_connection_that_is_cut_leaves_no_file(serving: Serving) -> None:
-    def cut() -> Iterator[bytes]:
+def test_an_interrupted_upload_leaves_no_file(serving: Serving) -> None:
+    def interrupted() -> Iterator[bytes]:
         yield from pieces(8 * MIB)
         raise ConnectionAbortedError
 
@@ -113,14 +113,14 @@ def test_a_connection_that_is_cut_leaves_no_file(serving: Serving) -> None:
         before = len(every(client.get("/files/").text, ".file-tile"))
         proof = {"X-CSRFToken": client.cookies["csrftoken"], "Content-Length": str(32 * MIB)}
         with pytest.raises(ConnectionAbortedError):
-            client.post(UPLOAD, content=cut(), headers=proof)
+            client.post(UPLOAD, content=interrupted(), headers=proof)
     with serving.signed_in() as client:
         page = client.get("/files/").text
         assert len(every(page, ".file-tile")) == before
     assert "Traceback" not in serving.errors
 
 
-def test_a_plain_form_of_several_megabytes_arrives(serving: Serving) -> None:
+def test_a_form_of_several_megabytes_is_accepted(serving: Serving) -> None:
     with serving.signed_in() as client:
         data = {"csrfmiddlewaretoken": client.cookies["csrftoken"]}
         files = {"file": ("form.png", png(padding=6 * MIB))}

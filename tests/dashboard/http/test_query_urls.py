@@ -1,4 +1,4 @@
-"""Addresses with a query."""
+"""URLs with a query string."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ from dashboard.http.query_urls import query_string, with_query
         ({"since": date(2026, 3, 31)}, "/x/?since=2026-03-31"),
     ],
 )
-def test_an_address_has_the_terms_that_say_something(terms: dict[str, Any], url: str) -> None:
+def test_a_url_has_only_terms_with_a_value(terms: dict[str, Any], url: str) -> None:
     assert with_query("/x/", terms) == url
     assert query_string(terms) == url.partition("?")[2]

@@ -1,4 +1,4 @@
-"""People and roles: inviting, joining, roles, shutting out, and what the last admin cannot do."""
+"""People and roles: inviting, joining, roles, deactivation, and the limits of the last admin."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ URL = "/settings/people/"
 NEW = {"username": "kim", "password1": "salt flats at noon", "password2": "salt flats at noon"}
 
 
-def link_of(ada_browser: Browser, **asked: Any) -> str:
-    answer = ada_browser.post(f"{URL}invite/", {"note": "Kim", "role": "member", "days": "7", **asked})
+def link_of(ada_browser: Browser, **fields: Any) -> str:
+    answer = ada_browser.post(f"{URL}invite/", {"note": "Kim", "role": "member", "days": "7", **fields})
     assert answer.status_code == 201
     return str(answer.context["link"]).removeprefix("http://testserver")
 
@@ -52,7 +52,7 @@ def test_an_invited_person_joins_and_is_signed_in(ada_browser: Browser, client: 
     assert "salt flats" not in str(list(Event.objects.values()))
 
 
-def test_an_admin_is_invited_as_one(ada_browser: Browser, client: Client) -> None:
+def test_an_invited_admin_is_an_admin(ada_browser: Browser, client: Client) -> None:
     client.post(link_of(ada_browser, role="admin"), NEW)
     assert client.get(URL).status_code == 200
 
@@ -61,12 +61,12 @@ def test_a_link_works_once(ada_browser: Browser, client: Client) -> None:
     link = link_of(ada_browser)
     client.post(link, NEW)
     assert Client().get(link).status_code == 404
-    assert Client().post(link, {**NEW, "username": "somebody else"}).status_code == 404
-    assert get_user_model().objects.filter(username="somebody else").count() == 0
+    assert Client().post(link, {**NEW, "username": "another"}).status_code == 404
+    assert get_user_model().objects.filter(username="another").count() == 0
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_link_works_once_for_two_at_the_same_moment(ada_browser: Browser) -> None:
+def test_a_link_works_once_for_two_concurrent_requests(ada_browser: Browser) -> None:
     _, token = members.invite("", members.MEMBER, 1, actor=ada_browser.user)
     barrier, outcomes = threading.Barrier(2), []
 
@@ -74,7 +74,7 @@ def test_a_link_works_once_for_two_at_the_same_moment(ada_browser: Browser) -> N
         barrier.wait()
         try:
             members.join(token, name, "salt flats at noon")
-            outcomes.append("in")
+            outcomes.append("joined")
         except members.Refused:
             outcomes.append("refused")
         finally:
@@ -85,10 +85,10 @@ def test_a_link_works_once_for_two_at_the_same_moment(ada_browser: Browser) -> N
         thread.start()
     for thread in threads:
         thread.join(DEADLINE)
-    assert sorted(outcomes) == ["in", "refused"]
+    assert sorted(outcomes) == ["joined", "refused"]
 
 
-def test_a_link_ends_with_its_time_and_when_it_is_withdrawn(ada_browser: Browser, client: Client) -> None:
+def test_a_link_expires_and_can_be_withdrawn(ada_browser: Browser, client: Client) -> None:
     late, withdrawn = link_of(ada_browser), link_of(ada_browser)
     first, second = Invitation.objects.order_by("pk")
     Invitation.objects.filter(pk=first.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
@@ -99,7 +99,7 @@ def test_a_link_ends_with_its_time_and_when_it_is_withdrawn(ada_browser: Browser
     assert Event.objects.filter(kind="invitation withdrawn").count() == 1
 
 
-def test_the_link_is_shown_once_and_not_kept(ada_browser: Browser) -> None:
+def test_the_link_is_shown_once_and_not_stored(ada_browser: Browser) -> None:
     token = link_of(ada_browser).split("/")[-2]
     assert token not in ada_browser.get(URL).content.decode()
     assert token not in str(list(Invitation.objects.values()))
@@ -107,7 +107,7 @@ def test_the_link_is_shown_once_and_not_kept(ada_browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"password1": "short", "password2": "short"}, "This password is too short"),
         ({"password1": "password", "password2": "password"}, "This password is too common"),
@@ -118,24 +118,22 @@ def test_the_link_is_shown_once_and_not_kept(ada_browser: Browser) -> None:
         ({"username": "k\x00im"}, "Null characters are not allowed"),
     ],
 )
-def test_a_name_or_password_that_is_not_good_is_said(
-    change: dict[str, str], says: str, ada_browser: Browser, client: Client
+def test_an_invalid_name_or_password_shows_an_error(
+    change: dict[str, str], message: str, ada_browser: Browser, client: Client
 ) -> None:
     link = link_of(ada_browser)
     answer = client.post(link, {**NEW, **change})
     assert answer.status_code == 422
-    assert says in text(answer)
-    assert client.post(link, NEW).status_code == 303, "the invitation is as good as before"
+    assert message in text(answer)
+    assert client.post(link, NEW).status_code == 303, "the invitation is still valid"
 
 
-def test_links_are_not_to_be_guessed(client: Client, db: None) -> None:
+def test_guessing_links_is_throttled(client: Client, db: None) -> None:
     codes = [client.get(f"/join/guess-{n}/").status_code for n in range(login_throttle.BY_NAME + 1)]
     assert codes == [404] * login_throttle.BY_NAME + [429]
 
 
-def test_whoever_is_signed_in_does_not_become_another_person(
-    ada_browser: Browser, ann_browser: Browser
-) -> None:
+def test_a_signed_in_person_cannot_use_an_invitation(ada_browser: Browser, ann_browser: Browser) -> None:
     link = link_of(ada_browser)
     assert "You are already signed in" in text(ann_browser.post(link, NEW))
     assert Invitation.objects.get().used_at is None
@@ -144,19 +142,19 @@ def test_whoever_is_signed_in_does_not_become_another_person(
 # --- roles ------------------------------------------------------------------------------------------------
 
 
-def test_a_role_is_changed_and_told(ada_browser: Browser, ann_browser: Browser) -> None:
+def test_a_role_change_is_audited(ada_browser: Browser, ann_browser: Browser) -> None:
     ada_browser.post(f"{URL}{ann_browser.user.pk}/role/", {"role": "admin"})
     ada_browser.post(f"{URL}{ann_browser.user.pk}/role/", {"role": "admin"})
     ann_browser.user.refresh_from_db()
     assert (ann_browser.user.is_staff, ann_browser.user.is_superuser) == (True, True)
-    told = Event.objects.get(kind="role changed")
-    assert (told.actor, told.subject_name) == (ada_browser.user, "ann")
-    assert told.detail == {"before": "member", "after": "admin"}
+    event = Event.objects.get(kind="role changed")
+    assert (event.actor, event.subject_name) == (ada_browser.user, "ann")
+    assert event.detail == {"before": "member", "after": "admin"}
     assert ann_browser.get(URL).status_code == 200
 
 
 @pytest.mark.parametrize("act", ["role", "shut-out"])
-def test_the_last_admin_stays(act: str, ada_browser: Browser, ann_browser: Browser) -> None:
+def test_the_last_admin_cannot_be_removed(act: str, ada_browser: Browser, ann_browser: Browser) -> None:
     get_user_model().objects.create_user("old", is_staff=True, is_active=False)
     answer = ada_browser.post(f"{URL}{ada_browser.user.pk}/{act}/", {"role": "member"}, follow=True)
     assert "last admin" in text(answer) or "can’t deactivate yourself" in text(answer)
@@ -166,8 +164,8 @@ def test_the_last_admin_stays(act: str, ada_browser: Browser, ann_browser: Brows
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("act", ["demote", "shut out"])
-def test_two_admins_who_remove_each_other_leave_one(
+@pytest.mark.parametrize("act", ["demote", "deactivate"])
+def test_two_admins_who_remove_each_other_leave_one_admin(
     act: str, ada_browser: Browser, ann_browser: Browser
 ) -> None:
     members.change_role(ann_browser.user.pk, members.ADMIN, actor=ada_browser.user)
@@ -194,42 +192,42 @@ def test_two_admins_who_remove_each_other_leave_one(
     assert get_user_model().objects.filter(is_staff=True, is_active=True).count() == 1
 
 
-def test_nonsense_is_refused(ada_browser: Browser, ann_browser: Browser) -> None:
+def test_invalid_input_is_rejected(ada_browser: Browser, ann_browser: Browser) -> None:
     assert ada_browser.post(f"{URL}{ann_browser.user.pk}/role/", {"role": "king"}).status_code == 400
     assert ada_browser.post(f"{URL}999999/role/", {"role": "admin"}).status_code == 404
     assert ada_browser.post(f"{URL}99999999999999999999999/shut-out/").status_code == 404
     assert ada_browser.post(f"{URL}invitations/99999999999999999999999/withdraw/").status_code in (303, 404)
-    for asked in ({"days": "8"}, {"role": "king"}, {"note": "x" * 101}, {"note": "\x00"}, {}):
-        asked = {"note": "", "role": "member", "days": "7", **asked} if asked else asked
-        assert ada_browser.post(f"{URL}invite/", asked).status_code == 422
+    for fields in ({"days": "8"}, {"role": "king"}, {"note": "x" * 101}, {"note": "\x00"}, {}):
+        fields = {"note": "", "role": "member", "days": "7", **fields} if fields else fields
+        assert ada_browser.post(f"{URL}invite/", fields).status_code == 422
 
 
-# --- shutting out -----------------------------------------------------------------------------------------
+# --- deactivation -----------------------------------------------------------------------------------------
 
 
-def test_whoever_is_shut_out_is_out_at_once(
+def test_deactivation_ends_all_sessions_at_once(
     ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
     cookie = ann_browser.client.cookies["sessionid"].value
     ada_browser.post(f"{URL}{ann_browser.user.pk}/shut-out/")
     assert ann_browser.get("/").status_code == 302
     assert ben_browser.get("/").status_code == 200
-    told = Event.objects.get(kind="shut out")
-    assert (told.actor, told.subject_name, told.detail) == (ada_browser.user, "ann", {"sessions_ended": 1})
-    right = {"username": "ann", "password": "ann's own password"}
-    assert Client().post("/sign-in/", right).status_code == 422
+    event = Event.objects.get(kind="shut out")
+    assert (event.actor, event.subject_name, event.detail) == (ada_browser.user, "ann", {"sessions_ended": 1})
+    credentials = {"username": "ann", "password": "ann's own password"}
+    assert Client().post("/sign-in/", credentials).status_code == 422
     ada_browser.post(f"{URL}{ann_browser.user.pk}/let-in/")
     old = Client()
     old.cookies["sessionid"] = cookie
     assert old.get("/").status_code == 302, "the old session does not come back"
-    assert Client().post("/sign-in/", right).status_code == 302
+    assert Client().post("/sign-in/", credentials).status_code == 302
 
 
 @pytest.mark.parametrize("act", ["role", "shut-out"])
-def test_an_invitation_ends_with_the_rights_of_whoever_made_it(
+def test_an_invitation_ends_when_its_creator_is_no_longer_an_admin(
     act: str, ada_browser: Browser, ann_browser: Browser, client: Client
 ) -> None:
-    """Nobody comes back as an admin by a link that they made for themselves while they were one."""
+    """A former admin cannot regain the role with an invitation created while they had it."""
     members.change_role(ann_browser.user.pk, members.ADMIN, actor=ada_browser.user)
     link, theirs = link_of(ann_browser, role="admin"), link_of(ada_browser)
     ada_browser.post(f"{URL}{ann_browser.user.pk}/{act}/", {"role": "member"})
@@ -240,24 +238,24 @@ def test_an_invitation_ends_with_the_rights_of_whoever_made_it(
     ada_browser.post(
         f"{URL}{ann_browser.user.pk}/{'let-in' if act == 'shut-out' else 'role'}/", {"role": "admin"}
     )
-    assert client.get(link).status_code == 404, "it does not come back with them"
-    assert client.get(theirs).status_code == 200, "others' stay"
+    assert client.get(link).status_code == 404, "it stays withdrawn"
+    assert client.get(theirs).status_code == 200, "invitations of others stay valid"
 
 
-def test_an_invitation_made_while_its_maker_was_being_shut_out_opens_nothing(
+def test_an_invitation_created_during_the_deactivation_of_its_creator_is_invalid(
     ada_browser: Browser, ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     members.change_role(ann_browser.user.pk, members.ADMIN, actor=ada_browser.user)
     ann_browser.user.refresh_from_db()
     make_token = secrets.token_urlsafe
 
-    def meanwhile_shut_out(size: int) -> str:
-        """After the check of what the maker may do, and before the invitation is there."""
+    def deactivate_meanwhile(size: int) -> str:
+        """After the permission check, and before the invitation is written."""
         members.shut_out(ann_browser.user.pk, actor=ada_browser.user)
         return make_token(size)
 
     with monkeypatch.context() as patch:
-        patch.setattr(members.secrets, "token_urlsafe", meanwhile_shut_out)
+        patch.setattr(members.secrets, "token_urlsafe", deactivate_meanwhile)
         _, token = members.invite("", members.ADMIN, 1, actor=ann_browser.user)
     assert members.invitation_of(token) is None
     with pytest.raises(members.Refused):
@@ -267,7 +265,7 @@ def test_an_invitation_made_while_its_maker_was_being_shut_out_opens_nothing(
 # --- what members may do ----------------------------------------------------------------------------------
 
 
-def test_members_cancel_each_others_jobs_where_admins_have_chosen_so(
+def test_members_cancel_each_others_jobs_if_the_setting_is_on(
     ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
     first, second = job(ann_browser.user, "running"), job(ann_browser.user, "running")
@@ -282,7 +280,9 @@ def test_members_cancel_each_others_jobs_where_admins_have_chosen_so(
     assert ben_browser.post(f"/executions/{second.pk}/cancel/").status_code == 403
 
 
-def test_batches_honour_it_too(ada_browser: Browser, ann_browser: Browser, ben_browser: Browser) -> None:
+def test_the_setting_applies_to_batches(
+    ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
+) -> None:
     from tests.factories import planning
 
     batch = planning.batch(ann_browser.user)
@@ -292,22 +292,20 @@ def test_batches_honour_it_too(ada_browser: Browser, ann_browser: Browser, ben_b
     assert ben_browser.post(f"/batches/{batch.pk}/cancel/").status_code == 303
 
 
-def test_selections_of_the_history_honour_it_too(
+def test_the_setting_applies_to_bulk_actions(
     ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
     anns = job(ann_browser.user, "running")
     assert not bulk_actions.may(Act.CANCEL, ben_browser.user, anns)
     ada_browser.post(f"{URL}choices/", {"team_cancels": "on"})
     assert bulk_actions.may(Act.CANCEL, ben_browser.user, anns)
-    assert not bulk_actions.may(Act.ARCHIVE, ben_browser.user, anns), "to cancel, and nothing more"
+    assert not bulk_actions.may(Act.ARCHIVE, ben_browser.user, anns), "only cancelling is allowed"
 
 
 # --- the page ---------------------------------------------------------------------------------------------
 
 
-def test_everybody_is_listed_with_jobs_and_when_they_were_seen(
-    ada_browser: Browser, ann_browser: Browser
-) -> None:
+def test_people_are_listed_with_jobs_and_last_visit(ada_browser: Browser, ann_browser: Browser) -> None:
     middleware._noted.clear()
     job(ann_browser.user)
     ann_browser.get("/")
@@ -319,7 +317,7 @@ def test_everybody_is_listed_with_jobs_and_when_they_were_seen(
     assert (listed["ada"].is_last_admin, listed["ada"].can_be_deactivated) == (True, False)
 
 
-def test_who_signs_out_is_not_noted_as_somebody_unknown(ann_browser: Browser, caplog: Any) -> None:
+def test_signing_out_records_no_visit_of_an_unknown_user(ann_browser: Browser, caplog: Any) -> None:
     ann_browser.get("/")
     middleware._noted.clear()
     assert ann_browser.post("/sign-out/").status_code == 303
@@ -327,9 +325,7 @@ def test_who_signs_out_is_not_noted_as_somebody_unknown(ann_browser: Browser, ca
     assert not caplog.records
 
 
-def test_the_page_makes_as_many_queries_for_many_people(
-    ada_browser: Browser, django_assert_num_queries: Any
-) -> None:
+def test_queries_do_not_grow_with_people(ada_browser: Browser, django_assert_num_queries: Any) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

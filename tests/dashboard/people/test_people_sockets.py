@@ -1,4 +1,4 @@
-"""Open pages of a person end, or see less, the moment that an admin decides so."""
+"""Deactivation and role changes take effect on open pages at once."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 URL = "/settings/people/"
 
 
-async def test_shutting_out_closes_all_of_a_persons_sockets_and_nobody_elses(
+async def test_deactivation_closes_all_sockets_of_that_person_only(
     ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
-    elsewhere = await runtime.in_db(signed_in, ann_browser.user)
-    pages = [await opened(ann_browser, "studio"), await opened(elsewhere, "history")]
+    other_session = await runtime.in_db(signed_in, ann_browser.user)
+    pages = [await opened(ann_browser, "studio"), await opened(other_session, "history")]
     other = await opened(ben_browser, "studio")
     assert (await ada_browser.apost(f"{URL}{ann_browser.user.pk}/shut-out/")).status_code == 303
     for page in pages:
         ended = await page.receive_output(DEADLINE)
         assert (ended["type"], ended["code"]) == ("websocket.close", SIGNED_OUT)
         await page.disconnect()
-    assert await other.receive_nothing(0.2)  # shows that nothing comes
+    assert await other.receive_nothing(0.2)  # shows that nothing is sent
     await other.disconnect()
 
 
@@ -52,7 +52,7 @@ async def test_an_open_page_of_a_former_admin_shows_what_a_member_sees(
     await page.disconnect()
 
 
-async def test_a_live_page_offers_to_cancel_where_admins_have_chosen_so(
+async def test_a_live_page_offers_to_cancel_if_the_setting_is_on(
     ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
     made = await runtime.in_db(job, ann_browser.user, "pending", "a pier")

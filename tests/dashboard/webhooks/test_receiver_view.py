@@ -1,4 +1,4 @@
-"""The receiver as VideoGen uses it: what a good delivery does, and what is answered."""
+"""The webhook receiver: the effect of valid deliveries, and the responses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def fresh(execution: Execution) -> Execution:
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])
-async def test_an_end_is_applied_and_kept_as_it_came(status: str) -> None:
+async def test_a_final_status_is_applied_and_the_delivery_stored_unchanged(status: str) -> None:
     execution = await runtime.in_db(job, None, "running")
     body = event(execution.remote_id, f"tool_execution.{status}", error={"message": "It rained."})
     headers = signed(body, "msg_1")
@@ -47,11 +47,11 @@ async def test_an_end_is_applied_and_kept_as_it_came(status: str) -> None:
     delivery = await runtime.in_db(WebhookDelivery.objects.get)
     assert (delivery.webhook_id, bytes(delivery.body), delivery.headers) == ("msg_1", body, headers)
     assert delivery.execution_id == execution.pk
-    told = await runtime.in_db(lambda: Event.objects.get(execution=execution, to_status=status))
-    assert (told.source, told.delivery_id) == ("webhook", delivery.pk)
+    applied = await runtime.in_db(lambda: Event.objects.get(execution=execution, to_status=status))
+    assert (applied.source, applied.delivery_id) == ("webhook", delivery.pk)
 
 
-async def test_an_end_reaches_the_page_that_waits_for_it(ann_browser: Browser) -> None:
+async def test_a_final_status_reaches_open_pages(ann_browser: Browser) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "running", "a pier that is awaited")
     page = await opened(ann_browser, "studio")
     await deliver(event(execution.remote_id))
@@ -69,7 +69,7 @@ async def test_a_repeat_is_acknowledged_and_changes_nothing() -> None:
     assert await runtime.in_db(WebhookDelivery.objects.count) == 1
 
 
-async def test_what_fails_here_is_kept_and_applied_by_the_next_attempt(
+async def test_a_delivery_that_fails_here_is_stored_and_applied_by_the_next_attempt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     execution = await runtime.in_db(job, None, "running")
@@ -78,8 +78,13 @@ async def test_what_fails_here_is_kept_and_applied_by_the_next_attempt(
     with monkeypatch.context() as broken:
         broken.setattr(lifecycle, "apply", _raise)
         assert [(await deliver(body, headers)).status_code for _ in range(2)] == [503, 503]
-    kept = await runtime.in_db(WebhookDelivery.objects.get)
-    assert (kept.outcome, bytes(kept.body), kept.headers, kept.repeats) == ("failed", body, headers, 1)
+    delivery = await runtime.in_db(WebhookDelivery.objects.get)
+    assert (delivery.outcome, bytes(delivery.body), delivery.headers, delivery.repeats) == (
+        "failed",
+        body,
+        headers,
+        1,
+    )
     assert (await fresh(execution)).status == "running"
     assert outcome(await deliver(body, headers)) == "applied"
     assert (await fresh(execution)).status == "succeeded"
@@ -90,33 +95,33 @@ async def test_what_fails_here_is_kept_and_applied_by_the_next_attempt(
     )
 
 
-async def test_what_failed_is_replayed_once_that_is_mended(
+async def test_a_failed_delivery_is_replayed_after_a_fix(
     ada_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execution = await runtime.in_db(job, None, "running")
     with monkeypatch.context() as broken:
         broken.setattr(lifecycle, "apply", _raise)
         await deliver(event(execution.remote_id))
-        kept = await runtime.in_db(WebhookDelivery.objects.get)
-        assert "failed again" in await runtime.in_db(deliveries.replay, kept, actor=policy.SYSTEM)
-    assert await runtime.in_db(deliveries.replay, kept, actor=policy.SYSTEM) == "Applied."
+        delivery = await runtime.in_db(WebhookDelivery.objects.get)
+        assert "failed again" in await runtime.in_db(deliveries.replay, delivery, actor=policy.SYSTEM)
+    assert await runtime.in_db(deliveries.replay, delivery, actor=policy.SYSTEM) == "Applied."
     assert (await fresh(execution)).status == "succeeded"
-    await runtime.in_db(kept.refresh_from_db)
-    assert (kept.outcome, kept.execution_id) == ("applied", execution.pk)
+    await runtime.in_db(delivery.refresh_from_db)
+    assert (delivery.outcome, delivery.execution_id) == ("applied", execution.pk)
 
 
 def _raise(*_: Any, **__: Any) -> None:
-    raise AttributeError("a fault of ours")
+    raise AttributeError("a bug in Rushes")
 
 
-async def test_another_message_about_an_end_that_is_known_comes_too_late() -> None:
+async def test_another_final_status_is_too_late() -> None:
     execution = await runtime.in_db(job, None, "succeeded")
     assert outcome(await deliver(event(execution.remote_id, "tool_execution.failed"))) == "too late"
     assert (await fresh(execution)).status == "succeeded"
 
 
-async def test_what_is_not_known_here_is_kept_and_acknowledged() -> None:
-    assert outcome(await deliver(event("vg_exec_of_somebody_else"))) == "unknown job"
+async def test_unknown_jobs_and_events_are_stored_and_acknowledged() -> None:
+    assert outcome(await deliver(event("vg_exec_external"))) == "unknown job"
     assert outcome(await deliver(event("x", "tool_execution.paused_for_lunch"))) == "unknown event"
     assert (
         outcome(await deliver(b'{"event": "account.renamed", "more": {"deep": [1, 2]}}')) == "unknown event"
@@ -124,20 +129,20 @@ async def test_what_is_not_known_here_is_kept_and_acknowledged() -> None:
     assert await runtime.in_db(WebhookDelivery.objects.count) == 3
 
 
-async def test_news_of_a_file_of_ours_is_kept() -> None:
+async def test_updates_of_tracked_files_are_stored() -> None:
     picture = await runtime.in_db(file, "vg_file_ours", type="IMAGE")
-    told = {"fileId": "vg_file_ours", "type": "IMAGE", "displayName": "Pier at noon"}
-    body = json.dumps({"event": "file.playback_ready", "fileId": "vg_file_ours", "file": told}).encode()
+    wire = {"fileId": "vg_file_ours", "type": "IMAGE", "displayName": "Pier at noon"}
+    body = json.dumps({"event": "file.playback_ready", "fileId": "vg_file_ours", "file": wire}).encode()
     assert outcome(await deliver(body)) == "file"
     assert (await runtime.in_db(LibraryFile.objects.get, pk=picture.pk)).display_name == "Pier at noon"
     others = json.dumps(
-        {"event": "file.playback_ready", "file": {**told, "fileId": "vg_file_theirs"}}
+        {"event": "file.playback_ready", "file": {**wire, "fileId": "vg_file_theirs"}}
     ).encode()
     assert outcome(await deliver(others)) == "file"
     assert not await runtime.in_db(LibraryFile.objects.filter(remote_id="vg_file_theirs").exists)
 
 
-async def test_the_answer_is_plain_json_without_a_session() -> None:
+async def test_the_response_is_json_without_a_session() -> None:
     answer = await deliver(event("vg_exec_1"))
     assert answer["Content-Type"] == "application/json"
     assert not answer.cookies
@@ -145,12 +150,12 @@ async def test_the_answer_is_plain_json_without_a_session() -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "head", "put", "patch", "delete", "options"])
-async def test_webhooks_come_by_post_alone(method: str) -> None:
+async def test_only_post_is_allowed(method: str) -> None:
     answer = await getattr(AsyncClient(), method)(URL)
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
 
 
-async def test_a_secret_of_an_endpoint_of_ours_verifies_as_well(settings: Any) -> None:
+async def test_secrets_of_registered_endpoints_verify_too(settings: Any) -> None:
     from executions.models import WebhookEndpoint
     from executions.webhooks import signing_secrets
 

@@ -1,4 +1,4 @@
-"""Webhooks for admins: the endpoints of the account, the deliveries that came, replays, and what was refused."""
+"""Webhook pages for admins: endpoints, deliveries, replays and rejected requests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SECRET = "whsec_" + "c2VjcmV0LW9mLXRoZS10ZXN0cy0zMi1ieXRlcy1sb25n"
 def delivered(
     remote_id: str, event: str = "tool_execution.succeeded", secret: str = SECRET, **more: Any
 ) -> WebhookDelivery:
-    """A signed delivery, taken in as the receiver does."""
+    """A signed delivery, ingested as the receiver does."""
     body = json.dumps(
         {
             "event": event,
@@ -51,7 +51,7 @@ def delivered(
     return WebhookDelivery.objects.get(webhook_id=webhook_id)
 
 
-def known() -> list[WebhookEndpoint]:
+def stored_endpoints() -> list[WebhookEndpoint]:
     return list(WebhookEndpoint.objects.order_by("created_at"))
 
 
@@ -74,7 +74,7 @@ async def test_an_endpoint_is_registered_rotated_and_deleted(
     )
     form = {"url": OWN, "events": ["tool_execution.succeeded"], "description": "tests"}
     assert (await ada_browser.apost("/settings/webhooks/", form)).status_code == 303
-    [there], [ours] = await registered(account), await runtime.in_db(known)
+    [there], [ours] = await registered(account), await runtime.in_db(stored_endpoints)
     assert (there["url"], there["events"]) == (OWN, ["tool_execution.succeeded"])
     page = await ada_browser.aget("/settings/webhooks/")
     assert f"…{ours.secret_last4}" in text(page)
@@ -83,13 +83,13 @@ async def test_an_endpoint_is_registered_rotated_and_deleted(
     assert "No webhook endpoint of Rushes" not in text(page)
 
     await ada_browser.apost(f"/settings/webhooks/{there['endpointId']}/rotate/")
-    [fresh], (old, new) = await registered(account), await runtime.in_db(known)
+    [fresh], (old, new) = await registered(account), await runtime.in_db(stored_endpoints)
     assert fresh["endpointId"] == new.remote_id != old.remote_id
     assert fresh["events"] == ["tool_execution.succeeded"]
     assert old.verifies_until > timezone.now() + timedelta(hours=1)
     signing_secrets.clear_cache()
     assert {old.secret, new.secret} <= set(await runtime.in_db(signing_secrets.all_secrets)), (
-        "both verify meanwhile"
+        "both secrets verify deliveries"
     )
 
     await ada_browser.apost(f"/settings/webhooks/{new.remote_id}/delete/")
@@ -97,7 +97,7 @@ async def test_an_endpoint_is_registered_rotated_and_deleted(
     assert "deleted; verifies until" in text(await ada_browser.aget("/settings/webhooks/"))
 
 
-async def test_the_real_service_wants_https(account: Any, ada_browser: Browser, settings: Any) -> None:
+async def test_the_real_service_requires_https(account: Any, ada_browser: Browser, settings: Any) -> None:
     settings.USES_SANDBOX = False
     form = {"url": OWN.replace("https", "http"), "events": ["tool_execution.succeeded"]}
     answer = await ada_browser.apost("/settings/webhooks/", form)
@@ -105,19 +105,19 @@ async def test_the_real_service_wants_https(account: Any, ada_browser: Browser, 
     assert "VideoGen only sends to https addresses." in text(answer)
 
 
-async def test_what_is_wrong_with_the_form_is_said_at_the_field(account: Any, ada_browser: Browser) -> None:
+async def test_form_errors_are_shown_at_the_field(account: Any, ada_browser: Browser) -> None:
     answer = await ada_browser.apost("/settings/webhooks/", {"url": "nonsense at all", "events": []})
     assert answer.status_code == 422
     assert "Enter a valid URL" in text(answer)
     assert "nonsense at all" in answer.content.decode()
 
 
-async def test_an_endpoint_that_points_elsewhere_is_named(
+async def test_an_endpoint_with_another_address_is_reported(
     account: Any, ada_browser: Browser, settings: Any
 ) -> None:
     settings.PUBLIC_URL = "https://rushes.example.org"
     await clean(account)
-    await endpoints.register("http://127.0.0.1:9/elsewhere", actor=policy.SYSTEM)
+    await endpoints.register("http://127.0.0.1:9/other", actor=policy.SYSTEM)
     assert f"The registered endpoint has another address than {OWN}" in text(
         await ada_browser.aget("/settings/webhooks/")
     )
@@ -130,7 +130,7 @@ def test_without_videogen_the_page_says_so(ada_browser: Browser) -> None:
 # --- deliveries -------------------------------------------------------------------------------------------
 
 
-def test_the_log_shows_filters_and_pages(ada_browser: Browser, people: Any) -> None:
+def test_deliveries_are_filtered_and_paged(ada_browser: Browser, people: Any) -> None:
     execution = job(people.ann, "running")
     applied = delivered(execution.remote_id)
     for _ in range(51):
@@ -140,15 +140,15 @@ def test_the_log_shows_filters_and_pages(ada_browser: Browser, people: Any) -> N
     assert "Older" in page
     only = ada_browser.get("/settings/deliveries/", {"outcome": "applied"})
     assert f"/settings/deliveries/{applied.pk}/" in only.content.decode()
-    assert text(only).count("tool_execution.succeeded") == 2, "one row, and the filter's word"
+    assert text(only).count("tool_execution.succeeded") == 2, "one row, and the option of the filter"
 
 
-def test_deliveries_are_found_by_their_file(ada_browser: Browser) -> None:
+def test_deliveries_are_filtered_by_file(ada_browser: Browser) -> None:
     ours = file()
     about_ours = delivered("", "file.updated", fileId=ours.remote_id, file={"fileId": ours.remote_id})
     about_another = delivered("", "file.updated", fileId="vg_other", file={"fileId": "vg_other"})
-    for word in (ours.remote_id, str(ours.pk)):
-        page = ada_browser.get("/settings/deliveries/", {"file": word}).content.decode()
+    for identifier in (ours.remote_id, str(ours.pk)):
+        page = ada_browser.get("/settings/deliveries/", {"file": identifier}).content.decode()
         assert f"/settings/deliveries/{about_ours.pk}/" in page
         assert f"/settings/deliveries/{about_another.pk}/" not in page
     assert f"/files/{ours.pk}/" in links(ada_browser.get(f"/settings/deliveries/{about_ours.pk}/"))
@@ -156,65 +156,69 @@ def test_deliveries_are_found_by_their_file(ada_browser: Browser) -> None:
     assert "No matches." in text(ada_browser.get("/settings/deliveries/", {"file": str(uuid.uuid4())}))
 
 
-def test_the_logs_queries_do_not_grow(
+def test_queries_of_the_list_do_not_grow(
     ada_browser: Browser, people: Any, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(12):
         delivered(job(people.ann, "running").remote_id)
-    ada_browser.get("/settings/deliveries/")  # that she was here is written once a minute
+    ada_browser.get("/settings/deliveries/")  # the visit itself is written once a minute
     with django_assert_max_num_queries(6):
         ada_browser.get("/settings/deliveries/")
 
 
-def test_a_replay_applies_what_waited_and_a_second_one_changes_nothing(
+def test_a_replay_applies_a_pending_delivery_and_a_second_one_changes_nothing(
     ada_browser: Browser, people: Any, settings: Any
 ) -> None:
     settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
     execution = job(people.ann, "running")
-    kept = delivered("vg_exec_unknown_yet")
-    # Its job is named only now, and by a way that does not look for what waited.
-    body = bytes(kept.body).replace(b"vg_exec_unknown_yet", execution.remote_id.encode())
-    now = kept.received_at
-    signature = Webhook(SECRET).sign(kept.webhook_id, now, body.decode())
-    headers = {**kept.headers, "webhook-signature": signature, "webhook-timestamp": str(int(now.timestamp()))}
-    WebhookDelivery.objects.filter(pk=kept.pk).update(body=body, headers=headers)
-    page = text(ada_browser.get(f"/settings/deliveries/{kept.pk}/"))
+    delivery = delivered("vg_exec_unknown_yet")
+    # The job's id is changed in the database, which does not apply pending deliveries.
+    body = bytes(delivery.body).replace(b"vg_exec_unknown_yet", execution.remote_id.encode())
+    now = delivery.received_at
+    signature = Webhook(SECRET).sign(delivery.webhook_id, now, body.decode())
+    headers = {
+        **delivery.headers,
+        "webhook-signature": signature,
+        "webhook-timestamp": str(int(now.timestamp())),
+    }
+    WebhookDelivery.objects.filter(pk=delivery.pk).update(body=body, headers=headers)
+    page = text(ada_browser.get(f"/settings/deliveries/{delivery.pk}/"))
     assert "running → succeeded" in page
     assert "Valid." in page
-    ada_browser.post("/settings/deliveries/replay/", {"delivery": kept.pk})
+    ada_browser.post("/settings/deliveries/replay/", {"delivery": delivery.pk})
     assert Execution.objects.get(pk=execution.pk).status == "succeeded"
-    assert WebhookDelivery.objects.get(pk=kept.pk).outcome == "applied"
-    answer = ada_browser.client.post("/settings/deliveries/replay/", {"delivery": kept.pk}, follow=True)
+    assert WebhookDelivery.objects.get(pk=delivery.pk).outcome == "applied"
+    answer = ada_browser.client.post("/settings/deliveries/replay/", {"delivery": delivery.pk}, follow=True)
     assert "Nothing to change" in text(answer)
 
 
-def test_a_delivery_whose_secret_is_gone_is_not_replayed(
+def test_a_delivery_with_an_unknown_secret_is_not_replayed(
     ada_browser: Browser, people: Any, settings: Any
 ) -> None:
     settings.VIDEOGEN_WEBHOOK_SECRETS = ["whsec_" + "YW5vdGhlci1zZWNyZXQtb2YtMzItYnl0ZXMtbGVuZ3Ro"]
-    kept = delivered("vg_exec_unknown_yet")
-    assert not deliveries.check(kept).can_replay
-    assert "cannot be checked again" in deliveries.replay(kept, actor=policy.SYSTEM)
+    delivery = delivered("vg_exec_unknown_yet")
+    assert not deliveries.check(delivery).can_replay
+    assert "cannot be checked again" in deliveries.replay(delivery, actor=policy.SYSTEM)
 
 
-def test_many_are_replayed_exactly_as_chosen_and_reported_one_by_one(
+def test_exactly_the_selected_deliveries_are_replayed_and_reported(
     ada_browser: Browser, people: Any, settings: Any
 ) -> None:
     settings.VIDEOGEN_WEBHOOK_SECRETS = [SECRET]
-    kept = [delivered(f"vg_exec_{number}") for number in range(3)]
-    answer = ada_browser.post("/settings/deliveries/replay/", {"delivery": [kept[0].pk, kept[2].pk]})
+    delivery = [delivered(f"vg_exec_{number}") for number in range(3)]
+    answer = ada_browser.post("/settings/deliveries/replay/", {"delivery": [delivery[0].pk, delivery[2].pk]})
     assert text(answer).count("Its job is still unknown.") == 2
 
 
 def test_a_repeat_is_counted_on_the_delivery(db: None) -> None:
-    kept = delivered("vg_exec_1")
-    event = parse_event(bytes(kept.body))
-    assert ingest.receive(kept.webhook_id, event, kept.headers, bytes(kept.body)) == ingest.REPEAT
-    kept.refresh_from_db()
-    assert kept.repeats == 1
+    delivery = delivered("vg_exec_1")
+    event = parse_event(bytes(delivery.body))
+    assert ingest.receive(delivery.webhook_id, event, delivery.headers, bytes(delivery.body)) == ingest.REPEAT
+    delivery.refresh_from_db()
+    assert delivery.repeats == 1
 
 
-def test_pruning_takes_bodies_and_leaves_rows_and_events(db: None, people: Any, settings: Any) -> None:
+def test_pruning_removes_bodies_and_leaves_rows_and_events(db: None, people: Any, settings: Any) -> None:
     settings.DELIVERY_RETENTION_DAYS = 30
     execution = job(people.ann, "running")
     old, young, waiting = (
@@ -234,12 +238,12 @@ def test_pruning_takes_bodies_and_leaves_rows_and_events(db: None, people: Any, 
     assert execution.events.count() == events
 
 
-def test_refused_requests_are_counted_with_one_sample(
+def test_rejected_requests_are_counted_with_one_sample(
     ada_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         rejections, "is_due", lambda: False
-    )  # each request of this client has a loop of its own
+    )  # each request of this client has its own event loop
     rejections.flush()
     Rejection.objects.all().delete()
     for number in range(3):
@@ -251,7 +255,7 @@ def test_refused_requests_are_counted_with_one_sample(
     assert "signature" in text(ada_browser.get("/settings/webhooks/"))
 
 
-def test_operators_are_told_to_set_a_key(db: None, settings: Any) -> None:
+def test_the_command_requires_a_key(db: None, settings: Any) -> None:
     settings.USES_SANDBOX = True
     with pytest.raises(CommandError, match="VIDEOGEN_API_KEY"):
         call_command("webhooks", "list")
