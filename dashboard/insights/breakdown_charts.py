@@ -13,10 +13,10 @@ from django.urls import reverse
 from dashboard.cards.durations import took
 from dashboard.cards.error_advice import advice
 from dashboard.insights import svg
-from dashboard.insights.data import Figures, middle, slow
+from dashboard.insights.data import Figures, median, p95
 from dashboard.insights.period import Span
 from dashboard.insights.svg import Chart, Mark, Table, Tick, percent, px
-from dashboard.insights.time_charts import count_words, end_badge, jobs_url
+from dashboard.insights.time_charts import count_text, end_badge, jobs_url
 from executions import tools
 from executions.models.event import Source
 from executions.models.rollup import NO_PERSON, Measure
@@ -26,11 +26,11 @@ from executions.statuses import PENDING, RUNNING
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # Round times that an axis may show, in seconds.
-TIMES = (0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000)
+AXIS_TIMES = (0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000)
 MAX_BARS = 10
 
 
-def brief(seconds: float) -> str:
+def axis_time(seconds: float) -> str:
     """A round time for an axis."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
@@ -41,7 +41,7 @@ def brief(seconds: float) -> str:
     return f"{seconds / 3600:.0f} h" if seconds < 86_400 else f"{seconds / 86_400:.0f} d"
 
 
-def exact(seconds: float | None) -> str:
+def measured_time(seconds: float | None) -> str:
     """A measured time; below a second in milliseconds."""
     return f"{seconds * 1000:.0f} ms" if seconds is not None and seconds < 0.95 else str(took(seconds))
 
@@ -52,11 +52,11 @@ def times(figures: Figures) -> Chart:
     for slug, found in figures.times.items():
         if found.running:
             lanes.append((slug, found))
-    lanes.sort(key=lambda lane: -(middle(lane[1].running) or 0))
-    ends = [slow(counts) or 0 for _, found in lanes for counts in (found.waiting, found.running)]
-    starts = [middle(counts) or 1 for _, found in lanes for counts in (found.waiting, found.running)]
-    low = max((each for each in TIMES if each <= min(starts, default=1)), default=TIMES[0])
-    high = min((each for each in TIMES if each >= max(ends, default=1)), default=TIMES[-1])
+    lanes.sort(key=lambda lane: -(median(lane[1].running) or 0))
+    ends = [p95(counts) or 0 for _, found in lanes for counts in (found.waiting, found.running)]
+    starts = [median(counts) or 1 for _, found in lanes for counts in (found.waiting, found.running)]
+    low = max((each for each in AXIS_TIMES if each <= min(starts, default=1)), default=AXIS_TIMES[0])
+    high = min((each for each in AXIS_TIMES if each >= max(ends, default=1)), default=AXIS_TIMES[-1])
 
     def across(seconds: float) -> float:
         return 100 * math.log(max(seconds, low) / low) / math.log(high / low) if high > low else 0.0
@@ -64,24 +64,24 @@ def times(figures: Figures) -> Chart:
     marks, rows, names = [], [], []
     for number, (slug, found) in enumerate(lanes):
         tool = tools.find(slug)
-        url = jobs_url(figures.asked, tool=slug)
+        url = jobs_url(figures.query, tool=slug)
         names.append(Tick(px(number * row + 13), tool.label))
         cells = [tool.label]
         for lane, (counts, what, hue) in enumerate(
             ((found.waiting, "waited", PENDING), (found.running, "ran", RUNNING))
         ):
-            half, most = middle(counts), slow(counts)
-            cells += [exact(half), exact(most)]
-            if half is None or most is None:
+            p50, most = median(counts), p95(counts)
+            cells += [measured_time(p50), measured_time(most)]
+            if p50 is None or most is None:
                 continue
             marks.append(
                 Mark(
-                    percent(across(half)),
+                    percent(across(p50)),
                     px(number * row + 20 + lane * 11),
-                    percent(max(across(most) - across(half), 0.6)),
+                    percent(max(across(most) - across(p50), 0.6)),
                     "8",
                     hue,
-                    f"{tool.label} {what}: median {exact(half)}, p95 {exact(most)}",
+                    f"{tool.label} {what}: median {measured_time(p50)}, p95 {measured_time(most)}",
                     url,
                 )
             )
@@ -97,8 +97,8 @@ def times(figures: Figures) -> Chart:
             rows,
         ),
         labels=[
-            Tick(percent(across(each)), brief(each), {low: "start", high: "end"}.get(each, "middle"))
-            for each in TIMES
+            Tick(percent(across(each)), axis_time(each), {low: "start", high: "end"}.get(each, "middle"))
+            for each in AXIS_TIMES
             if low <= each <= high
         ],
         rows=names,
@@ -110,7 +110,7 @@ def times(figures: Figures) -> Chart:
 class BarRow:
     """One horizontal bar with its texts; `parts` are its segments."""
 
-    words: str
+    label: str
     detail: str
     count: str
     url: str
@@ -125,7 +125,7 @@ def failures(figures: Figures) -> list[BarRow]:
             code or "no code",
             advice({"code": code}),
             f"{count:,}",
-            jobs_url(figures.asked, end="failed", error=code or NO_CODE),
+            jobs_url(figures.query, end="failed", error=code or NO_CODE),
             [
                 Mark(
                     "0",
@@ -134,7 +134,7 @@ def failures(figures: Figures) -> list[BarRow]:
                     "10",
                     "failed",
                     f"{count:,} failed: {code or 'no code'}",
-                    jobs_url(figures.asked, end="failed", error=code or NO_CODE),
+                    jobs_url(figures.query, end="failed", error=code or NO_CODE),
                 )
             ],
         )
@@ -143,7 +143,7 @@ def failures(figures: Figures) -> list[BarRow]:
 
 
 def people(figures: Figures, names: Mapping[int, str]) -> list[BarRow]:
-    found = figures.busiest[:MAX_BARS]
+    found = figures.people_by_jobs[:MAX_BARS]
     most = max((ends.started for _, ends in found), default=1) or 1
     rows = []
     for person, ends in found:
@@ -157,11 +157,11 @@ def people(figures: Figures, names: Mapping[int, str]) -> list[BarRow]:
             width = 100 * count / most
             if count:
                 words = f"{name}: {count:,} {end_badge(end).label}"
-                url = jobs_url(figures.asked, end=end, **more)
+                url = jobs_url(figures.query, end=end, **more)
                 parts.append(Mark(percent(x), "0", percent(width), "10", end_badge(end).hue, words, url))
             x += width
         rate = f"{ends.rate:.0f} % succeeded" if ends.rate is not None else ""
-        rows.append(BarRow(name, rate, f"{ends.started:,}", jobs_url(figures.asked, **more), parts))
+        rows.append(BarRow(name, rate, f"{ends.started:,}", jobs_url(figures.query, **more), parts))
     return rows
 
 
@@ -179,7 +179,7 @@ def week(figures: Figures) -> Chart:
                     Mark(percent(width * hour), px(day * tall), percent(width), px(tall), "", "", "")
                 )
                 continue
-            words = f"{name}s {hour:02}:00 to {hour:02}:59: {count_words(count)}. Shows the latest {name}."
+            words = f"{name}s {hour:02}:00 to {hour:02}:59: {count_text(count)}. Shows the latest {name}."
             url = _latest_day(figures, day)
             marks.append(
                 Mark(percent(width * hour), px(day * tall), percent(width), px(tall), "accent", words, url, svg.level(count, most))
@@ -188,7 +188,7 @@ def week(figures: Figures) -> Chart:
         rows.append(("", [name, *(f"{each:,}" for each in cells)]))
     busiest = max(counts, key=lambda each: counts[each], default=None)
     about = (
-        f"The busiest hour is {DAYS[busiest // 24]} {busiest % 24:02}:00 with {count_words(counts[busiest])}."
+        f"The busiest hour is {DAYS[busiest // 24]} {busiest % 24:02}:00 with {count_text(counts[busiest])}."
         if busiest is not None
         else "No jobs were started."
     )
@@ -207,9 +207,9 @@ def week(figures: Figures) -> Chart:
 
 
 def _latest_day(figures: Figures, weekday: int) -> str:
-    last = figures.asked.span.last
+    last = figures.query.span.last
     day = last - timedelta(days=(last.weekday() - weekday) % 7)
-    return jobs_url(figures.asked, Span(day, day))
+    return jobs_url(figures.query, Span(day, day))
 
 
 def delay(figures: Figures) -> Chart:
@@ -225,7 +225,7 @@ def delay(figures: Figures) -> Chart:
     marks, rows = [], []
     for place, number in enumerate(columns):
         low, high = histogram.lower_bound(number * 2), histogram.lower_bound(number * 2 + 2)
-        count, words = counts.get(number, 0), f"{exact(low)} to {exact(high)}"
+        count, words = counts.get(number, 0), f"{measured_time(low)} to {measured_time(high)}"
         if not count:
             continue
         tall = max(plot * count / most, 1.5)
@@ -241,44 +241,44 @@ def delay(figures: Figures) -> Chart:
             )
         )
         rows.append((reverse("deliveries"), [words, f"{count:,}"]))
-    half, most_late = middle(figures.delay), slow(figures.delay)
-    places = [columns[number] for number in svg.some(len(columns), 5)]
+    p50, late = median(figures.delay), p95(figures.delay)
+    places = [columns[number] for number in svg.spaced_indexes(len(columns), 5)]
     return Chart(
         "delay",
         "Webhook delay",
-        f"Time from an event at VideoGen to its webhook: median {exact(half)}, p95 {exact(most_late)}."
-        if half is not None
+        f"Time from an event at VideoGen to its webhook: median {measured_time(p50)}, p95 {measured_time(late)}."
+        if p50 is not None
         else "No webhook delays in this period.",
         marks,
         Table("Webhooks by delay", ("Delay", "Webhooks"), rows),
         labels=[
-            Tick(percent(width * (number - first + 0.5)), exact(histogram.lower_bound(number * 2)))
-            for number in places  # at most five: there is room for these
+            Tick(percent(width * (number - first + 0.5)), measured_time(histogram.lower_bound(number * 2)))
+            for number in places  # at most five, so that they fit
         ],
         height=height,
     )
 
 
-def heard(figures: Figures) -> Chart:
+def updates(figures: Figures) -> Chart:
     """How status updates arrived: by webhook or by polling."""
-    updates = figures.totals[Measure.REPORTED]
-    whole = updates.total() or 1
+    counts = figures.totals[Measure.REPORTED]
+    total = counts.total() or 1
     marks, rows, x = [], [], 0.0
     for source, hue, words, url in (
         (Source.WEBHOOK.value, "accent", "by webhook", reverse("deliveries")),
-        (Source.POLL.value, "soft", "by polling", jobs_url(figures.asked)),
+        (Source.POLL.value, "soft", "by polling", jobs_url(figures.query)),
     ):
-        count = updates[source]
-        width = 100 * count / whole
+        count = counts[source]
+        width = 100 * count / total
         label = f"{count:,} updates ({width:.1f} %) {words}"
         if count:
             marks.append(Mark(percent(x), "0", percent(width), "28", hue, label, url))
-        rows.append((url, [words.capitalize(), f"{count:,}", f"{width:.1f} %" if updates.total() else "—"]))
+        rows.append((url, [words.capitalize(), f"{count:,}", f"{width:.1f} %" if counts.total() else "—"]))
         x += width
     return Chart(
-        "heard",
+        "updates",
         "How updates arrived",
-        f"{100 * updates[Source.WEBHOOK.value] / whole:.1f} % of {updates.total():,} updates arrived by webhook, the others by polling.",
+        f"{100 * counts[Source.WEBHOOK.value] / total:.1f} % of {counts.total():,} updates arrived by webhook, the others by polling.",
         marks,
         Table("Status updates by source", ("Source", "Updates", "Share"), rows),
         height=28,

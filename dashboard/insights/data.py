@@ -71,9 +71,9 @@ def first_day() -> date | None:
 
 
 class Figures:
-    def __init__(self, asked: InsightsQuery) -> None:
-        self.asked = asked
-        self.columns = list(asked.span.columns())
+    def __init__(self, query: InsightsQuery) -> None:
+        self.query = query
+        self.columns = list(query.span.columns())
         self.by_column = [Ends() for _ in self.columns]
         self.by_tool: dict[str, list[Ends]] = {}
         self.times: dict[str, Times] = defaultdict(Times)
@@ -94,34 +94,34 @@ class Figures:
     ) -> QuerySet[Rollup]:
         """The rows of these days, by tool or for all tools, and by person or for everyone. As few rows as possible, or
         with `columns` such that each row belongs to one column."""
-        asked = self.asked
+        query = self.query
         steps = STEPS[STEPS.index(span.step) if columns else 0 :]
-        if (asked.tools or tools) and (asked.people or people):
+        if (query.tools or tools) and (query.people or people):
             # There are no weekly rows by both tool and person (executions/stats/event_reader.py).
             steps = tuple(step for step in steps if step != "week")
         rows = Rollup.objects.filter(_within(span, steps), measure__in=measures)
-        if asked.tools:
-            rows = rows.filter(tool__in=asked.tools)
+        if query.tools:
+            rows = rows.filter(tool__in=query.tools)
         else:
-            rows = rows.filter(tool__in=self._every_tool) if tools else rows.filter(tool=ANY_TOOL)
-        if asked.people:
-            return rows.filter(person__in=asked.people)
-        return rows.filter(person__in=self._every_person) if people else rows.filter(person=ANY_PERSON)
+            rows = rows.filter(tool__in=self._tools) if tools else rows.filter(tool=ANY_TOOL)
+        if query.people:
+            return rows.filter(person__in=query.people)
+        return rows.filter(person__in=self._people) if people else rows.filter(person=ANY_PERSON)
 
     # Listed by name instead of excluding "any": the index then leads directly to the days of each.
 
     @cached_property
-    def _every_tool(self) -> list[str]:
+    def _tools(self) -> list[str]:
         months = Rollup.objects.filter(period=Period.MONTH, measure=Measure.STARTED, person=ANY_PERSON)
         return list(months.exclude(tool=ANY_TOOL).order_by().values_list("tool", flat=True).distinct())
 
     @cached_property
-    def _every_person(self) -> list[int]:
+    def _people(self) -> list[int]:
         return [NO_PERSON, *get_user_model().objects.values_list("pk", flat=True)]
 
     def _read_columns(self) -> None:
         place = {day: number for number, span in enumerate(self.columns) for day in _starts(span)}
-        rows = self._rows(self.asked.span, Measure.STARTED, Measure.ENDED, tools=True, columns=True)
+        rows = self._rows(self.query.span, Measure.STARTED, Measure.ENDED, tools=True, columns=True)
         for start, tool, measure, value, count in _summed(rows, "start", "tool", "measure", "value"):
             number = place.get(start)
             if number is None:
@@ -132,23 +132,23 @@ class Figures:
             self.by_tool[tool][number].add(measure, value, count)
 
     def _read_times(self) -> None:
-        rows = self._rows(self.asked.span, Measure.WAITING, Measure.RUNNING, tools=True)
+        rows = self._rows(self.query.span, Measure.WAITING, Measure.RUNNING, tools=True)
         for tool, measure, value, count in _summed(rows, "tool", "measure", "value"):
             times = self.times[tool]
             (times.waiting if measure == Measure.WAITING else times.running)[int(value)] += count
 
     def _read_totals(self) -> None:
-        rows = self._rows(self.asked.span, Measure.HOUR, Measure.FAILED, Measure.DELAY, Measure.REPORTED)
+        rows = self._rows(self.query.span, Measure.HOUR, Measure.FAILED, Measure.DELAY, Measure.REPORTED)
         for measure, value, count in _summed(rows, "measure", "value"):
             self.totals[measure][value] += count
 
     def _read_people(self) -> None:
-        rows = self._rows(self.asked.span, Measure.STARTED, Measure.ENDED, people=True)
+        rows = self._rows(self.query.span, Measure.STARTED, Measure.ENDED, people=True)
         for person, measure, value, count in _summed(rows, "person", "measure", "value"):
             self.people[person].add(measure, value, count)
 
     def _read_before(self) -> None:
-        rows = self._rows(self.asked.span.before, Measure.STARTED, Measure.ENDED, Measure.RUNNING)
+        rows = self._rows(self.query.span.before, Measure.STARTED, Measure.ENDED, Measure.RUNNING)
         for measure, value, count in _summed(rows, "measure", "value"):
             if measure == Measure.RUNNING:
                 self.times_before.running[int(value)] += count
@@ -159,7 +159,7 @@ class Figures:
 
     @property
     def whole(self) -> Ends:
-        return together(self.by_column)
+        return combined(self.by_column)
 
     @property
     def running(self) -> Counter[int]:
@@ -170,11 +170,11 @@ class Figures:
         return Counter({int(value): count for value, count in self.totals[Measure.DELAY].items()})
 
     @property
-    def busiest(self) -> list[tuple[int, Ends]]:
+    def people_by_jobs(self) -> list[tuple[int, Ends]]:
         return sorted(self.people.items(), key=lambda item: -item[1].started)
 
 
-def together(parts: Iterable[Ends]) -> Ends:
+def combined(parts: Iterable[Ends]) -> Ends:
     whole = Ends()
     for part in parts:
         whole.started += part.started
@@ -182,11 +182,11 @@ def together(parts: Iterable[Ends]) -> Ends:
     return whole
 
 
-def middle(counts: Counter[int]) -> float | None:
+def median(counts: Counter[int]) -> float | None:
     return histogram.percentile(counts, 0.5)
 
 
-def slow(counts: Counter[int]) -> float | None:
+def p95(counts: Counter[int]) -> float | None:
     """The 95th percentile in seconds."""
     return histogram.percentile(counts, 0.95)
 

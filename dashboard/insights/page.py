@@ -11,8 +11,8 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from dashboard.insights import breakdown_charts, time_charts
-from dashboard.insights.breakdown_charts import exact
-from dashboard.insights.data import Figures, first_day, middle, slow
+from dashboard.insights.breakdown_charts import measured_time
+from dashboard.insights.data import Figures, first_day, median, p95
 from dashboard.insights.period import InsightsQuery
 from dashboard.insights.svg import Chart
 from executions import tools
@@ -29,7 +29,7 @@ class Figure:
     """One number at the top, and its change from the previous period. `good` is None if the change is neutral."""
 
     value: str
-    words: str
+    label: str
     url: str = ""
     change: str = ""
     good: bool | None = None
@@ -37,8 +37,8 @@ class Figure:
 
 class InsightsPage:
     def __init__(self, query: QueryDict) -> None:
-        self.asked = InsightsQuery(query, timezone.now().date(), first_day())
-        self.figures = Figures(self.asked)
+        self.query = InsightsQuery(query, timezone.now().date(), first_day())
+        self.figures = Figures(self.query)
 
     @cached_property
     def names(self) -> dict[int, str]:
@@ -72,17 +72,17 @@ class InsightsPage:
 
     @property
     def tool_options(self) -> list[tuple[str, str, bool]]:
-        return [(tool.slug, tool.label, tool.slug in self.asked.tools) for tool in tools.TOOLS.values()]
+        return [(tool.slug, tool.label, tool.slug in self.query.tools) for tool in tools.TOOLS.values()]
 
     @property
     def person_options(self) -> list[tuple[int, str, bool]]:
-        return [(pk, name, pk in self.asked.people) for pk, name in self.names.items()]
+        return [(pk, name, pk in self.query.people) for pk, name in self.names.items()]
 
     # --- the figures --------------------------------------------------------------------------------------------
 
     @property
     def top(self) -> list[Figure]:
-        figures, asked = self.figures, self.asked
+        figures, query = self.figures, self.query
         whole, before = figures.whole, figures.before
         updates = figures.totals[Measure.REPORTED]
         webhook = 100 * updates[Source.WEBHOOK.value] / updates.total() if updates else None
@@ -90,23 +90,23 @@ class InsightsPage:
             Figure(
                 f"{whole.started:,}",
                 "jobs",
-                time_charts.jobs_url(asked),
+                time_charts.jobs_url(query),
                 _growth(whole.started, before.started),
             ),
             Figure(
                 f"{whole.rate:.1f} %" if whole.rate is not None else "—",
                 "succeeded",
-                time_charts.jobs_url(asked, end=SUCCEEDED),
+                time_charts.jobs_url(query, end=SUCCEEDED),
                 _points(whole.rate, before.rate),
                 _better(whole.rate, before.rate),
             ),
             Figure(
-                exact(middle(figures.running)),
-                f"median run; p95 {exact(slow(figures.running))}",
+                measured_time(median(figures.running)),
+                f"median run; p95 {measured_time(p95(figures.running))}",
                 "",
-                _longer(middle(figures.running), middle(figures.times_before.running)),
+                _relative_change(median(figures.running), median(figures.times_before.running)),
             ),
-            Figure(exact(middle(figures.delay)), "median webhook delay"),
+            Figure(measured_time(median(figures.delay)), "median webhook delay"),
             Figure(f"{webhook:.1f} %" if webhook is not None else "—", "of updates by webhook"),
         ]
 
@@ -145,8 +145,8 @@ class InsightsPage:
         return breakdown_charts.delay(self.figures)
 
     @cached_property
-    def heard(self) -> Chart:
-        return breakdown_charts.heard(self.figures)
+    def updates(self) -> Chart:
+        return breakdown_charts.updates(self.figures)
 
 
 def _growth(now: int, before: int) -> str:
@@ -171,7 +171,7 @@ def _better(now: float | None, before: float | None) -> bool | None:
     return now > before
 
 
-def _longer(now: float | None, before: float | None) -> str:
+def _relative_change(now: float | None, before: float | None) -> str:
     if not now or not before:
         return ""
     change = 100 * (now - before) / before

@@ -1,4 +1,4 @@
-"""Reads the query of an Insights address: days, tools and people. Invalid values are ignored; invalid days are listed."""
+"""Parses the query of an Insights URL: days, tools and people. Invalid values are ignored; invalid days are listed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 MAX_DAYS_BY_DAY, MAX_DAYS_BY_WEEK = 31, 92
 EARLIEST = date(2020, 1, 1)  # before VideoGen's API existed
 PRESETS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "12 months"), ("all", "All"))
-USUAL = "30"
+DEFAULT_PRESET = "30"
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ class InsightsQuery:
         self.tools = [slug for slug in dict.fromkeys(query.getlist("tool")) if slug in tools.TOOLS]
         self.people = list(dict.fromkeys(filter(None, map(_person, query.getlist("person")))))[:50]
         since, until = self._day(query, "since"), self._day(query, "until")
-        self.is_free = since is not None or until is not None
-        preset = query.get("range", USUAL)
-        self.preset = "" if self.is_free else preset if preset in dict(PRESETS) else USUAL
-        if self.is_free:
+        self.has_own_days = since is not None or until is not None
+        preset = query.get("range", DEFAULT_PRESET)
+        self.preset = "" if self.has_own_days else preset if preset in dict(PRESETS) else DEFAULT_PRESET
+        if self.has_own_days:
             last = min(until or today, today)
             first = min(since or last - DAY * 29, last)
             if since and until and since > until:
@@ -124,7 +124,7 @@ class InsightsQuery:
         return max(day, EARLIEST)
 
     @property
-    def own(self) -> dict[str, Any]:
+    def other_filters(self) -> dict[str, Any]:
         """The filters other than the days."""
         return {"tool": self.tools, "person": [str(each) for each in self.people]}
 
@@ -134,16 +134,20 @@ class InsightsQuery:
 
     @property
     def presets(self) -> list[tuple[str, str, bool]]:
-        """(label, address, whether it is selected)."""
+        """(label, URL, whether it is selected)."""
         return [(words, self._url(range=name), name == self.preset) for name, words in PRESETS]
 
     @property
     def clear_url(self) -> str:
-        days = {"since": self.span.first, "until": self.span.last} if self.is_free else {"range": self.preset}
+        days = (
+            {"since": self.span.first, "until": self.span.last}
+            if self.has_own_days
+            else {"range": self.preset}
+        )
         return with_query(reverse("insights"), days)
 
     def _url(self, **days: Any) -> str:
-        return with_query(reverse("insights"), days | self.own)
+        return with_query(reverse("insights"), days | self.other_filters)
 
 
 def _person(text: str) -> int | None:

@@ -92,16 +92,16 @@ def px(value: float) -> str:
     return f"{value:.2f}"
 
 
-def scale(most: float, steps: int = 4) -> tuple[float, list[float]]:
-    """A round upper bound of `most`, and the round values up to it."""
-    rough = max(most, 1) / steps
+def scale(maximum: float, steps: int = 4) -> tuple[float, list[float]]:
+    """A round upper bound of `maximum`, and the round values up to it."""
+    rough = max(maximum, 1) / steps
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= rough)
     if step < 1:
         step = 1.0
-    if step != int(step) and most >= 2:
+    if step != int(step) and maximum >= 2:
         step = math.ceil(step)
-    count = max(1, math.ceil(max(most, 1) / step))
+    count = max(1, math.ceil(max(maximum, 1) / step))
     return step * count, [step * number for number in range(count + 1)]
 
 
@@ -109,12 +109,12 @@ def height_of(count: float, top: float) -> float:
     return PLOT * count / top
 
 
-def level(count: int, most: int) -> int:
+def level(count: int, maximum: int) -> int:
     """0 to 5: how dark a cell of the week is."""
-    return 0 if not count else min(5, 1 + int(5 * (count / most) ** 0.7 - 1e-9))
+    return 0 if not count else min(5, 1 + int(5 * (count / maximum) ** 0.7 - 1e-9))
 
 
-def some(count: int, most: int = 7) -> list[int]:
-    """At most about `most` evenly spaced indexes of `count` labels, so that they do not overlap; includes the last."""
-    step = max(1, math.ceil(count / most))
+def spaced_indexes(count: int, at_most: int = 7) -> list[int]:
+    """About `at_most` evenly spaced indexes of `count` labels, so that they do not overlap; includes the last."""
+    step = max(1, math.ceil(count / at_most))
     return sorted({count - 1 - number for number in range(0, count, step)})

@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.cards.durations import took
 from dashboard.http.history_links import history_url
 from dashboard.insights import svg
-from dashboard.insights.data import OPEN, Ends, Figures, middle, slow, together
+from dashboard.insights.data import OPEN, Ends, Figures, combined, median, p95
 from dashboard.insights.period import InsightsQuery, Span
 from dashboard.insights.svg import PLOT, TOP, Chart, Mark, Table, Tick, percent, px
 from executions import statuses, tools
@@ -17,7 +17,7 @@ from executions.statuses import FAILED, StatusBadge
 
 OPEN_BADGE = StatusBadge("unfinished", "loader-circle", statuses.RUNNING)
 # The statuses to filter the history by for "unfinished".
-NOT_ENDED = [statuses.QUEUED, statuses.PENDING, statuses.RUNNING, statuses.UNCONFIRMED]
+UNFINISHED = [statuses.QUEUED, statuses.PENDING, statuses.RUNNING, statuses.UNCONFIRMED]
 GAP = 0.22  # of a column's width
 
 
@@ -25,14 +25,14 @@ def end_badge(end: str) -> StatusBadge:
     return OPEN_BADGE if end == OPEN else statuses.badge(end)
 
 
-def jobs_url(asked: InsightsQuery, span: Span | None = None, end: str = "", **more: Any) -> str:
+def jobs_url(query: InsightsQuery, span: Span | None = None, end: str = "", **more: Any) -> str:
     """The address of the history with a mark's days and status, and the page's filters."""
-    days = span or asked.span
-    status: Any = NOT_ENDED if end == OPEN else end
-    return history_url({**asked.own, "status": status, "from": days.first, "to": days.last, **more})
+    days = span or query.span
+    status: Any = UNFINISHED if end == OPEN else end
+    return history_url({**query.other_filters, "status": status, "from": days.first, "to": days.last, **more})
 
 
-def column_words(span: Span, step: str) -> str:
+def column_label(span: Span, step: str) -> str:
     if step == "month":
         return f"{span.first:%B %Y}"
     if step == "week":
@@ -40,21 +40,21 @@ def column_words(span: Span, step: str) -> str:
     return f"{span.first:%a %-d %b}"
 
 
-def short_words(span: Span, step: str) -> str:
+def short_label(span: Span, step: str) -> str:
     return f"{span.first:%b %y}" if step == "month" else f"{span.first:%-d %b}"
 
 
-def count_words(count: int, what: str = "job") -> str:
+def count_text(count: int, what: str = "job") -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _labels(columns: Sequence[Span], step: str) -> list[Tick]:
     width = 100 / len(columns)
-    places = svg.some(len(columns))
+    places = svg.spaced_indexes(len(columns))
     return [
         Tick(
             percent(width * (number + 0.5)),
-            short_words(columns[number], step),
+            short_label(columns[number], step),
             minor=(len(places) - place) % 2 == 0,
         )
         for place, number in enumerate(places)
@@ -62,12 +62,12 @@ def _labels(columns: Sequence[Span], step: str) -> list[Tick]:
 
 
 def by_end(figures: Figures) -> Chart:
-    asked, step = figures.asked, figures.asked.span.step
+    query, step = figures.query, figures.query.span.step
     top, values = svg.scale(max(ends.started for ends in figures.by_column))
     width = 100 / len(figures.columns)
     marks, rows = [], []
     for number, (span, ends) in enumerate(zip(figures.columns, figures.by_column, strict=True)):
-        words, y = column_words(span, step), float(TOP + PLOT)
+        words, y = column_label(span, step), float(TOP + PLOT)
         for end, count in ends.by_end():
             if not count:
                 continue
@@ -81,16 +81,16 @@ def by_end(figures: Figures) -> Chart:
                     px(max(tall - 1, 1)),
                     end_badge(end).hue,
                     f"{words}: {count:,} {end_badge(end).label}",
-                    jobs_url(asked, span, end),
+                    jobs_url(query, span, end),
                 )
             )
         cells = [words, f"{ends.started:,}", *(f"{count:,}" for _, count in ends.by_end())]
-        rows.append((jobs_url(asked, span), cells))
+        rows.append((jobs_url(query, span), cells))
     whole = figures.whole
     return Chart(
         "ends",
         f"Jobs per {step}",
-        f"{count_words(whole.started)} from {asked.span}, stacked by status: "
+        f"{count_text(whole.started)} from {query.span}, stacked by status: "
         + ", ".join(f"{count:,} {end_badge(end).label}" for end, count in whole.by_end())
         + ".",
         marks,
@@ -110,14 +110,14 @@ def by_end(figures: Figures) -> Chart:
 
 def rate(figures: Figures) -> Chart:
     """The success rate. The axis starts at 0, 50 or 90 %, so that changes are visible."""
-    asked, step = figures.asked, figures.asked.span.step
+    query, step = figures.query, figures.query.span.step
     known = [ends.rate for ends in figures.by_column if ends.rate is not None]
     floor = 0.0 if not known or min(known) < 50 else 50.0 if min(known) < 90 else 90.0
     width, height = 100 / len(figures.columns), 132
     plot = height - TOP - 26
     marks, rows = [], []
     for number, (span, ends) in enumerate(zip(figures.columns, figures.by_column, strict=True)):
-        words = column_words(span, step)
+        words = column_label(span, step)
         if ends.rate is None:
             continue
         tall = plot * (ends.rate - floor) / (100 - floor)
@@ -129,10 +129,10 @@ def rate(figures: Figures) -> Chart:
                 "6",
                 "accent",
                 f"{words}: {ends.rate:.1f} % succeeded, {ends.ended[FAILED]:,} failed",
-                jobs_url(asked, span, FAILED),
+                jobs_url(query, span, FAILED),
             )
         )
-        rows.append((jobs_url(asked, span, FAILED), [words, f"{ends.rate:.1f} %", f"{ends.ended[FAILED]:,}"]))
+        rows.append((jobs_url(query, span, FAILED), [words, f"{ends.rate:.1f} %", f"{ends.ended[FAILED]:,}"]))
     whole = figures.whole
     values = [floor, (floor + 100) / 2, 100.0]
     return Chart(
@@ -170,8 +170,8 @@ class ToolRow:
 
 def by_tool(figures: Figures) -> list[ToolRow]:
     """The tools, busiest first."""
-    asked, step = figures.asked, figures.asked.span.step
-    wholes = {slug: together(columns) for slug, columns in figures.by_tool.items()}
+    query, step = figures.query, figures.query.span.step
+    wholes = {slug: combined(columns) for slug, columns in figures.by_tool.items()}
     width, tall = 100 / len(figures.columns), 32
     found = []
     for slug in sorted(wholes, key=lambda slug: -wholes[slug].started):
@@ -185,8 +185,8 @@ def by_tool(figures: Figures) -> list[ToolRow]:
                 percent(width * (1 - GAP)),
                 px(max(2.0, tall * ends.started / most)),
                 "accent",
-                f"{tool.label}, {column_words(span, step)}: {count_words(ends.started)}",
-                jobs_url(asked, span, tool=slug),
+                f"{tool.label}, {column_label(span, step)}: {count_text(ends.started)}",
+                jobs_url(query, span, tool=slug),
             )
             for number, (span, ends) in enumerate(zip(figures.columns, columns, strict=True))
             if ends.started
@@ -195,8 +195,8 @@ def by_tool(figures: Figures) -> list[ToolRow]:
         found.append(
             ToolRow(
                 tool,
-                jobs_url(asked, tool=slug),
-                jobs_url(asked, end=FAILED, tool=slug),
+                jobs_url(query, tool=slug),
+                jobs_url(query, end=FAILED, tool=slug),
                 wholes[slug],
                 marks,
                 spread(times.waiting),
@@ -208,4 +208,4 @@ def by_tool(figures: Figures) -> list[ToolRow]:
 
 def spread(counts: Any) -> str:
     """p50 / p95 as text."""
-    return f"{took(middle(counts))} / {took(slow(counts))}" if counts else "—"
+    return f"{took(median(counts))} / {took(p95(counts))}" if counts else "—"

@@ -1,4 +1,4 @@
-"""The page of figures: what it shows is what happened, every mark leads to the jobs it stands for, and it asks the counts alone."""
+"""The Insights page: its figures are correct, every mark links to its jobs, and it reads only the counts."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ TODAY = date(2026, 11, 24)
 
 
 @pytest.fixture(autouse=True)
-def _no_commit_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+def _count_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollup, "COMMIT_GRACE", timedelta(0))
 
 
-def asked(query: str, first: date | None = None) -> InsightsQuery:
+def query_of(query: str, first: date | None = None) -> InsightsQuery:
     return InsightsQuery(QueryDict(query), TODAY, first)
 
 
 def marks(page: str, chart: str) -> dict[str, dict[str, list[str]]]:
-    """The marks of a chart by their words, with the filters that each leads to."""
+    """The marks of a chart by their label, with the filters of their links."""
     found = every(page, f'[aria-labelledby="chart-{chart}"] a[href][aria-label]')
     return {
         attribute(mark, "aria-label"): parse_qs(urlsplit(attribute(mark, "href")).query) for mark in found
     }
 
 
-def test_each_mark_leads_to_the_jobs_that_it_counts(ada_browser: Browser, ann_browser: Browser) -> None:
+def test_each_mark_links_to_the_jobs_that_it_counts(ada_browser: Browser, ann_browser: Browser) -> None:
     for status in ("succeeded", "succeeded", "failed"):
         job(
             ann_browser.user,
@@ -76,7 +76,7 @@ def test_each_mark_leads_to_the_jobs_that_it_counts(ada_browser: Browser, ann_br
     assert hour == span
 
 
-def test_failures_without_a_code_lead_to_these_alone(ada_browser: Browser, ann_browser: Browser) -> None:
+def test_failures_without_a_code_link_to_those_jobs_only(ada_browser: Browser, ann_browser: Browser) -> None:
     job(ann_browser.user, "failed", "no code", error={"message": "No."})
     job(ann_browser.user, "failed", "a code", error={"message": "No.", "code": "moderated"})
     rollup.advance()
@@ -85,7 +85,7 @@ def test_failures_without_a_code_lead_to_these_alone(ada_browser: Browser, ann_b
     assert found["1 failed: moderated"]["error"] == ["moderated"]
 
 
-def test_filters_narrow_everything_and_stay_in_what_marks_lead_to(
+def test_filters_apply_to_all_figures_and_links(
     ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
     job(ann_browser.user, "succeeded")
@@ -102,7 +102,7 @@ def test_filters_narrow_everything_and_stay_in_what_marks_lead_to(
     assert "100.0 %" in page
 
 
-def test_the_page_makes_as_many_queries_for_a_year_as_for_an_hour(
+def test_queries_do_not_grow_with_the_period(
     ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
     def queries(url: str) -> list[str]:
@@ -122,14 +122,14 @@ def test_the_page_makes_as_many_queries_for_a_year_as_for_an_hour(
     assert len(few) == len(many)
     assert len(many) <= 15, "\n".join(many)
     counted = [sql for sql in many if "executions_execution" in sql and "COUNT" not in sql]
-    assert counted == [], "only the counts are asked"
+    assert counted == [], "only the counts are query_of"
 
 
 @pytest.mark.parametrize(
     "query",
     ["range=nothing", "since=32+Jan", "until=2026-99-99&since=x", "tool=%00", "tool=no-such", "person=99999999999999", "person=-1", "person=%F0%9F%98%80", "since=0001-01-01", "since=9999-12-31", "until=9999-12-31", "since=2026-11-24&until=2026-11-01"],
 )  # fmt: skip
-def test_what_is_no_answer_is_left_out_and_said(query: str, ada_browser: Browser) -> None:
+def test_invalid_parameters_are_ignored_and_listed(query: str, ada_browser: Browser) -> None:
     job(None, "succeeded")
     rollup.advance()
     answer = ada_browser.get(f"/insights/?{query}")
@@ -138,7 +138,7 @@ def test_what_is_no_answer_is_left_out_and_said(query: str, ada_browser: Browser
         assert "is not a valid day" in answer.content.decode()
 
 
-def test_nothing_counted_yet_is_said_and_nothing_then_is_said_otherwise(ada_browser: Browser) -> None:
+def test_an_empty_page_says_why(ada_browser: Browser) -> None:
     assert "No data yet" in ada_browser.get("/insights/").content.decode()
     job(None, "succeeded")
     rollup.advance()
@@ -147,7 +147,7 @@ def test_nothing_counted_yet_is_said_and_nothing_then_is_said_otherwise(ada_brow
     )
 
 
-def test_counts_that_lag_behind_say_so_and_never_that_there_was_nothing(
+def test_lagging_counts_are_reported(
     ada_browser: Browser, ann_browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job(ann_browser.user, "succeeded")
@@ -171,7 +171,7 @@ def test_counts_that_lag_behind_say_so_and_never_that_there_was_nothing(
     assert "<span>counted " in page
 
 
-def test_months_weeks_and_days_together_cover_each_day_once() -> None:
+def test_months_weeks_and_days_cover_each_day_once() -> None:
     for query in (
         "range=365",
         "since=2025-01-15&until=2026-11-02",
@@ -179,7 +179,7 @@ def test_months_weeks_and_days_together_cover_each_day_once() -> None:
         "range=7",
         "range=90",
     ):
-        span = asked(query).span
+        span = query_of(query).span
         for steps in (("month", "week", "day"), ("week", "day"), ("day",)):
             days = sorted(
                 day
@@ -189,11 +189,11 @@ def test_months_weeks_and_days_together_cover_each_day_once() -> None:
             assert days == list(range(span.first.toordinal(), span.last.toordinal() + 1)), (query, steps)
         columns = list(span.columns())
         assert sum(column.days for column in columns) == span.days
-    assert len(list(asked("range=365").span.columns())) <= 13
+    assert len(list(query_of("range=365").span.columns())) <= 13
 
 
-def test_some_months_are_drawn_by_weeks_from_mondays() -> None:
-    columns = list(asked("range=90").span.columns())
+def test_ninety_days_are_drawn_by_weeks_from_monday() -> None:
+    columns = list(query_of("range=90").span.columns())
     assert len(columns) == 14
     assert {column.first.weekday() for column in columns[1:]} == {0}
     assert {column.days for column in columns[1:-1]} == {7}
@@ -201,8 +201,8 @@ def test_some_months_are_drawn_by_weeks_from_mondays() -> None:
     assert sum(column.days for column in columns) == 90
 
 
-def test_a_long_range_counts_what_its_days_count() -> None:
-    """Months and weeks where they are whole, days at the ends: no day twice, none left out."""
+def test_a_long_range_counts_the_same_as_its_days() -> None:
+    """Whole months and weeks, and days at the ends: each day exactly once."""
     for day in range(400):
         start = TODAY - timedelta(days=day)
         monday = start - timedelta(days=start.weekday())
@@ -224,13 +224,13 @@ def test_a_long_range_counts_what_its_days_count() -> None:
         ("range=30", 30),
         ("since=2026-02-10&until=2026-08-20", 192),
     ):
-        assert Figures(asked(query)).totals["heard"]["poll"] == days, query
+        assert Figures(query_of(query)).totals["heard"]["poll"] == days, query
 
 
-def test_every_figure_counts_all_of_the_jobs_that_are_asked_for(
+def test_every_figure_counts_all_matching_jobs(
     ann_browser: Browser, ben_browser: Browser, subtests: pytest.Subtests
 ) -> None:
-    """One job a day, by two people in turn with two tools in turn, whichever counts they are read from."""
+    """One job a day, alternating between two people and two tools, from whichever counts they are read."""
     cells: Counter[event_reader.Cell] = Counter()
     for back in range(500):
         who, which = (
@@ -249,7 +249,7 @@ def test_every_figure_counts_all_of_the_jobs_that_are_asked_for(
         ("", f"&person={ann_browser.user.pk}"),
     ):
         with subtests.test(days=days, tool=tool, person=person):
-            chosen = asked(days + tool + person, TODAY - timedelta(days=499))
+            chosen = query_of(days + tool + person, TODAY - timedelta(days=499))
             counted = {
                 day: (who, which)
                 for day, which, who, measure, _ in cells
@@ -270,22 +270,22 @@ def test_every_figure_counts_all_of_the_jobs_that_are_asked_for(
             assert figures.running.total() == figures.totals["hour"].total() == len(counted)
 
 
-def test_the_days_before_are_as_many_and_end_just_before() -> None:
-    assert asked("range=7").span.before == Span(date(2026, 11, 11), date(2026, 11, 17))
+def test_the_previous_period_has_the_same_length() -> None:
+    assert query_of("range=7").span.before == Span(date(2026, 11, 11), date(2026, 11, 17))
 
 
-@pytest.mark.parametrize("most", [0, 1, 2, 3, 7, 10, 11, 99, 101, 12_345])
-def test_an_axis_is_round_and_reaches_the_highest(most: int) -> None:
-    top, values = svg.scale(most)
-    assert top >= max(most, 1)
+@pytest.mark.parametrize("maximum", [0, 1, 2, 3, 7, 10, 11, 99, 101, 12_345])
+def test_an_axis_is_round_and_reaches_the_maximum(maximum: int) -> None:
+    top, values = svg.scale(maximum)
+    assert top >= max(maximum, 1)
     assert values[0] == 0
     assert values[-1] == top
     assert len(values) <= 6
     assert all(value == int(value) for value in values)
 
 
-def test_the_latest_day_of_the_week_is_within_the_days() -> None:
-    figures: Any = SimpleNamespace(asked=asked("range=7"))
+def test_the_latest_day_of_the_week_is_within_the_period() -> None:
+    figures: Any = SimpleNamespace(query=query_of("range=7"))
     for weekday, day in ((6, "2026-11-22"), (1, "2026-11-24"), (2, "2026-11-18")):
         url = parse_qs(urlsplit(_latest_day(figures, weekday)).query)
         assert url == {"from": [day], "to": [day]}
