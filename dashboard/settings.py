@@ -10,7 +10,7 @@ import dj_database_url
 from django.utils.csp import CSP
 
 from dashboard.config import channel_layer, redis_cache
-from dashboard.config.environment import Environment, SettingsError, kept_secret, writable_folder
+from dashboard.config.environment import Environment, SettingsError, stored_secret, writable_folder
 from dashboard.config.s3 import bucket
 from executions.tools.api_versions import API_VERSIONS
 
@@ -48,7 +48,7 @@ if SCALED and not TESTING:
             raise SettingsError(f"{name} must be set where DATABASE_URL names a PostgreSQL server.")
 if SECRET_KEY and len(SECRET_KEY) < 32:
     raise SettingsError("SECRET_KEY is too short to be safe: use at least 32 random characters.")
-SECRET_KEY = SECRET_KEY or kept_secret(DATA_DIR / "secret.key")
+SECRET_KEY = SECRET_KEY or stored_secret(DATA_DIR / "secret.key")
 # Encrypt secrets in the database. The first key encrypts, all of them decrypt.
 ENCRYPTION_KEYS = environment.words("ENCRYPTION_KEYS") or [SECRET_KEY]
 ALLOWED_HOSTS = ALLOWED_HOSTS or ["127.0.0.1", "localhost", "[::1]"]
@@ -118,13 +118,13 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "dashboard.http.middleware.where_from",
+    "dashboard.http.middleware.record_address",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "dashboard.http.middleware.seen",
+    "dashboard.http.middleware.record_visit",
     "django_htmx.middleware.HtmxMiddleware",
-    "dashboard.http.middleware.refusals",
+    "dashboard.http.middleware.handle_not_allowed",
 ]
 
 ROOT_URLCONF = "dashboard.urls"
@@ -170,7 +170,7 @@ else:
             "ENGINE": "dashboard.sqlite",
             "NAME": sqlite_path,
             "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": SQLITE_PRAGMAS},
-            # A file, because threads of a test would share one connection to an in-memory database.
+            # A file, because the threads of a test would share one connection to an in-memory database.
             "TEST": {
                 "NAME": str(DATA_DIR / f"test-{environment.text('PYTEST_XDIST_WORKER', 'main')}.sqlite3")
             },
@@ -222,7 +222,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 
-# --- what a browser may load ------------------------------------------------------------------------------
+# --- content security -------------------------------------------------------------------------------------
 
 # The hosts of VideoGen's signed URLs have changed before and are never pinned (docs/api-notes.md#signed-urls), so
 # media may come from any https host; the sandbox serves it on loopback. Everything else must be same-origin.
@@ -278,7 +278,7 @@ else:
         "OPTIONS": {"location": KEEP_FOLDER, "allow_overwrite": True},
     }
 
-# --- language, time and logs ---------------------------------------------------------------------------------------
+# --- language, time and logs ------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False

@@ -31,21 +31,21 @@ async def run() -> None:
 
 
 async def drain(seconds: float) -> None:
-    """After `run`: let what is under way finish, for at most this long."""
+    """After `run`: let running work finish, for at most this many seconds."""
     await drain_all(_all, seconds)
 
 
 def hurry(execution_id: uuid.UUID) -> None:
-    """Do the next thing for a job now, rather than when it is next due."""
+    """Do the next step of a job now instead of when it is due."""
     sync_bridge.spawn(reconciler.process_now, execution_id)
 
 
 def wake() -> None:
-    """Let the reconciler do now what has become due."""
+    """Make the reconciler do what has become due."""
     reconciler.wake()
 
 
-def look_at_files() -> None:
-    """Do what is due for files now."""
+def wake_file_workers() -> None:
+    """Make the workers for files and copies do what has become due."""
     _files.wake()
     _copies.wake()

@@ -22,8 +22,8 @@ def on_break(listener: Callable[[], None]) -> None:
         _listeners.append(listener)
 
 
-class _Noticed:
-    """Mixed into redis-py's connections."""
+class _ReportsBreaks:
+    """Mixin for redis-py's connections that calls the listeners when one breaks."""
 
     async def disconnect(self, *args: Any, **options: Any) -> None:
         was_connected = self.is_connected  # type: ignore[attr-defined]  # the connection's
@@ -35,11 +35,11 @@ class _Noticed:
                     listener()
 
 
-class NoticedConnection(_Noticed, Connection):
+class ReportingConnection(_ReportsBreaks, Connection):
     pass
 
 
-class NoticedSSLConnection(_Noticed, SSLConnection):
+class ReportingSSLConnection(_ReportsBreaks, SSLConnection):
     pass
 
 
@@ -47,7 +47,7 @@ def host(url: str) -> dict[str, Any]:
     """The layer's connection options. No retries: while Redis is unavailable, pages poll instead and reconnect."""
     return {
         "address": url,
-        "connection_class": NoticedSSLConnection if url.startswith("rediss") else NoticedConnection,
+        "connection_class": ReportingSSLConnection if url.startswith("rediss") else ReportingConnection,
         "retry": Retry(NoBackoff(), 0),
         "socket_connect_timeout": 2,
     }

@@ -24,7 +24,7 @@ class Password:
         )
 
 
-def make_people() -> Password:
+def create_missing() -> Password:
     """Create missing demo users. A random password can be shown only when it is created; DEMO_PASSWORD, if set, always
     applies."""
     missing = members.missing(NAMES)

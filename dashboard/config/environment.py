@@ -102,7 +102,7 @@ def writable_folder(name: str, path: Path) -> Path:
     return path
 
 
-def kept_secret(path: Path) -> str:
+def stored_secret(path: Path) -> str:
     """The random secret stored in `path`; created on first use, readable only by its owner."""
     try:
         return path.read_text().strip()

@@ -62,7 +62,7 @@ def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
             return render(request, "history/bulk_action.html", {"page": page}, status=422)
         bulk_actions.carry_out(selection, actor=request.user, reason=reason)
         workers.wake()
-        workers.look_at_files()
+        workers.wake_file_workers()
         return _as_303(redirect("selection", pk))
     return render(request, "history/bulk_action.html", {"page": page})
 

@@ -14,7 +14,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.db import close_old_connections, connections
 from django.http import HttpResponseBase
 
-from dashboard.http.upload_guard import BODY_IN_SCOPE
+from dashboard.http.upload_guard import BODY_SCOPE_KEY
 
 
 class _ReceiveWithBody:
@@ -37,10 +37,10 @@ def _close_connections_after_view() -> None:
 
 
 class PageHandler(ASGIHandler):
-    """Unlike Django's handler it neither copies a large body nor keeps a connection while a response streams or is dropped."""
+    """Django's handler, but it does not copy large bodies or hold a connection while a response streams or is dropped."""
 
     async def handle(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body = scope.get(BODY_IN_SCOPE)
+        body = scope.get(BODY_SCOPE_KEY)
         try:
             await super().handle(scope, receive if body is None else _ReceiveWithBody(receive, body), send)
         except BaseException:

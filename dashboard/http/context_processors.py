@@ -47,12 +47,12 @@ class Shell:
     @cached_property
     def notices(self) -> list[Notice]:
         notices = []
-        refused = api_health.key_rejection()
-        if refused:
+        reason = api_health.key_rejection()
+        if reason:
             notices.append(
                 Notice(
                     "error",
-                    f"VideoGen rejects the API key: {refused} No jobs can start until this is fixed.",
+                    f"VideoGen rejects the API key: {reason} No jobs can start until this is fixed.",
                 )
             )
         if settings.USES_SANDBOX:

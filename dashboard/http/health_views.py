@@ -11,7 +11,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from dashboard.http import metrics as measured
+from dashboard.http import metrics as process_metrics
 from executions import policy
 from executions.core import database, worker
 from executions.limits import api_health
@@ -48,7 +48,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return HttpResponse(
             "Metrics require METRICS_TOKEN or an admin.\n", status=403, content_type="text/plain"
         )
-    measured.refresh()
+    process_metrics.refresh()
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 

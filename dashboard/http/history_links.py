@@ -12,11 +12,11 @@ from dashboard.http.query_urls import with_query
 
 
 def history_url(filters: Mapping[str, Any]) -> str:
-    """The address of the history with `filters`, named as in its query."""
-    return with_query(_history(get_script_prefix()), filters)
+    """The URL of the History with `filters`, named as in its query."""
+    return with_query(_history_path(get_script_prefix()), filters)
 
 
 @lru_cache
-def _history(prefix: str) -> str:
-    """Its path below this prefix."""
+def _history_path(prefix: str) -> str:
+    """The path of the History; cached, because pages link to it a thousand times."""
     return reverse("executions")

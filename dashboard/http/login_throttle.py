@@ -10,19 +10,19 @@ from django.http import HttpRequest
 from dashboard.http.client_ip import client_address
 
 # Failures within WINDOW (seconds) after which attempts are rejected: by name and address, and by address alone.
-BY_NAME, BY_ADDRESS = 10, 50
+MAX_BY_NAME, MAX_BY_ADDRESS = 10, 50
 WINDOW = 300
 
 
-class Guesses:
+class FailedAttempts:
     """The failed attempts that count against this request."""
 
     def __init__(self, request: HttpRequest, what: str = "guesses") -> None:
         address = client_address(request)
         name = request.POST.get("username", "").casefold()
         self.keys = {
-            f"{what}:{hashlib.sha256(f'{address} {name}'.encode()).hexdigest()}": BY_NAME,
-            f"{what}:{hashlib.sha256(address.encode()).hexdigest()}": BY_ADDRESS,
+            f"{what}:{hashlib.sha256(f'{address} {name}'.encode()).hexdigest()}": MAX_BY_NAME,
+            f"{what}:{hashlib.sha256(address.encode()).hexdigest()}": MAX_BY_ADDRESS,
         }
 
     def too_many(self) -> bool:
@@ -34,6 +34,6 @@ class Guesses:
             cache.add(key, 0, WINDOW)
             cache.incr(key)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Reset the count for this name after a successful attempt; that of the address stays."""
         cache.delete(next(iter(self.keys)))

@@ -33,92 +33,92 @@ class StaticFiles(WhiteNoiseMiddleware):
 
     @staticmethod
     def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
-        answer = static_file.get_response(request.method, request.META)
-        content = answer.file.read() if answer.file is not None else b""
-        if answer.file is not None:
-            answer.file.close()
-        response = HttpResponse(content, status=int(answer.status))
+        static_response = static_file.get_response(request.method, request.META)
+        content = static_response.file.read() if static_response.file is not None else b""
+        if static_response.file is not None:
+            static_response.file.close()
+        response = HttpResponse(content, status=int(static_response.status))
         response.headers.pop("Content-Type", None)
-        for name, value in answer.headers:
+        for name, value in static_response.headers:
             response[name] = value
         return response
 
 
 @sync_and_async_middleware
-def where_from(get_response: Next) -> Next:
+def record_address(get_response: Next) -> Next:
     """Store the client's address with events that are written during the request."""
     if iscoroutinefunction(get_response):
 
-        async def answer_later(request: HttpRequest) -> HttpResponse:
+        async def async_middleware(request: HttpRequest) -> HttpResponse:
             with request_context.from_address(client_address(request)):
                 response: HttpResponse = await get_response(request)
             return response
 
-        return answer_later
+        return async_middleware
 
-    def answer(request: HttpRequest) -> HttpResponse:
+    def sync_middleware(request: HttpRequest) -> HttpResponse:
         with request_context.from_address(client_address(request)):
             response: HttpResponse = get_response(request)
         return response
 
-    return answer
+    return sync_middleware
 
 
 @sync_and_async_middleware
-def refusals(get_response: Next) -> Next:
+def handle_not_allowed(get_response: Next) -> Next:
     """Respond with 403 to every action that the policy refuses."""
     if iscoroutinefunction(get_response):
 
-        async def answer_later(request: HttpRequest) -> HttpResponse:
+        async def async_middleware(request: HttpRequest) -> HttpResponse:
             response: HttpResponse = await get_response(request)
             return response
 
-        answer_later.process_exception = _refused  # type: ignore[attr-defined]
-        return answer_later
+        async_middleware.process_exception = _forbidden  # type: ignore[attr-defined]
+        return async_middleware
 
-    def answer(request: HttpRequest) -> HttpResponse:
+    def sync_middleware(request: HttpRequest) -> HttpResponse:
         response: HttpResponse = get_response(request)
         return response
 
-    answer.process_exception = _refused  # type: ignore[attr-defined]
-    return answer
+    sync_middleware.process_exception = _forbidden  # type: ignore[attr-defined]
+    return sync_middleware
 
 
-def _refused(request: HttpRequest, error: Exception) -> HttpResponse | None:
+def _forbidden(request: HttpRequest, error: Exception) -> HttpResponse | None:
     if isinstance(error, policy.NotAllowed):
         return render(request, "403.html", {"reason": str(error)}, status=403)
     return None
 
 
 # Seconds between two updates of a person's last visit.
-SEEN_INTERVAL = 300.0
-_noted: dict[int, float] = {}
+VISIT_INTERVAL = 300.0
+_last_recorded: dict[int, float] = {}
 
 
 @sync_and_async_middleware
-def seen(get_response: Next) -> Next:
-    """Update the person's last visit, at most every SEEN_INTERVAL seconds."""
+def record_visit(get_response: Next) -> Next:
+    """Update the person's last visit, at most every VISIT_INTERVAL seconds."""
     if iscoroutinefunction(get_response):
 
-        async def answer_later(request: HttpRequest) -> HttpResponse:
+        async def async_middleware(request: HttpRequest) -> HttpResponse:
             response: HttpResponse = await get_response(request)
             if (person := _person(request)) is not None and _is_due(person):
-                await sync_to_async(_note)(person)
+                await sync_to_async(_record_visit)(person)
             return response
 
-        return answer_later
+        return async_middleware
 
-    def answer(request: HttpRequest) -> HttpResponse:
+    def sync_middleware(request: HttpRequest) -> HttpResponse:
         response: HttpResponse = get_response(request)
         if (person := _person(request)) is not None and _is_due(person):
-            _note(person)
+            _record_visit(person)
         return response
 
-    return answer
+    return sync_middleware
 
 
 def _person(request: HttpRequest) -> int | None:
-    """The signed-in person who opened this page. Async views are ignored: pages call them on their own."""
+    """The signed-in person who opened this page. Async views are ignored, because pages call them automatically."""
     match = request.resolver_match
     if match is None or iscoroutinefunction(match.func) or not getattr(match.func, "login_required", True):
         return None
@@ -129,13 +129,13 @@ def _person(request: HttpRequest) -> int | None:
 
 def _is_due(user_id: int) -> bool:
     now = time.monotonic()
-    if now - _noted.get(user_id, -SEEN_INTERVAL) < SEEN_INTERVAL:
+    if now - _last_recorded.get(user_id, -VISIT_INTERVAL) < VISIT_INTERVAL:
         return False
-    _noted[user_id] = now
+    _last_recorded[user_id] = now
     return True
 
 
-def _note(user_id: int) -> None:
+def _record_visit(user_id: int) -> None:
     try:
         members.seen(user_id)
     except DatabaseError as error:

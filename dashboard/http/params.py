@@ -1,4 +1,4 @@
-"""Parameters of addresses and forms, read from text. Invalid values are None, never an error."""
+"""Parameters of URLs and forms, parsed from text. Invalid values are None, never an error."""
 
 from __future__ import annotations
 
@@ -59,19 +59,19 @@ def ignored_values(values: Sequence[str]) -> str:
 
 
 class PageCursor[Key]:
-    """The parameter of a list's address that names the row after which a page begins (executions/core/keyset.py)."""
+    """The query parameter with the row after which a page of a list begins (executions/core/keyset.py)."""
 
     def __init__(
-        self, query: Mapping[str, str], read: Callable[[str], Key | None], *, name: str = "after"
+        self, query: Mapping[str, str], parse: Callable[[str], Key | None], *, name: str = "after"
     ) -> None:
-        """`read` turns the parameter `name` into a key; an invalid one means the first page."""
+        """`parse` turns the parameter `name` into a key; an invalid one means the first page."""
         self.name = name
-        self.after = read(query.get(name, ""))
+        self.after = parse(query.get(name, ""))
 
     def next_url(
         self, path: str, page: keyset.Page[Any], terms: Mapping[str, Any] | None = None, *, column: str = "pk"
     ) -> str:
-        """The address of the page after `page`, with the list's other `terms`; empty if nothing follows."""
+        """The URL of the page after `page`, with the list's other `terms`; empty if nothing follows."""
         if not page.has_more:
             return ""
         return with_query(path, {**(terms or {}), self.name: getattr(page.rows[-1], column)})

@@ -1,4 +1,4 @@
-"""Builds addresses with a query string."""
+"""Builds URLs with a query string."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def with_query(path: str, terms: Mapping[str, Any]) -> str:
 
 
 def query_string(terms: Mapping[str, Any]) -> str:
-    """The query string alone, by the rules of `with_query`."""
+    """Only the query string, by the rules of `with_query`."""
     pairs = [(name, _text(value)) for name, values in terms.items() for value in _each(values)]
     return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs if value)
 

@@ -21,6 +21,6 @@ class AuthenticatedRequest(HttpRequest):
     auser: Callable[[], Coroutine[Any, Any, User]]
     """The same, for async views."""
     htmx: HtmxDetails
-    """What htmx reports about the request; false when the browser itself asked for the page."""
+    """What htmx reports about the request; falsy if the browser requested the page itself."""
     live_topic: str
     """The topic of the page's live updates. Set by the view before rendering."""

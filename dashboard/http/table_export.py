@@ -36,26 +36,26 @@ def stream(
         "Content-Disposition": content_disposition_header(True, f"{name}.{kind}"),
         "Cache-Control": "no-store",
     }
-    return StreamingHttpResponse(pieces(columns, rows, kind), content_type=media_type, headers=headers)
+    return StreamingHttpResponse(chunks(columns, rows, kind), content_type=media_type, headers=headers)
 
 
-async def pieces(columns: Sequence[str], rows: Iterable[Sequence[Any]], kind: str) -> AsyncGenerator[bytes]:
+async def chunks(columns: Sequence[str], rows: Iterable[Sequence[Any]], kind: str) -> AsyncGenerator[bytes]:
     """The bytes of the file, in chunks."""
     write = _as_csv if kind == "csv" else _as_json_lines
     if kind == "csv":
         yield (BYTE_ORDER_MARK + write(columns, [columns])).encode()
-    left = iter(rows)
-    while piece := await runtime.in_reader(_piece, left, columns, write):
-        yield piece
+    remaining = iter(rows)
+    while chunk := await runtime.in_reader(_chunk, remaining, columns, write):
+        yield chunk
 
 
-def _piece(
-    left: Iterator[Sequence[Any]],
+def _chunk(
+    remaining: Iterator[Sequence[Any]],
     columns: Sequence[str],
     write: Callable[[Sequence[str], Iterable[Sequence[Any]]], str],
 ) -> bytes:
     # Lone surrogates cannot be encoded in UTF-8; nothing else is replaced.
-    return write(columns, islice(left, CHUNK_ROWS)).encode("utf-8", "replace")
+    return write(columns, islice(remaining, CHUNK_ROWS)).encode("utf-8", "replace")
 
 
 def _as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -66,7 +66,7 @@ def _as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _as_json_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "".join(
-        json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=_plain) + "\n"
+        json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=_to_text) + "\n"
         for row in rows
     )
 
@@ -74,10 +74,10 @@ def _as_json_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str
 def _cell(value: Any) -> Any:
     if value is None or isinstance(value, int | float):
         return value
-    return guard(_plain(value))
+    return guard(_to_text(value))
 
 
-def _plain(value: Any) -> str:
+def _to_text(value: Any) -> str:
     match value:
         case datetime():
             return value.astimezone(timezone.get_default_timezone()).isoformat(timespec="milliseconds")

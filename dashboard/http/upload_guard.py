@@ -13,7 +13,7 @@ from executions.files import uploads
 # Bytes: the largest file, plus room for the form around it where there is no script.
 MAX_BODY_BYTES = uploads.MAX_BYTES + 1024 * 1024
 # Key of the ASGI scope under which the server passes the body's file to the handler.
-BODY_IN_SCOPE = "rushes.body"
+BODY_SCOPE_KEY = "rushes.body"
 
 
 def is_signed_in(cookies: str) -> bool:

@@ -23,12 +23,12 @@ class WebhookBypass:
     """An ASGI application: requests for `path` go to `view`, all others to `app`."""
 
     def __init__(
-        self, app: Any, path: str, view: Callable[[HttpRequest], Awaitable[HttpResponse]], largest: int
+        self, app: Any, path: str, view: Callable[[HttpRequest], Awaitable[HttpResponse]], max_body_bytes: int
     ) -> None:
         self.app = app
         self.path = path
         self.view = view
-        self.largest = largest  # bytes; of a larger body the view receives just enough to reject it
+        self.max_body_bytes = max_body_bytes  # the view receives just enough of a larger body to reject it
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["path"] != self.path:
@@ -61,7 +61,7 @@ class WebhookBypass:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
-            if len(body) <= self.largest:
+            if len(body) <= self.max_body_bytes:
                 body += message.get("body", b"")
             if not message.get("more_body", False):
                 return bytes(body)

@@ -24,8 +24,8 @@ class SignIn(auth_views.LoginView):
     template_name = "account/sign_in.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        guesses = login_throttle.Guesses(request)
-        if guesses.too_many():
+        attempts = login_throttle.FailedAttempts(request)
+        if attempts.too_many():
             form = self.get_form_class()(request)
             context = self.get_context_data(form=form, throttled=True)
             return self.render_to_response(
@@ -33,13 +33,13 @@ class SignIn(auth_views.LoginView):
             )
         response = super().post(request, *args, **kwargs)
         if request.user.is_authenticated:
-            guesses.forget()
+            attempts.reset()
             person = request.user
             audit_log.record(
                 ActKind.SIGNED_IN, actor_id=person.pk, subject=person, name=person.get_username()
             )
         else:
-            guesses.count()
+            attempts.count()
             # Throttled attempts write no audit entry, so guessing cannot fill the log.
             audit_log.record(ActKind.SIGN_IN_FAILED, actor_id=None, name=_entered_name(request))
         return response

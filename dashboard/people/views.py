@@ -109,14 +109,14 @@ def change_setting(request: AuthenticatedRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def join(request: HttpRequest, token: str) -> HttpResponse:
     """Let the holder of an invitation link choose a name and a password, and sign them in."""
-    guesses = login_throttle.Guesses(request, "join")
-    if guesses.too_many():
+    attempts = login_throttle.FailedAttempts(request, "join")
+    if attempts.too_many():
         response = render(request, "account/join.html", {"throttled": True}, status=429)
         response["Retry-After"] = str(login_throttle.WINDOW)
         return response
     invitation = members.invitation_of(token)
     if invitation is None:
-        guesses.count()
+        attempts.count()
         return render(request, "account/join.html", {"gone": True}, status=404)
     if request.user.is_authenticated:
         return render(request, "account/join.html", {"already": True})

@@ -11,32 +11,32 @@ from zope.interface import implementer
 
 @implementer(IPushProducer)
 class Backpressure:
-    """The connection calls it when its buffer is full, and when there is room again."""
+    """The connection calls it when its buffer is full, and when it has space again."""
 
     def __init__(self, request: Any) -> None:
         self._request = request
-        self._may_go = asyncio.Event()
-        self._may_go.set()
-        self._engaged = request.channel is not None
-        if self._engaged:
+        self._can_send = asyncio.Event()
+        self._can_send.set()
+        self._is_registered = request.channel is not None
+        if self._is_registered:
             request.registerProducer(self, True)
 
     async def wait(self) -> None:
-        """Return when there is room for more, or the connection is gone."""
-        await self._may_go.wait()
+        """Return when the buffer has space, or the connection is gone."""
+        await self._can_send.wait()
 
     def release(self) -> None:
         """Call when the response is complete; buffered data is still sent."""
-        if self._engaged and self._request.channel is not None:
+        if self._is_registered and self._request.channel is not None:
             self._request.unregisterProducer()
-        self._engaged = False
-        self._may_go.set()
+        self._is_registered = False
+        self._can_send.set()
 
     def pauseProducing(self) -> None:
-        self._may_go.clear()
+        self._can_send.clear()
 
     def resumeProducing(self) -> None:
-        self._may_go.set()
+        self._can_send.set()
 
     def stopProducing(self) -> None:
-        self._may_go.set()
+        self._can_send.set()

@@ -27,9 +27,9 @@ MAX_BODY_BYTES = 3 * 1024 * 1024
 # Unsent bytes of a socket whose page does not read. It is then cut; the page reconnects and refetches.
 MAX_BACKLOG_BYTES = 4 * 1024 * 1024
 # Not an ASGI message: sent internally when a response that has started cannot be completed.
-BROKEN_OFF = "http.response.broken_off"
+RESPONSE_ABORTED = "http.response.broken_off"
 RESTARTING = 1012  # pages reconnect after this code
-ENDED = 1000
+NORMAL_CLOSURE = 1000
 
 
 class LimitedRequest(WebRequest):
@@ -44,8 +44,8 @@ class LimitedRequest(WebRequest):
     backpressure: Backpressure | None = None
     limit = MAX_BODY_BYTES
     # Chunks of a large body that arrived before the sender was authorised.
-    held: list[bytes] | None = None
-    refused = False
+    pending_chunks: list[bytes] | None = None
+    rejected = False
 
     def gotLength(self, length: int | None) -> None:
         if length is None or length <= MAX_BODY_BYTES:
@@ -54,52 +54,52 @@ class LimitedRequest(WebRequest):
         if self._is_upload() and length <= upload_guard.MAX_BODY_BYTES:
             super().gotLength(length)
             self.limit = length
-            self.held = []
+            self.pending_chunks = []
             self.channel._networkProducer.pauseProducing()
-            self.asking = asyncio.ensure_future(self._ask())
+            self.authorisation = asyncio.ensure_future(self._authorise())
             return
         super().gotLength(0)
-        self._refuse(b"413 Content Too Large")
+        self._reject(b"413 Content Too Large")
 
     def _is_upload(self) -> bool:
         channel = self.channel
         path: bytes = channel._path.partition(b"?")[0]
         return channel._command == b"POST" and path == f"/{UPLOAD_PATH}".encode()
 
-    async def _ask(self) -> None:
+    async def _authorise(self) -> None:
         """Check whether the sender may upload. Reading from the connection is paused until then."""
         cookies = b"; ".join(self.requestHeaders.getRawHeaders(b"cookie", [])).decode("latin-1")
         try:
-            may = await runtime.in_reader(upload_guard.is_signed_in, cookies)
+            is_allowed = await runtime.in_reader(upload_guard.is_signed_in, cookies)
         except Exception:
             logger.exception("Could not check whether a large body is allowed")
-            may = False
+            is_allowed = False
         if self.channel is None:
             return  # the connection is gone
-        held, self.held = self.held or [], None
-        if not may:
-            self._refuse(b"403 Forbidden")
+        pending_chunks, self.pending_chunks = self.pending_chunks or [], None
+        if not is_allowed:
+            self._reject(b"403 Forbidden")
             return
-        for data in held:
+        for data in pending_chunks:
             self.handleContentChunk(data)
         if self.channel is not None:
             self.channel._networkProducer.resumeProducing()
 
     def handleContentChunk(self, data: bytes) -> None:
-        if self.refused:
+        if self.rejected:
             return
-        if self.held is not None:
-            self.held.append(data)
+        if self.pending_chunks is not None:
+            self.pending_chunks.append(data)
             return
         self.received += len(data)
         if self.received > self.limit:
-            self._refuse(b"413 Content Too Large")
+            self._reject(b"413 Content Too Large")
             return
         try:
             super().handleContentChunk(data)
         except OSError as error:
             logger.error("Could not write a request body to disk: %s", error)
-            self._refuse(b"507 Insufficient Storage")
+            self._reject(b"507 Insufficient Storage")
 
     def process(self) -> Any:
         if self.limit > MAX_BODY_BYTES:
@@ -108,7 +108,7 @@ class LimitedRequest(WebRequest):
 
     whole_body: Any = None
 
-    def break_off(self) -> None:
+    def abort_response(self) -> None:
         """Abort an incomplete response, so that the client does not take it for complete."""
         if self.finished or self.channel is None:
             return
@@ -121,9 +121,9 @@ class LimitedRequest(WebRequest):
             # For an HTTP/1.0 client, an orderly close of the connection marks the end of the response.
             transport.abortConnection()
 
-    def _refuse(self, status: bytes) -> None:
+    def _reject(self, status: bytes) -> None:
         """Respond and close, without reading the rest of the body."""
-        self.refused = True
+        self.rejected = True
         transport = self.channel.transport
         transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         transport.loseConnection()
@@ -144,45 +144,45 @@ class Server(daphne.server.Server):
         self.running: set[asyncio.Task[Any]] = set()
         self.failure = ""
         super().__init__(
-            self._counted(application),
+            self._tracked(application),
             signal_handlers=False,
             # daphne's timeout closes a socket with a code after which pages do not reconnect.
             websocket_timeout=-1,
             **options,
         )
 
-    def _counted(self, application: Any) -> Any:
-        async def counted(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    def _tracked(self, application: Any) -> Any:
+        async def tracked(scope: dict[str, Any], receive: Any, send: Any) -> None:
             if scope["type"] != "http":
                 await application(scope, receive, send)
                 return
             task = asyncio.current_task()
             assert task is not None
             self.running.add(task)
-            is_in_the_middle = False
+            is_incomplete = False
 
-            async def noted(message: dict[str, Any]) -> None:
-                nonlocal is_in_the_middle
-                is_in_the_middle = message["type"] == "http.response.start" or message.get("more_body", False)
+            async def tracking_send(message: dict[str, Any]) -> None:
+                nonlocal is_incomplete
+                is_incomplete = message["type"] == "http.response.start" or message.get("more_body", False)
                 await send(message)
 
             try:
-                await application(scope, receive, noted)
+                await application(scope, receive, tracking_send)
             except Exception as error:
-                if not is_in_the_middle:
+                if not is_incomplete:
                     raise
                 # daphne cannot handle this, and would leave the client waiting.
                 _log_broken_response(error, scope["path"])
-                await send({"type": BROKEN_OFF})
+                await send({"type": RESPONSE_ABORTED})
             finally:
                 self.running.discard(task)
 
-        return counted
+        return tracked
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         body = getattr(protocol, "whole_body", None)
         if body is not None:
-            scope[upload_guard.BODY_IN_SCOPE] = body
+            scope[upload_guard.BODY_SCOPE_KEY] = body
         return super().create_application(protocol, scope)
 
     def run(self) -> None:
@@ -192,12 +192,12 @@ class Server(daphne.server.Server):
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """Apply backpressure to streamed responses, which daphne would buffer completely."""
         if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
-            code = message.get("code") or ENDED
+            code = message.get("code") or NORMAL_CLOSURE
             # The library's own close method rejects the codes after which pages reconnect.
             protocol.sendCloseFrame(code=code, reasonUtf8=b"")
             return
-        if message["type"] == BROKEN_OFF:
-            protocol.break_off()
+        if message["type"] == RESPONSE_ABORTED:
+            protocol.abort_response()
             return
         if message["type"] != "http.response.body" or not isinstance(protocol, LimitedRequest):
             await super().handle_reply(protocol, message)

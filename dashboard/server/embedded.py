@@ -26,26 +26,26 @@ from executions.webhooks import endpoints
 logger = logging.getLogger(__name__)
 
 
-class OneServer:
-    """Ensures that only one `serve` uses a data folder, and only one an SQLite database."""
+class SingleInstanceLock:
+    """A lock file, so that only one `serve` uses a data folder, and only one an SQLite database."""
 
     def __init__(self, folder: Path) -> None:
         self.locks = [(folder / "serve.lock", f"runs in {folder}. Set DATA_DIR to another folder.")]
         if connection.vendor == "sqlite":
             database = Path(str(connection.settings_dict["NAME"]))
-            sentence = f"uses {database}. Set DATABASE_URL to another one."
-            self.locks.append((database.with_name(f"{database.name}.lock"), sentence))
+            message = f"uses {database}. Set DATABASE_URL to another one."
+            self.locks.append((database.with_name(f"{database.name}.lock"), message))
         self.files: list[IO[str]] = []
 
     def __enter__(self) -> Self:
-        for path, sentence in self.locks:
+        for path, message in self.locks:
             file = path.open("w")
             self.files.append(file)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 self._release()
-                raise SettingsError(f"Another Rushes already {sentence}") from None
+                raise SettingsError(f"Another Rushes already {message}") from None
         return self
 
     def _release(self) -> None:
@@ -62,7 +62,7 @@ class Embedded:
     def __init__(self, sandbox: Sandbox, receiver_url: str) -> None:
         self.sandbox = sandbox
         self.receiver_url = f"{receiver_url}/{RECEIVER_PATH}"
-        self._working: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Run until stopped."""
@@ -81,13 +81,13 @@ class Embedded:
                 logger.warning(
                     "Could not register the webhook endpoint; updates arrive by polling: %s", error
                 )
-        self._working = asyncio.current_task()
+        self._task = asyncio.current_task()
         await workers.run()
 
     async def stop(self, seconds: float) -> None:
         """Start no new work, and let running calls finish."""
-        if self._working is not None:
-            self._working.cancel()
+        if self._task is not None:
+            self._task.cancel()
         await workers.drain(seconds)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import socket
 def free_port(host: str, port: int) -> int:
     """`port` if it is free, or any free one for 0. Raises OSError, or OverflowError for an invalid port.
 
-    A port found for 0 stays reserved while the process lives, because it takes seconds until the server listens.
+    A port chosen for 0 stays reserved while the process lives, because the server listens only seconds later.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

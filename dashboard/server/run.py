@@ -30,13 +30,13 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def answer(
+def serve_until_stopped(
     host: str,
     port: int,
     *,
     begin: Callable[[Server], None],
     finish: Callable[[], Awaitable[None]],
-    say: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
     """Serve until stopped. `begin` is called when the event loop exists, `finish` to stop what `begin` started.
 
@@ -50,18 +50,18 @@ def answer(
 
         def stop() -> None:
             if not stopping:
-                say("Stopping: waiting for running requests.")
-                stopping.append(loop.create_task(drained()))
+                report("Stopping: waiting for running requests.")
+                stopping.append(loop.create_task(drain()))
 
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop)
         begin(server)
 
-    async def drained() -> None:
+    async def drain() -> None:
         until = asyncio.get_running_loop().time() + DRAIN_TIMEOUT
         try:
             await asyncio.gather(server.drain(DRAIN_TIMEOUT), finish())
-            # Work that these handed on, such as a start whose page did not wait for it.
+            # Work that these left behind, such as a start whose page did not wait for it.
             await sync_bridge.drain(until - asyncio.get_running_loop().time())
             await runtime.close_client()
         finally:
@@ -79,15 +79,15 @@ def answer(
         raise CommandError(f"Rushes at {host}:{port} stopped: {server.failure}.")
 
 
-def end(say: Callable[[str], None]) -> None:
+def report_stop(report: Callable[[str], None]) -> None:
     """Report the stop, and exit even if threads still run."""
-    say("Stopped.")
+    report("Stopped.")
     if threading.active_count() > 1:
         # A view still blocks in a thread after the timeout; Python would wait for it for ever.
         os._exit(0)
 
 
-def chosen_port(host: str, port: int) -> int:
+def resolve_port(host: str, port: int) -> int:
     """`port`, or a free one for 0. Raises CommandError with the reason if it is not available."""
     try:
         return free_port(host, port)

@@ -41,8 +41,8 @@ class Sandbox:
         return self
 
     def wait(self) -> None:
-        """Wait until it is ready. It starts while the database is migrated, which must be done by now. Raises
-        SandboxFailed."""
+        """Wait until it is ready. It starts while the database is being migrated, so call this afterwards.
+        Raises SandboxFailed."""
         if self.process is None:
             return
         self.url = self._ready_url(self.process)
@@ -68,12 +68,12 @@ class Sandbox:
 
     def _port(self) -> int:
         """The previous port if it is free, so that stored signed addresses stay valid."""
-        remembered = settings.DATA_DIR / "sandbox.port"
+        port_file = settings.DATA_DIR / "sandbox.port"
         try:
-            port = free_port("127.0.0.1", int(remembered.read_text()))
+            port = free_port("127.0.0.1", int(port_file.read_text()))
         except (OSError, ValueError, OverflowError):
             port, self._has_moved = free_port("127.0.0.1", 0), True
-        remembered.write_text(str(port))
+        port_file.write_text(str(port))
         return port
 
     def _ready_url(self, process: subprocess.Popen[str]) -> str:

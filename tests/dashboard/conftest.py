@@ -1,4 +1,4 @@
-"""Tests of the dashboard: VideoGen is out of reach unless they use `account`."""
+"""Tests of the dashboard: VideoGen is unreachable unless they use `account`."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ pytestmark = pytest.mark.both_engines
 
 @pytest.fixture(autouse=True)
 def _surroundings(videogen_out_of_reach: None, no_pauses: None, no_open_connections: None) -> None:
-    """What every test of this folder has."""
+    """Applies to every test of this folder."""

@@ -1,4 +1,4 @@
-"""A page's socket, spoken to through the whole ASGI application, as a browser does."""
+"""A page's socket, connected through the complete ASGI application."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OURS = b"http://testserver"
 
 
 def socket(browser: Browser | None, topic: str, origin: bytes | None = OURS) -> WebsocketCommunicator:
-    """A socket that is not connected yet; without `browser` nobody is signed in."""
+    """A socket that is not connected yet; anonymous without `browser`."""
     from dashboard.asgi import application
 
     headers = [(b"host", HOST)]
@@ -34,14 +34,14 @@ async def opened(browser: Browser, topic: str) -> WebsocketCommunicator:
 
 
 async def refusal(page: WebsocketCommunicator) -> int:
-    """The code with which a socket is refused; fails where it is accepted."""
+    """The code with which a socket is refused; fails if it is accepted."""
     connected, code = await page.connect(timeout=DEADLINE)
     assert not connected
     return int(code or 0)
 
 
 async def received_until(page: WebsocketCommunicator, words: str) -> str:
-    """The first frame that holds `words`; what comes before it is passed over."""
+    """The first frame that contains `words`, ignoring those before it."""
     while True:
         frame: str = await page.receive_from(timeout=DEADLINE)
         if words in frame:
@@ -49,7 +49,7 @@ async def received_until(page: WebsocketCommunicator, words: str) -> str:
 
 
 async def nothing_more(page: WebsocketCommunicator) -> None:
-    """Nothing that shows a job follows; the count in flight may."""
-    while not await page.receive_nothing(timeout=0.1):  # shows that nothing comes
+    """Asserts that no more frames follow, except for the count in flight."""
+    while not await page.receive_nothing(timeout=0.1):  # shows that nothing is sent
         frame: Any = await page.receive_from(timeout=DEADLINE)
         assert 'id="nav-in-flight"' in frame, frame

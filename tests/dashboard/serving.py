@@ -1,4 +1,4 @@
-"""`manage.py` as a real subprocess, and a running `serve` with people who sign in and listen, for tests."""
+"""Runs `manage.py` as a subprocess, and `serve` with signed-in clients, for tests."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.waiting import DEADLINE, PROCESS_DEADLINE
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "tests only, never typed"
-# For a server that hangs: how long a start takes is the machine's affair, and one that ends is noticed at once.
-STARTING = 600.0
+# Seconds. Only for a server that hangs: a start may be slow, and one that exits is noticed at once.
+START_TIMEOUT = 600.0
 OURS = (
     *("DATA_DIR", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "DEBUG", "ALLOWED_HOSTS"),
     *(
@@ -36,7 +36,7 @@ OURS = (
 
 
 def environment(data_dir: Path, **variables: str) -> dict[str, str]:
-    """This process's environment without anything of ours, and with `variables`."""
+    """This process's environment without the settings of Rushes, and with `variables`."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -46,7 +46,7 @@ def environment(data_dir: Path, **variables: str) -> dict[str, str]:
 
 
 def manage(data_dir: Path, *arguments: str, seconds: float = 300, **variables: str) -> tuple[int, str]:
-    """Run a command to its end: its exit code, and everything that it said."""
+    """Run a command: its exit code and its output."""
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
@@ -61,7 +61,7 @@ def manage(data_dir: Path, *arguments: str, seconds: float = 300, **variables: s
 
 
 class Serving:
-    """One `manage.py serve` in a data folder of its own; what it printed is in `said`."""
+    """One `manage.py serve` with its own data folder; `said` is its output so far."""
 
     program: tuple[str, ...] = ("manage.py",)
     command, runs = "serve", r"Rushes runs at (http://\S+)"
@@ -89,21 +89,21 @@ class Serving:
         self.host, _, port = self.url.removeprefix("http://").rpartition(":")
         self.port = int(port)
 
-    def _wait_for(self, pattern: str, seconds: float = STARTING) -> str:
+    def _wait_for(self, pattern: str, seconds: float = START_TIMEOUT) -> str:
         deadline = time.monotonic() + seconds
         assert self.process.stdout is not None
         while not (found := re.search(pattern, self.said)):
             left = max(0.0, deadline - time.monotonic())
             assert select.select([self.process.stdout], [], [], left)[0], f"not in time: {self.said}"
-            # Past the file object's own buffer, which `select` does not see.
-            heard = os.read(self.process.stdout.fileno(), 4096)
-            assert heard, f"it ended: {self.said} {self.errors}"
-            self.said += heard.decode()
+            # Bypass the file object's buffer, which `select` does not see.
+            output = os.read(self.process.stdout.fileno(), 4096)
+            assert output, f"it ended: {self.said} {self.errors}"
+            self.said += output.decode()
         return found[1]
 
     @property
     def errors(self) -> str:
-        """What it wrote to stderr so far: its log."""
+        """Its log: stderr so far."""
         return self.errors_path.read_text()
 
     @property
@@ -113,7 +113,7 @@ class Serving:
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
     def children(self) -> list[int]:
-        """The processes that it started."""
+        """Its child processes."""
         task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(word) for word in task.read_text().split()]
 
@@ -122,7 +122,7 @@ class Serving:
 
     @contextmanager
     def signed_in(self, name: str = "member") -> Iterator[httpx.Client]:
-        """A browser without JavaScript, signed in as one of the demo people."""
+        """A client without JavaScript, signed in as a demo user."""
         with self.client() as client:
             client.get("/sign-in/").raise_for_status()
             answer = client.post("/sign-in/", data={"username": name, "password": PASSWORD, **token(client)})
@@ -130,7 +130,7 @@ class Serving:
             yield client
 
     def stop(self, signal: int, seconds: float = PROCESS_DEADLINE) -> int:
-        """Send the signal and wait for the end: the exit code."""
+        """Send the signal and wait: the exit code."""
         self.process.send_signal(signal)
         return self.wait(seconds)
 
@@ -141,7 +141,7 @@ class Serving:
         return self.process.returncode
 
     def end(self) -> None:
-        """Whatever a test left of it."""
+        """Stop it if it still runs."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -160,7 +160,7 @@ class Web(Serving):
 
 
 def token(client: httpx.Client) -> dict[str, str]:
-    """The form field that proves that a POST comes from one of our own pages."""
+    """The CSRF form field."""
     return {"csrfmiddlewaretoken": client.cookies["csrftoken"]}
 
 
@@ -170,7 +170,7 @@ def cookies(client: httpx.Client) -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that nobody has waited for yet does not."""
+    """Whether a process runs; zombies do not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

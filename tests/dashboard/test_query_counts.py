@@ -1,4 +1,4 @@
-"""How many queries a page makes: the same for few rows as for many."""
+"""Pages make as many queries for few rows as for many."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.dashboard.browsers import Browser
 from tests.factories.files import file
 from tests.factories.jobs import job
 
-# Both are more than a page shows, so that what depends on there being more is the same.
-FEW, MANY = 9, 12
+# Both exceed one page, so that paging links exist in both cases.
+FEW_ROWS, MANY_ROWS = 9, 12
 PAGES = (
     "/",
     "/board/",
@@ -33,7 +33,7 @@ PAGES = (
 
 
 def queries(act: Callable[[], Any]) -> list[str]:
-    """What is asked when nothing is remembered: what is remembered for seconds depends on the speed of the machine."""
+    """The queries without caches, because cached values of a few seconds depend on the speed of the machine."""
     chosen_settings.forget()
     cache.clear()
     with CaptureQueriesContext(
@@ -53,29 +53,27 @@ def fill(owners: list[Any], count: int) -> None:
                 Input.objects.create(execution=execution, file=file(type="IMAGE"), field="imageFileIds")
 
 
-def test_a_page_makes_as_many_queries_for_few_rows_as_for_many(
+def test_queries_do_not_grow_with_rows(
     ann_browser: Browser, ben_browser: Browser, subtests: pytest.Subtests
 ) -> None:
     owners = [ann_browser.user, ben_browser.user]
     long_ago = timezone.now() - timedelta(days=1)
-    # What ended since then stands on the studio, for few as for many.
+    # Jobs that finished since then are listed in the studio in both cases.
     LastLook.objects.create(person=ann_browser.user, looked_at=long_ago, before_at=long_ago)
-    fill(owners, FEW)
+    fill(owners, FEW_ROWS)
     for url in PAGES:
         ann_browser.get(url)
     few = {url: queries(lambda url=url: ann_browser.get(url)) for url in PAGES}
-    fill(owners, MANY - FEW)
+    fill(owners, MANY_ROWS - FEW_ROWS)
     for url in PAGES:
         with subtests.test(url=url):
             many = queries(lambda url=url: ann_browser.get(url))
             assert len(few[url]) == len(many), "\n".join(many)
-            # Twenty, and two for what a page before this one would have left remembered.
+            # Twenty, and two for values that a previous page would have cached.
             assert len(many) <= 22, "\n".join(many)
 
 
-def test_a_jobs_page_makes_as_many_queries_for_one_result_as_for_many(
-    ann_browser: Browser, ben_browser: Browser
-) -> None:
+def test_queries_of_a_jobs_page_do_not_grow_with_results(ann_browser: Browser, ben_browser: Browser) -> None:
     small, large = (
         job(ben_browser.user, "succeeded", results=1),
         job(ben_browser.user, "succeeded", results=40),

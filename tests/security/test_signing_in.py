@@ -124,8 +124,8 @@ def test_only_ten_of_a_thousand_guesses_are_checked(
     monkeypatch.setattr(type(people.ann), "check_password", counting)
     answers = [client.post(URL, {**WRONG, "password": f"guess {number}"}) for number in range(1000)]
     codes = [answer.status_code for answer in answers]
-    assert codes == [422] * login_throttle.BY_NAME + [429] * (1000 - login_throttle.BY_NAME)
-    assert len(checked) == login_throttle.BY_NAME, "no other password was checked"
+    assert codes == [422] * login_throttle.MAX_BY_NAME + [429] * (1000 - login_throttle.MAX_BY_NAME)
+    assert len(checked) == login_throttle.MAX_BY_NAME, "no other password was checked"
     assert answers[-1]["Retry-After"] == str(login_throttle.WINDOW)
     assert "Too many attempts." in text(answers[-1])
     assert client.post(URL, CORRECT).status_code == 429, (
@@ -134,19 +134,19 @@ def test_only_ten_of_a_thousand_guesses_are_checked(
 
 
 def test_the_throttle_ignores_the_case_of_names(people: Any, client: Client) -> None:
-    for number in range(login_throttle.BY_NAME):
+    for number in range(login_throttle.MAX_BY_NAME):
         client.post(URL, {**WRONG, "username": "ANN" if number % 2 else "ann"})
     assert client.post(URL, WRONG).status_code == 429
 
 
 def test_one_ip_address_cannot_try_many_names(people: Any, client: Client) -> None:
-    for number in range(login_throttle.BY_ADDRESS):
+    for number in range(login_throttle.MAX_BY_ADDRESS):
         client.post(URL, {"username": f"person {number}", "password": "password1"})
     assert client.post(URL, {"username": "another person", "password": "password1"}).status_code == 429
 
 
 def test_guessing_does_not_block_other_people(people: Any, client: Client) -> None:
-    for _ in range(login_throttle.BY_NAME):
+    for _ in range(login_throttle.MAX_BY_NAME):
         client.post(URL, WRONG)
     assert client.post(URL, {"username": "ben", "password": "ben's own password"}).status_code == 302
     other_address = Client(REMOTE_ADDR="192.0.2.7")
@@ -157,14 +157,14 @@ def test_guessing_does_not_block_other_people(people: Any, client: Client) -> No
 
 def test_a_correct_password_resets_the_throttle(people: Any, client: Client) -> None:
     for _ in range(3):
-        for _ in range(login_throttle.BY_NAME - 1):
+        for _ in range(login_throttle.MAX_BY_NAME - 1):
             client.post(URL, WRONG)
         assert client.post(URL, CORRECT).status_code == 302
         client.post("/sign-out/")
 
 
 def test_the_throttle_ends_after_its_window(people: Any, client: Client) -> None:
-    for _ in range(login_throttle.BY_NAME):
+    for _ in range(login_throttle.MAX_BY_NAME):
         client.post(URL, WRONG)
     assert client.post(URL, CORRECT).status_code == 429
     cache.clear()  # as the cache does when the window is over
@@ -173,4 +173,4 @@ def test_the_throttle_ends_after_its_window(people: Any, client: Client) -> None
 
 def test_tried_names_are_not_stored_in_plain_text(client: Client, db: None, rf: Any) -> None:
     request = rf.post(URL, {"username": "a password typed into the wrong field", "password": "x"})
-    assert all("wrong field" not in key for key in login_throttle.Guesses(request).keys)
+    assert all("wrong field" not in key for key in login_throttle.FailedAttempts(request).keys)

@@ -40,7 +40,7 @@ def request_copy(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if file.gone_at is not None and file.kept_at is None:
         messages.error(request, "VideoGen no longer has this file, so there is nothing to copy.")
     elif copy_requests.request_copy(file, request.user):
-        workers.look_at_files()
+        workers.wake_file_workers()
     elif file.kept_at is None:
         messages.error(request, "Only a file that is ready can be copied.")
     return HttpResponseRedirect(f"{reverse('file', args=[pk])}#copy", status=303)
@@ -69,7 +69,7 @@ def request_many(request: AuthenticatedRequest) -> HttpResponse:
         else copy_requests.preview_outcomes(files)
     )
     if is_done:
-        workers.look_at_files()
+        workers.wake_file_workers()
     labels = DONE if is_done else PLANNED
     lines = [(Tile(file, request.user), *labels[outcomes[file.pk]]) for file in files]
     count = sum(outcome is copy_requests.Outcome.REQUESTED for outcome in outcomes.values())
@@ -95,5 +95,5 @@ def change_setting(request: AuthenticatedRequest) -> HttpResponse:
         messages.success(request, "Retrying one copy." if retried == 1 else f"Retrying {retried} copies.")
     elif team_settings.choose(team_settings.KEEP_ALL, "all" in request.POST, actor=request.user):
         messages.success(request, "Saved.")
-    workers.look_at_files()
+    workers.wake_file_workers()
     return HttpResponseRedirect(reverse("copies"), status=303)

@@ -41,7 +41,7 @@ def archive(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if not may_act(request.user, file):
         return HttpResponseForbidden(NOT_ALLOWED)
     if file_actions.archive(file, request.user):
-        workers.look_at_files()
+        workers.wake_file_workers()
     # The page says that it is archived, and offers to restore it.
     return HttpResponseRedirect(reverse("file", args=[pk]), status=303)
 
@@ -52,7 +52,7 @@ def restore(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if not may_act(request.user, file):
         return HttpResponseForbidden(NOT_ALLOWED)
     if file_actions.restore(file, request.user):
-        workers.look_at_files()
+        workers.wake_file_workers()
         message = "The file is back in the library."
         if file.archive_told_at is not None:
             message += " VideoGen’s own lists still hide it, because its API cannot restore files."

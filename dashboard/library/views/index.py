@@ -21,7 +21,7 @@ def grid(request: AuthenticatedRequest) -> HttpResponse:
         return render(request, "library/_file_tiles.html", {"page": page})
     if not page.after:
         # A visit imports new files of the account, if the last import is old enough.
-        workers.look_at_files()
+        workers.wake_file_workers()
     return render(request, "library/index.html", {"page": page})
 
 
@@ -29,6 +29,6 @@ def grid(request: AuthenticatedRequest) -> HttpResponse:
 def sync(request: HttpRequest) -> HttpResponse:
     """Import new files of the account now."""
     file_import.request_sync(request.user)
-    workers.look_at_files()
+    workers.wake_file_workers()
     messages.info(request, "Importing files made outside Rushes. New ones will appear here.")
     return HttpResponseRedirect(reverse("files"), status=303)

@@ -46,7 +46,7 @@ def publish(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         except TimeoutError:
             form.add_error(None, TIMED_OUT)
         else:
-            workers.look_at_files()
+            workers.wake_file_workers()
             messages.success(request, "The file is public: anyone with the link can view it.")
             return HttpResponseRedirect(f"{reverse('file', args=[pk])}#public", status=303)
     file = File.objects.select_related("created_by", "public_by", "keeping").get(pk=pk)

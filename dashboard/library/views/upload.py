@@ -49,7 +49,7 @@ async def upload(request: AuthenticatedRequest) -> HttpResponse:
             file = await uploads.upload(body, size, request.GET.get("name", ""), user)
     except UploadRefused as refused:
         return JsonResponse({"error": str(refused)}, status=refused.status)
-    workers.look_at_files()
+    workers.wake_file_workers()
     return JsonResponse(to_json(file), status=201)
 
 
@@ -80,7 +80,7 @@ async def _upload_form(request: AuthenticatedRequest, actor: Actor) -> HttpRespo
         except UploadRefused as refused:
             problems.append(f"{uploads.clean_name(each.name or '')}: {refused}")
     if uploaded:
-        workers.look_at_files()
+        workers.wake_file_workers()
     if problems:
         return await sync_to_async(_page)(request, problems=problems, uploaded=uploaded, status=422)
     messages.success(

@@ -36,7 +36,7 @@ class Command(BaseCommand):
             runtime.close_database_threads()
         if row.closed_at is None:
             raise CommandError(row.problem)
-        self.tell(row)
+        self.print_report(row)
 
     async def run(self, day: date) -> DayClosing:
         runtime.attach(asyncio.get_running_loop())
@@ -46,11 +46,11 @@ class Command(BaseCommand):
             await runtime.close_client()
             runtime.detach()
 
-    def tell(self, row: DayClosing) -> None:
+    def print_report(self, row: DayClosing) -> None:
         self.stdout.write(f"{row}: {daily_reconciliation.summary(row)}")
         for each in daily_reconciliation.differences_of(row):
             name = each.remote_id or each.job
             states = " / ".join(
-                filter(None, (each.here and f"here {each.here}", each.there and f"there {each.there}"))
+                filter(None, (each.here and f"Rushes: {each.here}", each.there and f"VideoGen: {each.there}"))
             )
             self.stdout.write(f"  {each.kind}: {name} ({each.tool}; {states}). {each.advice}")

@@ -29,10 +29,10 @@ class Command(BaseCommand):
         elif act == "again":
             self.stdout.write(f"{copy_requests.retry_failed(policy.SYSTEM)} copies will be retried.")
         else:
-            given_up = Keeping.objects.filter(due_at=None).count()
+            failed = Keeping.objects.filter(due_at=None).count()
             self.stdout.write(f"{File.objects.filter(kept_at__isnull=False).count()} stored")
-            self.stdout.write(f"{Keeping.objects.count() - given_up} in progress")
-            self.stdout.write(f"{given_up} failed")
+            self.stdout.write(f"{Keeping.objects.count() - failed} in progress")
+            self.stdout.write(f"{failed} failed")
 
     def verify(self) -> None:
         count = broken = 0

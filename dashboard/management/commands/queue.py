@@ -26,7 +26,7 @@ class Command(BaseCommand):
             self.stdout.write("Resumed." if done else "Not paused.")
         else:
             state = queue_state.state()
-            said = f"paused since {state.paused_at:%Y-%m-%d %H:%M} UTC" if state.paused_at else "open"
+            status = f"paused since {state.paused_at:%Y-%m-%d %H:%M} UTC" if state.paused_at else "open"
             self.stdout.write(
-                f"The queue is {said}; {Execution.objects.send_queue().count():,} jobs are queued."
+                f"The queue is {status}; {Execution.objects.send_queue().count():,} jobs are queued."
             )

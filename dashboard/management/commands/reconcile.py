@@ -45,7 +45,7 @@ class Command(BaseCommand):
             await working
         except asyncio.CancelledError:
             await workers.drain(DRAIN_TIMEOUT)
-            with suppress(DatabaseError):  # the leases expire by themselves
+            with suppress(DatabaseError):  # the leases expire anyway
                 await runtime.in_db(leases.release_held)
         finally:
             await runtime.close_client()

@@ -1,7 +1,7 @@
 """`manage.py web`: one of several web processes, beside any number of `reconcile` processes."""
 
 # isort: off
-from dashboard.server.run import add_address, answer, chosen_port, end
+from dashboard.server.run import add_address, serve_until_stopped, resolve_port, report_stop
 
 # isort: on
 
@@ -28,21 +28,21 @@ class Command(BaseCommand):
             )
         if settings.USES_SANDBOX:
             raise CommandError("VIDEOGEN_API_KEY must be set: the sandbox belongs to `manage.py serve`.")
-        port = chosen_port(host, port)
-        answer(
+        port = resolve_port(host, port)
+        serve_until_stopped(
             host,
             port,
-            begin=lambda server: self.say(f"Serving at http://{host}:{port}. Ctrl-C stops it."),
-            finish=nothing,
-            say=self.say,
+            begin=lambda server: self.report(f"Serving at http://{host}:{port}. Ctrl-C stops it."),
+            finish=no_background_work,
+            report=self.report,
         )
         runtime.close_database_threads()
-        end(self.say)
+        report_stop(self.report)
 
-    def say(self, words: str) -> None:
-        self.stdout.write(words)
+    def report(self, text: str) -> None:
+        self.stdout.write(text)
         self.stdout.flush()
 
 
-async def nothing() -> None:
+async def no_background_work() -> None:
     """There is no background work to finish."""

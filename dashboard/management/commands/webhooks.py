@@ -44,9 +44,9 @@ class Command(BaseCommand):
         runtime.attach(asyncio.get_running_loop())
         try:
             if act == "register":
-                kept = await webhook_endpoints.register(url or self.own_url(), actor=policy.SYSTEM)
+                registered = await webhook_endpoints.register(url or self.own_url(), actor=policy.SYSTEM)
                 self.stdout.write(
-                    f"Registered {kept.remote_id} at {kept.url} (secret \N{HORIZONTAL ELLIPSIS}{kept.secret_last4})."
+                    f"Registered {registered.remote_id} at {registered.url} (secret \N{HORIZONTAL ELLIPSIS}{registered.secret_last4})."
                 )
             else:
                 await self.act_on(act, remote_id)
@@ -58,7 +58,13 @@ class Command(BaseCommand):
         endpoints = await webhook_endpoints.overview()
         if act == "list":
             for each in endpoints:
-                state = "ours" if each.remote and each.local else "not ours" if each.remote else "gone there"
+                state = (
+                    "verified by Rushes"
+                    if each.remote and each.local
+                    else "external"
+                    if each.remote
+                    else "deleted at VideoGen"
+                )
                 self.stdout.write(
                     f"{each.remote_id}  {each.url}  \N{HORIZONTAL ELLIPSIS}{each.last4}  {state}"
                 )

@@ -1,4 +1,4 @@
-"""A wrong setting is one sentence at the start, which names it, and a non-zero exit; never a traceback."""
+"""An invalid setting ends the start with one sentence that names it and a non-zero exit code, never a traceback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.config.environment import Environment, SettingsError, kept_secret, writable_folder
+from dashboard.config.environment import Environment, SettingsError, stored_secret, writable_folder
 from tests.dashboard.serving import manage
 
 pytestmark = pytest.mark.processes
@@ -21,7 +21,7 @@ PRODUCTION = {
 
 
 def refusal(data_dir: Path, **variables: str) -> str:
-    """The one sentence that `manage.py check` ends with."""
+    """The error message of `manage.py check`."""
     code, said = manage(data_dir, "check", **variables)
     assert code == 1, said
     assert "Traceback" not in said
@@ -30,10 +30,10 @@ def refusal(data_dir: Path, **variables: str) -> str:
     return said.removeprefix("Rushes cannot start: ").strip()
 
 
-WRONG = {
-    "PORT is no number": ({"PORT": "http"}, "PORT must be a whole number, not 'http'."),
+INVALID = {
+    "PORT is not a number": ({"PORT": "http"}, "PORT must be a whole number, not 'http'."),
     "PORT is out of range": ({"PORT": "65536"}, "PORT must be between 0 and 65535, not 65536."),
-    "DEBUG is no yes or no": (
+    "DEBUG is not a boolean": (
         {"DEBUG": "perhaps"},
         "DEBUG must be 1 or 0 (true/false, yes/no, on/off work too), not 'perhaps'.",
     ),
@@ -62,7 +62,7 @@ WRONG = {
         {"VIDEOGEN_API_ERA": "3"},
         "VIDEOGEN_API_ERA must be one of 0.0, 1.1, 2, not '3'.",
     ),
-    "an address of VideoGen without a key": (
+    "VIDEOGEN_BASE_URL without a key": (
         {"VIDEOGEN_BASE_URL": "https://api.videogen.io"},
         "VIDEOGEN_BASE_URL is set, but VIDEOGEN_API_KEY is not: set both, or neither.",
     ),
@@ -70,30 +70,33 @@ WRONG = {
         {"VIDEOGEN_API_KEY": "two words"},
         "VIDEOGEN_API_KEY must be one word of plain characters, as VideoGen shows it.",
     ),
-    "a key with a letter that no header can carry": (
+    "a key with a letter that a header cannot contain": (
         {"VIDEOGEN_API_KEY": "schlüssel"},
         "VIDEOGEN_API_KEY must be one word of plain characters, as VideoGen shows it.",
     ),
-    "a webhook secret that is none": (
+    "an invalid webhook secret": (
         {"VIDEOGEN_WEBHOOK_SECRET": "whsec_good another"},
         "VIDEOGEN_WEBHOOK_SECRET must begin with whsec_, as VideoGen shows it.",
     ),
-    "SANDBOX_SPEED is no number": ({"SANDBOX_SPEED": "fast"}, "SANDBOX_SPEED must be a number, not 'fast'."),
-    "SANDBOX_SPEED stands still": (
+    "SANDBOX_SPEED is not a number": (
+        {"SANDBOX_SPEED": "fast"},
+        "SANDBOX_SPEED must be a number, not 'fast'.",
+    ),
+    "SANDBOX_SPEED is zero": (
         {"SANDBOX_SPEED": "0"},
         "SANDBOX_SPEED must be between 0.01 and 1000, not 0.",
     ),
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_value_is_said_in_one_sentence(case: str, tmp_path: Path) -> None:
-    variables, sentence = WRONG[case]
+@pytest.mark.parametrize("case", INVALID)
+def test_an_invalid_value_is_reported_in_one_sentence(case: str, tmp_path: Path) -> None:
+    variables, sentence = INVALID[case]
     assert refusal(tmp_path, **variables) == sentence
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "VIDEOGEN_API_KEY"])
-def test_production_says_which_setting_is_missing(name: str, tmp_path: Path) -> None:
+def test_production_reports_a_missing_setting(name: str, tmp_path: Path) -> None:
     given = {**PRODUCTION, name: " "}
     said = refusal(tmp_path, **given)
     assert said == f"{name} must be set where DATABASE_URL names a PostgreSQL server."
@@ -104,7 +107,7 @@ def test_production_refuses_debug(tmp_path: Path) -> None:
     assert said == "DEBUG must be off where DATABASE_URL names a PostgreSQL server."
 
 
-def test_production_starts_with_all_that_it_needs(tmp_path: Path) -> None:
+def test_production_starts_with_all_required_settings(tmp_path: Path) -> None:
     code, said = manage(tmp_path, "check", **PRODUCTION)
     assert (code, said) == (0, "System check identified no issues (0 silenced).\n")
     assert not (tmp_path / "secret.key").exists()
@@ -116,26 +119,26 @@ def test_a_data_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     assert said == f"DATA_DIR {tmp_path}/file/data cannot be written to: Not a directory."
 
 
-def test_a_database_whose_folder_cannot_be_made(tmp_path: Path) -> None:
+def test_a_database_whose_folder_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     said = refusal(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/file/rushes.sqlite3")
     assert said.startswith(f"DATABASE_URL {tmp_path}/file cannot be written to: ")
 
 
-def test_a_refusal_repeats_no_password(tmp_path: Path) -> None:
+def test_an_error_reveals_no_password(tmp_path: Path) -> None:
     said = refusal(tmp_path, **{**PRODUCTION, "DATABASE_URL": "mysql://rushes:a-database-password@db/rushes"})
     assert "a-database-password" not in said
 
 
-def test_serve_says_which_setting_is_wrong_as_well(tmp_path: Path) -> None:
+def test_serve_reports_an_invalid_setting_too(tmp_path: Path) -> None:
     code, said = manage(tmp_path, "serve", PORT="http")
     assert (code, said) == (1, "Rushes cannot start: PORT must be a whole number, not 'http'.\n")
 
 
-# --- the readers by themselves ----------------------------------------------------------------------------
+# --- parsing ----------------------------------------------------------------------------------------------
 
 
-def test_a_flag_knows_the_usual_words() -> None:
+def test_a_flag_accepts_the_usual_words() -> None:
     words = {
         "1": True,
         " TRUE ": True,
@@ -155,7 +158,7 @@ def test_a_list_is_separated_by_commas_or_spaces() -> None:
     assert Environment({}).words("X") == []
 
 
-def test_an_address_loses_its_last_slash() -> None:
+def test_a_url_loses_its_trailing_slash() -> None:
     assert Environment({"X": "https://rushes.example.org/"}).url("X") == "https://rushes.example.org"
     assert Environment({}).url("X", "https://api.videogen.io") == "https://api.videogen.io"
 
@@ -171,18 +174,18 @@ def test_a_factor_may_have_a_fraction() -> None:
     assert Environment({"X": " "}).factor("X", 1.0, low=0.5, high=1000) == 1.0
 
 
-def test_a_secret_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
-    made = kept_secret(tmp_path / "secret.key")
+def test_a_secret_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+    made = stored_secret(tmp_path / "secret.key")
     assert len(made) >= 32
-    assert kept_secret(tmp_path / "secret.key") == made
+    assert stored_secret(tmp_path / "secret.key") == made
     assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_secret_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
+def test_a_secret_that_cannot_be_stored_raises(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be written"):
-        kept_secret(tmp_path / "no" / "folder" / "secret.key")
+        stored_secret(tmp_path / "no" / "folder" / "secret.key")
 
 
-def test_a_folder_is_left_as_it_was_found(tmp_path: Path) -> None:
+def test_checking_a_folder_leaves_no_file(tmp_path: Path) -> None:
     assert writable_folder("DATA_DIR", tmp_path / "a" / "b") == tmp_path / "a" / "b"
     assert list((tmp_path / "a" / "b").iterdir()) == []

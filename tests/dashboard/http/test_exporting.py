@@ -17,7 +17,7 @@ AT = datetime(2026, 3, 29, 1, 30, tzinfo=timezone(timedelta(hours=2)))
 
 
 async def whole(columns: list[str], rows: Any, kind: str) -> str:
-    return b"".join([piece async for piece in table_export.pieces(columns, rows, kind)]).decode()
+    return b"".join([chunk async for chunk in table_export.chunks(columns, rows, kind)]).decode()
 
 
 async def test_csv_round_trips() -> None:
@@ -61,10 +61,10 @@ async def test_rows_are_read_as_they_are_sent() -> None:
             read.append(number)
             yield (number,)
 
-    pieces = table_export.pieces(["n"], rows(), "jsonl")
-    await anext(pieces)
+    chunks = table_export.chunks(["n"], rows(), "jsonl")
+    await anext(chunks)
     assert len(read) == table_export.CHUNK_ROWS
-    await pieces.aclose()
+    await chunks.aclose()
 
 
 def test_an_unknown_format_raises() -> None:
@@ -73,4 +73,4 @@ def test_an_unknown_format_raises() -> None:
 
 
 def test_exported_times_are_in_the_zone_of_the_settings() -> None:
-    assert table_export._plain(datetime(2026, 1, 1, tzinfo=UTC)) == "2026-01-01T00:00:00.000+00:00"
+    assert table_export._to_text(datetime(2026, 1, 1, tzinfo=UTC)) == "2026-01-01T00:00:00.000+00:00"

@@ -129,8 +129,8 @@ def test_an_invalid_name_or_password_shows_an_error(
 
 
 def test_guessing_links_is_throttled(client: Client, db: None) -> None:
-    codes = [client.get(f"/join/guess-{n}/").status_code for n in range(login_throttle.BY_NAME + 1)]
-    assert codes == [404] * login_throttle.BY_NAME + [429]
+    codes = [client.get(f"/join/guess-{n}/").status_code for n in range(login_throttle.MAX_BY_NAME + 1)]
+    assert codes == [404] * login_throttle.MAX_BY_NAME + [429]
 
 
 def test_a_signed_in_person_cannot_use_an_invitation(ada_browser: Browser, ann_browser: Browser) -> None:
@@ -306,7 +306,7 @@ def test_the_setting_applies_to_bulk_actions(
 
 
 def test_people_are_listed_with_jobs_and_last_visit(ada_browser: Browser, ann_browser: Browser) -> None:
-    middleware._noted.clear()
+    middleware._last_recorded.clear()
     job(ann_browser.user)
     ann_browser.get("/")
     listed = {person.name: person for person in ada_browser.get(URL).context["page"].people}
@@ -319,9 +319,9 @@ def test_people_are_listed_with_jobs_and_last_visit(ada_browser: Browser, ann_br
 
 def test_signing_out_records_no_visit_of_an_unknown_user(ann_browser: Browser, caplog: Any) -> None:
     ann_browser.get("/")
-    middleware._noted.clear()
+    middleware._last_recorded.clear()
     assert ann_browser.post("/sign-out/").status_code == 303
-    assert not middleware._noted
+    assert not middleware._last_recorded
     assert not caplog.records
 
 

@@ -1,4 +1,4 @@
-"""`manage.py serve` as a real process: how it starts, what it refuses, and that its stop loses nothing."""
+"""`manage.py serve` as a real process: start, refused starts, and a stop that loses nothing."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
     server.end()
 
 
-def test_it_says_where_it_runs_and_how_to_sign_in(serving: Serving) -> None:
+def test_it_prints_its_url_and_how_to_sign_in(serving: Serving) -> None:
     assert re.search(r"^  Rushes runs at http://127\.0\.0\.1:\d+$", serving.said, re.MULTILINE)
     assert "  Sign in as admin or member, password tests only, never typed\n" in serving.said
     with serving.signed_in("admin") as admin:
         assert admin.get("/").status_code == 200
-    with serving.client() as anybody:
-        assert anybody.get("/healthz").text == "ok\n"
-        ready = anybody.get("/readyz")
+    with serving.client() as anonymous:
+        assert anonymous.get("/healthz").text == "ok\n"
+        ready = anonymous.get("/readyz")
     assert ready.status_code == 200
     assert {name: ready.json()[name] for name in ("database", "cache")} == {"database": "ok", "cache": "ok"}
 
@@ -52,8 +52,8 @@ def test_it_says_where_it_runs_and_how_to_sign_in(serving: Serving) -> None:
     assert said == (
         f"CommandError: Another Rushes already runs in {serving.data_dir}. Set DATA_DIR to another folder.\n"
     )
-    with serving.client() as anybody:
-        assert anybody.get("/healthz").status_code == 200
+    with serving.client() as anonymous:
+        assert anonymous.get("/healthz").status_code == 200
 
     assert serving.stop(signal.SIGINT) == 0
     assert serving.said.endswith("Stopped.\n")
@@ -69,11 +69,11 @@ def test_its_stop_finishes_requests_closes_sockets_and_ends_the_sandbox(serving:
         answer = slow()
     assert code == 0
     assert took < 5
-    assert closed_with == 1012, "pages come back by themselves after this code only"
+    assert closed_with == 1012, "pages reconnect only after this code"
     assert answer.status_code == 303, "a running request is finished"
     with closing(sqlite3.connect(serving.data_dir / "rushes.sqlite3")) as database:
         [(status,)] = database.execute("SELECT status FROM executions_execution").fetchall()
-    assert status not in ("queued", "unconfirmed"), "so is the start: VideoGen's answer is waited for"
+    assert status not in ("queued", "unconfirmed"), "so is the start: it waits for VideoGen's response"
     assert not any(is_alive(pid) for pid in children)
     with closing(socket.socket()) as probe:
         assert probe.connect_ex((serving.host, serving.port)) != 0
@@ -82,7 +82,7 @@ def test_its_stop_finishes_requests_closes_sockets_and_ends_the_sandbox(serving:
 
 
 def slow_start(serving: Serving, member: httpx.Client) -> Callable[[], httpx.Response]:
-    """Begin a start that VideoGen answers after two and a half seconds; call what is returned for its answer."""
+    """Start a job to which VideoGen responds after 2.5 seconds; the returned function waits for our response."""
     fault = {"kind": "slow", "seconds": 2.5, "match": "POST /v1/tools/*", "count": 1}
     port = (serving.data_dir / "sandbox.port").read_text()
     httpx.post(f"http://127.0.0.1:{port}/sandbox/faults", json={"faults": [fault]}).raise_for_status()
@@ -117,10 +117,10 @@ async def stop_with_a_socket_open(serving: Serving, cookie: str) -> tuple[int, f
     return code, time.monotonic() - begun, closed.value.rcvd.code if closed.value.rcvd else 1006
 
 
-# --- what it refuses --------------------------------------------------------------------------------------
+# --- refused starts ---------------------------------------------------------------------------------------
 
 
-def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_sentence(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = other.getsockname()[1]
         code, said = manage(tmp_path, "serve", "--port", str(port))
@@ -141,7 +141,7 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_address_that_cannot_be_had_is_one_sentence(
+def test_an_unavailable_address_is_reported_in_one_sentence(
     arguments: tuple[str, ...], sentence: str, tmp_path: Path
 ) -> None:
     code, said = manage(tmp_path, "serve", *arguments)
@@ -151,7 +151,7 @@ def test_an_address_that_cannot_be_had_is_one_sentence(
     assert "Traceback" not in said
 
 
-def test_a_sandbox_that_does_not_start_is_said(
+def test_a_sandbox_that_does_not_start_is_reported(
     settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DATA_DIR = tmp_path
@@ -162,9 +162,9 @@ def test_a_sandbox_that_does_not_start_is_said(
 
 
 @pytest.mark.services
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="one of several processes")
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="several processes need PostgreSQL")
 @pytest.mark.django_db(transaction=True)
-def test_one_of_several_processes_answers_and_sends_its_pages_away_when_it_stops(tmp_path: Path) -> None:
+def test_one_of_several_processes_serves_and_closes_its_sockets_when_it_stops(tmp_path: Path) -> None:
     database = connection.settings_dict
     variables = {
         "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database),
@@ -195,7 +195,7 @@ def test_one_of_several_processes_answers_and_sends_its_pages_away_when_it_stops
         web.end()
 
 
-def test_one_of_several_is_refused_where_there_can_be_only_one(tmp_path: Path) -> None:
+def test_web_is_refused_on_sqlite(tmp_path: Path) -> None:
     code, said = manage(tmp_path, "web")
     assert code != 0
     assert said == (
@@ -204,7 +204,7 @@ def test_one_of_several_is_refused_where_there_can_be_only_one(tmp_path: Path) -
     )
 
 
-def test_the_reconciler_alone_is_refused_on_sqlite(tmp_path: Path) -> None:
+def test_reconcile_is_refused_on_sqlite(tmp_path: Path) -> None:
     code, said = manage(tmp_path, "reconcile")
     assert code != 0
     assert said == (

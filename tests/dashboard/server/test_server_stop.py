@@ -1,4 +1,4 @@
-"""The real server is told to stop while sockets are in every state: it ends."""
+"""The real server stops while sockets are in any state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.waiting import PROCESS_DEADLINE, eventually
 
 pytestmark = pytest.mark.processes
 
-# An application that never takes a socket in, so each stays between opening and open.
+# An application that never accepts a socket, so each stays in the opening state.
 HOLDING = """
 import daphne.server
 import asyncio, signal, sys
@@ -47,7 +47,7 @@ HANDSHAKE = (
 
 
 def test_it_stops_while_a_socket_is_being_opened(tmp_path: Path) -> None:
-    """Pages come back all at once after a restart: one that is opened at that moment kept the process for ever."""
+    """Regression: pages reconnect all at once after a restart, and one that was just opening kept the process alive."""
     log = tmp_path / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -66,7 +66,7 @@ def test_it_stops_while_a_socket_is_being_opened(tmp_path: Path) -> None:
             eventually(lambda: "opening" in log.read_text())
             process.send_signal(signal.SIGTERM)
             assert process.wait(PROCESS_DEADLINE) == 0
-            assert page.recv(100) == b"", "it is told by the end of the connection, and comes back"
+            assert page.recv(100) == b"", "the connection is closed, so the page reconnects"
     finally:
         process.kill()
         process.wait(PROCESS_DEADLINE)

@@ -1,4 +1,4 @@
-"""The real server and a client that reads slowly: a streamed answer waits for it, and ends when it leaves."""
+"""The real server and a slow client: a streamed response waits for it, and ends when it disconnects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.dashboard.serving import ROOT, environment
 from tests.waiting import PROCESS_DEADLINE, eventually
 
-# An application that streams 200 MB, and says after each megabyte how far it was let.
+# An application that streams 200 MB and prints the number of megabytes sent.
 STREAMING = """
 import daphne.server
 import sys
@@ -41,12 +41,12 @@ async def application(scope, receive, send):
     finally:
         print("over", file=sys.stderr, flush=True)
 
-class Told(Server):
+class PortReportingServer(Server):
     def listen_success(self, port):
         super().listen_success(port)
         print(port.getHost().port, flush=True)
 
-server = Told(application, endpoints=["tcp:0:interface=127.0.0.1"])
+server = PortReportingServer(application, endpoints=["tcp:0:interface=127.0.0.1"])
 server.run()
 """
 
@@ -96,14 +96,14 @@ def read(client: socket.socket, count: int) -> int:
     return received
 
 
-def test_a_slow_reader_slows_the_stream_down_and_gets_all_of_it(streaming: Streaming) -> None:
+def test_a_slow_client_slows_the_stream_down_and_gets_all_of_it(streaming: Streaming) -> None:
     with streaming.ask() as client:
         received = read(client, 5_000_000)
-        # Meanwhile others are served, so the server had its time to run ahead.
+        # Other requests are served meanwhile, so the server had time to run ahead.
         for _ in range(20):
             with streaming.ask("/small") as other:
                 assert read(other, 1) > 0
-        assert 5 <= streaming.megabytes <= 25, "what nobody takes is not produced"
+        assert 5 <= streaming.megabytes <= 25, "unread data is not produced"
         tail = b""
         while not tail.endswith(b"end\r\n0\r\n\r\n"):
             piece = client.recv(65536)
@@ -113,8 +113,8 @@ def test_a_slow_reader_slows_the_stream_down_and_gets_all_of_it(streaming: Strea
         assert received > 200_000_000
 
 
-def test_an_answer_that_breaks_off_is_cut_and_the_next_one_too(streaming: Streaming) -> None:
-    """A client that got half must not take it for the whole, nor wait for ever."""
+def test_an_interrupted_response_is_aborted(streaming: Streaming) -> None:
+    """A client with half of a response must not take it for complete, or wait for ever."""
     for _ in range(2):
         with streaming.ask("/broken") as client:
             received = b""
@@ -125,26 +125,26 @@ def test_an_answer_that_breaks_off_is_cut_and_the_next_one_too(streaming: Stream
     eventually(lambda: streaming.log.read_text().count("RuntimeError: the other half is lost") == 2)
 
 
-def test_an_answer_that_was_whole_is_not_cut_for_what_fails_after_it(streaming: Streaming) -> None:
+def test_a_complete_response_is_not_aborted_by_a_later_error(streaming: Streaming) -> None:
     with streaming.ask("/after") as client:
         received = b""
         while not received.endswith(b"0\r\n\r\n"):
             received += client.recv(65536)
         assert b"whole" in received
         client.sendall(b"GET /small HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        assert b"small" in client.recv(65536), "the connection goes on"
+        assert b"small" in client.recv(65536), "the connection stays open"
     eventually(lambda: "RuntimeError: cleaning up failed" in streaming.log.read_text())
     assert "was interrupted" not in streaming.log.read_text()
     assert "AttributeError" not in streaming.log.read_text()
 
 
-def test_to_a_client_for_whom_the_end_is_the_connections_end_it_is_reset(streaming: Streaming) -> None:
+def test_an_interrupted_http_1_0_response_is_reset(streaming: Streaming) -> None:
     with streaming.ask("/broken", "1.0") as client, pytest.raises(ConnectionResetError):
         while client.recv(65536):
             pass
 
 
-def test_nobody_waits_for_a_reader_who_has_left(streaming: Streaming) -> None:
+def test_a_stream_ends_when_the_client_disconnects(streaming: Streaming) -> None:
     client = streaming.ask()
     read(client, 2_000_000)
     assert streaming.megabytes < 200

@@ -27,7 +27,7 @@ async def echo(request: HttpRequest) -> HttpResponse:
 
 def exchange(path: str, *headers: tuple[bytes, bytes]) -> ApplicationCommunicator:
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": [*headers]}
-    talk = ApplicationCommunicator(WebhookBypass(pages, PATH, echo, largest=10), scope)
+    talk = ApplicationCommunicator(WebhookBypass(pages, PATH, echo, max_body_bytes=10), scope)
     talk.scope = scope
     return talk
 
