@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dashboard.forms.batch_rows import Library, RawRow
 from dashboard.forms.tool_form import Catalogues
 from dashboard.http.csv_safety import guard, unguard
-from executions.batches.service import MOST_ROWS
+from executions.batches.service import MAX_ROWS
 from executions.models import File
 from executions.tools import Tool
 from executions.tools import fields as spec
@@ -145,8 +145,8 @@ def read(tool: Tool, text: str) -> tuple[list[RawRow], Library]:
     filled = [(number, row) for number, row in table[1:] if any(cell.strip() for cell in row)]
     if not filled:
         raise Unreadable("There are no rows below the headings.")
-    if len(filled) > MOST_ROWS:
-        raise Unreadable(f"Enter at most {MOST_ROWS} rows; there are {len(filled)}.")
+    if len(filled) > MAX_ROWS:
+        raise Unreadable(f"Enter at most {MAX_ROWS} rows; there are {len(filled)}.")
     cells = [(number, _cells(names, row), row[len(names) :]) for number, row in filled]
     files = {entry.name for entry in tool.file_fields}
     library = Library(

@@ -16,7 +16,7 @@ from dashboard.batches import csv_import as tables
 from dashboard.forms.batch_rows import CheckedRows, Library, Problem, RawRow, check
 from dashboard.forms.tool_form import ToolForm
 from executions import tools
-from executions.batches.service import MOST_ROWS
+from executions.batches.service import MAX_ROWS
 from executions.models import File
 from executions.tools import Tool
 from executions.tools import fields as spec
@@ -85,7 +85,7 @@ class NewBatch:
 
     @cached_property
     def library(self) -> Library:
-        return Library(self.data.getlist("file")[: MOST_ROWS + 1])
+        return Library(self.data.getlist("file")[: MAX_ROWS + 1])
 
     @cached_property
     def files(self) -> list[File]:
@@ -218,14 +218,14 @@ class NewBatch:
         filled = [(number, line) for number, line in lines if line]
         if not filled:
             raise tables.Unreadable("Enter at least one prompt. Each line becomes a job.")
-        if len(filled) > MOST_ROWS:
-            raise tables.Unreadable(f"Enter at most {MOST_ROWS} lines; there are {len(filled)}.")
+        if len(filled) > MAX_ROWS:
+            raise tables.Unreadable(f"Enter at most {MAX_ROWS} lines; there are {len(filled)}.")
         return filled
 
     def _file_rows(self, tool: Tool) -> tuple[list[RawRow], Library]:
         names = list(dict.fromkeys(name for name in self.data.getlist("file") if name))
-        if len(names) > MOST_ROWS:
-            raise tables.Unreadable(f"Select at most {MOST_ROWS} files; there are {len(names)}.")
+        if len(names) > MAX_ROWS:
+            raise tables.Unreadable(f"Select at most {MAX_ROWS} files; there are {len(names)}.")
         raw_rows = []
         for number, name in enumerate(names, 1):
             file = self.library.by_name.get(name)

@@ -18,7 +18,7 @@ from dashboard.http.query_urls import with_query
 from executions import tools
 from executions.batches import insert as batch_insert
 from executions.batches import service as batches
-from executions.batches.rows import known_files, of_plan
+from executions.batches.rows import known_files, plan_rows
 from executions.core import keyset
 from executions.lifecycle import estimates, queue_state
 from executions.models import Batch, BatchCancel, BatchPlan, Execution, File, Queue
@@ -109,7 +109,7 @@ class PlanPage:
     def __init__(self, plan: BatchPlan) -> None:
         self.plan = plan
         self.tool = tools.find(plan.tool)
-        self._rows = of_plan(plan)
+        self._rows = plan_rows(plan)
 
     @property
     def count(self) -> int:
@@ -117,7 +117,7 @@ class PlanPage:
 
     @property
     def jobs(self) -> int:
-        return batch_insert.size(self._rows)
+        return batch_insert.job_count(self._rows)
 
     @cached_property
     def forecast(self) -> estimates.SubmissionForecast | None:
@@ -145,7 +145,7 @@ class PlanPage:
     @property
     def seconds(self) -> int:
         """How long the start can be undone, in seconds."""
-        return int(batches.HOLD.total_seconds())
+        return int(batches.UNDO_WINDOW.total_seconds())
 
     @cached_property
     def _settings(self) -> list[list[tuple[str, str]]]:

@@ -31,7 +31,7 @@ from dashboard.http.requests import AuthenticatedRequest
 from executions import policy, statuses, tools
 from executions.audit import record as audit_log
 from executions.batches import service as batches
-from executions.batches.rows import of_plan
+from executions.batches.rows import plan_rows
 from executions.core import chunked, runtime
 from executions.exports import zip_archive
 from executions.models import Batch, BatchCancel, BatchPlan
@@ -83,7 +83,7 @@ def template(request: HttpRequest, slug: str) -> HttpResponse:
     tool = tools.available().get(slug)
     if tool is None:
         raise Http404("Your API version does not have this tool.")
-    names = request.GET.getlist("file")[: batches.MOST_ROWS]
+    names = request.GET.getlist("file")[: batches.MAX_ROWS]
     library = Library(names)
     files = dict.fromkeys(library.by_name[name] for name in names if name in library.by_name)
     fitting = [file for file in files if tool.field_for(file.type)]
@@ -145,11 +145,11 @@ def run_again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if status not in (statuses.FAILED, statuses.CANCELLED):
         return HttpResponse("Only failed or cancelled jobs can be run again.", status=400)
     tool = tools.available().get(batch.tool)
-    new_plan = batches.plan_again(batch, status, actor=request.user) if tool else None
+    new_plan = batches.plan_rerun(batch, status, actor=request.user) if tool else None
     if tool is None or new_plan is None:
         messages.info(request, "There are no jobs to run again.")
         return _see(redirect("batch", pk))
-    problems = recheck(tool, of_plan(new_plan)).problems
+    problems = recheck(tool, plan_rows(new_plan)).problems
     if problems:
         batches.discard(new_plan, actor=request.user)
         first = problems[0]
@@ -196,7 +196,7 @@ def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, wish: uuid.UUID
 async def results(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse | StreamingHttpResponse:
     """All results of the batch as one streamed ZIP."""
     batch = await aget_object_or_404(Batch, pk=pk)
-    wanted = await runtime.in_reader(zip_archive.wanted, batch)
+    wanted = await runtime.in_reader(zip_archive.batch_entries, batch)
     if not wanted:
         raise Http404("This batch has no results yet.")
     name = f"{slugify(batch.name)[:60] or 'batch'}.zip"

@@ -13,10 +13,10 @@ from executions.statuses import CANCELLED, QUEUED, StatusBadge
 
 # The outcomes of one job in the report of a bulk cancel. A job that finished first is in `outcome_badge`.
 OUTCOMES = {
-    bulk_actions.STOPPED: StatusBadge("cancelled before it was sent", "ban", CANCELLED),
-    bulk_actions.ASKED: StatusBadge("cancel requested at VideoGen", "hourglass", QUEUED),
-    bulk_actions.ASKED_BEFORE: StatusBadge("was already being cancelled", "hourglass", QUEUED),
-    bulk_actions.UNSURE: StatusBadge("unconfirmed: cannot be cancelled", "circle-question-mark", QUEUED),
+    bulk_actions.CANCELLED: StatusBadge("cancelled before it was sent", "ban", CANCELLED),
+    bulk_actions.CANCEL_REQUESTED: StatusBadge("cancel requested at VideoGen", "hourglass", QUEUED),
+    bulk_actions.ALREADY_REQUESTED: StatusBadge("was already being cancelled", "hourglass", QUEUED),
+    bulk_actions.UNCONFIRMED: StatusBadge("unconfirmed: cannot be cancelled", "circle-question-mark", QUEUED),
 }
 NOT_DONE = StatusBadge("not done yet", "clock", QUEUED)
 
@@ -68,6 +68,6 @@ def _outcome(execution: Execution, requested_at: datetime) -> str:
 
 def outcome_badge(outcome: str, status: StatusBadge) -> StatusBadge:
     """How the report of a bulk cancel shows a job's outcome. `status` is the badge of the job's status now."""
-    if outcome == bulk_actions.ENDED:
+    if outcome == bulk_actions.ALREADY_FINISHED:
         return StatusBadge(f"already finished: {status.label}", status.icon, status.hue)
     return OUTCOMES.get(outcome, NOT_DONE)

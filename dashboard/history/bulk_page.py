@@ -59,11 +59,11 @@ ACTION_TEXTS = {
     ),
 }
 OUTCOME_BADGES = {
-    bulk_actions.STARTED: StatusBadge("started again", "repeat", SUCCEEDED),
-    bulk_actions.CANNOT_START: StatusBadge("skipped: you cannot re-run it", "minus", QUEUED),
+    bulk_actions.RERUN: StatusBadge("started again", "repeat", SUCCEEDED),
+    bulk_actions.CANNOT_RERUN: StatusBadge("skipped: you cannot re-run it", "minus", QUEUED),
     bulk_actions.ARCHIVED: StatusBadge("archived", "archive", SUCCEEDED),
-    bulk_actions.NOTHING: StatusBadge("skipped: nothing to archive", "minus", QUEUED),
-    bulk_actions.NOT_YOURS: StatusBadge("skipped: not yours", "lock", FAILED),
+    bulk_actions.NOTHING_TO_ARCHIVE: StatusBadge("skipped: nothing to archive", "minus", QUEUED),
+    bulk_actions.NOT_ALLOWED: StatusBadge("skipped: not yours", "lock", FAILED),
 }
 
 
@@ -119,7 +119,7 @@ class SelectionPage:
                 lines.append(Line(card, self._outcome(self.selection.report.get(str(pk), ""), card)))
             else:
                 lines.append(
-                    Line(card, card.badge, self._skipped(card, bulk_actions.may(self.act, self.user, job)))
+                    Line(card, card.badge, self._skipped(card, bulk_actions.is_allowed(self.act, self.user, job)))
                 )
         return lines
 

@@ -38,8 +38,8 @@ REASON_REQUIRED = "Enter a reason. It is stored with the jobs."
 def choose(request: AuthenticatedRequest) -> HttpResponse:
     """Store the selected jobs as a selection and show it for confirmation."""
     act = request.POST.get("act", "")
-    ids = [pk for each in request.POST.getlist("job")[: bulk_actions.MOST] if (pk := as_uuid(each))]
-    selection = bulk_actions.choose(ids, Act(act), actor=request.user) if act in Act.values and ids else None
+    ids = [pk for each in request.POST.getlist("job")[: bulk_actions.MAX_SELECTED] if (pk := as_uuid(each))]
+    selection = bulk_actions.create_selection(ids, Act(act), actor=request.user) if act in Act.values and ids else None
     if selection is None:
         messages.info(request, "No jobs selected. Select jobs first, then choose an action.")
         query = parse_query(QueryDict(request.POST.get("query", "")[:4000])).string()
@@ -60,7 +60,7 @@ def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         if page.is_open and page.needs_reason and not reason:
             page.problem = REASON_REQUIRED
             return render(request, "history/bulk_action.html", {"page": page}, status=422)
-        bulk_actions.carry_out(selection, actor=request.user, reason=reason)
+        bulk_actions.run(selection, actor=request.user, reason=reason)
         workers.wake()
         workers.wake_file_workers()
         return _as_303(redirect("selection", pk))
@@ -73,7 +73,7 @@ def results(request: AuthenticatedRequest, pk: uuid.UUID) -> StreamingHttpRespon
     selection = get_object_or_404(
         policy.visible_to(request.user, Selection.objects.filter(act=Act.DOWNLOAD)), pk=pk
     )
-    wanted = zip_archive.wanted_of([uuid.UUID(each) for each in selection.ids])
+    wanted = zip_archive.job_entries([uuid.UUID(each) for each in selection.ids])
     if not wanted:
         raise Http404("None of these jobs has a result.")
     audit_log.record(

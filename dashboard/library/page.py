@@ -38,7 +38,7 @@ class LibraryPage:
     """
 
     # Files that can be selected at once.
-    max_selected = batches.MOST_ROWS
+    max_selected = batches.MAX_ROWS
 
     def __init__(self, user: Any, query: Mapping[str, str]) -> None:
         self.user = user

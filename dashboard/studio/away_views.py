@@ -17,7 +17,7 @@ from dashboard.http.requests import AuthenticatedRequest
 from dashboard.studio.away_summary import AwaySummary
 from executions import tools
 from executions.batches import service as batches
-from executions.batches.rows import of_plan
+from executions.batches.rows import plan_rows
 from executions.models import Execution
 from executions.statuses import CANCELLED, FAILED
 from executions.team import last_visit
@@ -57,7 +57,7 @@ def run_again(request: AuthenticatedRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("since"), status=303)
     name = f"{len(jobs)} × {tool.label} (again)" if len(jobs) > 1 else f"{tool.label} (again)"
     plan = batches.plan_jobs(tool, jobs, name=name, actor=request.user)
-    problems = recheck(tool, of_plan(plan)).problems
+    problems = recheck(tool, plan_rows(plan)).problems
     if problems:
         batches.discard(plan, actor=request.user)
         first = problems[0]
@@ -70,7 +70,7 @@ def run_again(request: AuthenticatedRequest) -> HttpResponse:
 
 def _jobs(request: AuthenticatedRequest) -> list[Execution]:
     """The person's own failed or cancelled jobs among those named, in the order in which they were started."""
-    ids = {pk for text in request.POST.getlist("job")[: batches.MOST_ROWS] if (pk := as_uuid(text))}
+    ids = {pk for text in request.POST.getlist("job")[: batches.MAX_ROWS] if (pk := as_uuid(text))}
     own = Execution.objects.filter(pk__in=ids, created_by=request.user, status__in=[FAILED, CANCELLED])
     return list(own.select_related("after").order_by("id"))
 

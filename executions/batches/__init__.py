@@ -1,1 +1,1 @@
-"""What a batch is made of: its rows before they are jobs, the jobs' insertion, and its results as one archive."""
+"""Batches and bulk actions: planning, starting and cancelling many jobs together."""

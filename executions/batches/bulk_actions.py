@@ -1,4 +1,4 @@
-"""One act on several jobs that a person chose: frozen when they are shown, done once, told one by one."""
+"""Bulk actions on selected jobs. The selection is frozen when it is shown, run once, and reports the outcome per job."""
 
 from __future__ import annotations
 
@@ -16,73 +16,74 @@ from executions.models import Execution, Selection
 from executions.models.selection import Act
 from executions.policy import Action, Actor
 
-MOST = 500
-# What became of one: words of the report.
-STOPPED, ASKED, ENDED, ASKED_BEFORE, UNSURE = "stopped", "asked", "ended", "asked before", "unsure"
-STARTED, CANNOT_START, ARCHIVED, NOTHING = "started", "cannot start", "archived", "nothing"
-NOT_YOURS, GONE = "not yours", "gone"
+MAX_SELECTED = 500
+# Outcomes of a job, as stored in the report.
+CANCELLED, CANCEL_REQUESTED, ALREADY_FINISHED = "stopped", "asked", "ended"
+ALREADY_REQUESTED, UNCONFIRMED = "asked before", "unsure"
+RERUN, CANNOT_RERUN, ARCHIVED, NOTHING_TO_ARCHIVE = "started", "cannot start", "archived", "nothing"
+NOT_ALLOWED, NOT_FOUND = "not yours", "gone"
 
 
-def may(act: Act, actor: Actor, job: Execution) -> bool:
-    """Whether the actor may do that to a job, as it is at this moment."""
+def is_allowed(act: Act, actor: Actor, job: Execution) -> bool:
+    """Whether the actor may do this to the job in its current state."""
     if act is Act.RERUN:
         if job.status == statuses.UNCONFIRMED:
             return policy.can(actor, Action.JOB_RESTART_UNCONFIRMED, job)
-        is_ours = job.origin != Execution.Origin.EXTERNAL
-        is_over = job.status in statuses.TERMINAL and job.tool in tools.available() and is_ours
-        return is_over and policy.can(actor, Action.JOB_RESTART, job)
-    asked = {
+        is_local = job.origin != Execution.Origin.EXTERNAL
+        can_rerun = job.status in statuses.TERMINAL and job.tool in tools.available() and is_local
+        return can_rerun and policy.can(actor, Action.JOB_RESTART, job)
+    required = {
         Act.CANCEL: Action.JOB_CANCEL,
         Act.ARCHIVE: Action.JOB_ARCHIVE_RESULTS,
         Act.DOWNLOAD: Action.FILE_TAKE,
     }
-    return policy.can(actor, asked[act], job)
+    return policy.can(actor, required[act], job)
 
 
-def choose(ids: Sequence[uuid.UUID], act: Act, *, actor: Actor) -> Selection | None:
-    """Freeze these jobs, in this order; None when none of them is there. At most MOST are taken."""
+def create_selection(ids: Sequence[uuid.UUID], act: Act, *, actor: Actor) -> Selection | None:
+    """Store these jobs, at most MAX_SELECTED, in this order; None if none of them exists."""
     user_id = policy.require_person(actor, Action.SELECTION_MAKE)
-    known = set(Execution.objects.filter(pk__in=ids[:MOST]).values_list("pk", flat=True))
-    kept = [str(pk) for pk in dict.fromkeys(ids) if pk in known]
-    return Selection.objects.create(act=act, created_by_id=user_id, ids=kept) if kept else None
+    known = set(Execution.objects.filter(pk__in=ids[:MAX_SELECTED]).values_list("pk", flat=True))
+    selected = [str(pk) for pk in dict.fromkeys(ids) if pk in known]
+    return Selection.objects.create(act=act, created_by_id=user_id, ids=selected) if selected else None
 
 
-def carry_out(selection: Selection, *, actor: Actor, reason: str = "") -> Selection:
-    """Do it, once, to those jobs with which the actor may. The report is kept with the selection.
+def run(selection: Selection, *, actor: Actor, reason: str = "") -> Selection:
+    """Run the action once on the jobs for which the actor has permission. The selection stores the report.
 
-    Called again after a break it goes on with what is left, for the reason that was given first.
+    Calling it again after an interruption continues with the remaining jobs, with the original reason.
     """
     policy.require(actor, Action.SELECTION_RUN, selection)
     rows = Selection.objects.filter(pk=selection.pk)
     rows.filter(done_at=None).update(done_at=timezone.now(), reason=reason[:200])
     act = ACTS[Act(selection.act)]
 
-    def piece(row: Selection, ids: Sequence[uuid.UUID]) -> dict[str, str]:
+    def run_chunk(row: Selection, ids: Sequence[uuid.UUID]) -> dict[str, str]:
         jobs = Execution.objects.in_bulk(ids)
-        return {str(pk): act(jobs[pk], row, actor, row.reason) if pk in jobs else GONE for pk in ids}
+        return {str(pk): act(jobs[pk], row, actor, row.reason) if pk in jobs else NOT_FOUND for pk in ids}
 
-    chunked.resume(rows, piece)
+    chunked.resume(rows, run_chunk)
     selection.refresh_from_db()
     return selection
 
 
 def _cancel(job: Execution, selection: Selection, actor: Actor, reason: str) -> str:
     if job.is_terminal:
-        return ENDED
-    if not may(Act.CANCEL, actor, job):
-        return NOT_YOURS
+        return ALREADY_FINISHED
+    if not is_allowed(Act.CANCEL, actor, job):
+        return NOT_ALLOWED
     if canceling.request(job, actor=actor, reason=reason):
         job.refresh_from_db()
-        return STOPPED if job.is_terminal else ASKED
+        return CANCELLED if job.is_terminal else CANCEL_REQUESTED
     job.refresh_from_db()
     if job.is_terminal:
-        return ENDED
-    return UNSURE if job.status == statuses.UNCONFIRMED else ASKED_BEFORE
+        return ALREADY_FINISHED
+    return UNCONFIRMED if job.status == statuses.UNCONFIRMED else ALREADY_REQUESTED
 
 
-def _again(job: Execution, selection: Selection, actor: Actor, reason: str) -> str:
-    if not may(Act.RERUN, actor, job):
-        return CANNOT_START
+def _rerun(job: Execution, selection: Selection, actor: Actor, reason: str) -> str:
+    if not is_allowed(Act.RERUN, actor, job):
+        return CANNOT_RERUN
     create.start(
         tool=tools.find(job.tool),
         body=tools.already_validated(job.request_body),
@@ -91,18 +92,18 @@ def _again(job: Execution, selection: Selection, actor: Actor, reason: str) -> s
         key=f"again.{job.pk}.{selection.pk}",
         rerun_of=job,
     )
-    return STARTED
+    return RERUN
 
 
 def _archive(job: Execution, selection: Selection, actor: Actor, reason: str) -> str:
     files = [result.file for result in job.results.select_related("file") if result.file.archived_at is None]
     if not files:
-        return NOTHING
-    if not may(Act.ARCHIVE, actor, job):
-        return NOT_YOURS
+        return NOTHING_TO_ARCHIVE
+    if not is_allowed(Act.ARCHIVE, actor, job):
+        return NOT_ALLOWED
     for file in files:
         file_actions.archive(file, actor, reason=reason, result_of=job)
     return ARCHIVED
 
 
-ACTS = {Act.CANCEL: _cancel, Act.RERUN: _again, Act.ARCHIVE: _archive}
+ACTS = {Act.CANCEL: _cancel, Act.RERUN: _rerun, Act.ARCHIVE: _archive}

@@ -1,4 +1,4 @@
-"""Writes the jobs of a batch at once, in a number of statements that hardly grows with the rows."""
+"""Inserts the jobs of a batch in bulk, in a number of statements that hardly depends on the number of rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from executions import tools
-from executions.batches.rows import Row, known_files, spoken_title
+from executions.batches.rows import Row, known_files, speech_title
 from executions.lifecycle import create
 from executions.lifecycle import machine as lifecycle
 from executions.models import Batch, Execution, File, Input
@@ -17,39 +17,39 @@ from executions.tools import Tool, ValidatedBody
 
 
 def insert(batch: Batch, rows: Sequence[Row]) -> int:
-    """Write the batch's jobs, to be sent from `batch.sends_at` on. Returns how many. Call it in a transaction."""
+    """Insert the batch's jobs, to be sent from `batch.sends_at`, and return their number. Call it in a transaction."""
     tool = tools.find(batch.tool)
     files = known_files(tool, [row.body for row in rows])
     jobs: list[Execution] = []
     inputs: list[Input] = []
-    again: dict[uuid.UUID, dict[str, Any]] = {}
+    details: dict[uuid.UUID, dict[str, Any]] = {}
     for row in rows:
-        made = list(_jobs(batch, tool, row, files))
-        jobs += made
+        row_jobs = list(_jobs(batch, tool, row, files))
+        jobs += row_jobs
         if row.again:
-            again[made[-1].pk] = {"again": row.again}
-        inputs += _inputs(tool, made[-1], files)
-    for place, job in enumerate(jobs):
-        # A hair's breadth apart: they leave in the order in which they were asked for.
-        job.next_attempt_at = batch.sends_at + timedelta(microseconds=place)
-    lifecycle.start_all(jobs, actor_id=batch.created_by_id, details=again)
+            details[row_jobs[-1].pk] = {"again": row.again}
+        inputs += _inputs(tool, row_jobs[-1], files)
+    for index, job in enumerate(jobs):
+        # A microsecond apart, so that they are sent in the order of the rows.
+        job.next_attempt_at = batch.sends_at + timedelta(microseconds=index)
+    lifecycle.start_all(jobs, actor_id=batch.created_by_id, details=details)
     Input.objects.bulk_create(inputs)
     return len(jobs)
 
 
-def size(rows: Sequence[Row]) -> int:
-    """How many jobs the rows become: what is spoken first is a job of its own."""
+def job_count(rows: Sequence[Row]) -> int:
+    """The number of jobs for the rows. A row with a speech becomes two jobs."""
     return len(rows) + sum(row.speech is not None for row in rows)
 
 
 def _jobs(batch: Batch, tool: Tool, row: Row, files: dict[str, File]) -> Iterator[Execution]:
     before = None
     if row.speech is not None:
-        voice = tools.TOOLS["text-to-speech"]
-        before = _job(batch, voice, row.speech.body, row.speech.words)
+        speech_tool = tools.TOOLS["text-to-speech"]
+        before = _job(batch, speech_tool, row.speech.body, row.speech.words)
         yield before
     names = {remote_id: file.display_name for remote_id, file in files.items()}
-    title = spoken_title(tool, row.speech) if row.speech else tool.title(row.body, names)
+    title = speech_title(tool, row.speech) if row.speech else tool.title(row.body, names)
     yield _job(batch, tool, row.body, title, after=before, after_field=tool.recording_field if before else "")
 
 
@@ -59,7 +59,7 @@ def _job(batch: Batch, tool: Tool, body: ValidatedBody, title: str, **chained: A
         tool=tool.slug,
         request_body=body,
         prompt=title,
-        # A chained job is like no other: what it works from is made for it.
+        # A chained job is never a duplicate: its input is made for it alone.
         fingerprint="" if chained.get("after") else create.fingerprint(tool, body),
         created_by_id=batch.created_by_id,
         batch=batch,

@@ -1,4 +1,4 @@
-"""The rows of a plan: each is one job that was checked, and is not written yet."""
+"""The rows of a plan: each describes one job that was validated and is not created yet."""
 
 from __future__ import annotations
 
@@ -16,75 +16,75 @@ from executions.tools import Tool, ValidatedBody, already_validated, find
 
 @dataclass(frozen=True)
 class Row:
-    """`number` is what the person calls it: the line, the row of the table, or the file's place."""
+    """`number` is the row's number for the person: the line, the row of the table, or the position of the file."""
 
     number: int
     body: ValidatedBody
     title: str = ""
     speech: Speech | None = None
     made: str = ""
-    """The id of a job that made the same before, if there is one."""
+    """The id of an earlier job with the same request, if there is one."""
     again: str = ""
-    """The id of the job that is repeated, if one is."""
+    """The id of the job that this one repeats, if it does."""
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> Row:
-        speech = kept.get("speech")
-        body = already_validated(kept["body"])
-        return cls(**{**kept, "body": body, "speech": Speech(**speech) if speech else None})
+    def from_json(cls, stored: dict[str, Any]) -> Row:
+        speech = stored.get("speech")
+        body = already_validated(stored["body"])
+        return cls(**{**stored, "body": body, "speech": Speech(**speech) if speech else None})
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "body": dict(self.body), "speech": asdict(self.speech) if self.speech else None}
 
 
-def of_plan(plan: BatchPlan) -> list[Row]:
-    return [Row.from_json(kept) for kept in plan.rows]
+def plan_rows(plan: BatchPlan) -> list[Row]:
+    return [Row.from_json(stored) for stored in plan.rows]
 
 
 def known_files(tool: Tool, bodies: Iterable[dict[str, Any]]) -> dict[str, File]:
-    """The files that any of the bodies names, by VideoGen's id, in one query."""
+    """The files that the request bodies name, by VideoGen's id, in one query."""
     remote_ids = {remote_id for body in bodies for _, remote_id in tool.inputs(body)}
     return File.objects.in_bulk(remote_ids, field_name="remote_id") if remote_ids else {}
 
 
-def titled(tool: Tool, rows: Sequence[Row]) -> list[Row]:
-    """The rows with the words that stand for them, and with what made the same before."""
+def with_titles(tool: Tool, rows: Sequence[Row]) -> list[Row]:
+    """The rows with their titles, and with the ids of earlier jobs with the same request."""
     files = known_files(tool, [row.body for row in rows])
     names = {remote_id: file.display_name for remote_id, file in files.items()}
-    prints = [create.fingerprint(tool, row.body) if row.speech is None else "" for row in rows]
-    made = _made_before(prints)
+    fingerprints = [create.fingerprint(tool, row.body) if row.speech is None else "" for row in rows]
+    earlier = _earlier_jobs(fingerprints)
     return [
         Row(
             row.number,
             row.body,
-            spoken_title(tool, row.speech) if row.speech else tool.title(row.body, names),
+            speech_title(tool, row.speech) if row.speech else tool.title(row.body, names),
             row.speech,
-            str(made[mark]) if mark in made else "",
+            str(earlier[fingerprint]) if fingerprint in earlier else "",
             row.again,
         )
-        for row, mark in zip(rows, prints, strict=True)
+        for row, fingerprint in zip(rows, fingerprints, strict=True)
     ]
 
 
-def spoken_title(tool: Tool, speech: Speech) -> str:
+def speech_title(tool: Tool, speech: Speech) -> str:
     return f"{tool.label}: “{speech.words[:200]}”"
 
 
-def _made_before(fingerprints: Iterable[str]) -> dict[str, uuid.UUID]:
-    """The latest job that succeeded, for each fingerprint that has one."""
-    same = Execution.objects.filter(fingerprint__in={mark for mark in fingerprints if mark}, status=SUCCEEDED)
-    return dict(same.order_by("id").values_list("fingerprint", "pk"))
+def _earlier_jobs(fingerprints: Iterable[str]) -> dict[str, uuid.UUID]:
+    """The latest job that succeeded, by fingerprint."""
+    jobs = Execution.objects.filter(fingerprint__in={each for each in fingerprints if each}, status=SUCCEEDED)
+    return dict(jobs.order_by("id").values_list("fingerprint", "pk"))
 
 
-def of_jobs(jobs: Iterable[Execution]) -> list[Row]:
-    """Rows that ask again what these jobs asked. The jobs carry `after`."""
+def rerun_rows(jobs: Iterable[Execution]) -> list[Row]:
+    """Rows that repeat the requests of these jobs. Load the jobs with select_related("after")."""
     rows: list[Row] = []
     for job in jobs:
         speech = None
         before = job.after
         if before is not None and not find(job.tool).inputs(job.request_body):
-            # Its recording was never made: it is spoken again.
-            said = before.request_body
-            speech = Speech(str(said.get("ttsText", "")), str(said.get("voiceId", "")))
+            # The speech was never produced, so it is repeated as well.
+            request = before.request_body
+            speech = Speech(str(request.get("ttsText", "")), str(request.get("voiceId", "")))
         rows.append(Row(len(rows) + 1, already_validated(job.request_body), speech=speech, again=str(job.pk)))
     return rows

@@ -1,8 +1,7 @@
-"""The evidence of a job as one ZIP: what was asked, what came of it, every event, and the proof from the chain.
+"""The evidence of a job as a ZIP: its request, its results, all its events, and their proof from the hash chain.
 
-It is for whoever has to show, to somebody who does not trust us, what was made, when, and on whose wish. Like a
-batch's archive it is sent while it is made. Each event comes with the very text that was hashed, so that the
-hashes can be computed with any tool.
+It shows to third parties what was made, when, and at whose request, without trust in Rushes. The archive is streamed,
+like that of a batch. Each event contains the hashed text, so that anyone can compute the hashes with any tool.
 """
 
 from __future__ import annotations
@@ -25,35 +24,35 @@ from executions import policy, tools
 from executions.audit import hash_chain, sealing, verification
 from executions.audit import record as audit_log
 from executions.core import runtime
-from executions.exports.zip_archive import TIMEOUT, Broken, Pipe, entry_info, safe_name, source_of
+from executions.exports.zip_archive import TIMEOUT, Pipe, SourceError, entry_info, open_source, safe_name
 from executions.models import Event, Execution, File
 from executions.models.event import ActKind
 from executions.policy import Action, Actor
 
 README = """This archive shows what one job made, and how.
 
-manifest.json   every other file with its size and its SHA-256, and what could not be had
-job.json        the job: who started it, when, where it stands
-request.json    what was asked for
-answers.json    what VideoGen answered to the start, and what it told last
-deliveries/     each webhook of VideoGen's: the signed headers, and the body byte for byte
-media/          what was made
-events.jsonl    every event of the job, one a line, in the order in which they were written down
-chain.json      where the chain of all events ended when this was made
+manifest.json   all other files with their size and SHA-256, and a list of anything missing
+job.json        the job: who started it, when, and its status
+request.json    the request to VideoGen
+answers.json    VideoGen's response to the request, and its latest status response
+deliveries/     each webhook from VideoGen: the signed headers, and the unmodified body
+media/          the results
+events.jsonl    all events of the job, one per line, in the order in which they were recorded
+chain.json      the head of the hash chain of all events, when this archive was created
 
-How to check it. The `text` of an event is what it says; it begins with its position in the chain and the hash of
-the event before it. The SHA-256 of that text (UTF-8) is its `hash`. `{command}` walks the whole
-chain on the server where this was made; the head in chain.json has to be on it, and an anchor that was kept
-elsewhere since proves that nothing was changed. An event that has no `text` was not tied to the chain yet when
-this was made: manifest.json says so.
+How to verify it. The `text` of an event is its content; it begins with the format, the event's position in the chain
+and the hash of the event before it. The SHA-256 of that text (UTF-8) is the event's `hash`. `{command}` verifies the
+whole chain on the server that created this archive. The head in chain.json must be part of that chain. A later anchor
+that was stored on another system proves that nothing was changed. An event without a `text` was not sealed yet when
+this archive was created; manifest.json then says so.
 """
-# How long somebody else who writes the chain is waited for.
-PATIENCE = 5.0  # seconds
+# Time to wait for another process that is sealing or pruning.
+SEAL_TIMEOUT = 5.0  # seconds
 
 
 @dataclass
 class Evidence:
-    """What is in the database of it, and the files that are to be fetched."""
+    """The parts from the database, and the files that are still to be fetched."""
 
     execution_id: uuid.UUID
     texts: dict[str, bytes]
@@ -62,16 +61,16 @@ class Evidence:
 
 
 def collect(execution_id: uuid.UUID) -> Evidence:
-    """Read everything that is kept of the job, after its events were sealed. Raises Execution.DoesNotExist."""
+    """Seal the job's events, and read everything stored about it. Raises Execution.DoesNotExist."""
     job = Execution.objects.select_related("created_by", "cancel_requested_by", "batch").get(pk=execution_id)
     results = job.results.select_related("file").order_by("position")
     files = [
         (result.file, f"media/{result.position + 1:02}{safe_name(result.file.display_name)}")
         for result in results
     ]
-    sealing.seal_events(Event.objects.about("", str(job.pk)), PATIENCE)
+    sealing.seal_events(Event.objects.about("", str(job.pk)), SEAL_TIMEOUT)
     events = list(_events(job))
-    # Read behind the events: none of them lies beyond it.
+    # Read after the events, so that none of them is beyond it.
     head = hash_chain.head()
     last = verification.latest()
     texts = {
@@ -80,11 +79,11 @@ def collect(execution_id: uuid.UUID) -> Evidence:
         "request.json": _json(
             {
                 "tool": job.tool,
-                "era": settings.VIDEOGEN_API_ERA,
+                "api_version": settings.VIDEOGEN_API_ERA,
                 "request": tools.find(job.tool).request(job.request_body, settings.VIDEOGEN_API_ERA),
             }
         ),
-        "answers.json": _json({"to_the_start": job.start_answer, "last_told": job.last_answer}),
+        "answers.json": _json({"start_response": job.start_answer, "latest_status_response": job.last_answer}),
         **dict(_deliveries(job)),
         "events.jsonl": b"".join(_line(event) for event in events),
         "chain.json": _json(
@@ -123,7 +122,7 @@ def _job(job: Execution) -> dict[str, Any]:
 
 def _deliveries(job: Execution) -> Iterator[tuple[str, bytes]]:
     for each in job.deliveries.order_by("id"):
-        told = {
+        delivery = {
             "id": each.pk,
             "event": each.event,
             "outcome": each.outcome,
@@ -133,7 +132,7 @@ def _deliveries(job: Execution) -> Iterator[tuple[str, bytes]]:
             "headers": each.headers,
             "body_removed_at": each.pruned_at,
         }
-        yield f"deliveries/{each.pk}.json", _json(told)
+        yield f"deliveries/{each.pk}.json", _json(delivery)
         if each.pruned_at is None:
             yield f"deliveries/{each.pk}.body", bytes(each.body)
 
@@ -141,29 +140,29 @@ def _deliveries(job: Execution) -> Iterator[tuple[str, bytes]]:
 def _events(job: Execution) -> Iterator[dict[str, Any]]:
     rows = Event.objects.about("", str(job.pk)).order_by("id")
     people = dict(rows.filter(actor__isnull=False).values_list("actor_id", "actor__username"))
-    for position, previous, its_hash, *said in rows.values_list(
+    for position, previous, its_hash, *values in rows.values_list(
         "position", "previous_hash", "hash", *hash_chain.COLUMNS
     ):
-        event = dict(zip(hash_chain.COLUMNS, said, strict=True))
-        told = {**event, "actor": people.get(event["actor_id"]), "position": position}
-        told |= {"previous_hash": previous, "hash": its_hash}
+        event = dict(zip(hash_chain.COLUMNS, values, strict=True))
+        event |= {"actor": people.get(event["actor_id"]), "position": position}
+        event |= {"previous_hash": previous, "hash": its_hash}
         if position is not None:
-            told["text"] = hash_chain.canonical_text(position, previous, said)
-        yield told
+            event["text"] = hash_chain.canonical_text(position, previous, values)
+        yield event
 
 
 def _unproven(events: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """What is to be said of events that came just now, or while somebody else kept the chain for long."""
+    """A message about events that are not sealed: they are brand new, or another process held the chain for too long."""
     count = sum(event["position"] is None for event in events)
     if count:
         yield (
-            f"events.jsonl: {count} of {len(events)} events {'was' if count == 1 else 'were'} not tied to the chain yet, "
-            "and stand there without a text and a hash. Take the evidence again in some minutes."
+            f"events.jsonl: {count} of {len(events)} events {'is' if count == 1 else 'are'} not sealed yet, "
+            "and therefore without text and hash. Download the evidence again in a few minutes."
         )
 
 
 def take(execution_id: uuid.UUID, actor: Actor) -> Evidence:
-    """Collect it, and write down who took it."""
+    """Collect the evidence, and record who took it. Raises NotAllowed or Execution.DoesNotExist."""
     job = Execution.objects.get(pk=execution_id)
     actor_id = policy.require(actor, Action.JOB_TAKE_EVIDENCE, job)
     audit_log.record(ActKind.EVIDENCE_TAKEN, actor_id=actor_id, subject=job, name=job.prompt or job.tool)
@@ -171,11 +170,11 @@ def take(execution_id: uuid.UUID, actor: Actor) -> Evidence:
 
 
 async def stream(evidence: Evidence) -> AsyncGenerator[bytes]:
-    """The archive, piece by piece; what cannot be had is named in its manifest."""
+    """The archive, piece by piece. The manifest lists files that could not be read."""
     pipe = Pipe()
     entries: list[dict[str, Any]] = []
     async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True, max_redirects=3) as client:
-        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]  # it is only written to
+        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]  # write-only
             for name, content in evidence.texts.items():
                 archive.writestr(entry_info(name), content)
                 digest = hashlib.sha256(content).hexdigest()
@@ -186,7 +185,7 @@ async def stream(evidence: Evidence) -> AsyncGenerator[bytes]:
                     async with aclosing(_media(archive, pipe, client, file, stem, entries)) as pieces:
                         async for piece in pieces:
                             yield piece
-                except Broken as error:
+                except SourceError as error:
                     evidence.missing.append(f"{stem}: {error}")
                 if pipe.parts:
                     yield pipe.take()
@@ -208,8 +207,8 @@ async def _media(
     stem: str,
     entries: list[dict[str, Any]],
 ) -> AsyncGenerator[bytes]:
-    """One file's entry, hashed on its way. Raises Broken."""
-    source = await source_of(client, await runtime.in_reader(File.objects.get, pk=file.pk))
+    """The entry of one file, hashed while it is written. Raises SourceError."""
+    source = await open_source(client, await runtime.in_reader(File.objects.get, pk=file.pk))
     digest, size = hashlib.sha256(), 0
     async with aclosing(source):
         name = stem + source.ending
@@ -220,17 +219,20 @@ async def _media(
                     size += len(piece)
                     entry.write(piece)
                     yield pipe.take()
-    told = {"name": name, "bytes": size, "sha256": digest.hexdigest(), "id_at_videogen": file.remote_id}
-    entries.append(told)
+    entries.append(
+        {"name": name, "bytes": size, "sha256": digest.hexdigest(), "id_at_videogen": file.remote_id}
+    )
 
 
 def _line(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, default=_plain).encode("utf-8", "replace") + b"\n"
+    return json.dumps(value, ensure_ascii=False, default=_to_json).encode("utf-8", "replace") + b"\n"
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain).encode("utf-8", "replace") + b"\n"
+    return (
+        json.dumps(value, indent=2, ensure_ascii=False, default=_to_json).encode("utf-8", "replace") + b"\n"
+    )
 
 
-def _plain(value: object) -> str:
+def _to_json(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)

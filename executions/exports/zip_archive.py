@@ -1,7 +1,7 @@
-"""The results of a batch as one ZIP, sent while it is made: one piece of one file at a time is in memory.
+"""The results of a batch as a ZIP, streamed while it is created: only one piece of one file is in memory at a time.
 
-Media do not get smaller by compressing, so they are stored as they are. What cannot be had is named in an
-entry at the end, and the rest is delivered.
+Media files are stored uncompressed, since compression would not make them smaller. Files that cannot be read are
+listed in an entry at the end.
 """
 
 from __future__ import annotations
@@ -31,108 +31,109 @@ from executions.models import Batch, File, Result
 logger = logging.getLogger(__name__)
 
 TIMEOUT = httpx.Timeout(30, connect=10)
-# How often a file that broke off is gone on with where it stopped.
-RESUMES = 3
+MAX_RESUMES = 3
 MISSING = "_missing.txt"
-# An entry that may grow beyond 2 GiB has longer numbers in its header.
-LARGE = 2**31 - 1
-PREFERRED = {"image/jpeg": ".jpg", "audio/mpeg": ".mp3", "audio/x-wav": ".wav", "audio/wav": ".wav"}
+# Entries that may exceed 2 GiB need ZIP64 headers.
+ZIP64_LIMIT = 2**31 - 1
+EXTENSIONS = {"image/jpeg": ".jpg", "audio/mpeg": ".mp3", "audio/x-wav": ".wav", "audio/wav": ".wav"}
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One result: its file, and the name it gets, without the ending, which its address tells."""
+class Entry:
+    """A result: its file, and its name in the archive without the extension, which depends on the file's URL."""
 
     file_id: uuid.UUID
     stem: str
 
 
-class Broken(Exception):
-    """A file cannot be had, or not to its end; the message says why."""
+class SourceError(Exception):
+    """A file cannot be read, or not completely; the message says why."""
 
 
-def wanted(batch: Batch) -> list[Wanted]:
-    """The batch's results in the order of its jobs, each with a name of its own that every system can keep."""
-    return wanted_of(list(batch.executions.order_by("id").values_list("pk", flat=True)))
+def batch_entries(batch: Batch) -> list[Entry]:
+    """The batch's results in the order of its jobs, with unique names that are valid on all systems."""
+    return job_entries(list(batch.executions.order_by("id").values_list("pk", flat=True)))
 
 
-def wanted_of(ids: Sequence[uuid.UUID]) -> list[Wanted]:
-    """The results of these jobs, in this order, named likewise."""
-    places = {pk: place for place, pk in enumerate(ids, 1)}
+def job_entries(ids: Sequence[uuid.UUID]) -> list[Entry]:
+    """The results of these jobs in this order, named in the same way."""
+    numbers = {pk: number for number, pk in enumerate(ids, 1)}
     rows = sorted(
         Result.objects.filter(execution__in=ids).values_list(
             "file_id", "execution_id", "position", "execution__prompt"
         ),
-        key=lambda row: (places[row[1]], row[2]),
+        key=lambda row: (numbers[row[1]], row[2]),
     )
-    several = {execution_id for _, execution_id, position, _ in rows if position}
-    found = []
+    with_several = {execution_id for _, execution_id, position, _ in rows if position}
+    entries = []
     for file_id, execution_id, position, title in rows:
-        take = f"-{position + 1}" if execution_id in several else ""
-        found.append(Wanted(file_id, f"{places[execution_id]:03}{take}{safe_name(title)}"))
-    return found
+        take = f"-{position + 1}" if execution_id in with_several else ""
+        entries.append(Entry(file_id, f"{numbers[execution_id]:03}{take}{safe_name(title)}"))
+    return entries
 
 
 def safe_name(title: str) -> str:
-    """Words of a title for a file's name, with what leads them; nothing that a system could take for more."""
-    plain = unicodedata.normalize("NFC", title)
-    words = re.sub(r"[^\w]+", "-", plain).strip("-_")
-    # Names are counted in bytes, and one character may have four.
+    """The words of a title as a suffix of a file name, with a leading space; without special characters."""
+    normalized = unicodedata.normalize("NFC", title)
+    words = re.sub(r"[^\w]+", "-", normalized).strip("-_")
+    # Systems limit names in bytes, and a character can have four.
     short = words.encode()[:80].decode(errors="ignore").strip("-_")
     return f" {short}" if short else ""
 
 
-async def stream(files_wanted: list[Wanted]) -> AsyncGenerator[bytes]:
+async def stream(entries: list[Entry]) -> AsyncGenerator[bytes]:
     """The archive, piece by piece."""
     pipe = Pipe()
     missing: list[str] = []
     async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True, max_redirects=3) as client:
-        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]  # it is only written to
-            for each in files_wanted:
+        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]  # write-only
+            for each in entries:
                 try:
                     async with aclosing(_entry(archive, pipe, client, each)) as pieces:
                         async for piece in pieces:
                             yield piece
-                except Broken as error:
+                except SourceError as error:
                     missing.append(str(error))
                 if pipe.parts:
                     yield pipe.take()
             if missing:
-                text = "These could not be put into the archive:\r\n\r\n" + "\r\n".join(missing) + "\r\n"
+                text = (
+                    "These files could not be added to the archive:\r\n\r\n" + "\r\n".join(missing) + "\r\n"
+                )
                 archive.writestr(entry_info(MISSING), text)
     yield pipe.take()
 
 
 async def _entry(
-    archive: zipfile.ZipFile, pipe: Pipe, client: httpx.AsyncClient, one: Wanted
+    archive: zipfile.ZipFile, pipe: Pipe, client: httpx.AsyncClient, entry: Entry
 ) -> AsyncGenerator[bytes]:
-    """One file's entry. Raises Broken, after the entry where that has begun."""
+    """One file of the archive. Raises SourceError; the archive then contains the part that was read."""
     try:
-        source = await source_of(client, await runtime.in_reader(File.objects.get, pk=one.file_id))
-    except Broken as error:
-        raise Broken(f"{one.stem}: {error}") from None
+        source = await open_source(client, await runtime.in_reader(File.objects.get, pk=entry.file_id))
+    except SourceError as error:
+        raise SourceError(f"{entry.stem}: {error}") from None
     async with aclosing(source):
-        name = one.stem + source.ending
-        large = source.size is None or source.size > LARGE
-        with archive.open(entry_info(name), "w", force_zip64=large) as entry:
+        name = entry.stem + source.ending
+        large = source.size is None or source.size > ZIP64_LIMIT
+        with archive.open(entry_info(name), "w", force_zip64=large) as output:
             try:
                 async with aclosing(source.pieces()) as pieces:
                     async for piece in pieces:
-                        entry.write(piece)
+                        output.write(piece)
                         yield pipe.take()
-            except Broken as error:
-                raise Broken(f"{name} is not complete: {error}") from None
+            except SourceError as error:
+                raise SourceError(f"{name} is incomplete: {error}") from None
 
 
-async def source_of(client: httpx.AsyncClient, file: File) -> Source | Copy:
-    """Where the file is read from: VideoGen, or our own copy where VideoGen has it no longer. Raises Broken."""
+async def open_source(client: httpx.AsyncClient, file: File) -> Source | Copy:
+    """Open the file at VideoGen, or its copy if VideoGen no longer has it. Raises SourceError."""
     has_copy = file.kept_at is not None
     if not has_copy or file.gone_at is None:
         source = Source(client, file)
         try:
             await source.open()
             return source
-        except Broken:
+        except SourceError:
             if not has_copy:
                 raise
     copy = Copy(file)
@@ -140,8 +141,8 @@ async def source_of(client: httpx.AsyncClient, file: File) -> Source | Copy:
         await copy.open()
         return copy
     except Exception:
-        # A folder or a bucket: each has errors of its own.
-        raise Broken("VideoGen no longer has it, and its copy cannot be had") from None
+        # The storage is a folder or a bucket, which raise different errors.
+        raise SourceError("VideoGen no longer has the file, and the Rushes copy cannot be read") from None
 
 
 def entry_info(name: str) -> zipfile.ZipInfo:
@@ -151,7 +152,7 @@ def entry_info(name: str) -> zipfile.ZipInfo:
 
 
 class Pipe:
-    """What the archive writes, until it is taken away. It cannot go back, which ZIP allows for."""
+    """A buffer for the archive's output. It cannot seek, which the ZIP format permits."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
@@ -169,67 +170,67 @@ class Pipe:
 
 
 class Source:
-    """A file at VideoGen, read from a signed address; where the connection breaks it goes on from there."""
+    """A file at VideoGen, read from a signed URL. A broken download is resumed, up to MAX_RESUMES times."""
 
     def __init__(self, client: httpx.AsyncClient, file: File) -> None:
         self.client = client
         self.file = file
-        self.answer: httpx.Response | None = None
+        self.response: httpx.Response | None = None
         self.received = 0
         self.ending = ""
         self.size: int | None = None
 
     async def open(self) -> None:
-        self.answer = await self._ask()
-        self.ending = _ending(self.answer)
-        length = self.answer.headers.get("content-length", "")
+        self.response = await self._request()
+        self.ending = _extension(self.response)
+        length = self.response.headers.get("content-length", "")
         self.size = int(length) if length.isdecimal() else None
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        for resumes in range(RESUMES + 1):
+        for resumes in range(MAX_RESUMES + 1):
             try:
-                assert self.answer is not None
-                # As they come, at most 64 KiB: gathering larger ones would lose what came before a break.
-                async for piece in self.answer.aiter_raw():
+                assert self.response is not None
+                # As received, at most 64 KiB: collecting larger pieces would lose data when the connection breaks.
+                async for piece in self.response.aiter_raw():
                     self.received += len(piece)
                     yield piece
                 return
             except httpx.HTTPError as error:
-                logger.info("A result broke off after %d bytes: %s", self.received, error)
+                logger.info("Download of a result was interrupted after %d bytes: %s", self.received, error)
                 await self.aclose()
-                if resumes == RESUMES:
-                    raise Broken(f"the connection broke off after {self.received} bytes") from None
-            self.answer = await self._ask()
+                if resumes == MAX_RESUMES:
+                    raise SourceError(f"the connection was lost after {self.received} bytes") from None
+            self.response = await self._request()
 
     async def aclose(self) -> None:
-        if self.answer is not None:
-            await self.answer.aclose()
+        if self.response is not None:
+            await self.response.aclose()
 
-    async def _ask(self) -> httpx.Response:
-        """Open the file where we stopped. Raises Broken."""
+    async def _request(self) -> httpx.Response:
+        """Request the bytes that were not received yet. Raises SourceError."""
         try:
             url, _ = await signed_urls.signed_url(self.file, ("download", "preview"))
         except (signed_urls.Gone, signed_urls.NotReady) as error:
-            raise Broken(str(error)) from None
+            raise SourceError(str(error)) from None
         headers = {"Accept-Encoding": "identity"}
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
         try:
-            answer = await self.client.send(
+            response = await self.client.send(
                 self.client.build_request("GET", url, headers=headers), stream=True
             )
         except (httpx.HTTPError, httpx.InvalidURL):
-            raise Broken("its server cannot be reached") from None
-        if answer.status_code == (206 if self.received else 200):
-            return answer
-        await answer.aclose()
-        if self.received and answer.status_code == 200:
-            raise Broken(f"the connection broke off after {self.received} bytes")
-        raise Broken(f"its server answered {answer.status_code}")
+            raise SourceError("the media server cannot be reached") from None
+        if response.status_code == (206 if self.received else 200):
+            return response
+        await response.aclose()
+        if self.received and response.status_code == 200:
+            raise SourceError(f"the connection was lost after {self.received} bytes")
+        raise SourceError(f"the media server answered {response.status_code}")
 
 
 class Copy:
-    """A file's copy in our storage. One in a bucket is fetched to a file on disk first, as its library does."""
+    """A file's copy in the storage of Rushes. The library of a bucket downloads it to a local file first."""
 
     def __init__(self, file: File) -> None:
         self.file = file
@@ -245,17 +246,17 @@ class Copy:
             while piece := await asyncio.to_thread(self.handle.read, copy_storage.CHUNK_SIZE):
                 yield piece
         except Exception:
-            raise Broken("its copy could not be read") from None
+            raise SourceError("the Rushes copy could not be read") from None
 
     async def aclose(self) -> None:
         if self.handle is not None:
             await asyncio.to_thread(self.handle.close)
 
 
-def _ending(answer: httpx.Response) -> str:
-    """The file's ending, as its address has it, else by its media type."""
-    suffix = PurePosixPath(urlsplit(str(answer.url)).path).suffix.lower()
+def _extension(response: httpx.Response) -> str:
+    """The file extension, from the URL or else from the media type."""
+    suffix = PurePosixPath(urlsplit(str(response.url)).path).suffix.lower()
     if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix):
         return suffix
-    media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return PREFERRED.get(media) or mimetypes.guess_extension(media) or ".bin"
+    media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return EXTENSIONS.get(media) or mimetypes.guess_extension(media) or ".bin"

@@ -26,7 +26,7 @@ class Keeping(models.Model):
         related_name="+",
         help_text="Null if every file is copied automatically.",
     )
-    # During a lease, the time when it expires. Each lease writes a new time, which thereby identifies its holder.
+    # During a lease, the time when it expires. Each lease writes a new time, which also identifies its holder.
     due_at = models.DateTimeField(
         null=True, default=timezone.now, help_text="Time of the next attempt; null after giving up."
     )

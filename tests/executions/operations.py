@@ -105,7 +105,7 @@ class World:
         )
 
     def selection(self) -> Any:
-        return bulk_actions.choose([self.job().pk], Act.CANCEL, actor=self.owner)
+        return bulk_actions.create_selection([self.job().pk], Act.CANCEL, actor=self.owner)
 
 
 def run(call: Any) -> None:
@@ -264,13 +264,13 @@ OPERATIONS: dict[str, Operation] = {
         Action.SELECTION_MAKE,
         EVERYONE,
         World.job,
-        lambda job, a: bulk_actions.choose([job.pk], Act.CANCEL, actor=a),
+        lambda job, a: bulk_actions.create_selection([job.pk], Act.CANCEL, actor=a),
     ),
     "run a selection": Operation(
         Action.SELECTION_RUN,
         {"owner"},
         World.selection,
-        lambda selection, a: bulk_actions.carry_out(selection, actor=a),
+        lambda selection, a: bulk_actions.run(selection, actor=a),
     ),
     "save a view": Operation(
         Action.FILTER_SAVE, EVERYONE, nothing, lambda _, a: saved_filters.save("Mine", "", actor=a)

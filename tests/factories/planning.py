@@ -30,7 +30,7 @@ def plan(user: Any, count: int = 3, **options: Any) -> BatchPlan:
 
 
 def batch(user: Any, count: int = 3, *, held: bool = False) -> Batch:
-    """A batch as it is after the yes; unless `held`, the seconds in which it can be undone are over."""
+    """A confirmed batch. Unless `held`, its undo window is over."""
     started, _ = batches.confirm(plan(user, count).pk, actor=user)
     if not held:
         past = timezone.now() - timedelta(seconds=1)
@@ -62,8 +62,8 @@ def bring(job: Execution, status: str) -> None:
         end(job, status)
 
 
-def wish(started: Batch, *, actor: Any) -> BatchCancel:
-    """The wish to cancel what has not ended."""
+def cancel_request(started: Batch, *, actor: Any) -> BatchCancel:
+    """A request to cancel the unfinished jobs."""
     found = batches.plan_cancel(started, actor=actor)
     assert found is not None
     return found

@@ -46,11 +46,11 @@ def path_of(line: Line, owner: Any) -> str:
         "delivery": lambda: WebhookDelivery.objects.create(webhook_id=uuid.uuid4().hex, outcome="file", body=b"{}").pk,
         "plan": lambda: planning.plan(owner).pk,
         "batch": lambda: planning.batch(owner, held=True).pk,
-        "cancellation": lambda: planning.wish(Batch.objects.latest("pk"), actor=owner).pk,
+        "cancellation": lambda: planning.cancel_request(Batch.objects.latest("pk"), actor=owner).pk,
         "comment": lambda: "{0.execution_id}/comments/{0.pk}".format(comments.write(job(owner), actor=owner, text="x")),
         "person": lambda: get_user_model().objects.create(username=uuid.uuid4().hex).pk,
         "view": lambda: SavedFilter.objects.create(name=uuid.uuid4().hex, created_by=owner).pk,
-        "selection": lambda: bulk_actions.choose([job(owner, "running").pk], Act.CANCEL, actor=owner).pk,
+        "selection": lambda: bulk_actions.create_selection([job(owner, "running").pk], Act.CANCEL, actor=owner).pk,
         "own_file": lambda: file(type="VIDEO", created_by=owner).pk,
         "public_file": lambda: file(type="VIDEO", public_since=timezone.now()).pk,
     }  # fmt: skip

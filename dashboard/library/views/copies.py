@@ -21,7 +21,7 @@ from executions.models import File
 from executions.policy import Action
 from executions.team import settings as team_settings
 
-MAX_FILES = batches.MOST_ROWS  # as many as can be selected in the library
+MAX_FILES = batches.MAX_ROWS  # as many as can be selected in the library
 # (hue, icon, label) of each outcome.
 _OTHER = {
     copy_requests.Outcome.IN_PROGRESS: ("running", "clock", "already in progress"),

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         )
 
     def _refuse_real_data(self) -> None:
-        """Seeded jobs cannot be told apart from real ones, or removed."""
+        """Seeded jobs cannot be distinguished from real ones, or removed."""
         if Execution.objects.exists():
             raise CommandError(
                 "This database has jobs already, and seeded jobs cannot be removed. "

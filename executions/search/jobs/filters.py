@@ -161,5 +161,5 @@ FAILED_WITHOUT_A_CODE = Q(IsNull(Unindexed("error_code"), True), In(Unindexed("s
 
 
 def lookup_values(choice: Choice, limit: int) -> Collection[Any]:
-    """The values of `choice.only` if there are at most `limit`, so that each can be looked up by itself; else none."""
+    """The values of `choice.only` if there are at most `limit`, so that each can be looked up separately; else none."""
     return choice.only if len(choice.only) <= limit and NO_CODE not in choice.only else ()

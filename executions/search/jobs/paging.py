@@ -163,7 +163,7 @@ class PagePlanner:
         return self._run(self._scans(self.filters.conditions(by=self._by), limit), limit)
 
     def probe(self, limit: int) -> list[uuid.UUID]:
-        """The matches among the first jobs of a scan, at most `limit`; fewer if the scan would have to go on."""
+        """The matches among the first jobs of a scan, at most `limit`; fewer if it has to scan further."""
         found = self._probe(limit, WINDOW)
         if found and len(found) < limit and (estimate := WINDOW * limit // len(found)) <= MAX_ESTIMATE:
             found = self._probe(limit, 2 * estimate)

@@ -107,7 +107,7 @@ def test_batches(ann_browser: Browser) -> None:
     ann_browser.post(f"/batches/{plan.batch_id}/undo/")
     assert Event.objects.filter(kind="batch undone").count() == 1
     batch = planning.batch(ann_browser.user)
-    cancel_request = planning.wish(batch, actor=ann_browser.user)
+    cancel_request = planning.cancel_request(batch, actor=ann_browser.user)
     for _ in range(2):
         ann_browser.post(f"/batches/{batch.pk}/cancel/{cancel_request.pk}/")
     assert [event.detail["jobs"] for event in Event.objects.filter(kind="batch cancelled")] == [

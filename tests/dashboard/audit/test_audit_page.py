@@ -141,7 +141,7 @@ def test_the_link_of_an_object_finds_its_entries(model: Any, ada_browser: Browse
 
 def test_entries_about_a_selection(ada_browser: Browser, ann_browser: Browser) -> None:
     made = job(ann_browser.user, "succeeded")
-    selection = bulk_actions.choose([made.pk], Act.DOWNLOAD, actor=ann_browser.user)
+    selection = bulk_actions.create_selection([made.pk], Act.DOWNLOAD, actor=ann_browser.user)
     ann_browser.get(f"/executions/selections/{selection.pk}/results.zip")
     event = Event.objects.get(kind=ActKind.EXPORTED)
     [row] = [each for each in rows_of(ada_browser.get(URL)) if each.event == event]

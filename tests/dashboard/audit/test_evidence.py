@@ -63,7 +63,7 @@ async def test_a_job_that_succeeded(account: Any, ann_browser: Browser) -> None:
     assert found.read(media[0])[:4] in (b"\x89PNG", b"\xff\xd8\xff\xe0", b"RIFF")
     assert read_json(found, "job.json")["started_by"] == "ann"
     assert read_json(found, "request.json")["request"]["prompt"] == "a lighthouse"
-    assert read_json(found, "answers.json")["to_the_start"] is not None
+    assert read_json(found, "answers.json")["start_response"] is not None
     [body] = [name for name in found.namelist() if name.endswith(".body")]
     assert found.read(body) == b'{"a":  1}', "byte for byte as signed"
 
@@ -142,12 +142,12 @@ async def test_unsealed_events_are_listed_as_missing(
     made = await runtime.in_db(job, ann_browser.user, "refused")
     await runtime.in_db(sealing.seal_all)
     monkeypatch.setattr(sealing, "try_lock", lambda: False)
-    monkeypatch.setattr(evidence, "PATIENCE", 0.1)
+    monkeypatch.setattr(evidence, "SEAL_TIMEOUT", 0.1)
     found = await pack(ann_browser, made.pk)
     events = [json.loads(line) for line in found.read("events.jsonl").splitlines()]
     assert ["text" in event for event in events] == [True, True, True, False]
     [missing] = read_json(found, "manifest.json")["missing"]
-    assert missing.startswith("events.jsonl: 1 of 4 events was not tied to the chain yet")
+    assert missing.startswith("events.jsonl: 1 of 4 events is not sealed yet")
 
 
 def test_no_event_is_after_the_chain_head(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

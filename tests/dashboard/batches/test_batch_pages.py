@@ -121,7 +121,7 @@ def test_an_interrupted_cancel_is_reported_and_resumed(
 ) -> None:
     monkeypatch.setattr(chunked, "CHUNK_SIZE", 2)
     batch = planning.batch(ann_browser.user, 5)
-    url = f"/batches/{batch.pk}/cancel/{planning.wish(batch, actor=ann_browser.user).pk}/"
+    url = f"/batches/{batch.pk}/cancel/{planning.cancel_request(batch, actor=ann_browser.user).pk}/"
     word, done = batches._word, []
 
     def breaks(*of_one: Any) -> str:
@@ -131,7 +131,7 @@ def test_an_interrupted_cancel_is_reported_and_resumed(
         return word(*of_one)
 
     with monkeypatch.context() as broken, pytest.raises(OperationalError):
-        broken.setattr(batches, "_word", breaks)
+        broken.setattr(batches, "_outcome", breaks)
         ann_browser.post(url)
     assert "In progress: 3 of 5 remaining." in text(ann_browser.get(url))
     BatchCancel.objects.update(done_at=timezone.now() - chunked.STALL_TIMEOUT)
@@ -189,7 +189,7 @@ def test_everyone_sees_a_batch_but_only_its_owner_and_admins_can_stop_it(
 ) -> None:
     batch = planning.batch(ann_browser.user, held=True)
     url = f"/batches/{batch.pk}/"
-    wish = planning.wish(batch, actor=ann_browser.user)
+    wish = planning.cancel_request(batch, actor=ann_browser.user)
 
     page = ben_browser.get(url)
 
@@ -233,7 +233,7 @@ def test_anonymous_requests_are_redirected_to_sign_in(client: Any, people: Any) 
 
 def test_unknown_batches_plans_and_cancels_are_not_found(ann_browser: Browser, ben_browser: Browser) -> None:
     mine, theirs = planning.batch(ann_browser.user), planning.batch(ben_browser.user)
-    wish = planning.wish(theirs, actor=ben_browser.user)
+    wish = planning.cancel_request(theirs, actor=ben_browser.user)
     nowhere = uuid.uuid4()
 
     assert ann_browser.get(f"/batches/{nowhere}/").status_code == 404
@@ -258,7 +258,7 @@ def test_queries_do_not_grow_with_rows(ann_browser: Browser, path: str) -> None:
         place = {
             "batch": batch.pk,
             "plan": planning.plan(ann_browser.user, count).pk,
-            "wish": planning.wish(batch, actor=ann_browser.user).pk,
+            "wish": planning.cancel_request(batch, actor=ann_browser.user).pk,
         }
         with CaptureQueriesContext(connection) as captured:
             assert ann_browser.get(path.format(**place)).status_code == 200

@@ -161,7 +161,7 @@ def test_an_ambiguous_voice_name_is_rejected() -> None:
         ('prompt\nfine\n"a" b\n', "Row 3 cannot be read"),
         ("prompt\n" + "x" * 140_000 + "\n", "Row 2 cannot be read: a cell is too long"),
         ("prompt\na\x00b\n", "invalid characters"),
-        ("prompt\n" + "a\n" * (batches.MOST_ROWS + 1), "Enter at most 500 rows; there are 501"),
+        ("prompt\n" + "a\n" * (batches.MAX_ROWS + 1), "Enter at most 500 rows; there are 501"),
         ("prompt\n" + ("é" * 1000 + "\n") * 525, "larger than 1 MiB"),
     ],
 )
@@ -188,13 +188,13 @@ def test_a_file_that_is_not_utf8_has_an_error(content: bytes, said: str) -> None
 
 def test_the_maximum_of_rows_is_read_with_one_query(django_assert_num_queries: Any) -> None:
     file = ready_file()
-    text = "prompt,imageFileIds\n" + f"a,{file.remote_id}\n" * batches.MOST_ROWS
+    text = "prompt,imageFileIds\n" + f"a,{file.remote_id}\n" * batches.MAX_ROWS
     tool = tools.available()["generate-image"]
 
     with django_assert_num_queries(1):
         found = check(tool, *tables.read(tool, text))
 
-    assert len(found.rows) == batches.MOST_ROWS
+    assert len(found.rows) == batches.MAX_ROWS
 
 
 # --- templates --------------------------------------------------------------------------------------------

@@ -173,7 +173,7 @@ def test_an_interrupted_action_is_reported_and_can_be_completed(
     if act == "again":
         assert Execution.objects.count() == 10
     else:
-        words = {"cancel": bulk_actions.STOPPED, "archive": bulk_actions.ARCHIVED}
+        words = {"cancel": bulk_actions.CANCELLED, "archive": bulk_actions.ARCHIVED}
         assert set(selection.report.values()) == {words[act]}
 
 
@@ -187,7 +187,7 @@ def test_two_concurrent_resumptions_take_turns(ann_browser: Browser, monkeypatch
 
     def work() -> None:
         barrier.wait()
-        bulk_actions.carry_out(selection, actor=ann_browser.user)
+        bulk_actions.run(selection, actor=ann_browser.user)
         connections.close_all()
 
     threads = [threading.Thread(target=work) for _ in range(2)]
@@ -224,7 +224,7 @@ def test_an_empty_selection_redirects_back(form: dict[str, Any], ann_browser: Br
 
 
 def test_a_selection_is_limited(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk_actions, "MOST", 3)
+    monkeypatch.setattr(bulk_actions, "MAX_SELECTED", 3)
     selected(ann_browser, "cancel", *(job(ann_browser.user, "running") for _ in range(5)))
     assert len(Selection.objects.get().ids) == 3
 

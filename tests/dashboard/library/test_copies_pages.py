@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard.library.views.copies import MAX_FILES
-from executions.batches.service import MOST_ROWS
+from executions.batches.service import MAX_ROWS
 from executions.copies import requests as copy_requests
 from executions.models import Event, Keeping
 from executions.team import settings as team_settings
@@ -124,7 +124,7 @@ def test_files_beyond_the_maximum_are_skipped_and_counted(
 def test_as_many_files_can_be_copied_as_selected(ann_browser: Browser) -> None:
     library = ann_browser.get("/files/").content.decode()
     assert f'data-max="{MAX_FILES}"' in library
-    assert MAX_FILES == MOST_ROWS, "the same as in a batch"
+    assert MAX_FILES == MAX_ROWS, "the same as in a batch"
 
 
 def test_a_failed_copy_is_restarted_when_requested_again(ann_browser: Browser) -> None:

@@ -240,14 +240,14 @@ async def test_an_unreadable_copy_stays_recorded(
 async def test_a_batch_download_contains_the_copy_of_a_lost_file() -> None:
     content = png()
     made = await only_copied(content)
-    wanted = [zip_archive.Wanted(made.pk, "001 pier")]
+    wanted = [zip_archive.Entry(made.pk, "001 pier")]
     pieces = [piece async for piece in zip_archive.stream(wanted)]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
         assert {name: archived.read(name) for name in archived.namelist()} == {"001 pier.png": content}
     copy_storage.path(made.kept_path).unlink()
     pieces = [piece async for piece in zip_archive.stream(wanted)]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
-        assert "its copy cannot be had" in archived.read("_missing.txt").decode()
+        assert "the Rushes copy cannot be read" in archived.read("_missing.txt").decode()
 
 
 # --- the file's page --------------------------------------------------------------------------------------

@@ -296,10 +296,10 @@ def test_the_setting_applies_to_bulk_actions(
     ada_browser: Browser, ann_browser: Browser, ben_browser: Browser
 ) -> None:
     anns = job(ann_browser.user, "running")
-    assert not bulk_actions.may(Act.CANCEL, ben_browser.user, anns)
+    assert not bulk_actions.is_allowed(Act.CANCEL, ben_browser.user, anns)
     ada_browser.post(f"{URL}choices/", {"team_cancels": "on"})
-    assert bulk_actions.may(Act.CANCEL, ben_browser.user, anns)
-    assert not bulk_actions.may(Act.ARCHIVE, ben_browser.user, anns), "only cancelling is allowed"
+    assert bulk_actions.is_allowed(Act.CANCEL, ben_browser.user, anns)
+    assert not bulk_actions.is_allowed(Act.ARCHIVE, ben_browser.user, anns), "only cancelling is allowed"
 
 
 # --- the page ---------------------------------------------------------------------------------------------

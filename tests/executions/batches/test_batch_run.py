@@ -1,4 +1,4 @@
-"""A batch against the sandbox: it runs behind single jobs, ends with its results, and comes home as one ZIP."""
+"""Batches against the sandbox: they run behind single jobs, produce results, and can be downloaded as a ZIP."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def entries(content: bytes) -> dict[str, bytes]:
 
 
 async def zipped(batch: Batch) -> dict[str, bytes]:
-    pieces = [piece async for piece in zip_archive.stream(await runtime.in_db(zip_archive.wanted, batch))]
+    pieces = [
+        piece async for piece in zip_archive.stream(await runtime.in_db(zip_archive.batch_entries, batch))
+    ]
     return entries(b"".join(pieces))
 
 
-async def test_a_batch_runs_by_itself_and_a_wrong_one_does_not_stop_it(
-    account: Any, worker: Reconciler, people: Any
-) -> None:
+async def test_a_failed_job_does_not_stop_the_batch(account: Any, worker: Reconciler, people: Any) -> None:
     await steps.add_faults(
         account, {"kind": "job", "match": "*", "fail": "The moon was in the way.", "count": 1}
     )
@@ -85,30 +85,30 @@ async def test_a_batch_runs_by_itself_and_a_wrong_one_does_not_stop_it(
     assert len({job.remote_id for job in jobs}) == 4
 
 
-async def test_a_single_job_passes_a_batch_that_is_being_sent(
+async def test_a_single_job_overtakes_a_batch_that_is_being_sent(
     account: Any, worker: Reconciler, people: Any
 ) -> None:
     await steps.add_faults(account, {"kind": "slow", "match": steps.STARTS, "seconds": 0.4})
     batch = await runtime.in_db(planning.batch, people.ann, 60)
     worker.wake()
 
-    async def under_way() -> bool:
+    async def is_being_sent() -> bool:
         return await runtime.in_db(batch.executions.filter(sent_at__isnull=False).exists)
 
-    await until(under_way)
+    await until(is_being_sent)
     single = await steps.queued(steps.unique_prompt())
 
     async def single_was_sent() -> bool:
         return (await steps.reload(single)).was_sent
 
     await until(single_was_sent)
-    waiting = await runtime.in_db(batch.executions.filter(sent_at=None).count)
-    under_way_now = await runtime.in_db(batch.executions.filter(sent_at__isnull=False, remote_id=None).count)
-    assert waiting > 30, "it did not wait for the batch"
-    assert under_way_now <= MAX_CONCURRENT - leases.RESERVED_SLOTS
+    queued = await runtime.in_db(batch.executions.filter(sent_at=None).count)
+    being_sent = await runtime.in_db(batch.executions.filter(sent_at__isnull=False, remote_id=None).count)
+    assert queued > 30, "the single job waited for the batch"
+    assert being_sent <= MAX_CONCURRENT - leases.RESERVED_SLOTS
     await runtime.in_db(
         batches.cancel,
-        await runtime.in_db(planning.wish, batch, actor=people.ann),
+        await runtime.in_db(planning.cancel_request, batch, actor=people.ann),
         actor=people.ann,
     )
 
@@ -116,7 +116,7 @@ async def test_a_single_job_passes_a_batch_that_is_being_sent(
 async def test_nothing_is_sent_while_it_can_be_undone(
     account: Any, worker: Reconciler, people: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(batches, "HOLD", timedelta(minutes=5))
+    monkeypatch.setattr(batches, "UNDO_WINDOW", timedelta(minutes=5))
     prompt = steps.unique_prompt()
     plan = await runtime.in_db(planning.plan, people.ann, 3, prompt=prompt)
     batch, _ = await runtime.in_db(batches.confirm, plan.pk, actor=people.ann)
@@ -132,7 +132,7 @@ async def test_nothing_is_sent_while_it_can_be_undone(
     assert prompt not in str(await steps.control(account, "GET", "truth"))
 
 
-async def test_rows_that_speak_first_run_as_chains(account: Any, worker: Reconciler, people: Any) -> None:
+async def test_rows_with_a_speech_run_as_chains(account: Any, worker: Reconciler, people: Any) -> None:
     row = Row(
         1,
         already_validated({"avatarPresenterId": NOOR, "numResults": 1}),
@@ -145,9 +145,9 @@ async def test_rows_that_speak_first_run_as_chains(account: Any, worker: Reconci
     await runtime.in_db(batch.executions.update, next_attempt_at=timezone.now())
     worker.wake()
 
-    speech, film = await ended(batch)
+    speech, avatar = await ended(batch)
 
-    assert (speech.status, film.status) == ("succeeded", "succeeded")
+    assert (speech.status, avatar.status) == ("succeeded", "succeeded")
     names = sorted(await zipped(batch))
     assert [name.rpartition(".")[0] for name in names] == ["001 Hello-there", "002 Avatar-Hello-there"]
 
@@ -163,9 +163,9 @@ async def made(people: Any, account: Any, worker: Reconciler, count: int = 2) ->
 
 
 async def content_of(name: str, batch: Batch) -> bytes:
-    """A result as VideoGen hands it out."""
-    place = int(name[:3]) - 1
-    job = (await runtime.in_db(planning.jobs, batch))[place]
+    """A result, downloaded from VideoGen."""
+    index = int(name[:3]) - 1
+    job = (await runtime.in_db(planning.jobs, batch))[index]
     result = await runtime.in_db(Result.objects.select_related("file").get, execution=job)
     wire = await runtime.client().hydrate_file(result.file.remote_id)
     assert wire.download is not None
@@ -173,7 +173,7 @@ async def content_of(name: str, batch: Batch) -> bytes:
         return (await client.get(str(wire.download.url))).content
 
 
-async def test_all_results_come_as_one_zip(account: Any, worker: Reconciler, people: Any) -> None:
+async def test_all_results_are_downloaded_as_one_zip(account: Any, worker: Reconciler, people: Any) -> None:
     batch = await made(people, account, worker, 2)
     ann_browser = await asyncio.to_thread(_signed_in, people.ann)
 
@@ -188,14 +188,12 @@ async def test_all_results_come_as_one_zip(account: Any, worker: Reconciler, peo
         assert content == await content_of(name, batch)
 
 
-async def test_what_cannot_be_had_is_named_and_the_rest_is_delivered(
-    account: Any, worker: Reconciler, people: Any
-) -> None:
+async def test_missing_files_are_listed_in_the_zip(account: Any, worker: Reconciler, people: Any) -> None:
     batch = await made(people, account, worker, 2)
     first = (await runtime.in_db(planning.jobs, batch))[0]
     file = (await runtime.in_db(Result.objects.select_related("file").get, execution=first)).file
-    known_since = timezone.now() - timedelta(hours=1)  # of a file that is new a 404 is not believed
-    gone = {"remote_id": "vg_file_gone", "snapshot": {}, "created_at": known_since}
+    created_at = timezone.now() - timedelta(hours=1)  # a 404 is ignored for a new file
+    gone = {"remote_id": "vg_file_gone", "snapshot": {}, "created_at": created_at}
     await runtime.in_db(File.objects.filter(pk=file.pk).update, **gone)
 
     found = await zipped(batch)
@@ -204,26 +202,26 @@ async def test_what_cannot_be_had_is_named_and_the_rest_is_delivered(
     assert "001 a-lighthouse-1: VideoGen no longer has this file." in found["_missing.txt"].decode()
 
 
-async def test_only_a_piece_at_a_time_is_asked_for_and_a_reader_who_leaves_ends_it(
+async def test_the_zip_is_streamed_and_a_disconnect_ends_the_download(
     account: Any, worker: Reconciler, people: Any, monkeypatch: Any
 ) -> None:
     batch = await made(people, account, worker, 2)
     closed: list[int] = []
     aclose = zip_archive.Source.aclose
 
-    async def noted(self: Any) -> None:
+    async def recording_aclose(self: Any) -> None:
         closed.append(self.received)
         await aclose(self)
 
-    monkeypatch.setattr(zip_archive.Source, "aclose", noted)
+    monkeypatch.setattr(zip_archive.Source, "aclose", recording_aclose)
 
-    async with aclosing(zip_archive.stream(await runtime.in_db(zip_archive.wanted, batch))) as pieces:
+    async with aclosing(zip_archive.stream(await runtime.in_db(zip_archive.batch_entries, batch))) as pieces:
         first = await anext(pieces)
         second = await anext(pieces)
 
     assert 0 < len(first) < 70_000
     assert 0 < len(second) < 70_000
-    assert len(closed) == 1, "the second file was never asked for"
+    assert len(closed) == 1, "the second file was requested"
 
 
 async def test_a_batch_without_results_has_no_zip(account: Any, people: Any) -> None:

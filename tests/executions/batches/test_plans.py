@@ -1,4 +1,4 @@
-"""From a plan to jobs and back: exactly what was shown, once, quickly, and taken back or stopped job by job."""
+"""Plans and batches: confirming starts exactly the rows shown, once; undo and cancel report each job."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.waiting import DEADLINE
 pytestmark = pytest.mark.django_db
 
 
-def test_the_plan_becomes_exactly_its_rows(people: Any) -> None:
+def test_confirming_starts_exactly_the_plans_rows(people: Any) -> None:
     plan = planning.plan(people.ann, 3)
 
     batch, is_new = batches.confirm(plan.pk, actor=people.ann)
@@ -52,7 +52,7 @@ def test_the_plan_becomes_exactly_its_rows(people: Any) -> None:
     assert (batch.size, batch.name, batch.created_by) == (3, "Lighthouses", people.ann)
 
 
-def test_a_yes_said_twice_starts_once(people: Any) -> None:
+def test_confirming_twice_starts_once(people: Any) -> None:
     plan = planning.plan(people.ann)
 
     first, _ = batches.confirm(plan.pk, actor=people.ann)
@@ -63,18 +63,18 @@ def test_a_yes_said_twice_starts_once(people: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_yes_said_at_the_same_time_starts_once(people: Any) -> None:
+def test_confirming_concurrently_starts_once(people: Any) -> None:
     plan = planning.plan(people.ann)
     barrier = threading.Barrier(4)
 
-    def say_yes() -> None:
+    def confirm() -> None:
         try:
             barrier.wait(DEADLINE)
             batches.confirm(plan.pk, actor=people.ann)
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=say_yes) for _ in range(4)]
+    threads = [threading.Thread(target=confirm) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -84,7 +84,7 @@ def test_a_yes_said_at_the_same_time_starts_once(people: Any) -> None:
     assert Execution.objects.count() == 3
 
 
-def test_many_rows_are_written_in_as_few_statements_as_three(people: Any) -> None:
+def test_the_number_of_statements_does_not_depend_on_the_rows(people: Any) -> None:
     few, many = planning.plan(people.ann, 3), planning.plan(people.ann, 300)
 
     with CaptureQueriesContext(
@@ -98,18 +98,18 @@ def test_many_rows_are_written_in_as_few_statements_as_three(people: Any) -> Non
     assert batch.executions.count() == 300
 
 
-def test_nothing_of_it_is_due_before_the_wait_is_over_and_then_in_order(people: Any) -> None:
+def test_jobs_become_due_after_the_undo_window_in_order(people: Any) -> None:
     batch, _ = batches.confirm(planning.plan(people.ann, 12).pk, actor=people.ann)
 
     assert leases.claim_due(10) == []
-    assert batch.sends_at - batch.created_at == batches.HOLD
+    assert batch.sends_at - batch.created_at == batches.UNDO_WINDOW
     later = batch.sends_at + timedelta(seconds=1)
     due = Execution.objects.due(later).order_by("next_attempt_at").values_list("pk", flat=True)
     assert list(due) == [job.pk for job in planning.jobs(batch)]
     assert not Execution.objects.due(batch.sends_at - timedelta(milliseconds=1)).exists()
 
 
-def test_single_jobs_pass_a_batch(people: Any) -> None:
+def test_single_jobs_overtake_a_batch(people: Any) -> None:
     planning.batch(people.ann, 20)
     body = {"prompt": "one", "numResults": 1}
     single, _ = create.start(
@@ -119,7 +119,7 @@ def test_single_jobs_pass_a_batch(people: Any) -> None:
     claimed = leases.claim_due(10)
 
     assert claimed[0] == single.pk
-    assert len(claimed) == 10 - leases.RESERVED_SLOTS, "the batch leaves places for what comes next"
+    assert len(claimed) == 10 - leases.RESERVED_SLOTS, "the batch leaves slots for single jobs"
     assert len(leases.claim_due(leases.RESERVED_SLOTS)) == 0
     body = {"prompt": "another", "numResults": 1}
     next_single, _ = create.start(
@@ -128,34 +128,34 @@ def test_single_jobs_pass_a_batch(people: Any) -> None:
     assert leases.claim_due(leases.RESERVED_SLOTS) == [next_single.pk]
 
 
-def test_a_row_that_speaks_first_becomes_two_jobs_in_a_chain(people: Any) -> None:
-    avatar = tools.find("generate-avatar")
+def test_a_row_with_a_speech_becomes_a_chain_of_two_jobs(people: Any) -> None:
+    tool = tools.find("generate-avatar")
     row = Row(
         1,
         already_validated({"avatarPresenterId": "p1", "numResults": 1}),
         speech=Speech("Good evening", "v1"),
     )
-    plan = batches.plan(avatar, [row], name="News", actor=people.ann)
+    plan = batches.plan(tool, [row], name="News", actor=people.ann)
 
     batch, _ = batches.confirm(plan.pk, actor=people.ann)
 
-    speech, film = planning.jobs(batch)
+    speech, avatar = planning.jobs(batch)
     assert batch.size == 2
     assert (speech.tool, speech.request_body["ttsText"], speech.request_body["voiceId"]) == (
         "text-to-speech",
         "Good evening",
         "v1",
     )
-    assert (film.tool, film.after, film.after_field, film.fingerprint) == (
+    assert (avatar.tool, avatar.after, avatar.after_field, avatar.fingerprint) == (
         "generate-avatar",
         speech,
         "audioFileId",
         "",
     )
-    assert film.prompt == "Avatar: “Good evening”"
+    assert avatar.prompt == "Avatar: “Good evening”"
 
 
-def test_files_that_rows_work_from_are_kept_as_their_inputs(people: Any) -> None:
+def test_files_named_by_rows_become_their_inputs(people: Any) -> None:
     files = [ready_file(name) for name in ("one", "two")]
     rows = [
         Row(n, already_validated({"imageFileId": file.remote_id, "numResults": 1}))
@@ -174,7 +174,7 @@ def test_files_that_rows_work_from_are_kept_as_their_inputs(people: Any) -> None
     assert [job.prompt for job in planning.jobs(batch)] == ["Upscale “one”", "Upscale “two”"]
 
 
-def test_what_was_made_before_is_marked_and_can_be_left_out(people: Any) -> None:
+def test_rows_run_before_are_marked_and_can_be_skipped(people: Any) -> None:
     before = planning.made_before(people.ben, planning.rows(2)[1])
 
     plan = planning.plan(people.ann, 3)
@@ -184,25 +184,25 @@ def test_what_was_made_before_is_marked_and_can_be_left_out(people: Any) -> None
     assert [job.prompt for job in planning.jobs(batch)] == ["a lighthouse 1", "a lighthouse 3"]
 
 
-def test_when_all_was_made_before_only_the_new_is_nothing(people: Any) -> None:
+def test_skipping_all_rows_is_an_error(people: Any) -> None:
     planning.made_before(people.ben, planning.rows(1)[0])
     plan = planning.plan(people.ann, 1)
 
-    with pytest.raises(ValueError, match="nothing is left"):
+    with pytest.raises(ValueError, match="nothing left to start"):
         batches.confirm(plan.pk, actor=people.ann, only_new=True)
     assert not Batch.objects.exists()
 
 
-@pytest.mark.parametrize("count", [0, batches.MOST_ROWS + 1])
-def test_a_plan_has_bounds(people: Any, count: int) -> None:
+@pytest.mark.parametrize("count", [0, batches.MAX_ROWS + 1])
+def test_the_number_of_rows_is_limited(people: Any, count: int) -> None:
     with pytest.raises(ValueError, match="between 1 and 500"):
         planning.plan(people.ann, count)
 
 
-def test_old_plans_that_led_to_nothing_are_forgotten(people: Any) -> None:
+def test_old_unconfirmed_plans_are_deleted(people: Any) -> None:
     old, used, others = planning.plan(people.ann), planning.plan(people.ann), planning.plan(people.ben)
     batches.confirm(used.pk, actor=people.ann)
-    BatchPlan.objects.update(created_at=timezone.now() - batches.KEPT - timedelta(minutes=1))
+    BatchPlan.objects.update(created_at=timezone.now() - batches.PLAN_TTL - timedelta(minutes=1))
 
     planning.plan(people.ann)
 
@@ -214,7 +214,7 @@ def test_old_plans_that_led_to_nothing_are_forgotten(people: Any) -> None:
 # --- undo -------------------------------------------------------------------------------------------------
 
 
-def test_undo_stops_everything_before_anything_is_sent(people: Any) -> None:
+def test_undo_cancels_all_jobs_before_they_are_sent(people: Any) -> None:
     batch = planning.batch(people.ann, held=True)
 
     stopped = batches.undo(batch, actor=people.ann)
@@ -229,17 +229,15 @@ def test_undo_stops_everything_before_anything_is_sent(people: Any) -> None:
     assert not batch.can_be_undone
 
 
-def test_undo_comes_too_late_once_requests_may_have_left(people: Any) -> None:
+def test_undo_is_refused_once_requests_may_have_been_sent(people: Any) -> None:
     batch = planning.batch(people.ann)
 
-    with pytest.raises(batches.TooLate, match="have gone out"):
+    with pytest.raises(batches.TooLate, match="have been sent"):
         batches.undo(batch, actor=people.ann)
     assert {job.status for job in planning.jobs(batch)} == {"queued"}
 
 
-def test_an_undo_that_was_cut_off_sends_nothing_and_is_finished_by_the_next(
-    people: Any, monkeypatch: Any
-) -> None:
+def test_an_interrupted_undo_sends_nothing_and_can_be_completed(people: Any, monkeypatch: Any) -> None:
     batch = planning.batch(people.ann, held=True)
     with monkeypatch.context() as cut:
         cut.setattr(batches, "_cancel_each", lambda ids, user_id: {})
@@ -254,7 +252,7 @@ def test_an_undo_that_was_cut_off_sends_nothing_and_is_finished_by_the_next(
 # --- cancel -----------------------------------------------------------------------------------------------
 
 
-def test_a_cancel_acts_on_the_named_jobs_and_tells_each_ones_fate(people: Any) -> None:
+def test_cancel_affects_exactly_the_listed_jobs_and_reports_each(people: Any) -> None:
     batch = planning.batch(people.ann, 6)
     unsent, taken, ended, lost, asked, late = planning.jobs(batch)
     take(taken)
@@ -263,17 +261,17 @@ def test_a_cancel_acts_on_the_named_jobs_and_tells_each_ones_fate(people: Any) -
     take(asked)
     lifecycle.apply(asked.pk, observations.CancelRequested(actor_id=people.ann.pk))
     planning.end(late, "succeeded")
-    wish = planning.wish(batch, actor=people.ada)
-    planning.end(ended, "succeeded")  # between the list and the yes
+    request = planning.cancel_request(batch, actor=people.ada)
+    planning.end(ended, "succeeded")  # between the list and its confirmation
 
-    done = batches.cancel(wish, actor=people.ada)
+    done = batches.cancel(request, actor=people.ada)
 
     assert done.report == {
-        str(unsent.pk): batches.STOPPED,
-        str(taken.pk): batches.ASKED,
-        str(ended.pk): batches.ENDED,
-        str(lost.pk): batches.UNSURE,
-        str(asked.pk): batches.ASKED_BEFORE,
+        str(unsent.pk): batches.CANCELLED,
+        str(taken.pk): batches.CANCEL_REQUESTED,
+        str(ended.pk): batches.ALREADY_FINISHED,
+        str(lost.pk): batches.UNCONFIRMED,
+        str(asked.pk): batches.ALREADY_REQUESTED,
     }
     assert [job.status for job in planning.jobs(batch)] == [
         "cancelled",
@@ -285,18 +283,18 @@ def test_a_cancel_acts_on_the_named_jobs_and_tells_each_ones_fate(people: Any) -
     ]
 
 
-def test_a_cancel_done_twice_acts_once(people: Any) -> None:
+def test_cancelling_twice_has_no_further_effect(people: Any) -> None:
     batch = planning.batch(people.ann)
-    wish = planning.wish(batch, actor=people.ann)
-    first = batches.cancel(wish, actor=people.ann).report
+    request = planning.cancel_request(batch, actor=people.ann)
+    first = batches.cancel(request, actor=people.ann).report
 
-    again = batches.cancel(wish, actor=people.ada).report
+    again = batches.cancel(request, actor=people.ada).report
 
-    assert again == first == {str(job.pk): batches.STOPPED for job in planning.jobs(batch)}
+    assert again == first == {str(job.pk): batches.CANCELLED for job in planning.jobs(batch)}
     assert Event.objects.filter(execution__batch=batch, to_status="cancelled").count() == 3
 
 
-def test_what_waits_for_speech_is_cancelled_and_does_not_fail(people: Any) -> None:
+def test_jobs_waiting_for_a_speech_are_cancelled_and_do_not_fail(people: Any) -> None:
     rows = [
         Row(n, already_validated({"avatarPresenterId": "p1", "numResults": 1}), speech=Speech("Good evening"))
         for n in range(8)
@@ -304,32 +302,32 @@ def test_what_waits_for_speech_is_cancelled_and_does_not_fail(people: Any) -> No
     plan = batches.plan(tools.find("generate-avatar"), rows, name="", actor=people.ann)
     batch, _ = batches.confirm(plan.pk, actor=people.ann)
 
-    batches.cancel(planning.wish(batch, actor=people.ann), actor=people.ann)
+    batches.cancel(planning.cancel_request(batch, actor=people.ann), actor=people.ann)
 
     assert {job.status for job in planning.jobs(batch)} == {"cancelled"}
     ends = Event.objects.filter(execution__batch=batch, to_status="cancelled").order_by("id")
     assert [event.execution.tool for event in ends] == ["generate-avatar", "text-to-speech"] * 8
 
 
-# --- again ------------------------------------------------------------------------------------------------
+# --- re-run -----------------------------------------------------------------------------------------------
 
 
-def test_what_failed_is_planned_again_and_nothing_else(people: Any) -> None:
+def test_a_rerun_plans_exactly_the_failed_jobs(people: Any) -> None:
     batch = planning.batch(people.ann)
     failed, fine, running = planning.jobs(batch)
     planning.end(failed, "failed", error={"message": "no"})
     planning.end(fine, "succeeded")
     take(running)
 
-    plan = batches.plan_again(batch, "failed", actor=people.ben)
+    plan = batches.plan_rerun(batch, "failed", actor=people.ben)
 
     assert plan is not None
     assert [row["body"]["prompt"] for row in plan.rows] == ["a lighthouse 1"]
     assert (plan.name, plan.created_by) == ("Lighthouses (again)", people.ben)
-    assert batches.plan_again(batch, "cancelled", actor=people.ben) is None
+    assert batches.plan_rerun(batch, "cancelled", actor=people.ben) is None
 
 
-def test_a_film_whose_speech_failed_is_spoken_again(people: Any) -> None:
+def test_a_rerun_repeats_a_failed_speech(people: Any) -> None:
     row = Row(
         1,
         already_validated({"avatarPresenterId": "p1", "numResults": 1}),
@@ -337,19 +335,19 @@ def test_a_film_whose_speech_failed_is_spoken_again(people: Any) -> None:
     )
     plan = batches.plan(tools.find("generate-avatar"), [row], name="", actor=people.ann)
     batch, _ = batches.confirm(plan.pk, actor=people.ann)
-    speech, film = planning.jobs(batch)
+    speech, avatar = planning.jobs(batch)
     planning.end(speech, "failed")
-    lifecycle.apply(film.pk, observations.Rejected(error={"message": "The speech before it failed."}))
+    lifecycle.apply(avatar.pk, observations.Rejected(error={"message": "The speech before it failed."}))
 
-    again = batches.plan_again(batch, "failed", actor=people.ann)
+    again = batches.plan_rerun(batch, "failed", actor=people.ann)
 
     assert again is not None
     assert [(row["speech"], row["body"]) for row in again.rows] == [
-        ({"words": "Good evening", "voice_id": "v1"}, film.request_body)
+        ({"words": "Good evening", "voice_id": "v1"}, avatar.request_body)
     ]
 
 
-def test_counts_come_for_many_batches_in_one_query(people: Any, django_assert_num_queries: Any) -> None:
+def test_counts_of_many_batches_take_one_query(people: Any, django_assert_num_queries: Any) -> None:
     first, second = planning.batch(people.ann, 2), planning.batch(people.ben, 3)
     planning.end(planning.jobs(second)[0], "succeeded")
 

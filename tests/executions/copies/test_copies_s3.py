@@ -87,7 +87,7 @@ async def test_a_batch_archive_reads_the_bucket(bucket: Any) -> None:
     async with serving(LARGE) as media:
         made = await copying.make_copy(await runtime.in_db(media.file))
     await gone(made)
-    pieces = [piece async for piece in zip_archive.stream([zip_archive.Wanted(made.pk, "001 pier")])]
+    pieces = [piece async for piece in zip_archive.stream([zip_archive.Entry(made.pk, "001 pier")])]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
         assert archived.read("001 pier.png") == LARGE
 

@@ -1,4 +1,4 @@
-"""Copies of files have a folder that belongs to the test alone."""
+"""Each test has its own folder for copies of files."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _own_copies_folder(copies_folder: None) -> None:
-    """What every test of this folder has."""
+    """Applies to every test of this folder."""

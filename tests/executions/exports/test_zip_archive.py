@@ -1,4 +1,4 @@
-"""The ZIP's edges: hostile titles, connections that break, servers that answer otherwise."""
+"""Edge cases of the ZIP archive: hostile titles, lost connections, unexpected responses."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ type Handler = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
         ("é" * 300, " " + "é" * 40),
     ],
 )
-def test_a_title_becomes_a_name_that_every_system_keeps(title: str, name: str) -> None:
+def test_titles_become_names_valid_on_all_systems(title: str, name: str) -> None:
     assert zip_archive.safe_name(title) == name
 
 
-def test_names_differ_when_titles_do_not(db: None, people: Any) -> None:
+def test_names_are_unique_for_equal_titles(db: None, people: Any) -> None:
     batch = planning.batch(people.ann, 2)
     from executions.videogen import ToolResult
 
@@ -48,14 +48,14 @@ def test_names_differ_when_titles_do_not(db: None, people: Any) -> None:
         planning.end(job, "succeeded", results=results)
     type(planning.jobs(batch)[0]).objects.update(prompt="same")
 
-    stems = [each.stem for each in zip_archive.wanted(batch)]
+    stems = [each.stem for each in zip_archive.batch_entries(batch)]
 
     assert stems == ["001-1 same", "001-2 same", "002-1 same", "002-2 same"]
 
 
 @asynccontextmanager
 async def server(handle: Handler) -> AsyncIterator[str]:
-    """A server of media on a real socket; `handle` gets each request's head."""
+    """A media server on a real socket; `handle` gets the head of each request."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -81,23 +81,21 @@ async def zipped(url: str, monkeypatch: Any) -> dict[str, bytes]:
 
     monkeypatch.setattr(signed_urls, "signed_url", signed)
     file = await runtime.in_db(ready_file)
-    pieces = [piece async for piece in zip_archive.stream([zip_archive.Wanted(file.pk, "001 harbour")])]
+    pieces = [piece async for piece in zip_archive.stream([zip_archive.Entry(file.pk, "001 harbour")])]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
         assert archived.testzip() is None
         return {name: archived.read(name) for name in archived.namelist()}
 
 
-async def test_a_file_that_breaks_off_goes_on_where_it_stopped(
-    transactional_db: None, monkeypatch: Any
-) -> None:
+async def test_an_interrupted_download_is_resumed(transactional_db: None, monkeypatch: Any) -> None:
     heads: list[int] = []
 
     async def handle(head: str, writer: asyncio.StreamWriter) -> None:
         begin = range_of(head)
         heads.append(begin)
         status = "206 Partial Content" if begin else "200 OK"
-        left = CONTENT[begin:]
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(left)}\r\n\r\n".encode() + left[:4096])
+        rest = CONTENT[begin:]
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(rest)}\r\n\r\n".encode() + rest[:4096])
         await writer.drain()
 
     async with server(handle) as url:
@@ -107,7 +105,7 @@ async def test_a_file_that_breaks_off_goes_on_where_it_stopped(
     assert heads == [0, 4096, 8192]
 
 
-async def test_a_file_that_breaks_off_for_good_is_named(transactional_db: None, monkeypatch: Any) -> None:
+async def test_an_incomplete_file_is_listed(transactional_db: None, monkeypatch: Any) -> None:
     async def handle(head: str, writer: asyncio.StreamWriter) -> None:
         if "range:" in head.lower():
             writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
@@ -120,10 +118,12 @@ async def test_a_file_that_breaks_off_for_good_is_named(transactional_db: None, 
         found = await zipped(f"{url}/abc.mp4", monkeypatch)
 
     assert found["001 harbour.mp4"] == CONTENT[:100]
-    assert "001 harbour.mp4 is not complete: its server answered 404" in found["_missing.txt"].decode()
+    assert "001 harbour.mp4 is incomplete: the media server answered 404" in found["_missing.txt"].decode()
 
 
-async def test_a_server_that_begins_again_is_not_mixed_up(transactional_db: None, monkeypatch: Any) -> None:
+async def test_a_server_without_ranges_does_not_corrupt_the_file(
+    transactional_db: None, monkeypatch: Any
+) -> None:
     async def handle(head: str, writer: asyncio.StreamWriter) -> None:
         writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(CONTENT)}\r\n\r\n".encode() + CONTENT[:100])
 
@@ -131,22 +131,22 @@ async def test_a_server_that_begins_again_is_not_mixed_up(transactional_db: None
         found = await zipped(f"{url}/abc", monkeypatch)
 
     assert found["001 harbour.bin"] == CONTENT[:100]
-    assert "broke off after 100 bytes" in found["_missing.txt"].decode()
+    assert "connection was lost after 100 bytes" in found["_missing.txt"].decode()
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
-        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "its server answered 403"),
-        (b"", "its server cannot be reached"),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "the media server answered 403"),
+        (b"", "the media server cannot be reached"),
         (
             b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n",
-            "its server cannot be reached",
+            "the media server cannot be reached",
         ),
     ],
 )
-async def test_a_file_that_is_not_handed_out_is_named(
-    transactional_db: None, monkeypatch: Any, answer: bytes, said: str
+async def test_an_unavailable_file_is_listed(
+    transactional_db: None, monkeypatch: Any, answer: bytes, message: str
 ) -> None:
     async def handle(head: str, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
@@ -155,10 +155,10 @@ async def test_a_file_that_is_not_handed_out_is_named(
         found = await zipped(f"{url}/abc.png", monkeypatch)
 
     assert list(found) == ["_missing.txt"]
-    assert f"001 harbour: {said}" in found["_missing.txt"].decode()
+    assert f"001 harbour: {message}" in found["_missing.txt"].decode()
 
 
-async def test_the_ending_is_the_media_types_where_the_address_has_none(
+async def test_a_url_without_extension_uses_that_of_the_media_type(
     transactional_db: None, monkeypatch: Any
 ) -> None:
     async def handle(head: str, writer: asyncio.StreamWriter) -> None:
