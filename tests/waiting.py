@@ -1,4 +1,4 @@
-"""Waiting for what becomes true by and by. A deadline only bounds a failure: no test is faster or slower for it."""
+"""Waiting for a condition. A deadline only limits how long a failing test takes."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from inspect import isawaitable
 from typing import Any, cast
 
 DEADLINE = 60.0  # seconds, on a machine that is busy with other tests
-PROCESS_DEADLINE = 120.0  # seconds; for processes that start or end
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.002, 0.05  # seconds
+PROCESS_DEADLINE = 120.0  # seconds; for processes that start or stop
+MIN_PAUSE, MAX_PAUSE = 0.002, 0.05  # seconds
 
 
 def _pauses() -> Iterator[float]:
-    """Most of what tests wait for is there at once; what is not is not asked for all the time."""
-    pause = SHORTEST_PAUSE
+    """Growing pauses: most conditions are true at once, and the others are not checked all the time."""
+    pause = MIN_PAUSE
     while True:
         yield pause
-        pause = min(1.5 * pause, LONGEST_PAUSE)
+        pause = min(1.5 * pause, MAX_PAUSE)
 
 
-def _check(deadline: float, seen: Any, seconds: float) -> None:
-    assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
+def _check_deadline(deadline: float, value: Any, seconds: float) -> None:
+    assert time.monotonic() < deadline, f"still {value!r} after {seconds} s"
 
 
 def eventually[T](
-    look: Callable[[], T | None], good: Callable[[T], Any] = bool, *, seconds: float = DEADLINE
+    read: Callable[[], T | None], accept: Callable[[T], Any] = bool, *, seconds: float = DEADLINE
 ) -> T:
-    """What `look` returns, once that is good: by default, once it is true."""
+    """The value of `read()`, once `accept` accepts it; by default, once it is true."""
     deadline = time.monotonic() + seconds
     for pause in _pauses():
-        seen = cast("T", look())
-        if good(seen):
-            return seen
-        _check(deadline, seen, seconds)
+        value = cast("T", read())
+        if accept(value):
+            return value
+        _check_deadline(deadline, value, seconds)
         time.sleep(pause)  # rows and other processes do not report their changes
-    raise AssertionError  # not reached: the pauses have no end
+    raise AssertionError  # unreachable: the pauses are endless
 
 
-async def until[T](look: Callable[[], Awaitable[T] | T], *, seconds: float = DEADLINE) -> T:
-    """What `look`, sync or async, returns once it is true."""
+async def until[T](read: Callable[[], Awaitable[T] | T], *, seconds: float = DEADLINE) -> T:
+    """The value of `read()`, sync or async, once it is true."""
     deadline = time.monotonic() + seconds
     for pause in _pauses():
-        seen: Any = look()
-        if isawaitable(seen):
-            seen = await seen
-        if seen:
-            return cast("T", seen)
-        _check(deadline, seen, seconds)
+        value: Any = read()
+        if isawaitable(value):
+            value = await value
+        if value:
+            return cast("T", value)
+        _check_deadline(deadline, value, seconds)
         await asyncio.sleep(pause)  # rows and other processes do not report their changes
-    raise AssertionError  # not reached: the pauses have no end
+    raise AssertionError  # unreachable: the pauses are endless

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from tests.conftest import SandboxProcess
-from tests.dashboard.serving import ROOT, Serving, environment, token
+from tests.dashboard.serving import ROOT, Serving, csrf_token, environment
 from tests.markup import value
 
 # Patterns of calls for the sandbox's faults: "METHOD /path".
@@ -30,8 +30,8 @@ class Site:
         self._clients: dict[str, httpx.Client] = {}
         self._serving = Serving(data_dir, SANDBOX_SPEED="4")
         self.url = self._serving.url
-        found = re.search(r"Sign in as (\w+) or (\w+), password (.+)", self._serving.said)
-        assert found, self._serving.said
+        found = re.search(r"Sign in as (\w+) or (\w+), password (.+)", self._serving.output)
+        assert found, self._serving.output
         self.people, self.password = found.groups()[:2], found[3]
 
     @property
@@ -46,7 +46,7 @@ class Site:
     def stop(self) -> None:
         code = self._serving.stop(signal.SIGTERM)
         assert code == 0, f"exit code {code}: {self._serving.errors}"
-        assert "Stopped." in self._serving.said
+        assert "Stopped." in self._serving.output
 
     def restart(self) -> None:
         self._serving = Serving(self.data_dir, "--port", str(self.port), SANDBOX_SPEED="4")
@@ -65,7 +65,7 @@ class Site:
         client = self._client(name)
         for prompt in prompts:
             page = client.get(f"/tools/{tool}/").text
-            form = {"key": value(page, "key"), "numResults": 1, field: prompt, **fields, **token(client)}
+            form = {"key": value(page, "key"), "numResults": 1, field: prompt, **fields, **csrf_token(client)}
             answer = client.post(f"/tools/{tool}/", data=form)
             assert answer.status_code == 303, answer.text
         return list(prompts)

@@ -23,7 +23,7 @@ from executions.tools import api_versions
 from executions.tools import fields as spec
 from sandbox.presenters import PRESENTERS
 from tests.conftest import READY, ROOT
-from tests.markup import every, words
+from tests.markup import every, plain_text
 from tests.waiting import PROCESS_DEADLINE, until
 
 pytestmark = pytest.mark.both_engines
@@ -124,7 +124,7 @@ async def test_every_tool_creates_its_media_type(strict_account: str, django_use
             tool = offered[slug]
             form = await runtime.in_db(form_of, tool, files)
             response = await browser.post(f"/tools/{slug}/", form, headers={"HX-Request": "true"})
-            problems = [words(node) for node in every(response, ".field-problem, .tool-form-refusal")]
+            problems = [plain_text(node) for node in every(response, ".field-problem, .tool-form-refusal")]
             assert response.status_code == 200, f"{slug}: {problems}"
             execution = await wait_until_final(await runtime.in_db(latest_execution))
             assert execution.tool == slug

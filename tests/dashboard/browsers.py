@@ -9,7 +9,7 @@ from django.db import connections
 from django.http import HttpResponse
 from django.test import AsyncClient, Client
 
-from tests.markup import words
+from tests.markup import plain_text
 
 HTMX = {"HX-Request": "true"}
 
@@ -49,7 +49,7 @@ def signed_in(user: Any, **options: Any) -> Browser:
 
 def text(response: HttpResponse) -> str:
     """The text of a page, without its tags."""
-    return words(response)
+    return plain_text(response)
 
 
 def close_connections() -> None:

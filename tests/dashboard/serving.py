@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "tests only, never typed"
 # Seconds. Only for a server that hangs: a start may be slow, and one that exits is noticed at once.
 START_TIMEOUT = 600.0
-OURS = (
+SETTINGS = (
     *("DATA_DIR", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "DEBUG", "ALLOWED_HOSTS"),
     *(
         "PUBLIC_URL",
@@ -40,7 +40,7 @@ def environment(data_dir: Path, **variables: str) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name not in OURS and not name.startswith(("VIDEOGEN", "PYTEST"))
+        if name not in SETTINGS and not name.startswith(("VIDEOGEN", "PYTEST"))
     }
     return {**inherited, "DATA_DIR": str(data_dir), **variables}
 
@@ -61,7 +61,7 @@ def manage(data_dir: Path, *arguments: str, seconds: float = 300, **variables: s
 
 
 class Serving:
-    """One `manage.py serve` with its own data folder; `said` is its output so far."""
+    """One `manage.py serve` with its own data folder; `output` is its output so far."""
 
     program: tuple[str, ...] = ("manage.py",)
     command, runs = "serve", r"Rushes runs at (http://\S+)"
@@ -79,7 +79,7 @@ class Serving:
                 stderr=errors,
                 text=True,
             )
-        self.said = ""
+        self.output = ""
         try:
             self.url = self._wait_for(self.runs)
             self._wait_for(r"(Ctrl-C) stops it")
@@ -92,13 +92,13 @@ class Serving:
     def _wait_for(self, pattern: str, seconds: float = START_TIMEOUT) -> str:
         deadline = time.monotonic() + seconds
         assert self.process.stdout is not None
-        while not (found := re.search(pattern, self.said)):
+        while not (found := re.search(pattern, self.output)):
             left = max(0.0, deadline - time.monotonic())
-            assert select.select([self.process.stdout], [], [], left)[0], f"not in time: {self.said}"
+            assert select.select([self.process.stdout], [], [], left)[0], f"not in time: {self.output}"
             # Bypass the file object's buffer, which `select` does not see.
-            output = os.read(self.process.stdout.fileno(), 4096)
-            assert output, f"it ended: {self.said} {self.errors}"
-            self.said += output.decode()
+            chunk = os.read(self.process.stdout.fileno(), 4096)
+            assert chunk, f"the process has ended: {self.output} {self.errors}"
+            self.output += chunk.decode()
         return found[1]
 
     @property
@@ -125,7 +125,9 @@ class Serving:
         """A client without JavaScript, signed in as a demo user."""
         with self.client() as client:
             client.get("/sign-in/").raise_for_status()
-            answer = client.post("/sign-in/", data={"username": name, "password": PASSWORD, **token(client)})
+            answer = client.post(
+                "/sign-in/", data={"username": name, "password": PASSWORD, **csrf_token(client)}
+            )
             assert answer.status_code == 302, answer.text
             yield client
 
@@ -137,7 +139,7 @@ class Serving:
     def wait(self, seconds: float = PROCESS_DEADLINE) -> int:
         assert self.process.stdout is not None
         rest, _ = self.process.communicate(timeout=seconds)
-        self.said += rest or ""
+        self.output += rest or ""
         return self.process.returncode
 
     def end(self) -> None:
@@ -159,12 +161,12 @@ class Web(Serving):
     command, runs = "web", r"Serving at (http://[\d.:]+\d)"
 
 
-def token(client: httpx.Client) -> dict[str, str]:
+def csrf_token(client: httpx.Client) -> dict[str, str]:
     """The CSRF form field."""
     return {"csrfmiddlewaretoken": client.cookies["csrftoken"]}
 
 
-def cookies(client: httpx.Client) -> str:
+def cookie_header(client: httpx.Client) -> str:
     """The client's cookies as a header, for a socket."""
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
 

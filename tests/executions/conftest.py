@@ -1,4 +1,4 @@
-"""Tests of the domain: VideoGen cannot be reached unless they use `account`."""
+"""Fixtures of the domain tests. VideoGen is unreachable unless a test uses `account`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ pytestmark = pytest.mark.both_engines
 
 @pytest.fixture(autouse=True)
 def _surroundings(videogen_out_of_reach: None, no_pauses: None, no_open_connections: None) -> None:
-    """What every test of this folder has."""
+    """The fixtures of every test in this folder."""
 
 
-# Hundreds of jobs are started in one hour, and none of these tests is about that.
-PLENTY = {"POST /v1/tools/*": 100_000, "POST /v1/tools/executions/{id}/cancel": 100_000}
+# The tests start hundreds of jobs within one hour.
+HIGH_LIMITS = {"POST /v1/tools/*": 100_000, "POST /v1/tools/executions/{id}/cancel": 100_000}
 
 
 @pytest.fixture
-def hasty_commits(transactional_db: None) -> Iterator[None]:
-    """PostgreSQL does not wait for the disk at each commit of this thread: for tests that commit thousands of times."""
+def fast_commits(transactional_db: None) -> Iterator[None]:
+    """PostgreSQL does not wait for the disk at commits of this thread, for tests that commit thousands of times."""
     if connection.vendor != "postgresql":
         yield
         return
@@ -39,17 +39,17 @@ def hasty_commits(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture
 async def account(account: SandboxProcess) -> AsyncIterator[SandboxProcess]:
-    """The domain talks to the sandbox, whose places for jobs are free again after the test."""
-    account.control("POST", "faults", {"limits": PLENTY})
+    """The domain calls the sandbox; jobs that still run there are cancelled after the test."""
+    account.control("POST", "faults", {"limits": HIGH_LIMITS})
     yield account
-    account.control("PUT", "faults", {"limits": PLENTY})
-    service.stop_everything(account)
+    account.control("PUT", "faults", {"limits": HIGH_LIMITS})
+    service.cancel_all(account)
 
 
 @pytest.fixture
 async def running(account: SandboxProcess) -> Execution:
-    """A job that VideoGen took and that runs there for longer than any test; here it is still `pending`."""
-    service.order(account, "job", "generate-image", seconds=600)
+    """A job that runs at VideoGen for longer than any test, and is still `pending` in Rushes."""
+    service.add_fault(account, "job", "generate-image", seconds=600)
     job = await service.started()
-    await service.in_thread(eventually, lambda: service.status_there(account, job) == "running" or None)
+    await service.in_thread(eventually, lambda: service.sandbox_status(account, job) == "running" or None)
     return job

@@ -1,4 +1,4 @@
-"""The domain and the stand-in service together: jobs sent over HTTP, and what the service says of them."""
+"""Steps of tests with the domain and the sandbox: jobs sent over HTTP, and their state at the sandbox."""
 
 from __future__ import annotations
 
@@ -20,48 +20,48 @@ from tests.waiting import eventually
 START = "POST /v1/tools/*"
 
 
-def words() -> str:
-    """A prompt that no other test has: by it a job is found among those that the service knows."""
+def unique_prompt() -> str:
+    """A prompt that no other test has, by which a job is found at the sandbox."""
     return f"a lighthouse {uuid.uuid4().hex}"
 
 
-def order(sandbox: SandboxProcess, kind: str, match: str = START, **options: Any) -> None:
-    """Let the service misbehave once, or as often as `count` says (None: always)."""
+def add_fault(sandbox: SandboxProcess, kind: str, match: str = START, **options: Any) -> None:
+    """Add a fault to the sandbox, for one call or for `count` calls (None: always)."""
     count = options.pop("count", 1)
-    told = {"kind": kind, "match": match, **options} | ({} if count is None else {"count": count})
-    sandbox.control("POST", "faults", {"faults": [told]})
+    fault = {"kind": kind, "match": match, **options} | ({} if count is None else {"count": count})
+    sandbox.control("POST", "faults", {"faults": [fault]})
 
 
-def known_there(sandbox: SandboxProcess, prompt: str) -> list[dict[str, Any]]:
-    """The executions that the service really has for these words."""
+def sandbox_jobs(sandbox: SandboxProcess, prompt: str) -> list[dict[str, Any]]:
+    """The executions of the sandbox with this prompt."""
     everything = sandbox.control("GET", "truth")["executions"]
     return [each for each in everything if each["request"].get("prompt") == prompt]
 
 
-def ended_there(sandbox: SandboxProcess, remote_id: str) -> dict[str, Any]:
-    """The execution, once it has ended there."""
+def sandbox_outcome(sandbox: SandboxProcess, remote_id: str) -> dict[str, Any]:
+    """The execution, once it is final at the sandbox."""
 
-    def look() -> dict[str, Any] | None:
+    def read_final() -> dict[str, Any] | None:
         answer: dict[str, Any] = sandbox.call("GET", f"/v1/tools/executions/{remote_id}").json()
         return answer if answer["status"] in ("succeeded", "failed", "cancelled") else None
 
-    return eventually(look)
+    return eventually(read_final)
 
 
-def status_there(sandbox: SandboxProcess, job: Execution) -> str:
+def sandbox_status(sandbox: SandboxProcess, job: Execution) -> str:
     answer: dict[str, Any] = sandbox.call("GET", f"/v1/tools/executions/{job.remote_id}").json()
     return str(answer["status"])
 
 
-def stop_everything(sandbox: SandboxProcess) -> None:
-    """Cancel whatever still runs or waits there."""
+def cancel_all(sandbox: SandboxProcess) -> None:
+    """Cancel all unfinished executions of the sandbox."""
     for each in sandbox.control("GET", "truth")["executions"]:
         if each["endedAt"] is None:
             sandbox.call("POST", f"/v1/tools/executions/{each['toolExecutionId']}/cancel")
 
 
 async def in_thread[T](work: Callable[..., T], *args: Any) -> T:
-    """Work that waits for the service and leaves the database alone."""
+    """Run work in a thread that waits for the sandbox and does not use the database."""
     return await asyncio.to_thread(work, *args)
 
 
@@ -69,35 +69,35 @@ async def queued(prompt: str, **options: Any) -> Execution:
     return await runtime.in_db(jobs.queued, prompt, **options)
 
 
-async def fresh(job: Execution) -> Execution:
-    return await runtime.in_db(jobs.fresh, job)
+async def reload(job: Execution) -> Execution:
+    return await runtime.in_db(jobs.reload, job)
 
 
 async def kinds(job: Execution) -> list[str]:
-    """The job's events, by what changed."""
-    return [step[0] for step in await runtime.in_db(jobs.story, job)]
+    """The kinds of the job's events."""
+    return [step[0] for step in await runtime.in_db(jobs.events_of, job)]
 
 
-async def due_now(job: Execution) -> None:
-    """Let the time of the job's next look be here."""
+async def make_due(job: Execution) -> None:
+    """Make the job due now."""
     await runtime.in_db(Execution.objects.filter(pk=job.pk).update, next_attempt_at=timezone.now())
 
 
 async def started(prompt: str = "", **options: Any) -> Execution:
-    """A job that the service has taken."""
-    job = await queued(prompt or words(), **options)
+    """A job that the sandbox has accepted."""
+    job = await queued(prompt or unique_prompt(), **options)
     await submit.send(job.pk)
-    now = await fresh(job)
+    now = await reload(job)
     assert now.status == "pending", now.note
     return now
 
 
-async def plenty() -> bool:
-    """A budget of calls without end."""
+async def unlimited() -> bool:
+    """A polling budget without a limit."""
     return True
 
 
-async def new_hour() -> None:
-    """What VideoGen told of its limits is over."""
+async def reset_limits() -> None:
+    """Forget the rate limits that VideoGen reported."""
     await runtime.in_db(RateWindow.objects.all().delete)
     rate_limits.forget()

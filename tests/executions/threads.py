@@ -1,4 +1,4 @@
-"""Work that is done at the same moment, in threads with database connections of their own."""
+"""Runs functions at the same moment, in threads with their own database connections."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from django.db import connections
 from tests.waiting import DEADLINE
 
 
-def together[T](works: Sequence[Callable[[], T]]) -> list[T]:
-    """Begin all of `works` at once; what each returned, in their order. Raises what one of them raised."""
-    gate = threading.Barrier(len(works))
+def run_together[T](functions: Sequence[Callable[[], T]]) -> list[T]:
+    """Start all functions at once. Returns their results in order; raises the first exception."""
+    gate = threading.Barrier(len(functions))
 
-    def begin(work: Callable[[], T]) -> T:
+    def run(function: Callable[[], T]) -> T:
         try:
             gate.wait(DEADLINE)
-            return work()
+            return function()
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(max_workers=len(works)) as pool:
-        return [future.result(DEADLINE) for future in [pool.submit(begin, work) for work in works]]
+    with ThreadPoolExecutor(max_workers=len(functions)) as pool:
+        return [future.result(DEADLINE) for future in [pool.submit(run, function) for function in functions]]

@@ -1,1 +1,1 @@
-"""What tests are made of: people, jobs, files, batches and whole tables, each made in one place."""
+"""Factories of test data: people, jobs, files, batches and whole tables."""

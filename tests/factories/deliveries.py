@@ -20,15 +20,15 @@ OTHER_SECRET = "whsec_YW5vdGhlciBzZWNyZXQsIGFsc28gZm9yIHRlc3RzIGFsb25l"
 
 def event(remote_id: str, name: str = "tool_execution.succeeded", **more: Any) -> bytes:
     """The body of an event about a job."""
-    told = {
+    fields = {
         "event": name,
         "toolExecutionId": remote_id,
         "toolType": "GENERATE_IMAGE",
         "occurredAt": time.time(),
     }
     if name.endswith("succeeded"):
-        told["results"] = [{"fileId": f"vg_file_{remote_id}", "type": "IMAGE"}]
-    return json.dumps({**told, **more}).encode()
+        fields["results"] = [{"fileId": f"vg_file_{remote_id}", "type": "IMAGE"}]
+    return json.dumps({**fields, **more}).encode()
 
 
 def signature(body: bytes, webhook_id: str, timestamp: Any, secret: str = SECRET) -> str:

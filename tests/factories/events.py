@@ -1,4 +1,4 @@
-"""Webhook deliveries as VideoGen writes them, for tests that hand them to the inbox."""
+"""Webhook deliveries as VideoGen sends them, for tests that pass them to the ingest directly."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from executions.videogen import parse_event
 from executions.webhooks import ingest
 
 
-def body_of(event: str, remote_id: str, **more: Any) -> bytes:
-    """The body of a job's event, without results unless they are given."""
-    told = {
+def event_body(event: str, remote_id: str, **more: Any) -> bytes:
+    """The body of an event about a job; it has no results unless they are given."""
+    fields = {
         "event": event,
         "toolExecutionId": remote_id,
         "toolType": "GENERATE_IMAGE",
         "occurredAt": timezone.now().timestamp(),
     }
-    return json.dumps(told | more).encode()
+    return json.dumps(fields | more).encode()
 
 
 def deliver(webhook_id: str, body: bytes) -> str:
-    """Hand a delivery to the inbox, as the receiver does once its signature is good; its outcome."""
+    """Ingest a delivery, as the receiver does after checking the signature. Returns the outcome of the delivery."""
     headers = {"webhook-id": webhook_id, "webhook-timestamp": "1779962412"}
     return ingest.receive(webhook_id, parse_event(body), headers, body)
 
 
-def end(webhook_id: str, remote_id: str, status: str, **more: Any) -> str:
-    """Deliver a job's end; one that succeeded has one result."""
+def deliver_outcome(webhook_id: str, remote_id: str, status: str, **more: Any) -> str:
+    """Ingest the final status of a job. `succeeded` has one result unless results are given."""
     if status == "succeeded":
         more.setdefault("results", [{"fileId": f"vg_file_of_{remote_id}", "type": "IMAGE"}])
-    return deliver(webhook_id, body_of(f"tool_execution.{status}", remote_id, **more))
+    return deliver(webhook_id, event_body(f"tool_execution.{status}", remote_id, **more))

@@ -1,4 +1,4 @@
-"""Files of the account, as the database knows them."""
+"""Files of the account, as rows of the database."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from executions.models import File
 
 
 def file(remote_id: str = "", **columns: Any) -> File:
-    """A file of an hour ago: of one that is new a 404 is not believed."""
-    known_since = {"created_at": timezone.now() - timedelta(hours=1)}
+    """A file created an hour ago, because a 404 for a new file is ignored."""
+    created = {"created_at": timezone.now() - timedelta(hours=1)}
     remote_id = remote_id or f"vg_file_{uuid.uuid4().hex}"
-    return File.objects.create(remote_id=remote_id, **{**known_since, **columns})
+    return File.objects.create(remote_id=remote_id, **{**created, **columns})
 
 
 def ready_file(name: str = "harbour", *, media: str = "IMAGE", remote_id: str = "") -> File:
-    """A file that a row of a batch can name."""
+    """A file that a batch row can refer to."""
     return file(remote_id or f"vg_file_{name}", type=media, display_name=name, state="ready")

@@ -9,5 +9,5 @@ IMAGE_FORM = {"prompt": "a lighthouse", "numResults": "1", "aspectRatio": "16:9"
 
 
 def form(**changes: Any) -> dict[str, Any]:
-    """The image form as a browser sends it, with a key of its own."""
+    """The image form as a browser sends it, with a new key."""
     return {**IMAGE_FORM, "key": uuid.uuid4().hex, **changes}

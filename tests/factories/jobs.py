@@ -1,4 +1,4 @@
-"""Jobs in every state, and what their rows and events say."""
+"""Jobs in every status, and the content of their rows and events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Step = tuple[str, str, str, str]
 
 
 def queued(prompt: str = "a lighthouse", **options: Any) -> Execution:
-    """A job as the studio writes it, not sent yet."""
+    """A job as the studio creates it, not sent yet."""
     body = {"prompt": prompt, "numResults": 1}
     execution, _ = create.start(
         tool=tools.find("generate-image"), body=already_validated(body), actor=policy.SYSTEM, **options
@@ -28,33 +28,33 @@ def queued(prompt: str = "a lighthouse", **options: Any) -> Execution:
 
 
 def sending() -> Execution:
-    """A job whose request is under way."""
+    """A job whose request has been sent, and not been answered."""
     execution = queued()
     lifecycle.apply(execution.pk, observations.SubmissionStarted())
-    return fresh(execution)
+    return reload(execution)
 
 
-def take(job: Execution, remote_id: str = "", **accepted: Any) -> Execution:
-    """VideoGen has taken the job."""
+def accept(job: Execution, remote_id: str = "", **accepted: Any) -> Execution:
+    """Let VideoGen accept the job."""
     lifecycle.apply(job.pk, observations.SubmissionStarted())
     lifecycle.apply(job.pk, observations.Accepted(remote_id=remote_id or f"vg_exec_{job.pk}", **accepted))
-    return fresh(job)
+    return reload(job)
 
 
 def accepted(remote_id: str = "vg_exec_1", age: timedelta = timedelta(0)) -> Execution:
-    """A job that VideoGen took, so long ago."""
-    return take(queued(), remote_id, at=timezone.now() - age)
+    """A job that VideoGen accepted `age` ago."""
+    return accept(queued(), remote_id, at=timezone.now() - age)
 
 
 def running(remote_id: str = "vg_exec_1") -> Execution:
     execution = accepted(remote_id)
     report(execution, "running", attempt=0, progress=10.0)
-    return fresh(execution)
+    return reload(execution)
 
 
-def report(execution: Execution, status: str, source: Source = Source.POLL, **told: Any) -> bool:
-    """Let the job know what VideoGen told; whether that changed it."""
-    return lifecycle.apply(execution.pk, observations.StatusReported(source=source, status=status, **told))
+def report(execution: Execution, status: str, source: Source = Source.POLL, **fields: Any) -> bool:
+    """Apply a status report of VideoGen. Returns whether it changed the job."""
+    return lifecycle.apply(execution.pk, observations.StatusReported(source=source, status=status, **fields))
 
 
 def job(
@@ -65,7 +65,7 @@ def job(
     results: int = 1,
     error: dict[str, Any] | None = None,
 ) -> Execution:
-    """A job of `owner` that came to `status` in the ordinary way."""
+    """A job of `owner` that reached `status` through the lifecycle."""
     entry = tools.find(tool)
     body = {entry.subject or "prompt": prompt, "numResults": 1}
     user_id = owner.pk if owner else None
@@ -77,8 +77,8 @@ def job(
         if status == "unconfirmed":
             lifecycle.apply(execution.pk, observations.ResponseLost(reason="the connection was cut"))
         elif status == "refused":
-            refused = error or {"message": "The prompt is refused.", "code": "invalid_parameters"}
-            lifecycle.apply(execution.pk, observations.Rejected(error=refused))
+            refusal = error or {"message": "The prompt is refused.", "code": "invalid_parameters"}
+            lifecycle.apply(execution.pk, observations.Rejected(error=refusal))
         else:
             remote_id = f"vg_exec_{execution.pk.hex}"
             answer = {"toolExecutionId": remote_id, "status": "pending"}
@@ -89,9 +89,9 @@ def job(
 
 
 def advance(execution: Execution, status: str, results: int = 1, error: dict[str, Any] | None = None) -> bool:
-    """Let VideoGen report a status of an accepted job, with the results or the error that go with it."""
+    """Apply a report of this status to an accepted job, with the results or the error that belong to it."""
     media = tools.find(execution.tool).media
-    made = tuple(
+    tool_results = tuple(
         ToolResult(file_id=f"vg_file_{execution.pk.hex}_{number}", type=media) for number in range(results)
     )
     return lifecycle.apply(
@@ -101,7 +101,7 @@ def advance(execution: Execution, status: str, results: int = 1, error: dict[str
             status=status,
             progress=40.0 if status == "running" else None,
             attempt=0,
-            results=made if status == "succeeded" else (),
+            results=tool_results if status == "succeeded" else (),
             error=error or ({"message": "It went wrong."} if status == "failed" else None),
             answer={"status": status, "told": "by VideoGen"},
         ),
@@ -112,24 +112,24 @@ def results(*file_ids: str) -> tuple[ToolResult, ...]:
     return tuple(ToolResult(file_id=file_id, type="IMAGE") for file_id in file_ids)
 
 
-def fresh(execution: Execution) -> Execution:
+def reload(execution: Execution) -> Execution:
     return Execution.objects.get(pk=execution.pk)
 
 
-def story(execution: Execution) -> list[Step]:
-    """The job's events: what changed, from, to, and who brought the news."""
+def events_of(execution: Execution) -> list[Step]:
+    """The job's events as (kind, from, to, source)."""
     events = Event.objects.filter(execution=execution)
     return [(event.kind, event.from_status, event.to_status, event.source) for event in events]
 
 
-def endings(execution: Execution) -> list[str]:
-    """The terminal statuses that the events tell of. One at most, whatever happens."""
+def final_statuses(execution: Execution) -> list[str]:
+    """The final statuses in the job's events. There must be at most one."""
     events = Event.objects.filter(execution=execution, to_status__in=["succeeded", "failed", "cancelled"])
     return [event.to_status for event in events if event.from_status != event.to_status]
 
 
-def replayed(execution: Execution) -> str:
-    """The status that the events alone lead to; fails where one does not begin where the last one ended."""
+def replay_status(execution: Execution) -> str:
+    """The status that results from the events alone. Fails if an event does not continue from the previous one."""
     status = ""
     for event in Event.objects.filter(execution=execution):
         assert event.from_status == status, f"{event} does not follow {status!r}"

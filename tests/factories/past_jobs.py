@@ -1,4 +1,4 @@
-"""Jobs of long ago, with whatever columns a test needs, written past the lifecycle: only how they are found matters."""
+"""Old jobs with any columns, written without the lifecycle, for tests of searching and listing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from executions.core import ids
 from executions.models import Execution
 
-BEGAN = datetime(2025, 3, 1, 12, tzinfo=UTC)
+FIRST_START = datetime(2025, 3, 1, 12, tzinfo=UTC)
 
 
-def past(number: int = 0, **columns: Any) -> Execution:
-    """A job that started `number` minutes after BEGAN; it has succeeded unless the columns say otherwise."""
-    at = BEGAN + timedelta(minutes=number)
+def past_job(number: int = 0, **columns: Any) -> Execution:
+    """A job that started `number` minutes after FIRST_START; by default it has succeeded. Not saved."""
+    at = FIRST_START + timedelta(minutes=number)
     seconds = columns.pop("duration", 10.0)
     status = columns.pop("status", "succeeded")
     return Execution(

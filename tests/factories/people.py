@@ -1,4 +1,4 @@
-"""People: a small cast that is always the same."""
+"""The team of the tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class People:
-    """Always the same: two members of one team, and an admin."""
+    """Two members of a team, and an admin."""
 
     ann: Any
     ben: Any
@@ -16,7 +16,7 @@ class People:
 
 
 def team() -> People:
-    """The cast, in the database. Each signs in by "NAME's own password"."""
+    """The people, saved. The password of each is "NAME's own password"."""
     from django.contrib.auth import get_user_model
 
     create = get_user_model().objects.create_user

@@ -1,4 +1,4 @@
-"""Batches in every state, for tests."""
+"""Batches in every state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from executions.lifecycle import create, observations
 from executions.lifecycle import machine as lifecycle
 from executions.models import Batch, BatchCancel, BatchPlan, Execution
 from executions.tools import already_validated
-from tests.factories.jobs import fresh, report, take
+from tests.factories.jobs import accept, reload, report
 
 NEW = "/batches/new/"
 
@@ -44,22 +44,22 @@ def jobs(started: Batch) -> list[Execution]:
     return list(started.executions.order_by("id"))
 
 
-def end(job: Execution, status: str = "failed", **told: Any) -> Execution:
-    """VideoGen has taken the job and told how it ended."""
-    take(job)
-    report(job, status, **told)
-    return fresh(job)
+def finish(job: Execution, status: str = "failed", **fields: Any) -> Execution:
+    """Let VideoGen accept the job and report its final status."""
+    accept(job)
+    report(job, status, **fields)
+    return reload(job)
 
 
-def bring(job: Execution, status: str) -> None:
-    """Bring a waiting job to this status, in the ordinary way."""
+def bring_to(job: Execution, status: str) -> None:
+    """Bring a queued job to this status, through the lifecycle."""
     if status == "pending":
-        take(job)
+        accept(job)
     elif status == "unconfirmed":
         lifecycle.apply(job.pk, observations.SubmissionStarted())
         lifecycle.apply(job.pk, observations.ResponseLost(reason="cut"))
     elif status != "queued":
-        end(job, status)
+        finish(job, status)
 
 
 def cancel_request(started: Batch, *, actor: Any) -> BatchCancel:
@@ -69,6 +69,6 @@ def cancel_request(started: Batch, *, actor: Any) -> BatchCancel:
     return found
 
 
-def made_before(user: Any, row: Row) -> Execution:
+def finished_job(user: Any, row: Row) -> Execution:
     job, _ = create.start(tool=tools.find("generate-image"), body=row.body, actor=user)
-    return end(job, "succeeded")
+    return finish(job, "succeeded")

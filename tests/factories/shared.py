@@ -1,4 +1,4 @@
-"""Rows that are written once for all tests of a module."""
+"""Rows that all tests of a module share."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from django.db import transaction
 
 
 @contextmanager
-def shared[T](blocker: Any, build: Callable[[], T]) -> Iterator[T]:
-    """What `build` wrote and returned; it is rolled back at the end, as each test's own changes are after the test.
+def shared_rows[T](blocker: Any, build: Callable[[], T]) -> Iterator[T]:
+    """The return value of `build`. The rows that it wrote are rolled back at the end; each test's changes after the test.
 
-    `blocker` is pytest-django's `django_db_blocker`. Tests that commit (`transactional_db`) cannot share rows: they
-    would wait for this transaction, or empty the tables.
+    `blocker` is pytest-django's `django_db_blocker`. Tests that commit (`transactional_db`) cannot share
+    rows: they would wait for this transaction, or empty the tables.
     """
     with blocker.unblock():
         outer = transaction.atomic()
-        # As Django's own TestCase marks its transactions: what must be outermost in life may begin inside of it.
+        # As Django's TestCase does: `durable` transactions may begin inside this one.
         outer._from_testcase = True
         outer.__enter__()
         try:
-            made = build()
+            built = build()
         except BaseException as error:
             outer.__exit__(type(error), error, error.__traceback__)
             raise
     try:
-        yield made
+        yield built
     finally:
         with blocker.unblock():
             transaction.set_rollback(True)

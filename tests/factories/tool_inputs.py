@@ -1,4 +1,4 @@
-"""Every input of a tool filled in with something that is not its default, as a form would have cleaned it."""
+"""A value for every input of a tool that is not its default, as a form would have cleaned it."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def value_for(field: Field) -> Any:
             return [f"vg_file_{number}" for number in range(field.max_files)]
         case Ids():
             return ["vg_enti_1", "vg_enti_2"] if field.is_list else ["vg_enti_1"]
-    raise AssertionError(f"{field.name} is of a kind that these tests do not know")
+    raise AssertionError(f"{field.name} has an unknown type")
 
 
-def everything(tool: Tool) -> dict[str, Any]:
-    """A value for each input of the tool."""
+def all_inputs(tool: Tool) -> dict[str, Any]:
+    """A value for each input of the tool, by name."""
     return {field.name: value_for(field) for field in tool.fields}

@@ -67,13 +67,13 @@ async def started(prompt: str, **options: Any) -> Execution:
 
 
 async def reload(job: Execution) -> Execution:
-    return await runtime.in_db(jobs.fresh, job)
+    return await runtime.in_db(jobs.reload, job)
 
 
 async def events_of(job: Execution) -> list[jobs.Step]:
     """The job's events, after a check that they lead to the status of the row."""
-    assert await runtime.in_db(jobs.replayed, job) == (await reload(job)).status
-    return await runtime.in_db(jobs.story, job)
+    assert await runtime.in_db(jobs.replay_status, job) == (await reload(job)).status
+    return await runtime.in_db(jobs.events_of, job)
 
 
 async def wait_until_final(job: Execution) -> Execution:
@@ -84,7 +84,7 @@ async def wait_until_final(job: Execution) -> Execution:
 
     await until(is_final)
     final = await reload(job)
-    assert await runtime.in_db(jobs.endings, job) == [final.status]
+    assert await runtime.in_db(jobs.final_statuses, job) == [final.status]
     return final
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.dashboard.serving import Serving, token
+from tests.dashboard.serving import Serving, csrf_token
 from tests.factories.deliveries import SECRET, URL, event, signed
 from tests.faults import steps
 from tests.faults.installation import Installation
@@ -43,14 +43,14 @@ def test_a_full_disk_is_reported_and_pending_work_is_done_later(tmp_path: Path) 
         with serving.signed_in() as member:
             before, refused = steps.unique_prompt(), {**steps.form(steps.unique_prompt()), "key": "a" * 32}
             installation.control("POST", "faults", {"faults": [{"kind": "job", "seconds": 2, "count": 1}]})
-            answer = member.post("/tools/generate-image/", data={**steps.form(before), **token(member)})
+            answer = member.post("/tools/generate-image/", data={**steps.form(before), **csrf_token(member)})
             assert answer.status_code == 303
             body = event("vg_exec_unknown")
             headers = {**signed(body), "content-type": "application/json"}
 
             with full_disk(serving):
                 page = member.get("/executions/")
-                start = member.post("/tools/generate-image/", data={**refused, **token(member)})
+                start = member.post("/tools/generate-image/", data={**refused, **csrf_token(member)})
                 delivery = httpx.post(f"{serving.url}{URL}", content=body, headers=headers, timeout=30)
                 # The job finishes at the sandbox while the server cannot write.
                 eventually(lambda: installation.sandbox_jobs()[before][0]["endedAt"])
@@ -62,7 +62,7 @@ def test_a_full_disk_is_reported_and_pending_work_is_done_later(tmp_path: Path) 
             assert (delivery.status_code, delivery.headers["retry-after"]) == (503, "5")
 
             assert installation.jobs().keys() == {before}
-            answer = member.post("/tools/generate-image/", data={**refused, **token(member)})
+            answer = member.post("/tools/generate-image/", data={**refused, **csrf_token(member)})
             assert answer.status_code == 303, "the same form again"
         same = {**headers, **signed(body, headers["webhook-id"])}
         answer = httpx.post(f"{serving.url}{URL}", content=body, headers=same, timeout=30)

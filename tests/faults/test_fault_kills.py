@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.dashboard.serving import Serving, token
+from tests.dashboard.serving import Serving, csrf_token
 from tests.faults import steps
 from tests.faults.installation import Installation
 from tests.faults.load import THREADS, Load
@@ -75,7 +75,7 @@ def test_a_server_killed_during_a_start_never_starts_a_job_twice(installation: I
 
 
 def start(browser: httpx.Client, prompt: str) -> None:
-    browser.post("/tools/generate-image/", data={**steps.form(prompt), **token(browser)})
+    browser.post("/tools/generate-image/", data={**steps.form(prompt), **csrf_token(browser)})
 
 
 def start_in_background(installation: Installation, browser: httpx.Client, prompt: str) -> threading.Thread:

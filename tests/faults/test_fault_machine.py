@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.dashboard.serving import Serving, cookies, manage
+from tests.dashboard.serving import Serving, cookie_header, manage
 from tests.factories.deliveries import SECRET, URL, event, signed
 from tests.faults.installation import Installation
 from tests.faults.load import Load
@@ -79,7 +79,7 @@ def test_a_stop_under_load_loses_nothing_and_releases_its_leases(installation: I
     deliveries = Deliveries()
     with serving.signed_in() as member:
         load = Load(member.cookies, serving.url)
-        cookie = cookies(member)
+        cookie = cookie_header(member)
     deliveries.start(serving.url)
     try:
         for jobs in (6, 18):
@@ -87,7 +87,7 @@ def test_a_stop_under_load_loses_nothing_and_releases_its_leases(installation: I
             load.down()
             code, closed_with = asyncio.run(stop_while_connected(serving, cookie))
             assert (code, closed_with) == (0, 1012)
-            assert "Stopped.\n" in serving.said
+            assert "Stopped.\n" in serving.output
             assert installation.query(
                 "SELECT count(*) FROM executions_execution WHERE leased_until IS NOT NULL"
             ) == [(0,)]

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.cluster import Cluster, programs
 from soak.site import PASSWORD, Site
-from tests.dashboard.serving import token
+from tests.dashboard.serving import csrf_token
 from tests.faults import steps
 from tests.waiting import eventually
 
@@ -44,13 +44,13 @@ def people(site: Site) -> Iterator[list[httpx.Client]]:
 def _signed_in(opened: ExitStack, url: str) -> httpx.Client:
     browser = opened.enter_context(httpx.Client(base_url=url, timeout=30, trust_env=False))
     browser.get("/sign-in/").raise_for_status()
-    form = {"username": "soak", "password": PASSWORD, **token(browser)}
+    form = {"username": "soak", "password": PASSWORD, **csrf_token(browser)}
     assert browser.post("/sign-in/", data=form).status_code == 302
     return browser
 
 
 def start(browser: httpx.Client, prompt: str, key: str) -> int:
-    form = {**steps.form(prompt), "key": key, "quality": "STANDARD", **token(browser)}
+    form = {**steps.form(prompt), "key": key, "quality": "STANDARD", **csrf_token(browser)}
     return browser.post("/tools/generate-image/", data=form).status_code
 
 

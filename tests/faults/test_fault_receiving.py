@@ -94,7 +94,7 @@ async def test_a_delivery_that_waits_for_the_database_is_answered_before_videoge
     assert again[0].json() == {"outcome": "repeat"}
     assert await delivery_outcomes("vg_exec_late") == ["applied"]
     assert await delivery_outcomes("vg_exec_unknown") == ["unknown job"]
-    assert await runtime.in_db(jobs.endings, job) == ["succeeded"]
+    assert await runtime.in_db(jobs.final_statuses, job) == ["succeeded"]
 
 
 async def test_replacing_the_secret_during_traffic_loses_no_delivery(

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from benchmarks.product import free_port
 from dashboard.live.fanout import COME_BACK
-from tests.dashboard.serving import Serving, cookies, token
+from tests.dashboard.serving import Serving, cookie_header, csrf_token
 from tests.faults import steps
 from tests.waiting import eventually
 
@@ -75,14 +75,14 @@ def serving(redis: Redis, tmp_path: Path) -> Iterator[Serving]:
 
 def start(browser: httpx.Client) -> str:
     prompt = steps.unique_prompt() + " [fail]"
-    answer = browser.post("/tools/generate-image/", data={**steps.form(prompt), **token(browser)})
+    answer = browser.post("/tools/generate-image/", data={**steps.form(prompt), **csrf_token(browser)})
     assert answer.status_code == 303
     return prompt
 
 
 def connect_once(serving: Serving, browser: httpx.Client) -> connect:
     url = f"ws://{serving.host}:{serving.port}/ws/live/?topic=studio"
-    headers = {"Cookie": cookies(browser)}
+    headers = {"Cookie": cookie_header(browser)}
     return connect(url, origin=serving.url, additional_headers=headers, open_timeout=20)
 
 

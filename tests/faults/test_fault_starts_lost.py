@@ -201,7 +201,7 @@ async def test_an_unreadable_400_is_a_refusal(service: Service, body: bytes) -> 
 
 async def test_two_unconfirmed_starts_are_never_confused(account: SandboxProcess) -> None:
     """Fault 9: of two starts that a crash left unconfirmed, one did arrive: it is not linked to the other."""
-    poller = ListPoller(service.plenty, poll_interval)
+    poller = ListPoller(service.unlimited, poll_interval)
     await steps.started(steps.unique_prompt())
     await poller.run()  # external jobs are considered from now on
     await steps.add_faults(account, {"kind": "lost_before", "match": STARTS, "count": 1})

@@ -156,7 +156,7 @@ async def test_a_rate_limited_job_is_sent_after_the_reported_time(
     # Before that time no worker sends it; then it is sent once.
     await Reconciler().process_now(job.pk)
     assert await steps.sandbox_jobs(account, prompt) == []
-    await service.new_hour()
+    await service.reset_limits()
     await steps.poll(job)
     assert await steps.events_of(job) == [STARTED, SENT, POSTPONED, SENT, ACCEPTED]
     assert len(await steps.sandbox_jobs(account, prompt)) == 1
@@ -179,7 +179,7 @@ async def test_rate_limited_jobs_do_not_delay_other_jobs(worker: Reconciler, acc
         "a start that would certainly be refused is not sent"
     )
 
-    await service.new_hour()
+    await service.reset_limits()
     await steps.add_faults(account, limits={"POST /v1/tools/*": {"limit": 500}})
     allowed = await steps.queued(steps.unique_prompt())
     worker.wake()

@@ -15,7 +15,7 @@ from django.views.debug import ExceptionReporter, get_exception_reporter_filter
 from dashboard.config.logging import MASK, Formatter
 from dashboard.studio import views as studio_views
 from tests.dashboard.browsers import Browser
-from tests.dashboard.serving import Serving, manage, token
+from tests.dashboard.serving import Serving, csrf_token, manage
 from tests.factories.deliveries import OTHER_SECRET, URL, event, signed
 from tests.factories.forms import form
 from tests.waiting import eventually
@@ -118,15 +118,15 @@ def test_a_failing_server_logs_no_secrets(tmp_path: Path) -> None:
     assert code == 0, output
     server = Serving(data_dir, **account, LOG_LEVEL="DEBUG")
     try:
-        assert "Sign in as" not in server.said, "demo people exist only with the sandbox"
+        assert "Sign in as" not in server.output, "demo people exist only with the sandbox"
         with server.client() as client:
             client.get("/sign-in/")
             signed_in = client.post(
-                "/sign-in/", data={"username": "ann", "password": PASSWORD, **token(client)}
+                "/sign-in/", data={"username": "ann", "password": PASSWORD, **csrf_token(client)}
             )
             assert signed_in.status_code == 302
             pages = client.get("/").text + client.get("/tools/text-to-speech/").text
-            client.post("/tools/generate-image/", data={**form(), **token(client)})
+            client.post("/tools/generate-image/", data={**form(), **csrf_token(client)})
             body = event("vg_exec_1")
             valid = {**signed(body, secret=SECRET), "content-type": "application/json"}
             assert client.post(URL, content=body, headers=valid).status_code == 200
@@ -139,5 +139,5 @@ def test_a_failing_server_logs_no_secrets(tmp_path: Path) -> None:
     finally:
         server.end()
     assert leaks(pages) == []
-    assert leaks(server.said + server.errors) == []
+    assert leaks(server.output + server.errors) == []
     assert b"an-api-key-that" not in b"".join(file.read_bytes() for file in data_dir.glob("*.sqlite3*"))

@@ -14,7 +14,7 @@ from django.utils import timezone
 from executions.core import runtime
 from executions.models import Execution
 from tests.dashboard.browsers import HTMX, Browser
-from tests.dashboard.pages import opened, received_until
+from tests.dashboard.sockets import open_socket, receive_until
 from tests.factories.files import file
 from tests.factories.forms import form
 from tests.factories.jobs import job
@@ -79,9 +79,9 @@ def test_a_hostile_prompt_is_stored_unchanged_and_shown_as_text(name: str, ann_b
 @pytest.mark.django_db(transaction=True)
 async def test_a_hostile_prompt_is_shown_as_text_in_live_updates(name: str, ann_browser: Browser) -> None:
     prompt = PROMPTS[name]
-    page = await opened(ann_browser, "studio")
+    page = await open_socket(ann_browser, "studio")
     await runtime.in_db(job, ann_browser.user, "running", prompt)
-    frame = await received_until(page, 'class="job-card"')
+    frame = await receive_until(page, 'class="job-card"')
     assert prompt not in frame
     assert "<script" not in frame
     await page.disconnect()

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from dashboard.live.consumers import SIGNED_OUT
-from tests.dashboard.serving import ROOT, Serving, cookies, environment, token
+from tests.dashboard.serving import ROOT, Serving, cookie_header, csrf_token, environment
 from tests.factories.forms import form
 from tests.waiting import DEADLINE, PROCESS_DEADLINE, eventually
 
@@ -38,7 +38,7 @@ async def status(url: str, origin: str | None, cookie: str = "") -> int:
 
 async def test_only_signed_in_people_on_pages_of_rushes_may_connect(serving: Serving) -> None:
     with serving.signed_in() as member:
-        session, origin = cookies(member), serving.url
+        session, origin = cookie_header(member), serving.url
         job = uuid.uuid4()
         assert await status(live(serving), origin, session) == 101
         assert await status(live(serving), origin) == 403
@@ -59,14 +59,14 @@ async def test_signing_out_closes_the_socket(serving: Serving) -> None:
     with serving.signed_in() as member, serving.signed_in("admin") as admin:
         async with (
             connect(
-                live(serving), origin=serving.url, additional_headers={"Cookie": cookies(member)}
+                live(serving), origin=serving.url, additional_headers={"Cookie": cookie_header(member)}
             ) as page,
             connect(
-                live(serving), origin=serving.url, additional_headers={"Cookie": cookies(admin)}
+                live(serving), origin=serving.url, additional_headers={"Cookie": cookie_header(admin)}
             ) as other_page,
         ):
-            old = cookies(member)
-            await asyncio.to_thread(member.post, "/sign-out/", data=token(member))
+            old = cookie_header(member)
+            await asyncio.to_thread(member.post, "/sign-out/", data=csrf_token(member))
             with pytest.raises(ConnectionClosed) as closed:
                 while True:
                     await asyncio.wait_for(page.recv(), DEADLINE)
@@ -79,9 +79,9 @@ async def test_signing_out_closes_the_socket(serving: Serving) -> None:
 async def test_broadcasts_contain_only_what_the_team_may_see(serving: Serving) -> None:
     """CSRF tokens, raw requests and responses, and signed URLs are never in a broadcast."""
     with serving.signed_in() as member, serving.signed_in("admin") as admin:
-        headers = {"Cookie": cookies(admin)}
+        headers = {"Cookie": cookie_header(admin)}
         async with connect(live(serving), origin=serving.url, additional_headers=headers) as page:
-            sent = {**form(prompt="a pier that others see"), **token(member)}
+            sent = {**form(prompt="a pier that others see"), **csrf_token(member)}
             await asyncio.to_thread(member.post, "/tools/generate-image/", data=sent)
             received = ""
             while 'data-status="succeeded"' not in received:
@@ -95,7 +95,7 @@ async def test_broadcasts_contain_only_what_the_team_may_see(serving: Serving) -
 
 async def test_invalid_frames_close_only_their_own_socket(serving: Serving) -> None:
     with serving.signed_in() as member:
-        headers = {"Cookie": cookies(member)}
+        headers = {"Cookie": cookie_header(member)}
         async with connect(live(serving), origin=serving.url, additional_headers=headers) as good:
             a_gibibyte = b"\x82\xff" + (1024**3).to_bytes(8) + b"mask" + b"x" * 500
             for invalid in (b"\xff" * 64, a_gibibyte):

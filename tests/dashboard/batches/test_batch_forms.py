@@ -12,7 +12,7 @@ from executions.models import Batch, BatchPlan, Execution
 from tests.dashboard.browsers import Browser, text
 from tests.factories import planning
 from tests.factories.files import ready_file
-from tests.markup import attribute, every, values, words
+from tests.markup import attribute, every, plain_text, values
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +20,7 @@ LINES = {"way": "lines", "tool": "generate-image", "numResults": "1", "aspectRat
 
 
 def problems(page: Any) -> str:
-    return " ".join(words(node) for node in every(page, "#problems"))
+    return " ".join(plain_text(node) for node in every(page, "#problems"))
 
 
 def preview(browser: Browser, data: dict[str, Any]) -> Any:

@@ -57,7 +57,7 @@ async def test_a_batch_page_receives_its_jobs_and_progress(people: Any) -> None:
     batch, (first, *_) = await started(people.ann)
     _, (foreign, *_) = await started(people.ben)
     single = await runtime.in_db(jobs.queued)
-    first = await runtime.in_db(planning.end, first, "succeeded")
+    first = await runtime.in_db(planning.finish, first, "succeeded")
 
     frames = await updates(people.ann, f"batch:{batch.pk}", change(first), change(foreign), change(single))
 
@@ -80,7 +80,7 @@ async def test_the_studio_shows_a_batch_as_one_line(people: Any) -> None:
 
 async def test_the_studio_replaces_a_finished_batch_by_its_results(people: Any) -> None:
     batch, (only,) = await started(people.ann, 1)
-    only = await runtime.in_db(planning.end, only, "succeeded")
+    only = await runtime.in_db(planning.finish, only, "succeeded")
 
     frames = await updates(people.ann, "studio", change(only))
 
@@ -90,7 +90,7 @@ async def test_the_studio_replaces_a_finished_batch_by_its_results(people: Any) 
 
 async def test_the_list_updates_while_a_batch_runs(people: Any) -> None:
     batch, (first, *_) = await started(people.ann)
-    first = await runtime.in_db(planning.end, first, "failed")
+    first = await runtime.in_db(planning.finish, first, "failed")
 
     frames = await updates(people.ben, "batches", change(first))
 

@@ -15,7 +15,7 @@ from executions.core import chunked
 from executions.models import Batch, BatchCancel, BatchPlan, Execution
 from tests.dashboard.browsers import Browser, text
 from tests.factories import planning
-from tests.factories.jobs import take
+from tests.factories.jobs import accept
 from tests.markup import every, link, parse
 
 pytestmark = pytest.mark.django_db
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.django_db
 def test_a_batch_page_counts_and_filters_jobs(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, 4)
     failed, fine, *_ = planning.jobs(batch)
-    planning.end(failed, "failed", error={"message": "no"})
-    planning.end(fine, "succeeded")
+    planning.finish(failed, "failed", error={"message": "no"})
+    planning.finish(fine, "succeeded")
     url = f"/batches/{batch.pk}/"
 
     words = text(ann_browser.get(url))
@@ -55,7 +55,7 @@ def test_a_batch_page_counts_and_filters_jobs(ann_browser: Browser) -> None:
 def test_the_badge_of_a_batch(ann_browser: Browser, ends: list[str], badge: str) -> None:
     batch = planning.batch(ann_browser.user, 2)
     for job, status in zip(planning.jobs(batch), ends, strict=True):
-        planning.bring(job, status)
+        planning.bring_to(job, status)
 
     assert f"Lighthouses {badge}" in text(ann_browser.get(f"/batches/{batch.pk}/"))
 
@@ -101,10 +101,10 @@ def test_an_undone_batch_can_be_started_again(ann_browser: Browser) -> None:
 def test_cancel_lists_the_jobs_first_and_reports_each_outcome(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, 3)
     _, running, ended = planning.jobs(batch)
-    take(running)
+    accept(running)
     listed = ann_browser.post(f"/batches/{batch.pk}/cancel/")["Location"]
     assert "Cancel 3 jobs?" in text(ann_browser.get(listed))
-    planning.end(ended, "succeeded")
+    planning.finish(ended, "succeeded")
 
     done = ann_browser.post(listed)
 
@@ -142,7 +142,7 @@ def test_an_interrupted_cancel_is_reported_and_resumed(
 
 def test_a_finished_batch_cannot_be_cancelled(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, 1)
-    planning.end(planning.jobs(batch)[0], "succeeded")
+    planning.finish(planning.jobs(batch)[0], "succeeded")
 
     answer = ann_browser.post(f"/batches/{batch.pk}/cancel/")
 
@@ -153,8 +153,8 @@ def test_a_finished_batch_cannot_be_cancelled(ann_browser: Browser) -> None:
 def test_anyone_can_run_failed_jobs_again(ann_browser: Browser, ben_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, 2)
     failed, fine = planning.jobs(batch)
-    planning.end(failed, "failed", error={"message": "no"})
-    planning.end(fine, "succeeded")
+    planning.finish(failed, "failed", error={"message": "no"})
+    planning.finish(fine, "succeeded")
     assert "Run 1 failed job again" in text(ben_browser.get(f"/batches/{batch.pk}/"))
 
     plan = ben_browser.post(f"/batches/{batch.pk}/again/?status=failed")["Location"]
@@ -170,7 +170,7 @@ def test_run_again_validates_the_rows_again(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, 1)
     job = planning.jobs(batch)[0]
     Execution.objects.filter(pk=job.pk).update(request_body={**job.request_body, "imageFileIds": ["vg_gone"]})
-    planning.end(job, "failed", error={"message": "no"})
+    planning.finish(job, "failed", error={"message": "no"})
 
     answer = ann_browser.post(f"/batches/{batch.pk}/again/?status=failed")
 
@@ -254,7 +254,7 @@ def test_queries_do_not_grow_with_rows(ann_browser: Browser, path: str) -> None:
             batch = planning.batch(ann_browser.user, count)
         for number, job in enumerate(planning.jobs(batch)):
             if number % 2:
-                planning.end(job, "succeeded")
+                planning.finish(job, "succeeded")
         place = {
             "batch": batch.pk,
             "plan": planning.plan(ann_browser.user, count).pk,

@@ -13,10 +13,10 @@ from executions.models import Comment, Event, Mention
 from executions.models.event import Kind
 from executions.team import comments
 from tests.dashboard.browsers import Browser
-from tests.dashboard.pages import opened, received_until
+from tests.dashboard.sockets import open_socket, receive_until
 from tests.factories.jobs import job
 from tests.factories.people import People
-from tests.markup import content, every, one, words
+from tests.markup import content, every, one, plain_text
 
 pytestmark = pytest.mark.django_db
 
@@ -70,11 +70,11 @@ def test_a_mention_is_unread_until_the_job_is_opened(ann_browser: Browser, ben_b
     execution = job(ann_browser.user, "succeeded")
     say(ann_browser, execution, "@ben is this the one? @missing @ann")
     assert Mention.objects.count() == 1, "neither unknown people nor the author"
-    assert "1 unread mention" in words(ben_browser.get("/"), "#bell")
+    assert "1 unread mention" in plain_text(ben_browser.get("/"), "#bell")
     assert "is this the one?" in ben_browser.get("/mentions/").content.decode()
     assert comments.unread(ben_browser.user.pk) == 1, "the list does not yet show the job"
     page = ben_browser.get(f"/executions/{execution.pk}/").content.decode()
-    assert words(page, f'a[href="/executions/?person={ben_browser.user.pk}"]') == "@ben"
+    assert plain_text(page, f'a[href="/executions/?person={ben_browser.user.pk}"]') == "@ben"
     assert comments.unread(ben_browser.user.pk) == 0
     assert "unread mention" not in page, "the page that shows the comment marks it as read"
 
@@ -151,15 +151,15 @@ async def test_a_comment_reaches_open_pages_and_notifies_mentioned_people(
     people: People, account: Any, ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
     execution = await runtime.in_db(job, people.ann, "running")
-    job_page = await opened(ada_browser, f"job:{execution.pk}")
-    other_page = await opened(ben_browser, "history")
+    job_page = await open_socket(ada_browser, f"job:{execution.pk}")
+    other_page = await open_socket(ben_browser, "history")
     await runtime.in_db(comments.write, execution, actor=people.ann, text="@ben look")
-    update = await received_until(job_page, "commented-")
+    update = await receive_until(job_page, "commented-")
     assert f'hx-get="/executions/{execution.pk}/comments/"' in update
     assert "look" not in update, "each page fetches the comments with its own permissions"
-    assert "1 unread mention" in words(await received_until(other_page, 'id="bell"'), "#bell")
+    assert "1 unread mention" in plain_text(await receive_until(other_page, 'id="bell"'), "#bell")
     await runtime.in_db(comments.write, execution, actor=people.ann, text="@ben again")
-    assert await received_until(job_page, "commented-") != update, (
+    assert await receive_until(job_page, "commented-") != update, (
         "htmx ignores content that is already on the page"
     )
     for page in (job_page, other_page):

@@ -15,7 +15,7 @@ from executions.sync import submit
 from tests import markup
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.factories.jobs import advance, job
-from tests.markup import content, every, one, values, words
+from tests.markup import content, every, one, plain_text, values
 
 URL = "/executions/"
 
@@ -138,7 +138,7 @@ def test_a_job_page_shows_the_request_and_the_responses(ann_browser: Browser, be
     assert "a pier &lt;in&gt; the rain" in page
     assert f'"toolExecutionId": "{execution.remote_id}"'.replace('"', "&quot;") in page
     assert "&quot;told&quot;: &quot;by VideoGen&quot;" in page
-    [raw] = [each for each in every(page, "details") if "Request as sent" in words(each, "summary")]
+    [raw] = [each for each in every(page, "details") if "Request as sent" in plain_text(each, "summary")]
     assert json.loads(content(one(raw, "pre"))) == execution.request_body
     assert "ben" in page
     assert f"/ws/live/?topic=job:{execution.pk}" in page

@@ -20,7 +20,7 @@ from executions.tools import api_versions
 from executions.tools import fields as spec
 from tests.dashboard.browsers import HTMX, Browser
 from tests.factories.files import file
-from tests.markup import parse, words
+from tests.markup import parse, plain_text
 
 pytestmark = pytest.mark.one_engine  # what is refused at a field never comes to the database
 
@@ -162,7 +162,7 @@ async def test_an_invalid_field_is_reported_and_nothing_starts(
         drawn = parse(page)
         for name, (wrong, _) in told.items():
             what = f"{name}: {wrong}"
-            problem = words(drawn, f"#composer-{name}-error")
+            problem = plain_text(drawn, f"#composer-{name}-error")
             assert len(problem) > 10, what
             assert problem.endswith((".", "?")), f"{what}: {problem!r} is no sentence"
         for field in tool.fields:

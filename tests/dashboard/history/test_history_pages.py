@@ -21,7 +21,7 @@ from executions.models import Event, Execution, SavedFilter
 from executions.models.event import ActKind
 from tests.dashboard.browsers import Browser, text
 from tests.factories.jobs import job
-from tests.factories.past_jobs import past, write
+from tests.factories.past_jobs import past_job, write
 from tests.markup import every, links
 
 URL = "/executions/"
@@ -153,7 +153,7 @@ def ids(page: HistoryPage) -> list[str]:
 
 @pytest.mark.parametrize("view", ["", "view=gallery"])
 def test_the_first_page_is_live_again_after_paging_back(view: str, ann_browser: Browser) -> None:
-    write(*[past(number, created_by=ann_browser.user) for number in range(history_page.PAGE_SIZE + 10)])
+    write(*[past_job(number, created_by=ann_browser.user) for number in range(history_page.PAGE_SIZE + 10)])
     first = shown(ann_browser, f"{URL}?{view}")
     second = shown(ann_browser, first.next_url)
     assert (second.is_live, second.fresh_url) == (False, "")
@@ -174,7 +174,7 @@ def test_the_first_page_is_live_again_after_paging_back(view: str, ann_browser: 
 def test_with_less_than_a_page_before_it_the_first_page_is_shown(sort: str, ann_browser: Browser) -> None:
     write(
         *[
-            past(number, created_by=ann_browser.user, duration=number)
+            past_job(number, created_by=ann_browser.user, duration=number)
             for number in range(history_page.PAGE_SIZE + 10)
         ]
     )
@@ -188,7 +188,7 @@ def test_with_less_than_a_page_before_it_the_first_page_is_shown(sort: str, ann_
 
 
 def test_the_number_of_jobs_is_shown(ann_browser: Browser) -> None:
-    write(*[past(number, created_by=ann_browser.user) for number in range(history_page.PAGE_SIZE + 7)])
+    write(*[past_job(number, created_by=ann_browser.user) for number in range(history_page.PAGE_SIZE + 7)])
     first = shown(ann_browser, f"{URL}?status=succeeded")
     assert first.how_many == "50 on this page, and more"
     last = shown(ann_browser, first.next_url)
@@ -198,7 +198,7 @@ def test_the_number_of_jobs_is_shown(ann_browser: Browser) -> None:
 
 
 def test_every_page_makes_the_same_number_of_queries(ann_browser: Browser) -> None:
-    write(*[past(number, created_by=ann_browser.user) for number in range(3 * history_page.PAGE_SIZE)])
+    write(*[past_job(number, created_by=ann_browser.user) for number in range(3 * history_page.PAGE_SIZE)])
     first = shown(ann_browser, URL)
     second = shown(ann_browser, first.next_url)
     costs = []

@@ -15,12 +15,12 @@ from dashboard.library.page import PAGE_SIZE
 from executions.models import File
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.factories.files import file
-from tests.markup import attribute, every, link, links, one, value, values, words
+from tests.markup import attribute, every, link, links, one, plain_text, value, values
 
 
 def names(answer: Any) -> list[str]:
     """The files of a page, in order."""
-    return [words(node) for node in every(answer, "h3.file-tile-title a")]
+    return [plain_text(node) for node in every(answer, "h3.file-tile-title a")]
 
 
 def fill(count: int, **columns: Any) -> list[File]:

@@ -14,9 +14,9 @@ from executions.core import runtime
 from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations
 from tests.dashboard.browsers import Browser, text
-from tests.dashboard.pages import nothing_more, opened, received_until
+from tests.dashboard.sockets import assert_no_job_follows, open_socket, receive_until
 from tests.factories.jobs import advance, job
-from tests.markup import attribute, every, one, words
+from tests.markup import attribute, every, one, plain_text
 from tests.waiting import DEADLINE, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,12 +107,12 @@ async def test_each_kind_of_viewer_is_rendered_once(
 ) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "queued", "a shared pier")
     pages = [
-        await opened(each, "studio")
+        await open_socket(each, "studio")
         for each in (ann_browser, ann_browser, ben_browser, ben_browser, ada_browser)
     ]
     await publisher.publish([change(execution, "", created=True)])
     for page in pages:
-        assert "a shared pier" in await received_until(page, "a shared pier")
+        assert "a shared pier" in await receive_until(page, "a shared pier")
     assert rendered == {("studio", "owner"): 1, ("studio", "team"): 1, ("studio", "admin"): 1}
     for page in pages:
         await page.disconnect()
@@ -122,11 +122,9 @@ async def test_only_people_who_may_cancel_see_the_button(
     ann_browser: Browser, ben_browser: Browser, ada_browser: Browser
 ) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "running", "a shared pier")
-    pages = {each: await opened(each, "studio") for each in (ann_browser, ben_browser, ada_browser)}
+    pages = {each: await open_socket(each, "studio") for each in (ann_browser, ben_browser, ada_browser)}
     await publisher.publish([change(execution)])
-    buttons = {
-        each: "/cancel/" in await received_until(page, "a shared pier") for each, page in pages.items()
-    }
+    buttons = {each: "/cancel/" in await receive_until(page, "a shared pier") for each, page in pages.items()}
     assert buttons == {ann_browser: True, ben_browser: False, ada_browser: True}
     for page in pages.values():
         await page.disconnect()
@@ -136,10 +134,11 @@ async def test_a_page_receives_only_what_it_shows(ann_browser: Browser) -> None:
     mine = await runtime.in_db(job, ann_browser.user, "running", "my pier")
     other = await runtime.in_db(job, ann_browser.user, "running", "another pier")
     pages = {
-        topic: await opened(ann_browser, topic) for topic in ("studio", "history", "rows", f"job:{mine.pk}")
+        topic: await open_socket(ann_browser, topic)
+        for topic in ("studio", "history", "rows", f"job:{mine.pk}")
     }
     await publisher.publish([change(other), change(mine)])
-    heard = {topic: await received_until(page, "my pier") for topic, page in pages.items()}
+    heard = {topic: await receive_until(page, "my pier") for topic, page in pages.items()}
     assert f'id="job-{mine.pk}"' in heard["studio"]
     assert f'id="row-{mine.pk}"' in heard["history"]
     assert f'id="row-{mine.pk}"' in heard["rows"]
@@ -147,36 +146,36 @@ async def test_a_page_receives_only_what_it_shows(ann_browser: Browser) -> None:
     assert "another pier" not in heard[f"job:{mine.pk}"]
     assert "another pier" in heard["studio"]
     for page in pages.values():
-        await nothing_more(page)
+        await assert_no_job_follows(page)
         await page.disconnect()
 
 
 async def test_only_the_first_history_page_receives_new_jobs(ann_browser: Browser) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "queued", "a new pier")
-    history, rows = await opened(ann_browser, "history"), await opened(ann_browser, "rows")
+    history, rows = await open_socket(ann_browser, "history"), await open_socket(ann_browser, "rows")
     await publisher.publish([change(execution, "", created=True)])
-    told = await received_until(history, 'id="arrived"')
+    told = await receive_until(history, 'id="arrived"')
     assert "a new pier" not in told, "nothing that is being read may move"
     assert "nav-in-flight" in await rows.receive_from(DEADLINE)
-    await nothing_more(rows)
+    await assert_no_job_follows(rows)
     await history.disconnect()
     await rows.disconnect()
 
 
 async def test_the_count_in_flight_has_its_own_frame(ann_browser: Browser) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "succeeded", "a done pier")
-    page = await opened(ann_browser, "history")
+    page = await open_socket(ann_browser, "history")
     await publisher.publish([change(execution)])
     row, count = await page.receive_from(DEADLINE), await page.receive_from(DEADLINE)
     assert "a done pier" in row
     assert attribute(one(count, "span.number#nav-in-flight"), "hx-swap-oob") == "true"
-    assert words(count) == ""
+    assert plain_text(count) == ""
     await page.disconnect()
 
 
 async def test_changes_arrive_in_order(account: Any, ann_browser: Browser) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "queued", "an ordered pier")
-    page = await opened(ann_browser, f"job:{execution.pk}")
+    page = await open_socket(ann_browser, f"job:{execution.pk}")
     steps = [
         ("queued", observations.SubmissionStarted()),
         ("pending", observations.Accepted(remote_id=f"vg_exec_{execution.pk.hex}")),
@@ -188,7 +187,7 @@ async def test_changes_arrive_in_order(account: Any, ann_browser: Browser) -> No
             await runtime.in_db(lifecycle.apply, execution.pk, observation)
         else:
             await runtime.in_db(advance, execution, status)
-        heard = await received_until(page, f'data-status="{status}"')
+        heard = await receive_until(page, f'data-status="{status}"')
         assert every(heard, f"header#head-{execution.pk}")
     await page.disconnect()
 
@@ -200,7 +199,7 @@ async def test_a_lost_update_is_there_after_a_refetch(
     shown = (await ann_browser.aget("/")).content.decode()
     assert 'hx-trigger="htmx:wsOpen from:body, rushes:ask from:body"' in shown, "what makes the page ask"
     assert 'hx-get="/board/"' in shown
-    page = await opened(ann_browser, "studio")
+    page = await open_socket(ann_browser, "studio")
     await page.disconnect()
 
     async def lost(*args: Any) -> None:
@@ -209,10 +208,10 @@ async def test_a_lost_update_is_there_after_a_refetch(
     with monkeypatch.context() as broken:
         broken.setattr(publisher, "publish", lost)
         await runtime.in_db(advance, execution, "succeeded")
-    page = await opened(ann_browser, "studio")
+    page = await open_socket(ann_browser, "studio")
     board = await ann_browser.aget("/board/")
-    assert "a lost pier" not in words(board, 'section[aria-labelledby="flight-title"]')
-    assert "a lost pier" in words(board, "#finished")
+    assert "a lost pier" not in plain_text(board, 'section[aria-labelledby="flight-title"]')
+    assert "a lost pier" in plain_text(board, "#finished")
     await page.disconnect()
 
 
@@ -225,10 +224,10 @@ async def test_the_response_to_an_action_contains_its_update(ann_browser: Browse
 
 async def test_an_update_of_a_deleted_job_is_ignored(ann_browser: Browser) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "running", "a pier that stays")
-    page = await opened(ann_browser, "studio")
+    page = await open_socket(ann_browser, "studio")
     gone = Change("00000000-0000-7000-8000-000000000000", None, False, "pending", "running")
     await publisher.publish([gone, change(execution)])
-    assert "a pier that stays" in await received_until(page, "a pier that stays")
+    assert "a pier that stays" in await receive_until(page, "a pier that stays")
     await page.disconnect()
 
 

@@ -23,14 +23,14 @@ from executions.models.event import Kind
 from executions.videogen import Group, RateLimit
 from tests.dashboard.browsers import HTMX, Browser, text
 from tests.factories import jobs, planning
-from tests.factories.past_jobs import past, write
-from tests.markup import attribute, one, value, words
+from tests.factories.past_jobs import past_job, write
+from tests.markup import attribute, one, plain_text, value
 
 
 def waiting(browser: Browser, prompt: str = "a lighthouse") -> Execution:
     job = jobs.queued(prompt)
     Execution.objects.filter(pk=job.pk).update(created_by=browser.user)
-    return jobs.fresh(job)
+    return jobs.reload(job)
 
 
 def form(page: str, **changed: str) -> dict[str, str]:
@@ -44,7 +44,7 @@ def page_of(browser: Browser, job: Execution) -> str:
 
 def test_a_queued_job_shows_its_place_and_typical_duration(ann_browser: Browser) -> None:
     now = timezone.now()
-    done = [past(accepted_at=now, ended_at=now + timedelta(seconds=41)) for _ in range(20)]
+    done = [past_job(accepted_at=now, ended_at=now + timedelta(seconds=41)) for _ in range(20)]
     jobs.queued("the first")
     job = waiting(ann_browser)
     assert "2nd in the queue" in page_of(ann_browser, job)
@@ -86,7 +86,7 @@ def test_actions_on_a_job_already_sent_are_reported(ann_browser: Browser) -> Non
     ):
         assert answer.status_code == 409
         assert "Not saved. Too late" in text(answer)
-    assert jobs.fresh(job).request_body["prompt"] == "a lighthouse"
+    assert jobs.reload(job).request_body["prompt"] == "a lighthouse"
     typed = ann_browser.post(f"/executions/{job.pk}/edit/", form(page)).content.decode()
     assert "a pier</textarea>" in typed
     assert 'formaction="/tools/generate-image/"' in typed
@@ -95,12 +95,12 @@ def test_actions_on_a_job_already_sent_are_reported(ann_browser: Browser) -> Non
 def test_an_edit_is_saved_and_recorded(ann_browser: Browser) -> None:
     job = waiting(ann_browser)
     page = ann_browser.get(f"/executions/{job.pk}/edit/").content.decode()
-    assert words(page, "textarea[name=prompt]") == "a lighthouse"
+    assert plain_text(page, "textarea[name=prompt]") == "a lighthouse"
 
     answer = ann_browser.post(f"/executions/{job.pk}/edit/", form(page))
 
     assert answer.status_code == 303
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     assert (now.request_body["prompt"], now.prompt) == ("a pier", "a pier")
     assert Event.objects.get(execution=job, kind=Kind.EDITED).actor == ann_browser.user
     assert "edited by you: prompt" in page_of(ann_browser, job)
@@ -114,7 +114,7 @@ def test_an_invalid_edit_keeps_the_input_and_changes_nothing(ann_browser: Browse
 
     assert answer.status_code == 422
     assert value(answer, "numResults") == "900"
-    assert jobs.fresh(job) == job
+    assert jobs.reload(job) == job
 
 
 def test_concurrent_edits_do_not_overwrite_each_other(ann_browser: Browser, ada_browser: Browser) -> None:
@@ -126,7 +126,7 @@ def test_concurrent_edits_do_not_overwrite_each_other(ann_browser: Browser, ada_
 
     assert answer.status_code == 409
     assert "Another person edited it in the meantime" in text(answer)
-    assert jobs.fresh(job).request_body["prompt"] == "a harbour"
+    assert jobs.reload(job).request_body["prompt"] == "a harbour"
 
 
 @pytest.mark.parametrize("act", ["pause", "resume", "front", "edit"])
@@ -239,7 +239,7 @@ def test_jobs_that_move_up_receive_their_new_place(ann_browser: Browser) -> None
         (frame,) = rendering.frames(keys)
         place = one(frame, f"#place-{second.pk}")
         assert attribute(place, "hx-swap-oob") == "true"
-        assert words(place) == "next in the queue"
+        assert plain_text(place) == "next in the queue"
     queue = rendering.keys("queue", ann_browser.user)
     make(rendering, queue)
     assert rendering.frames(queue) == ["<i data-ask></i>"]

@@ -22,7 +22,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from dashboard.server import sandbox_process
-from tests.dashboard.serving import PASSWORD, Serving, Web, cookies, is_alive, manage, token
+from tests.dashboard.serving import PASSWORD, Serving, Web, cookie_header, csrf_token, is_alive, manage
 from tests.waiting import DEADLINE, eventually
 
 pytestmark = pytest.mark.processes
@@ -36,8 +36,8 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
 
 
 def test_it_prints_its_url_and_how_to_sign_in(serving: Serving) -> None:
-    assert re.search(r"^  Rushes runs at http://127\.0\.0\.1:\d+$", serving.said, re.MULTILINE)
-    assert "  Sign in as admin or member, password tests only, never typed\n" in serving.said
+    assert re.search(r"^  Rushes runs at http://127\.0\.0\.1:\d+$", serving.output, re.MULTILINE)
+    assert "  Sign in as admin or member, password tests only, never typed\n" in serving.output
     with serving.signed_in("admin") as admin:
         assert admin.get("/").status_code == 200
     with serving.client() as anonymous:
@@ -56,7 +56,7 @@ def test_it_prints_its_url_and_how_to_sign_in(serving: Serving) -> None:
         assert anonymous.get("/healthz").status_code == 200
 
     assert serving.stop(signal.SIGINT) == 0
-    assert serving.said.endswith("Stopped.\n")
+    assert serving.output.endswith("Stopped.\n")
     assert "Traceback" not in serving.errors
 
 
@@ -65,7 +65,7 @@ def test_its_stop_finishes_requests_closes_sockets_and_ends_the_sandbox(serving:
     assert len(children) == 1, "the sandbox"
     with serving.signed_in() as member:
         slow = slow_start(serving, member)
-        code, took, closed_with = asyncio.run(stop_with_a_socket_open(serving, cookies(member)))
+        code, took, closed_with = asyncio.run(stop_with_a_socket_open(serving, cookie_header(member)))
         answer = slow()
     assert code == 0
     assert took < 5
@@ -77,7 +77,7 @@ def test_its_stop_finishes_requests_closes_sockets_and_ends_the_sandbox(serving:
     assert not any(is_alive(pid) for pid in children)
     with closing(socket.socket()) as probe:
         assert probe.connect_ex((serving.host, serving.port)) != 0
-    assert "Stopping: waiting for running requests." in serving.said
+    assert "Stopping: waiting for running requests." in serving.output
     assert " ERROR " not in serving.errors
 
 
@@ -90,7 +90,7 @@ def slow_start(serving: Serving, member: httpx.Client) -> Callable[[], httpx.Res
     form = {"prompt": "a slow lighthouse", "numResults": "1", "aspectRatio": "1:1", "watermarkMode": "AUTO"}
 
     def start() -> None:
-        answers.append(member.post("/tools/generate-image/", data={**form, **token(member)}))
+        answers.append(member.post("/tools/generate-image/", data={**form, **csrf_token(member)}))
 
     thread = threading.Thread(target=start)
     with serving.signed_in("admin") as admin:
@@ -186,10 +186,10 @@ def test_one_of_several_processes_serves_and_closes_its_sockets_when_it_stops(tm
         with web.signed_in() as member:
             assert member.get("/").status_code == 200
             assert member.post("/webhooks/videogen/", content=b"x" * 4_000_000).status_code == 413
-            code, took, closed_with = asyncio.run(stop_with_a_socket_open(web, cookies(member)))
+            code, took, closed_with = asyncio.run(stop_with_a_socket_open(web, cookie_header(member)))
         assert (code, closed_with) == (0, 1012)
         assert took < 5
-        assert web.said.endswith("Stopped.\n")
+        assert web.output.endswith("Stopped.\n")
         assert "Traceback" not in web.errors
     finally:
         web.end()

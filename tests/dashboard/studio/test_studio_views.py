@@ -14,7 +14,7 @@ from tests.dashboard.browsers import HTMX, Browser, text
 from tests.factories.files import file
 from tests.factories.forms import form
 from tests.factories.jobs import job
-from tests.markup import attribute, one, value, values, words
+from tests.markup import attribute, one, plain_text, value, values
 
 URL = "/tools/generate-image/"
 
@@ -140,7 +140,7 @@ def test_an_invalid_field_is_reported_and_input_is_kept(
     field = one(page, "[name=numResults]")
     assert attribute(field, "aria-invalid") == "true"
     assert "composer-numResults-error" in attribute(field, "aria-describedby").split()
-    assert "less than or equal to 100" in words(page, "#composer-numResults-error")
+    assert "less than or equal to 100" in plain_text(page, "#composer-numResults-error")
     assert ">a &lt;b&gt;bold&lt;/b&gt; pier</textarea>" in page
     assert values(page, "aspectRatio", checked=True) == ["9:16"]
     assert ("<html" in page) == (not headers)
@@ -276,12 +276,15 @@ def test_the_board_shows_running_and_just_finished_jobs(ann_browser: Browser, be
     job(ben_browser.user, "succeeded", "a finished pier")
     job(ben_browser.user, "failed", "a failed pier", error={"message": "It rained."})
     page = ann_browser.get("/board/").content.decode()
-    flight, finished = words(page, 'section[aria-labelledby="flight-title"]'), words(page, "#finished")
+    flight, finished = (
+        plain_text(page, 'section[aria-labelledby="flight-title"]'),
+        plain_text(page, "#finished"),
+    )
     assert "a running pier" in flight
     assert "a finished pier" in finished
     assert "It rained." in finished
     assert "<html" not in page
-    assert words(page).count("Cancel") == 1, "one's own alone"
+    assert plain_text(page).count("Cancel") == 1, "one's own alone"
 
 
 def test_the_board_counts_jobs_that_it_does_not_show(ann_browser: Browser) -> None:

@@ -15,7 +15,7 @@ from executions.models import Event, Execution, WebhookDelivery
 from executions.models import File as LibraryFile
 from executions.webhooks import deliveries
 from tests.dashboard.browsers import Browser
-from tests.dashboard.pages import opened, received_until
+from tests.dashboard.sockets import open_socket, receive_until
 from tests.factories.deliveries import SECRET, URL, deliver, event, signed
 from tests.factories.files import file
 from tests.factories.jobs import job
@@ -53,9 +53,9 @@ async def test_a_final_status_is_applied_and_the_delivery_stored_unchanged(statu
 
 async def test_a_final_status_reaches_open_pages(ann_browser: Browser) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "running", "a pier that is awaited")
-    page = await opened(ann_browser, "studio")
+    page = await open_socket(ann_browser, "studio")
     await deliver(event(execution.remote_id))
-    frame = await received_until(page, "a pier that is awaited")
+    frame = await receive_until(page, "a pier that is awaited")
     assert f'hx-swap-oob="delete:#job-{execution.pk}"' in frame
     assert 'hx-swap-oob="afterbegin:#finished"' in frame
     await page.disconnect()

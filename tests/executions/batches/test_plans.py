@@ -22,7 +22,7 @@ from executions.models.event import Kind
 from executions.tools import already_validated
 from tests.factories import planning
 from tests.factories.files import ready_file
-from tests.factories.jobs import take
+from tests.factories.jobs import accept
 from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db
@@ -175,7 +175,7 @@ def test_files_named_by_rows_become_their_inputs(people: Any) -> None:
 
 
 def test_rows_run_before_are_marked_and_can_be_skipped(people: Any) -> None:
-    before = planning.made_before(people.ben, planning.rows(2)[1])
+    before = planning.finished_job(people.ben, planning.rows(2)[1])
 
     plan = planning.plan(people.ann, 3)
     batch, _ = batches.confirm(plan.pk, actor=people.ann, only_new=True)
@@ -185,7 +185,7 @@ def test_rows_run_before_are_marked_and_can_be_skipped(people: Any) -> None:
 
 
 def test_skipping_all_rows_is_an_error(people: Any) -> None:
-    planning.made_before(people.ben, planning.rows(1)[0])
+    planning.finished_job(people.ben, planning.rows(1)[0])
     plan = planning.plan(people.ann, 1)
 
     with pytest.raises(ValueError, match="nothing left to start"):
@@ -255,14 +255,14 @@ def test_an_interrupted_undo_sends_nothing_and_can_be_completed(people: Any, mon
 def test_cancel_affects_exactly_the_listed_jobs_and_reports_each(people: Any) -> None:
     batch = planning.batch(people.ann, 6)
     unsent, taken, ended, lost, asked, late = planning.jobs(batch)
-    take(taken)
+    accept(taken)
     lifecycle.apply(lost.pk, observations.SubmissionStarted())
     lifecycle.apply(lost.pk, observations.ResponseLost(reason="cut"))
-    take(asked)
+    accept(asked)
     lifecycle.apply(asked.pk, observations.CancelRequested(actor_id=people.ann.pk))
-    planning.end(late, "succeeded")
+    planning.finish(late, "succeeded")
     request = planning.cancel_request(batch, actor=people.ada)
-    planning.end(ended, "succeeded")  # between the list and its confirmation
+    planning.finish(ended, "succeeded")  # between the list and its confirmation
 
     done = batches.cancel(request, actor=people.ada)
 
@@ -315,9 +315,9 @@ def test_jobs_waiting_for_a_speech_are_cancelled_and_do_not_fail(people: Any) ->
 def test_a_rerun_plans_exactly_the_failed_jobs(people: Any) -> None:
     batch = planning.batch(people.ann)
     failed, fine, running = planning.jobs(batch)
-    planning.end(failed, "failed", error={"message": "no"})
-    planning.end(fine, "succeeded")
-    take(running)
+    planning.finish(failed, "failed", error={"message": "no"})
+    planning.finish(fine, "succeeded")
+    accept(running)
 
     plan = batches.plan_rerun(batch, "failed", actor=people.ben)
 
@@ -336,7 +336,7 @@ def test_a_rerun_repeats_a_failed_speech(people: Any) -> None:
     plan = batches.plan(tools.find("generate-avatar"), [row], name="", actor=people.ann)
     batch, _ = batches.confirm(plan.pk, actor=people.ann)
     speech, avatar = planning.jobs(batch)
-    planning.end(speech, "failed")
+    planning.finish(speech, "failed")
     lifecycle.apply(avatar.pk, observations.Rejected(error={"message": "The speech before it failed."}))
 
     again = batches.plan_rerun(batch, "failed", actor=people.ann)
@@ -349,7 +349,7 @@ def test_a_rerun_repeats_a_failed_speech(people: Any) -> None:
 
 def test_counts_of_many_batches_take_one_query(people: Any, django_assert_num_queries: Any) -> None:
     first, second = planning.batch(people.ann, 2), planning.batch(people.ben, 3)
-    planning.end(planning.jobs(second)[0], "succeeded")
+    planning.finish(planning.jobs(second)[0], "succeeded")
 
     with django_assert_num_queries(1):
         counts = batches.counts([first.pk, second.pk])

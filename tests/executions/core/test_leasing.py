@@ -16,7 +16,7 @@ from django.utils.timezone import now as real_now
 from executions.core.leasing import LeasedQuerySet
 from executions.models import AccountWalk, DayClosing, Execution, File, Keeping, RollupState
 from executions.models.daily_reconciliation import RETRY_AFTER
-from tests.executions.threads import together
+from tests.executions.threads import run_together
 from tests.factories import jobs
 from tests.factories.files import file
 
@@ -86,7 +86,7 @@ def test_each_row_goes_to_one_of_many_processes(table: Table) -> None:
             mine += [row.pk for row in found]
         return mine
 
-    claims = [pk for mine in together([claim] * 10) for pk in mine]
+    claims = [pk for mine in run_together([claim] * 10) for pk in mine]
     # A row that another process had locked is skipped; the next claim finds it.
     claims += [row.pk for row in table.rows.claim(12, LEASE)]
 
@@ -95,7 +95,7 @@ def test_each_row_goes_to_one_of_many_processes(table: Table) -> None:
 
 def test_one_of_many_processes_takes_a_given_row(table: Table) -> None:
     row = table.make()
-    taken = together([partial(table.rows.filter(pk=row.pk).take, LEASE)] * 6)
+    taken = run_together([partial(table.rows.filter(pk=row.pk).take, LEASE)] * 6)
     assert sum(mark is not None for mark in taken) == 1
     [mark] = filter(None, taken)
     row.refresh_from_db()
@@ -204,5 +204,7 @@ def test_a_claim_does_not_wait_for_rows_locked_by_another_transaction() -> None:
     first, second = sorted([jobs.queued().pk, jobs.queued().pk])
     with transaction.atomic():
         assert [row.pk for row in Execution.objects.order_by("pk").skip_locked()[:1]] == [first]
-        [claimed] = together([lambda: [row.pk for row in Execution.objects.order_by("pk").claim(5, LEASE)]])
+        [claimed] = run_together(
+            [lambda: [row.pk for row in Execution.objects.order_by("pk").claim(5, LEASE)]]
+        )
     assert claimed == [second]

@@ -45,7 +45,7 @@ def test_names_are_unique_for_equal_titles(db: None, people: Any) -> None:
 
     for job in planning.jobs(batch):
         results = tuple(ToolResult(file_id=f"{job.pk}.{n}", type="IMAGE") for n in range(2))
-        planning.end(job, "succeeded", results=results)
+        planning.finish(job, "succeeded", results=results)
     type(planning.jobs(batch)[0]).objects.update(prompt="same")
 
     stems = [each.stem for each in zip_archive.batch_entries(batch)]

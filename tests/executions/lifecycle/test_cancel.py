@@ -33,9 +33,9 @@ def test_what_was_not_sent_ends_at_once_and_names_who_wanted_it(ada: Any) -> Non
 
     assert wish(job, ada.pk)
 
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     assert (now.status, now.cancel_requested_by) == ("cancelled", ada)
-    assert jobs.story(job)[-1] == ("status", "queued", "cancelled", "person")
+    assert jobs.events_of(job)[-1] == ("status", "queued", "cancelled", "person")
     last = Event.objects.filter(execution=job).last()
     assert last is not None
     assert last.actor == ada
@@ -46,11 +46,11 @@ def test_a_running_job_keeps_its_status_and_is_looked_at_next(ada: Any) -> None:
 
     assert wish(job, ada.pk)
 
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     assert now.status == "running"
     assert now.cancel_requested_at is not None
     assert now.next_attempt_at == now.cancel_requested_at
-    assert jobs.story(job)[-1] == ("cancel requested", "running", "running", "person")
+    assert jobs.events_of(job)[-1] == ("cancel requested", "running", "running", "person")
 
 
 def test_a_second_wish_is_none(ada: Any, django_user_model: Any) -> None:
@@ -60,8 +60,8 @@ def test_a_second_wish_is_none(ada: Any, django_user_model: Any) -> None:
     assert wish(job, ada.pk)
     assert not wish(job, another.pk)
 
-    assert jobs.fresh(job).cancel_requested_by == ada
-    assert [step[0] for step in jobs.story(job)].count("cancel requested") == 1
+    assert jobs.reload(job).cancel_requested_by == ada
+    assert [step[0] for step in jobs.events_of(job)].count("cancel requested") == 1
 
 
 def test_what_has_ended_or_may_not_exist_cannot_be_stopped(ada: Any) -> None:
@@ -71,7 +71,7 @@ def test_what_has_ended_or_may_not_exist_cannot_be_stopped(ada: Any) -> None:
 
     assert not wish(ended, ada.pk)
     assert not wish(unsure, ada.pk)
-    assert jobs.fresh(ended).cancel_requested_at is None
+    assert jobs.reload(ended).cancel_requested_at is None
 
 
 # --- telling VideoGen ---------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def test_what_has_ended_or_may_not_exist_cannot_be_stopped(ada: Any) -> None:
 
 async def look(job: Execution) -> None:
     """What the reconciler does when the job is due."""
-    await service.due_now(job)
+    await service.make_due(job)
     await Reconciler().process_now(job.pk)
 
 
@@ -90,10 +90,10 @@ async def test_a_wish_is_told_once_and_the_job_ends_as_videogen_says(
     assert await runtime.in_db(wish, running, ada.pk)
 
     await look(running)
-    await service.in_thread(service.ended_there, account, running.remote_id)
+    await service.in_thread(service.sandbox_outcome, account, running.remote_id)
     await look(running)
 
-    now = await service.fresh(running)
+    now = await service.reload(running)
     assert now.status == "cancelled"
     assert now.cancel_noted_at is not None
     assert await service.kinds(running) == [
@@ -108,16 +108,16 @@ async def test_a_wish_is_told_once_and_the_job_ends_as_videogen_says(
 
 
 async def test_a_success_that_is_faster_than_the_wish_is_a_success(account: SandboxProcess, ada: Any) -> None:
-    service.order(account, "job", "generate-image", seconds=0.2, ignore_cancel=True)
+    service.add_fault(account, "job", "generate-image", seconds=0.2, ignore_cancel=True)
     job = await service.started()
     assert job.remote_id is not None
     assert await runtime.in_db(wish, job, ada.pk)
     await look(job)
 
-    await service.in_thread(service.ended_there, account, job.remote_id)
+    await service.in_thread(service.sandbox_outcome, account, job.remote_id)
     await look(job)
 
-    now = await service.fresh(job)
+    now = await service.reload(job)
     assert now.status == "succeeded"
     assert now.cancel_requested_at is not None
     assert await runtime.in_db(now.results.count) == 1
@@ -137,51 +137,51 @@ async def test_a_success_that_is_faster_than_the_wish_is_a_success(account: Sand
 async def test_a_wish_that_was_not_taken_is_told_again_while_the_job_runs(
     account: SandboxProcess, running: Execution, ada: Any, fault: dict[str, Any]
 ) -> None:
-    service.order(account, match="POST */cancel", **fault)
+    service.add_fault(account, match="POST */cancel", **fault)
     assert await runtime.in_db(wish, running, ada.pk)
 
     await look(running)
-    before = await service.fresh(running)
+    before = await service.reload(running)
     assert before.cancel_noted_at is None
     assert not before.is_terminal
     assert before.next_attempt_at is not None
 
     await look(running)
-    assert (await service.fresh(running)).cancel_noted_at is not None
+    assert (await service.reload(running)).cancel_noted_at is not None
 
 
 async def test_a_cancel_answer_that_is_lost_does_not_lose_the_wish(
     account: SandboxProcess, running: Execution, ada: Any
 ) -> None:
     assert running.remote_id is not None
-    service.order(account, "lost_after", "POST */cancel")
+    service.add_fault(account, "lost_after", "POST */cancel")
     assert await runtime.in_db(wish, running, ada.pk)
 
     await look(running)
-    await service.in_thread(service.ended_there, account, running.remote_id)
+    await service.in_thread(service.sandbox_outcome, account, running.remote_id)
     await look(running)
 
-    assert (await service.fresh(running)).status == "cancelled"
+    assert (await service.reload(running)).status == "cancelled"
 
 
 async def test_a_job_that_is_cancelled_while_it_is_sent_is_stopped_once_its_id_is_known(
     account: SandboxProcess, ada: Any
 ) -> None:
-    service.order(account, "job", "generate-image", seconds=600)
-    service.order(account, "slow", seconds=0.5)
-    job = await service.queued(service.words())
+    service.add_fault(account, "job", "generate-image", seconds=600)
+    service.add_fault(account, "slow", seconds=0.5)
+    job = await service.queued(service.unique_prompt())
     sending = asyncio.create_task(submit.send(job.pk))
-    await runtime.in_reader(eventually, lambda: jobs.fresh(job).sent_at)
+    await runtime.in_reader(eventually, lambda: jobs.reload(job).sent_at)
 
     assert await runtime.in_db(wish, job, ada.pk)
     await sending
-    assert (await service.fresh(job)).status == "pending"
+    assert (await service.reload(job)).status == "pending"
     await Reconciler().process_now(job.pk)
 
-    now = await service.fresh(job)
+    now = await service.reload(job)
     assert now.remote_id is not None
     assert now.cancel_noted_at is not None
-    there = await service.in_thread(service.ended_there, account, now.remote_id)
+    there = await service.in_thread(service.sandbox_outcome, account, now.remote_id)
     assert there["status"] == "cancelled"
 
 
@@ -200,7 +200,7 @@ async def test_a_wish_that_comes_while_a_look_fails_is_told_next(
 ) -> None:
     """The look holds the job, so whoever wished could not tell VideoGen at once; it must not wait for the next look."""
     job = await service.started()
-    service.order(account, match="GET /v1/tools/executions/*", **fault)
+    service.add_fault(account, match="GET /v1/tools/executions/*", **fault)
     await runtime.in_db(
         Execution.objects.filter(pk=job.pk).update,
         attempts=7,
@@ -219,7 +219,7 @@ async def test_a_wish_that_comes_while_a_look_fails_is_told_next(
     monkeypatch.setattr(leases, "CALL_LIMIT", 0.5)
     await Reconciler().process_now(job.pk)
     assert asking.is_set()
-    now = await service.fresh(job)
+    now = await service.reload(job)
     assert now.next_attempt_at is not None
     assert now.next_attempt_at <= timezone.now()
     assert (now.attempts, now.leased_until) == (0, None)

@@ -46,7 +46,7 @@ def test_both_jobs_are_created_together(ann: Any) -> None:
     assert (speech.tool, speech.request_body) == ("text-to-speech", {"ttsText": SCRIPT, "numResults": 1})
     assert (avatar.tool, avatar.after, avatar.after_field) == ("generate-avatar", speech, "audioFileId")
     assert SCRIPT in avatar.prompt
-    assert [jobs.fresh(job).status for job in (speech, avatar)] == ["queued", "queued"]
+    assert [jobs.reload(job).status for job in (speech, avatar)] == ["queued", "queued"]
     # The caller holds the lease of the speech and submits it; any worker may submit the avatar.
     assert not leases.claim(speech.pk)
     assert avatar.fingerprint == ""
@@ -71,11 +71,11 @@ def test_the_second_job_waits_while_the_first_is_unfinished(ann: Any) -> None:
 
     assert chains.completed_body(with_first(avatar)) is None
 
-    now = jobs.fresh(avatar)
+    now = jobs.reload(avatar)
     assert (now.status, now.sent_at, now.leased_until) == ("queued", None, None)
     assert now.next_attempt_at is not None
     assert now.next_attempt_at > timezone.now()
-    assert jobs.fresh(speech).status == "queued"
+    assert jobs.reload(speech).status == "queued"
 
 
 def test_the_second_job_is_completed_with_the_first_result(ann: Any) -> None:
@@ -107,10 +107,10 @@ def test_the_second_job_fails_with_a_message_when_the_first_has_no_result(
 
     assert chains.completed_body(with_first(avatar)) is None
 
-    now = jobs.fresh(avatar)
+    now = jobs.reload(avatar)
     assert now.status == "failed"
     assert now.error == {"message": message}
-    assert jobs.story(avatar)[-1] == ("status", "queued", "failed", "system")
+    assert jobs.events_of(avatar)[-1] == ("status", "queued", "failed", "system")
 
 
 def test_a_finished_job_wakes_its_dependents(ann: Any) -> None:
@@ -127,7 +127,7 @@ def test_a_finished_job_wakes_its_dependents(ann: Any) -> None:
 async def test_a_chain_runs_from_a_script_to_an_avatar(account: SandboxProcess, ann: Any) -> None:
     presenter = account.call("GET", "/v1/resources/avatar-presenters").json()["avatarPresenters"][0]
     for slug in ("text-to-speech", "generate-avatar"):
-        service.order(account, "job", slug, seconds=0.05)
+        service.add_fault(account, "job", slug, seconds=0.05)
     body = already_validated({"avatarPresenterId": presenter["avatarPresenterId"], "numResults": 1})
     speech, avatar, _ = await runtime.in_db(
         chains.start_with_speech,
@@ -141,15 +141,15 @@ async def test_a_chain_runs_from_a_script_to_an_avatar(account: SandboxProcess, 
 
     await runtime.in_db(leases.release, speech.pk)
     await reconciler.process_now(speech.pk)
-    submitted = await service.fresh(speech)
+    submitted = await service.reload(speech)
     assert submitted.remote_id is not None
-    await service.in_thread(service.ended_there, account, submitted.remote_id)
-    await service.due_now(speech)
+    await service.in_thread(service.sandbox_outcome, account, submitted.remote_id)
+    await service.make_due(speech)
     await reconciler.process_now(speech.pk)
-    await service.due_now(avatar)
+    await service.make_due(avatar)
     await reconciler.process_now(avatar.pk)
 
-    now = await service.fresh(avatar)
+    now = await service.reload(avatar)
     assert now.status == "pending"
     result = await runtime.in_db(lambda: speech.results.get().file.remote_id)
     executions = account.control("GET", "truth")["executions"]

@@ -16,7 +16,7 @@ from executions.lifecycle import estimates
 from executions.limits import rate_limits
 from executions.videogen import Group, RateLimit
 from tests.factories import jobs, planning
-from tests.factories.past_jobs import past, write
+from tests.factories.past_jobs import past_job, write
 
 HOUR = timedelta(hours=1)
 
@@ -29,7 +29,7 @@ def run(db: None) -> Callable[..., None]:
     def insert(seconds: float, status: str = "succeeded", tool: str = "generate-image") -> None:
         now = timezone.now()
         ended_at = now + timedelta(seconds=seconds)
-        write(past(next(numbers), tool=tool, status=status, accepted_at=now, ended_at=ended_at))
+        write(past_job(next(numbers), tool=tool, status=status, accepted_at=now, ended_at=ended_at))
 
     return insert
 
@@ -112,5 +112,5 @@ def test_a_forecast_includes_the_jobs_that_are_submitted_first(people: Any) -> N
     assert behind.sent_by > reset
 
     for job in planning.jobs(batch):
-        jobs.take(job)
+        jobs.accept(job)
     assert estimates.forecast(0, batch=batch) is None, "none of its jobs is queued"

@@ -86,7 +86,7 @@ def walk(seed: int) -> None:
         job.teardown()
 
 
-def test_no_order_of_news_breaks_a_job(hasty_commits: None) -> None:
+def test_no_order_of_news_breaks_a_job(fast_commits: None) -> None:
     Anything.reached = Counter()
 
     run_state_machine_as_test(Anything, settings=FEW)
@@ -94,7 +94,7 @@ def test_no_order_of_news_breaks_a_job(hasty_commits: None) -> None:
     assert Anything.reached.total() > FEW.max_examples
 
 
-def test_no_long_story_breaks_a_job(hasty_commits: None) -> None:
+def test_no_long_story_breaks_a_job(fast_commits: None) -> None:
     Anything.reached = Counter()
 
     for seed in range(WALKS):

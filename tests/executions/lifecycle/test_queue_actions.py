@@ -20,7 +20,7 @@ from executions.sync import reconciler, submit
 from executions.tools import already_validated
 from tests.conftest import SandboxProcess
 from tests.executions import service
-from tests.executions.threads import together
+from tests.executions.threads import run_together
 from tests.factories import jobs, planning
 from tests.factories.files import ready_file
 
@@ -70,15 +70,15 @@ def test_what_was_sent_can_be_neither_paused_nor_edited_nor_moved(ada: Any) -> N
 async def test_a_pause_between_the_claim_and_the_request_keeps_it_here(
     account: SandboxProcess, people: Any
 ) -> None:
-    prompt = service.words()
+    prompt = service.unique_prompt()
     job = await service.queued(prompt)
     assert await in_db(leases.claim, job.pk)
 
     assert await in_db(partial(queue_actions.pause, job, actor=people.ada))
     await submit.send_claimed(job.pk)
 
-    assert service.known_there(account, prompt) == []
-    now = await service.fresh(job)
+    assert service.sandbox_jobs(account, prompt) == []
+    now = await service.reload(job)
     assert (now.status, now.sent_at, now.leased_until) == ("queued", None, None)
 
 
@@ -87,14 +87,14 @@ def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(ada: Any) -> None:
     for _ in range(15):
         job = jobs.queued()
 
-        paused, sent = together(
+        paused, sent = run_together(
             [
                 partial(queue_actions.pause, job, actor=ada),
                 partial(lifecycle.apply, job.pk, observations.SubmissionStarted(body=job.request_body)),
             ]
         )
 
-        now = jobs.fresh(job)
+        now = jobs.reload(job)
         assert paused != sent
         assert (now.paused_at is not None, now.was_sent) == (paused, sent)
 
@@ -113,7 +113,7 @@ def test_an_edit_tells_what_was_before_and_what_is_after(ada: Any) -> None:
 
     assert queue_actions.edit(job, IMAGE, already_validated(after), before=before, actor=ada)
 
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     assert (now.request_body, now.prompt) == (after, "a pier")
     assert now.fingerprint == create.fingerprint(IMAGE, after)
     assert [each.file for each in now.inputs.all()] == [new]
@@ -132,11 +132,11 @@ def test_of_an_edit_and_a_sending_at_the_same_moment_what_is_sent_is_what_the_ro
         job = jobs.queued("before")
         leases.claim(job.pk)
 
-        edited, request = together(
+        edited, request = run_together(
             [partial(edit, job, f"after {number}", ada), partial(submit._prepare, job.pk)]
         )
 
-        now = jobs.fresh(job)
+        now = jobs.reload(job)
         if request is None:
             assert edited
             assert not now.was_sent, "it is made ready again, from what is asked for now"
@@ -147,14 +147,14 @@ def test_of_an_edit_and_a_sending_at_the_same_moment_what_is_sent_is_what_the_ro
 
 
 async def test_an_edited_job_asks_for_what_it_was_changed_to(account: SandboxProcess, people: Any) -> None:
-    first, second = service.words(), service.words()
+    first, second = service.unique_prompt(), service.unique_prompt()
     job = await service.queued(first)
 
     assert await in_db(edit, job, second, people.ada)
     await submit.send(job.pk)
 
-    assert service.known_there(account, first) == []
-    assert len(service.known_there(account, second)) == 1
+    assert service.sandbox_jobs(account, first) == []
+    assert len(service.sandbox_jobs(account, second)) == 1
 
 
 # --- order ------------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_while_the_queue_is_paused_nothing_is_sent_and_the_rest_goes_on(people: 
 
 def test_a_batch_is_paused_and_resumed_as_far_as_it_waits(people: Any) -> None:
     batch = planning.batch(people.ann, 4)
-    jobs.take(planning.jobs(batch)[0])
+    jobs.accept(planning.jobs(batch)[0])
 
     assert queue_actions.pause_batch(batch, actor=people.ann) == 3
     assert leases.claim_due(20, 0) == []

@@ -19,7 +19,7 @@ from executions.models import Event, Execution, Result, WebhookDelivery
 from executions.models.event import Kind, Source
 from executions.tools import already_validated
 from executions.webhooks import ingest
-from tests.executions.threads import together
+from tests.executions.threads import run_together
 from tests.factories import events, jobs
 from tests.waiting import DEADLINE
 
@@ -33,21 +33,23 @@ def test_many_ends_at_once_make_one_end(seed: int) -> None:
     job = jobs.running(f"vg_exec_{seed}")
     ends = ["succeeded", "failed", "cancelled"]
     works: list[Callable[[], bool]] = [
-        lambda number=number, end=end: events.end(f"msg_{number}", f"vg_exec_{seed}", end) == "applied"
+        lambda number=number, end=end: (
+            events.deliver_outcome(f"msg_{number}", f"vg_exec_{seed}", end) == "applied"
+        )
         for number, end in enumerate(ends)
     ]
     works += [partial(jobs.report, job, end, results=jobs.results("vg_file_polled")) for end in ends]
     works += [partial(jobs.report, job, "running", progress=50.0 + 10 * number) for number in range(2)]
     works += [partial(lifecycle.apply, job.pk, observations.CancelRequested())]
     random.Random(seed).shuffle(works)
-    before = jobs.fresh(job).version
+    before = jobs.reload(job).version
 
-    changed = together(works)
+    changed = run_together(works)
 
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     assert now.is_terminal
-    assert jobs.endings(job) == [now.status]
-    assert jobs.replayed(job) == now.status
+    assert jobs.final_statuses(job) == [now.status]
+    assert jobs.replay_status(job) == now.status
     assert now.version == before + sum(changed)
     assert now.ended_at is not None
     outcomes = WebhookDelivery.objects.values_list("outcome", flat=True)
@@ -59,11 +61,11 @@ def test_many_ends_at_once_make_one_end(seed: int) -> None:
 def test_one_delivery_ten_times_at_once_is_one(seed: int) -> None:
     job = jobs.accepted(f"vg_exec_{seed}")
 
-    outcomes = together([partial(events.end, "msg_1", f"vg_exec_{seed}", "succeeded")] * 10)
+    outcomes = run_together([partial(events.deliver_outcome, "msg_1", f"vg_exec_{seed}", "succeeded")] * 10)
 
     assert sorted(outcomes) == ["applied"] + ["repeat"] * 9
     assert WebhookDelivery.objects.count() == 1
-    assert jobs.endings(job) == ["succeeded"]
+    assert jobs.final_statuses(job) == ["succeeded"]
     assert Result.objects.filter(execution=job).count() == 1
 
 
@@ -77,7 +79,7 @@ def test_progress_is_only_ever_seen_to_rise(seed: int) -> None:
 
     def look() -> bool:
         while not done.is_set():
-            now = jobs.fresh(job)
+            now = jobs.reload(job)
             looks.append((now.attempt or 0, now.progress or 0.0))
         return False
 
@@ -92,42 +94,42 @@ def test_progress_is_only_ever_seen_to_rise(seed: int) -> None:
                 done.set()
 
     gate = threading.Barrier(3)
-    together([look, *(partial(tell, told[number::3]) for number in range(3))])
+    run_together([look, *(partial(tell, told[number::3]) for number in range(3))])
 
     assert looks == sorted(looks)
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     assert (now.attempt, now.progress) == (2, 80.0)
     attempts = Event.objects.filter(execution=job, kind=Kind.ATTEMPT)
     assert list(attempts.values_list("detail__attempt", flat=True)) in ([1, 2], [2])
-    assert jobs.replayed(job) == "running"
+    assert jobs.replay_status(job) == "running"
 
 
 @pytest.mark.parametrize("seed", ROUNDS)
 def test_a_wish_to_stop_and_the_request_that_leaves_agree(seed: int) -> None:
     job = jobs.queued()
 
-    together(
+    run_together(
         [
             lambda kind=kind: lifecycle.apply(job.pk, kind())
             for kind in (observations.CancelRequested, observations.SubmissionStarted)
         ]
     )
 
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     if now.status == "cancelled":
         assert now.sent_at is None, "it ended here, so VideoGen must never have heard of it"
     else:
         assert now.status == "queued"
         assert now.sent_at is not None
         assert now.cancel_requested_at is not None
-    assert jobs.replayed(job) == now.status
+    assert jobs.replay_status(job) == now.status
 
 
 @pytest.mark.parametrize("seed", ROUNDS)
 def test_one_form_sent_by_many_threads_is_one_job(seed: int, ann: Any) -> None:
     tool = tools.find("generate-image")
 
-    started = together(
+    started = run_together(
         [partial(create.start, tool=tool, body=already_validated({"prompt": "x"}), actor=ann, key="once")] * 6
     )
 
@@ -147,8 +149,8 @@ def test_an_id_for_two_jobs_at_once_goes_to_one(seed: int) -> None:
         except IntegrityError:
             return False
 
-    assert sorted(together([partial(accept, job) for job in sent])) == [False, True]
-    assert sorted(jobs.fresh(job).status for job in sent) == ["pending", "queued"]
+    assert sorted(run_together([partial(accept, job) for job in sent])) == [False, True]
+    assert sorted(jobs.reload(job).status for job in sent) == ["pending", "queued"]
 
 
 # --- a delivery that crosses the answer which names its job ---------------------------------------------------
@@ -164,11 +166,11 @@ def test_a_delivery_and_the_answer_that_names_its_job_cross(seed: int) -> None:
         ingest.apply_pending(remote_id)
         return "accepted"
 
-    together([accept, partial(events.end, "msg_1", remote_id, "succeeded")])
+    run_together([accept, partial(events.deliver_outcome, "msg_1", remote_id, "succeeded")])
 
-    assert jobs.fresh(job).status == "succeeded"
+    assert jobs.reload(job).status == "succeeded"
     assert WebhookDelivery.objects.get().outcome == "applied"
-    assert jobs.endings(job) == ["succeeded"]
+    assert jobs.final_statuses(job) == ["succeeded"]
 
 
 def test_a_delivery_that_is_committed_after_the_answer_was_taken_in_still_counts() -> None:
@@ -182,7 +184,7 @@ def test_a_delivery_that_is_committed_after_the_answer_was_taken_in_still_counts
     def deliver_slowly() -> None:
         try:
             with transaction.atomic():
-                assert events.end("msg_1", "vg_exec_slow", "succeeded") == "unknown job"
+                assert events.deliver_outcome("msg_1", "vg_exec_slow", "succeeded") == "unknown job"
                 stored.set()
                 assert accepted.wait(DEADLINE)
         finally:
@@ -196,5 +198,5 @@ def test_a_delivery_that_is_committed_after_the_answer_was_taken_in_still_counts
     accepted.set()
     thread.join(DEADLINE)
 
-    assert jobs.fresh(job).status == "succeeded"
+    assert jobs.reload(job).status == "succeeded"
     assert WebhookDelivery.objects.get().outcome == "applied"

@@ -40,7 +40,7 @@ def test_a_signal_in_a_transaction_that_fails_later_is_never_sent(
         raise IntegrityError
 
     assert heard == []
-    assert jobs.fresh(job).status == "pending"
+    assert jobs.reload(job).status == "pending"
 
 
 def test_one_signal_tells_what_changed_whose_it_is_and_that_it_is_new(

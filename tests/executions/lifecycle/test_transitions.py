@@ -56,11 +56,11 @@ def job_in(status: str) -> Execution:
     if status == UNCONFIRMED:
         job = jobs.sending()
         lifecycle.apply(job.pk, observations.ResponseLost(reason="cut"))
-        return jobs.fresh(job)
+        return jobs.reload(job)
     job = jobs.accepted()
     if status != PENDING:
         assert jobs.report(job, status)
-    return jobs.fresh(job)
+    return jobs.reload(job)
 
 
 def columns(job: Execution) -> dict[str, Any]:
@@ -75,17 +75,17 @@ def test_news_leads_where_the_table_allows_and_counts_once(before: str, name: st
 
     changed = lifecycle.apply(job.pk, observation)
 
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     cancelled_unsent = (job.status, now.status, job.sent_at) == (QUEUED, CANCELLED, None)
     assert now.status == job.status or transitions.may_follow(job.status, now.status) or cancelled_unsent
-    assert jobs.replayed(job) == now.status
+    assert jobs.replay_status(job) == now.status
     assert now.version == job.version + int(changed)
     assert (now.ended_at is not None) == (now.status in TERMINAL)
     assert now.ended_at is None or now.next_attempt_at is None
     # The same news again is none.
-    row, story = columns(job), jobs.story(job)
+    row, story = columns(job), jobs.events_of(job)
     assert lifecycle.apply(job.pk, observation) is False
-    assert (columns(job), jobs.story(job)) == (row, story)
+    assert (columns(job), jobs.events_of(job)) == (row, story)
 
 
 @pytest.mark.parametrize("told", TOLD)
@@ -97,18 +97,18 @@ def test_what_videogen_tells_is_taken_where_the_table_allows_it(before: str, tol
 
     allowed = transitions.may_follow(before, told) and told != before
     assert changed == allowed
-    assert jobs.fresh(job).status == (told if allowed else before)
+    assert jobs.reload(job).status == (told if allowed else before)
 
 
 @pytest.mark.parametrize("end", sorted(TERMINAL))
 def test_nothing_at_all_changes_in_a_job_that_has_ended(end: str) -> None:
     job = job_in(end)
-    row, story = columns(job), jobs.story(job)
+    row, story = columns(job), jobs.events_of(job)
 
     taken = [name for name, observation in OBSERVATIONS.items() if lifecycle.apply(job.pk, observation)]
 
     assert taken == []
-    assert (columns(job), jobs.story(job)) == (row, story)
+    assert (columns(job), jobs.events_of(job)) == (row, story)
 
 
 def test_the_table_knows_every_status_and_ends_where_it_must() -> None:
@@ -121,7 +121,7 @@ def test_the_table_knows_every_status_and_ends_where_it_must() -> None:
 def test_a_queued_or_unconfirmed_job_is_not_moved_by_reports_of_some_other_job() -> None:
     for job in (jobs.queued(), jobs.sending(), job_in(UNCONFIRMED)):
         assert not any(jobs.report(job, told) for told in TOLD)
-        assert jobs.fresh(job).status == job.status
+        assert jobs.reload(job).status == job.status
 
 
 # --- what a change carries --------------------------------------------------------------------------------
@@ -132,14 +132,14 @@ def test_a_job_tells_its_whole_story() -> None:
     jobs.report(job, RUNNING, attempt=0, progress=3.0)
     jobs.report(job, SUCCEEDED, Source.WEBHOOK, results=jobs.results("vg_file_a", "vg_file_b"))
 
-    assert jobs.story(job) == [
+    assert jobs.events_of(job) == [
         (Kind.STARTED, "", QUEUED, Source.PERSON),
         (Kind.SENT, QUEUED, QUEUED, Source.SYSTEM),
         (Kind.STATUS, QUEUED, PENDING, Source.RESPONSE),
         (Kind.STATUS, PENDING, RUNNING, Source.POLL),
         (Kind.STATUS, RUNNING, SUCCEEDED, Source.WEBHOOK),
     ]
-    ended = jobs.fresh(job)
+    ended = jobs.reload(job)
     assert ended.remote_id == "vg_exec_7"
     assert ended.progress == 100.0
     assert list(ended.results.values_list("file__remote_id", "position")) == [
@@ -156,22 +156,22 @@ def test_progress_rises_within_an_attempt_and_begins_again_with_the_next() -> No
     shown = []
     for attempt, progress in told:
         jobs.report(job, RUNNING, attempt=attempt, progress=progress)
-        now = jobs.fresh(job)
+        now = jobs.reload(job)
         shown.append((now.attempt, now.progress))
 
     assert shown == [(0, 10.0), (0, 40.0), (0, 40.0), (1, 5.0), (1, 5.0), (1, 60.0)]
-    assert jobs.story(job)[-1] == (Kind.ATTEMPT, RUNNING, RUNNING, Source.POLL)
+    assert jobs.events_of(job)[-1] == (Kind.ATTEMPT, RUNNING, RUNNING, Source.POLL)
     assert Result.objects.count() == 0
 
 
 def test_progress_alone_is_no_event() -> None:
     job = jobs.running()
-    before = jobs.story(job)
+    before = jobs.events_of(job)
 
     assert jobs.report(job, RUNNING, attempt=0, progress=55.0)
 
-    assert jobs.story(job) == before
-    assert jobs.fresh(job).progress == 55.0
+    assert jobs.events_of(job) == before
+    assert jobs.reload(job).progress == 55.0
 
 
 def test_a_new_attempt_may_begin_with_waiting() -> None:
@@ -179,9 +179,9 @@ def test_a_new_attempt_may_begin_with_waiting() -> None:
 
     assert jobs.report(job, PENDING, attempt=1, progress=0.0)
 
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     assert (now.status, now.attempt, now.progress) == (PENDING, 1, 0.0)
-    assert jobs.replayed(job) == PENDING
+    assert jobs.replay_status(job) == PENDING
 
 
 def test_a_late_pending_does_not_take_a_running_job_back() -> None:
@@ -189,7 +189,7 @@ def test_a_late_pending_does_not_take_a_running_job_back() -> None:
 
     assert jobs.report(job, PENDING, attempt=0, progress=0.0) is False
 
-    assert jobs.fresh(job).status == RUNNING
+    assert jobs.reload(job).status == RUNNING
 
 
 def test_a_refused_request_is_sent_again_from_the_start() -> None:
@@ -199,13 +199,13 @@ def test_a_refused_request_is_sent_again_from_the_start() -> None:
     lifecycle.apply(
         job.pk, observations.SubmissionDeferred(reason="the hourly limit is used up", next_attempt_at=later)
     )
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     assert (now.status, now.sent_at, now.next_attempt_at, now.attempts) == (QUEUED, None, later, 1)
     assert now.note == "the hourly limit is used up"
 
     assert lifecycle.apply(job.pk, observations.SubmissionStarted())
-    assert jobs.fresh(job).note == ""
-    assert [step[0] for step in jobs.story(job)] == [Kind.STARTED, Kind.SENT, Kind.POSTPONED, Kind.SENT]
+    assert jobs.reload(job).note == ""
+    assert [step[0] for step in jobs.events_of(job)] == [Kind.STARTED, Kind.SENT, Kind.POSTPONED, Kind.SENT]
 
 
 def test_a_cancelled_job_that_was_never_sent_ends_here() -> None:
@@ -213,7 +213,7 @@ def test_a_cancelled_job_that_was_never_sent_ends_here() -> None:
 
     assert lifecycle.apply(job.pk, observations.CancelRequested())
 
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     assert now.status == CANCELLED
     assert now.cancel_requested_at is not None
     assert not lifecycle.apply(job.pk, observations.SubmissionStarted())
@@ -222,12 +222,12 @@ def test_a_cancelled_job_that_was_never_sent_ends_here() -> None:
 def test_a_job_cancelled_while_it_is_sent_is_stopped_once_nothing_was_started() -> None:
     job = jobs.sending()
     assert lifecycle.apply(job.pk, observations.CancelRequested())
-    assert jobs.fresh(job).status == QUEUED
+    assert jobs.reload(job).status == QUEUED
 
     lifecycle.apply(job.pk, observations.SubmissionDeferred(reason="busy", next_attempt_at=timezone.now()))
 
-    assert jobs.fresh(job).status == CANCELLED
-    assert jobs.endings(job) == [CANCELLED]
+    assert jobs.reload(job).status == CANCELLED
+    assert jobs.final_statuses(job) == [CANCELLED]
 
 
 def test_a_job_cancelled_while_it_is_sent_is_looked_at_at_once_when_its_id_is_known() -> None:
@@ -236,7 +236,7 @@ def test_a_job_cancelled_while_it_is_sent_is_looked_at_at_once_when_its_id_is_kn
 
     lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
 
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     assert now.status == PENDING
     assert now.next_attempt_at <= timezone.now()
 
@@ -246,7 +246,7 @@ def test_an_end_in_the_future_is_told_by_our_own_clock() -> None:
 
     jobs.report(job, SUCCEEDED, Source.WEBHOOK, at=timezone.now() + timedelta(hours=2))
 
-    assert jobs.fresh(job).ended_at <= timezone.now()
+    assert jobs.reload(job).ended_at <= timezone.now()
 
 
 def test_an_error_is_kept_only_with_a_failure() -> None:
@@ -255,8 +255,8 @@ def test_an_error_is_kept_only_with_a_failure() -> None:
     jobs.report(failed, FAILED, error={"message": "blocked", "code": "content_policy_violation"})
     jobs.report(succeeded, SUCCEEDED, error={"message": "none of ours"})
 
-    assert jobs.fresh(failed).error == {"message": "blocked", "code": "content_policy_violation"}
-    assert jobs.fresh(succeeded).error is None
+    assert jobs.reload(failed).error == {"message": "blocked", "code": "content_policy_violation"}
+    assert jobs.reload(succeeded).error is None
 
 
 def test_an_id_that_another_job_has_is_not_taken() -> None:
@@ -268,8 +268,8 @@ def test_an_id_that_another_job_has_is_not_taken() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
 
-    assert jobs.fresh(job).status == QUEUED
-    assert jobs.replayed(job) == QUEUED
+    assert jobs.reload(job).status == QUEUED
+    assert jobs.replay_status(job) == QUEUED
 
 
 def test_what_is_no_observation_is_refused() -> None:

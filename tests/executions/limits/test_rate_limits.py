@@ -23,7 +23,7 @@ from executions.videogen import Group, RateLimit
 from executions.videogen.rate_limits import rate_limit
 from tests.conftest import SandboxProcess
 from tests.executions import service
-from tests.executions.threads import together
+from tests.executions.threads import run_together
 from tests.factories import jobs, planning
 from tests.waiting import until
 
@@ -81,7 +81,7 @@ def test_the_reset_is_converted_to_our_clock() -> None:
 
 async def test_a_reported_limit_is_stored_for_all_processes(account: SandboxProcess) -> None:
     account.control("POST", "faults", {"limits": {STARTS: {"limit": 30, "seconds": 3600}}})
-    await submit.send((await service.queued(service.words())).pk)
+    await submit.send((await service.queued(service.unique_prompt())).pk)
 
     state = await in_db(rate_limits.starts)
 
@@ -101,7 +101,7 @@ def test_starts_that_would_be_rejected_wait_for_the_reset(people: Any) -> None:
 
     rate_limits.hold_starts(timezone.now())
 
-    assert {jobs.fresh(job).next_attempt_at for job in (single, *batch)} == {state.reset_at}
+    assert {jobs.reload(job).next_attempt_at for job in (single, *batch)} == {state.reset_at}
 
 
 def test_the_last_tenth_of_an_hour_is_for_single_jobs(people: Any) -> None:
@@ -111,8 +111,8 @@ def test_the_last_tenth_of_an_hour_is_for_single_jobs(people: Any) -> None:
 
     rate_limits.hold_starts(timezone.now())
 
-    assert {jobs.fresh(job).next_attempt_at for job in batch} == {state.reset_at}
-    assert jobs.fresh(single).next_attempt_at < timezone.now()
+    assert {jobs.reload(job).next_attempt_at for job in batch} == {state.reset_at}
+    assert jobs.reload(single).next_attempt_at < timezone.now()
     assert store(reported(51, after=3 * HOUR)).opens_at(timezone.now(), in_batch=True) is None
 
 
@@ -143,9 +143,9 @@ async def test_a_batch_leaves_the_reserve_to_single_jobs(account: SandboxProcess
     with reconciler.listening():
         working = asyncio.create_task(reconciler.run())
         await until(lambda: in_db(lambda: _not_due(batch.executions)))
-        single = await service.queued(service.words())
+        single = await service.queued(service.unique_prompt())
         reconciler.wake()
-        await until(lambda: in_db(lambda: jobs.fresh(single).remote_id is not None))
+        await until(lambda: in_db(lambda: jobs.reload(single).remote_id is not None))
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         await reconciler.drain(10)
@@ -167,13 +167,13 @@ def _not_due(rows: Any) -> bool:
 
 async def test_a_start_that_would_be_rejected_is_not_sent(account: SandboxProcess) -> None:
     account.control("POST", "faults", {"limits": {STARTS: {"limit": 1, "seconds": 3600}}})
-    await submit.send((await service.queued(service.words())).pk)
-    prompt = service.words()
+    await submit.send((await service.queued(service.unique_prompt())).pk)
+    prompt = service.unique_prompt()
     job = await service.queued(prompt)
 
     await submit.send(job.pk)
 
-    now = await service.fresh(job)
+    now = await service.reload(job)
     state = await in_db(rate_limits.starts)
     assert (now.status, now.sent_at, now.attempts) == ("queued", None, 0)
     assert now.next_attempt_at == state.reset_at
@@ -195,7 +195,7 @@ async def test_two_processes_share_one_budget(transactional_db: None) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_draws_never_exceed_the_bucket() -> None:
-    drawn = together([partial(poll_budget.draw, 25, 0, 100)] * 8)
+    drawn = run_together([partial(poll_budget.draw, 25, 0, 100)] * 8)
 
     assert sum(drawn) == 100
 
@@ -219,7 +219,7 @@ async def test_a_limit_that_could_not_be_stored_is_stored_with_the_next_response
     account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every further response of that hour reports the same limit with nothing left."""
-    await service.new_hour()
+    await service.reset_limits()
     limits = {Group.TOOLS: reported(0)}
     monkeypatch.setattr(type(runtime.client()), "limits", property(lambda _: limits))
     with monkeypatch.context() as broken, pytest.raises(OperationalError):
@@ -233,7 +233,7 @@ async def test_a_limit_that_could_not_be_stored_is_stored_with_the_next_response
 
 async def test_the_limit_of_a_rejected_call_is_stored_too(account: SandboxProcess) -> None:
     account.control("POST", "faults", {"limits": {STARTS: {"limit": 0, "seconds": 3600}}})
-    await submit.send((await service.queued(service.words())).pk)
+    await submit.send((await service.queued(service.unique_prompt())).pk)
 
     assert (await in_db(rate_limits.starts)).remaining == 0
     assert await in_db(api_health.key_rejection) == ""

@@ -151,15 +151,15 @@ def test_save_refuses_to_change_a_job() -> None:
         job.save()
     with pytest.raises(TypeError, match=r"lifecycle\.machine\.apply"):
         job.save(update_fields=["note"])
-    assert jobs.fresh(job).note == ""
+    assert jobs.reload(job).note == ""
 
 
 # --- deliveries, files, results -----------------------------------------------------------------------------
 
 
 def test_a_delivery_is_unique_and_has_a_known_outcome() -> None:
-    events.end("msg_1", "vg_exec_1", "failed")
-    events.end("msg_2", "vg_exec_1", "failed")
+    events.deliver_outcome("msg_1", "vg_exec_1", "failed")
+    events.deliver_outcome("msg_2", "vg_exec_1", "failed")
     second = WebhookDelivery.objects.get(webhook_id="msg_2")
 
     assert is_refused(WebhookDelivery, second.pk, webhook_id="msg_1")

@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 
 from executions.models import Batch, Execution
 from executions.search.jobs import NO_CODE, ORDERS, Choice, Filters, count_newer, iterate, page, paging
-from tests.factories.past_jobs import BEGAN, past, write
+from tests.factories.past_jobs import FIRST_START, past_job, write
 from tests.factories.people import People, team
-from tests.factories.shared import shared
+from tests.factories.shared import shared_rows
 
 pytestmark = pytest.mark.django_db
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
@@ -30,7 +30,7 @@ def past_jobs(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[P
         people = team()
         return people, jobs_of(people)
 
-    with shared(django_db_blocker, build) as built:
+    with shared_rows(django_db_blocker, build) as built:
         yield built
 
 
@@ -53,7 +53,7 @@ def jobs_of(people: People) -> list[Execution]:
         status = chance.choice([SUCCEEDED] * 6 + [FAILED, CANCELLED])
         code = chance.choice(["timed_out", "moderation_refused", None]) if status == FAILED else None
         jobs.append(
-            past(
+            past_job(
                 number,
                 status=status,
                 error_code=code,
@@ -118,8 +118,8 @@ FILTERS: dict[str, tuple[Callable[[Any, Any], Filters], Callable[[Execution, Any
         lambda j, p, b: j.origin == "here" and j.duration >= 5,
     ),
     "ranges of duration and time": (
-        lambda p, b: Filters(at_least=2, less_than=60, since=BEGAN, until=BEGAN.replace(hour=14)),
-        lambda j, p, b: 2 <= j.duration < 60 and BEGAN <= j.created_at < BEGAN.replace(hour=14),
+        lambda p, b: Filters(at_least=2, less_than=60, since=FIRST_START, until=FIRST_START.replace(hour=14)),
+        lambda j, p, b: 2 <= j.duration < 60 and FIRST_START <= j.created_at < FIRST_START.replace(hour=14),
     ),
     "words": (
         lambda p, b: Filters(words="light -gate uk"),

@@ -14,7 +14,7 @@ from executions.search.text.columns import SEARCHED
 from executions.search.text.indexes import create, ensure_all, is_complete, triggers
 from executions.search.text.matching import IndexMatch, all_in_text
 from executions.search.text.terms import Kind, Term
-from tests.factories.past_jobs import past, write
+from tests.factories.past_jobs import past_job, write
 
 pytestmark = pytest.mark.django_db
 PROMPTS = (
@@ -37,7 +37,7 @@ def found(typed: str) -> list[str]:
 
 @pytest.fixture
 def prompts() -> None:
-    write(*(past(number, prompt=prompt) for number, prompt in enumerate(PROMPTS)))
+    write(*(past_job(number, prompt=prompt) for number, prompt in enumerate(PROMPTS)))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_index_and_row_conditions_agree(prompts: None) -> None:
     """Random parts of random prompts, found by the index and row by row."""
     chance = random.Random(7)
     words = ["pier", "fog", "Gate", "märz", "ÖL", "uk", "x5", "light-house"]
-    write(*(past(100 + n, prompt=" ".join(chance.choices(words, k=5))) for n in range(200)))
+    write(*(past_job(100 + n, prompt=" ".join(chance.choices(words, k=5))) for n in range(200)))
     for _ in range(60):
         prompt = " ".join(chance.choices(words, k=2))
         start = chance.randrange(len(prompt) - 1)
@@ -104,7 +104,7 @@ def test_migrate_repairs_an_incomplete_index(prompts: None) -> None:
             cursor.execute(f'DROP TRIGGER "{next(iter(triggers(searched)))}"')
         else:
             cursor.execute(f'DROP INDEX "{searched.parts}"')
-    write(past(50, prompt="a late lighthouse"))
+    write(past_job(50, prompt="a late lighthouse"))
     assert not is_complete(connection, searched)
     ensure_all(using="default")
     assert is_complete(connection, searched)

@@ -22,7 +22,7 @@ from executions.videogen import ToolExecution
 from tests.conftest import SandboxProcess
 from tests.executions import service
 from tests.factories import jobs
-from tests.factories.past_jobs import past, write
+from tests.factories.past_jobs import past_job, write
 from tests.faults import steps
 
 DAY = date(2026, 5, 20)
@@ -32,7 +32,11 @@ NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
 def ours(remote_id: str, at: datetime, status: str = "succeeded") -> None:
     """Our job that VideoGen accepted at that time."""
     ended = at if status in TERMINAL else None
-    write(past(status=status, remote_id=remote_id, created_at=at, sent_at=at, accepted_at=at, ended_at=ended))
+    write(
+        past_job(
+            status=status, remote_id=remote_id, created_at=at, sent_at=at, accepted_at=at, ended_at=ended
+        )
+    )
 
 
 def listed(*jobs_listed: str) -> list[ToolExecution]:
@@ -159,21 +163,21 @@ async def test_a_day_is_reconciled_and_stored(account: SandboxProcess, people: A
 
 
 async def test_an_unreported_final_status_is_applied(account: SandboxProcess) -> None:
-    service.order(account, "job", "generate-image", seconds=0.1, count=None)
+    service.add_fault(account, "job", "generate-image", seconds=0.1, count=None)
     day = await yesterdays(1)
     job = await in_db(Execution.objects.get)
     assert job.remote_id is not None
-    await steps.in_thread(service.ended_there, account, job.remote_id)
+    await steps.in_thread(service.sandbox_outcome, account, job.remote_id)
 
     row = await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
 
     assert row.agrees
-    assert (await in_db(jobs.fresh, job)).status == "succeeded"
+    assert (await in_db(jobs.reload, job)).status == "succeeded"
 
 
 async def test_without_a_list_only_our_count_is_reported(account: SandboxProcess) -> None:
     day = await yesterdays(2)
-    service.order(account, "status", "GET /v1/tools/executions", status=404, count=None)
+    service.add_fault(account, "status", "GET /v1/tools/executions", status=404, count=None)
 
     row = await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
 
@@ -183,7 +187,7 @@ async def test_without_a_list_only_our_count_is_reported(account: SandboxProcess
 
 async def test_a_list_that_cannot_be_read_is_retried(account: SandboxProcess) -> None:
     day = await yesterdays(1)
-    service.order(account, "status", "GET /v1/tools/executions", status=403, count=None)
+    service.add_fault(account, "status", "GET /v1/tools/executions", status=403, count=None)
 
     row = await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
 

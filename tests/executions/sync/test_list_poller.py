@@ -23,7 +23,7 @@ from executions.sync import reconciler as reconcile
 from executions.tools import already_validated
 from executions.videogen import ServerError, ToolExecution
 from tests.executions import service
-from tests.factories.jobs import accepted, fresh, report, sending, story
+from tests.factories.jobs import accepted, events_of, reload, report, sending
 from tests.waiting import DEADLINE, eventually
 
 
@@ -36,7 +36,7 @@ def lost(ago: timedelta = timedelta(seconds=30)) -> Execution:
     execution = sending()
     lifecycle.apply(execution.pk, observations.ResponseLost(reason="the connection was cut"))
     Execution.objects.filter(pk=execution.pk).update(sent_at=timezone.now() - ago)
-    return fresh(execution)
+    return reload(execution)
 
 
 def earlier(**ago: float) -> Any:
@@ -60,8 +60,8 @@ def test_an_unconfirmed_job_is_linked_to_its_only_match(db: None) -> None:
     Execution.objects.filter(pk=before.pk).update(sent_at=earlier(seconds=50))
     external_jobs.record_listed([there("vg_tool_mine"), there("vg_tool_before")], at=earlier(seconds=10))
     external_jobs.match_and_import(timezone.now())
-    assert (fresh(job).status, fresh(job).remote_id) == (PENDING, "vg_tool_mine")
-    assert story(job)[-1] == ("status", "unconfirmed", "pending", "poll")
+    assert (reload(job).status, reload(job).remote_id) == (PENDING, "vg_tool_mine")
+    assert events_of(job)[-1] == ("status", "unconfirmed", "pending", "poll")
     assert not Stranger.objects.exclude(is_past=True).exists()
 
 
@@ -81,7 +81,7 @@ def test_an_ambiguous_match_is_not_linked(db: None, found: list[ToolExecution]) 
     Execution.objects.filter(pk=before.pk).update(sent_at=earlier(seconds=50))
     external_jobs.record_listed(found, at=earlier(seconds=10))
     external_jobs.match_and_import(timezone.now())
-    assert fresh(job).status == UNCONFIRMED
+    assert reload(job).status == UNCONFIRMED
 
 
 def test_two_unconfirmed_jobs_with_one_match_are_left_to_a_person(db: None) -> None:
@@ -90,12 +90,12 @@ def test_two_unconfirmed_jobs_with_one_match_are_left_to_a_person(db: None) -> N
     Execution.objects.filter(pk=before.pk).update(sent_at=earlier(seconds=50))
     external_jobs.record_listed([there("vg_tool_one"), there("vg_tool_before")], at=earlier(seconds=10))
     external_jobs.match_and_import(timezone.now())
-    assert {fresh(first).status, fresh(second).status} == {UNCONFIRMED}
+    assert {reload(first).status, reload(second).status} == {UNCONFIRMED}
     assert [each.remote_id for each in external_jobs.candidates(first)] == ["vg_tool_one"]
     assert external_jobs.link(first.pk, "vg_tool_one", actor=policy.SYSTEM)
-    assert fresh(first).remote_id == "vg_tool_one"
+    assert reload(first).remote_id == "vg_tool_one"
     assert not external_jobs.link(second.pk, "vg_tool_one", actor=policy.SYSTEM), "it is linked already"
-    assert fresh(second).status == UNCONFIRMED
+    assert reload(second).status == UNCONFIRMED
 
 
 def test_a_job_with_more_matches_than_are_shown_may_own_each_of_them(db: None) -> None:
@@ -114,7 +114,7 @@ def test_a_job_with_more_matches_than_are_shown_may_own_each_of_them(db: None) -
     assert external_jobs.candidates(first) == [early]
     assert early not in external_jobs.candidates(second)
     external_jobs.match_and_import(timezone.now())
-    assert {fresh(first).status, fresh(second).status} == {UNCONFIRMED}
+    assert {reload(first).status, reload(second).status} == {UNCONFIRMED}
 
 
 def test_a_possible_match_is_not_imported(db: None) -> None:
@@ -150,10 +150,10 @@ def test_an_external_job_is_imported_once_and_marked(db: None) -> None:
         None,
         "generate-image",
     )
-    assert story(job) == [("started", "", "pending", "system")]
+    assert events_of(job) == [("started", "", "pending", "system")]
     assert job.pk.int >> 80 == int(job.created_at.timestamp() * 1000), "sorted by its start"
     report(job, "succeeded")
-    assert fresh(job).status == SUCCEEDED
+    assert reload(job).status == SUCCEEDED
 
 
 def test_the_import_can_be_turned_off(db: None, settings: Any) -> None:
@@ -217,7 +217,7 @@ async def test_one_call_polls_many_jobs(account: Any) -> None:
     for number in range(6):
         job = await runtime.in_db(_start, f"pier {number} {uuid.uuid4().hex}")
         await submit.send(job.pk)
-    poller = list_poller.ListPoller(service.plenty, reconcile.poll_interval)
+    poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
     for _ in range(200):
         await runtime.in_db(_due_now)
         await poller.run()
@@ -231,13 +231,13 @@ async def test_a_job_started_during_a_list_poll_is_not_mismatched(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """During the list call, a job is started and its response lost. The list names it."""
-    poller = list_poller.ListPoller(service.plenty, reconcile.poll_interval)
+    poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
     await poller.run()
     await submit.send((await runtime.in_db(_start, f"what confines it {uuid.uuid4().hex}")).pk)
     never_there, overtakes = [await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}") for _ in range(2)]
-    service.order(account, "lost_before")
+    service.add_fault(account, "lost_before")
     await submit.send(never_there.pk)
-    service.order(account, "lost_after")
+    service.add_fault(account, "lost_after")
     ask = runtime.client().list_executions
 
     async def slow_list(**kwargs: Any) -> Any:
@@ -246,19 +246,19 @@ async def test_a_job_started_during_a_list_poll_is_not_mismatched(
 
     monkeypatch.setattr(runtime.client(), "list_executions", slow_list)
     await poller.run()
-    assert len(service.known_there(account, overtakes.prompt)) == 1
+    assert len(service.sandbox_jobs(account, overtakes.prompt)) == 1
     strangers = await runtime.in_db(lambda: list(Stranger.objects.filter(is_past=False)))
     assert len(strangers) == 1, "its job is listed, and may belong to either"
     for job in (never_there, overtakes):
-        assert (await service.fresh(job)).status == UNCONFIRMED
-        assert await runtime.in_db(external_jobs.candidates, await service.fresh(job)) == strangers
+        assert (await service.reload(job)).status == UNCONFIRMED
+        assert await runtime.in_db(external_jobs.candidates, await service.reload(job)) == strangers
 
 
 async def test_a_job_started_by_a_script_is_imported_and_polled(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(external_jobs, "ANSWER_TIMEOUT", timedelta(0))
-    poller = list_poller.ListPoller(service.plenty, reconcile.poll_interval)
+    poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
     await poller.run()
     started = account.call("POST", "/v1/tools/generate-image", {"prompt": "from a script", "numResults": 1})
     remote_id = started.json()["toolExecutionId"]
@@ -286,7 +286,7 @@ async def test_an_unlisted_job_does_not_cause_the_whole_list_to_be_read(
     await submit.send(job.pk)
     await runtime.in_db(Execution.objects.filter(pk=job.pk).update, remote_id="vg_exec_nowhere")
     monkeypatch.setattr(runtime.client(), "list_executions", small)
-    poller = list_poller.ListPoller(service.plenty, reconcile.poll_interval)
+    poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
     monkeypatch.setattr(
         external_jobs, "record_listed", lambda *_, **__: external_jobs.RecordResult(0, reached_baseline=True)
     )
@@ -312,7 +312,7 @@ async def test_the_next_list_poll_makes_up_for_one_that_failed(
         return await page(**kwargs, limit=1)
 
     monkeypatch.setattr(runtime.client(), "list_executions", small)
-    poller = list_poller.ListPoller(service.plenty, reconcile.poll_interval)
+    poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
     assert await poller.run() == 3
     strangers = Stranger.objects.filter(is_past=False)
     assert await runtime.in_db(strangers.count) == 2
@@ -373,7 +373,7 @@ async def test_unlisted_jobs_are_polled_individually(account: Any, monkeypatch: 
 async def test_without_a_list_each_job_is_polled_individually(account: Any) -> None:
     missing = {"kind": "status", "match": "GET /v1/tools/executions", "status": 404}
     account.control("POST", "faults", {"faults": [missing]})
-    poller = list_poller.ListPoller(service.plenty, reconcile.poll_interval)
+    poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
     assert await poller.run() == 1
     struck = account.control("GET", "faults")["faults"][0]["struck"]
     job = await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}")
@@ -389,6 +389,6 @@ async def test_without_a_list_each_job_is_polled_individually(account: Any) -> N
     for _ in range(400):
         await runtime.in_db(_due_now)
         await reconciler.process_now(job.pk)
-        if (await runtime.in_db(fresh, job)).is_terminal:
+        if (await runtime.in_db(reload, job)).is_terminal:
             break
-    assert (await runtime.in_db(fresh, job)).status == SUCCEEDED
+    assert (await runtime.in_db(reload, job)).status == SUCCEEDED

@@ -14,7 +14,7 @@ from executions.limits.poll_budget import HOURLY_BUDGET, Budget
 from executions.models import Execution
 from executions.sync import reconciler
 from executions.sync.reconciler import poll_interval
-from tests.executions.threads import together
+from tests.executions.threads import run_together
 from tests.factories import jobs
 
 # --- intervals, budget, backoff -------------------------------------------------------------------------------
@@ -62,14 +62,14 @@ def test_backoff_doubles_to_five_minutes() -> None:
 def test_a_job_is_claimed_by_one_of_many_workers() -> None:
     job = jobs.queued()
 
-    assert sorted(together([partial(leases.claim, job.pk)] * 6)) == [False] * 5 + [True]
+    assert sorted(run_together([partial(leases.claim, job.pk)] * 6)) == [False] * 5 + [True]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_workers_claim_each_job_once() -> None:
     due = {jobs.queued().pk for _ in range(20)}
 
-    claims = together([partial(leases.claim_due, 5)] * 4)
+    claims = run_together([partial(leases.claim_due, 5)] * 4)
     while more := leases.claim_due(5):
         claims.append(more)
 
@@ -94,7 +94,7 @@ def test_a_dead_workers_lease_expires_and_a_live_ones_does_not(db: None) -> None
     assert leases.claim(job.pk)
     assert not leases.claim(job.pk)
 
-    lease = jobs.fresh(job).leased_until
+    lease = jobs.reload(job).leased_until
     assert lease is not None
     assert lease - timezone.now() > timedelta(seconds=leases.CALL_LIMIT)
     Execution.objects.filter(pk=job.pk).update(leased_until=timezone.now())

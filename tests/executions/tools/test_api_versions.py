@@ -16,7 +16,7 @@ from executions import tools
 from executions.tools import TOOLS
 from executions.tools.api_versions import API_VERSIONS, to_wire, within
 from tests.conftest import READY, ROOT, SandboxProcess
-from tests.factories.tool_inputs import everything
+from tests.factories.tool_inputs import all_inputs
 from tests.waiting import PROCESS_DEADLINE
 
 COMMON = {"numResults", "isOutputTemporary"}
@@ -73,7 +73,7 @@ def test_each_version_has_the_documented_tools() -> None:
 def test_a_full_form_is_sent_with_the_names_of_its_version(slug: str, api_version: str) -> None:
     here = TOOLS[slug].for_api_version(api_version)
 
-    wire = to_wire(slug, here.body(everything(here)), api_version)
+    wire = to_wire(slug, here.body(all_inputs(here)), api_version)
 
     assert set(wire) == documented(slug, api_version)
 
@@ -85,7 +85,7 @@ def test_fields_of_another_version_are_omitted_from_a_request(slug: str, api_ver
     for other in API_VERSIONS:
         if tool.is_in(other):
             there = tool.for_api_version(other)
-            wire = tool.request(there.body(everything(there)), api_version)
+            wire = tool.request(there.body(all_inputs(there)), api_version)
             assert set(wire) <= documented(slug, api_version)
 
 
@@ -174,7 +174,7 @@ def test_a_service_of_one_version_accepts_its_requests(strict: tuple[str, Sandbo
     api_version, service = strict
     for slug in DOCUMENTED[api_version]:
         here = TOOLS[slug].for_api_version(api_version)
-        body = here.request(here.body(everything(here) | {"numResults": 2}), api_version)
+        body = here.request(here.body(all_inputs(here) | {"numResults": 2}), api_version)
 
         answer = service.call("POST", f"/v1/tools/{slug}", body)
 

@@ -10,7 +10,7 @@ from executions import tools
 from executions.tools import TOOLS, Tool
 from executions.tools.api_versions import API_VERSIONS
 from executions.tools.fields import Choice, Files, Ids, Number, Replacements, Shape, Switch, Text
-from tests.factories.tool_inputs import everything, value_for
+from tests.factories.tool_inputs import all_inputs, value_for
 
 # Slug -> (tool type in executions, media type of the results). Source: docs/api-notes.md#tools.
 DOCUMENTED = {
@@ -115,7 +115,7 @@ def test_required_fields_are_not_under_more_options(tool: Tool, api_version: str
 @every_tool
 def test_a_full_form_becomes_a_request_and_a_form_again(tool: Tool, api_version: str) -> None:
     here = tool.for_api_version(api_version)
-    values = everything(here)
+    values = all_inputs(here)
 
     body = here.body(values)
 
@@ -156,7 +156,7 @@ def test_an_empty_form_requires_only_what_its_version_requires(tool: Tool, api_v
 @every_tool
 def test_all_parameters_are_shown_with_a_label_and_a_text(tool: Tool, api_version: str) -> None:
     here = tool.for_api_version(api_version)
-    body = here.body(everything(here))
+    body = here.body(all_inputs(here))
 
     parameters = here.parameters(body | {"brandNew": 7})
 
@@ -168,7 +168,7 @@ def test_all_parameters_are_shown_with_a_label_and_a_text(tool: Tool, api_versio
 @every_tool
 def test_the_files_of_a_request_are_found(tool: Tool, api_version: str) -> None:
     here = tool.for_api_version(api_version)
-    body = here.body(everything(here))
+    body = here.body(all_inputs(here))
 
     expected = [(field.name, remote_id) for field in here.file_fields for remote_id in value_for(field)]
 
@@ -178,7 +178,7 @@ def test_the_files_of_a_request_are_found(tool: Tool, api_version: str) -> None:
 @every_tool
 def test_a_job_has_a_title(tool: Tool, api_version: str) -> None:
     here = tool.for_api_version(api_version)
-    body = here.body(everything(here))
+    body = here.body(all_inputs(here))
 
     title = here.title(body, {"vg_file_0": "cliff.png"})
 

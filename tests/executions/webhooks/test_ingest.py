@@ -23,9 +23,9 @@ pytestmark = pytest.mark.django_db
 def test_an_end_is_applied_and_its_event_names_the_delivery(end: str) -> None:
     job = jobs.running("vg_exec_1")
 
-    assert events.end("msg_1", "vg_exec_1", end, error={"message": "broke"}) == "applied"
+    assert events.deliver_outcome("msg_1", "vg_exec_1", end, error={"message": "broke"}) == "applied"
 
-    now, delivery = jobs.fresh(job), WebhookDelivery.objects.get()
+    now, delivery = jobs.reload(job), WebhookDelivery.objects.get()
     assert now.status == end
     assert (delivery.execution, delivery.outcome, delivery.event) == (now, "applied", f"tool_execution.{end}")
     event = Event.objects.filter(execution=job).last()
@@ -48,22 +48,22 @@ def test_a_delivery_is_kept_as_it_came() -> None:
 
 def test_the_same_message_again_is_a_repeat_whatever_it_says_now() -> None:
     job = jobs.running("vg_exec_1")
-    events.end("msg_1", "vg_exec_1", "failed")
+    events.deliver_outcome("msg_1", "vg_exec_1", "failed")
 
-    assert events.end("msg_1", "vg_exec_1", "succeeded") == ingest.REPEAT
+    assert events.deliver_outcome("msg_1", "vg_exec_1", "succeeded") == ingest.REPEAT
 
     assert WebhookDelivery.objects.count() == 1
-    assert jobs.fresh(job).status == "failed"
+    assert jobs.reload(job).status == "failed"
 
 
 def test_another_message_about_the_same_end_changes_nothing() -> None:
     job = jobs.running("vg_exec_1")
-    events.end("msg_1", "vg_exec_1", "succeeded")
+    events.deliver_outcome("msg_1", "vg_exec_1", "succeeded")
 
-    assert events.end("msg_2", "vg_exec_1", "succeeded") == "too late"
-    assert events.end("msg_3", "vg_exec_1", "failed") == "too late"
+    assert events.deliver_outcome("msg_2", "vg_exec_1", "succeeded") == "too late"
+    assert events.deliver_outcome("msg_3", "vg_exec_1", "failed") == "too late"
 
-    assert jobs.endings(job) == ["succeeded"]
+    assert jobs.final_statuses(job) == ["succeeded"]
     assert WebhookDelivery.objects.filter(execution=job).count() == 3
 
 
@@ -75,24 +75,24 @@ def test_what_the_delivery_does_and_the_delivery_itself_are_one(monkeypatch: pyt
 
     monkeypatch.setattr(transitions, "store_results", fails)
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        events.end("msg_1", "vg_exec_1", "succeeded")
+        events.deliver_outcome("msg_1", "vg_exec_1", "succeeded")
     monkeypatch.undo()
 
     assert WebhookDelivery.objects.count() == 0
-    assert jobs.fresh(job).status == "running"
-    assert events.end("msg_1", "vg_exec_1", "succeeded") == "applied"
+    assert jobs.reload(job).status == "running"
+    assert events.deliver_outcome("msg_1", "vg_exec_1", "succeeded") == "applied"
 
 
 def test_a_delivery_that_is_faster_than_the_answer_waits_for_its_job() -> None:
     job = jobs.sending()
-    assert events.end("msg_1", "vg_exec_1", "succeeded") == "unknown job"
-    assert events.end("msg_2", "vg_exec_2", "failed") == "unknown job"
+    assert events.deliver_outcome("msg_1", "vg_exec_1", "succeeded") == "unknown job"
+    assert events.deliver_outcome("msg_2", "vg_exec_2", "failed") == "unknown job"
 
     lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
     ingest.apply_pending("vg_exec_1")
 
-    assert jobs.fresh(job).status == "succeeded"
-    assert jobs.replayed(job) == "succeeded"
+    assert jobs.reload(job).status == "succeeded"
+    assert jobs.replay_status(job) == "succeeded"
     outcomes = dict(WebhookDelivery.objects.values_list("webhook_id", "outcome"))
     assert outcomes == {"msg_1": "applied", "msg_2": "unknown job"}
     last = Event.objects.filter(execution=job).last()
@@ -102,14 +102,14 @@ def test_a_delivery_that_is_faster_than_the_answer_waits_for_its_job() -> None:
 
 def test_of_several_that_waited_the_first_decides() -> None:
     job = jobs.sending()
-    events.end("msg_1", "vg_exec_1", "failed")
-    events.end("msg_2", "vg_exec_1", "succeeded")
+    events.deliver_outcome("msg_1", "vg_exec_1", "failed")
+    events.deliver_outcome("msg_2", "vg_exec_1", "succeeded")
     lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
 
     ingest.apply_pending("vg_exec_1")
     ingest.apply_pending("vg_exec_1")
 
-    assert jobs.fresh(job).status == "failed"
+    assert jobs.reload(job).status == "failed"
     assert list(WebhookDelivery.objects.order_by("id").values_list("outcome", flat=True)) == [
         "applied",
         "too late",
@@ -137,7 +137,7 @@ def test_what_we_do_not_know_is_kept_and_changes_nothing(told: dict[str, Any]) -
     assert events.deliver("msg_1", json.dumps(told).encode()) == "unknown event"
 
     assert WebhookDelivery.objects.get().event == told["event"]
-    assert jobs.fresh(job).status == "running"
+    assert jobs.reload(job).status == "running"
 
 
 def test_news_of_a_file_that_we_keep_refresh_it_and_others_are_let_go() -> None:
@@ -161,9 +161,9 @@ def test_an_end_without_a_time_is_told_by_our_own_clock() -> None:
     job = jobs.running("vg_exec_1")
     before = timezone.now()
 
-    events.end("msg_1", "vg_exec_1", "failed", occurredAt="yesterday")
+    events.deliver_outcome("msg_1", "vg_exec_1", "failed", occurredAt="yesterday")
 
-    now = jobs.fresh(job)
+    now = jobs.reload(job)
     assert now.ended_at is not None
     assert before <= now.ended_at <= timezone.now()
 
@@ -176,7 +176,7 @@ def test_results_come_in_order_and_with_what_was_told_of_their_files() -> None:
         {"type": "IMAGE"},
     ]
 
-    events.end("msg_1", "vg_exec_1", "succeeded", results=results)
+    events.deliver_outcome("msg_1", "vg_exec_1", "succeeded", results=results)
 
     found = job.results.values_list("position", "file__remote_id", "file__type", "file__display_name")
     assert list(found) == [(0, "vg_file_b", "IMAGE", "b.png"), (1, "vg_file_a", "IMAGE", "")]

@@ -15,14 +15,14 @@ from executions.videogen import parse_event
 from executions.webhooks import ingest
 from executions.webhooks.write_batcher import MAX_BATCH_SIZE, write_batcher
 from tests.factories import jobs
-from tests.factories.events import body_of
+from tests.factories.events import event_body
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def taken(number: int, remote_id: str = "") -> Any:
     """Hand a delivery in, as the receiver does."""
-    body = body_of("tool_execution.cancelled", remote_id or f"vg_exec_{number}")
+    body = event_body("tool_execution.cancelled", remote_id or f"vg_exec_{number}")
     return write_batcher().receive(f"msg_{number}", parse_event(body), {}, body)
 
 
@@ -52,7 +52,7 @@ async def test_each_of_many_at_once_has_its_own_outcome() -> None:
     outcomes = await asyncio.gather(ours, *others, again)
     assert outcomes == ["applied", *["unknown job"] * 39, "repeat"]
     assert await runtime.in_db(kept) == 40
-    assert (await runtime.in_db(jobs.fresh, job)).status == "cancelled"
+    assert (await runtime.in_db(jobs.reload, job)).status == "cancelled"
 
 
 async def test_what_arrives_meanwhile_is_written_together_but_not_without_end(batches: list[int]) -> None:
@@ -93,7 +93,7 @@ def test_nothing_is_acknowledged_that_was_rolled_back_in_silence(monkeypatch: py
         return outcome
 
     monkeypatch.setattr(ingest, "receive", not_undone)
-    body = body_of("tool_execution.cancelled", "vg_exec_1")
+    body = event_body("tool_execution.cancelled", "vg_exec_1")
     with pytest.raises(OperationalError):
         ingest.receive_many((f"msg_{number}", parse_event(body), {}, body) for number in range(2))
     assert kept() == 0

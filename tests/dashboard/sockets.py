@@ -10,10 +10,10 @@ from tests.dashboard.browsers import Browser
 from tests.waiting import DEADLINE
 
 HOST = b"testserver"
-OURS = b"http://testserver"
+OWN_ORIGIN = b"http://testserver"
 
 
-def socket(browser: Browser | None, topic: str, origin: bytes | None = OURS) -> WebsocketCommunicator:
+def socket(browser: Browser | None, topic: str, origin: bytes | None = OWN_ORIGIN) -> WebsocketCommunicator:
     """A socket that is not connected yet; anonymous without `browser`."""
     from dashboard.asgi import application
 
@@ -25,7 +25,7 @@ def socket(browser: Browser | None, topic: str, origin: bytes | None = OURS) -> 
     return WebsocketCommunicator(application, f"/ws/live/?topic={topic}", headers=headers)
 
 
-async def opened(browser: Browser, topic: str) -> WebsocketCommunicator:
+async def open_socket(browser: Browser, topic: str) -> WebsocketCommunicator:
     """A connected socket."""
     page = socket(browser, topic)
     connected, code = await page.connect(timeout=DEADLINE)
@@ -33,22 +33,22 @@ async def opened(browser: Browser, topic: str) -> WebsocketCommunicator:
     return page
 
 
-async def refusal(page: WebsocketCommunicator) -> int:
+async def refusal_code(page: WebsocketCommunicator) -> int:
     """The code with which a socket is refused; fails if it is accepted."""
     connected, code = await page.connect(timeout=DEADLINE)
     assert not connected
     return int(code or 0)
 
 
-async def received_until(page: WebsocketCommunicator, words: str) -> str:
-    """The first frame that contains `words`, ignoring those before it."""
+async def receive_until(page: WebsocketCommunicator, text: str) -> str:
+    """The first frame that contains `text`, ignoring those before it."""
     while True:
         frame: str = await page.receive_from(timeout=DEADLINE)
-        if words in frame:
+        if text in frame:
             return frame
 
 
-async def nothing_more(page: WebsocketCommunicator) -> None:
+async def assert_no_job_follows(page: WebsocketCommunicator) -> None:
     """Asserts that no more frames follow, except for the count in flight."""
     while not await page.receive_nothing(timeout=0.1):  # shows that nothing is sent
         frame: Any = await page.receive_from(timeout=DEADLINE)
