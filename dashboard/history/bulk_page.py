@@ -119,7 +119,11 @@ class SelectionPage:
                 lines.append(Line(card, self._outcome(self.selection.report.get(str(pk), ""), card)))
             else:
                 lines.append(
-                    Line(card, card.badge, self._skipped(card, bulk_actions.is_allowed(self.act, self.user, job)))
+                    Line(
+                        card,
+                        card.badge,
+                        self._skipped(card, bulk_actions.is_allowed(self.act, self.user, job)),
+                    )
                 )
         return lines
 

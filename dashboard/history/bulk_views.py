@@ -39,7 +39,11 @@ def choose(request: AuthenticatedRequest) -> HttpResponse:
     """Store the selected jobs as a selection and show it for confirmation."""
     act = request.POST.get("act", "")
     ids = [pk for each in request.POST.getlist("job")[: bulk_actions.MAX_SELECTED] if (pk := as_uuid(each))]
-    selection = bulk_actions.create_selection(ids, Act(act), actor=request.user) if act in Act.values and ids else None
+    selection = (
+        bulk_actions.create_selection(ids, Act(act), actor=request.user)
+        if act in Act.values and ids
+        else None
+    )
     if selection is None:
         messages.info(request, "No jobs selected. Select jobs first, then choose an action.")
         query = parse_query(QueryDict(request.POST.get("query", "")[:4000])).string()
