@@ -1,4 +1,4 @@
-"""Template tags of our own: icons, times, and words for values."""
+"""Template tags and filters of Rushes: icons, times, and texts for values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ register.filter("words", words)
 @register.simple_tag
 @cache
 def icon(name: str, size: int = 18, label: str = "") -> SafeString:
-    """A Lucide icon as inline SVG. Without a `label` it is decoration, and hidden from assistive technology."""
+    """A Lucide icon as inline SVG. Without a `label` it is decorative and hidden from assistive technology."""
     attributes: dict[str, object] = {"class": "icon"}
     if label:
         attributes |= {"role": "img", "aria-label": label}
@@ -42,7 +42,7 @@ def icon(name: str, size: int = 18, label: str = "") -> SafeString:
 @register.simple_tag
 @cache
 def proportion(shape: str) -> SafeString:
-    """A small drawing of a proportion such as "16:9": every shape has the same area, as pictures do."""
+    """A small drawing of an aspect ratio such as "16:9". All ratios have the same area, as images do."""
     width, height = (float(part) for part in shape.split(":"))
     scale = (420 / (width * height)) ** 0.5
     width, height = min(width * scale, 30), min(height * scale, 30)
@@ -55,7 +55,7 @@ def proportion(shape: str) -> SafeString:
 
 @register.filter
 def moment(value: datetime | None) -> str:
-    """A time, complete in the attribute; static/js/lib/times.js shows it in the reader's own zone and words."""
+    """A time, in UTC without JavaScript; static/js/lib/times.js shows it in the reader's time zone and language."""
     if value is None:
         return ""
     return format_html(
@@ -67,7 +67,7 @@ def moment(value: datetime | None) -> str:
 
 @register.filter
 def clock(value: datetime | None) -> str:
-    """A time of day to the tenth of a second, in the reader's own zone once the script has run."""
+    """A time of day to a tenth of a second; static/js/lib/times.js shows it in the reader's time zone."""
     if value is None:
         return ""
     return format_html(
@@ -80,7 +80,7 @@ def clock(value: datetime | None) -> str:
 
 @register.filter
 def elapsed(value: datetime | None) -> str:
-    """How long ago that was; static/js/lib/times.js counts on from there, second by second."""
+    """The time since then; static/js/lib/times.js updates it every second."""
     if value is None:
         return ""
     seconds = max(0, int((timezone.now() - value).total_seconds()))
@@ -93,13 +93,13 @@ def elapsed(value: datetime | None) -> str:
 
 @register.filter
 def voice_name(voices: Iterable[Voice], voice_id: str) -> str:
-    """The name of the voice with this id, or the id if it has none; empty if it is not among them."""
+    """The name of the voice with this id, or the id if it has no name; empty for an unknown voice."""
     return next((each.display_name or each.voice_id for each in voices if each.voice_id == voice_id), "")
 
 
 @register.filter
 def grouped(number: int | None) -> str:
-    """4,000: thousands are set apart."""
+    """A number with thousands separators: 4,000. A dash for None."""
     return "—" if number is None else f"{number:,}"
 
 
@@ -112,7 +112,7 @@ def ordinal(number: int) -> str:
 
 @register.filter
 def language_name(code: str) -> str:
-    """A language code such as en-GB in words; one that nobody named stays as it is."""
+    """The name of a language code such as en-GB; an unknown code is returned unchanged."""
     code = str(code)
     language, _, region = code.partition("-")
     if code.lower() in LANG_INFO and "name" in LANG_INFO[code.lower()]:
@@ -124,29 +124,29 @@ def language_name(code: str) -> str:
 
 @register.filter
 def pairs_and_one_more(pairs: Sequence[tuple[str, str]] | None) -> list[tuple[str, str]]:
-    """The rows of a field that repeats, and an empty one to go on with."""
+    """The rows of a repeatable field, and an empty one for the next entry."""
     return [*((written, spoken) for written, spoken in pairs or () if written or spoken), ("", "")]
 
 
 @register.filter
 def lookup(table: dict[str, object], name: str) -> object:
-    """`table[name]`, which the template language cannot say for a name that it has in a variable."""
+    """`table[name]` for a name in a variable, for which templates have no syntax."""
     return table.get(name)
 
 
 @register.simple_tag
 def marked(text: str, terms: Sequence[Term] | None, length: int) -> SafeString:
-    """The text with what was searched for marked, cut to an excerpt in which it can be seen."""
+    """An excerpt of the text that shows the search terms, with the terms marked."""
     pieces = text_search.highlight(text, terms or (), length=length)
-    return format_html_join("", "{}", ((_mark(words) if is_hit else words,) for words, is_hit in pieces))
+    return format_html_join("", "{}", ((_mark(piece) if is_hit else piece,) for piece, is_hit in pieces))
 
 
-def _mark(words: str) -> str:
-    return format_html("<mark>{}</mark>", words)
+def _mark(text: str) -> str:
+    return format_html("<mark>{}</mark>", text)
 
 
 @register.simple_tag
-def query_with(asked: Any, **more: str) -> str:
-    """The history's address after the ?, with another order or view."""
-    query: str = asked.string(**more)
-    return query
+def query_with(query: Any, **changes: str) -> str:
+    """The query string of the history with changed parameters, such as another order or view."""
+    string: str = query.string(**changes)
+    return string

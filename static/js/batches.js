@@ -1,7 +1,7 @@
-// Batches: the seconds in which one can be undone, and where one is after a form was not taken.
+// Batches: the countdown of the undo period, the current filter, and the focus after a rejected form.
 
-// The server decides whether it is too late; this only counts, and asks it once the time is over.
-let asked = ''
+// The server decides whether it is too late. This only counts down, and refetches once when the time is over.
+let refetched = ''
 
 function count() {
   const time = document.querySelector('time[data-until]')
@@ -9,14 +9,14 @@ function count() {
   const left = Math.ceil((Date.parse(time.dateTime) - Date.now()) / 1000)
   const text = left > 0 ? `in ${left} s` : 'now'
   if (time.textContent !== text) time.textContent = text
-  if (left <= 0 && asked !== time.dateTime) {
-    asked = time.dateTime
+  if (left <= 0 && refetched !== time.dateTime) {
+    refetched = time.dateTime
     htmx.trigger(document.body, 'rushes:ask')
   }
 }
 
-// A live update does not know which of the jobs this page shows.
-function mark() {
+// Live updates do not know the filter of this page, so mark its link again.
+function markFilter() {
   for (const link of document.querySelectorAll('.batch-tally a')) {
     const here = new URL(location)
     const there = new URL(link.href)
@@ -28,6 +28,6 @@ function mark() {
 
 count()
 setInterval(count, 250)
-new MutationObserver(mark).observe(document.getElementById('main'), { childList: true, subtree: true })
+new MutationObserver(markFilter).observe(document.getElementById('main'), { childList: true, subtree: true })
 
 document.getElementById('problems')?.focus()

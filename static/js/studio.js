@@ -1,7 +1,7 @@
-// "Since you left" has been seen once it was in sight for a moment, in a window that is looked at. Whoever watches
-// the studio sees what ends there: when they leave, their last look is now.
+// "Since you left" counts as seen after a moment in the visible part of a visible window. While a person has the
+// studio open, they see jobs finish: their last visit is updated when they leave.
 
-const IN_SIGHT = 2500 // ms
+const SEEN_AFTER = 2500 // ms
 const url = document.querySelector('[data-seen-url]').dataset.seenUrl
 const panel = document.getElementById('since')
 let unseen = panel !== null
@@ -12,38 +12,38 @@ function body(fields) {
   return data
 }
 
-async function tellSeen() {
-  const answer = await fetch(url, { method: 'POST', body: body({ until: panel.dataset.until }) }).catch(
+async function reportSeen() {
+  const response = await fetch(url, { method: 'POST', body: body({ until: panel.dataset.until }) }).catch(
     () => null,
   )
-  if (!answer?.ok) return // without a connection it stays unseen
+  if (!response?.ok) return // without a connection it stays unseen
   unseen = false
   panel.dataset.seen = ''
 }
 
-// A long one never fits: then as much of it as of the window is enough.
-const enough = ({ intersectionRatio, intersectionRect }) =>
+// A long panel never fits the window: then 40 % of the window is enough.
+const isInView = ({ intersectionRatio, intersectionRect }) =>
   intersectionRatio >= 0.4 || intersectionRect.height >= innerHeight * 0.4
 
 if (panel) {
   let timer = null
-  let inSight = false
-  const look = () => {
+  let inView = false
+  const update = () => {
     clearTimeout(timer)
-    if (unseen && inSight && !document.hidden) timer = setTimeout(tellSeen, IN_SIGHT)
+    if (unseen && inView && !document.hidden) timer = setTimeout(reportSeen, SEEN_AFTER)
   }
   const watcher = new IntersectionObserver(
     (entries) => {
-      inSight = enough(entries.at(-1))
-      look()
+      inView = isInView(entries.at(-1))
+      update()
     },
     { threshold: [0, 0.1, 0.2, 0.3, 0.4] },
   )
   watcher.observe(panel)
-  document.addEventListener('visibilitychange', look)
+  document.addEventListener('visibilitychange', update)
   panel.querySelector('header form')?.addEventListener('submit', (event) => {
     event.preventDefault()
-    tellSeen().then(() => panel.remove()) // not told, it comes again with the next page
+    reportSeen().then(() => panel.remove()) // if the report failed, the next page shows it again
   })
 }
 

@@ -61,7 +61,7 @@ def test_too_many_files_are_reported_in_the_dialog(browse: Opener) -> None:
     for index in range(4):
         boxes.nth(index).check()
     boxes.nth(4).click()
-    expect(dialog.get_by_role("alert")).to_have_text("At most 4 files.")
+    expect(dialog.get_by_role("alert")).to_have_text("Select at most 4 files.")
     expect(dialog.get_by_role("alert").locator(".toast")).to_be_in_viewport()
     expect(boxes.nth(4)).not_to_be_checked()
     expect(page.locator("#trouble")).to_be_empty()
@@ -88,9 +88,9 @@ def test_an_upload_that_is_never_ready_can_be_removed(browse: Opener, browser_er
     never_ready(page)
     page.get_by_label("Prompt", exact=True).fill(actions.unique_prompt())
     tile = upload(page)
-    expect(tile).to_contain_text("Being prepared")
+    expect(tile).to_contain_text("Processing…")
     page.locator("#start").click()
-    expect(page.locator("#trouble")).to_contain_text("A file is still being uploaded.")
+    expect(page.locator("#trouble")).to_contain_text("A file is still uploading.")
     tile.get_by_role("button", name="Remove").click()
     expect(tile).to_have_count(0)
     page.locator("#start").click()
@@ -103,7 +103,7 @@ def test_an_upload_in_another_form_does_not_delay_a_start(
     browser_errors.expected.append("status of 503.*thumbnail")
     page, prompt = actions.wait_until_live(browse("/")), actions.unique_prompt()
     never_ready(page)
-    expect(upload(page)).to_contain_text("Being prepared")
+    expect(upload(page)).to_contain_text("Processing…")
     page.locator(".tool-form-kinds").get_by_role("link", name="Video", exact=True).click()
     expect(page.locator("#kind-video")).to_have_attribute("aria-current", "true")
     page.get_by_label("Prompt", exact=True).fill(prompt)
@@ -123,10 +123,10 @@ def test_an_upload_survives_the_response_to_a_start(browse: Opener, browser_erro
     actions.start(page, prompt)
     expect(page.locator("#composer.htmx-request")).to_be_visible()
     tile = upload(page)
-    expect(tile).to_contain_text("Being prepared")
+    expect(tile).to_contain_text("Processing…")
     held_requests.pop().continue_()
     expect(page.locator(".tool-form-started")).to_contain_text("Started.")
-    expect(tile).to_contain_text("Being prepared")
+    expect(tile).to_contain_text("Processing…")
 
 
 # --- the session, and the connection ----------------------------------------------------------------------

@@ -182,6 +182,6 @@ def test_an_image_that_cannot_be_loaded_is_reported(
         expect(image).to_have_attribute("data-tries", re.compile(f"[{attempt}-3]"))
         page.clock.run_for(pause)
     frame = page.locator("figure.result .result-frame")
-    expect(frame).to_have_attribute("data-broken", "The picture could not be loaded.")
+    expect(frame).to_have_attribute("data-broken", "The image could not be loaded.")
     page.goto(page.locator("figure.result").get_by_role("link", name="Download").get_attribute("href") or "")
     expect(page.get_by_role("heading", name="Temporarily unavailable")).to_be_visible()

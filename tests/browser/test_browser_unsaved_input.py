@@ -109,7 +109,7 @@ def test_a_failed_start_is_reported_after_opening_another_tool(
     browser_errors.expected.append("status of 422|ERR_FAILED|htmx:(sendError|afterRequest)")
     held_requests.pop().continue_()
     expect(page.locator("#trouble")).to_have_text(
-        re.compile("It was not started. Prompt: please fill this in.")
+        re.compile("Not started. Prompt: please fill this in.")
     )
     # A start that did not reach the server is reported as well.
     open_tool(page, "Image")
@@ -147,7 +147,7 @@ def test_input_during_a_refused_start_is_kept(browse: Opener, browser_errors: Br
     expect(prompt).to_have_value(text)
     described = (takes.get_attribute("aria-describedby") or "").split()[0]
     expect(page.locator(f"#{described}")).not_to_be_empty()
-    expect(page.locator("#trouble")).to_contain_text("It was not started. Takes: ")
+    expect(page.locator("#trouble")).to_contain_text("Not started. Takes: ")
     expect(prompt).to_be_focused()
     prompt.press_sequentially("so: ")
     expect(prompt).to_have_value(f"so: {text}")

@@ -1,29 +1,29 @@
-// Files for a form: chosen in a dialog over the library, or dropped, pasted or picked from the disk and uploaded on the way.
+// Files for a form: selected from the library in a dialog, or dropped, pasted or picked from disk and uploaded.
 
 import { call } from './session.js'
 import { tell } from './toast.js'
 import { Upload } from './upload.js'
 
 const dialog = document.getElementById('picker')
-const uploads = new Set() // those under way
-const isUploading = () => [...uploads].some((upload) => upload.field.isConnected) // one whose form was left holds up nobody
-const WORDS = { IMAGE: 'image/', VIDEO: 'video/', AUDIO: 'audio/' }
+const uploads = new Set() // in progress
+const isUploading = () => [...uploads].some((upload) => upload.field.isConnected) // an upload for a form that was left does not block
+const TYPES = { IMAGE: 'image/', VIDEO: 'video/', AUDIO: 'audio/' }
 
 const fieldOf = (element) => element.closest?.('[data-files]')
 const most = (field) => Number(field.dataset.most)
 const chosen = (field) => field.querySelectorAll('.tool-field-options input:checked')
 
-function dress() {
+function enhance() {
   document.querySelectorAll('.tool-field-sources[hidden]').forEach((part) => {
     part.hidden = false
   })
 }
 
-function settled(field) {
+function announceChange(field) {
   field.dispatchEvent(new Event('change', { bubbles: true }))
 }
 
-// A tile among the field's own, chosen; the one that is there already, if it is.
+// Select a file in the field, adding its tile if it is not there yet.
 function choose(field, tile) {
   const value = tile.querySelector('input').value
   const known = [...field.querySelectorAll('.tool-field-options input')].find(
@@ -36,12 +36,12 @@ function choose(field, tile) {
       other.checked = false
     })
   input.checked = true
-  input.defaultChecked = false // by the person, and not sent yet
-  keepWithin(field, input)
-  settled(field)
+  input.defaultChecked = false // counts as unsent input
+  enforceLimit(field, input)
+  announceChange(field)
 }
 
-function keepWithin(field, input) {
+function enforceLimit(field, input) {
   if (chosen(field).length <= most(field)) return true
   if (most(field) === 1) {
     chosen(field).forEach((other) => {
@@ -50,7 +50,7 @@ function keepWithin(field, input) {
     return true
   }
   input.checked = false
-  tell(`At most ${most(field)} files.`)
+  tell(`Select at most ${most(field)} files.`)
   return false
 }
 
@@ -60,7 +60,7 @@ async function browse(button) {
   const field = fieldOf(button)
   const answer = await call(button.dataset.browse, { headers: { 'HX-Request': 'true' } })
   if (!answer) return
-  if (!answer.ok) return tell('The library could not be read just now.')
+  if (!answer.ok) return tell('The library could not be loaded. Try again.')
   dialog.innerHTML = await answer.text()
   htmx.process(dialog)
   dialog.dataset.field = field.id
@@ -77,7 +77,7 @@ function mark() {
   })
 }
 
-function picked(input) {
+function togglePicked(input) {
   const field = document.getElementById(dialog.dataset.field)
   if (!field) return
   if (input.checked) {
@@ -85,24 +85,24 @@ function picked(input) {
   } else {
     const own = [...chosen(field)].find((each) => each.value === input.value)
     if (own) own.checked = false
-    settled(field)
+    announceChange(field)
   }
   mark()
   if (most(field) === 1 && input.checked) dialog.close()
 }
 
-// --- from the disk
+// --- from disk
 
 function take(field, files) {
   const media = field.dataset.media.split(' ').filter(Boolean)
   for (const file of files) {
-    if (media.length && file.type && !media.some((kind) => file.type.startsWith(WORDS[kind])))
-      tell(`“${file.name}” does not fit here.`)
+    if (media.length && file.type && !media.some((kind) => file.type.startsWith(TYPES[kind])))
+      tell(`“${file.name}” is not a suitable file type.`)
     else startUpload(field, file)
   }
 }
 
-const STEPS = { 'handing over': 'To VideoGen', processing: 'Being prepared' }
+const STEPS = { 'handing over': 'Sending to VideoGen', processing: 'Processing…' }
 
 function startUpload(field, file) {
   const tile = document.createElement('div')
@@ -127,7 +127,7 @@ function startUpload(field, file) {
     act.textContent = now.canRetry ? 'Try again' : now.canCancel ? 'Cancel' : 'Remove'
     act.hidden = now.state === 'ready'
     if (now.canRetry) uploads.delete(now)
-    else if (now.state === 'ready') arrived(field, tile, now)
+    else if (now.state === 'ready') uploadReady(field, tile, now)
     else uploads.add(now)
   }
   const upload = new Upload(file, { url: field.dataset.to, statesUrl: field.dataset.states, onChange: show })
@@ -140,8 +140,8 @@ function startUpload(field, file) {
   upload.start()
 }
 
-// It can be used: its own tile, chosen, takes the place of the progress.
-async function arrived(field, tile, upload) {
+// The upload is ready: replace its progress by the file's tile, selected.
+async function uploadReady(field, tile, upload) {
   const url = new URL(field.querySelector('[data-browse]').dataset.browse, location)
   url.searchParams.set('id', upload.answer.remote_id)
   const answer = field.isConnected ? await call(url) : null
@@ -155,7 +155,7 @@ async function arrived(field, tile, upload) {
   choose(field, holder.content.firstElementChild)
 }
 
-// --- what starts it
+// --- events
 
 document.addEventListener('click', ({ target }) => {
   const button = target.closest('[data-browse]')
@@ -167,17 +167,17 @@ document.addEventListener('change', ({ target }) => {
   if (target.type === 'file' && target.closest('[data-upload]')) {
     take(fieldOf(target), target.files)
     target.value = ''
-  } else if (dialog.contains(target) && target.closest('.tool-field-option')) picked(target)
-  else if (target.closest?.('[data-files] .tool-field-options')) keepWithin(fieldOf(target), target)
+  } else if (dialog.contains(target) && target.closest('.tool-field-option')) togglePicked(target)
+  else if (target.closest?.('[data-files] .tool-field-options')) enforceLimit(fieldOf(target), target)
 })
 
 dialog.addEventListener('htmx:afterSwap', mark)
 
-const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files')
+const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files')
 
 document.addEventListener('dragover', (event) => {
-  if (!carries(event)) return
-  event.preventDefault() // a file dropped beside the field does not open in place of the page
+  if (!hasFiles(event)) return
+  event.preventDefault() // a file dropped next to the field must not replace the page
   document.querySelectorAll('[data-over]').forEach((field) => {
     if (field !== fieldOf(event.target)) delete field.dataset.over
   })
@@ -194,7 +194,7 @@ document.addEventListener('dragleave', (event) => {
 })
 
 document.addEventListener('drop', (event) => {
-  if (!carries(event)) return
+  if (!hasFiles(event)) return
   event.preventDefault()
   const field = fieldOf(event.target)
   document.querySelectorAll('[data-over]').forEach((each) => {
@@ -206,10 +206,10 @@ document.addEventListener('drop', (event) => {
 document.addEventListener('paste', (event) => {
   const files = [...(event.clipboardData?.files ?? [])]
   if (!files.length) return
-  // Into the field that has the focus; else into the first one that takes such a file.
+  // Into the focused field, or else the first one that accepts such a file.
   const fits = (field) =>
     files.some((file) =>
-      field.dataset.media.split(' ').some((kind) => !kind || file.type.startsWith(WORDS[kind])),
+      field.dataset.media.split(' ').some((kind) => !kind || file.type.startsWith(TYPES[kind])),
     )
   const field = fieldOf(event.target) ?? [...document.querySelectorAll('#composer [data-files]')].find(fits)
   if (!field) return
@@ -220,15 +220,15 @@ document.addEventListener('paste', (event) => {
 document.body.addEventListener('htmx:beforeRequest', (event) => {
   if (event.detail.elt.id !== 'composer' || !isUploading()) return
   event.preventDefault()
-  tell('A file is still being uploaded. Start when it is there.')
+  tell('A file is still uploading. Start when it has finished.')
 })
 
 // A form without htmx.
 document.addEventListener('submit', (event) => {
   if (event.target.id !== 'composer' || event.target.hasAttribute('hx-post') || !isUploading()) return
   event.preventDefault()
-  tell('A file is still being uploaded. Go on when it is there.')
+  tell('A file is still uploading. Continue when it has finished.')
 })
 
-document.body.addEventListener('htmx:afterSwap', dress)
-dress()
+document.body.addEventListener('htmx:afterSwap', enhance)
+enhance()

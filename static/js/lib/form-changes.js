@@ -1,4 +1,4 @@
-// What somebody has put into a form and nobody has sent yet.
+// Unsent input in forms.
 
 function isChanged(control) {
   if (control.type === 'hidden' || control.disabled) return false
@@ -15,9 +15,9 @@ function isChanged(control) {
   return 'defaultValue' in control && control.value !== control.defaultValue
 }
 
-// Whether anything on the page would be lost with it.
-const holdsWords = () =>
+// Whether leaving the page would lose input.
+const hasUnsentInput = () =>
   [...document.forms].some((form) => [...form.elements].some(isChanged)) ||
   document.querySelector('.tool-field-uploading') !== null
 
-export { holdsWords, isChanged }
+export { hasUnsentInput, isChanged }

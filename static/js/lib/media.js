@@ -1,82 +1,82 @@
-// Media that does not load: its link is asked again a few times (the file may be in the making, or its
-// signed address have run out), then the frame says so.
-// And players that live updates carry over keep their controls.
+// Media that fails to load: its link is requested again a few times, since the file may be in progress or its signed
+// URL may have expired. Then the frame shows an error.
+// Players that survive a live update keep their controls.
 
-const WORDS = {
-  IMG: 'The picture could not be loaded.',
+const MESSAGES = {
+  IMG: 'The image could not be loaded.',
   VIDEO: 'The video could not be loaded.',
-  AUDIO: 'The sound could not be loaded.',
+  AUDIO: 'The audio could not be loaded.',
 }
-const PAUSES = [1500, 4000, 10000] // ms before each further try
-const STARVING = 2500 // ms without any bytes for a player that waits for them
-const stood = new WeakMap() // where a player stood, and whether it ran: setting its source anew forgets both
-const fed = new WeakMap() // when a player last got bytes
-const waits = new WeakMap()
+const RETRY_AFTER = [1500, 4000, 10000] // ms before each retry
+const STALLED_AFTER = 2500 // ms without data for a player that waits for it
+const positions = new WeakMap() // position and state of a player, which setting its source again resets
+const lastData = new WeakMap() // when a player last received data
+const stallTimers = new WeakMap()
 
-function trouble({ target: media }) {
-  const words = WORDS[media.tagName]
-  if (!words) return
+function retry({ target: media }) {
+  const message = MESSAGES[media.tagName]
+  if (!message) return
   const tries = Number(media.dataset.tries ?? 0)
-  if (tries >= PAUSES.length) {
+  if (tries >= RETRY_AFTER.length) {
     const frame = media.closest('[data-frame]')
-    if (frame) frame.dataset.broken = words
+    if (frame) frame.dataset.broken = message
     return
   }
   media.dataset.tries = tries + 1
   if (media.currentTime || media.paused === false)
-    stood.set(media, { at: media.currentTime, ran: !media.paused })
-  const was = stood.get(media)
-  // One that stops in the middle has an address that ran out: its link leads to a fresh one, at once.
+    positions.set(media, { at: media.currentTime, ran: !media.paused })
+  const was = positions.get(media)
+  // A player that stops in the middle has an expired URL: its link redirects to a fresh one at once.
   setTimeout(
     () => {
       media.src = media.getAttribute('src')
-      if (was) media.addEventListener('loadedmetadata', () => goOn(media, was), { once: true })
+      if (was) media.addEventListener('loadedmetadata', () => resume(media, was), { once: true })
     },
-    was && tries === 0 ? 0 : PAUSES[tries],
+    was && tries === 0 ? 0 : RETRY_AFTER[tries],
   )
 }
 
-// Chromium asks an address that ran out for half a minute before it gives up. A slow line brings bytes all the
-// while; where none come, the link is asked for a fresh address.
-function hunger({ target: player }) {
+// Chromium retries an expired URL for half a minute before it gives up. A slow connection delivers data meanwhile; if
+// none arrives, request the link again for a fresh URL.
+function checkStall({ target: player }) {
   const since = performance.now()
-  clearTimeout(waits.get(player))
-  waits.set(
+  clearTimeout(stallTimers.get(player))
+  stallTimers.set(
     player,
     setTimeout(() => {
-      const isHungry = player.readyState < 3 && player.networkState === 2 && !player.error
-      if (isHungry && (fed.get(player) ?? 0) < since && player.hasAttribute('src'))
-        trouble({ target: player })
-    }, STARVING),
+      const isStalled = player.readyState < 3 && player.networkState === 2 && !player.error
+      if (isStalled && (lastData.get(player) ?? 0) < since && player.hasAttribute('src'))
+        retry({ target: player })
+    }, STALLED_AFTER),
   )
 }
 
-function goOn(player, { at, ran }) {
-  stood.delete(player)
+function resume(player, { at, ran }) {
+  positions.delete(player)
   player.currentTime = at
-  if (ran) player.play().catch(() => {}) // some browsers want a click for it
+  if (ran) player.play().catch(() => {}) // some browsers require a click
 }
 
-function well(event) {
-  if (!WORDS[event.target.tagName]) return
+function clearError(event) {
+  if (!MESSAGES[event.target.tagName]) return
   delete event.target.dataset.tries
   delete event.target.closest('[data-frame]')?.dataset.broken
 }
 
-// None of these events bubbles, so they are caught on their way down.
-document.addEventListener('error', trouble, true)
-document.addEventListener('load', well, true)
-document.addEventListener('loadedmetadata', well, true)
-document.addEventListener('progress', ({ target }) => fed.set(target, performance.now()), true)
-document.addEventListener('waiting', hunger, true)
-document.addEventListener('seeking', hunger, true)
+// These events do not bubble, so they are caught while capturing.
+document.addEventListener('error', retry, true)
+document.addEventListener('load', clearError, true)
+document.addEventListener('loadedmetadata', clearError, true)
+document.addEventListener('progress', ({ target }) => lastData.set(target, performance.now()), true)
+document.addEventListener('waiting', checkStall, true)
+document.addEventListener('seeking', checkStall, true)
 
-// What failed before this script came.
+// Images that failed before this script was loaded.
 for (const image of document.images)
-  if (image.complete && image.currentSrc && !image.naturalWidth) trouble({ target: image })
+  if (image.complete && image.currentSrc && !image.naturalWidth) retry({ target: image })
 
 // htmx moves a preserved player into the new fragment while it plays; Chromium then stops drawing its controls
-// until they are set anew.
+// until they are set again.
 const PLAYERS = 'audio[controls], video[controls]'
 const seen = new WeakSet(document.querySelectorAll(PLAYERS))
 

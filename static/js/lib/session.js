@@ -1,6 +1,6 @@
 // The session is over, or was begun anew in another tab, with another token: whatever is typed on this page stays.
 
-import { holdsWords } from './form-changes.js'
+import { hasUnsentInput } from './form-changes.js'
 import { UNREACHED, tell } from './toast.js'
 
 const signIn = document.body.dataset.signIn
@@ -40,7 +40,7 @@ document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
   const { requestConfig, xhr } = detail
   if (!isSignIn(xhr.responseURL)) return
   detail.shouldSwap = false
-  if (requestConfig.verb === 'post' || holdsWords()) stay(requestConfig)
+  if (requestConfig.verb === 'post' || hasUnsentInput()) stay(requestConfig)
   else location.reload()
 })
 

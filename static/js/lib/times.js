@@ -1,4 +1,4 @@
-// Times in the reader's own zone, and running times that count on.
+// Times in the reader's time zone, and running durations.
 
 const LANGUAGE = document.documentElement.lang
 const format = (options) => new Intl.DateTimeFormat(LANGUAGE, options)
@@ -8,7 +8,7 @@ const exact = format({ hour: '2-digit', minute: '2-digit', second: '2-digit', fr
 const day = format({ day: 'numeric', month: 'short' })
 const year = format({ day: 'numeric', month: 'short', year: 'numeric' })
 
-// How far the server's clock is ahead of ours (ms), as its last answer told.
+// How far the server's clock is ahead of the browser's (ms), by its last response.
 let ahead = 0
 
 function words(at) {
@@ -28,12 +28,12 @@ function show(time) {
   time.textContent = time.dataset.moment === 'clock' ? exact.format(at) : words(at)
 }
 
-const two = (number) => String(number).padStart(2, '0')
+const pad = (number) => String(number).padStart(2, '0')
 
 function count(time) {
   const seconds = Math.max(0, Math.floor((Date.now() + ahead - Date.parse(time.dateTime)) / 1000))
   const [hour, minute, second] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
-  const text = hour ? `${hour}:${two(minute)}:${two(second)}` : `${minute}:${two(second)}`
+  const text = hour ? `${hour}:${pad(minute)}:${pad(second)}` : `${minute}:${pad(second)}`
   if (time.textContent !== text) time.textContent = text
 }
 
@@ -56,5 +56,5 @@ document.body.addEventListener('htmx:afterRequest', ({ detail }) => {
   const date = Date.parse(detail.xhr?.getResponseHeader('Date') ?? '')
   if (Number.isNaN(date)) return
   const difference = date + 500 - Date.now()
-  ahead = Math.abs(difference) > 2000 ? difference : 0 // the header knows whole seconds only
+  ahead = Math.abs(difference) > 2000 ? difference : 0 // the header has whole seconds only
 })

@@ -1,15 +1,15 @@
-// What makes choosing quicker: voices that can be searched and heard, faces that move, rows that repeat.
-// Everything here is added to a form that works without it.
+// Enhances a tool's form: search and samples of voices, moving presenters, repeatable rows.
+// The form works without this script.
 
 import { call } from './session.js'
 import { tell } from './toast.js'
 
-const UNHEARD = 'This voice cannot be heard just now.'
+const UNPLAYABLE = 'This voice cannot be played right now.'
 const player = new Audio()
-const ASKS = 30 // how often a sample that is being made is asked for
-let playing = null // the button of the voice that is heard
+const MAX_POLLS = 30 // requests for a sample that is being generated
+let playing = null // the button of the voice that is playing
 
-function dress(root) {
+function enhance(root) {
   root
     .querySelectorAll('.tool-field-voice-filters[hidden], [data-pair-add][hidden], [data-listen][hidden]')
     .forEach((part) => {
@@ -37,7 +37,7 @@ function filter(field) {
   field.querySelector('[data-none]').hidden = shown > 0
 }
 
-function quiet() {
+function stop() {
   player.pause()
   playing?.removeAttribute('data-state')
   playing = null
@@ -45,66 +45,66 @@ function quiet() {
 
 async function listen(button) {
   const again = playing === button
-  quiet()
+  stop()
   if (again) return
   playing = button
   button.dataset.state = 'waiting'
   try {
     const url = await sampleOf(button)
     if (playing !== button) return
-    if (!url) return quiet()
+    if (!url) return stop()
     player.src = url
     await player.play().catch(() => {
-      throw new Error(UNHEARD)
+      throw new Error(UNPLAYABLE)
     })
     if (playing === button) button.dataset.state = 'playing'
   } catch (problem) {
-    if (playing !== button) return // another one is to be heard by now
-    quiet()
+    if (playing !== button) return // another voice was started meanwhile
+    stop()
     tell(problem.message)
   }
 }
 
-// Its address; or null, and what is wrong was said.
-async function sampleOf(button, patience = ASKS) {
+// The sample's URL, or null if the error has been shown.
+async function sampleOf(button, polls = MAX_POLLS) {
   const answer = await call(button.dataset.listen, { method: 'POST' })
   if (!answer) return null
-  const told = await answer.json().catch(() => ({}))
-  if (answer.status === 200) return told.url
-  if (answer.status !== 202 || patience <= 0) throw new Error(told.error ?? UNHEARD)
+  const body = await answer.json().catch(() => ({}))
+  if (answer.status === 200) return body.url
+  if (answer.status !== 202 || polls <= 0) throw new Error(body.error ?? UNPLAYABLE)
   if (document.getElementById('board')) {
-    await ended(told.job)
-    return sampleOf(button, patience - ASKS / 2)
+    await finished(body.job)
+    return sampleOf(button, polls - MAX_POLLS / 2)
   }
-  // This page does not hear of jobs, so it asks.
+  // This page receives no live updates of jobs, so it polls.
   await new Promise((done) => setTimeout(done, 1500))
-  return sampleOf(button, patience - 1)
+  return sampleOf(button, polls - 1)
 }
 
-// The page hears of the job's end by its socket, as of every other.
-function ended(job) {
+// Resolves when the page's live updates report that the job succeeded.
+function finished(job) {
   return new Promise((done, fail) => {
-    const watch = new MutationObserver(look)
+    const watch = new MutationObserver(check)
     const limit = setTimeout(() => {
       watch.disconnect()
       fail(new Error('The sample is not ready yet. Try again in a moment.'))
     }, 60_000)
-    function look() {
+    function check() {
       const take = document.getElementById(`take-${job}`)
       if (!take) return
       watch.disconnect()
       clearTimeout(limit)
       if (take.dataset.status === 'succeeded') done()
-      else fail(new Error('The sample could not be made.'))
+      else fail(new Error('The sample could not be generated.'))
     }
     watch.observe(document.body, { childList: true, subtree: true })
-    look()
+    check()
   })
 }
 
-player.addEventListener('ended', quiet)
+player.addEventListener('ended', stop)
 
-// --- rows that repeat
+// --- repeatable rows
 
 function count(field) {
   const rows = field.querySelectorAll('.tool-field-pair')
@@ -134,7 +134,7 @@ function removeRow(row) {
   next.querySelector('input').focus()
 }
 
-// --- faces
+// --- presenters
 
 function move({ target }) {
   const face = target.closest?.('[data-clip]')
@@ -175,7 +175,7 @@ document.addEventListener('input', ({ target }) => {
   if (field && target.closest('.tool-field-voice-filters')) filter(field)
 })
 
-// The search is no part of the job: Enter there does not start it.
+// The search is not part of the job, so Enter in it must not start the job.
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && event.target.matches('[data-voice-words]')) event.preventDefault()
 })
@@ -189,8 +189,8 @@ document.addEventListener('change', ({ target }) => {
 })
 
 document.body.addEventListener('htmx:afterSwap', () => {
-  if (playing && !playing.isConnected) quiet()
-  dress(document)
+  if (playing && !playing.isConnected) stop()
+  enhance(document)
 })
 
-dress(document)
+enhance(document)

@@ -1,24 +1,24 @@
-// The form that starts a job: its keys, what stays in it when another one takes its place, and where one is then.
+// The form that starts a job: shortcuts, input and focus that survive a change of tool, and responses to a start.
 
 import { fill, keep } from './form-memory.js'
 import { isSignIn, sayItIsOver } from './session.js'
 import { UNREACHED, tell, wordsFor } from './toast.js'
 
 const apple = /Mac|iPhone|iPad/.test(navigator.platform)
-const starts = new WeakMap() // of each form that is under way: what it held, and whether what was typed meanwhile is to be started, too
-let wasAt = null // what had the focus when the form was sent or replaced: its id, and the cursor in it
+const starts = new WeakMap() // for each form being sent: its content, and whether input made meanwhile is to be started next
+let lastFocus = null // id and cursor of the focused control when the form was sent or replaced
 let wasOpen = false // whether "More options" was open
 
 const contents = (form) => new URLSearchParams(new FormData(form)).toString()
 
-function dress() {
+function showKeys() {
   if (apple)
     document.querySelectorAll('#composer kbd').forEach((keys) => {
       keys.textContent = '⌘ ↵'
     })
 }
 
-dress()
+showKeys()
 
 document.addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || event.isComposing) return
@@ -37,22 +37,22 @@ function launch(form) {
 const isStart = ({ target, requestConfig }) => target?.id === 'composer' && requestConfig.verb === 'post'
 const isSwitch = ({ target, requestConfig }) => target?.id === 'composer' && requestConfig.verb === 'get'
 
-function mark(form) {
+function remember(form) {
   const { activeElement: at } = document
-  if (form.contains(at) && at.id) wasAt = { id: at.id, from: at.selectionStart, to: at.selectionEnd }
+  if (form.contains(at) && at.id) lastFocus = { id: at.id, from: at.selectionStart, to: at.selectionEnd }
   wasOpen = form.querySelector('#more')?.open ?? false
 }
 
 document.body.addEventListener('htmx:beforeSend', ({ detail }) => {
-  // The word about what was made before is asked for from within the form, but leaves the form where it is.
+  // The hint about an earlier result is requested from within the form, but does not replace the form.
   if (!isStart(detail)) return
   const form = detail.target
-  wasAt = null
-  mark(form)
+  lastFocus = null
+  remember(form)
   keep(form)
   const start = { sent: contents(form), next: false, isLeft: false }
   starts.set(form, start)
-  // Where the form is no longer on the page, htmx says the answer to nobody.
+  // If the form has left the page, htmx does not report the response.
   detail.xhr.addEventListener('loadend', () => {
     if (start.isLeft) report(detail.xhr)
   })
@@ -60,21 +60,21 @@ document.body.addEventListener('htmx:beforeSend', ({ detail }) => {
 
 // --- another tool -----------------------------------------------------------------------------------------
 
-// What is typed until the other form is there comes along.
+// Input made until the other form arrives is carried over.
 document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
   if (!detail.shouldSwap || !isSwitch(detail)) return
   const form = detail.target
-  mark(form)
+  remember(form)
   keep(form)
   if (starts.has(form)) starts.get(form).isLeft = true
 })
 
-// Back and Forward between tools leave the page where it is, as the links do.
+// Back and Forward between tools replace only the form, as the links do.
 addEventListener(
   'popstate',
   (event) => {
     if (!event.state?.htmx || !document.querySelector('#composer[hx-post]')) return
-    event.stopImmediatePropagation() // htmx would load the page anew
+    event.stopImmediatePropagation() // htmx would reload the page
     htmx
       .ajax('GET', location.pathname + location.search, {
         target: '#composer',
@@ -92,16 +92,16 @@ function report(xhr) {
   if (!xhr.status) return tell(UNREACHED)
   if (isSignIn(xhr.responseURL)) return sayItIsOver('start it again')
   const form = formOf(xhr.responseText)
-  if (form) sayWhatCameOfIt(form)
+  if (form) announceOutcome(form)
   else tell(wordsFor(xhr.status))
 }
 
-// Nobody is at the fields by now, or sees all of them.
-function sayWhatCameOfIt(form) {
+// The fields may be out of view by now, so errors are announced.
+function announceOutcome(form) {
   const words = [
     ...form.querySelectorAll('.field-problem, .tool-form-refusal p:first-child, .notice[role="alert"]'),
   ].map(wordsOf)
-  if (words.length) tell(`It was not started. ${words.join(' ')}`)
+  if (words.length) tell(`Not started. ${words.join(' ')}`)
   else say(form.dataset.say)
 }
 
@@ -113,26 +113,26 @@ function wordsOf(problem) {
   return words.startsWith(label) ? words : `${label}: ${words}`
 }
 
-// --- an answer to a start ---------------------------------------------------------------------------------
+// --- the response to a start ------------------------------------------------------------------------------
 
-// Where the form was changed while it was under way, the answer's form would undo that: only its words and its key are taken.
+// If the form was changed while it was sent, the returned form would undo that: only its messages and key are used.
 document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
   const form = detail.target
   if (!detail.shouldSwap || !isStart(detail) || !form.isConnected) return
-  mark(form)
+  remember(form)
   if (contents(form) === starts.get(form)?.sent && !form.querySelector('.tool-field-uploading')) return
   const answer = formOf(detail.serverResponse)
   if (!answer) return
   detail.shouldSwap = false
   form.elements.key.value = answer.elements.key.value
-  sayWhatCameOfIt(answer)
-  takeWords(form, answer)
+  announceOutcome(answer)
+  copyMessages(form, answer)
 })
 
-function takeWords(form, answer) {
+function copyMessages(form, answer) {
   form
     .querySelectorAll('.tool-form-started, .tool-form-refusal, .field-problem, .tool-form-shelves ~ .notice')
-    .forEach((word) => word.remove())
+    .forEach((message) => message.remove())
   form.querySelectorAll('.field-invalid').forEach((field) => field.classList.remove('field-invalid'))
   form.querySelectorAll('[aria-invalid]').forEach((control) => control.removeAttribute('aria-invalid'))
   form
@@ -140,15 +140,15 @@ function takeWords(form, answer) {
     .before(
       ...answer.querySelectorAll('.tool-form-started, .tool-form-refusal, .tool-form-shelves ~ .notice'),
     )
-  // Both are forms of the same tool: their fields stand in the same order.
+  // Both forms are of the same tool, so their fields are in the same order.
   const fields = form.querySelectorAll('.field')
   answer.querySelectorAll('.field').forEach((wrong, index) => {
-    if (wrong.matches('.field-invalid') && fields[index]) accuse(fields[index], wrong)
+    if (wrong.matches('.field-invalid') && fields[index]) showError(fields[index], wrong)
   })
   if (form.querySelector('#more .field-invalid')) form.querySelector('#more').open = true
 }
 
-function accuse(field, wrong) {
+function showError(field, wrong) {
   field.classList.add('field-invalid')
   const problem = wrong.querySelector('.field-problem')
   const help = field.querySelector(':scope > .field-help:last-child')
@@ -168,36 +168,36 @@ function accuse(field, wrong) {
 document.body.addEventListener('htmx:afterRequest', ({ detail }) => {
   if (!isStart(detail)) return
   const form = detail.target
-  // After a refusal the person decides what comes next.
-  const goesOn =
+  // After a rejection the person decides what to do next.
+  const startsNext =
     starts.get(form)?.next &&
     detail.successful &&
     detail.xhr.status < 400 &&
     !isSignIn(detail.xhr.responseURL) &&
     form.isConnected
   starts.delete(form)
-  if (goesOn) setTimeout(launch, 0, form) // htmx takes the next one when it is done with this one
+  if (startsNext) setTimeout(launch, 0, form) // htmx must finish this request first
 })
 
-function say(words) {
-  if (words) document.getElementById('said').textContent = words
+function say(message) {
+  if (message) document.getElementById('said').textContent = message
 }
 
 document.body.addEventListener('htmx:afterSwap', ({ detail }) => {
   const form = document.getElementById('composer')
-  if (!form || form.dataset.dressed) return
-  form.dataset.dressed = 'yes'
-  dress()
+  if (!form || form.dataset.ready) return
+  form.dataset.ready = 'yes'
+  showKeys()
   const more = form.querySelector('#more')
   if (more && wasOpen) more.open = true
   if (isSwitch(detail)) fill(form)
   say(form.dataset.say)
   const wrong = form.querySelector('[aria-invalid="true"]') ?? form.querySelector('.tool-form-refusal')
   if (wrong) wrong.focus()
-  else goTo(wasAt)
+  else restoreFocus(lastFocus)
 })
 
-function goTo(place) {
+function restoreFocus(place) {
   const to = place && document.getElementById(place.id)
   if (!to) return
   to.focus({ preventScroll: true })

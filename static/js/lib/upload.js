@@ -114,7 +114,9 @@ export class Upload {
 
   async follow() {
     for (let tries = 0; this.state === 'processing'; tries += 1) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_DELAYS[Math.min(tries, POLL_DELAYS.length - 1)]))
+      await new Promise((resolve) =>
+        setTimeout(resolve, POLL_DELAYS[Math.min(tries, POLL_DELAYS.length - 1)]),
+      )
       try {
         const answer = await fetch(`${this.statesUrl}?id=${this.answer.id}`, {
           headers: { Accept: 'application/json' },
