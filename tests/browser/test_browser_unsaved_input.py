@@ -108,9 +108,7 @@ def test_a_failed_start_is_reported_after_opening_another_tool(
     expect(page.locator("#kind-video")).to_have_attribute("aria-current", "true")
     browser_errors.expected.append("status of 422|ERR_FAILED|htmx:(sendError|afterRequest)")
     held_requests.pop().continue_()
-    expect(page.locator("#trouble")).to_have_text(
-        re.compile("Not started. Prompt: please fill this in.")
-    )
+    expect(page.locator("#trouble")).to_have_text(re.compile("Not started. Prompt: please fill this in."))
     # A start that did not reach the server is reported as well.
     open_tool(page, "Image")
     expect(page.locator("#kind-image")).to_have_attribute("aria-current", "true")
