@@ -20,7 +20,7 @@ from executions.limits import api_health
 from executions.models import Event, Execution, File
 from executions.models.event import FileKind, Source
 from executions.policy import Action, Actor
-from executions.videogen import AnswerLost, NotFound, SearchHit, ServerError, VideoGenError
+from executions.videogen import NotFound, ResponseLost, SearchHit, ServerError, VideoGenError
 
 # VideoGen's API cannot undo an archive. It is called only after this time, until which restoring a file is complete.
 UNDO_WINDOW = timedelta(minutes=10)
@@ -89,7 +89,7 @@ async def publish(file: File, until: datetime | None, actor: Actor) -> None:
     before = await runtime.in_db(_mark_public, file, until, actor_id)
     try:
         wire = await runtime.client().set_public_preview(file.remote_id, True)
-    except (AnswerLost, ServerError) as error:
+    except (ResponseLost, ServerError) as error:
         # It may be public now. It stays listed until a person withdraws it or it expires.
         await runtime.in_db(_record_published, file, until, actor_id, was_public=before is not None)
         await api_health.record_error(error)

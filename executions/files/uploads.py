@@ -24,17 +24,17 @@ from executions.models import Event, File
 from executions.models.event import FileKind, Source
 from executions.models.file import Origin, State
 from executions.policy import Action, Actor
+from executions.videogen import File as WireFile
 from executions.videogen import (
-    AnswerLost,
     Forbidden,
     InvalidRequest,
     RateLimited,
+    ResponseLost,
     ServerError,
     Unauthorized,
     Unreachable,
     VideoGenError,
 )
-from executions.videogen import File as WireFile
 from executions.videogen.upload import put_file
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ async def upload(source: IO[bytes], size: int, name: str, actor: Actor) -> File:
             try:
                 await put_file(target.upload_url, source, size)
                 break
-            except (Forbidden, AnswerLost, ServerError, Unreachable) as error:
+            except (Forbidden, ResponseLost, ServerError, Unreachable) as error:
                 # A presigned URL accepts one PUT: the next attempt needs a new file.
                 logger.warning("Upload of file %s failed: %s", file.pk, error)
                 if not attempts_left:

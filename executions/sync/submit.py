@@ -16,23 +16,13 @@ from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.utils import timezone
 
-from executions import tools
+from executions import tools, videogen
 from executions.core import backoff, runtime
 from executions.lifecycle import chains, errors, leases, observations, queue_state
 from executions.lifecycle import machine as lifecycle
 from executions.limits import api_health
 from executions.models import Execution
 from executions.models.event import Source
-from executions.videogen import (
-    AnswerLost,
-    Forbidden,
-    RateLimited,
-    Refused,
-    ServerError,
-    Unauthorized,
-    Unreachable,
-    VideoGenError,
-)
 from executions.webhooks import ingest
 
 logger = logging.getLogger(__name__)
@@ -127,7 +117,7 @@ async def _submit(slug: str, body: dict[str, Any], failures: int) -> observation
         async with asyncio.timeout(leases.CALL_LIMIT):
             wire = tools.find(slug).request(body, settings.VIDEOGEN_API_ERA)
             accepted = await runtime.client().start_tool(slug, wire)
-    except VideoGenError as error:
+    except videogen.VideoGenError as error:
         await api_health.record_error(error)
         return _to_observation(error, failures)
     except TimeoutError:
@@ -136,10 +126,10 @@ async def _submit(slug: str, body: dict[str, Any], failures: int) -> observation
     return observations.Accepted(remote_id=accepted.execution_id, answer=accepted.raw)
 
 
-def _to_observation(error: VideoGenError, failures: int) -> observations.Observation:
+def _to_observation(error: videogen.VideoGenError, failures: int) -> observations.Observation:
     now = timezone.now()
     match error:
-        case RateLimited() if not error.out_of_credits:
+        case videogen.RateLimited() if not error.out_of_credits:
             wait = DEFAULT_RETRY_AFTER if error.retry_after is None else timedelta(seconds=error.retry_after)
             if failures or not wait:
                 # Retry-After was wrong or zero. Rejected submissions count against the limit too, and each is recorded.
@@ -147,16 +137,16 @@ def _to_observation(error: VideoGenError, failures: int) -> observations.Observa
             return observations.SubmissionDeferred(
                 reason="the hourly limit is used up", next_attempt_at=now + wait
             )
-        case Unauthorized() | Forbidden() | Refused():
+        case videogen.Rejected():
             return observations.Rejected(error=errors.from_rejection(error), answer=error.raw)
-        case Unreachable():
+        case videogen.Unreachable():
             logger.warning("VideoGen cannot be reached: %s", error)
             until = now + backoff.delay(failures)
             return observations.SubmissionDeferred(reason="VideoGen cannot be reached", next_attempt_at=until)
-        case ServerError():
+        case videogen.ServerError():
             return observations.ResponseLost(
                 reason=f"VideoGen responded with an internal error ({error.status})"
             )
-        case AnswerLost():
+        case videogen.ResponseLost():
             return observations.ResponseLost(reason=error.message)
     return observations.ResponseLost(reason=error.message)

@@ -1,20 +1,20 @@
-"""The VideoGen API: a client, what its answers and events are made of, and how a delivery is verified.
+"""The VideoGen API: a client, the objects in responses and events, and the verification of webhook deliveries.
 
-Nothing of Django, of our models or of our settings is known here. The contract is described in the project's API notes.
+Depends neither on Django nor on our models or settings. The API is described in docs/api-notes.md.
 """
 
 from executions.videogen.account import Account, Presenter, Voice, WebhookEndpoint, WebhookEndpointCreated
 from executions.videogen.client import BASE_URL, VideoGen
 from executions.videogen.errors import (
-    AnswerLost,
     Conflict,
     Forbidden,
     InvalidRequest,
-    MalformedAnswer,
     MalformedEvent,
+    MalformedResponse,
     NotFound,
     RateLimited,
-    Refused,
+    Rejected,
+    ResponseLost,
     ServerError,
     Unauthorized,
     Unreachable,
@@ -39,7 +39,6 @@ from executions.videogen.wire import (
 __all__ = [
     "BASE_URL",
     "Account",
-    "AnswerLost",
     "ApiError",
     "BadSignature",
     "Conflict",
@@ -50,15 +49,16 @@ __all__ = [
     "Forbidden",
     "Group",
     "InvalidRequest",
-    "MalformedAnswer",
     "MalformedEvent",
+    "MalformedResponse",
     "NotFound",
     "Page",
     "Presenter",
     "RateLimit",
     "RateLimited",
     "Reason",
-    "Refused",
+    "Rejected",
+    "ResponseLost",
     "SearchHit",
     "ServerError",
     "Timeouts",

@@ -1,4 +1,4 @@
-"""Wire objects of the account: voices, presenters, who the key belongs to, registered webhook endpoints."""
+"""Wire objects of the account: voices, presenters, the key's owner, webhook endpoints."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any, Self
 
 from executions.videogen import fields as wire_fields
-from executions.videogen.errors import MalformedAnswer
+from executions.videogen.errors import MalformedResponse
 from executions.videogen.wire import object_of, required_id
 
 
 @dataclass(frozen=True)
 class Voice:
-    """Only one that `supports_direct_tool_execution` works for text-to-speech (docs/api-notes.md#tools)."""
+    """A voice. Text-to-speech needs `supports_direct_tool_execution` (docs/api-notes.md#tools)."""
 
     voice_id: str
     language_code: str = ""
@@ -31,9 +31,9 @@ class Voice:
         data = object_of(data, "a voice")
         return cls(
             voice_id=required_id(data, "the voice", "voiceId"),
-            language_code=wire_fields.word(data.get("languageCode")),
+            language_code=wire_fields.enum_value(data.get("languageCode")),
             display_name=wire_fields.text(data.get("displayName")) or "",
-            display_gender=wire_fields.word(data.get("displayGender")),
+            display_gender=wire_fields.enum_value(data.get("displayGender")),
             accent=wire_fields.text(data.get("accent")) or "",
             description=wire_fields.text(data.get("description")) or "",
             supports_direct_tool_execution=wire_fields.flag(data.get("supportsDirectToolExecution")),
@@ -45,7 +45,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class Presenter:
-    """A face for avatars; the catalogue is gone in era 2."""
+    """A presenter for avatars. API version 2 has none."""
 
     presenter_id: str
     gender: str = ""
@@ -59,7 +59,7 @@ class Presenter:
         data = object_of(data, "a presenter")
         return cls(
             presenter_id=required_id(data, "the presenter", "avatarPresenterId"),
-            gender=wire_fields.word(data.get("displayableGender")),
+            gender=wire_fields.enum_value(data.get("displayableGender")),
             image_url=wire_fields.url(data.get("imageUrl")) or "",
             thumbnail_url=wire_fields.url(data.get("thumbnailUrl")) or "",
             preview_video_url=wire_fields.url(data.get("previewVideoUrl")) or "",
@@ -69,7 +69,7 @@ class Presenter:
 
 @dataclass(frozen=True)
 class Account:
-    """Whose key it is. `api_key_id` names the key, it is not the key."""
+    """The owner of the API key. `api_key_id` identifies the key and is not secret."""
 
     api_key_id: str | None = None
     api_key_nickname: str = ""
@@ -81,17 +81,17 @@ class Account:
     @classmethod
     def from_wire(cls, data: Any) -> Self:
         data = object_of(data, "an account")
-        found = cls(
-            api_key_id=wire_fields.ident(data.get("apiKeyId")),
+        account = cls(
+            api_key_id=wire_fields.identifier(data.get("apiKeyId")),
             api_key_nickname=wire_fields.text(data.get("apiKeyNickname")) or "",
             email=wire_fields.text(data.get("email")) or "",
             display_name=wire_fields.text(data.get("displayName")) or "",
-            team_id=wire_fields.ident(data.get("teamId")),
+            team_id=wire_fields.identifier(data.get("teamId")),
             raw=data,
         )
-        if not (found.api_key_id or found.team_id or found.email):
-            raise MalformedAnswer("VideoGen's answer does not say whose key this is.", raw=data)
-        return found
+        if not (account.api_key_id or account.team_id or account.email):
+            raise MalformedResponse("VideoGen's response does not name the owner of the API key.", raw=data)
+        return account
 
 
 @dataclass(frozen=True)
@@ -106,22 +106,22 @@ class WebhookEndpoint:
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
-        # The answer to a creation carries the secret: it goes where it is asked for, and nowhere with `raw`.
+        # The response to a creation contains the secret, which must not be in `raw`.
         data = without_secret(object_of(data, "a webhook endpoint"))
         return cls(
             endpoint_id=required_id(data, "the webhook endpoint", "endpointId"),
             url=wire_fields.url(data.get("url")) or "",
-            events=wire_fields.words(data.get("events")),
+            events=wire_fields.texts(data.get("events")),
             description=wire_fields.text(data.get("description")) or "",
-            created_at=wire_fields.moment(data.get("createdAt")),
-            signing_secret_last4=wire_fields.word(data.get("signingSecretLast4"), 4),
+            created_at=wire_fields.timestamp(data.get("createdAt")),
+            signing_secret_last4=wire_fields.enum_value(data.get("signingSecretLast4"), 4),
             raw=data,
         )
 
 
 @dataclass(frozen=True)
 class WebhookEndpointCreated(WebhookEndpoint):
-    """The only answer that ever holds `signing_secret`; `raw` is without it."""
+    """A new endpoint, with its `signing_secret`: no later response contains it, nor does `raw`."""
 
     signing_secret: str = field(default="", repr=False)
 
@@ -130,7 +130,7 @@ class WebhookEndpointCreated(WebhookEndpoint):
         endpoint = WebhookEndpoint.from_wire(data)
         secret = wire_fields.text(data.get("signingSecret"))
         if not secret:
-            raise MalformedAnswer("VideoGen's answer lacks the signing secret.", raw=endpoint.raw)
+            raise MalformedResponse("VideoGen's response lacks the signing secret.", raw=endpoint.raw)
         return cls(**vars(endpoint), signing_secret=secret)
 
 

@@ -1,4 +1,4 @@
-"""Holds the API key, and shows it to nobody but the service."""
+"""Holds the API key and sends it to VideoGen only."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Generator
 
 import httpx
 
-# Shorter ones are not looked for in texts: they would be found in innocent words.
-SHORTEST_TO_MASK = 8
+# Shorter keys are not masked: they would match ordinary text.
+MIN_MASKED_LENGTH = 8
 
 
 class BearerAuth(httpx.Auth):
@@ -15,22 +15,22 @@ class BearerAuth(httpx.Auth):
         self._key = api_key.strip()
 
     def check(self) -> None:
-        """Raises ValueError for what cannot be a key. Not done above, where the frame's variables show it."""
+        """Raises ValueError for an invalid key. Not in `__init__`, whose frame variables would reveal it in a log."""
         if not self._key:
             raise ValueError("The VideoGen API key is empty.")
         if not self._key.isascii() or not self._key.isprintable() or " " in self._key:
-            raise ValueError("The VideoGen API key holds a character that a key cannot have.")
+            raise ValueError("The VideoGen API key contains an invalid character.")
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
         request.headers["Authorization"] = f"Bearer {self._key}"
         yield request
 
     def mask(self, text: bytes) -> bytes:
-        """`text` without the key, should the service have repeated it."""
-        return text.replace(self._key.encode(), b"[key]") if len(self._key) >= SHORTEST_TO_MASK else text
+        """`text` with the key masked, in case VideoGen echoed it."""
+        return text.replace(self._key.encode(), b"[key]") if len(self._key) >= MIN_MASKED_LENGTH else text
 
     def __repr__(self) -> str:
         return "BearerAuth([key])"
 
     def __reduce__(self) -> str:
-        raise TypeError("A key is not pickled.")
+        raise TypeError("An API key cannot be pickled.")

@@ -1,22 +1,22 @@
-"""What can go wrong between us and VideoGen, as one tree.
+"""The errors of calls to VideoGen, as one tree.
 
     VideoGenError
-    ├── Refused                 the service answered no; nothing was started
-    │   ├── InvalidRequest      400, 422, every 4xx without a name of its own
+    ├── Rejected                VideoGen rejected the request; nothing was started
+    │   ├── InvalidRequest      400, 422, every 4xx without its own class
     │   │   └── Conflict        409
     │   ├── Unauthorized        401
     │   ├── Forbidden           403
     │   ├── NotFound            404
     │   └── RateLimited         429; `retry_after`, `out_of_credits`
     ├── ServerError             5xx; whether the request had an effect is unknown
-    ├── Unreachable             certainly not accepted: name, route, TLS, connect timeout, no free connection
-    └── AnswerLost              the request may have been accepted, the answer never came whole
-        └── MalformedAnswer     a 2xx came, and it cannot be understood
+    ├── Unreachable             certainly not accepted: DNS, routing, TLS, connect timeout, no free connection
+    └── ResponseLost            the request may have been accepted, but no complete response arrived
+        └── MalformedResponse   a 2xx response that cannot be parsed
 
-    MalformedEvent              a webhook body that is not an event (it is no answer, so it stands apart)
+    MalformedEvent              a webhook body that is not an event (not a response, so not in the tree)
     BadSignature                a delivery that VideoGen did not sign, see signature.py
 
-A start may be sent again after Refused and Unreachable only (docs/api-notes.md#starting).
+A start may be sent again after Rejected and Unreachable only (docs/api-notes.md#starting).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OUT_OF_CREDITS = "insufficient_credits"
 
 
 class VideoGenError(Exception):
-    """`str()` of every error is a sentence for a person; the other attributes are for code, logs and support mails."""
+    """`str()` of every error is a message for the user; the other attributes are for code, logs and support requests."""
 
     def __init__(
         self,
@@ -50,65 +50,65 @@ class VideoGenError(Exception):
         self.raw = raw
 
     def __repr__(self) -> str:
-        details = ("status", "code", "internal_error_code", "request_id")
-        known = "".join(
-            f", {name}={value!r}" for name in details if (value := getattr(self, name)) is not None
+        names = ("status", "code", "internal_error_code", "request_id")
+        details = "".join(
+            f", {name}={value!r}" for name in names if (value := getattr(self, name)) is not None
         )
-        return f"{type(self).__name__}({self.message!r}{known})"
+        return f"{type(self).__name__}({self.message!r}{details})"
 
 
-class Refused(VideoGenError):
-    """The service answered no. The same request will be refused again, unless something else changes first."""
+class Rejected(VideoGenError):
+    """VideoGen rejected the request, and would reject it again unless something else changes first."""
 
 
-class InvalidRequest(Refused):
-    """The body, a parameter or an id is not acceptable."""
+class InvalidRequest(Rejected):
+    """The body, a parameter or an id is invalid."""
 
 
 class Conflict(InvalidRequest):
-    """The thing is not in a state that allows this: read it again, then decide."""
+    """The object's state does not allow this. Read it again before deciding."""
 
 
-class Unauthorized(Refused):
-    """The key is missing, wrong or revoked: every other call will fail as well."""
+class Unauthorized(Rejected):
+    """The API key is missing, wrong or revoked: all other calls will fail as well."""
 
 
-class Forbidden(Refused):
-    """Not with this account or plan; `requirement` may say what would help."""
+class Forbidden(Rejected):
+    """The account or its plan does not allow this. `requirement` may say what is missing."""
 
 
-class NotFound(Refused):
-    """Absent, or another team's."""
+class NotFound(Rejected):
+    """Does not exist, or belongs to another team."""
 
 
-class RateLimited(Refused):
-    """The hour's calls are used up. `retry_after`: seconds to wait, None where the answer does not say."""
+class RateLimited(Rejected):
+    """The hourly limit is used up. `retry_after`: seconds to wait, None if the response does not say."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None, **known: Any) -> None:
-        super().__init__(message, **known)
+    def __init__(self, message: str, *, retry_after: float | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
         self.retry_after = retry_after
 
     @property
     def out_of_credits(self) -> bool:
-        """Waiting does not help: the account has nothing left to spend (docs/api-notes.md#errors)."""
+        """The account has no credits left, so waiting does not help (docs/api-notes.md#errors)."""
         return self.code == OUT_OF_CREDITS
 
 
 class ServerError(VideoGenError):
-    """The service failed. A start that ends so may be running all the same."""
+    """VideoGen failed. After a start, the job may be running nevertheless."""
 
 
 class Unreachable(VideoGenError):
-    """No byte of the request can have been accepted."""
+    """The request cannot have been accepted, not even in part."""
 
 
-class AnswerLost(VideoGenError):
-    """Bytes of the request may have left, and no whole answer came back."""
+class ResponseLost(VideoGenError):
+    """The request may have been sent, but no complete response arrived."""
 
 
-class MalformedAnswer(AnswerLost):
-    """The service said yes, in words that cannot be understood: too long, no JSON, or without what must be there."""
+class MalformedResponse(ResponseLost):
+    """A success that cannot be parsed: too long, not JSON, or without a required field."""
 
 
 class MalformedEvent(Exception):
-    """A delivery's body is not an event; `str()` says why."""
+    """The body of a delivery is not an event. `str()` says why."""

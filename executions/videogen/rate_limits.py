@@ -1,4 +1,4 @@
-"""Hourly limits: the groups that VideoGen counts in, and what an answer's headers say about them (docs/api-notes.md#rate-limits)."""
+"""Hourly rate limits: VideoGen's groups of endpoints, and the headers that report them (docs/api-notes.md#rate-limits)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from enum import StrEnum
 
 from executions.videogen import fields as wire_fields
 
-# Windows are an hour long; a wait that claims to be longer than a day is a mistake.
-LONGEST_WAIT = 24 * 60 * 60.0
-# Clocks that differ by no more than this (seconds) are the same: a Date tells whole seconds, and answers take time.
+# Seconds. Windows are an hour long, so a wait of more than a day is an error.
+MAX_WAIT = 24 * 60 * 60.0
+# Clocks that differ by no more than this (seconds) count as equal: Date has whole seconds, and responses take time.
 SAME_CLOCK = 5.0
 
-# A limit that claims to be larger is none.
-MOST_CALLS = 1_000_000_000
+# Higher counts are capped.
+MAX_CALLS = 1_000_000_000
 
 _DIGITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 
 
 class Group(StrEnum):
-    """Those with a documented limit, and others that are counted somehow."""
+    """The groups with a documented limit, and others without one."""
 
     TOOLS = "POST /v1/tools/*"
     EXECUTION = "GET /v1/tools/executions/{id}"
@@ -44,7 +44,7 @@ class Group(StrEnum):
 
 @dataclass(frozen=True)
 class RateLimit:
-    """What was left of a group's calls when its last answer was written; each may be unknown."""
+    """A group's limit as reported by its latest response. Each value may be unknown."""
 
     limit: int | None
     remaining: int | None
@@ -52,7 +52,10 @@ class RateLimit:
 
 
 def rate_limit(headers: Mapping[str, str], now: float) -> RateLimit | None:
-    """None when the answer does not say. `now` is our Unix seconds: the reset is told by our clock, not by theirs."""
+    """The limit in response headers, or None if they have none.
+
+    `now` is our clock in Unix seconds; the reset time is converted to it.
+    """
     limit = _digits(headers.get("X-RateLimit-Limit"))
     remaining = _digits(headers.get("X-RateLimit-Remaining"))
     if limit is None and remaining is None:
@@ -61,40 +64,40 @@ def rate_limit(headers: Mapping[str, str], now: float) -> RateLimit | None:
     service_now = _http_date(headers.get("Date", ""))
     if reset is not None and service_now is not None and abs(service_now - now) > SAME_CLOCK:
         reset += now - service_now
-    reset_at = wire_fields.moment(reset)
+    reset_at = wire_fields.timestamp(reset)
     return RateLimit(limit=_count(limit), remaining=_count(remaining), reset_at=reset_at)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait after a 429: by Retry-After, else by X-RateLimit-Reset, else None. `now`: Unix seconds.
 
-    A point in time is compared with the answer's own Date where it has one: our clock may be wrong.
+    A point in time is compared with the response's Date header if it has one, since our clock may be wrong.
     """
-    said = headers.get("Retry-After", "")
-    seconds = _digits(said)
+    header = headers.get("Retry-After", "")
+    seconds = _digits(header)
     if seconds is not None:
-        return min(seconds, LONGEST_WAIT)
+        return min(seconds, MAX_WAIT)
     service_now = _http_date(headers.get("Date", ""))
     if service_now is None:
         service_now = now
-    until = _http_date(said)
+    until = _http_date(header)
     if until is not None:
-        return min(max(0.0, until - service_now), LONGEST_WAIT)
+        return min(max(0.0, until - service_now), MAX_WAIT)
     reset = _digits(headers.get("X-RateLimit-Reset"))
-    # A reset that lies behind us says nothing; zero would be an invitation to ask at once, again and again.
+    # A reset in the past is ignored: a wait of zero would mean retrying at once, again and again.
     if reset is not None and reset > service_now:
-        return min(reset - service_now, LONGEST_WAIT)
+        return min(reset - service_now, MAX_WAIT)
     return None
 
 
 def _digits(value: str | None) -> float | None:
-    # A header that was sent twice arrives joined by a comma.
+    # A header that was sent twice arrives as one, joined by a comma.
     first = (value or "").split(",")[0].strip()
     return float(first) if _DIGITS.fullmatch(first) else None
 
 
 def _count(number: float | None) -> int | None:
-    return None if number is None else min(int(number), MOST_CALLS)
+    return None if number is None else min(int(number), MAX_CALLS)
 
 
 def _http_date(value: str) -> float | None:

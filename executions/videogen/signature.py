@@ -1,7 +1,7 @@
-"""Verifies that VideoGen sent a delivery: Standard Webhooks, version v1 (docs/api-notes.md#webhook-signature).
+"""Verifies that VideoGen signed a delivery: Standard Webhooks, version v1 (docs/api-notes.md#webhook-signature).
 
-The package's own `Webhook.verify` is not used: it decodes the body as text before it has checked it, compares with
-the wall clock only, and fails with a ValueError on a signature header without a comma. Its HMAC is.
+Uses the package's HMAC, but not its `Webhook.verify`: that decodes the body as text before checking it, compares with
+the wall clock only, and raises ValueError for a signature header without a comma.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from enum import StrEnum
 from standardwebhooks.webhooks import hmac_data
 
 TOLERANCE = 300
-"""Seconds that a delivery's timestamp may be off, either way."""
-LONGEST_WEBHOOK_ID = 255
+"""Seconds by which a delivery's timestamp may differ from our clock, in either direction."""
+MAX_WEBHOOK_ID_LENGTH = 255
 
 _SECRET_PREFIX = "whsec_"
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -27,44 +27,44 @@ _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 class Reason(StrEnum):
     MISSING_HEADER = "missing_header"
-    """One of the three headers is absent, or cannot be one."""
+    """One of the three headers is missing or invalid."""
     BAD_TIMESTAMP = "bad_timestamp"
     STALE = "stale"
-    """Too old, or too far ahead: replayed, or a clock is wrong."""
+    """Too old, or too far in the future: the delivery was replayed, or a clock is wrong."""
     NO_MATCH = "no_match"
     NO_SECRET = "no_secret"
-    """We have no secret to check with: a fault of ours, not of the sender."""
+    """We have no signing secret: our fault, not the sender's."""
 
 
-_WORDS = {
-    Reason.MISSING_HEADER: "A webhook-id, webhook-timestamp or webhook-signature header is missing or unreadable.",
-    Reason.BAD_TIMESTAMP: "The webhook-timestamp is not a time.",
-    Reason.STALE: f"The webhook-timestamp is more than {TOLERANCE} seconds away from our clock.",
+_MESSAGES = {
+    Reason.MISSING_HEADER: "A webhook-id, webhook-timestamp or webhook-signature header is missing or invalid.",
+    Reason.BAD_TIMESTAMP: "The webhook-timestamp is not a valid time.",
+    Reason.STALE: f"The webhook-timestamp is more than {TOLERANCE} seconds off our clock.",
     Reason.NO_MATCH: "No signature matches the delivery.",
-    Reason.NO_SECRET: "There is no signing secret to verify with.",
+    Reason.NO_SECRET: "No signing secret is configured.",
 }
 
 
 class BadSignature(Exception):
     def __init__(self, reason: Reason) -> None:
-        super().__init__(_WORDS[reason])
+        super().__init__(_MESSAGES[reason])
         self.reason = reason
 
 
 @dataclass(frozen=True)
 class VerifiedDelivery:
     webhook_id: str
-    """The same for every attempt of one message."""
+    """The same for all attempts of one message."""
     timestamp: int
-    """Unix seconds at which this attempt was signed."""
+    """When this attempt was signed, in Unix seconds."""
 
 
 def verify(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: float | None = None
 ) -> VerifiedDelivery:
-    """Check the raw body against any of `secrets`. `now`: Unix seconds. Raises BadSignature, and nothing else."""
+    """Verify the raw body with any of `secrets`. `now`: Unix seconds. Raises only BadSignature."""
     outcome = _check(headers, body, secrets, time.time() if now is None else now)
-    # What is raised here may be logged together with the frame's variables.
+    # Errors raised here may be logged together with the variables of this frame.
     del secrets
     if isinstance(outcome, Reason):
         raise BadSignature(outcome)
@@ -80,7 +80,7 @@ def _check(
     )
     if not (webhook_id and timestamp and signatures):
         return Reason.MISSING_HEADER
-    if not webhook_id.isascii() or len(webhook_id) > LONGEST_WEBHOOK_ID:
+    if not webhook_id.isascii() or len(webhook_id) > MAX_WEBHOOK_ID_LENGTH:
         return Reason.MISSING_HEADER
     keys = [key for secret in secrets if (key := _key(secret))]
     if not keys:
@@ -92,15 +92,15 @@ def _check(
     message = b".".join((webhook_id.encode(), timestamp.encode(), body))
     expected = [base64.b64encode(hmac_data(key, message)) for key in keys]
     given = [entry[3:].encode("utf-8", "replace") for entry in signatures.split() if entry.startswith("v1,")]
-    # Every pair is compared, so that the time taken says nothing about which one matched.
+    # All pairs are compared, so that the time taken does not reveal which one matched.
     matches = [hmac.compare_digest(right, candidate) for right in expected for candidate in given]
     return VerifiedDelivery(webhook_id, int(timestamp)) if any(matches) else Reason.NO_MATCH
 
 
 def _key(secret: str) -> bytes | None:
-    """The HMAC key in a secret; None where there is none."""
+    """The HMAC key in a secret, or None if it contains none."""
     try:
-        # Secrets are also seen without padding; surplus padding is ignored.
+        # Some secrets have no padding; surplus padding is ignored.
         return base64.b64decode(secret.strip().removeprefix(_SECRET_PREFIX) + "==") or None
     except (ValueError, binascii.Error):
         return None

@@ -1,7 +1,7 @@
-"""One request and its answer over HTTP: sent once, read with a bound, and whatever goes wrong told as one of errors.py.
+"""One HTTP request and its response: sent once, read up to a size limit, with failures raised as errors of errors.py.
 
-Exceptions of the HTTP library never leave this module: the variables of its frames hold the request's headers, and
-with them the key, which a log that shows variables would print.
+Exceptions of the HTTP library never leave this module: their frames' variables contain the request headers and thus
+the API key, which a log with variables would reveal.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from urllib.parse import urlsplit
 import httpx
 
 from executions.videogen.auth import BearerAuth
-from executions.videogen.errors import AnswerLost, MalformedAnswer, Unreachable, VideoGenError
+from executions.videogen.errors import MalformedResponse, ResponseLost, Unreachable, VideoGenError
 
-# Idle connections are given up after this many seconds: many servers and load balancers close them after five, and a
-# start that leaves on a connection which is being closed at that moment has no answer and may not be sent again.
+# Seconds until idle connections are closed. Many servers and load balancers close them after five. A start sent on a
+# connection that is being closed at that moment gets no response, and may not be sent again.
 KEEPALIVE = 4.0
-MOST_CONNECTIONS = 50
-# No error needs more words.
-LONGEST_REFUSAL = 64 * 1024
+MAX_CONNECTIONS = 50
+# An error response is never longer.
+MAX_ERROR_BYTES = 64 * 1024
 
-# Raised before the request's first byte can have left.
+# Raised before the first byte of the request is sent.
 _NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -37,7 +37,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds. `read` and `write` bound the silence between two pieces, `total` the whole exchange."""
+    """Seconds. `read` and `write` limit the time between two chunks, `total` the whole call."""
 
     connect: float = 5
     read: float = 30
@@ -47,8 +47,8 @@ class Timeouts:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """`body` is None where there was one that could not be read (too long, cut, badly packed)."""
+class Response:
+    """`body` is None if it could not be read: too long, cut off or badly compressed."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -60,21 +60,22 @@ class Answer:
 
     @property
     def request_id(self) -> str | None:
-        found = self.headers.get("x-request-id", "")
-        return found if 0 < len(found) <= 200 and found.isascii() and found.isprintable() else None
+        request_id = self.headers.get("x-request-id", "")
+        is_valid = 0 < len(request_id) <= 200 and request_id.isascii() and request_id.isprintable()
+        return request_id if is_valid else None
 
 
-class _Flaw(Exception):
-    """The body cannot be had; `str()` ends the sentence "VideoGen's answer ..."."""
+class _BodyError(Exception):
+    """The body cannot be read; `str()` completes the sentence "VideoGen's response ..."."""
 
 
-class Exchange:
-    """The connections to one service with one key. It belongs to the event loop that uses it first."""
+class Transport:
+    """A connection pool for one base URL and API key. It belongs to the event loop that uses it first."""
 
-    def __init__(self, auth: BearerAuth, base_url: str, timeouts: Timeouts, max_answer_bytes: int) -> None:
+    def __init__(self, auth: BearerAuth, base_url: str, timeouts: Timeouts, max_response_bytes: int) -> None:
         self.base_url = checked_base_url(base_url)
         self._timeouts = timeouts
-        self._limit = max_answer_bytes
+        self._limit = max_response_bytes
         self._loop: asyncio.AbstractEventLoop | None = None
         host = urlsplit(self.base_url).hostname or ""
         self._host = host
@@ -84,9 +85,9 @@ class Exchange:
             timeout=httpx.Timeout(
                 connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool
             ),
-            limits=httpx.Limits(max_connections=MOST_CONNECTIONS, keepalive_expiry=KEEPALIVE),
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE),
             follow_redirects=False,
-            # A proxy that the environment names is for the internet, not for a service on this machine.
+            # A proxy from the environment is for the internet, not for a service on this machine.
             trust_env=host not in _LOOPBACK,
         )
 
@@ -95,12 +96,12 @@ class Exchange:
 
     async def send(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> Answer:
-        """Send once. Raises Unreachable, AnswerLost or MalformedAnswer, and nothing else but a cancellation."""
+    ) -> Response:
+        """Send once. Raises only Unreachable, ResponseLost, MalformedResponse and CancelledError."""
         self._check_loop()
         status: int | None = None
-        answer: Answer | None = None
-        trouble: VideoGenError | None = None
+        answer: Response | None = None
+        failure: VideoGenError | None = None
         request = self._http.build_request(
             method,
             self.base_url + path,
@@ -114,23 +115,25 @@ class Exchange:
                 try:
                     status, answer = (
                         response.status_code,
-                        Answer(response.status_code, response.headers, None),
+                        Response(response.status_code, response.headers, None),
                     )
-                    limit = self._limit if answer.is_success else min(self._limit, LONGEST_REFUSAL)
-                    answer = Answer(status, response.headers, await _read(response, limit))
+                    limit = self._limit if answer.is_success else min(self._limit, MAX_ERROR_BYTES)
+                    answer = Response(status, response.headers, await _read(response, limit))
                 finally:
                     await response.aclose()
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
-        except _Flaw as flaw:
-            trouble = MalformedAnswer(f"VideoGen's answer {flaw}.", status=status, request_id=_id_of(answer))
+        except _BodyError as error:
+            failure = MalformedResponse(
+                f"VideoGen's response {error}.", status=status, request_id=_request_id(answer)
+            )
         except Exception as error:
-            trouble = self._trouble(error, status, _id_of(answer))
-        # Outside the handler, so that the error does not carry the library's frames along.
-        if trouble is not None and (answer is None or answer.is_success):
-            raise trouble
+            failure = self._to_error(error, status, _request_id(answer))
+        # Raised outside the handler, so that the error has no reference to the library's frames.
+        if failure is not None and (answer is None or answer.is_success):
+            raise failure
         if answer is None:
-            raise AnswerLost("VideoGen's answer was lost.")
+            raise ResponseLost("VideoGen's response was lost.")
         return answer
 
     def _check_loop(self) -> None:
@@ -140,75 +143,75 @@ class Exchange:
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
-            # Its connections hang on the other loop. Said here, before a start is sent into the void.
-            raise RuntimeError("This VideoGen client belongs to another event loop: make one for each loop.")
+            # Its connections are bound to the other loop. Raised here, before a start is sent whose outcome is lost.
+            raise RuntimeError("This VideoGen client belongs to another event loop. Create one per loop.")
 
-    def _trouble(self, error: Exception, status: int | None, request_id: str | None) -> VideoGenError:
+    def _to_error(self, error: Exception, status: int | None, request_id: str | None) -> VideoGenError:
         if status is None and isinstance(error, _NEVER_SENT):
-            return Unreachable(f"VideoGen cannot be reached at {self._host}: {_unreached(error)}.")
+            return Unreachable(f"VideoGen cannot be reached at {self._host}: {_unreachable_reason(error)}.")
         if isinstance(error, TimeoutError | httpx.TimeoutException):
-            what = "VideoGen did not answer in time."
+            message = "VideoGen did not respond in time."
         elif status is not None:
-            what = "The connection to VideoGen was cut in the middle of its answer."
+            message = "The connection to VideoGen was lost during its response."
         elif isinstance(error, httpx.TransportError):
-            what = "The connection to VideoGen was cut before it answered."
+            message = "The connection to VideoGen was lost before it responded."
         else:
-            # The library failed in a way of its own: whether the request left is unknown.
-            what = f"The exchange with VideoGen failed ({type(error).__name__})."
-        return AnswerLost(what, status=status, request_id=request_id)
+            # An unexpected error of the library: whether the request was sent is unknown.
+            message = f"The call to VideoGen failed ({type(error).__name__})."
+        return ResponseLost(message, status=status, request_id=request_id)
 
 
-def _id_of(answer: Answer | None) -> str | None:
+def _request_id(answer: Response | None) -> str | None:
     return answer.request_id if answer else None
 
 
-def _unreached(error: Exception) -> str:
+def _unreachable_reason(error: Exception) -> str:
     match error:
         case httpx.ConnectTimeout():
             return "no connection in time"
         case httpx.PoolTimeout():
-            return "all our connections are busy"
+            return "all our connections are in use"
         case httpx.ProxyError():
-            return "the proxy refused"
+            return "the proxy rejected the connection"
     return " ".join(str(error).split()).rstrip(".")[:200] or "no connection"
 
 
 async def _read(response: httpx.Response, limit: int) -> bytes:
-    """The body, unpacked by ourselves: the library would unpack a whole piece, however large it becomes."""
-    packed = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if packed not in ("", "identity", "gzip", "x-gzip"):
-        raise _Flaw("is packed in a way that was not asked for")
-    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if "gzip" in packed else None
-    too_long = _Flaw(f"is longer than {limit:,} bytes")
+    """The body, decompressed here with a limit: the library would decompress a whole chunk, however large it becomes."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity", "gzip", "x-gzip"):
+        raise _BodyError("has a content encoding that was not requested")
+    decompressor = zlib.decompressobj(16 + zlib.MAX_WBITS) if "gzip" in encoding else None
+    too_long = _BodyError(f"is longer than {limit:,} bytes")
     declared = response.headers.get("Content-Length", "")
     if declared.isdecimal() and len(declared) < 20 and int(declared) > limit:
         raise too_long
     body = bytearray()
     received = 0
-    async for piece in response.aiter_raw():
-        received += len(piece)
+    async for chunk in response.aiter_raw():
+        received += len(chunk)
         if received > limit:
             raise too_long
         try:
-            body += unpack.decompress(piece, limit + 1 - len(body)) if unpack else piece
+            body += decompressor.decompress(chunk, limit + 1 - len(body)) if decompressor else chunk
         except zlib.error:
-            raise _Flaw("is packed wrongly") from None
+            raise _BodyError("is not valid gzip data") from None
         if len(body) > limit:
             raise too_long
-    if unpack and received and not unpack.eof:
-        raise _Flaw("is packed wrongly")
+    if decompressor and received and not decompressor.eof:
+        raise _BodyError("is not valid gzip data")
     return bytes(body)
 
 
 def checked_base_url(base_url: str) -> str:
-    """Raises ValueError for what is not the address of a service."""
+    """The base URL without a trailing slash. Raises ValueError if it is invalid."""
     address = base_url.strip()
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("The base URL must begin with https:// (or http://) and name a host.")
+        raise ValueError("The base URL must start with https:// (or http://) and contain a host.")
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("The base URL must not hold a user, a query or a fragment.")
+        raise ValueError("The base URL must not contain a user, a query or a fragment.")
     if not address.isascii() or not address.isprintable() or " " in address:
-        raise ValueError("The base URL holds a character that an address cannot have.")
-    _ = parts.port  # raises ValueError where it is none
+        raise ValueError("The base URL contains an invalid character.")
+    _ = parts.port  # raises ValueError for an invalid port
     return address.rstrip("/")

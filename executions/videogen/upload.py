@@ -1,4 +1,4 @@
-"""Sends one file's bytes to a presigned address: without our key, piece by piece, never whole in memory."""
+"""Uploads a file to a presigned URL: without our API key, in chunks, never as a whole in memory."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from executions.videogen.errors import AnswerLost, Forbidden, InvalidRequest, ServerError, Unreachable
+from executions.videogen.errors import Forbidden, InvalidRequest, ResponseLost, ServerError, Unreachable
 
-PIECE = 256 * 1024  # bytes
-# Seconds of silence that are borne: the answer to a large file may take a while.
+CHUNK_SIZE = 256 * 1024  # bytes
+# Seconds. The response to a large file may take a while.
 TIMEOUT = httpx.Timeout(connect=10, write=60, read=180, pool=10)
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 async def put_file(url: str, source: IO[bytes], size: int) -> None:
-    """PUT `size` bytes of `source`, from its beginning.
+    """PUT `size` bytes of `source`, from its start.
 
-    Raises Forbidden where the address has expired or was used, InvalidRequest for another refusal, and
-    Unreachable, AnswerLost or ServerError. The address is a secret: no error names it.
+    Raises Forbidden if the URL has expired or was used, InvalidRequest for other rejections, and Unreachable,
+    ResponseLost or ServerError. The URL is a secret, so no error contains it.
     """
-    trouble: Exception | None = None
+    failure: Exception | None = None
     status = 0
-    # A proxy that the environment names is for the internet, not for a service on this machine.
+    # A proxy from the environment is for the internet, not for a service on this machine.
     trust_env = urlsplit(url).hostname not in _LOOPBACK
     try:
         async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=trust_env, follow_redirects=False) as http:
-            answer = await http.put(url, content=_pieces(source), headers={"Content-Length": str(size)})
-            status = answer.status_code
+            response = await http.put(url, content=_chunks(source), headers={"Content-Length": str(size)})
+            status = response.status_code
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol):
-        trouble = Unreachable("VideoGen's storage cannot be reached.")
+        failure = Unreachable("VideoGen's storage cannot be reached.")
     except (httpx.HTTPError, httpx.InvalidURL):
-        trouble = AnswerLost("The connection to VideoGen's storage was cut.")
-    # Outside the handler: the library's frames hold the address.
-    if trouble is not None:
-        raise trouble
+        failure = ResponseLost("The connection to VideoGen's storage was lost.")
+    # Outside the handler: the library's frames contain the URL.
+    if failure is not None:
+        raise failure
     if status in (401, 403, 410):
-        raise Forbidden("The address for the upload has expired.", status=status)
+        raise Forbidden("The upload URL has expired.", status=status)
     if status >= 500:
         raise ServerError("VideoGen's storage failed.", status=status)
     if status == 413:
-        raise InvalidRequest("It is larger than VideoGen takes.", status=status)
+        raise InvalidRequest("The file is larger than VideoGen accepts.", status=status)
     if not 200 <= status < 300:
-        raise InvalidRequest("VideoGen's storage refused the file.", status=status)
+        raise InvalidRequest("VideoGen's storage rejected the file.", status=status)
 
 
-async def _pieces(source: IO[bytes]) -> AsyncIterator[bytes]:
+async def _chunks(source: IO[bytes]) -> AsyncIterator[bytes]:
     await asyncio.to_thread(source.seek, 0)
-    while piece := await asyncio.to_thread(source.read, PIECE):
-        yield piece
+    while chunk := await asyncio.to_thread(source.read, CHUNK_SIZE):
+        yield chunk

@@ -1,8 +1,8 @@
-"""The things that answers and events are made of: frozen, read leniently, with the whole answer kept in `raw`.
+"""The objects in responses and events: immutable, parsed leniently, with the original data in `raw`.
 
-`from_wire` raises MalformedAnswer when something is missing without which the thing is nothing; everything else
-may be absent or of the wrong type, in every era's shape (docs/api-notes.md#reading-responses). Neither `raw` nor signed URLs are
-in a thing's repr.
+`from_wire` raises MalformedResponse if an essential field is missing; all other fields may be missing or of the wrong
+type, in the shape of any API version (docs/api-notes.md#reading-responses). Neither `raw` nor signed URLs are in the
+repr.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from executions.videogen import fields as wire_fields
-from executions.videogen.errors import MalformedAnswer
+from executions.videogen.errors import MalformedResponse
 
 FINAL_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
 
 
 def object_of(data: Any, what: str) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise MalformedAnswer(f"VideoGen's answer is not {what}.")
+        raise MalformedResponse(f"VideoGen's response is not {what}.")
     return data
 
 
 def required_id(data: dict[str, Any], what: str, *names: str) -> str:
-    found = wire_fields.ident(*(data.get(name) for name in names))
-    if found is None:
-        raise MalformedAnswer(f"VideoGen's answer lacks the id of {what}.", raw=data)
-    return found
+    value = wire_fields.identifier(*(data.get(name) for name in names))
+    if value is None:
+        raise MalformedResponse(f"VideoGen's response lacks the id of {what}.", raw=data)
+    return value
 
 
 @dataclass(frozen=True)
 class ApiError:
-    """Why an execution failed, in VideoGen's words (docs/api-notes.md#errors)."""
+    """VideoGen's reason for the failure of an execution (docs/api-notes.md#errors)."""
 
     message: str
     code: str | None = None
@@ -42,7 +42,7 @@ class ApiError:
 
     @classmethod
     def from_wire(cls, data: Any) -> Self | None:
-        """None when there is no error. Never raises."""
+        """None if there is no error. Never raises."""
         if isinstance(data, str) and data.strip():
             data = {"message": data}
         if not isinstance(data, dict) or not data:
@@ -50,7 +50,7 @@ class ApiError:
         return cls(
             message=(wire_fields.text(data.get("message")) or "").strip() or "VideoGen gave no reason.",
             code=wire_fields.text(data.get("code")),
-            requirement=wire_fields.table(data.get("requirement")) or None,
+            requirement=wire_fields.mapping(data.get("requirement")) or None,
             internal_error_code=wire_fields.text(data.get("internalErrorCode")),
         )
 
@@ -68,36 +68,36 @@ class FileSource:
 
     @classmethod
     def from_wire(cls, data: Any, *, flat_url: Any = None, flat_expires_at: Any = None) -> Self | None:
-        """None when there is no such rendition. Era 2 also sends the URL flat, beside or instead of the object."""
-        found = wire_fields.table(data)
-        address, expires_at = wire_fields.url(found.get("url")), found.get("expiresAt")
-        status = wire_fields.word(found.get("status"))
+        """None if there is no such rendition. API version 2 also sends flat URL fields, with or without the object."""
+        rendition = wire_fields.mapping(data)
+        address, expires_at = wire_fields.url(rendition.get("url")), rendition.get("expiresAt")
+        status = wire_fields.enum_value(rendition.get("status"))
         if address is None and (address := wire_fields.url(flat_url)) is not None:
             status, expires_at = "ready", flat_expires_at
-        if not found and address is None:
+        if not rendition and address is None:
             return None
         return cls(
             status=status,
             url=address,
             expires_at=wire_fields.expiry(expires_at),
-            width=wire_fields.whole(found.get("width"), low=1),
-            height=wire_fields.whole(found.get("height"), low=1),
-            file_bytes=wire_fields.size(found.get("fileBytes")),
+            width=wire_fields.integer(rendition.get("width"), low=1),
+            height=wire_fields.integer(rendition.get("height"), low=1),
+            file_bytes=wire_fields.size(rendition.get("fileBytes")),
         )
 
     def usable_url(self, now: datetime, margin: float = 60) -> str | None:
-        """The URL, if it will still work in `margin` seconds; otherwise the file has to be hydrated."""
+        """The URL, if it is still valid in `margin` seconds; None if the file has to be hydrated."""
         if self.status != "ready" or self.url is None:
             return None
-        lives = self.expires_at is None or self.expires_at - now > timedelta(seconds=margin)
-        return self.url if lives else None
+        is_valid = self.expires_at is None or self.expires_at - now > timedelta(seconds=margin)
+        return self.url if is_valid else None
 
 
 @dataclass(frozen=True)
 class File:
     file_id: str
     type: str = ""
-    """IMAGE, VIDEO, AUDIO or a later one; empty while VideoGen has not found out."""
+    """IMAGE, VIDEO, AUDIO or a new type; empty until VideoGen has determined it."""
     scope: str = ""
     display_name: str = ""
     description: str = ""
@@ -122,11 +122,11 @@ class File:
     @classmethod
     def from_wire(cls, data: Any) -> Self:
         data = object_of(data, "a file")
-        analysis = wire_fields.table(data.get("fileAnalysisMetadata"))
+        analysis = wire_fields.mapping(data.get("fileAnalysisMetadata"))
         return cls(
             file_id=required_id(data, "the file", "fileId", "storageFileId"),
-            type=wire_fields.word(data.get("type")),
-            scope=wire_fields.word(data.get("scope")),
+            type=wire_fields.enum_value(data.get("type")),
+            scope=wire_fields.enum_value(data.get("scope")),
             display_name=wire_fields.text(data.get("displayName")) or "",
             description=wire_fields.text(data.get("description")) or "",
             duration=wire_fields.number(data.get("durationSeconds")),
@@ -146,10 +146,10 @@ class File:
             is_public_preview_enabled=wire_fields.flag(data.get("isPublicPreviewEnabled")),
             public_preview=FileSource.from_wire(data.get("staticPublicPreviewSource")),
             public_hls_url=wire_fields.url(data.get("publicHlsUrl")),
-            public_playback_id=wire_fields.ident(data.get("publicPlaybackId")),
-            source_tool_type=wire_fields.word(data.get("sourceToolType"), wire_fields.LONGEST_NAME),
-            source_execution_id=wire_fields.ident(data.get("sourceToolExecutionId")),
-            analysis_state=wire_fields.word(analysis.get("analysisLoadingState")),
+            public_playback_id=wire_fields.identifier(data.get("publicPlaybackId")),
+            source_tool_type=wire_fields.enum_value(data.get("sourceToolType"), wire_fields.MAX_NAME_LENGTH),
+            source_execution_id=wire_fields.identifier(data.get("sourceToolExecutionId")),
+            analysis_state=wire_fields.enum_value(analysis.get("analysisLoadingState")),
             analysis_progress=wire_fields.number(analysis.get("analysisProgressPercentage"), high=100),
             raw=data,
         )
@@ -160,7 +160,7 @@ class File:
 
     @property
     def is_ready(self) -> bool:
-        """Something of it can be shown or used (docs/api-notes.md#files)."""
+        """Whether at least one rendition can be used (docs/api-notes.md#files)."""
         return any(source.status == "ready" for source in self.sources)
 
     @property
@@ -169,17 +169,17 @@ class File:
 
 
 def _transcript(data: dict[str, Any]) -> str:
-    """Text in `transcriptText`, or as `transcript` was until era 1.1, or joined from era 2's timed words."""
+    """From `transcriptText`, from `transcript` as text (until API version 1.1), or from the timed words of version 2."""
     plain = wire_fields.text(data.get("transcriptText")) or wire_fields.text(data.get("transcript"))
     if plain is not None:
         return plain
-    timed = wire_fields.tables(wire_fields.table(data.get("transcript")).get("words"))
+    timed = wire_fields.mappings(wire_fields.mapping(data.get("transcript")).get("words"))
     return " ".join(word for entry in timed if (word := wire_fields.text(entry.get("word"))))
 
 
 @dataclass(frozen=True)
 class ToolResult:
-    """One alternative that a tool made. `download` and `thumbnail` are there in era 2 even without `file`."""
+    """One result of a tool. In API version 2, `download` and `thumbnail` are present even without `file`."""
 
     file_id: str
     type: str = ""
@@ -192,13 +192,13 @@ class ToolResult:
     def from_wire(cls, data: Any) -> Self:
         data = object_of(data, "a result")
         file = optional(File.from_wire, data.get("file"))
-        file_id = wire_fields.ident(data.get("fileId"), data.get("storageFileId"), file and file.file_id)
+        file_id = wire_fields.identifier(data.get("fileId"), data.get("storageFileId"), file and file.file_id)
         if file_id is None:
-            raise MalformedAnswer("VideoGen's answer lacks the id of a result's file.", raw=data)
-        nested = wire_fields.table(data.get("file"))
+            raise MalformedResponse("VideoGen's response lacks the id of a result's file.", raw=data)
+        nested = wire_fields.mapping(data.get("file"))
         return cls(
             file_id=file_id,
-            type=wire_fields.word(data.get("type")) or (file.type if file else ""),
+            type=wire_fields.enum_value(data.get("type")) or (file.type if file else ""),
             file=file,
             download=FileSource.from_wire(
                 data.get("downloadSource") or nested.get("downloadSource"),
@@ -217,19 +217,19 @@ class ToolResult:
 def optional[T](parse: Callable[[Any], T], data: Any) -> T | None:
     try:
         return parse(data)
-    except MalformedAnswer:
+    except MalformedResponse:
         return None
 
 
 def all_of[T](parse: Callable[[Any], T], data: Any) -> tuple[T, ...]:
-    """The entries of a list that can be understood; `raw` of whatever holds the list has the others."""
-    found = (optional(parse, item) for item in wire_fields.tables(data))
-    return tuple(item for item in found if item is not None)
+    """The entries of a list that can be parsed; the others are only in the `raw` of the containing object."""
+    parsed = (optional(parse, item) for item in wire_fields.mappings(data))
+    return tuple(item for item in parsed if item is not None)
 
 
 @dataclass(frozen=True)
 class ToolAccepted:
-    """The service has taken the job, or noted the wish to cancel it."""
+    """VideoGen accepted a job, or a request to cancel it."""
 
     execution_id: str
     raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -243,13 +243,13 @@ class ToolAccepted:
 
 @dataclass(frozen=True)
 class ToolExecution:
-    """A job as VideoGen sees it. `status` may be one that we do not know: then it is not final."""
+    """A job as VideoGen reports it. An unknown `status` is not final."""
 
     execution_id: str
     status: str
     tool_type: str = ""
     progress: float | None = None
-    """Percent of the current attempt; it may drop when the attempt rises. None where it is not told."""
+    """Percent of the current attempt; it may drop when a new attempt starts. None if it is not reported."""
     attempt: int | None = None
     results: tuple[ToolResult, ...] = ()
     error: ApiError | None = None
@@ -258,15 +258,15 @@ class ToolExecution:
     @classmethod
     def from_wire(cls, data: Any) -> Self:
         data = object_of(data, "an execution")
-        status = wire_fields.word(data.get("status"), wire_fields.LONGEST_NAME)
+        status = wire_fields.enum_value(data.get("status"), wire_fields.MAX_NAME_LENGTH)
         if not status:
-            raise MalformedAnswer("VideoGen's answer lacks the execution's status.", raw=data)
+            raise MalformedResponse("VideoGen's response lacks the execution's status.", raw=data)
         return cls(
             execution_id=required_id(data, "the execution", "toolExecutionId"),
             status=status,
-            tool_type=wire_fields.word(data.get("toolType"), wire_fields.LONGEST_NAME),
+            tool_type=wire_fields.enum_value(data.get("toolType"), wire_fields.MAX_NAME_LENGTH),
             progress=wire_fields.number(data.get("progressPercentage"), high=100),
-            attempt=wire_fields.whole(data.get("attemptIndex")),
+            attempt=wire_fields.integer(data.get("attemptIndex")),
             results=all_of(ToolResult.from_wire, data.get("results")),
             error=ApiError.from_wire(data.get("error")),
             raw=data,
@@ -279,7 +279,7 @@ class ToolExecution:
 
 @dataclass(frozen=True)
 class SearchHit:
-    """A file that fits a question; `similarity` 0 to 1, above 0.7 is usually good (docs/api-notes.md#file-search)."""
+    """A search result. `similarity` is 0 to 1; above 0.7 is usually a good match (docs/api-notes.md#file-search)."""
 
     similarity: float
     file: File
@@ -298,7 +298,7 @@ class SearchHit:
 
 @dataclass(frozen=True)
 class FileUpload:
-    """Where one file's bytes go: one PUT, without our key, soon."""
+    """An upload for one file: `upload_url` accepts one PUT, without our API key, and expires soon."""
 
     file_id: str
     upload_url: str = field(repr=False)
@@ -308,5 +308,5 @@ class FileUpload:
         data = object_of(data, "an upload")
         url = wire_fields.url(data.get("uploadUrl"))
         if url is None:
-            raise MalformedAnswer("VideoGen's answer lacks the address to upload to.")
+            raise MalformedResponse("VideoGen's response lacks the upload URL.")
         return cls(required_id(data, "the file", "fileId", "storageFileId"), url)

@@ -17,7 +17,7 @@ from executions.videogen import Timeouts
 from executions.videogen import client as client_module
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser, text
-from tests.executions.videogen.misbehaving_service import Service, answers, hangs_up, never_answers
+from tests.executions.videogen.misbehaving_service import Service, hangs_up, never_responds, responds
 from tests.faults import steps
 from tests.faults.steps import ACCEPTED, READS, SENT, STARTED
 from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes, outcome_event
@@ -29,9 +29,9 @@ QUICK = Timeouts(read=0.3)
 
 async def accepted(service: Service) -> Execution:
     """A job that the misbehaving service accepted."""
-    service.will(answers(202, {"toolExecutionId": "vg_exec_1"}))
+    service.respond_with(responds(202, {"toolExecutionId": "vg_exec_1"}))
     job = await steps.started(steps.unique_prompt())
-    service.asked.clear()
+    service.requests.clear()
     return job
 
 
@@ -64,25 +64,25 @@ async def test_a_404_is_ignored_for_a_new_job_and_reported_for_an_old_one(
 
 
 @pytest.mark.parametrize(
-    "behaviour",
-    [answers(500, b"<h1>oops</h1>"), answers(503, {"message": "later"}), hangs_up(), never_answers()],
+    "behavior",
+    [responds(500, b"<h1>oops</h1>"), responds(503, {"message": "later"}), hangs_up(), never_responds()],
     ids=["500", "503", "cut", "silence"],
 )
 async def test_failing_polls_back_off_and_the_page_says_so(
-    service: Service, ann_browser: Browser, monkeypatch: Any, behaviour: Any
+    service: Service, ann_browser: Browser, monkeypatch: Any, behavior: Any
 ) -> None:
     """Fault 16: a failing poll is one call; the wait grows to five minutes; the page says what is known."""
     job = await accepted(service)
     await runtime.close_client()
     monkeypatch.setattr(client_module, "Timeouts", lambda: QUICK)
-    service.will(behaviour)
+    service.respond_with(behavior)
 
     waits = []
     for _ in range(10):
         job = await steps.poll(job)
         waits.append(steps.seconds_until_due(job))
 
-    assert len(service.asked) == 10, (
+    assert len(service.requests) == 10, (
         "the hourly limit counts each call, so a failed poll is not retried at once"
     )
     assert (job.status, job.attempts) == ("pending", 10)
@@ -90,7 +90,7 @@ async def test_failing_polls_back_off_and_the_page_says_so(
     assert "VideoGen does not respond; retrying" in await steps.page_of(ann_browser, job)
     assert await steps.events_of(job) == [STARTED, SENT, ACCEPTED]
 
-    service.will(answers(200, {"toolExecutionId": "vg_exec_1", "status": "running"}))
+    service.respond_with(responds(200, {"toolExecutionId": "vg_exec_1", "status": "running"}))
     job = await steps.poll(job)
     assert (job.status, job.attempts, job.note) == ("running", 0, "")
     assert steps.seconds_until_due(job) <= 1
@@ -171,7 +171,7 @@ async def test_optional_fields_may_be_missing_or_wrong(
 ) -> None:
     """Fault 17: of a response with missing, null or wrong optional fields the valid ones are used."""
     job = await accepted(service)
-    service.will(answers(200, answer))
+    service.respond_with(responds(200, answer))
 
     polled = await steps.poll(job)
 

@@ -24,15 +24,15 @@ from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
 from tests.executions import service
 from tests.executions.videogen.misbehaving_service import (
-    Behaviour,
+    Behavior,
     Service,
-    answers,
     cut_after_headers,
     cut_in_body,
     drips,
     floods,
     hangs_up,
-    never_answers,
+    never_responds,
+    responds,
 )
 from tests.faults import steps
 from tests.faults.relay import Relay
@@ -138,22 +138,22 @@ async def test_a_start_without_a_response_is_never_repeated_automatically(
 
 
 @pytest.mark.parametrize(
-    "behaviour",
-    [never_answers, drips, hangs_up, cut_after_headers, cut_in_body],
-    ids=lambda behaviour: behaviour.__name__,
+    "behavior",
+    [never_responds, drips, hangs_up, cut_after_headers, cut_in_body],
+    ids=lambda behavior: behavior.__name__,
 )
 async def test_a_start_whose_response_times_out_is_unconfirmed(
-    service: Service, monkeypatch: Any, behaviour: Callable[[], Behaviour]
+    service: Service, monkeypatch: Any, behavior: Callable[[], Behavior]
 ) -> None:
     """Fault 7: a read time-out, or a response that never ends or is cut: one request, then `unconfirmed`."""
     short = partial(client_module.Timeouts, read=0.3, total=2)
     monkeypatch.setattr(client_module, "Timeouts", short)
-    service.will(behaviour())
+    service.respond_with(behavior())
 
     job = await steps.started(steps.unique_prompt())
 
     await assert_never_sent_again(job)
-    assert [request.method for request in service.asked] == ["POST"]
+    assert [request.method for request in service.requests] == ["POST"]
 
 
 @pytest.mark.parametrize("shape", ["no_id", "truncated", "html", "empty", "huge"])
@@ -172,7 +172,7 @@ async def test_an_unreadable_202_is_unconfirmed(account: SandboxProcess, shape: 
 @pytest.mark.parametrize("declared", [True, False], ids=["with length", "chunked"])
 async def test_a_response_of_20_megabytes_takes_little_memory(service: Service, declared: bool) -> None:
     """Fault 8: reading stops at 8 MiB, whatever length the response declares."""
-    service.will(floods(20 * MIB, declared=declared))
+    service.respond_with(floods(20 * MIB, declared=declared))
     job = await steps.queued(steps.unique_prompt())
 
     tracemalloc.start()
@@ -183,20 +183,20 @@ async def test_a_response_of_20_megabytes_takes_little_memory(service: Service, 
         tracemalloc.stop()
 
     assert peak < 14 * MIB
-    assert len(service.asked) == 1
+    assert len(service.requests) == 1
     await assert_never_sent_again(job)
 
 
 @pytest.mark.parametrize("body", [b"<h1>No</h1>", b"", b'{"message": ', b"[]"], ids=repr)
 async def test_an_unreadable_400_is_a_refusal(service: Service, body: bytes) -> None:
     """Fault 8: a 400 without VideoGen's error started nothing: failed, with a message from Rushes."""
-    service.will(answers(400, body))
+    service.respond_with(responds(400, body))
 
     job = await steps.started(steps.unique_prompt())
 
     assert (job.status, job.error["status"], job.error["code"]) == ("failed", 400, None)
     assert job.error["message"]
-    assert len(service.asked) == 1
+    assert len(service.requests) == 1
 
 
 async def test_two_unconfirmed_starts_are_never_confused(account: SandboxProcess) -> None:

@@ -14,7 +14,7 @@ from executions.sync import reconciler
 from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
-from tests.executions.videogen.misbehaving_service import Behaviour, Service, answers
+from tests.executions.videogen.misbehaving_service import Behavior, Service, responds
 from tests.faults import steps
 from tests.faults.relay import Relay
 from tests.faults.steps import ACCEPTED, READS, SENT, STARTED
@@ -153,14 +153,14 @@ async def test_a_poll_response_older_than_the_webhook_is_ignored(
     assert events[-1][2:] == ("succeeded", Source.WEBHOOK)
 
 
-def status_response(status: str, **fields: Any) -> Behaviour:
+def status_response(status: str, **fields: Any) -> Behavior:
     """A response to a poll."""
-    return answers(200, {"toolExecutionId": "vg_exec_1", "status": status, **fields})
+    return responds(200, {"toolExecutionId": "vg_exec_1", "status": status, **fields})
 
 
 async def test_progress_and_attempts_never_decrease(service: Service) -> None:
     """Fault 14: decreasing progress within an attempt, an older attempt, and `pending` after `running` are ignored."""
-    service.will(answers(202, {"toolExecutionId": "vg_exec_1"}))
+    service.respond_with(responds(202, {"toolExecutionId": "vg_exec_1"}))
     job = await steps.started(steps.unique_prompt())
     reports = (
         ("running", 0, 60.0, ("running", 0, 60.0)),
@@ -174,7 +174,7 @@ async def test_progress_and_attempts_never_decrease(service: Service) -> None:
         ("running", 1, 30.0, ("running", 1, 30.0)),
     )
     for status, attempt, progress, expected in reports:
-        service.will(status_response(status, attemptIndex=attempt, progressPercentage=progress))
+        service.respond_with(status_response(status, attemptIndex=attempt, progressPercentage=progress))
         polled = await steps.poll(job)
         assert (polled.status, polled.attempt, polled.progress) == expected
 

@@ -362,4 +362,4 @@ def test_every_error_of_the_client_becomes_an_observation() -> None:
     retried = {name for name, observation in names.items() if observation == "SubmissionDeferred"}
     assert retried == {"RateLimited", "Unreachable"}
     unconfirmed = {name for name, observation in names.items() if observation == "ResponseLost"}
-    assert unconfirmed == {"VideoGenError", "ServerError", "AnswerLost", "MalformedAnswer"}
+    assert unconfirmed == {"VideoGenError", "ServerError", "ResponseLost", "MalformedResponse"}

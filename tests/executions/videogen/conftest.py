@@ -1,4 +1,4 @@
-"""What the tests of the API client share: a service that misbehaves, a client for it, and example bodies."""
+"""Fixtures for the tests of the API client: a misbehaving service, a client for it, and example bodies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY = "vgk_live_3kQz81LmXw_do-not-show-me"
 
 @pytest.fixture
 def no_pauses() -> None:
-    """Here the client's pauses stay as they are: they are what is tested."""
+    """Keeps the client's pauses, which are tested here."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def service() -> AsyncIterator[Service]:
 
 @pytest.fixture
 def pauses() -> list[float]:
-    """How long the client wanted to wait between its attempts."""
+    """The pauses between the client's attempts, in seconds; they are recorded, not waited for."""
     return []
 
 
@@ -44,8 +44,8 @@ async def make_client(pauses: list[float]) -> AsyncIterator[Callable[..., VideoG
 
     def make(base_url: str, **options: Any) -> VideoGen:
         quick = Timeouts(connect=2, read=0.3, write=2, pool=2, total=2)
-        known = {"api_key": KEY, "timeouts": quick, "sleep": sleep, "rng": lambda: 0.5}
-        made.append(VideoGen(base_url=base_url, **(known | options)))
+        defaults = {"api_key": KEY, "timeouts": quick, "sleep": sleep, "rng": lambda: 0.5}
+        made.append(VideoGen(base_url=base_url, **(defaults | options)))
         return made[-1]
 
     yield make

@@ -1,4 +1,4 @@
-"""A real HTTP server on 127.0.0.1 that answers as it is told, well or badly, and remembers what it was asked."""
+"""A real HTTP server on 127.0.0.1 that responds as scripted, properly or not, and records the requests."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-Behaviour = Callable[[asyncio.StreamWriter], Awaitable[bool]]
-"""Answers one request; whether the connection stays open for another."""
+Behavior = Callable[[asyncio.StreamWriter], Awaitable[bool]]
+"""Responds to one request. Returns whether the connection stays open for another."""
 
 
 @dataclass
-class Asked:
+class RecordedRequest:
     method: str
     target: str
     headers: dict[str, str]
@@ -28,18 +28,18 @@ class Asked:
 
 @dataclass
 class Service:
-    """Follows `script`, one behaviour for each request; the last one is repeated."""
+    """Follows `script`, one behavior per request; the last one is repeated."""
 
-    script: deque[Behaviour] = field(default_factory=deque)
-    asked: list[Asked] = field(default_factory=list)
-    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    script: deque[Behavior] = field(default_factory=deque)
+    requests: list[RecordedRequest] = field(default_factory=list)
+    request_received: asyncio.Event = field(default_factory=asyncio.Event)
     connections: int = 0
     port: int = 0
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def will(self, *behaviours: Behaviour) -> None:
-        self.script = deque(behaviours)
+    def respond_with(self, *behaviors: Behavior) -> None:
+        self.script = deque(behaviors)
 
     @property
     def url(self) -> str:
@@ -76,23 +76,23 @@ class Service:
         pairs = (line.split(": ", 1) for line in head[1:] if line)
         headers = {name.lower(): value for name, value in pairs}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        self.asked.append(Asked(method, target, headers, body))
-        self.was_asked.set()
-        behaviour = self.script.popleft() if len(self.script) > 1 else self.script[0]
-        return await behaviour(writer)
+        self.requests.append(RecordedRequest(method, target, headers, body))
+        self.request_received.set()
+        behavior = self.script.popleft() if len(self.script) > 1 else self.script[0]
+        return await behavior(writer)
 
 
 def bytes_of(
     status: int, body: bytes, headers: dict[str, str] | None = None, *, claimed: int | None = None
 ) -> bytes:
-    """An HTTP answer. `claimed`: a Content-Length that differs from the body's."""
+    """An HTTP response. `claimed`: a Content-Length that differs from the body's."""
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body) if claimed is None else claimed}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def answers(status: int, body: Any = b"", **headers: str) -> Behaviour:
-    """Answer properly. Header names are given with underscores."""
+def responds(status: int, body: Any = b"", **headers: str) -> Behavior:
+    """Respond properly. Header names are given with underscores."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
@@ -104,12 +104,12 @@ def answers(status: int, body: Any = b"", **headers: str) -> Behaviour:
     return behave
 
 
-def answers_gzip(status: int, content: bytes, **headers: str) -> Behaviour:
-    return answers(status, gzip.compress(content), Content_Encoding="gzip", **headers)
+def responds_gzip(status: int, content: bytes, **headers: str) -> Behavior:
+    return responds(status, gzip.compress(content), Content_Encoding="gzip", **headers)
 
 
-def sends(data: bytes) -> Behaviour:
-    """Send these bytes, then hang up."""
+def sends(data: bytes) -> Behavior:
+    """Send these bytes, then close the connection."""
 
     async def behave(writer: asyncio.StreamWriter) -> bool:
         writer.write(data)
@@ -121,19 +121,19 @@ def sends(data: bytes) -> Behaviour:
     return behave
 
 
-def hangs_up() -> Behaviour:
+def hangs_up() -> Behavior:
     return sends(b"")
 
 
-def cut_after_headers(status: int = 202) -> Behaviour:
+def cut_after_headers(status: int = 202) -> Behavior:
     return sends(bytes_of(status, b"", claimed=58))
 
 
-def cut_in_body(status: int = 202) -> Behaviour:
+def cut_in_body(status: int = 202) -> Behavior:
     return sends(bytes_of(status, b'{"toolExecutionId": "vg', claimed=58))
 
 
-def never_answers() -> Behaviour:
+def never_responds() -> Behavior:
     async def behave(writer: asyncio.StreamWriter) -> bool:
         await asyncio.Event().wait()
         return False
@@ -141,21 +141,21 @@ def never_answers() -> Behaviour:
     return behave
 
 
-def drips(status: int = 202) -> Behaviour:
-    """A space a moment, for ever: each one in time for a read timeout."""
+def drips(status: int = 202) -> Behavior:
+    """Send one space at a time, forever, each within the read timeout."""
 
     async def behave(writer: asyncio.StreamWriter) -> bool:
         writer.write(bytes_of(status, b"", claimed=1_000_000))
         while True:
             writer.write(b" ")
             await writer.drain()
-            await asyncio.sleep(0.02)  # its misbehaviour: slowness
+            await asyncio.sleep(0.02)  # slow on purpose
 
     return behave
 
 
-def floods(size: int, status: int = 202, *, declared: bool = False) -> Behaviour:
-    """A JSON text of `size` bytes: with its length said before, or in chunks that say nothing."""
+def floods(size: int, status: int = 202, *, declared: bool = False) -> Behavior:
+    """Send `size` bytes, either with a Content-Length (`declared`) or chunked."""
 
     async def behave(writer: asyncio.StreamWriter) -> bool:
         piece = b"x" * 65536

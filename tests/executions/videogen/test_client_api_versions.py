@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from executions.videogen import VideoGen
-from tests.executions.videogen.misbehaving_service import Service, answers
+from tests.executions.videogen.misbehaving_service import Service
 
 LISTS = ("ttsVoices", "avatarPresenters", "endpoints", "files")
 
 
-async def test_an_account_that_knows_no_pages_is_asked_for_none(service: Service) -> None:
-    service.will(*(answers(200, {name: []}) for name in LISTS))
+async def test_a_version_without_paging_gets_no_paging_parameters(service: Service) -> None:
+    service.respond_with(*(responds(200, {name: []}) for name in LISTS))
     async with VideoGen(api_key="any-key", base_url=service.url, has_paging=False) as client:
         await client.list_voices()
         await client.list_presenters()
         await client.list_webhook_endpoints()
         await client.list_files()
 
-    assert [asked.target.partition("?")[2] for asked in service.asked] == [""] * 4
+    assert [request.target.partition("?")[2] for request in service.requests] == [""] * 4
 
 
-async def test_one_that_tells_of_a_next_page_all_the_same_is_read_on(service: Service) -> None:
+async def test_a_cursor_is_followed_even_without_paging(service: Service) -> None:
     file = {"fileId": "vg_file_1"}
-    service.will(
-        answers(200, {"files": [file], "hasMore": True, "nextCursor": "c2"}), answers(200, {"files": []})
+    service.respond_with(
+        responds(200, {"files": [file], "hasMore": True, "nextCursor": "c2"}), responds(200, {"files": []})
     )
     async with VideoGen(api_key="any-key", base_url=service.url, has_paging=False) as client:
-        found = [each.file_id async for each in client.each_file()]
+        found = [each.file_id async for each in client.all_files()]
 
     assert found == ["vg_file_1"]
-    assert [asked.target for asked in service.asked] == ["/v1/files", "/v1/files?cursor=c2"]
+    assert [request.target for request in service.requests] == ["/v1/files", "/v1/files?cursor=c2"]

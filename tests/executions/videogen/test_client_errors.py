@@ -1,4 +1,4 @@
-"""What an answer that says no becomes: the kind by its status, the words for a person, the wait after a 429."""
+"""Errors made from responses: the class by status, the message for the user, the wait after a 429."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from executions.videogen import (
-    AnswerLost,
     Conflict,
     Forbidden,
     InvalidRequest,
-    MalformedAnswer,
+    MalformedResponse,
     NotFound,
     RateLimited,
-    Refused,
+    Rejected,
+    ResponseLost,
     ServerError,
     Unauthorized,
     Unreachable,
@@ -25,21 +25,21 @@ from executions.videogen import (
     VideoGenError,
 )
 from tests.executions.videogen.misbehaving_service import (
-    Behaviour,
+    Behavior,
     Service,
-    answers,
     bytes_of,
     drips,
     floods,
+    responds,
     sends,
 )
 
 
-async def refusal(service: Service, client: VideoGen, behaviour: Behaviour) -> VideoGenError:
-    service.will(behaviour)
+async def rejection(service: Service, client: VideoGen, behavior: Behavior) -> VideoGenError:
+    service.respond_with(behavior)
     with pytest.raises(VideoGenError) as caught:
         await client.start_tool("generate-image", {})
-    assert len(service.asked) == 1
+    assert len(service.requests) == 1
     return caught.value
 
 
@@ -65,35 +65,41 @@ async def refusal(service: Service, client: VideoGen, behaviour: Behaviour) -> V
         (799, ServerError),
     ],
 )
-async def test_the_status_decides(
+async def test_the_status_decides_the_class(
     service: Service, client: VideoGen, status: int, kind: type[VideoGenError]
 ) -> None:
-    error = await refusal(service, client, answers(status, {"message": "No.", "code": "insufficient_funds"}))
+    error = await rejection(
+        service, client, responds(status, {"message": "No.", "code": "insufficient_funds"})
+    )
 
     assert type(error) is kind
     assert error.status == status
-    assert isinstance(error, Refused) == (status < 500)
+    assert isinstance(error, Rejected) == (status < 500)
 
 
-def test_the_tree() -> None:
+def test_the_class_tree() -> None:
     assert issubclass(Conflict, InvalidRequest)
-    assert issubclass(MalformedAnswer, AnswerLost)
-    assert not issubclass(Unreachable, AnswerLost)
-    assert not issubclass(AnswerLost, Refused)
+    assert issubclass(MalformedResponse, ResponseLost)
+    assert not issubclass(Unreachable, ResponseLost)
+    assert not issubclass(ResponseLost, Rejected)
 
 
-async def test_the_whole_body_is_kept(
+async def test_the_whole_body_is_in_the_error(
     service: Service, client: VideoGen, example: Callable[[str], Any]
 ) -> None:
-    told = example("error-requirement") | {"code": "not_authorized", "internalErrorCode": "E-77", "new": [1]}
-    error = await refusal(service, client, answers(403, told, X_Request_Id="req-9"))
+    reported = example("error-requirement") | {
+        "code": "not_authorized",
+        "internalErrorCode": "E-77",
+        "new": [1],
+    }
+    error = await rejection(service, client, responds(403, reported, X_Request_Id="req-9"))
 
     assert str(error) == error.message == "Output without a watermark needs the Production API add-on."
     assert error.code == "not_authorized"
     assert error.requirement == {"type": "purchase_add_on", "details": {"addOn": "production_api"}}
     assert error.internal_error_code == "E-77"
     assert error.request_id == "req-9"
-    assert error.raw == told
+    assert error.raw == reported
 
 
 @pytest.mark.parametrize(
@@ -115,51 +121,49 @@ async def test_examples(
     status: int,
     code: str | None,
 ) -> None:
-    error = await refusal(service, client, answers(status, example(name)))
+    error = await rejection(service, client, responds(status, example(name)))
 
     assert (error.message, error.code) == (example(name)["message"], code)
 
 
-SPEECHLESS: dict[str, Behaviour] = {
-    "empty": answers(403),
-    "HTML": answers(403, b"<html><h1>403 Forbidden</h1></html>"),
-    "a list": answers(403, [{"message": "x"}]),
-    "a number": answers(403, 7),
-    "a message that is none": answers(403, {"message": {"en": "x"}}),
-    "a blank message": answers(403, {"message": " \n"}),
-    "all null": answers(403, {"message": None, "code": None, "requirement": None}),
-    "wrong types": answers(403, {"message": 1, "code": 2, "requirement": 3, "internalErrorCode": 4}),
+WITHOUT_MESSAGE: dict[str, Behavior] = {
+    "empty": responds(403),
+    "HTML": responds(403, b"<html><h1>403 Forbidden</h1></html>"),
+    "a list": responds(403, [{"message": "x"}]),
+    "a number": responds(403, 7),
+    "a message that is not text": responds(403, {"message": {"en": "x"}}),
+    "a blank message": responds(403, {"message": " \n"}),
+    "all null": responds(403, {"message": None, "code": None, "requirement": None}),
+    "wrong types": responds(403, {"message": 1, "code": 2, "requirement": 3, "internalErrorCode": 4}),
     "huge": floods(20 * 1024 * 1024, 403),
-    "cut": sends(bytes_of(403, b'{"message": "Out', claimed=1000)),
-    "without end": drips(403),
-    "wrongly packed": answers(403, b"nothing", Content_Encoding="gzip"),
-    "not UTF-8": answers(403, b"\xff\xfe\x00"),
+    "cut off": sends(bytes_of(403, b'{"message": "Out', claimed=1000)),
+    "endless": drips(403),
+    "invalid gzip": responds(403, b"nothing", Content_Encoding="gzip"),
+    "not UTF-8": responds(403, b"\xff\xfe\x00"),
 }
 
 
-@pytest.mark.parametrize("behaviour", SPEECHLESS.values(), ids=SPEECHLESS.keys())
-async def test_a_no_without_words_is_still_a_no(
-    service: Service, client: VideoGen, behaviour: Behaviour
-) -> None:
-    error = await refusal(service, client, behaviour)
+@pytest.mark.parametrize("behavior", WITHOUT_MESSAGE.values(), ids=WITHOUT_MESSAGE.keys())
+async def test_a_rejection_without_a_message(service: Service, client: VideoGen, behavior: Behavior) -> None:
+    error = await rejection(service, client, behavior)
 
     assert type(error) is Forbidden
     assert error.message in (
-        "VideoGen answered 403 Forbidden and gave no reason.",
+        "VideoGen responded with 403 Forbidden and gave no reason.",
         "VideoGen gave no reason.",
     )
     assert (error.code, error.requirement, error.internal_error_code) == (None, None, None)
 
 
 async def test_a_status_without_a_name(service: Service, client: VideoGen) -> None:
-    error = await refusal(service, client, answers(799))
+    error = await rejection(service, client, responds(799))
 
-    assert error.message == "VideoGen answered 799 and gave no reason."
+    assert error.message == "VideoGen responded with 799 and gave no reason."
 
 
-async def test_a_message_is_one_readable_line(service: Service, client: VideoGen) -> None:
-    error = await refusal(
-        service, client, answers(400, {"message": "A\x1b[31m\r\nred\u202e \u0085line " + "x" * 5000})
+async def test_a_message_is_shown_as_one_line(service: Service, client: VideoGen) -> None:
+    error = await rejection(
+        service, client, responds(400, {"message": "A\x1b[31m\r\nred\u202e \u0085line " + "x" * 5000})
     )
 
     assert error.message.startswith("A [31m red line xxx")
@@ -168,9 +172,9 @@ async def test_a_message_is_one_readable_line(service: Service, client: VideoGen
 
 
 async def test_a_redirect_is_not_followed(service: Service, client: VideoGen) -> None:
-    error = await refusal(service, client, answers(308, b"", Location=f"{service.url}/v2"))
+    error = await rejection(service, client, responds(308, b"", Location=f"{service.url}/v2"))
 
-    assert error.message == "VideoGen is not at this address: it answered with a redirect (308)."
+    assert error.message == "VideoGen is not at this address: it responded with a redirect (308)."
 
 
 HOUR = 3600.0
@@ -206,7 +210,7 @@ AT = 1779962400  # the same, in Unix seconds
 async def test_how_long_to_wait(
     service: Service, client: VideoGen, headers: dict[str, str], expected: float | None
 ) -> None:
-    error = await refusal(service, client, answers(429, {"message": "Slow down."}, **headers))
+    error = await rejection(service, client, responds(429, {"message": "Slow down."}, **headers))
 
     assert isinstance(error, RateLimited)
     assert error.retry_after == expected
@@ -217,21 +221,21 @@ async def test_how_long_to_wait_by_our_clock(
     service: Service, client: VideoGen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.time", lambda: float(AT))
-    error = await refusal(service, client, answers(429, Retry_After=formatdate(AT + 90, usegmt=True)))
+    error = await rejection(service, client, responds(429, Retry_After=formatdate(AT + 90, usegmt=True)))
 
     assert isinstance(error, RateLimited)
     assert error.retry_after == 90
 
 
 async def test_out_of_credits(service: Service, client: VideoGen) -> None:
-    told = {"message": "Your team has no credits left.", "code": "insufficient_credits"}
-    error = await refusal(service, client, answers(429, told, Retry_After="60"))
+    reported = {"message": "Your team has no credits left.", "code": "insufficient_credits"}
+    error = await rejection(service, client, responds(429, reported, Retry_After="60"))
 
     assert isinstance(error, RateLimited)
     assert error.out_of_credits
 
 
-def test_errors_can_be_pickled_and_shown() -> None:
+def test_errors_can_be_pickled_and_have_a_repr() -> None:
     error = pickle.loads(
         pickle.dumps(RateLimited("Slow down.", retry_after=3, status=429, code="rate_limited"))
     )

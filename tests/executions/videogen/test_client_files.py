@@ -1,4 +1,4 @@
-"""Reading files: their addresses and when they are good, their transcripts, what is ready, what is public."""
+"""Parsing files: URLs and their expiry, transcripts, readiness, public previews."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_old_name_of_a_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "transcript"),
+    ("reported", "transcript"),
     [
         ({}, ""),
         ({"transcript": None, "transcriptText": None}, ""),
@@ -37,11 +37,11 @@ def test_the_old_name_of_a_file() -> None:
         ({"transcript": 7}, ""),
     ],
 )
-def test_transcript(told: dict[str, Any], transcript: str) -> None:
-    assert File.from_wire({"fileId": "x"} | told).transcript == transcript
+def test_transcript(reported: dict[str, Any], transcript: str) -> None:
+    assert File.from_wire({"fileId": "x"} | reported).transcript == transcript
 
 
-def test_a_flat_url_stands_in_for_a_missing_source() -> None:
+def test_a_flat_url_replaces_a_missing_source() -> None:
     flat = {"fileId": "x", "downloadUrl": "https://m.example/a.png", "downloadUrlExpiresAt": 1779966000}
     expected = FileSource("ready", "https://m.example/a.png", datetime.fromtimestamp(1779966000, UTC))
 
@@ -54,7 +54,7 @@ def test_a_flat_url_stands_in_for_a_missing_source() -> None:
     assert (source.url, source.width) == ("https://m.example/a.png", 640)
 
 
-def test_a_source_comes_before_a_flat_url() -> None:
+def test_a_source_has_priority_over_a_flat_url() -> None:
     data = {
         "fileId": "x",
         "downloadUrl": "https://m.example/flat",
@@ -71,7 +71,7 @@ def in_seconds(seconds: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("told", "usable"),
+    ("reported", "usable"),
     [
         ({"status": "ready", "expiresAt": None}, True),
         ({"status": "ready"}, True),
@@ -91,9 +91,9 @@ def in_seconds(seconds: float) -> float:
         ({}, False),
     ],
 )
-def test_when_a_url_is_usable(told: dict[str, Any], usable: bool) -> None:
+def test_when_a_url_is_usable(reported: dict[str, Any], usable: bool) -> None:
     url = "https://m.example/a.png"
-    source = FileSource.from_wire(told | {"url": url})
+    source = FileSource.from_wire(reported | {"url": url})
 
     assert source is not None
     assert source.usable_url(NOW) == (url if usable else None)
@@ -122,7 +122,7 @@ def test_the_margin_of_a_usable_url() -> None:
         "file:///etc/passwd",
     ],
 )
-def test_what_is_no_web_address_is_not_handed_on(url: Any) -> None:
+def test_other_url_schemes_count_as_missing(url: Any) -> None:
     source = FileSource.from_wire({"status": "ready", "url": url})
 
     assert source is not None

@@ -1,4 +1,4 @@
-"""Calls that only read: repeated while the service fails, page after page, and never without an end."""
+"""Calls that only read: retried while VideoGen fails, read page by page, and never endless."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from executions.videogen import (
-    AnswerLost,
     Group,
-    MalformedAnswer,
+    MalformedResponse,
     NotFound,
     RateLimited,
+    ResponseLost,
     ServerError,
     Timeouts,
     Unreachable,
@@ -24,53 +24,53 @@ from executions.videogen import (
     transport,
 )
 from tests.executions.videogen.misbehaving_service import (
-    Behaviour,
+    Behavior,
     Service,
-    answers,
     bytes_of,
     cut_in_body,
     hangs_up,
-    never_answers,
+    never_responds,
+    responds,
     sends,
 )
 
 RUNNING = {"toolExecutionId": "vg_exec_1", "status": "running", "toolType": "GENERATE_IMAGE"}
-FAILURES: dict[str, Behaviour] = {
-    "500": answers(500),
-    "502": answers(502, b"<html>"),
+FAILURES: dict[str, Behavior] = {
+    "500": responds(500),
+    "502": responds(502, b"<html>"),
     "hung up": hangs_up(),
     "cut": cut_in_body(200),
-    "silent": never_answers(),
-    "HTML": answers(200, b"<html>"),
+    "silent": never_responds(),
+    "HTML": responds(200, b"<html>"),
 }
 
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
-async def test_it_asks_again_after_a_failure(
-    service: Service, client: VideoGen, failure: Behaviour, pauses: list[float]
+async def test_a_failed_read_is_retried(
+    service: Service, client: VideoGen, failure: Behavior, pauses: list[float]
 ) -> None:
-    service.will(failure, failure, answers(200, RUNNING))
+    service.respond_with(failure, failure, responds(200, RUNNING))
 
     execution = await client.get_execution("vg_exec_1")
 
     assert execution.status == "running"
-    assert [asked.target for asked in service.asked] == ["/v1/tools/executions/vg_exec_1"] * 3
+    assert [request.target for request in service.requests] == ["/v1/tools/executions/vg_exec_1"] * 3
     assert pauses == [0.3, 1.0]
 
 
-@pytest.mark.parametrize(("behaviour", "error"), [(answers(503), ServerError), (hangs_up(), AnswerLost)])
+@pytest.mark.parametrize(("behavior", "error"), [(responds(503), ServerError), (hangs_up(), ResponseLost)])
 async def test_it_gives_up_after_three_attempts(
-    service: Service, client: VideoGen, behaviour: Behaviour, error: type[Exception]
+    service: Service, client: VideoGen, behavior: Behavior, error: type[Exception]
 ) -> None:
-    service.will(behaviour)
+    service.respond_with(behavior)
 
     with pytest.raises(error):
         await client.get_execution("vg_exec_1")
 
-    assert len(service.asked) == 3
+    assert len(service.requests) == 3
 
 
-async def test_it_asks_again_when_nobody_listens(
+async def test_it_retries_when_no_server_is_listening(
     make_client: Callable[..., VideoGen], pauses: list[float]
 ) -> None:
     with pytest.raises(Unreachable):
@@ -80,14 +80,14 @@ async def test_it_asks_again_when_nobody_listens(
 
 
 @pytest.mark.parametrize(("dice", "expected"), [(0.0, [0.24, 0.8]), (1.0, [0.36, 1.2])])
-async def test_pauses_vary_by_a_fifth(
+async def test_retry_delays_have_20_percent_jitter(
     service: Service,
     make_client: Callable[..., VideoGen],
     pauses: list[float],
     dice: float,
     expected: list[float],
 ) -> None:
-    service.will(answers(500))
+    service.respond_with(responds(500))
 
     with pytest.raises(ServerError):
         await make_client(service.url, rng=lambda: dice).me()
@@ -96,71 +96,73 @@ async def test_pauses_vary_by_a_fifth(
 
 
 @pytest.mark.parametrize(("status", "error"), [(429, RateLimited), (404, NotFound)])
-async def test_a_refusal_is_not_asked_for_twice(
+async def test_a_rejected_read_is_not_retried(
     service: Service, client: VideoGen, status: int, error: type[Exception]
 ) -> None:
-    service.will(answers(status))
+    service.respond_with(responds(status))
 
     with pytest.raises(error):
         await client.get_execution("vg_exec_1")
 
-    assert len(service.asked) == 1
+    assert len(service.requests) == 1
 
 
-async def test_hydrating_is_repeated(
+async def test_hydrating_is_retried(
     service: Service, client: VideoGen, example: Callable[[str], Any]
 ) -> None:
-    service.will(answers(500), answers(200, example("file-hydrated")))
+    service.respond_with(responds(500), responds(200, example("file-hydrated")))
 
     file = await client.hydrate_file("vg_file_1")
 
     assert file.type == "AUDIO"
-    assert [(asked.method, asked.target) for asked in service.asked] == [
+    assert [(request.method, request.target) for request in service.requests] == [
         ("POST", "/v1/files/vg_file_1/hydrate")
     ] * 2
 
 
 async def test_one_file(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
-    service.will(answers(200, example("file-processing")))
+    service.respond_with(responds(200, example("file-processing")))
 
     file = await client.get_file("vg_file_1")
 
-    assert service.asked[0].target == "/v1/files/vg_file_1"
+    assert service.requests[0].target == "/v1/files/vg_file_1"
     assert (file.type, file.scope, file.is_ready, file.is_failed) == ("", "TEMPORARY", False, False)
 
 
 async def test_me(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
-    service.will(answers(200, example("me")), answers(200, {"hotel": "wifi"}))
+    service.respond_with(responds(200, example("me")), responds(200, {"hotel": "wifi"}))
 
     account = await client.me()
-    with pytest.raises(MalformedAnswer, match="whose key"):
+    with pytest.raises(MalformedResponse, match="owner of the API key"):
         await client.me()
 
     assert account.email == "ops@example.org"
     assert account.team_id == "vg_team_n2Jt8CqYs6HbLd0VxWg"
 
 
-def executions(*names: str, **paging: Any) -> Behaviour:
-    return answers(200, {"toolExecutions": [RUNNING | {"toolExecutionId": name} for name in names], **paging})
+def executions(*names: str, **paging: Any) -> Behavior:
+    return responds(
+        200, {"toolExecutions": [RUNNING | {"toolExecutionId": name} for name in names], **paging}
+    )
 
 
 async def test_a_page_of_executions(service: Service, client: VideoGen) -> None:
-    service.will(executions("a", "b", hasMore=True, nextCursor="c/2"))
+    service.respond_with(executions("a", "b", hasMore=True, nextCursor="c/2"))
 
     page = await client.list_executions(limit=2, cursor="c 1", self_only=True)
 
     assert [item.execution_id for item in page.items] == ["a", "b"]
     assert page.next_cursor == "c/2"
-    assert service.asked[0].target == "/v1/tools/executions?limit=2&cursor=c+1&selfOnly=true"
+    assert service.requests[0].target == "/v1/tools/executions?limit=2&cursor=c+1&selfOnly=true"
 
 
-async def test_every_execution(service: Service, client: VideoGen) -> None:
-    service.will(
+async def test_all_executions(service: Service, client: VideoGen) -> None:
+    service.respond_with(
         executions("a", hasMore=True, nextCursor="2"), executions("b", hasMore=False, nextCursor=None)
     )
 
-    assert [item.execution_id async for item in client.each_execution()] == ["a", "b"]
-    assert [asked.target for asked in service.asked] == [
+    assert [item.execution_id async for item in client.all_executions()] == ["a", "b"]
+    assert [request.target for request in service.requests] == [
         "/v1/tools/executions?limit=200",
         "/v1/tools/executions?limit=200&cursor=2",
     ]
@@ -180,62 +182,64 @@ async def test_every_execution(service: Service, client: VideoGen) -> None:
 async def test_a_list_is_complete_without_a_next_page(
     service: Service, client: VideoGen, end: dict[str, Any]
 ) -> None:
-    service.will(executions("a", **end))
+    service.respond_with(executions("a", **end))
 
-    assert [item.execution_id async for item in client.each_execution()] == ["a"]
-    assert len(service.asked) == 1
+    assert [item.execution_id async for item in client.all_executions()] == ["a"]
+    assert len(service.requests) == 1
 
 
-async def test_a_cursor_that_comes_again_ends_the_list(service: Service, client: VideoGen) -> None:
-    service.will(
+async def test_a_repeated_cursor_ends_the_list(service: Service, client: VideoGen) -> None:
+    service.respond_with(
         executions("a", hasMore=True, nextCursor="2"),
         executions("b", hasMore=True, nextCursor="3"),
         executions("c", hasMore=True, nextCursor="2"),
     )
 
     async with asyncio.timeout(5):
-        assert [item.execution_id async for item in client.each_execution()] == ["a", "b", "c"]
+        assert [item.execution_id async for item in client.all_executions()] == ["a", "b", "c"]
 
 
-async def test_ever_new_cursors_end_as_well(
+async def test_the_number_of_pages_is_limited(
     service: Service, client: VideoGen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "MOST_PAGES", 3)
-    service.will(*(executions("a", hasMore=True, nextCursor=str(number)) for number in range(9)))
+    monkeypatch.setattr(paging, "MAX_PAGES", 3)
+    service.respond_with(*(executions("a", hasMore=True, nextCursor=str(number)) for number in range(9)))
 
-    assert len([item async for item in client.each_execution()]) == 3
+    assert len([item async for item in client.all_executions()]) == 3
 
 
-async def test_a_cursor_that_fits_no_request(service: Service, client: VideoGen) -> None:
-    service.will(executions("a", hasMore=True, nextCursor="x" * 100_000))
+async def test_a_cursor_that_is_too_long(service: Service, client: VideoGen) -> None:
+    service.respond_with(executions("a", hasMore=True, nextCursor="x" * 100_000))
 
-    with pytest.raises(MalformedAnswer, match="cursor"):
+    with pytest.raises(MalformedResponse, match="cursor"):
         await client.list_executions()
 
 
-async def test_entries_that_are_nothing_are_left_out(service: Service, client: VideoGen) -> None:
+async def test_invalid_entries_are_skipped(service: Service, client: VideoGen) -> None:
     broken = [None, 7, {}, {"toolExecutionId": "x"}, {"status": "running"}]
-    service.will(answers(200, {"toolExecutions": [*broken, RUNNING]}), answers(200, {"toolExecutions": None}))
+    service.respond_with(
+        responds(200, {"toolExecutions": [*broken, RUNNING]}), responds(200, {"toolExecutions": None})
+    )
 
     assert [item.execution_id for item in (await client.list_executions()).items] == ["vg_exec_1"]
-    with pytest.raises(MalformedAnswer, match="lacks the list of toolExecutions"):
+    with pytest.raises(MalformedResponse, match="lacks the list of toolExecutions"):
         await client.list_executions()
 
 
 async def test_files(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
     last = {"files": [{"fileId": "vg_file_last"}]}
-    service.will(answers(200, example("files-list")), answers(200, last))
+    service.respond_with(responds(200, example("files-list")), responds(200, last))
 
-    names = [file.file_id async for file in client.each_file()]
+    names = [file.file_id async for file in client.all_files()]
 
     assert names == ["vg_file_u7Qd5TzX0aKpWmE3rLh9sB", "vg_file_e6Gy1PcMz9ViSo3DnTf7jA", "vg_file_last"]
-    assert service.asked[1].target == "/v1/files?limit=200&cursor=b2Zmc2V0LTI"
+    assert service.requests[1].target == "/v1/files?limit=200&cursor=b2Zmc2V0LTI"
 
 
 async def test_voices_of_all_pages(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
-    service.will(
-        answers(200, example("tts-voices") | {"hasMore": True, "nextCursor": "2"}),
-        answers(200, {"ttsVoices": [{"voiceId": "v4"}], "hasMore": True, "nextCursor": "2"}),
+    service.respond_with(
+        responds(200, example("tts-voices") | {"hasMore": True, "nextCursor": "2"}),
+        responds(200, {"ttsVoices": [{"voiceId": "v4"}], "hasMore": True, "nextCursor": "2"}),
     )
 
     voices = await client.list_voices()
@@ -243,14 +247,14 @@ async def test_voices_of_all_pages(service: Service, client: VideoGen, example: 
     assert [voice.display_name for voice in voices] == ["Rowan", "Inés", "Alastair", ""]
     assert [voice.supports_direct_tool_execution for voice in voices] == [True, True, False, False]
     assert voices[2].is_deprecated
-    assert len(service.asked) == 2
+    assert len(service.requests) == 2
 
 
 async def test_webhook_endpoints(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
-    service.will(
-        answers(200, example("webhook-endpoint-list")),
-        answers(201, example("webhook-endpoint-created")),
-        answers(204),
+    service.respond_with(
+        responds(200, example("webhook-endpoint-list")),
+        responds(201, example("webhook-endpoint-created")),
+        responds(204),
     )
 
     endpoints = await client.list_webhook_endpoints()
@@ -262,34 +266,34 @@ async def test_webhook_endpoints(service: Service, client: VideoGen, example: Ca
     assert endpoints[0].created_at == datetime.fromtimestamp(1779876000, UTC)
     assert created.signing_secret == "whsec_c2FuZGJveC1leGFtcGxlLWtleS0wMDAxLTMyYnl0ZXM="
     assert created.raw["description"] == "dashboard production"
-    assert service.asked[1].json == {
+    assert service.requests[1].json == {
         "url": "https://x.example/",
         "events": ["tool_execution.failed"],
         "description": "ours",
     }
-    assert (service.asked[2].method, service.asked[2].target) == (
+    assert (service.requests[2].method, service.requests[2].target) == (
         "DELETE",
         "/v1/webhooks/endpoints/ep_z0Kq6DnRv4XtMy2JwBh8sU",
     )
 
 
 async def test_creating_and_deleting_an_endpoint_is_sent_once(service: Service, client: VideoGen) -> None:
-    service.will(hangs_up())
+    service.respond_with(hangs_up())
 
-    with pytest.raises(AnswerLost):
+    with pytest.raises(ResponseLost):
         await client.create_webhook_endpoint("https://x.example/", ["tool_execution.failed"])
-    with pytest.raises(AnswerLost):
+    with pytest.raises(ResponseLost):
         await client.delete_webhook_endpoint("ep_1")
 
-    assert [asked.method for asked in service.asked] == ["POST", "DELETE"]
+    assert [request.method for request in service.requests] == ["POST", "DELETE"]
 
 
-async def test_limits_are_learned_from_every_answer(service: Service, client: VideoGen) -> None:
+async def test_every_response_updates_the_limits(service: Service, client: VideoGen) -> None:
     said = {"X_RateLimit_Limit": "5000", "X_RateLimit_Remaining": "4999", "X_RateLimit_Reset": "1779962412"}
-    service.will(
-        answers(200, RUNNING, **said),
-        answers(429, X_RateLimit_Limit="500", X_RateLimit_Remaining="0"),
-        answers(200, RUNNING),
+    service.respond_with(
+        responds(200, RUNNING, **said),
+        responds(429, X_RateLimit_Limit="500", X_RateLimit_Remaining="0"),
+        responds(200, RUNNING),
     )
     assert client.limits == {}
 
@@ -307,42 +311,42 @@ async def test_limits_are_learned_from_every_answer(service: Service, client: Vi
 
 
 async def test_one_connection_serves_many_calls(service: Service, client: VideoGen) -> None:
-    service.will(answers(200, RUNNING))
+    service.respond_with(responds(200, RUNNING))
 
     for _ in range(5):
         await client.get_execution("vg_exec_1")
 
-    assert (len(service.asked), service.connections) == (5, 1)
+    assert (len(service.requests), service.connections) == (5, 1)
 
 
-async def test_idle_connections_are_given_up(
+async def test_idle_connections_are_closed(
     service: Service, make_client: Callable[..., VideoGen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert transport.KEEPALIVE < 5
     monkeypatch.setattr(transport, "KEEPALIVE", 0)
     client = make_client(service.url)
-    service.will(answers(202, {"toolExecutionId": "vg_exec_1"}))
+    service.respond_with(responds(202, {"toolExecutionId": "vg_exec_1"}))
 
     await client.start_tool("generate-image", {})
     await client.start_tool("generate-image", {})
 
-    assert (len(service.asked), service.connections) == (2, 2)
+    assert (len(service.requests), service.connections) == (2, 2)
 
 
-async def test_a_connection_that_was_closed_meanwhile_is_not_used(service: Service, client: VideoGen) -> None:
+async def test_a_connection_closed_by_the_server_is_not_reused(service: Service, client: VideoGen) -> None:
     accepted = bytes_of(202, b'{"toolExecutionId": "vg_exec_1"}')
-    service.will(sends(accepted))
+    service.respond_with(sends(accepted))
 
     await client.start_tool("generate-image", {})
     await client.start_tool("generate-image", {})
 
-    assert (len(service.asked), service.connections) == (2, 2)
+    assert (len(service.requests), service.connections) == (2, 2)
 
 
-async def test_a_connection_is_whole_again_after_a_cancelled_call(service: Service, client: VideoGen) -> None:
-    service.will(never_answers(), answers(200, RUNNING))
+async def test_a_call_works_after_a_cancelled_call(service: Service, client: VideoGen) -> None:
+    service.respond_with(never_responds(), responds(200, RUNNING))
     call = asyncio.create_task(client.get_execution("vg_exec_1"))
-    await service.was_asked.wait()
+    await service.request_received.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
@@ -381,14 +385,14 @@ def test_a_client_belongs_to_one_loop(pauses: list[float]) -> None:
         "https://x:99999",
     ],
 )
-def test_a_base_url_that_is_none(address: str) -> None:
+def test_an_invalid_base_url(address: str) -> None:
     with pytest.raises(ValueError):
         VideoGen(api_key="k", base_url=address)
 
 
 async def test_a_base_url_may_have_a_path(service: Service, make_client: Callable[..., VideoGen]) -> None:
-    service.will(answers(200, RUNNING))
+    service.respond_with(responds(200, RUNNING))
 
     await make_client(f"{service.url}/gateway/").get_execution("vg_exec_1")
 
-    assert service.asked[0].target == "/gateway/v1/tools/executions/vg_exec_1"
+    assert service.requests[0].target == "/gateway/v1/tools/executions/vg_exec_1"

@@ -1,4 +1,4 @@
-"""The key and the signing secret are seen by VideoGen and the caller alone: not in repr, logs, errors or their frames."""
+"""The API key and signing secrets never appear in repr, logs, errors or their frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from executions.videogen import (
     BadSignature,
-    MalformedAnswer,
+    MalformedResponse,
     VideoGen,
     VideoGenError,
     WebhookEndpointCreated,
@@ -22,23 +22,23 @@ from executions.videogen import (
 from executions.videogen.auth import BearerAuth
 from tests.executions.videogen.conftest import KEY
 from tests.executions.videogen.misbehaving_service import (
-    Behaviour,
+    Behavior,
     Service,
-    answers,
     cut_in_body,
     hangs_up,
-    never_answers,
+    never_responds,
+    responds,
 )
 
 SECRET = "whsec_c2FuZGJveC1leGFtcGxlLWtleS0wMDAxLTMyYnl0ZXM="
 
 
 def with_locals(error: BaseException) -> str:
-    """What a log prints that shows the variables of every frame, of the causes as well."""
-    told = traceback.TracebackException.from_exception(error, capture_locals=True)
-    # The first frame is the test's own.
-    told.stack.pop(0)
-    return "".join(told.format())
+    """The output of a log that shows the variables of all frames, including those of causes."""
+    reported = traceback.TracebackException.from_exception(error, capture_locals=True)
+    # Skip the first frame, which is that of the test.
+    reported.stack.pop(0)
+    return "".join(reported.format())
 
 
 def test_repr_shows_no_key() -> None:
@@ -46,18 +46,18 @@ def test_repr_shows_no_key() -> None:
 
     assert repr(client) == "VideoGen('https://api.videogen.io')"
     assert KEY not in repr(vars(client))
-    assert KEY not in repr(vars(client._exchange))
-    assert KEY not in repr(vars(client._exchange._http))
+    assert KEY not in repr(vars(client._transport))
+    assert KEY not in repr(vars(client._transport._http))
     assert repr(BearerAuth(KEY)) == "BearerAuth([key])"
 
 
-def test_a_key_is_not_pickled() -> None:
+def test_a_key_cannot_be_pickled() -> None:
     with pytest.raises(TypeError):
         pickle.dumps(BearerAuth(KEY))
 
 
 @pytest.mark.parametrize("key", ["vgk two", "vgk\x7fdel", "schlüssel"])
-def test_a_key_that_cannot_be_one(key: str) -> None:
+def test_an_invalid_key(key: str) -> None:
     with pytest.raises(ValueError, match="API key") as caught:
         VideoGen(api_key=key)
 
@@ -70,7 +70,7 @@ def test_an_empty_key(key: str) -> None:
         VideoGen(api_key=key)
 
 
-def test_a_wrong_address_does_not_show_the_key() -> None:
+def test_an_invalid_base_url_does_not_reveal_the_key() -> None:
     with pytest.raises(ValueError) as caught:
         VideoGen(api_key=KEY, base_url="nowhere")
 
@@ -80,39 +80,39 @@ def test_a_wrong_address_does_not_show_the_key() -> None:
 async def test_a_key_from_a_file_with_a_line_break(
     service: Service, make_client: Callable[..., VideoGen]
 ) -> None:
-    service.will(answers(202, {"toolExecutionId": "x"}))
+    service.respond_with(responds(202, {"toolExecutionId": "x"}))
 
     await make_client(service.url, api_key=f"{KEY}\n").start_tool("generate-image", {})
 
-    assert service.asked[0].headers["authorization"] == f"Bearer {KEY}"
+    assert service.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
-TROUBLES: dict[str, Behaviour] = {
+TROUBLES: dict[str, Behavior] = {
     "hung up": hangs_up(),
     "cut": cut_in_body(),
-    "silent": never_answers(),
-    "no id": answers(202, {}),
-    "HTML": answers(202, b"<html>"),
-    "500": answers(500),
-    "repeated to us": answers(
+    "silent": never_responds(),
+    "no id": responds(202, {}),
+    "HTML": responds(202, b"<html>"),
+    "500": responds(500),
+    "repeated to us": responds(
         401, {"message": f"Unknown key: {KEY}.", "details": {"header": f"Bearer {KEY}"}}
     ),
 }
 
 
-@pytest.mark.parametrize("behaviour", TROUBLES.values(), ids=TROUBLES.keys())
-async def test_no_error_and_no_log_shows_the_key(
-    service: Service, client: VideoGen, behaviour: Behaviour, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("behavior", TROUBLES.values(), ids=TROUBLES.keys())
+async def test_no_error_or_log_reveals_the_key(
+    service: Service, client: VideoGen, behavior: Behavior, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    service.will(behaviour)
+    service.respond_with(behavior)
 
     with pytest.raises(VideoGenError) as caught:
         await client.start_tool("generate-image", {})
     with pytest.raises(VideoGenError):
         await client.me()
 
-    assert KEY in service.asked[0].headers["authorization"]
+    assert KEY in service.requests[0].headers["authorization"]
     assert KEY not in with_locals(caught.value)
     assert KEY not in repr(caught.value) + repr(vars(caught.value))
     assert caught.value.__context__ is None
@@ -124,26 +124,26 @@ async def test_no_error_and_no_log_shows_the_key(
     assert KEY not in caplog.text
 
 
-async def test_a_fault_of_the_library_shows_nothing(
+async def test_an_unexpected_library_error_reveals_nothing(
     client: VideoGen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*args: Any, **kwargs: Any) -> Any:
         header = f"Bearer {KEY}"
         raise AttributeError(f"Illegal header value {header!r}")
 
-    monkeypatch.setattr(client._exchange._http, "send", broken)
+    monkeypatch.setattr(client._transport._http, "send", broken)
 
     with pytest.raises(VideoGenError) as caught:
         await client.start_tool("generate-image", {})
 
-    assert str(caught.value) == "The exchange with VideoGen failed (AttributeError)."
+    assert str(caught.value) == "The call to VideoGen failed (AttributeError)."
     assert KEY not in with_locals(caught.value)
 
 
-async def test_a_cancelled_call_shows_nothing(service: Service, client: VideoGen) -> None:
-    service.will(never_answers())
+async def test_a_cancelled_call_reveals_nothing(service: Service, client: VideoGen) -> None:
+    service.respond_with(never_responds())
     call = asyncio.create_task(client.start_tool("generate-image", {}))
-    await service.was_asked.wait()
+    await service.request_received.wait()
     call.cancel()
 
     with pytest.raises(asyncio.CancelledError) as caught:
@@ -153,10 +153,10 @@ async def test_a_cancelled_call_shows_nothing(service: Service, client: VideoGen
     assert "httpcore" not in with_locals(caught.value)
 
 
-async def test_the_signing_secret_is_only_where_it_is_asked_for(
+async def test_the_signing_secret_is_only_in_its_field(
     service: Service, client: VideoGen, example: Callable[[str], Any]
 ) -> None:
-    service.will(answers(201, example("webhook-endpoint-created")))
+    service.respond_with(responds(201, example("webhook-endpoint-created")))
 
     created = await client.create_webhook_endpoint("https://x.example/", ["tool_execution.failed"])
 
@@ -165,12 +165,12 @@ async def test_the_signing_secret_is_only_where_it_is_asked_for(
     assert SECRET not in repr(created.raw)
 
 
-async def test_an_endpoint_that_cannot_be_understood_does_not_show_its_secret(
+async def test_a_malformed_endpoint_does_not_reveal_its_secret(
     service: Service, client: VideoGen, example: Callable[[str], Any]
 ) -> None:
-    service.will(answers(201, example("webhook-endpoint-created") | {"endpointId": None}))
+    service.respond_with(responds(201, example("webhook-endpoint-created") | {"endpointId": None}))
 
-    with pytest.raises(MalformedAnswer) as caught:
+    with pytest.raises(MalformedResponse) as caught:
         await client.create_webhook_endpoint("https://x.example/", ["tool_execution.failed"])
 
     assert SECRET not in with_locals(caught.value)
@@ -178,12 +178,12 @@ async def test_an_endpoint_that_cannot_be_understood_does_not_show_its_secret(
     assert caught.value.raw["url"] == "https://dashboard.example.org/hooks/videogen"
 
 
-def test_an_endpoint_without_a_secret_is_of_no_use(example: Callable[[str], Any]) -> None:
-    with pytest.raises(MalformedAnswer, match="signing secret"):
+def test_a_new_endpoint_without_a_secret_is_malformed(example: Callable[[str], Any]) -> None:
+    with pytest.raises(MalformedResponse, match="signing secret"):
         WebhookEndpointCreated.from_wire(example("webhook-endpoint-created") | {"signingSecret": ""})
 
 
-def test_a_refused_delivery_does_not_show_the_secret() -> None:
+def test_a_rejected_delivery_does_not_reveal_the_secret() -> None:
     headers = {"webhook-id": "m", "webhook-timestamp": "1", "webhook-signature": "v1,x"}
 
     with pytest.raises(BadSignature) as caught:

@@ -1,4 +1,4 @@
-"""Which deliveries are VideoGen's. The signatures are made by the reference library, or taken from the contract."""
+"""Verifying deliveries. The signatures are made by the reference library, or taken from the documentation."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def reason(
     return caught.value.reason
 
 
-def test_the_vector_of_the_contract() -> None:
+def test_the_documented_test_vector() -> None:
     assert verify(HEADERS, BODY, [SECRET], AT) == VerifiedDelivery(webhook_id=ID, timestamp=AT)
 
 
 @given(body=st.text(st.characters(codec="utf-8")), webhook_id=st.from_regex(r"[!-~]{1,64}", fullmatch=True))
-def test_what_the_reference_library_signs(body: str, webhook_id: str) -> None:
+def test_signatures_of_the_reference_library(body: str, webhook_id: str) -> None:
     signature = Webhook(SECRET).sign(webhook_id, datetime.fromtimestamp(AT, UTC), body)
     headers = {"webhook-id": webhook_id, "webhook-timestamp": str(AT), "webhook-signature": signature}
 
@@ -71,7 +71,7 @@ def test_it_uses_the_clock_when_no_time_is_given() -> None:
         verify(HEADERS, BODY, [SECRET])
 
 
-def test_names_of_headers_have_no_case() -> None:
+def test_header_names_are_case_insensitive() -> None:
     assert (
         verify({name.title(): value for name, value in HEADERS.items()}, BODY, [SECRET], AT).webhook_id == ID
     )
@@ -118,7 +118,7 @@ def test_no_signature_matches(signatures: str) -> None:
     assert reason(dict(HEADERS) | {"webhook-signature": signatures}) is Reason.NO_MATCH
 
 
-def test_nothing_may_be_altered() -> None:
+def test_any_alteration_is_detected() -> None:
     headers = dict(HEADERS)
 
     assert reason(headers, body=BODY + b" ") is Reason.NO_MATCH
@@ -137,7 +137,7 @@ def test_a_header_is_missing(name: str, value: str | None) -> None:
 
 
 @pytest.mark.parametrize("webhook_id", ["müll", "x" * 256, "x" * 10_000])
-def test_an_id_that_cannot_be_one(webhook_id: str) -> None:
+def test_an_invalid_id(webhook_id: str) -> None:
     assert reason(dict(HEADERS) | {"webhook-id": webhook_id}) is Reason.MISSING_HEADER
 
 
@@ -157,11 +157,11 @@ def test_an_id_that_cannot_be_one(webhook_id: str) -> None:
         "1 2",
     ],
 )
-def test_a_timestamp_that_is_none(timestamp: str) -> None:
+def test_an_invalid_timestamp(timestamp: str) -> None:
     assert reason(dict(HEADERS) | {"webhook-timestamp": timestamp}) is Reason.BAD_TIMESTAMP
 
 
-def test_a_delivery_is_good_for_five_minutes_either_way() -> None:
+def test_a_delivery_is_valid_for_five_minutes_in_either_direction() -> None:
     headers = dict(HEADERS)
 
     assert verify(headers, BODY, [SECRET], AT + 300).timestamp == AT
@@ -172,7 +172,7 @@ def test_a_delivery_is_good_for_five_minutes_either_way() -> None:
 
 
 @pytest.mark.parametrize("secrets", [[], [""], ["whsec_"], ["whsec_x"], ["ü"]])
-def test_there_is_no_secret(secrets: list[str]) -> None:
+def test_no_secret_is_configured(secrets: list[str]) -> None:
     assert reason(dict(HEADERS), secrets=secrets) is Reason.NO_SECRET
 
 
@@ -181,7 +181,7 @@ def test_there_is_no_secret(secrets: list[str]) -> None:
     body=st.binary(max_size=50),
     secrets=st.lists(st.text(max_size=50), max_size=3),
 )
-def test_junk_is_refused_and_nothing_else_happens(
+def test_junk_raises_nothing_but_bad_signature(
     headers: dict[str, str], body: bytes, secrets: list[str]
 ) -> None:
     with pytest.raises(BadSignature):

@@ -1,4 +1,4 @@
-"""Reading what the service sends: every example, every API version, and anything else that JSON can hold."""
+"""Parsing responses: every example, every API version, and arbitrary JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from executions.videogen import (
     ApiError,
     File,
-    MalformedAnswer,
+    MalformedResponse,
     Page,
     ToolAccepted,
     ToolExecution,
@@ -47,7 +47,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_every_example_is_understood(path: Path) -> None:
+def test_every_example_can_be_parsed(path: Path) -> None:
     kind = path.stem if path.stem in READERS else path.stem.split("-")[0]
     data = decode(path.read_bytes())
 
@@ -74,7 +74,7 @@ def test_a_succeeded_execution(example: Callable[[str], Any]) -> None:
     assert (result.download.width, result.download.height) == (1920, 1080)
 
 
-def test_a_succeeded_execution_of_era_2(example: Callable[[str], Any]) -> None:
+def test_a_succeeded_execution_of_version_2(example: Callable[[str], Any]) -> None:
     execution = ToolExecution.from_wire(example("execution-succeeded-era2"))
 
     assert (execution.progress, execution.attempt, execution.error) == (100, 1, None)
@@ -107,7 +107,7 @@ def test_a_failed_execution(example: Callable[[str], Any]) -> None:
         ("cancelled", True),
     ],
 )
-def test_an_unknown_status_is_kept_and_not_final(status: str, final: bool) -> None:
+def test_an_unknown_status_is_preserved_and_not_final(status: str, final: bool) -> None:
     execution = ToolExecution.from_wire(
         {"toolExecutionId": "x", "status": status, "toolType": "MAKE_COFFEE", "n": 1}
     )
@@ -117,14 +117,14 @@ def test_an_unknown_status_is_kept_and_not_final(status: str, final: bool) -> No
 
 
 @pytest.mark.parametrize("results", [None, [], {}, "none", 7, [None, "x", {}, {"type": "IMAGE"}]])
-def test_results_that_are_none(results: Any) -> None:
+def test_invalid_results_are_skipped(results: Any) -> None:
     data = {"toolExecutionId": "x", "status": "succeeded", "results": results}
 
     assert ToolExecution.from_wire(data).results == ()
 
 
 @pytest.mark.parametrize(
-    ("told", "progress"),
+    ("reported", "progress"),
     [
         (0, 0),
         (42.5, 42.5),
@@ -141,17 +141,17 @@ def test_results_that_are_none(results: Any) -> None:
         (None, None),
     ],
 )
-def test_progress(told: Any, progress: float | None) -> None:
-    data = {"toolExecutionId": "x", "status": "running", "progressPercentage": told}
+def test_progress(reported: Any, progress: float | None) -> None:
+    data = {"toolExecutionId": "x", "status": "running", "progressPercentage": reported}
 
     assert ToolExecution.from_wire(data).progress == progress
 
 
 @pytest.mark.parametrize(
-    ("told", "attempt"), [(0, 0), (2, 2), (2.0, 2), (2.5, None), (-1, None), (True, None)]
+    ("reported", "attempt"), [(0, 0), (2, 2), (2.0, 2), (2.5, None), (-1, None), (True, None)]
 )
-def test_attempt(told: Any, attempt: int | None) -> None:
-    data = {"toolExecutionId": "x", "status": "running", "attemptIndex": told}
+def test_attempt(reported: Any, attempt: int | None) -> None:
+    data = {"toolExecutionId": "x", "status": "running", "attemptIndex": reported}
 
     assert ToolExecution.from_wire(data).attempt == attempt
 
@@ -171,13 +171,13 @@ def test_attempt(told: Any, attempt: int | None) -> None:
         {"toolExecutionId": "x", "status": "s" * 65},
     ],
 )
-def test_an_execution_that_is_none(data: Any) -> None:
-    with pytest.raises(MalformedAnswer):
+def test_an_invalid_execution(data: Any) -> None:
+    with pytest.raises(MalformedResponse):
         ToolExecution.from_wire(data)
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("reported", "expected"),
     [
         (None, None),
         ({}, None),
@@ -197,12 +197,12 @@ def test_an_execution_that_is_none(data: Any) -> None:
         ),
     ],
 )
-def test_errors_inside_executions(told: Any, expected: ApiError | None) -> None:
-    assert ApiError.from_wire(told) == expected
+def test_errors_inside_executions(reported: Any, expected: ApiError | None) -> None:
+    assert ApiError.from_wire(reported) == expected
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("reported", "expected"),
     [
         (1779962400, NOW),
         (1779962400.0, NOW),
@@ -225,11 +225,11 @@ def test_errors_inside_executions(told: Any, expected: ApiError | None) -> None:
         ([1779962400], None),
     ],
 )
-def test_moments(told: Any, expected: datetime | None) -> None:
-    assert wire_fields.moment(told) == expected
+def test_timestamps(reported: Any, expected: datetime | None) -> None:
+    assert wire_fields.timestamp(reported) == expected
 
 
-def test_what_json_allows_and_a_database_does_not_becomes_harmless() -> None:
+def test_values_that_a_database_rejects_are_replaced() -> None:
     text = b'{"a": NaN, "b": 1e999, "c": "\\u0000x\\ud800y", "d": %s, "\\u0000": -Infinity}' % (b"9" * 99)
 
     data = decode(text)
@@ -241,7 +241,7 @@ def test_what_json_allows_and_a_database_does_not_becomes_harmless() -> None:
 @pytest.mark.parametrize(
     "text", [b"", b"\xff", b"{", b"[" * 100_000, b"[" * 65 + b"]" * 65, b"9" * 9999, b"\xef\xbb\xbf{}"]
 )
-def test_what_is_no_json(text: bytes) -> None:
+def test_invalid_json_is_rejected(text: bytes) -> None:
     with pytest.raises(Unreadable):
         decode(text)
 
@@ -308,29 +308,29 @@ SHAPED = st.recursive(
 
 @pytest.mark.parametrize("kind", [kind for kind in READERS if kind != "event"])
 @given(data=SHAPED)
-def test_any_json_is_read_or_refused(kind: str, data: Any) -> None:
-    refused = ""
+def test_any_json_is_parsed_or_rejected(kind: str, data: Any) -> None:
+    rejected = ""
     try:
         found = READERS[kind](data)
-    except MalformedAnswer as error:
-        refused = error.message
+    except MalformedResponse as error:
+        rejected = error.message
 
-    assert refused.startswith("VideoGen's answer") if refused else repr(found)
+    assert rejected.startswith("VideoGen's response") if rejected else repr(found)
 
 
 @given(data=SHAPED)
-def test_whatever_is_decoded_can_be_stored(data: Any) -> None:
+def test_any_decoded_value_can_be_stored(data: Any) -> None:
     stored = json.dumps(decode(json.dumps(data).encode()), allow_nan=False, ensure_ascii=False).encode()
 
     assert b"\\u0000" not in stored
 
 
 @given(text=st.binary() | SHAPED.map(lambda data: json.dumps(data).encode()).map(lambda text: text[:-1]))
-def test_any_bytes_are_decoded_or_refused(text: bytes) -> None:
-    refused = ""
+def test_any_bytes_are_decoded_or_rejected(text: bytes) -> None:
+    rejected = ""
     try:
         decode(text)
     except Unreadable as error:
-        refused = str(error)
+        rejected = str(error)
 
-    assert refused in ("", "is not JSON", "is not UTF-8 text", "is nested too deeply")
+    assert rejected in ("", "is not JSON", "is not UTF-8 text", "is nested too deeply")
