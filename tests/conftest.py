@@ -184,7 +184,7 @@ def known_secrets(settings: Any) -> None:
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failed reads are retried at once; tests/executions/videogen tests the pauses of the client."""
-    monkeypatch.setattr("executions.videogen.client.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("executions.videogen.client.RETRY_DELAYS", (0.0, 0.0))
 
 
 @pytest.fixture

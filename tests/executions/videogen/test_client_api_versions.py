@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from executions.videogen import VideoGen
-from tests.executions.videogen.misbehaving_service import Service
+from tests.executions.videogen.misbehaving_service import Service, responds
 
 LISTS = ("ttsVoices", "avatarPresenters", "endpoints", "files")
 
