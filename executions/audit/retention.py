@@ -14,7 +14,7 @@ from django.utils import timezone
 from executions.audit import hash_chain, sealing, summaries
 from executions.audit import record as audit_log
 from executions.audit.hash_chain import Head
-from executions.audit.verification import ChainBroken, walk
+from executions.audit.verification import ChainBroken, verified_chunks
 from executions.models import Event, Summary
 from executions.models.event import ActKind
 
@@ -64,7 +64,7 @@ def _summarize(start: Head, cutoff: datetime, on_chunk: Callable[[Head], None] |
     counts: Counter[str] = Counter()
     first_at = last_at = None
     end = start
-    for chunk in walk(start):
+    for chunk in verified_chunks(start):
         for position, _, its_hash, values in chunk:
             recorded_at = values[hash_chain.RECORDED_AT]
             if recorded_at >= cutoff:

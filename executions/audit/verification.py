@@ -35,7 +35,7 @@ class Finding:
 type Link = tuple[int, str, str, tuple[Any, ...]]  # position, previous hash, hash, the event's COLUMNS
 
 
-def walk(start: Head) -> Iterator[list[Link]]:
+def verified_chunks(start: Head) -> Iterator[list[Link]]:
     """The sealed events after `start` in the order of the chain, in verified chunks. Raises ChainBroken.
 
     No cursor stays open between two chunks, so that each may be read in a different thread.
@@ -78,7 +78,7 @@ def _verify(anchors: Collection[Head], on_chunk: Callable[[Head], None] | None) 
     anchor_hashes = {each.position: each.hash for each in anchors}
     found_hashes = {end.position: end.hash}
     try:
-        for chunk in () if problem else walk(end):
+        for chunk in () if problem else verified_chunks(end):
             end = Head(chunk[-1][0], chunk[-1][2])
             found_hashes |= {each[0]: each[2] for each in chunk if each[0] in anchor_hashes}
             if on_chunk is not None:

@@ -1,0 +1,1 @@
+"""Files: uploads, media types, signed URLs, and the actions of people on them."""

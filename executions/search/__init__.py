@@ -1,0 +1,1 @@
+"""Search for jobs and files, by text and by filters."""
