@@ -32,17 +32,17 @@ def test_a_csv_batch_is_corrected_undone_started_and_downloaded(
 
     expect(page.locator("#problems")).to_contain_text("Row 8")
     expect(page.locator("#problems")).to_be_focused()
-    rows = page.get_by_label("Or write it here")
+    rows = page.get_by_label("Or enter it here")
     expect(rows).to_have_value(re.compile("900"))
     rows.fill(table(prompt))
     page.locator("#start").click()
 
-    expect(page.get_by_text("20 rows, all checked.")).to_be_visible()
+    expect(page.get_by_text("20 rows, all valid.")).to_be_visible()
     page.get_by_role("button", name="Start 20 jobs").click()
     wait_until_live(page)
     expect(page.locator("time[data-until]")).to_have_text(re.compile(r"in \d s"))
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("nothing of it ran")).to_be_visible()
+    expect(page.get_by_text("No job ran")).to_be_visible()
 
     page.get_by_role("button", name="Start again").click()
     page.get_by_role("button", name="Start 20 jobs").click()
@@ -72,6 +72,6 @@ def test_the_studio_shows_another_persons_batch_as_one_card(browse: Opener) -> N
     line.get_by_role("link").click()
     studio.get_by_role("button", name="Cancel all").click(timeout=20_000)
     studio.get_by_role("button", name=re.compile("Cancel th")).click()
-    expect(studio.get_by_role("heading", name="What became of the cancel")).to_be_visible()
+    expect(studio.get_by_role("heading", name="Cancellation report")).to_be_visible()
     expect(page.locator(".batch-header .facts")).to_contain_text("30 of 30 finished", timeout=60_000)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing overflows on a phone"

@@ -55,7 +55,7 @@ def test_a_queued_job_is_paused_edited_resumed_and_sent(browse: Opener, site: Si
     assert is_same_document(studio), "the position changes live on the open page"
 
     page.locator(".queue-card", has_text=first).get_by_role("link", name="Edit").click()
-    expect(page.get_by_text("It is paused, and is sent when it is resumed.")).to_be_visible()
+    expect(page.get_by_text("Paused. It will be sent when you resume it.")).to_be_visible()
     expect(page.get_by_label("Prompt")).to_have_value(first)
     page.get_by_label("Prompt").fill(changed)
     page.get_by_role("button", name="Save").click()

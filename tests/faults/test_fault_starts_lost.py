@@ -123,7 +123,7 @@ async def test_a_start_without_a_response_is_never_repeated_automatically(
     assert len(await steps.sandbox_jobs(account, prompt)) == accepted
     page = " ".join((await steps.page_of(ann_browser, job)).split())
     assert "response was lost" in page
-    assert "it is not sent again by itself" in page
+    assert "it is not sent again automatically" in page
     # Starting it again by hand, even with a double click, creates one new job.
     for _ in range(2):
         answer = await ann_browser.apost(f"/executions/{job.pk}/again/")
