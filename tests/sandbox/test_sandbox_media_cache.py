@@ -49,9 +49,9 @@ def render(tmp_path: Path, maker: Maker, monkeypatch: pytest.MonkeyPatch) -> Ren
                 "transcript": None,
             }
         request = {"prompt": "a hill", "imageFileIds": list(files)}
-        task = {"maker": "picture", "tool": "generate-image", "index": 0, "request": request}
-        job = {**task, "folder": str(folder), "inputs": files, **changes}
-        return cached(job, lambda: maker.make(folder)), folder
+        defaults = {"maker": "picture", "tool": "generate-image", "index": 0, "request": request}
+        task = {**defaults, "folder": str(folder), "inputs": files, **changes}
+        return cached(task, lambda: maker.make(folder)), folder
 
     return render
 
