@@ -1,7 +1,7 @@
-"""Markers that a whole folder has, that follow from what a test uses, and one that is checked.
+"""Adds markers by folder and by fixture, and checks the marker `processes`.
 
-`pytestmark` in a folder's conftest counts for every test in it. What does not ask for the
-database gets `one_engine`. `processes` is on all that use a fixture which starts one; a test without it that starts one fails.
+`pytestmark` in a folder's conftest applies to every test in it. A test that uses no database gets `one_engine`. A test
+that uses a fixture of STARTERS gets `processes`; a test without this marker fails if it starts a process.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ STARTERS = {
     *("site", "chromium", "serving", "installation", "streaming", "flooding"),
 }
 DATABASE = {"db", "transactional_db"}
-# A server of its own has its own SQLite file, whatever database the tests have.
+# These servers have their own SQLite file, whatever database the tests use.
 OWN_DATABASE = {"serving", "site"}
-started: list[str] = []  # since the test before, by what is shared as well
+started: list[str] = []  # processes since the previous test, including those of shared fixtures
 
 
-def _hear(event: str, arguments: Any) -> None:
+def _record_start(event: str, arguments: Any) -> None:
     if event == "subprocess.Popen":
         started.append(str(arguments[0]))
 
 
-sys.addaudithook(_hear)
+sys.addaudithook(_record_start)
 
 
-def of_folders(item: pytest.Item) -> Iterator[pytest.Mark | pytest.MarkDecorator]:
+def folder_marks(item: pytest.Item) -> Iterator[pytest.Mark | pytest.MarkDecorator]:
     for folder in item.path.parents:
         conftest = item.config.pluginmanager.get_plugin(str(folder / "conftest.py"))
         marks = getattr(conftest, "pytestmark", [])
@@ -40,7 +40,7 @@ def of_folders(item: pytest.Item) -> Iterator[pytest.Mark | pytest.MarkDecorator
             return
 
 
-def asks_for_database(item: pytest.Item, fixtures: set[str]) -> bool:
+def uses_database(item: pytest.Item, fixtures: set[str]) -> bool:
     return bool(fixtures & DATABASE) or item.get_closest_marker("django_db") is not None
 
 
@@ -48,16 +48,16 @@ def asks_for_database(item: pytest.Item, fixtures: set[str]) -> bool:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        for mark in of_folders(item):
+        for mark in folder_marks(item):
             item.add_marker(mark)
-        if fixtures & OWN_DATABASE or not asks_for_database(item, fixtures):
+        if fixtures & OWN_DATABASE or not uses_database(item, fixtures):
             item.add_marker("one_engine")
         if fixtures & STARTERS:
             item.add_marker("processes")
 
 
 def pytest_collection_finish() -> None:
-    started.clear()  # imports may have asked other programs what machine this is
+    started.clear()  # imports may run programs to identify the machine
 
 
 @pytest.fixture(autouse=True)
@@ -66,4 +66,4 @@ def _starts_processes_only_where_marked(request: pytest.FixtureRequest) -> Itera
     new = started.copy()
     started.clear()
     if request.node.get_closest_marker("processes") is None:
-        assert new == [], "it starts a process: it wants @pytest.mark.processes"
+        assert new == [], "the test starts a process: mark it with @pytest.mark.processes"

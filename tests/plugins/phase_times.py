@@ -1,4 +1,4 @@
-"""Where the time of a test run goes: `--phase-times=FILE` writes seconds per test and phase, and per fixture.
+"""`--phase-times=FILE` writes the seconds of each test per phase, and of each fixture.
 
 Each line is JSON. `cpu` is the processor time of this process, `children` that of processes it started and waited for
 in that phase (servers, commands; not what outlives the phase). Waiting counts in neither, so both can be compared
@@ -26,9 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    given = config.getoption("--phase-times")
-    if given:
-        config.pluginmanager.register(PhaseTimes(Path(given).absolute()), "phase-times-writer")
+    path = config.getoption("--phase-times")
+    if path:
+        config.pluginmanager.register(PhaseTimes(Path(path).absolute()), "phase-times-writer")
 
 
 def of_children() -> float:
@@ -50,18 +50,18 @@ class PhaseTimes:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, Any, Any]:
-        """From when the fixture itself begins: those that it asks for are set up before, but for `getfixturevalue`."""
+        """Without the fixtures that it requests, except those requested by `getfixturevalue`."""
         with self._timed(fixture=fixturedef.argname, scope=fixturedef.scope):
             return (yield)
 
     @contextmanager
-    def _timed(self, **about: Any) -> Iterator[None]:
+    def _timed(self, **labels: Any) -> Iterator[None]:
         began, cpu, children = time.perf_counter(), time.process_time(), of_children()
         try:
             yield
         finally:
             self._write(
-                **about,
+                **labels,
                 seconds=time.perf_counter() - began,
                 cpu=round(time.process_time() - cpu, 6),
                 children=round(of_children() - children, 6),

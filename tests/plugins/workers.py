@@ -1,7 +1,7 @@
-"""What workers of pytest-xdist would have in common, each gets for itself. Loaded before the settings are.
+"""Gives each worker of pytest-xdist its own data folder and Redis database. Loaded before the settings.
 
-The databases are named after the worker by pytest-django. A folder, a database of Redis and, by its number, the
-prefix of the channel layer are given here. Without workers nothing is changed.
+pytest-django names the databases after the worker. The prefix of the channel layer contains the number of the Redis
+database. Without workers nothing changes.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
-REDIS_DATABASES = 16  # a Redis has as many, unless told otherwise
+REDIS_DATABASES = 16  # the default of a Redis server
 
 
 def own_redis(url: str, number: int) -> str:
-    """The address of the worker's database: as many after the given one as there are workers before it."""
+    """The URL of the worker's database: `number` databases after the given one. Raises RuntimeError if there is none."""
     parts = urlsplit(url)
     database = int(parts.path.strip("/") or 0) + number
     if database >= REDIS_DATABASES:
@@ -25,7 +25,7 @@ def own_redis(url: str, number: int) -> str:
     return parts._replace(path=f"/{database}").geturl()
 
 
-def separate(worker: str) -> None:
+def isolate(worker: str) -> None:
     folder = Path(os.environ.get("DATA_DIR") or ROOT / "data" / "tests") / worker
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["DATA_DIR"] = str(folder)
@@ -34,4 +34,4 @@ def separate(worker: str) -> None:
 
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    separate(worker)
+    isolate(worker)
