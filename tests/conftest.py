@@ -41,7 +41,7 @@ def plain_http() -> httpx.Client:
 
 @dataclass(frozen=True)
 class SandboxProcess:
-    """A sandbox that runs as a process of its own, reached over HTTP."""
+    """A sandbox in a separate process, reached over HTTP."""
 
     url: str
     api_key: str
@@ -143,7 +143,7 @@ def ada_browser(ada: Any) -> Browser:
 
 
 @pytest.fixture
-def videogen_out_of_reach(settings: Any) -> None:
+def videogen_unreachable(settings: Any) -> None:
     """Without the `account` fixture VideoGen cannot be reached: a closed port, never the real service."""
     settings.VIDEOGEN_API_KEY = "tests-only-unknown-key"
     settings.VIDEOGEN_BASE_URL = "http://127.0.0.1:9"
@@ -182,7 +182,7 @@ def known_secrets(settings: Any) -> None:
 
 
 @pytest.fixture
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_retry_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failed reads are retried at once; tests/executions/videogen tests the pauses of the client."""
     monkeypatch.setattr("executions.videogen.client.RETRY_DELAYS", (0.0, 0.0))
 

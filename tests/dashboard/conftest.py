@@ -8,5 +8,5 @@ pytestmark = pytest.mark.both_engines
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(videogen_out_of_reach: None, no_pauses: None, no_open_connections: None) -> None:
+def _surroundings(videogen_unreachable: None, no_retry_delays: None, no_open_connections: None) -> None:
     """Applies to every test of this folder."""

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.both_engines
 
 @pytest.fixture(autouse=True)
 def _surroundings(
-    videogen_out_of_reach: None, no_pauses: None, no_open_connections: None, known_secrets: None
+    videogen_unreachable: None, no_retry_delays: None, no_open_connections: None, known_secrets: None
 ) -> None:
     """The fixtures of every test in this folder."""
 

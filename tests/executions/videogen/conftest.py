@@ -17,7 +17,7 @@ KEY = "vgk_live_3kQz81LmXw_do-not-show-me"
 
 
 @pytest.fixture
-def no_pauses() -> None:
+def no_retry_delays() -> None:
     """Keeps the client's pauses, which are tested here."""
 
 
