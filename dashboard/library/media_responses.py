@@ -26,7 +26,7 @@ from django.utils.http import content_disposition_header
 from executions.copies import requests as copy_requests
 from executions.copies import storage as copy_storage
 from executions.core import runtime, sync_bridge
-from executions.files import media_http, signed_urls
+from executions.files import media_download, media_http, signed_urls
 from executions.files.media_types import SVG, UNKNOWN, is_displayable, is_harmless
 from executions.files.uploads import clean_name
 from executions.models import File
@@ -153,18 +153,14 @@ async def proxied_download(request: HttpRequest, file: File) -> HttpResponseBase
 async def _open_upstream(http: httpx.AsyncClient, request: HttpRequest, file: File) -> httpx.Response:
     """The media server's response. A rejected signed URL is replaced once by a fresh one."""
     headers = {name: request.headers[name] for name in ("Range", "If-Range") if name in request.headers}
-    for fresh in (False, True):
-        url, _ = await signed_urls.signed_url(file, signed_urls.BEST_RENDITIONS, fresh=fresh)
-        try:
-            answer = await media_http.open_stream(http, url, headers)
-        except media_http.Unreachable as error:
-            raise signed_urls.NotReady(f"{error} Try again in a moment.") from None
-        if answer.status_code in (200, 206, 416):
-            return answer
-        await answer.aclose()
-    raise signed_urls.NotReady(
-        f"VideoGen’s media server answered {answer.status_code}. Try again in a moment."
-    )
+    try:
+        return await media_download.open_rendition(http, file, headers, accepted=(200, 206, 416))
+    except media_http.Unreachable as error:
+        raise signed_urls.NotReady(f"{error} Try again in a moment.") from None
+    except media_download.Rejected as error:
+        raise signed_urls.NotReady(
+            f"VideoGen’s media server answered {error.status}. Try again in a moment."
+        ) from None
 
 
 class _ProxiedBody:
@@ -177,16 +173,10 @@ class _ProxiedBody:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for piece in self.answer.aiter_raw():
-                yield piece
-            return
-        except httpx.HTTPError:
-            was_interrupted = True
+            async for chunk in media_download.chunks(self.answer):
+                yield chunk
         finally:
             await _close(self.http, self.answer)
-        # Raised outside the handler: the traceback of httpx would contain the signed URL.
-        assert was_interrupted
-        raise media_http.IncompleteResponse("the media server ended the response too early")
 
     def close(self) -> None:
         """Called by the response, from any thread, even if no chunk was ever requested."""

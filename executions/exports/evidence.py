@@ -24,7 +24,8 @@ from executions import policy, tools
 from executions.audit import hash_chain, sealing, verification
 from executions.audit import record as audit_log
 from executions.core import runtime
-from executions.exports.zip_archive import TIMEOUT, Pipe, SourceError, entry_info, open_source, safe_name
+from executions.exports.zip_archive import Pipe, SourceError, entry_info, open_source, safe_name
+from executions.files import media_http
 from executions.models import Event, Execution, File
 from executions.models.event import ActKind
 from executions.policy import Action, Actor
@@ -173,7 +174,7 @@ async def stream(evidence: Evidence) -> AsyncGenerator[bytes]:
     """The archive, piece by piece. The manifest lists files that could not be read."""
     pipe = Pipe()
     entries: list[dict[str, Any]] = []
-    async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True, max_redirects=3) as client:
+    async with media_http.client() as client:
         with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]  # write-only
             for name, content in evidence.texts.items():
                 archive.writestr(entry_info(name), content)

@@ -25,12 +25,11 @@ from django.utils import timezone
 
 from executions.copies import storage as copy_storage
 from executions.core import runtime
-from executions.files import signed_urls
+from executions.files import media_download, media_http, signed_urls
 from executions.models import Batch, File, Result
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = httpx.Timeout(30, connect=10)
 MAX_RESUMES = 3
 MISSING = "_missing.txt"
 # Entries that may exceed 2 GiB need ZIP64 headers.
@@ -85,7 +84,7 @@ async def stream(entries: list[Entry]) -> AsyncGenerator[bytes]:
     """The archive, piece by piece."""
     pipe = Pipe()
     missing: list[str] = []
-    async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True, max_redirects=3) as client:
+    async with media_http.client() as client:
         with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]  # write-only
             for each in entries:
                 try:
@@ -176,6 +175,7 @@ class Source:
         self.client = client
         self.file = file
         self.response: httpx.Response | None = None
+        self.validator = ""
         self.received = 0
         self.ending = ""
         self.size: int | None = None
@@ -183,23 +183,24 @@ class Source:
     async def open(self) -> None:
         self.response = await self._request()
         self.ending = _extension(self.response)
-        length = self.response.headers.get("content-length", "")
-        self.size = int(length) if length.isdecimal() else None
+        self.size = media_download.length_of(self.response)
+        self.validator = media_download.validator_of(self.response)
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         for resumes in range(MAX_RESUMES + 1):
             try:
                 assert self.response is not None
                 # As received, at most 64 KiB: collecting larger pieces would lose data when the connection breaks.
-                async for piece in self.response.aiter_raw():
-                    self.received += len(piece)
-                    yield piece
+                async with aclosing(media_download.chunks(self.response)) as chunks:
+                    async for chunk in chunks:
+                        self.received += len(chunk)
+                        yield chunk
                 return
-            except httpx.HTTPError as error:
-                logger.info("Download of a result was interrupted after %d bytes: %s", self.received, error)
+            except media_http.IncompleteResponse:
+                logger.info("Download of file %s was interrupted after %d bytes", self.file.pk, self.received)
                 await self.aclose()
                 if resumes == MAX_RESUMES:
-                    raise SourceError(f"the connection was lost after {self.received} bytes") from None
+                    raise self._interrupted() from None
             self.response = await self._request()
 
     async def aclose(self) -> None:
@@ -209,24 +210,21 @@ class Source:
     async def _request(self) -> httpx.Response:
         """Request the bytes that were not received yet. Raises SourceError."""
         try:
-            url, _ = await signed_urls.signed_url(self.file, ("download", "preview"))
+            response = await media_download.open_from(self.client, self.file, self.received, self.validator)
         except (signed_urls.Gone, signed_urls.NotReady) as error:
             raise SourceError(str(error)) from None
-        headers = {"Accept-Encoding": "identity"}
-        if self.received:
-            headers["Range"] = f"bytes={self.received}-"
-        try:
-            response = await self.client.send(
-                self.client.build_request("GET", url, headers=headers), stream=True
-            )
-        except (httpx.HTTPError, httpx.InvalidURL):
+        except media_http.Unreachable:
             raise SourceError("the media server cannot be reached") from None
-        if response.status_code == (206 if self.received else 200):
-            return response
-        await response.aclose()
+        except media_download.Rejected as error:
+            raise SourceError(f"the media server answered {error.status}") from None
         if self.received and response.status_code == 200:
-            raise SourceError(f"the connection was lost after {self.received} bytes")
-        raise SourceError(f"the media server answered {response.status_code}")
+            # The server sends the whole file again, but the archive already contains the beginning.
+            await response.aclose()
+            raise self._interrupted()
+        return response
+
+    def _interrupted(self) -> SourceError:
+        return SourceError(f"the connection was lost after {self.received} bytes")
 
 
 class Copy:

@@ -6,7 +6,7 @@ Callers decide what to do with the bytes: copies are written to disk, archives a
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 import httpx
 
@@ -73,7 +73,7 @@ async def open_from(
     raise Changed(response.status_code)
 
 
-async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+async def chunks(response: httpx.Response) -> AsyncGenerator[bytes]:
     """The body as it arrives, in chunks of at most 64 KiB. Raises media_http.IncompleteResponse if it is interrupted."""
     try:
         async for chunk in response.aiter_raw():

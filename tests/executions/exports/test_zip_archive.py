@@ -76,7 +76,7 @@ def range_of(head: str) -> int:
 async def zipped(url: str, monkeypatch: Any) -> dict[str, bytes]:
     """The archive of one file at `url`."""
 
-    async def signed(file: Any, renditions: Any) -> tuple[str, float]:
+    async def signed(file: Any, renditions: Any, *, fresh: bool = False) -> tuple[str, float]:
         return url, 60.0
 
     monkeypatch.setattr(signed_urls, "signed_url", signed)
@@ -95,7 +95,10 @@ async def test_an_interrupted_download_is_resumed(transactional_db: None, monkey
         heads.append(begin)
         status = "206 Partial Content" if begin else "200 OK"
         rest = CONTENT[begin:]
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(rest)}\r\n\r\n".encode() + rest[:4096])
+        lines = f"HTTP/1.1 {status}\r\nContent-Length: {len(rest)}\r\n"
+        if begin:
+            lines += f"Content-Range: bytes {begin}-{len(CONTENT) - 1}/{len(CONTENT)}\r\n"
+        writer.write(f"{lines}\r\n".encode() + rest[:4096])
         await writer.drain()
 
     async with server(handle) as url:
