@@ -56,9 +56,9 @@ def withdraw(request: AuthenticatedRequest, pk: uuid.UUID, comment: uuid.UUID) -
 def mentions(request: AuthenticatedRequest) -> HttpResponse:
     """The person's mentions, the latest first; POST marks them all as read."""
     if request.method == "POST":
-        comments.see(request.user)
+        comments.mark_read(request.user)
         return HttpResponseRedirect(reverse("mentions"), status=303)
-    found = comments.mentions_of(request.user.pk, MAX_MENTIONS)
+    found = comments.latest_mentions(request.user.pk, MAX_MENTIONS)
     return render(request, "people/mentions.html", {"mentions": found})
 
 

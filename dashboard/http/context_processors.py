@@ -36,7 +36,7 @@ class Shell:
     def unread(self) -> int:
         """Number of comments that mention this person and are unread."""
         user = self.request.user
-        return comments.unread(user.pk) if user.is_authenticated else 0
+        return comments.unread_count(user.pk) if user.is_authenticated else 0
 
     @property
     def live_url(self) -> str:

@@ -137,6 +137,6 @@ def _is_due(user_id: int) -> bool:
 
 def _record_visit(user_id: int) -> None:
     try:
-        members.seen(user_id)
+        members.record_presence(user_id)
     except DatabaseError as error:
         logger.warning("Could not store the last visit of user %d: %s", user_id, error)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from dashboard.http.query_urls import with_query
 from executions.core import keyset
+from executions.core.ids import as_uuid as as_uuid
 
 MAX_ID = 2**63 - 1
 MAX_USER_ID = 2**31 - 1  # user ids are 32-bit integers
 # Days outside this range are invalid: adding to a day must not leave the calendar.
 YEARS = range(1970, 9001)
 MAX_IGNORED_SHOWN = 5
-
-
-def as_uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
 
 
 def as_number(text: str, at_most: int = MAX_ID) -> int | None:

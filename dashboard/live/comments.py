@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 def talk(person: Any, execution: Execution, **more: Any) -> dict[str, Any]:
     """The template context for a job's comments. Marks the person's mentions in them as read."""
-    if comments.mentions_unseen(person.pk, execution):
-        comments.see(person, execution)
+    if comments.has_unread(person.pk, execution):
+        comments.mark_read(person, execution)
     return {
         "job_id": execution.pk,
-        "comments": comments.of(execution),
-        "max_length": comments.LONGEST,
+        "comments": comments.for_job(execution),
+        "max_length": comments.MAX_LENGTH,
         **more,
     }
 

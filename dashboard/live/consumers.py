@@ -106,7 +106,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def person_called(self, message: dict[str, Any]) -> None:
         """The number of unread mentions changed."""
-        unread = await runtime.in_reader(comments.unread, self.scope["user"].pk)
+        unread = await runtime.in_reader(comments.unread_count, self.scope["user"].pk)
         await self.send(
             text_data=render_to_string("shared/_mentions_bell.html", {"unread": unread, "oob": True})
         )

@@ -73,10 +73,10 @@ def change(request: AuthenticatedRequest, pk: int, what: str) -> HttpResponse:
     name = person.get_username()
     try:
         match what:
-            case "shut-out" if members.shut_out(pk, actor=request.user):
+            case "shut-out" if members.deactivate(pk, actor=request.user):
                 live_sessions.left(pk)
                 messages.success(request, f"{name} was deactivated. Their sessions have ended.")
-            case "let-in" if members.let_in(pk, actor=request.user):
+            case "let-in" if members.reactivate(pk, actor=request.user):
                 messages.success(request, f"{name} can sign in again.")
             case "role":
                 new = request.POST.get("role", "")

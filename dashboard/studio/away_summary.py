@@ -86,7 +86,7 @@ class AwaySummary:
 
     def __init__(self, user: Any, since: datetime, until: datetime | None = None) -> None:
         self.since, self.until = since, until or timezone.now()
-        found = last_visit.ended(user.pk, since, self.until)
+        found = last_visit.finished_jobs(user.pk, since, self.until)
         self.has_more = len(found) > last_visit.MAX_ROWS
         self.jobs = found[: last_visit.MAX_ROWS]
         self.counts = Counter(job.status for job in self.jobs)

@@ -38,9 +38,9 @@ def dismiss(request: AuthenticatedRequest) -> HttpResponse:
         until = _parse_time(text)
         if until is None:
             return HttpResponse("until must be a time with a time zone.", status=400)
-        last_visit.seen(request.user, until)
+        last_visit.mark_seen(request.user, until)
     else:
-        last_visit.watched(request.user)
+        last_visit.mark_watched(request.user)
     if request.POST.get("quiet"):
         return HttpResponse(status=204)
     return HttpResponseRedirect(reverse("studio"), status=303)

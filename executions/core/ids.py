@@ -37,6 +37,14 @@ def first_at(at: datetime) -> uuid.UUID:
     return uuid.UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
 
 
+def as_uuid(text: str) -> uuid.UUID | None:
+    """The id that a text is, None if it is not one."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
 def from_rows(rows: Iterable[Sequence[Any]]) -> list[uuid.UUID]:
     """The ids in rows of raw SQL with one column: PostgreSQL returns UUIDs, SQLite their hexadecimal digits."""
     return [each if isinstance(each, uuid.UUID) else uuid.UUID(each) for (each,) in rows]

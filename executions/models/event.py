@@ -5,7 +5,6 @@ The timeline, the audit log and the statistics read them; there is no other hist
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -15,6 +14,7 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from executions.core import request_context
+from executions.core.ids import as_uuid
 from executions.models.execution import Execution
 from executions.models.file import File
 from executions.models.webhook_delivery import WebhookDelivery
@@ -120,9 +120,8 @@ class EventQuerySet(models.QuerySet["Event"]):
         by_subject = models.Q(
             subject_type__in=["batch", "execution"], subject_id=subject_id, subject_type__gt=EMPTY_STRING
         )
-        try:
-            pk = uuid.UUID(subject_id)
-        except ValueError:
+        pk = as_uuid(subject_id)
+        if pk is None:
             return self.filter(by_subject)
         return self.filter(models.Q(execution=pk) | models.Q(file=pk) | by_subject)
 

@@ -145,7 +145,7 @@ class Reconciler(Worker):
         return len(claimed)
 
     async def _poll_list_if_due(self) -> None:
-        """Start a list poll as a task of its own: it may be slow, and must not delay starts."""
+        """Start a list poll as a separate task: it may be slow, and must not delay starts."""
         if time.monotonic() < self._no_polls_before or self._list_poll is not None:
             return
         if self._has_polled_list:

@@ -1,4 +1,4 @@
-"""What the team says about a job: written, withdrawn, and who is named in it. Each act leaves an event."""
+"""Comments on a job, and the people that they mention. Each action writes an event."""
 
 from __future__ import annotations
 
@@ -19,46 +19,49 @@ from executions.models.event import Kind, Source
 from executions.policy import Action, Actor
 from executions.signals import job_commented
 
-LONGEST = 4000  # characters
-# As many are looked up; who writes more names does not mean them.
-MOST_MENTIONS = 20
-# The characters of a username, after an @ that is no part of an address.
-NAMED = re.compile(r"(?<![\w.+-])@([\w.@+-]{1,150})")
+MAX_LENGTH = 4000  # characters
+# Further names are ignored.
+MAX_MENTIONS = 20
+# A username after an @ that is not part of an email address.
+MENTION = re.compile(r"(?<![\w.+-])@([\w.@+-]{1,150})")
 
 
 class Refused(ValueError):
-    """It was not written; the message says why, for the person."""
+    """The comment was not accepted; the message says why."""
 
 
-def mentioned(text: str) -> list[str]:
-    """The names that a text calls, as they are written, each once; a full stop at the end belongs to the sentence."""
+def mentioned_names(text: str) -> list[str]:
+    """The distinct usernames mentioned in a text, at most MAX_MENTIONS. A trailing full stop is not part of a name."""
     found: list[str] = []
-    for match in NAMED.finditer(text):
+    for match in MENTION.finditer(text):
         name = match[1].rstrip(".@+-")
         if name and name not in found:
             found.append(name)
-    return found[:MOST_MENTIONS]
+    return found[:MAX_MENTIONS]
 
 
 def write(execution: Execution, *, actor: Actor, text: str) -> Comment:
-    """Write a comment and tell whoever is named in it. Raises Refused, NotAllowed."""
+    """Add a comment and notify the people mentioned in it. Raises Refused or NotAllowed."""
     author_id = policy.require_person(actor, Action.COMMENT_WRITE, execution)
     text = text.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()
     if not text:
-        raise Refused("Write something first.")
-    if len(text) > LONGEST:
-        raise Refused(f"At most {LONGEST:,} characters, please: these are {len(text):,}.")
+        raise Refused("Write a comment first.")
+    if len(text) > MAX_LENGTH:
+        raise Refused(f"Comments can have at most {MAX_LENGTH:,} characters. This one has {len(text):,}.")
     with transaction.atomic():
         comment = Comment.objects.create(execution=execution, author_id=author_id, text=text)
-        people = get_user_model().objects.filter(is_active=True, username__in=mentioned(text))
+        people = get_user_model().objects.filter(is_active=True, username__in=mentioned_names(text))
         ids = list(people.exclude(pk=author_id).values_list("pk", flat=True))
         Mention.objects.bulk_create(Mention(comment=comment, person_id=pk) for pk in ids)
-        _tell(comment, author_id, {"comment": str(comment.pk)}, ids)
+        _record(comment, author_id, {"comment": str(comment.pk)}, ids)
     return comment
 
 
 def withdraw(comment_id: uuid.UUID, *, actor: Actor) -> bool:
-    """Mark one's own comment as withdrawn: its words are on none of the team's pages any more. False when there was nothing to do."""
+    """Withdraw one's own comment, so that no page shows its text. False if it was withdrawn already.
+
+    Raises NotAllowed.
+    """
     author_id = policy.require_person(actor, Action.COMMENT_WITHDRAW, Comment.objects.get(pk=comment_id))
     with transaction.atomic():
         own = Comment.objects.filter(pk=comment_id, author_id=author_id, withdrawn_at=None)
@@ -68,12 +71,12 @@ def withdraw(comment_id: uuid.UUID, *, actor: Actor) -> bool:
         unread = Mention.objects.filter(comment=comment, seen_at=None)
         ids = list(unread.values_list("person", flat=True))
         unread.update(seen_at=timezone.now())
-        _tell(comment, author_id, {"comment": str(comment.pk), "withdrawn": True}, ids)
+        _record(comment, author_id, {"comment": str(comment.pk), "withdrawn": True}, ids)
     return True
 
 
-def of(execution: Execution) -> QuerySet[Comment]:
-    """The job's comments, the first one first, with their authors and whom they name."""
+def for_job(execution: Execution) -> QuerySet[Comment]:
+    """The job's comments, oldest first, with their authors and mentioned people."""
     return (
         Comment.objects.filter(execution=execution)
         .select_related("author")
@@ -81,22 +84,22 @@ def of(execution: Execution) -> QuerySet[Comment]:
     )
 
 
-def mentions_of(person_id: int, limit: int) -> list[Mention]:
-    """The latest comments that name a person, with their jobs; what was withdrawn is left out."""
+def latest_mentions(person_id: int, limit: int) -> list[Mention]:
+    """The latest mentions of a person, with comment and job, without withdrawn comments."""
     rows = Mention.objects.filter(person_id=person_id, comment__withdrawn_at=None)
     return list(rows.select_related("comment__author", "comment__execution").order_by("-id")[:limit])
 
 
-def unread(person_id: int) -> int:
+def unread_count(person_id: int) -> int:
     return Mention.objects.filter(person_id=person_id, seen_at=None).count()
 
 
-def mentions_unseen(person_id: int, execution: Execution) -> bool:
+def has_unread(person_id: int, execution: Execution) -> bool:
     return Mention.objects.filter(person_id=person_id, seen_at=None, comment__execution=execution).exists()
 
 
-def see(actor: Actor, execution: Execution | None = None) -> int:
-    """A person has seen where they are named: on one job's page, or all. How many were new."""
+def mark_read(actor: Actor, execution: Execution | None = None) -> int:
+    """Mark the person's mentions as read, on one job or on all. Returns how many were unread."""
     person_id = policy.require_person(actor, Action.VISIT_MARK)
     rows = Mention.objects.filter(person_id=person_id, seen_at=None)
     if execution is not None:
@@ -104,7 +107,7 @@ def see(actor: Actor, execution: Execution | None = None) -> int:
     return rows.update(seen_at=timezone.now())
 
 
-def _tell(comment: Comment, actor_id: int | None, detail: dict[str, Any], people: Iterable[int]) -> None:
+def _record(comment: Comment, actor_id: int | None, detail: dict[str, Any], people: Iterable[int]) -> None:
     execution = comment.execution
     Event.objects.create(
         execution=execution,

@@ -25,7 +25,7 @@ def last(person_id: int) -> LastLook:
     )
 
 
-def seen(actor: Actor, until: datetime) -> bool:
+def mark_seen(actor: Actor, until: datetime) -> bool:
     """Mark jobs that finished until then as seen. The time never moves back; False if it did not move."""
     person_id = policy.require_person(actor, Action.VISIT_MARK)
     until = min(until, timezone.now())
@@ -33,14 +33,14 @@ def seen(actor: Actor, until: datetime) -> bool:
     return bool(moved.update(before_at=F("looked_at"), looked_at=until))
 
 
-def watched(actor: Actor) -> bool:
+def mark_watched(actor: Actor) -> bool:
     """The person leaves the page, and saw what finished meanwhile. What they missed before stays unseen."""
     person_id = policy.require_person(actor, Action.VISIT_MARK)
     now = timezone.now()
     return bool(LastLook.objects.filter(pk=person_id, looked_at__lt=now).update(looked_at=now))
 
 
-def ended(person_id: int, since: datetime, until: datetime) -> list[Execution]:
+def finished_jobs(person_id: int, since: datetime, until: datetime) -> list[Execution]:
     """The person's jobs that finished in this time, latest first: MAX_ROWS at most, and one more if there are more."""
     rows = Execution.objects.filter(created_by_id=person_id, ended_at__gt=since, ended_at__lte=until)
     columns = ("id", "tool", "status", "error", "prompt", "created_at", "ended_at", "batch__name")

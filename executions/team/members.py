@@ -44,7 +44,7 @@ def role(person: Any) -> str:
 def change_role(person_id: int, new: str, *, actor: Actor) -> bool:
     """False if nothing changed. Raises NotAllowed, and Refused for the last admin."""
     actor_id = policy.require(actor, Action.PERSON_CHANGE_ROLE)
-    with _held(person_id) as (person, admins):
+    with _locked(person_id) as (person, admins):
         before = role(person)
         if before == new:
             return False
@@ -58,13 +58,13 @@ def change_role(person_id: int, new: str, *, actor: Actor) -> bool:
     return True
 
 
-def shut_out(person_id: int, *, actor: Actor) -> bool:
+def deactivate(person_id: int, *, actor: Actor) -> bool:
     """Deactivate a person: end their sessions and withdraw their invitations. Their jobs and files stay.
 
     False if they were inactive. Raises NotAllowed, and Refused for oneself and for the last admin.
     """
     actor_id = policy.require(actor, Action.PERSON_DEACTIVATE)
-    with _held(person_id) as (person, admins):
+    with _locked(person_id) as (person, admins):
         if not person.is_active:
             return False
         if person.pk == actor_id:
@@ -79,10 +79,10 @@ def shut_out(person_id: int, *, actor: Actor) -> bool:
     return True
 
 
-def let_in(person_id: int, *, actor: Actor) -> bool:
+def reactivate(person_id: int, *, actor: Actor) -> bool:
     """Let a person sign in again, with the same role. False if they were active. Raises NotAllowed."""
     actor_id = policy.require(actor, Action.PERSON_REACTIVATE)
-    with _held(person_id) as (person, _):
+    with _locked(person_id) as (person, _):
         if person.is_active:
             return False
         person.is_active = True
@@ -92,7 +92,7 @@ def let_in(person_id: int, *, actor: Actor) -> bool:
 
 
 @contextmanager
-def _held(person_id: int) -> Iterator[tuple[Any, set[int]]]:
+def _locked(person_id: int) -> Iterator[tuple[Any, set[int]]]:
     """The person and the ids of all active admins, whose rows are locked. Raises DoesNotExist."""
     people = get_user_model().objects
     with transaction.atomic():
@@ -128,7 +128,7 @@ def set_up(name: str, password: str, new: str) -> None:
     person.save()
 
 
-def seen(person_id: int) -> None:
+def record_presence(person_id: int) -> None:
     """Record that the person is present now."""
     Presence.objects.update_or_create(person_id=person_id, defaults={"at": timezone.now()})
 
@@ -213,8 +213,12 @@ def join(token: str, username: str, password: str) -> Any:
                 is_superuser=invitation.is_admin,
             )
             Invitation.objects.filter(pk=invitation.pk).update(used_by=person)
-            told = {"role": role(person), "invitation": invitation.pk, "invited_by": invitation.created_by_id}
-            _record(ActKind.JOINED, person, person.pk, **told)
+            detail = {
+                "role": role(person),
+                "invitation": invitation.pk,
+                "invited_by": invitation.created_by_id,
+            }
+            _record(ActKind.JOINED, person, person.pk, **detail)
     except IntegrityError:
         raise Refused("This name is taken.") from None
     return person

@@ -213,11 +213,13 @@ OPERATIONS: dict[str, Operation] = {
     "withdraw a comment": Operation(
         Action.COMMENT_WITHDRAW, {"owner"}, comment, lambda pk, a: comments.withdraw(pk, actor=a)
     ),
-    "read mentions": Operation(Action.VISIT_MARK, EVERYONE, nothing, lambda _, a: comments.see(a)),
+    "read mentions": Operation(Action.VISIT_MARK, EVERYONE, nothing, lambda _, a: comments.mark_read(a)),
     "dismiss finished jobs": Operation(
-        Action.VISIT_MARK, EVERYONE, nothing, lambda _, a: last_visit.seen(a, timezone.now())
+        Action.VISIT_MARK, EVERYONE, nothing, lambda _, a: last_visit.mark_seen(a, timezone.now())
     ),
-    "watch jobs finish": Operation(Action.VISIT_MARK, EVERYONE, nothing, lambda _, a: last_visit.watched(a)),
+    "watch jobs finish": Operation(
+        Action.VISIT_MARK, EVERYONE, nothing, lambda _, a: last_visit.mark_watched(a)
+    ),
     "pause the queue": Operation(
         Action.QUEUE_PAUSE, ADMINS | SYSTEM, nothing, lambda _, a: queue_state.pause_all(actor=a)
     ),
@@ -347,10 +349,10 @@ OPERATIONS: dict[str, Operation] = {
         lambda pk, a: members.change_role(pk, members.ADMIN, actor=a),
     ),
     "deactivate": Operation(
-        Action.PERSON_DEACTIVATE, ADMINS, lambda w: w.owner.pk, lambda pk, a: members.shut_out(pk, actor=a)
+        Action.PERSON_DEACTIVATE, ADMINS, lambda w: w.owner.pk, lambda pk, a: members.deactivate(pk, actor=a)
     ),
     "reactivate": Operation(
-        Action.PERSON_REACTIVATE, ADMINS, lambda w: w.owner.pk, lambda pk, a: members.let_in(pk, actor=a)
+        Action.PERSON_REACTIVATE, ADMINS, lambda w: w.owner.pk, lambda pk, a: members.reactivate(pk, actor=a)
     ),
     "register an endpoint": Operation(
         Action.ENDPOINT_REGISTER,

@@ -63,7 +63,7 @@ def test_comments_are_shown_as_text(text: str, ann_browser: Browser, ben_browser
     ],
 )
 def test_who_is_mentioned(text: str, names: list[str]) -> None:
-    assert comments.mentioned(text) == names
+    assert comments.mentioned_names(text) == names
 
 
 def test_a_mention_is_unread_until_the_job_is_opened(ann_browser: Browser, ben_browser: Browser) -> None:
@@ -72,10 +72,10 @@ def test_a_mention_is_unread_until_the_job_is_opened(ann_browser: Browser, ben_b
     assert Mention.objects.count() == 1, "neither unknown people nor the author"
     assert "1 unread mention" in plain_text(ben_browser.get("/"), "#bell")
     assert "is this the one?" in ben_browser.get("/mentions/").content.decode()
-    assert comments.unread(ben_browser.user.pk) == 1, "the list does not yet show the job"
+    assert comments.unread_count(ben_browser.user.pk) == 1, "the list does not yet show the job"
     page = ben_browser.get(f"/executions/{execution.pk}/").content.decode()
     assert plain_text(page, f'a[href="/executions/?person={ben_browser.user.pk}"]') == "@ben"
-    assert comments.unread(ben_browser.user.pk) == 0
+    assert comments.unread_count(ben_browser.user.pk) == 0
     assert "unread mention" not in page, "the page that shows the comment marks it as read"
 
 
@@ -83,7 +83,7 @@ def test_all_mentions_can_be_marked_as_read(ann_browser: Browser, ben_browser: B
     for _ in range(3):
         say(ann_browser, job(ann_browser.user), "@ben")
     assert ben_browser.post("/mentions/").status_code == 303
-    assert comments.unread(ben_browser.user.pk) == 0
+    assert comments.unread_count(ben_browser.user.pk) == 0
 
 
 def test_a_withdrawn_comment_is_marked_and_its_text_removed(
@@ -101,7 +101,7 @@ def test_a_withdrawn_comment_is_marked_and_its_text_removed(
     assert "was withdrawn" in page
     assert "comment withdrawn by ann" in page
     assert "the secret word" not in ben_browser.get("/mentions/").content.decode()
-    assert comments.unread(ben_browser.user.pk) == 0
+    assert comments.unread_count(ben_browser.user.pk) == 0
     assert Event.objects.filter(kind=Kind.COMMENTED).count() == 2
 
 

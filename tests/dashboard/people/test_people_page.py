@@ -177,7 +177,7 @@ def test_two_admins_who_remove_each_other_leave_one_admin(
             if act == "demote":
                 members.change_role(whom, members.MEMBER, actor=by)
             else:
-                members.shut_out(whom, actor=by)
+                members.deactivate(whom, actor=by)
         except (members.Refused, policy.NotAllowed):
             pass
         finally:
@@ -251,7 +251,7 @@ def test_an_invitation_created_during_the_deactivation_of_its_creator_is_invalid
 
     def deactivate_meanwhile(size: int) -> str:
         """After the permission check, and before the invitation is written."""
-        members.shut_out(ann_browser.user.pk, actor=ada_browser.user)
+        members.deactivate(ann_browser.user.pk, actor=ada_browser.user)
         return make_token(size)
 
     with monkeypatch.context() as patch:

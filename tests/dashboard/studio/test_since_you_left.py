@@ -128,10 +128,10 @@ def test_leaving_the_studio_dismisses_what_finished_there(ann_browser: Browser) 
 
 def test_a_visit_never_moves_back_or_into_the_future(ann_browser: Browser) -> None:
     left(ann_browser)
-    last_visit.seen(ann_browser.user, timezone.now() + timedelta(days=9))
+    last_visit.mark_seen(ann_browser.user, timezone.now() + timedelta(days=9))
     now = LastLook.objects.get(pk=ann_browser.user.pk).looked_at
     assert now <= timezone.now()
-    assert not last_visit.seen(ann_browser.user, now - timedelta(days=1))
+    assert not last_visit.mark_seen(ann_browser.user, now - timedelta(days=1))
     assert LastLook.objects.get(pk=ann_browser.user.pk).looked_at == now
 
 
