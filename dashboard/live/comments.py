@@ -70,7 +70,7 @@ def words(comment: Comment) -> SafeString:
     known = {each.person.get_username(): each.person_id for each in comment.mentions.all()}
     made: list[str] = []
     done = 0
-    for match in comments.NAMED.finditer(comment.text):
+    for match in comments.MENTION.finditer(comment.text):
         name = match[1].rstrip(".@+-")
         if name in known:
             made.append(escape(comment.text[done : match.start()]))
