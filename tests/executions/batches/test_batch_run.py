@@ -36,7 +36,7 @@ NOOR = "vg_pres_" + "Noor".ljust(22, "0")
 
 @pytest.fixture
 async def worker(account: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reconciler]:
-    """A reconciler at work that looks ten times as often as in life: the sandbox is twenty times as fast."""
+    """A running reconciler that polls ten times as often as usual, since the sandbox is twenty times as fast."""
     monkeypatch.setattr(transitions, "FIRST_POLL_DELAY", timedelta(seconds=0.1))
     monkeypatch.setattr(sync, "poll_interval", lambda age, in_flight: timedelta(seconds=0.1))
     monkeypatch.setattr(sync, "MAX_REST", 0.1)
@@ -49,14 +49,14 @@ async def worker(account: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     await reconciler.drain(5)
 
 
-async def ended(batch: Batch) -> list[Execution]:
-    """The batch's jobs, once all have ended."""
+async def finished_jobs(batch: Batch) -> list[Execution]:
+    """Waits until all jobs of the batch have finished, and returns them."""
 
-    async def look() -> list[Execution]:
+    async def jobs_if_finished() -> list[Execution]:
         jobs = await runtime.in_db(planning.jobs, batch)
         return jobs if all(job.is_terminal for job in jobs) else []
 
-    return await until(look)
+    return await until(jobs_if_finished)
 
 
 def entries(content: bytes) -> dict[str, bytes]:
@@ -65,7 +65,7 @@ def entries(content: bytes) -> dict[str, bytes]:
         return {name: archived.read(name) for name in archived.namelist()}
 
 
-async def zipped(batch: Batch) -> dict[str, bytes]:
+async def download_zip(batch: Batch) -> dict[str, bytes]:
     pieces = [
         piece async for piece in zip_archive.stream(await runtime.in_db(zip_archive.batch_entries, batch))
     ]
@@ -79,7 +79,7 @@ async def test_a_failed_job_does_not_stop_the_batch(account: Any, worker: Reconc
     batch = await runtime.in_db(planning.batch, people.ann, 4)
     worker.wake()
 
-    jobs = await ended(batch)
+    jobs = await finished_jobs(batch)
 
     assert sorted(job.status for job in jobs) == ["failed", "succeeded", "succeeded", "succeeded"]
     assert len({job.remote_id for job in jobs}) == 4
@@ -120,9 +120,8 @@ async def test_nothing_is_sent_while_it_can_be_undone(
     prompt = steps.unique_prompt()
     plan = await runtime.in_db(planning.plan, people.ann, 3, prompt=prompt)
     batch, _ = await runtime.in_db(batches.confirm, plan.pk, actor=people.ann)
-    await steps.wait_until_final(
-        await steps.queued(steps.unique_prompt())
-    )  # what is due is worked on meanwhile
+    # Meanwhile, due jobs are processed.
+    await steps.wait_until_final(await steps.queued(steps.unique_prompt()))
 
     assert {job.sent_at for job in await runtime.in_db(planning.jobs, batch)} == {None}
     assert await runtime.in_db(batches.undo, batch, actor=people.ann) == 3
@@ -145,20 +144,20 @@ async def test_rows_with_a_speech_run_as_chains(account: Any, worker: Reconciler
     await runtime.in_db(batch.executions.update, next_attempt_at=timezone.now())
     worker.wake()
 
-    speech, avatar = await ended(batch)
+    speech, avatar = await finished_jobs(batch)
 
     assert (speech.status, avatar.status) == ("succeeded", "succeeded")
-    names = sorted(await zipped(batch))
+    names = sorted(await download_zip(batch))
     assert [name.rpartition(".")[0] for name in names] == ["001 Hello-there", "002 Avatar-Hello-there"]
 
 
 # --- the ZIP ----------------------------------------------------------------------------------------------
 
 
-async def made(people: Any, account: Any, worker: Reconciler, count: int = 2) -> Batch:
+async def finished_batch(people: Any, account: Any, worker: Reconciler, count: int = 2) -> Batch:
     batch = await runtime.in_db(planning.batch, people.ann, count)
     worker.wake()
-    await ended(batch)
+    await finished_jobs(batch)
     return batch
 
 
@@ -174,7 +173,7 @@ async def content_of(name: str, batch: Batch) -> bytes:
 
 
 async def test_all_results_are_downloaded_as_one_zip(account: Any, worker: Reconciler, people: Any) -> None:
-    batch = await made(people, account, worker, 2)
+    batch = await finished_batch(people, account, worker, 2)
     ann_browser = await asyncio.to_thread(_signed_in, people.ann)
 
     answer = await ann_browser.aget(f"/batches/{batch.pk}/results.zip")
@@ -189,14 +188,14 @@ async def test_all_results_are_downloaded_as_one_zip(account: Any, worker: Recon
 
 
 async def test_missing_files_are_listed_in_the_zip(account: Any, worker: Reconciler, people: Any) -> None:
-    batch = await made(people, account, worker, 2)
+    batch = await finished_batch(people, account, worker, 2)
     first = (await runtime.in_db(planning.jobs, batch))[0]
     file = (await runtime.in_db(Result.objects.select_related("file").get, execution=first)).file
     created_at = timezone.now() - timedelta(hours=1)  # a 404 is ignored for a new file
     gone = {"remote_id": "vg_file_gone", "snapshot": {}, "created_at": created_at}
     await runtime.in_db(File.objects.filter(pk=file.pk).update, **gone)
 
-    found = await zipped(batch)
+    found = await download_zip(batch)
 
     assert [name.rpartition(".")[0] for name in found] == ["002 a-lighthouse-2", "_missing"]
     assert "001 a-lighthouse-1: VideoGen no longer has this file." in found["_missing.txt"].decode()
@@ -205,7 +204,7 @@ async def test_missing_files_are_listed_in_the_zip(account: Any, worker: Reconci
 async def test_the_zip_is_streamed_and_a_disconnect_ends_the_download(
     account: Any, worker: Reconciler, people: Any, monkeypatch: Any
 ) -> None:
-    batch = await made(people, account, worker, 2)
+    batch = await finished_batch(people, account, worker, 2)
     closed: list[int] = []
     aclose = zip_archive.Source.aclose
 
