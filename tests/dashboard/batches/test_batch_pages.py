@@ -122,13 +122,13 @@ def test_an_interrupted_cancel_is_reported_and_resumed(
     monkeypatch.setattr(chunked, "CHUNK_SIZE", 2)
     batch = planning.batch(ann_browser.user, 5)
     url = f"/batches/{batch.pk}/cancel/{planning.cancel_request(batch, actor=ann_browser.user).pk}/"
-    word, done = batches._word, []
+    outcome, done = batches._outcome, []
 
     def breaks(*of_one: Any) -> str:
         if len(done) == 3:
             raise OperationalError("the database is away")
         done.append(of_one)
-        return word(*of_one)
+        return outcome(*of_one)
 
     with monkeypatch.context() as broken, pytest.raises(OperationalError):
         broken.setattr(batches, "_outcome", breaks)
