@@ -149,7 +149,7 @@ def test_an_ambiguous_voice_name_is_rejected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "The table is empty"),
         ("\n \n,,\n", "The table is empty"),
@@ -165,14 +165,14 @@ def test_an_ambiguous_voice_name_is_rejected() -> None:
         ("prompt\n" + ("é" * 1000 + "\n") * 525, "larger than 1 MiB"),
     ],
 )
-def test_an_unreadable_table_has_an_error(text: str, said: str) -> None:
-    with pytest.raises(tables.Unreadable) as refused:
+def test_an_unreadable_table_has_an_error(text: str, message: str) -> None:
+    with pytest.raises(tables.Unreadable) as error:
         tables.read(tools.available()["generate-image"], text)
-    assert said in str(refused.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("prompt\nÉté\n".encode("latin-1"), "not UTF-8"),
         ("prompt\na\n".encode("utf-16"), "not UTF-8"),
@@ -180,10 +180,10 @@ def test_an_unreadable_table_has_an_error(text: str, said: str) -> None:
         (b"x" * (tables.MAX_BYTES + 1), "larger than 1 MiB"),
     ],
 )
-def test_a_file_that_is_not_utf8_has_an_error(content: bytes, said: str) -> None:
-    with pytest.raises(tables.Unreadable) as refused:
+def test_a_file_that_is_not_utf8_has_an_error(content: bytes, message: str) -> None:
+    with pytest.raises(tables.Unreadable) as error:
         tables.decoded(content)
-    assert said in str(refused.value)
+    assert message in str(error.value)
 
 
 def test_the_maximum_of_rows_is_read_with_one_query(django_assert_num_queries: Any) -> None:
@@ -213,11 +213,11 @@ def test_each_template_names_its_columns_and_its_example_is_rejected(
     text = tables.template(tool)
 
     headings = next(csv.reader(io.StringIO(text.removeprefix(tables.BOM))))
-    raws, library = tables.read(tool, tables.decoded(text.encode()))
+    raw_rows, library = tables.read(tool, tables.decoded(text.encode()))
 
     assert text.startswith(tables.BOM)
     assert headings[: len(tool.fields)] == [field.name for field in tool.fields]
-    assert check(tool, raws, library).problems, "an example that nobody changed is not started"
+    assert check(tool, raw_rows, library).problems, "an unchanged example is rejected"
 
 
 def test_a_filled_in_template_is_read_back() -> None:

@@ -1,4 +1,4 @@
-"""Every field of every tool in every API version: what is typed wrong is named at its field, kept, and starts nothing."""
+"""Every field of every tool in every API version: invalid input is reported at its field, kept, and starts nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.dashboard.browsers import HTMX, Browser
 from tests.factories.files import file
 from tests.markup import parse, plain_text
 
-pytestmark = pytest.mark.one_engine  # what is refused at a field never comes to the database
+pytestmark = pytest.mark.one_engine  # rejected input never reaches the database
 
 HOSTILE = "<script>alert(1)</script> {{ settings }} \u202etxet\u202c \N{CLAPPER BOARD} Ærø \"quoted\" 'too'"
 OTHER_MEDIA = {"IMAGE": "AUDIO", "VIDEO": "IMAGE", "AUDIO": "VIDEO"}
@@ -41,7 +41,7 @@ def make_files() -> dict[str, str]:
 
 
 def good(field: spec.Field, files: dict[str, str]) -> Any:
-    """Something that this field takes."""
+    """A valid value for this field."""
     match field:
         case spec.Text():
             return "en" if field.max_length == 2 else "a pier in the rain"
@@ -63,11 +63,11 @@ def good(field: spec.Field, files: dict[str, str]) -> Any:
             return "vg_enti_1"
         case spec.Files():
             return [files[field.media[0] if field.media else "IMAGE"]]
-    raise AssertionError(f"a kind of field that this test does not know: {field}")
+    raise AssertionError(f"unknown kind of field: {field}")
 
 
 def bad(field: spec.Field, files: dict[str, str]) -> Iterator[tuple[str, Any]]:
-    """(what is wrong, what is sent), for each way in which this field can be wrong."""
+    """(error, value) for each way in which this field can be invalid."""
     if field.required:
         yield "missing", None
         yield "empty", [] if isinstance(field, spec.Files) else "  "
@@ -93,7 +93,7 @@ def bad(field: spec.Field, files: dict[str, str]) -> Iterator[tuple[str, Any]]:
             yield "too long", f"nginx = {'x' * 500}"
             yield "a character that cannot be sent", "ng\x00inx = engine x"
         case spec.Ids():
-            yield "no id", "Ærø"
+            yield "not an id", "Ærø"
             yield "too long", "v" * 500
             yield "too many", " ".join(f"vg_enti_{n}" for n in range(200 if field.is_list else 2))
             yield "a character that cannot be sent", "vg\x00"
@@ -111,12 +111,12 @@ def form_of(tool: tools.Tool, files: dict[str, str]) -> dict[str, Any]:
 
 
 def filled(sent: dict[str, Any]) -> dict[str, Any]:
-    """Without what is missing."""
+    """Without missing values."""
     return {name: value for name, value in sent.items() if value is not None}
 
 
 def wrong_fields(tool: tools.Tool, sent: dict[str, Any]) -> list[str]:
-    """The fields that the form finds something wrong with."""
+    """The fields that the form rejects."""
     data: MultiValueDict[str, Any] = MultiValueDict()
     for name, value in filled(sent).items():
         data.setlist(name, value if isinstance(value, list) else [value])
@@ -128,7 +128,7 @@ def started() -> int:
 
 
 def shows(page: str, value: Any) -> bool:
-    """Whether what was typed stands in the form again."""
+    """Whether the form shows the input again."""
     for each in value if isinstance(value, list) else [value]:
         for part in re.split(r"[=\s]+", str(each)):
             if html.escape(part.replace("\x00", "")) not in page.replace("\x00", ""):
@@ -151,23 +151,23 @@ async def test_an_invalid_field_is_reported_and_nothing_starts(
             sent = {**right, name: value}
             assert await runtime.in_db(wrong_fields, tool, sent) == [name], f"{name}: {wrong}"
             tried += 1
-    # The page says so of all fields at once: it takes a hundred times as long to draw as the form takes to judge.
+    # Rendering the page takes a hundred times as long as validating, so it is rendered with all fields invalid at once.
     for number in range(max(map(len, wrongs.values()))):
-        told = {name: ways[number] for name, ways in wrongs.items() if number < len(ways)}
-        sent = filled({**right, **{name: value for name, (_, value) in told.items()}})
+        errors = {name: ways[number] for name, ways in wrongs.items() if number < len(ways)}
+        sent = filled({**right, **{name: value for name, (_, value) in errors.items()}})
         answer = await ann_browser.apost(f"/tools/{slug}/", sent, headers=HTMX)
         assert answer.status_code == 422
         page = answer.content.decode()
         assert "<script>alert" not in page
         drawn = parse(page)
-        for name, (wrong, _) in told.items():
+        for name, (wrong, _) in errors.items():
             what = f"{name}: {wrong}"
             problem = plain_text(drawn, f"#composer-{name}-error")
             assert len(problem) > 10, what
-            assert problem.endswith((".", "?")), f"{what}: {problem!r} is no sentence"
+            assert problem.endswith((".", "?")), f"{what}: {problem!r} is not a sentence"
         for field in tool.fields:
             if isinstance(field, spec.Text) and field.name in sent:
-                assert shows(page, sent[field.name]), f"{field.name}: what was typed is lost"
+                assert shows(page, sent[field.name]), f"{field.name}: the input is lost"
     assert tried >= len(tool.fields) - 12
     assert await runtime.in_db(started) == 0
 

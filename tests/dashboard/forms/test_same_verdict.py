@@ -1,4 +1,4 @@
-"""The form, a row of a batch and a direct call judge every value of every field alike, and say the same."""
+"""The form, a batch row and a direct call validate every value of every field alike, with the same messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from executions.tools.validation import ValidatedBody, already_validated
 from executions.videogen import Presenter, Voice
 from tests.dashboard.forms.test_every_field import CASES, bad, filled, good, make_files
 
-pytestmark = pytest.mark.one_engine  # what is refused at a field never comes to the database
+pytestmark = pytest.mark.one_engine  # rejected input never reaches the database
 
 AVATAR = "generate-avatar"
 
@@ -54,10 +54,10 @@ def by_row(tool: tools.Tool, sent: dict[str, Any]) -> tuple[list[str], Any]:
 
 
 def directly(tool: tools.Tool, sent: dict[str, Any]) -> tuple[tools.ValidationResult, Any]:
-    """As a caller without forms has it: no value where nothing was entered, lists as lists."""
-    offers = tools.AccountChoices(["vg_voic_1"], ["vg_pres_1"], find_files)
+    """As for a caller without forms: no value for empty input, lists as lists."""
+    choices = tools.AccountChoices(["vg_voic_1"], ["vg_pres_1"], find_files)
     switches = {each.name: False for each in tool.fields if isinstance(each, spec.Switch)}
-    found = tools.validate(tool, {**switches, **filled(sent)}, offers)
+    found = tools.validate(tool, {**switches, **filled(sent)}, choices)
     return found, (found.body, found.speech) if found.body is not None else None
 
 
@@ -83,14 +83,14 @@ def assert_alike(tool: tools.Tool, sent: dict[str, Any], what: str) -> Verdict:
     return form
 
 
-@pytest.mark.parametrize(("era", "slug"), CASES)
-def test_every_field_is_validated_alike(settings: Any, era: str, slug: str) -> None:
-    settings.VIDEOGEN_API_ERA = era
+@pytest.mark.parametrize(("api_version", "slug"), CASES)
+def test_every_field_is_validated_alike(settings: Any, api_version: str, slug: str) -> None:
+    settings.VIDEOGEN_API_ERA = api_version
     tool = tools.available()[slug]
     files = make_files()
     right = {field.name: good(field, files) for field in tool.fields}
 
-    assert assert_alike(tool, right, "all is right") == {}
+    assert assert_alike(tool, right, "all valid") == {}
     for field in tool.fields:
         for wrong, value in bad(field, files):
             found = assert_alike(tool, {**right, field.name: value}, f"{field.name}: {wrong}")
@@ -122,8 +122,8 @@ def test_recording_and_script_are_validated_alike(
 def test_a_required_alternative_is_validated_alike(settings: Any) -> None:
     settings.VIDEOGEN_API_ERA = "2"
     tool = next(each for each in tools.available().values() if each.at_least_one)
-    demanded = {field.name: good(field, make_files()) for field in tool.fields if field.required}
-    sent = {name: value for name, value in demanded.items() if name not in tool.at_least_one}
+    required = {field.name: good(field, make_files()) for field in tool.fields if field.required}
+    sent = {name: value for name, value in required.items() if name not in tool.at_least_one}
 
     assert list(assert_alike(tool, sent, "nothing to start from")) == [""]
 
@@ -143,13 +143,13 @@ def test_api_values_are_accepted_like_form_values() -> None:
     tool = tools.available()["text-to-speech"]
     values = {"ttsText": "nginx", "voiceId": "v", "numResults": 2}
     pairs = [{"original": "nginx", "replacement": "engine x"}]
-    offers = tools.AccountChoices(voices=["v"])
+    choices = tools.AccountChoices(voices=["v"])
 
-    found = tools.validate(tool, {**values, "pronunciationReplacements": pairs}, offers)
-    as_text = tools.validate(tool, {**values, "pronunciationReplacements": "nginx = engine x"}, offers)
+    found = tools.validate(tool, {**values, "pronunciationReplacements": pairs}, choices)
+    as_text = tools.validate(tool, {**values, "pronunciationReplacements": "nginx = engine x"}, choices)
 
     assert found.body == as_text.body == {**values, "pronunciationReplacements": pairs}
-    wrong = tools.validate(tool, {**values, "ttsText": ["x"], "pronunciationReplacements": [3]}, offers)
+    wrong = tools.validate(tool, {**values, "ttsText": ["x"], "pronunciationReplacements": [3]}, choices)
     assert list(wrong.errors) == ["ttsText", "pronunciationReplacements"]
 
 
@@ -164,7 +164,7 @@ def test_rows_with_replacements_can_be_run_again() -> None:
     assert found.problems == []
 
 
-# --- a body that nobody validated -------------------------------------------------------------------------
+# --- an unvalidated body ----------------------------------------------------------------------------------
 
 
 BODY = {"prompt": "a pier", "numResults": 1}

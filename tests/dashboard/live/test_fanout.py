@@ -1,4 +1,4 @@
-"""One listener for all pages of a process: everybody hears, each kind of viewer is rendered for once."""
+"""One listener for all pages of a process: every page receives updates, rendered once per audience."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ type Open = Callable[[Any, str], Awaitable[WebsocketCommunicator]]
 
 @pytest.fixture
 async def open_page(transactional_db: None) -> AsyncIterator[Open]:
-    """Opens pages, and closes what is still open in the end."""
+    """Opens pages, and closes them after the test."""
     pages: list[WebsocketCommunicator] = []
 
     async def opened(user: Any, topic: str) -> WebsocketCommunicator:
@@ -51,11 +51,11 @@ async def test_every_page_receives_updates_rendered_once_per_audience(
     rendered: list[tuple[str, str]] = []
     fragment = renderer.fragment
 
-    def noted(kind: str, card: Any, change: Change) -> str:
+    def recording(kind: str, card: Any, change: Change) -> str:
         rendered.append((kind, card.audience))
         return fragment(kind, card, change)
 
-    monkeypatch.setattr(renderer, "fragment", noted)
+    monkeypatch.setattr(renderer, "fragment", recording)
     viewers = [
         (who, topic) for who in (people.ann, people.ben, people.ada) for topic in ("studio", "history")
     ]
@@ -93,7 +93,7 @@ async def test_pages_that_miss_an_update_reconnect(
 
 @pytest.fixture
 def in_memory(settings: Any) -> None:
-    """The channel layer of the embedded mode, whose groups can be looked at."""
+    """The channel layer of the embedded mode, whose groups can be inspected."""
     settings.CHANNEL_LAYERS = {"default": IN_MEMORY_LAYER}
 
 
@@ -118,48 +118,48 @@ async def test_a_page_open_for_weeks_still_receives_updates(people: People, open
     change = await a_change()
     await publisher.publish([change])
     assert change.id in await page.receive_from(DEADLINE)
-    assert len(groups) == 2  # the changes, and the news that this person has signed out
+    assert len(groups) == 2  # the changes, and the sign-outs of this person
 
 
 async def test_changes_during_a_delivery_are_merged_into_the_next(
     people: People, open_page: Open, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    settings.REDIS_URL = ""  # only what this test publishes is heard
-    told: list[list[tuple[str, str, str]]] = []
-    begun, may_go = asyncio.Event(), asyncio.Event()
+    settings.REDIS_URL = ""  # receive only what this test publishes
+    delivered: list[list[tuple[str, str, str]]] = []
+    started, may_continue = asyncio.Event(), asyncio.Event()
 
     class Slow(renderer.Rendering):
         def __init__(self, changes: list[Change]) -> None:
             super().__init__(changes)
-            told.append([(each.id, each.from_status, each.to_status) for each in changes])
+            delivered.append([(each.id, each.from_status, each.to_status) for each in changes])
 
         async def make(self, keys: Any) -> Any:
-            begun.set()
-            await may_go.wait()
+            started.set()
+            await may_continue.wait()
             return await super().make(keys)
 
     monkeypatch.setattr(renderer, "Rendering", Slow)
     await open_page(people.ann, "studio")
     first, second = await a_change(), await a_change()
     await publisher.publish([first])
-    await begun.wait()
+    await started.wait()
     for before, after in (("queued", "pending"), ("pending", "running"), ("running", "succeeded")):
         await publisher.publish([Change(second.id, None, False, before, after)])
     await publisher.publish([Change(first.id, None, False, "queued", "pending")])
 
-    async def all_have_come() -> bool:
+    async def all_have_arrived() -> bool:
         return first.id in fanout()._waiting
 
-    await until(all_have_come)
-    assert len(told) == 1
-    may_go.set()
+    await until(all_have_arrived)
+    assert len(delivered) == 1
+    may_continue.set()
 
-    async def all_were_told() -> bool:
-        return len([each for changes in told for each in changes]) >= 3
+    async def all_are_delivered() -> bool:
+        return len([each for changes in delivered for each in changes]) >= 3
 
-    await until(all_were_told)
-    assert told[0] == [(first.id, "", "queued")]
-    assert [change for each in told[1:] for change in each] == [
+    await until(all_are_delivered)
+    assert delivered[0] == [(first.id, "", "queued")]
+    assert [change for each in delivered[1:] for change in each] == [
         (second.id, "queued", "succeeded"),
         (first.id, "queued", "pending"),
     ]

@@ -1,4 +1,4 @@
-"""Who may open a socket, what ends it, and that a page which left is forgotten."""
+"""Who may open a socket, what closes it, and that closed pages are removed."""
 
 from __future__ import annotations
 
@@ -85,25 +85,25 @@ async def test_an_expired_session_cannot_connect(ann_browser: Browser) -> None:
 async def test_a_person_deactivated_a_second_ago_is_rejected(
     ann_browser: Browser, django_user_model: Any
 ) -> None:
-    def shut_out() -> None:
+    def deactivate() -> None:
         django_user_model.objects.filter(pk=ann_browser.user.pk).update(is_active=False)
 
-    await runtime.in_db(shut_out)
+    await runtime.in_db(deactivate)
     assert await refusal_code(socket(ann_browser, "studio")) == REFUSED
 
 
 async def test_signing_out_closes_only_the_sockets_of_that_session(
     ann_browser: Browser, ben_browser: Browser
 ) -> None:
-    elsewhere = await runtime.in_db(signed_in, ann_browser.user)
+    other_session = await runtime.in_db(signed_in, ann_browser.user)
     pages = [await open_socket(ann_browser, "studio"), await open_socket(ann_browser, "history")]
-    others = [await open_socket(elsewhere, "studio"), await open_socket(ben_browser, "studio")]
+    others = [await open_socket(other_session, "studio"), await open_socket(ben_browser, "studio")]
     assert (await ann_browser.apost("/sign-out/")).status_code == 303
     for page in pages:
-        ended = await page.receive_output(DEADLINE)
-        assert (ended["type"], ended["code"]) == ("websocket.close", SIGNED_OUT)
+        output = await page.receive_output(DEADLINE)
+        assert (output["type"], output["code"]) == ("websocket.close", SIGNED_OUT)
     for page in others:
-        assert await page.receive_nothing(0.2)  # shows that nothing comes
+        assert await page.receive_nothing(0.2)  # nothing arrives
         await page.disconnect()
     for page in pages:
         await page.disconnect()
@@ -121,5 +121,5 @@ async def test_messages_from_pages_are_ignored(ann_browser: Browser) -> None:
     page = await open_socket(ann_browser, "studio")
     await page.send_to(text_data='{"HEADERS": {}, "type": "live.changes"}')
     await page.send_to(bytes_data=b"\x00\xff")
-    assert await page.receive_nothing(0.1)  # shows that nothing comes
+    assert await page.receive_nothing(0.1)  # nothing arrives
     await page.disconnect()

@@ -1,4 +1,4 @@
-"""Live updates: what is collected, rendered once for each kind of viewer, and handed to every page in order."""
+"""Live updates: collected, rendered once per audience, and sent to every page in order."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_a_failing_channel_layer_does_not_stop_publishing(
 
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
-    """How often each fragment was really rendered, by kind of page and of viewer."""
+    """How often each fragment was rendered, by kind of page and audience."""
     counted: Counter[tuple[str, str]] = Counter()
     render = renderer.fragment
 

@@ -1,4 +1,4 @@
-"""The queue's pages: who may do what, what is said when it is too late, and what people who wait read."""
+"""The queue's pages: permissions, late actions, and what a queued job shows."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_queued_job_shows_its_place_and_typical_duration(ann_browser: Browser)
     jobs.queued("the first")
     job = waiting(ann_browser)
     assert "2nd in the queue" in page_of(ann_browser, job)
-    assert "usually takes" not in page_of(ann_browser, job), "nothing is invented"
+    assert "usually takes" not in page_of(ann_browser, job), "no estimate without data"
     write(*done)
     cache.clear()
 
@@ -68,8 +68,8 @@ def test_the_owner_can_pause_resume_and_prioritise(ann_browser: Browser) -> None
     assert ann_browser.post(f"/executions/{job.pk}/front/").status_code == 303
     page = page_of(ann_browser, job)
     assert "next in the queue" in page
-    for told in ("paused by you", "resumed by you", "moved to front by you"):
-        assert told in page
+    for event in ("paused by you", "resumed by you", "moved to front by you"):
+        assert event in page
 
 
 def test_actions_on_a_job_already_sent_are_reported(ann_browser: Browser) -> None:
@@ -183,11 +183,11 @@ def test_a_job_held_by_the_hourly_limit_shows_when_it_resets(
 
 def test_a_batch_shows_by_when_it_is_submitted(ann_browser: Browser) -> None:
     plan = planning.plan(ann_browser.user, 300)
-    promised = re.compile(r"All 300 will be submitted by \d+ \w+ \d\d:\d\d ?\. Single jobs have priority\.")
-    assert promised.search(text(ann_browser.get(f"/batches/plans/{plan.pk}/")))
+    forecast = re.compile(r"All 300 will be submitted by \d+ \w+ \d\d:\d\d ?\. Single jobs have priority\.")
+    assert forecast.search(text(ann_browser.get(f"/batches/plans/{plan.pk}/")))
 
     started = ann_browser.post(f"/batches/plans/{plan.pk}/", {"only": "all"})
-    assert promised.search(text(ann_browser.get(started["location"])))
+    assert forecast.search(text(ann_browser.get(started["location"])))
 
 
 def test_a_batch_can_be_paused_and_resumed(ann_browser: Browser, ben_browser: Browser) -> None:

@@ -1,4 +1,4 @@
-"""Since you left: what ended while one was away, each batch and each cause once, until it has been seen."""
+"""Since you left: jobs that finished while a person was away, by batch and cause, until dismissed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REFUSED = {"message": "The prompt was refused by moderation.", "code": "moderati
 
 
 def left(browser: Browser, ago: timedelta = timedelta(hours=1)) -> None:
-    """They looked so long ago, and left."""
+    """The person's last visit was this long ago."""
     at = timezone.now() - ago
     LastLook.objects.update_or_create(pk=browser.user.pk, defaults={"looked_at": at, "before_at": at})
 
@@ -35,8 +35,8 @@ def panel(page: str) -> str:
     return "".join(node.html or "" for node in every(page, "#since"))
 
 
-def looked_until(browser: Browser) -> str:
-    """The moment up to which the panel tells."""
+def shown_until(browser: Browser) -> str:
+    """The time up to which the panel reports."""
     return attribute(every(studio(browser), "[data-until]")[0], "data-until")
 
 
@@ -44,7 +44,7 @@ def test_a_first_visit_has_no_summary(ann_browser: Browser) -> None:
     job(ann_browser.user, "failed")
     assert panel(studio(ann_browser)) == ""
     job(ann_browser.user, "failed")
-    assert "failed" in panel(studio(ann_browser)), "what ends after that is told"
+    assert "failed" in panel(studio(ann_browser)), "jobs that finish later are reported"
 
 
 def test_finished_jobs_are_grouped_by_batch_and_cause(ann_browser: Browser, ben_browser: Browser) -> None:
@@ -59,13 +59,13 @@ def test_finished_jobs_are_grouped_by_batch_and_cause(ann_browser: Browser, ben_
     )
     job(ann_browser.user, "succeeded")
     job(ben_browser.user, "failed", error={"message": "That of ben."})
-    told = panel(studio(ann_browser))
-    assert "3 failed" in told
-    assert "Run these again" in told
-    assert told.count('class="away-summary-cause"') == 2
-    assert "The account has no credits left." in told, "and what to do about it"
-    assert "1 succeeded" in told
-    assert "That of ben." not in told
+    summary = panel(studio(ann_browser))
+    assert "3 failed" in summary
+    assert "Run these again" in summary
+    assert summary.count('class="away-summary-cause"') == 2
+    assert "The account has no credits left." in summary, "with advice"
+    assert "1 succeeded" in summary
+    assert "That of ben." not in summary
 
 
 @pytest.mark.parametrize("error", [REFUSED, {"message": "It went wrong."}])
@@ -94,23 +94,23 @@ def test_a_batch_is_one_line(ann_browser: Browser) -> None:
     )
     for status in ("succeeded", "succeeded", "succeeded", "cancelled before"):
         Execution.objects.filter(pk=job(ann_browser.user, status).pk).update(batch=batch)
-    told = panel(studio(ann_browser))
-    assert told.count("Harbour, 4 pictures") == 1
-    assert "3 succeeded, 1 cancelled" in told
-    assert "<strong>3 succeeded</strong>" not in told
+    summary = panel(studio(ann_browser))
+    assert summary.count("Harbour, 4 pictures") == 1
+    assert "3 succeeded, 1 cancelled" in summary
+    assert "<strong>3 succeeded</strong>" not in summary
 
 
 def test_the_summary_stays_until_dismissed_and_can_be_read_again(ann_browser: Browser) -> None:
     left(ann_browser)
     job(ann_browser.user, "failed", error=REFUSED)
     assert panel(studio(ann_browser))
-    assert panel(studio(ann_browser)), "to open the page is not to see it"
-    until = looked_until(ann_browser)
+    assert panel(studio(ann_browser)), "opening the page does not dismiss it"
+    until = shown_until(ann_browser)
     job(ann_browser.user, "succeeded")
     assert ann_browser.post("/since/seen/", {"until": until, "quiet": "1"}).status_code == 204
-    told = panel(studio(ann_browser))
-    assert "1 succeeded" in told, "what ended after the page was made has not been seen"
-    assert "failed" not in told
+    summary = panel(studio(ann_browser))
+    assert "1 succeeded" in summary, "jobs that finished after the page was rendered are not dismissed"
+    assert "failed" not in summary
     again = ann_browser.get("/since/").content.decode()
     assert "refused by moderation" in again
 
@@ -122,7 +122,7 @@ def test_leaving_the_studio_dismisses_what_finished_there(ann_browser: Browser) 
     assert ann_browser.post("/since/seen/", {"quiet": "1"}).status_code == 204
     assert panel(studio(ann_browser)) == ""
     assert LastLook.objects.get(pk=ann_browser.user.pk).before_at == before, (
-        "the page of it begins where it began"
+        "the page of the summary keeps its start"
     )
 
 
@@ -146,12 +146,12 @@ def test_only_the_named_jobs_are_run_again_after_confirmation(
 ) -> None:
     left(ann_browser)
     failed = [job(ann_browser.user, "failed", f"pier {number}", error=REFUSED) for number in range(3)]
-    told = panel(studio(ann_browser))
-    ids = values(told, "job")
+    summary = panel(studio(ann_browser))
+    ids = values(summary, "job")
     assert set(ids) == {str(each.pk) for each in failed}
-    job(ann_browser.user, "failed", "one more", error=REFUSED)  # after the page was made
-    theirs, fine = job(ben_browser.user, "failed"), job(ann_browser.user, "succeeded")
-    named = [*ids, str(theirs.pk), str(fine.pk), "no id", ids[0]]
+    job(ann_browser.user, "failed", "one more", error=REFUSED)  # after the page was rendered
+    theirs, succeeded = job(ben_browser.user, "failed"), job(ann_browser.user, "succeeded")
+    named = [*ids, str(theirs.pk), str(succeeded.pk), "no id", ids[0]]
     answer = ann_browser.post("/since/again/", {"job": named})
     plan = BatchPlan.objects.get()
     assert answer["Location"] == f"/batches/plans/{plan.pk}/"
@@ -159,7 +159,7 @@ def test_only_the_named_jobs_are_run_again_after_confirmation(
     jobs = Execution.objects.count()
     for _ in range(2):
         assert ann_browser.post(f"/batches/plans/{plan.pk}/", {"only": "all"}).status_code == 303
-    assert Execution.objects.count() == jobs + 3, "confirmed twice, started once"
+    assert Execution.objects.count() == jobs + 3, "confirming twice starts them once"
     retried = Event.objects.filter(kind=Kind.STARTED, detail__has_key="again").order_by("id")
     assert [event.detail["again"] for event in retried] == [str(each.pk) for each in failed]
 
@@ -197,13 +197,13 @@ def test_a_long_summary_is_limited_to_the_latest_jobs(ann_browser: Browser, monk
     left(ann_browser)
     for number in range(5):
         job(ann_browser.user, "failed", f"pier {number}")
-    told = panel(studio(ann_browser))
-    assert "the latest" in told
-    assert "Run these again" in told
+    summary = panel(studio(ann_browser))
+    assert "the latest" in summary
+    assert "Run these again" in summary
 
 
 def test_times_have_a_time_zone(ann_browser: Browser) -> None:
     left(ann_browser)
     job(ann_browser.user, "failed")
-    until = looked_until(ann_browser)
+    until = shown_until(ann_browser)
     assert datetime.fromisoformat(until).tzinfo is not None

@@ -1,4 +1,4 @@
-"""The studio: what a start does, with and without JavaScript, and what its form says when something is wrong."""
+"""The studio: starting jobs with and without JavaScript, and the errors of its form."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def all_jobs() -> list[Execution]:
     return list(Execution.objects.order_by("id"))
 
 
-def started_there(sandbox: Any, prompt: str) -> int:
-    """How many jobs with this prompt VideoGen really has."""
+def count_at_videogen(sandbox: Any, prompt: str) -> int:
+    """How many jobs with this prompt VideoGen has."""
     return sum(
         each["request"].get("prompt") == prompt for each in sandbox.control("GET", "truth")["executions"]
     )
@@ -51,7 +51,7 @@ async def test_a_start_without_javascript_sends_the_job_and_redirects(
     assert execution.created_by_id == ann_browser.user.pk
     assert execution.status in ("pending", "running", "succeeded")
     assert execution.request_body["prompt"] == prompt
-    assert started_there(account, prompt) == 1
+    assert count_at_videogen(account, prompt) == 1
     page = text(await ann_browser.aget(URL))
     assert prompt in page
 
@@ -65,7 +65,7 @@ async def test_a_start_with_htmx_returns_a_new_form(account: Any, ann_browser: B
     assert page.lstrip().startswith("<form"), "the form alone, not a page"
     assert "Started. <a" in page
     assert f'href="/executions/{execution.pk}/"' in page
-    assert key_on(page) != sent["key"], "the same words may be started again, on purpose"
+    assert key_on(page) != sent["key"], "the same input can be started again on purpose"
     assert f">{sent['prompt']}</textarea>" in page
     assert values(page, "aspectRatio", checked=True) == ["1:1"]
 
@@ -75,7 +75,7 @@ async def test_a_double_click_starts_one_job(account: Any, ann_browser: Browser)
     answers = await asyncio.gather(*(ann_browser.apost(URL, sent) for _ in range(4)))
     assert {answer.status_code for answer in answers} == {303}
     assert len(await runtime.in_db(all_jobs)) == 1
-    assert started_there(account, sent["prompt"]) == 1
+    assert count_at_videogen(account, sent["prompt"]) == 1
 
 
 async def test_a_form_submitted_twice_starts_one_job(account: Any, ann_browser: Browser) -> None:
@@ -84,7 +84,7 @@ async def test_a_form_submitted_twice_starts_one_job(account: Any, ann_browser: 
     again = await ann_browser.apost(URL, sent, headers=HTMX)
     assert again.status_code == 200
     assert "Already started; not started again." in text(again)
-    assert started_there(account, sent["prompt"]) == 1
+    assert count_at_videogen(account, sent["prompt"]) == 1
 
 
 async def test_an_edited_form_with_the_same_key_is_a_new_job(account: Any, ann_browser: Browser) -> None:
@@ -102,7 +102,7 @@ async def test_the_same_key_from_another_person_is_another_job(
     await ben_browser.apost(URL, sent)
     jobs = await runtime.in_db(all_jobs)
     assert [execution.created_by_id for execution in jobs] == [ann_browser.user.pk, ben_browser.user.pk]
-    assert started_there(account, sent["prompt"]) == 2
+    assert count_at_videogen(account, sent["prompt"]) == 2
 
 
 def test_without_an_event_loop_the_reconciler_sends_the_job(ann_browser: Browser) -> None:
@@ -120,11 +120,11 @@ async def test_a_script_starts_a_chain(account: Any, ann_browser: Browser) -> No
     speech, avatar = await runtime.in_db(all_jobs)
     assert (speech.tool, speech.request_body["ttsText"]) == ("text-to-speech", "Welcome back.")
     assert (avatar.tool, avatar.after_id, avatar.status) == ("generate-avatar", speech.pk, "queued")
-    assert avatar.sent_at is None, "it waits for the recording"
+    assert avatar.sent_at is None, "it is queued until the recording exists"
     assert f"/executions/{speech.pk}/" in answer.content.decode()
 
 
-# --- what is wrong ----------------------------------------------------------------------------------------
+# --- errors -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["a page", "htmx"])
@@ -136,7 +136,7 @@ def test_an_invalid_field_is_reported_and_input_is_kept(
     )
     page = answer.content.decode()
     assert answer.status_code == 422
-    assert 'value="101"' in page, "the wrong value as well"
+    assert 'value="101"' in page, "including the invalid value"
     field = one(page, "[name=numResults]")
     assert attribute(field, "aria-invalid") == "true"
     assert "composer-numResults-error" in attribute(field, "aria-describedby").split()
@@ -192,8 +192,8 @@ async def test_a_rejection_by_videogen_is_shown_on_the_form(account: Any, ann_br
 
     account.control("DELETE", "faults")
     again = await ann_browser.apost(URL, {**sent, "key": key_on(page)}, headers=HTMX)
-    assert again.status_code == 200, "the form that came back may be sent again"
-    assert started_there(account, sent["prompt"]) == 1
+    assert again.status_code == 200, "the returned form can be submitted again"
+    assert count_at_videogen(account, sent["prompt"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_the_board_shows_running_and_just_finished_jobs(ann_browser: Browser, be
     assert "a finished pier" in finished
     assert "It rained." in finished
     assert "<html" not in page
-    assert plain_text(page).count("Cancel") == 1, "one's own alone"
+    assert plain_text(page).count("Cancel") == 1, "only for the person's own job"
 
 
 def test_the_board_counts_jobs_that_it_does_not_show(ann_browser: Browser) -> None:
