@@ -1,7 +1,7 @@
-"""Looks after files in the background: uploads until they are ready, archives, public previews whose day has come.
+"""Background work on files: polling uploads, reporting archived files, withdrawing expired public previews.
 
-A file that needs a look carries its time (`next_look_at`), which is also its lease (core/leasing.py), so any number of
-processes may share the work. Between looks the account's list is read into the library (sync/file_import.py).
+A file with work to do has the time of its next check (`next_look_at`), which is also its lease (core/leasing.py), so
+any number of processes can share the work. Each step also imports the account's files (sync/file_import.py).
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from executions.videogen import NotFound, RateLimited, VideoGenError
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 5
-LONGEST_REST, SHORT_REST = 5.0, 1.0  # seconds; the short one while something is due soon
-CLAIM = timedelta(seconds=120)
-# Seconds between looks at an upload that VideoGen prepares: events say the same sooner (docs/api-notes.md#uploads).
-PREPARING = (2, 3, 5, 10, 20, 30, 60)
-# Seconds until the next look for what comes after a file is ready: its analysis, or its public playback id.
-LATER = (5, 15, 60, 300, 900)
-ANALYSED = ("FULFILLED", "REJECTED")
+MAX_CONCURRENT = 5
+MAX_REST, MIN_REST = 5.0, 1.0  # seconds; MIN_REST while a file is due soon
+LEASE = timedelta(seconds=120)
+# Seconds between polls of an upload that VideoGen processes. Webhooks usually report it sooner (docs/api-notes.md#uploads).
+PROCESSING_DELAYS = (2, 3, 5, 10, 20, 30, 60)
+# Seconds between polls for data that follows after a file is ready: its analysis, or its public playback id.
+FOLLOW_UP_DELAYS = (5, 15, 60, 300, 900)
+ANALYSIS_DONE = ("FULFILLED", "REJECTED")
 
 
 def claim_due(limit: int) -> list[File]:
-    """Take files whose look is due, the longest waiting first."""
-    return File.objects.order_by("next_look_at").claim(limit, CLAIM)
+    """Claim files that are due, the longest due first."""
+    return File.objects.order_by("next_look_at").claim(limit, LEASE)
 
 
 class FileWorker(Worker):
@@ -46,31 +46,31 @@ class FileWorker(Worker):
 
     async def step(self) -> float:
         await self.work()
-        return SHORT_REST if await runtime.in_db(_something_soon) else LONGEST_REST
+        return MIN_REST if await runtime.in_db(_has_due_soon) else MAX_REST
 
     async def work(self) -> None:
-        """Everything that is due now, once."""
-        due = await runtime.in_db(claim_due, AT_ONCE)
+        """Process all due files, then import the account's files."""
+        due = await runtime.in_db(claim_due, MAX_CONCURRENT)
         while due:
             await asyncio.gather(*(self._guarded(file) for file in due))
             self.beat(self.max_step)
-            due = await runtime.in_db(claim_due, AT_ONCE)
+            due = await runtime.in_db(claim_due, MAX_CONCURRENT)
         await file_import.run()
 
     async def _guarded(self, file: File) -> None:
-        """One file's trouble is not the others'."""
+        """Errors of one file do not affect the others."""
         try:
-            await look_after(file)
+            await process(file)
         except Exception:
-            logger.exception("Looking after file %s failed; it is looked at again later", file.pk)
+            logger.exception("File %s: unexpected error, will retry when its lease expires", file.pk)
 
 
-def _something_soon() -> bool:
-    return File.objects.filter(next_look_at__lte=timezone.now() + timedelta(seconds=LONGEST_REST)).exists()
+def _has_due_soon() -> bool:
+    return File.objects.filter(next_look_at__lte=timezone.now() + timedelta(seconds=MAX_REST)).exists()
 
 
-async def look_after(file: File) -> None:
-    """Do what is due for a claimed file, and set the time of its next look."""
+async def process(file: File) -> None:
+    """Do what is due for a claimed file, and schedule its next check."""
     now = timezone.now()
     try:
         if (
@@ -82,22 +82,22 @@ async def look_after(file: File) -> None:
         if file.public_since and file.public_until and file.public_until <= now:
             await file_actions.withdraw(file, policy.SYSTEM)
         if file.state in (State.UPLOADING, State.PROCESSING):
-            await _ask_after_upload(file)
-        elif _waits_for_more(file):
+            await _poll_upload(file)
+        elif _needs_follow_up(file):
             await poll_budget.shared.spend()
             await runtime.in_db(store_file, await runtime.client().get_file(file.remote_id))
     except NotFound:
-        if not await runtime.in_db(_gone, file):
+        if not await runtime.in_db(_handle_not_found, file):
             return
     except VideoGenError as error:
         await api_health.record_error(error)
         seconds = (error.retry_after or 60.0) if isinstance(error, RateLimited) else 30.0 * (file.looks + 1)
-        await runtime.in_db(_again, file, timezone.now() + timedelta(seconds=min(seconds, 3600.0)))
+        await runtime.in_db(_reschedule, file, timezone.now() + timedelta(seconds=min(seconds, 3600.0)))
         return
-    await runtime.in_db(_plan, file)
+    await runtime.in_db(_schedule_next, file)
 
 
-async def _ask_after_upload(file: File) -> None:
+async def _poll_upload(file: File) -> None:
     if file.state == State.UPLOADING:
         await runtime.in_db(uploads.fail_abandoned)
         return
@@ -106,10 +106,10 @@ async def _ask_after_upload(file: File) -> None:
     await runtime.in_db(uploads.apply_report, kept, wire)
 
 
-def _gone(file: File) -> bool:
-    """False where that is not believed yet, and asked again."""
+def _handle_not_found(file: File) -> bool:
+    """Record that VideoGen has no such file. False if it is too young to believe that: then it is checked again."""
     if not signed_urls.mark_gone(file.remote_id):
-        _again(file, timezone.now() + signed_urls.TRUST_404_AFTER / 6)
+        _reschedule(file, timezone.now() + signed_urls.TRUST_404_AFTER / 6)
         return False
     failed = {"state": State.FAILED, "problem": "VideoGen no longer has this file."}
     if file.state == State.PROCESSING:
@@ -117,12 +117,12 @@ def _gone(file: File) -> bool:
     return True
 
 
-def _again(file: File, at: datetime) -> None:
+def _reschedule(file: File, at: datetime) -> None:
     File.objects.filter(pk=file.pk).update(next_look_at=at, looks=file.looks + 1)
 
 
-def _plan(before: File) -> None:
-    """Set the next look by what the file still needs; none where there is nothing to wait for."""
+def _schedule_next(before: File) -> None:
+    """Schedule the next check by what the file still needs; none if it needs nothing."""
     file = File.objects.get(pk=before.pk)
     now = timezone.now()
     times: list[datetime] = []
@@ -134,19 +134,21 @@ def _plan(before: File) -> None:
     if file.state == State.UPLOADING:
         times.append(file.created_at + uploads.ABANDONED_AFTER)
     elif file.state == State.PROCESSING:
-        times.append(now + timedelta(seconds=PREPARING[min(before.looks, len(PREPARING) - 1)]))
-    elif before.state == State.PROCESSING and _waits_for_more(file):
+        times.append(
+            now + timedelta(seconds=PROCESSING_DELAYS[min(before.looks, len(PROCESSING_DELAYS) - 1)])
+        )
+    elif before.state == State.PROCESSING and _needs_follow_up(file):
         looks = 0
-        times.append(now + timedelta(seconds=LATER[0]))
-    elif _waits_for_more(file) and looks < len(LATER):
-        times.append(now + timedelta(seconds=LATER[looks]))
+        times.append(now + timedelta(seconds=FOLLOW_UP_DELAYS[0]))
+    elif _needs_follow_up(file) and looks < len(FOLLOW_UP_DELAYS):
+        times.append(now + timedelta(seconds=FOLLOW_UP_DELAYS[looks]))
     File.objects.filter(pk=file.pk).update(next_look_at=min(times) if times else None, looks=looks)
 
 
-def _waits_for_more(file: File) -> bool:
-    """Its analysis (uploads only: jobs are many), or the id for players of a file that was just opened."""
+def _needs_follow_up(file: File) -> bool:
+    """Whether its analysis is pending (uploads only: there are many results), or its public playback id."""
     if file.state != State.READY:
         return False
     if file.public_since and file.type in ("VIDEO", "AUDIO") and not file.raw.get("publicPlaybackId"):
         return True
-    return file.origin == "upload" and file.scope != "TEMPORARY" and file.analysis_state not in ANALYSED
+    return file.origin == "upload" and file.scope != "TEMPORARY" and file.analysis_state not in ANALYSIS_DONE

@@ -36,7 +36,7 @@ async def processed(pk: Any) -> File:
             File.objects.filter(pk=pk, next_look_at__isnull=False).update, next_look_at=timezone.now()
         )
         for each in await runtime.in_db(file_worker.claim_due, 10):
-            await file_worker.look_after(each)
+            await file_worker.process(each)
         found = await runtime.in_db(File.objects.get, pk=pk)
         return found if found.state != State.PROCESSING else None
 

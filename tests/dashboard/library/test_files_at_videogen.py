@@ -169,13 +169,13 @@ async def test_a_404_for_a_new_file_is_not_final(account: Any, ann_browser: Brow
     assert answer.status_code == 503
     assert "does not know this file yet" in text(answer)
     upload = await runtime.in_db(file, "vg_file_0000000000000000000002", state="processing", **new)
-    await file_worker.look_after(upload)
+    await file_worker.process(upload)
     upload = await runtime.in_db(File.objects.get, pk=upload.pk)
     assert (upload.state, upload.gone_at) == ("processing", None)
     assert upload.next_look_at is not None
     await runtime.in_db(
         File.objects.filter(pk=upload.pk).update, created_at=timezone.now() - timedelta(minutes=2)
     )
-    await file_worker.look_after(upload)
+    await file_worker.process(upload)
     upload = await runtime.in_db(File.objects.get, pk=upload.pk)
     assert (upload.state, upload.problem) == ("failed", "VideoGen no longer has this file.")

@@ -249,7 +249,7 @@ async def test_an_upload_of_a_dead_process_fails(account: Any, people: Any) -> N
     )
     alive = await runtime.in_db(file, state=State.UPLOADING, next_look_at=now)
     for each in await runtime.in_db(file_worker.claim_due, 10):
-        await file_worker.look_after(each)
+        await file_worker.process(each)
     dead, alive = [await runtime.in_db(File.objects.get, pk=each.pk) for each in (dead, alive)]
     assert (dead.state, dead.problem) == (State.FAILED, uploads.INTERRUPTED)
     assert alive.state == State.UPLOADING
