@@ -97,7 +97,7 @@ batch_urls = [
     path("<uuid:pk>/resume/", queue_views.batch, {"what": "resume"}, name="batch-resume"),
     path("<uuid:pk>/again/", batches_views.run_again, name="batch-again"),
     path("<uuid:pk>/cancel/", batches_views.cancel, name="batch-cancel"),
-    path("<uuid:pk>/cancel/<uuid:wish>/", batches_views.confirm_cancel, name="batch-cancel-confirm"),
+    path("<uuid:pk>/cancel/<uuid:cancel_id>/", batches_views.confirm_cancel, name="batch-cancel-confirm"),
     path("<uuid:pk>/results.zip", batches_views.results, name="batch-results"),
 ]
 

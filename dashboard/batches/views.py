@@ -172,16 +172,16 @@ def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, wish: uuid.UUID) -> HttpResponse:
+def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, cancel_id: uuid.UUID) -> HttpResponse:
     """The jobs to cancel, and their outcomes afterwards. POST cancels them, or resumes an interrupted cancel."""
     batch = _batch(pk)
     if not _may_stop(request, batch):
         return HttpResponseForbidden(NOT_YOURS)
-    found = get_object_or_404(BatchCancel, pk=wish, batch=batch)
+    found = get_object_or_404(BatchCancel, pk=cancel_id, batch=batch)
     if request.method == "POST":
         batches.cancel(found, actor=request.user)
         workers.wake()
-        return _see(redirect("batch-cancel-confirm", pk, wish))
+        return _see(redirect("batch-cancel-confirm", pk, cancel_id))
     context = {
         "batch": batch_card(batch, job_card.audience(request.user, batch.created_by_id)),
         "cancel": found,

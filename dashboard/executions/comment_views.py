@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.executions import views as executions_views
 from dashboard.http.requests import AuthenticatedRequest
-from dashboard.live.comments import talk
+from dashboard.live.comments import comments_context
 from executions import policy
 from executions.models import Comment, Execution
 from executions.policy import Action
@@ -25,17 +25,17 @@ def job_comments(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """GET returns the list of comments, which pages refetch; POST adds one."""
     execution = get_object_or_404(Execution, pk=pk)
     if request.method == "GET":
-        return render(request, "executions/_comment_list.html", talk(request.user, execution))
+        return render(request, "executions/_comment_list.html", comments_context(request.user, execution))
     try:
         comments.write(execution, actor=request.user, text=request.POST.get("text", ""))
     except comments.Refused as refused:
         rejected = {"problem": str(refused), "typed": request.POST.get("text", "")}
         if request.htmx:
-            context = talk(request.user, execution, **rejected)
+            context = comments_context(request.user, execution, **rejected)
             return render(request, "executions/_comments.html", context, status=422)
         return executions_views.page(request, pk, status=422, **rejected)
     if request.htmx:
-        return render(request, "executions/_comments.html", talk(request.user, execution))
+        return render(request, "executions/_comments.html", comments_context(request.user, execution))
     return _back(pk)
 
 
@@ -48,7 +48,7 @@ def withdraw(request: AuthenticatedRequest, pk: uuid.UUID, comment: uuid.UUID) -
     comments.withdraw(comment, actor=request.user)
     if request.htmx:
         execution = Execution.objects.get(pk=pk)
-        return render(request, "executions/_comment_list.html", talk(request.user, execution))
+        return render(request, "executions/_comment_list.html", comments_context(request.user, execution))
     return _back(pk)
 
 

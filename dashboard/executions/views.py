@@ -20,7 +20,7 @@ from dashboard.cards.timeline import timeline
 from dashboard.executions import code_samples
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import renderer
-from dashboard.live.comments import talk
+from dashboard.live.comments import comments_context
 from executions import policy, tools
 from executions.core import sync_bridge
 from executions.lifecycle import cancel as canceling
@@ -53,7 +53,7 @@ def page(request: AuthenticatedRequest, pk: uuid.UUID, *, status: int = 200, **c
         ),
         "code_samples": code_samples.code_samples(execution),
         "lineage": lineage.job_lineage(execution, request.user),
-        **talk(request.user, execution, **comment),
+        **comments_context(request.user, execution, **comment),
     }
     return render(request, "executions/detail.html", context, status=status)
 

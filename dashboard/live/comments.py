@@ -21,7 +21,7 @@ from executions.team import comments
 logger = logging.getLogger(__name__)
 
 
-def talk(person: Any, execution: Execution, **more: Any) -> dict[str, Any]:
+def comments_context(person: Any, execution: Execution, **more: Any) -> dict[str, Any]:
     """The template context for a job's comments. Marks the person's mentions in them as read."""
     if comments.has_unread(person.pk, execution):
         comments.mark_read(person, execution)
@@ -65,17 +65,17 @@ async def _publish(execution_id: uuid.UUID, people: Iterable[int]) -> None:
         logger.warning("Could not publish a comment to open pages: %s", error)
 
 
-def words(comment: Comment) -> SafeString:
+def comment_html(comment: Comment) -> SafeString:
     """The text of a comment as HTML: escaped, with mentioned people linked to their jobs."""
-    known = {each.person.get_username(): each.person_id for each in comment.mentions.all()}
-    made: list[str] = []
+    mentioned = {each.person.get_username(): each.person_id for each in comment.mentions.all()}
+    parts: list[str] = []
     done = 0
     for match in comments.MENTION.finditer(comment.text):
         name = match[1].rstrip(".@+-")
-        if name in known:
-            made.append(escape(comment.text[done : match.start()]))
-            url = history_url({"person": str(known[name])})
-            made.append(format_html('<a class="comment-mention" href="{}">@{}</a>', url, name))
+        if name in mentioned:
+            parts.append(escape(comment.text[done : match.start()]))
+            url = history_url({"person": str(mentioned[name])})
+            parts.append(format_html('<a class="comment-mention" href="{}">@{}</a>', url, name))
             done = match.start() + 1 + len(name)
-    made.append(escape(comment.text[done:]))
-    return mark_safe("".join(made))
+    parts.append(escape(comment.text[done:]))
+    return mark_safe("".join(parts))

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from dashboard.http.params import as_uuid
 from dashboard.live.comments import job_group, people_group
-from dashboard.live.fanout import COME_BACK, fanout
+from dashboard.live.fanout import RECONNECT, fanout
 from executions.core import runtime
 from executions.models import Batch, Execution
 from executions.team import comments
@@ -45,7 +45,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             # Without the channel layer a page would receive nothing. Closed, it polls and reconnects.
             logger.warning("Live updates are unavailable for a page: %s", error)
             with suppress(Exception):
-                await send({"type": "websocket.close", "code": COME_BACK})
+                await send({"type": "websocket.close", "code": RECONNECT})
         finally:
             await fanout().leave(self)
 

@@ -27,7 +27,7 @@ YIELD_EVERY = 50  # pages that are sent to before the event loop gets a turn
 # After sending, further changes are collected for as long as sending took, but at most this many seconds: other work
 # gets a turn, and an update that arrives just then is not delayed for long.
 MAX_PAUSE = 0.05
-COME_BACK = 1011  # close code after which pages reconnect and refetch
+RECONNECT = 1011  # close code after which pages reconnect and refetch
 PROBE = "live.here"  # the message by which the listener checks that it receives messages
 PROBE_TIMEOUT = 3.0  # seconds
 
@@ -50,9 +50,9 @@ class Fanout:
         self._pages: set[Page] = set()
         self._listening: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
-        self._heard = asyncio.Event()
-        self._is_doubtful = False
-        self._parting: set[asyncio.Task[None]] = set()
+        self._probe_received = asyncio.Event()
+        self._needs_probe = False
+        self._disconnecting: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, Change] = {}
         self._arrived = asyncio.Event()
 
@@ -65,32 +65,32 @@ class Fanout:
                 await layer.group_add(publisher.GROUP, channel)
                 self._listening = asyncio.create_task(self._listen(layer, channel))
                 self._channel = channel
-            if self._is_doubtful:
+            if self._needs_probe:
                 await self._probe()
             self._pages.add(page)
             SOCKETS.set(len(self._pages))
 
     async def _probe(self) -> None:
         """Check that messages arrive. Raises the channel layer's errors, or TimeoutError."""
-        self._heard.clear()
+        self._probe_received.clear()
         async with asyncio.timeout(PROBE_TIMEOUT):
             await get_channel_layer().send(self._channel, {"type": PROBE})
-            await self._heard.wait()
-        self._is_doubtful = False
+            await self._probe_received.wait()
+        self._needs_probe = False
 
-    def doubt(self) -> None:
+    def on_connection_lost(self) -> None:
         """The layer lost its connection, and perhaps a message: make all pages reconnect and refetch."""
-        self._is_doubtful = True
+        self._needs_probe = True
         if not self._pages:
             return
-        parting = asyncio.get_running_loop().create_task(self._send_away())
-        self._parting.add(parting)
-        parting.add_done_callback(self._parting.discard)
+        disconnecting = asyncio.get_running_loop().create_task(self._disconnect_all())
+        self._disconnecting.add(disconnecting)
+        disconnecting.add_done_callback(self._disconnecting.discard)
 
-    async def _send_away(self) -> None:
+    async def _disconnect_all(self) -> None:
         for page in [*self._pages]:
             with suppress(Exception):  # the page has already left
-                await page.close(COME_BACK)
+                await page.close(RECONNECT)
 
     async def leave(self, page: Page) -> None:
         """Safe for a page that never joined."""
@@ -111,14 +111,14 @@ class Fanout:
                 while True:
                     message = await layer.receive(channel)
                     if message["type"] == PROBE:
-                        self._heard.set()
+                        self._probe_received.set()
                         continue
                     for change in message["changes"]:
                         join(self._waiting, Change(**change))
                     self._arrived.set()
         except* Exception:
             logger.exception("Could not deliver a change; all pages reconnect and refetch")
-            await self._send_away()
+            await self._disconnect_all()
         finally:
             with suppress(Exception):  # an unavailable layer has dropped it anyway
                 await layer.group_discard(publisher.GROUP, channel)
@@ -166,10 +166,10 @@ def fanout() -> Fanout:
     return _fanouts.setdefault(asyncio.get_running_loop(), Fanout())
 
 
-def _doubt() -> None:
+def _on_break() -> None:
     found = _fanouts.get(asyncio.get_running_loop())
     if found is not None:
-        found.doubt()
+        found.on_connection_lost()
 
 
-redis_layer.on_break(_doubt)
+redis_layer.on_break(_on_break)

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from dashboard.cards.durations import stopwatch, took
 from dashboard.cards.error_advice import advice
-from dashboard.live.comments import words
+from dashboard.live.comments import comment_html
 from executions.search import text as text_search
 from executions.search.text import Term
 from executions.videogen import Voice
@@ -24,7 +24,7 @@ from executions.videogen import Voice
 register = template.Library()
 register.filter("advice", advice)
 register.filter("took", took)
-register.filter("words", words)
+register.filter("comment_html", comment_html)
 
 
 @register.simple_tag

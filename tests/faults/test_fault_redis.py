@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from benchmarks.product import free_port
-from dashboard.live.fanout import COME_BACK
+from dashboard.live.fanout import RECONNECT
 from tests.dashboard.serving import Serving, cookie_header, csrf_token
 from tests.faults import steps
 from tests.waiting import eventually
@@ -117,7 +117,7 @@ async def test_pages_poll_while_redis_is_down_and_reconnect_afterwards(
             await receive_until(page, await asyncio.to_thread(start, member))
 
             redis.kill()
-            assert await close_code(page) == COME_BACK, "the page must not seem live"
+            assert await close_code(page) == RECONNECT, "the page must not seem live"
             with pytest.raises(InvalidHandshake):
                 await connect_once(serving, member)
             prompt = await asyncio.to_thread(start, member)
@@ -138,7 +138,7 @@ async def test_pages_poll_while_redis_is_down_and_reconnect_afterwards(
             # Messages are also lost in a restart that no one notices.
             redis.kill()
             redis.start()
-            assert await close_code(page) == COME_BACK
+            assert await close_code(page) == RECONNECT
             page = await connect_with_retry(serving, member)
             await receive_until(page, await asyncio.to_thread(start, member))
             await page.close()

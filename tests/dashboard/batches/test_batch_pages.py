@@ -189,15 +189,15 @@ def test_everyone_sees_a_batch_but_only_its_owner_and_admins_can_stop_it(
 ) -> None:
     batch = planning.batch(ann_browser.user, held=True)
     url = f"/batches/{batch.pk}/"
-    wish = planning.cancel_request(batch, actor=ann_browser.user)
+    cancel = planning.cancel_request(batch, actor=ann_browser.user)
 
     page = ben_browser.get(url)
 
     assert page.status_code == 200
     assert "Undo" not in text(page)
-    for path in (f"{url}undo/", f"{url}cancel/", f"{url}cancel/{wish.pk}/"):
+    for path in (f"{url}undo/", f"{url}cancel/", f"{url}cancel/{cancel.pk}/"):
         assert ben_browser.post(path).status_code == 403, path
-    assert ben_browser.get(f"{url}cancel/{wish.pk}/").status_code == 403
+    assert ben_browser.get(f"{url}cancel/{cancel.pk}/").status_code == 403
     assert {job.status for job in planning.jobs(batch)} == {"queued"}
     assert "Undo" in text(ada_browser.get(url))
     assert ada_browser.post(f"{url}undo/").status_code == 303
@@ -233,12 +233,12 @@ def test_anonymous_requests_are_redirected_to_sign_in(client: Any, people: Any) 
 
 def test_unknown_batches_plans_and_cancels_are_not_found(ann_browser: Browser, ben_browser: Browser) -> None:
     mine, theirs = planning.batch(ann_browser.user), planning.batch(ben_browser.user)
-    wish = planning.cancel_request(theirs, actor=ben_browser.user)
+    cancel = planning.cancel_request(theirs, actor=ben_browser.user)
     nowhere = uuid.uuid4()
 
     assert ann_browser.get(f"/batches/{nowhere}/").status_code == 404
     assert ann_browser.get(f"/batches/plans/{nowhere}/").status_code == 404
-    assert ann_browser.get(f"/batches/{mine.pk}/cancel/{wish.pk}/").status_code == 404
+    assert ann_browser.get(f"/batches/{mine.pk}/cancel/{cancel.pk}/").status_code == 404
 
 
 # --- queries ----------------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def test_unknown_batches_plans_and_cancels_are_not_found(ann_browser: Browser, b
 
 @pytest.mark.parametrize(
     "path",
-    ["/batches/", "/batches/{batch}/", "/batches/plans/{plan}/", "/batches/{batch}/cancel/{wish}/", "/"],
+    ["/batches/", "/batches/{batch}/", "/batches/plans/{plan}/", "/batches/{batch}/cancel/{cancel}/", "/"],
 )
 def test_queries_do_not_grow_with_rows(ann_browser: Browser, path: str) -> None:
     def queries(count: int) -> int:
@@ -258,7 +258,7 @@ def test_queries_do_not_grow_with_rows(ann_browser: Browser, path: str) -> None:
         place = {
             "batch": batch.pk,
             "plan": planning.plan(ann_browser.user, count).pk,
-            "wish": planning.cancel_request(batch, actor=ann_browser.user).pk,
+            "cancel": planning.cancel_request(batch, actor=ann_browser.user).pk,
         }
         with CaptureQueriesContext(connection) as captured:
             assert ann_browser.get(path.format(**place)).status_code == 200

@@ -13,7 +13,7 @@ from channels.testing import WebsocketCommunicator
 from dashboard.live import publisher, renderer
 from dashboard.live.changes import Change
 from dashboard.live.consumers import LiveConsumer
-from dashboard.live.fanout import COME_BACK, fanout
+from dashboard.live.fanout import RECONNECT, fanout
 from dashboard.settings import IN_MEMORY_LAYER
 from executions.core import runtime
 from tests.factories import jobs
@@ -85,7 +85,7 @@ async def test_pages_that_miss_an_update_reconnect(
         broken.setattr(renderer, "fragment", fails)
         await publisher.publish([change])
         for page in pages:
-            assert await page.receive_output(DEADLINE) == {"type": "websocket.close", "code": COME_BACK}
+            assert await page.receive_output(DEADLINE) == {"type": "websocket.close", "code": RECONNECT}
     back = await open_page(people.ann, "studio")
     await publisher.publish([change])
     assert change.id in await back.receive_from(DEADLINE)
