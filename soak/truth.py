@@ -21,7 +21,7 @@ from soak.site import Site
 # States of a webhook that will be sent (again).
 PENDING = {"waiting", "held"}
 # Shorter waits are not skipped.
-SOON = timedelta(seconds=5)
+MIN_SKIPPED_WAIT = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Line:
 def skip_waits_now() -> None:
     """Make every waiting job due now. Other tests cover the length of the waits."""
     now = timezone.now()
-    waiting = Execution.objects.filter(ended_at=None, next_attempt_at__gt=now + SOON)
+    waiting = Execution.objects.filter(ended_at=None, next_attempt_at__gt=now + MIN_SKIPPED_WAIT)
     waiting.filter(Q(leased_until=None) | Q(leased_until__lte=now)).update(next_attempt_at=now)
 
 

@@ -1,1 +1,1 @@
-"""Makes up a long history, for measuring and for trying things out. The same seed makes the same history."""
+"""Generates a long history for benchmarks and experiments. The same seed generates the same history."""

@@ -1,4 +1,4 @@
-"""The rows of made-up jobs that have ended, in the order of their starts, as text that both databases take."""
+"""Rows of generated finished jobs, sorted by start, as text that both databases accept."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from executions import statuses, tools
 from executions.models import Execution
 
 CHUNK = 20_000
-ENDS = (statuses.SUCCEEDED, statuses.FAILED, statuses.CANCELLED)
-SHARES = (0.9, 0.06, 0.04)
-FROM_ELSEWHERE = 0.03
-# So many jobs out of a hundred belong to a batch, and so many are in one.
-IN_BATCHES, BATCH = 0.1, 40
+FINAL_STATUSES = (statuses.SUCCEEDED, statuses.FAILED, statuses.CANCELLED)
+STATUS_SHARES = (0.9, 0.06, 0.04)
+EXTERNAL_SHARE = 0.03
+# Share of the jobs that belong to a batch, and jobs per batch.
+BATCH_SHARE, BATCH_SIZE = 0.1, 40
 ERRORS = {
     "moderation_refused": "The words were refused.",
     "generation_failed": "The model gave up.",
@@ -28,11 +28,11 @@ ERRORS = {
     "insufficient_credits": "The credits are used up.",
 }
 CODES, WEIGHTS = list(ERRORS), zipf(len(ERRORS))
-# Seconds that a job runs, by the kind of media: half of them take less.
-USUAL = {"IMAGE": 14.0, "VIDEO": 85.0, "AUDIO": 6.0}
-USUAL_OF = {slug: USUAL[tool.media] for slug, tool in tools.TOOLS.items()}
+# Median seconds that a job runs, by media type.
+MEDIAN_SECONDS = {"IMAGE": 14.0, "VIDEO": 85.0, "AUDIO": 6.0}
+MEDIAN_SECONDS_OF = {slug: MEDIAN_SECONDS[tool.media] for slug, tool in tools.TOOLS.items()}
 SUBJECT_OF = {slug: tool.subject or "prompt" for slug, tool in tools.TOOLS.items()}
-HERE, ELSEWHERE = Execution.Origin.LOCAL.value, Execution.Origin.EXTERNAL.value
+LOCAL, EXTERNAL = Execution.Origin.LOCAL.value, Execution.Origin.EXTERNAL.value
 COLUMNS = (
     "id", "remote_id", "tool", "origin", "request_body", "prompt", "fingerprint", "created_by_id", "batch_id",
     "after_field", "status", "progress", "attempt", "error", "error_code", "note", "version", "created_at",
@@ -47,17 +47,17 @@ type Row = tuple[Any, ...]
 def rows(
     count: int, *, seed: int, since: datetime, until: datetime, people: Sequence[int], batches: Sequence[str]
 ) -> Iterator[list[Row]]:
-    """Chunks of rows, in the order of COLUMNS, spread over the time with more of them towards the end."""
+    """Chunks of rows, with the columns of COLUMNS. Jobs become more frequent towards `until`."""
     chance = random.Random(seed)
     slugs = sorted(tools.TOOLS, key=lambda slug: (slug != "generate-image", slug != "text-to-speech"))
     began, span = since.timestamp(), (until - since).total_seconds()
-    # Enough of each that hardly two jobs take the same.
+    # Enough values that two jobs rarely take the same time.
     waiting = [chance.expovariate(0.7) for _ in range(5000)]
     running = [chance.lognormvariate(0, 0.7) for _ in range(5000)]
     done = 0
     while done < count:
         size = min(CHUNK, count - done)
-        # The team grows: the share of the time that has gone by runs ahead of the share of the jobs.
+        # The team grows, so the elapsed share of the period is greater than the share of the jobs.
         times = [began + span * ((done + place) / count) ** 0.8 for place in range(size)]
         yield [
             _row(chance, at, tool, prompt, end, person, waits, ran, batches, done + place)
@@ -66,7 +66,7 @@ def rows(
                     times,
                     chance.choices(slugs, cum_weights=zipf(len(slugs)), k=size),
                     prompts(chance, size),
-                    chance.choices(ENDS, SHARES, k=size),
+                    chance.choices(FINAL_STATUSES, STATUS_SHARES, k=size),
                     chance.choices(people, cum_weights=zipf(len(people), 0.8), k=size),
                     chance.choices(waiting, k=size),
                     chance.choices(running, k=size),
@@ -91,14 +91,14 @@ def _row(
 ) -> Row:
     milliseconds = int(at * 1000)
     job_id = f"{milliseconds:012x}7{number & 0xFFF:03x}{(0b10 << 62) | chance.getrandbits(62):016x}"
-    # Made-up prompts have nothing in them that JSON would write otherwise.
-    origin, body = HERE, f'{{"{SUBJECT_OF[tool]}": "{prompt}", "numResults": 1}}'
-    if chance.random() < FROM_ELSEWHERE:
-        origin, person, prompt, body = ELSEWHERE, None, "", "{}"
+    # Generated prompts contain nothing that needs escaping in JSON.
+    origin, body = LOCAL, f'{{"{SUBJECT_OF[tool]}": "{prompt}", "numResults": 1}}'
+    if chance.random() < EXTERNAL_SHARE:
+        origin, person, prompt, body = EXTERNAL, None, "", "{}"
     batch = None
-    if batches and person is not None and chance.random() < IN_BATCHES:
-        batch = batches[min(number // (BATCH * 10), len(batches) - 1)]
-    took = waits + ran * USUAL_OF[tool]
+    if batches and person is not None and chance.random() < BATCH_SHARE:
+        batch = batches[min(number // (BATCH_SIZE * 10), len(batches) - 1)]
+    took = waits + ran * MEDIAN_SECONDS_OF[tool]
     error = code = None
     if end == statuses.FAILED:
         code = chance.choices(CODES, cum_weights=WEIGHTS)[0]
@@ -119,8 +119,8 @@ def _row(
 
 
 def _time(at: float) -> str:
-    """As both databases take it, put together from what is there: to write out each of five million anew takes a third
-    of the time that a job takes."""
+    """A time as text that both databases accept. Built from cached parts: formatting five million times takes a third
+    of the total time."""
     minute, millisecond = divmod(int(at * 1000), 60_000)
     day, minute = divmod(minute, 1440)
     return _day(day) + MINUTES[minute] + MILLISECONDS[millisecond]

@@ -119,11 +119,11 @@ def zipf(count: int, exponent: float = 1.05) -> list[float]:
 def prompts(chance: random.Random, count: int) -> list[str]:
     subjects = chance.choices(NAMES, cum_weights=zipf(len(NAMES)), k=2 * count)
     places = chance.choices(PLACES, cum_weights=zipf(len(PLACES), 0.7), k=count)
-    looks = chance.choices(LOOKS, cum_weights=zipf(len(LOOKS), 0.7), k=count)
+    styles = chance.choices(LOOKS, cum_weights=zipf(len(LOOKS), 0.7), k=count)
     takes = chance.choices(range(1, 1000), k=count)
     return [
-        f"{first.capitalize()} and {second} {place}, {look}, take {take}"
-        for first, second, place, look, take in zip(
-            subjects[::2], subjects[1::2], places, looks, takes, strict=True
+        f"{first.capitalize()} and {second} {place}, {style}, take {take}"
+        for first, second, place, style, take in zip(
+            subjects[::2], subjects[1::2], places, styles, takes, strict=True
         )
     ]

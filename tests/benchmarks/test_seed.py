@@ -1,4 +1,4 @@
-"""Made-up histories: believable, the same for the same seed, and never among real work by accident."""
+"""Generated histories: realistic, reproducible by seed, and never mixed with real jobs by accident."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def indexes() -> set[str]:
     return {name for name, each in found.items() if each["index"] or each["foreign_key"]}
 
 
-def test_it_makes_a_history_that_pages_can_show(settings: Any) -> None:
+def test_the_history_can_be_shown_on_pages(settings: Any) -> None:
     settings.USES_SANDBOX = True
     before = indexes()
     assert "500 jobs in" in seed(seed=1)
@@ -47,13 +47,13 @@ def test_it_makes_a_history_that_pages_can_show(settings: Any) -> None:
     assert matching(Execution.objects.all(), "prompt", "lighthouse").exists()
 
 
-def test_what_waits_to_be_sealed_is_found_by_its_index(settings: Any) -> None:
-    """The statistics were taken while everything waited: they must not lead to a walk through the whole record."""
+def test_unsealed_events_are_found_by_index(settings: Any) -> None:
+    """Statistics from when all events were unsealed must not cause a scan of the whole audit log."""
     settings.USES_SANDBOX = True
     seed(seed=1)
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # So few events would rightly be read as a whole.
+            # For so few events, a full scan would be the right plan.
             cursor.execute("SET LOCAL enable_seqscan = off")
         assert "event_to_seal" in Event.objects.unsealed()[:10].explain()
     sealing.seal_all()
@@ -61,7 +61,7 @@ def test_what_waits_to_be_sealed_is_found_by_its_index(settings: Any) -> None:
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="on PostgreSQL the rules hold while it writes")
-def test_what_was_written_unchecked_keeps_the_rules(settings: Any) -> None:
+def test_rows_written_without_checks_are_valid(settings: Any) -> None:
     settings.USES_SANDBOX = True
     seed(seed=1)
     with connection.cursor() as cursor:
@@ -71,7 +71,7 @@ def test_what_was_written_unchecked_keeps_the_rules(settings: Any) -> None:
         cursor.execute("UPDATE executions_execution SET progress = 101")
 
 
-def test_the_same_seed_makes_the_same_jobs(settings: Any) -> None:
+def test_the_same_seed_generates_the_same_jobs(settings: Any) -> None:
     settings.USES_SANDBOX = True
     seed(seed=7)
     first = sorted(Execution.objects.values_list("prompt", "tool", "status"))
@@ -79,7 +79,7 @@ def test_the_same_seed_makes_the_same_jobs(settings: Any) -> None:
     assert sorted(Execution.objects.values_list("prompt", "tool", "status")) == sorted(first * 2)
 
 
-def test_it_stays_out_of_real_work(settings: Any) -> None:
+def test_it_is_not_mixed_with_real_jobs(settings: Any) -> None:
     settings.USES_SANDBOX = False
     with pytest.raises(CommandError, match="is for real jobs"):
         seed()

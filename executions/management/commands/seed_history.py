@@ -41,7 +41,7 @@ class Command(BaseCommand):
             self._refuse_real_data()
         began = time.monotonic()
         until = timezone.now()
-        with bulk_writer.bare():
+        with bulk_writer.without_indexes():
             chunks = jobs.rows(
                 count,
                 seed=options["seed"],
@@ -84,8 +84,8 @@ class Command(BaseCommand):
     def _batches(self, count: int, days: int) -> list[str]:
         long_ago = timezone.now() - timedelta(days=days)
         made = [
-            Batch(name=f"Storyboard {number}", tool="generate-image", size=jobs.BATCH, sends_at=long_ago)
-            for number in range(1, count // (jobs.BATCH * 10) + 2)
+            Batch(name=f"Storyboard {number}", tool="generate-image", size=jobs.BATCH_SIZE, sends_at=long_ago)
+            for number in range(1, count // (jobs.BATCH_SIZE * 10) + 2)
         ]
         Batch.objects.bulk_create(made, 500)
         return [each.pk.hex for each in made]

@@ -1,4 +1,4 @@
-"""Copies in a bucket, against a real server that speaks S3 (moto): kept, checked, served from there, and refused in words."""
+"""Copies in a bucket of an S3 server (moto): stored, checked, served, and errors reported."""
 
 from __future__ import annotations
 
