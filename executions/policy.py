@@ -1,6 +1,7 @@
-"""Who may do what: one table, which every act of the domain asks, so that no command, page or API can go around it.
+"""Permissions: one table of who may do what, which every operation of the domain checks.
 
-An act calls `require(actor, Action.X, thing)` before it changes anything; pages ask `can` for what they offer.
+An operation calls `require(actor, Action.X, thing)` before it changes anything, so no command, page or API can bypass it.
+Pages call `can` to decide what they offer.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class System(Enum):
 
 SYSTEM: Final = System.SYSTEM
 
-# A user of Django's, the id of one (looked up as it is now), or Rushes itself. None is nobody, and may do nothing.
+# A Django user, the id of one (read from the database at each check), or Rushes itself. None may do nothing.
 type Actor = Any
 
 
@@ -54,18 +55,18 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
-class Whose(StrEnum):
-    """Which things a role may do something with."""
+class Scope(StrEnum):
+    """The things that a role may act on."""
 
     NONE = "none"
     OWN = "the actor's own"
-    # Their own; everyone's while admins let members cancel each other's jobs.
-    CHOSEN = "as admins have chosen"
+    # The actor's own, and everyone's while admins let members cancel each other's jobs.
+    TEAM_SETTING = "as admins have chosen"
     ANY = "any"
 
 
 class Action(StrEnum):
-    """Every act that somebody can ask for. `label` completes the sentence "You are not allowed to ..."."""
+    """Everything that permission is needed for. `label` completes the sentence "You are not allowed to ..."."""
 
     label: str
 
@@ -85,7 +86,7 @@ class Action(StrEnum):
     JOB_EDIT = "job.edit", "edit this job"
     JOB_LINK = "job.link", "link this job"
     JOB_ARCHIVE_RESULTS = "job.archive_results", "archive the results of this job"
-    JOB_TAKE_EVIDENCE = "job.take_evidence", "export the evidence of this job"
+    JOB_EXPORT_EVIDENCE = "job.export_evidence", "export the evidence of this job"
     COMMENT_WRITE = "comment.write", "comment on jobs"
     COMMENT_WITHDRAW = "comment.withdraw", "withdraw this comment"
     VISIT_MARK = "visit.mark", "mark news as read"
@@ -99,7 +100,7 @@ class Action(StrEnum):
     BATCH_PAUSE = "batch.pause", "pause this batch"
     BATCH_RESUME = "batch.resume", "resume this batch"
     SELECTION_MAKE = "selection.make", "select jobs"
-    SELECTION_RUN = "selection.run", "carry out this selection"
+    SELECTION_RUN = "selection.run", "apply this bulk action"
     FILTER_SAVE = "filter.save", "save views"
     FILTER_DELETE = "filter.delete", "remove this view"
     FILE_UPLOAD = "file.upload", "upload files"
@@ -107,7 +108,7 @@ class Action(StrEnum):
     FILE_RESTORE = "file.restore", "restore this file"
     FILE_PUBLISH = "file.publish", "make this file public"
     FILE_WITHDRAW = "file.withdraw", "withdraw this file's public preview"
-    FILE_TAKE = "file.take", "download this file or share its link"
+    FILE_DOWNLOAD = "file.download", "download this file or share its link"
     FILE_COPY = "file.copy", "copy this file"
     FILES_IMPORT = "files.import", "import the account's files"
     COPIES_RETRY = "copies.retry", "retry failed copies"
@@ -133,31 +134,31 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """For each role, with whose things it may do something."""
+    """The scope of an action for each role."""
 
-    member: Whose
-    admin: Whose
-    system: Whose = Whose.NONE
+    member: Scope
+    admin: Scope
+    system: Scope = Scope.NONE
 
-    def whose(self, role: Role) -> Whose:
+    def scope(self, role: Role) -> Scope:
         return {Role.MEMBER: self.member, Role.ADMIN: self.admin, Role.SYSTEM: self.system}[role]
 
 
-NONE, OWN, CHOSEN, ANY = Whose.NONE, Whose.OWN, Whose.CHOSEN, Whose.ANY
+NONE, OWN, TEAM_SETTING, ANY = Scope.NONE, Scope.OWN, Scope.TEAM_SETTING, Scope.ANY
 
 RULES: dict[Action, Rule] = {
-    # action: member, admin, Rushes itself (NONE where it is left out)
+    # action: member, admin, Rushes itself (default NONE)
     Action.JOB_START: Rule(ANY, ANY, ANY),
     Action.JOB_RESTART: Rule(ANY, ANY),
     Action.JOB_RESTART_UNCONFIRMED: Rule(OWN, ANY),
-    Action.JOB_CANCEL: Rule(CHOSEN, ANY),
+    Action.JOB_CANCEL: Rule(TEAM_SETTING, ANY),
     Action.JOB_PAUSE: Rule(OWN, ANY),
     Action.JOB_RESUME: Rule(OWN, ANY),
     Action.JOB_PRIORITISE: Rule(OWN, ANY),
     Action.JOB_EDIT: Rule(OWN, ANY),
     Action.JOB_LINK: Rule(OWN, ANY, ANY),
     Action.JOB_ARCHIVE_RESULTS: Rule(OWN, ANY),
-    Action.JOB_TAKE_EVIDENCE: Rule(OWN, ANY),
+    Action.JOB_EXPORT_EVIDENCE: Rule(OWN, ANY),
     Action.COMMENT_WRITE: Rule(ANY, ANY),
     Action.COMMENT_WITHDRAW: Rule(OWN, OWN),
     Action.VISIT_MARK: Rule(ANY, ANY),
@@ -166,8 +167,8 @@ RULES: dict[Action, Rule] = {
     Action.BATCH_PLAN: Rule(ANY, ANY),
     Action.BATCH_START: Rule(OWN, OWN),
     Action.BATCH_DISCARD: Rule(OWN, OWN),
-    Action.BATCH_UNDO: Rule(CHOSEN, ANY),
-    Action.BATCH_CANCEL: Rule(CHOSEN, ANY),
+    Action.BATCH_UNDO: Rule(TEAM_SETTING, ANY),
+    Action.BATCH_CANCEL: Rule(TEAM_SETTING, ANY),
     Action.BATCH_PAUSE: Rule(OWN, ANY),
     Action.BATCH_RESUME: Rule(OWN, ANY),
     Action.SELECTION_MAKE: Rule(ANY, ANY),
@@ -179,7 +180,7 @@ RULES: dict[Action, Rule] = {
     Action.FILE_RESTORE: Rule(OWN, ANY),
     Action.FILE_PUBLISH: Rule(OWN, ANY),
     Action.FILE_WITHDRAW: Rule(OWN, ANY, ANY),
-    Action.FILE_TAKE: Rule(ANY, ANY),
+    Action.FILE_DOWNLOAD: Rule(ANY, ANY),
     Action.FILE_COPY: Rule(ANY, ANY, ANY),
     Action.FILES_IMPORT: Rule(ANY, ANY, ANY),
     Action.COPIES_RETRY: Rule(NONE, ANY, ANY),
@@ -205,7 +206,7 @@ RULES: dict[Action, Rule] = {
 
 
 def role_of(actor: Actor) -> Role | None:
-    """None for a person who is not signed in, or was deactivated: they may do nothing."""
+    """None for a person who is not signed in or is deactivated. They may do nothing."""
     if actor is SYSTEM:
         return Role.SYSTEM
     person = _person(actor)
@@ -215,20 +216,20 @@ def role_of(actor: Actor) -> Role | None:
 
 
 def can(actor: Actor, action: Action, thing: Model | None = None) -> bool:
-    """Whether `actor` may do that, at this very moment; `thing` is what it is done to, where that matters."""
+    """Whether `actor` may perform the action now. `thing` is its object, for actions that depend on one."""
     role = role_of(actor)
     return role is not None and allows(role, action, is_own=owns(actor, thing))
 
 
 def require(actor: Actor, action: Action, thing: Model | None = None) -> int | None:
-    """The actor's id, for the record (None: Rushes itself). Raises NotAllowed."""
+    """Check permission and return the actor's id for the audit log (None: Rushes itself). Raises NotAllowed."""
     if not can(actor, action, thing):
         raise NotAllowed(action)
     return id_of(actor)
 
 
 def require_person(actor: Actor, action: Action, thing: Model | None = None) -> int:
-    """The person's id, for acts that somebody has to answer for by name. Raises NotAllowed, for Rushes itself as well."""
+    """Like `require`, for actions that only a person may perform. Raises NotAllowed for Rushes itself too."""
     person_id = require(actor, action, thing)
     if person_id is None:
         raise NotAllowed(action)
@@ -236,36 +237,36 @@ def require_person(actor: Actor, action: Action, thing: Model | None = None) -> 
 
 
 def team_cancels() -> bool:
-    """Whether members may cancel each other's jobs, as admins have chosen, at this very moment."""
+    """Whether the team setting lets members cancel each other's jobs. Reads the database."""
     return bool(Setting.objects.filter(name=TEAM_CANCELS).values_list("value", flat=True).first())
 
 
 def allows(
     role: Role, action: Action, *, is_own: bool, team_cancels: Callable[[], bool] = team_cancels
 ) -> bool:
-    """What the table says; `team_cancels` tells what admins have chosen, where that decides."""
-    match RULES[action].whose(role):
-        case Whose.ANY:
+    """Look up the table. `team_cancels` is called only where the team setting decides."""
+    match RULES[action].scope(role):
+        case Scope.ANY:
             return True
-        case Whose.OWN:
+        case Scope.OWN:
             return is_own
-        case Whose.CHOSEN:
+        case Scope.TEAM_SETTING:
             return is_own or team_cancels()
     return False
 
 
 def owns(actor: Actor, thing: Model | None) -> bool:
-    """Whether the thing was made, started or written by the actor."""
+    """Whether the actor created, started or wrote the thing."""
     owner = getattr(thing, "author_id" if isinstance(thing, Comment) else "created_by_id", None)
     return owner is not None and owner == id_of(actor)
 
 
 def id_of(actor: Actor) -> int | None:
-    """The id that an event names; None for Rushes itself."""
+    """The id to store in an event; None for Rushes itself."""
     if actor is SYSTEM or actor is None:
         return None
-    found: int | None = actor if isinstance(actor, int) else actor.pk
-    return found
+    actor_id: int | None = actor if isinstance(actor, int) else actor.pk
+    return actor_id
 
 
 def _person(actor: Actor) -> Any:
@@ -274,8 +275,8 @@ def _person(actor: Actor) -> Any:
     return actor
 
 
-# Of which rows a person sees all, and of which only their own.
-SEEN: dict[type[Model], Whose] = {
+# The rows that a person may see: all, or only their own.
+VISIBILITY: dict[type[Model], Scope] = {
     Execution: ANY,
     File: ANY,
     Batch: ANY,
@@ -289,11 +290,11 @@ SEEN: dict[type[Model], Whose] = {
 
 
 def visible_to[M: Model](actor: Actor, rows: QuerySet[M]) -> QuerySet[M]:
-    """Those of the rows that the actor may see."""
+    """Restrict the rows to those that the actor may see."""
     role = role_of(actor)
     if role is None:
         return rows.none()
-    if role is Role.SYSTEM or SEEN[rows.model] is ANY:
+    if role is Role.SYSTEM or VISIBILITY[rows.model] is ANY:
         return rows
     owner = "person" if rows.model is Mention else "created_by"
     return rows.filter(**{owner: id_of(actor)})

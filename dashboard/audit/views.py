@@ -64,7 +64,7 @@ async def download_evidence(
     """The evidence of a job as one ZIP, for its owner and admins."""
     execution = await aget_object_or_404(Execution, pk=pk)
     user = await request.auser()
-    if not policy.can(user, Action.JOB_TAKE_EVIDENCE, execution):
+    if not policy.can(user, Action.JOB_EXPORT_EVIDENCE, execution):
         return HttpResponseForbidden("Only the job’s owner or an admin can export its evidence.")
     found = await sync_to_async(evidence.take)(pk, user)
     headers = {

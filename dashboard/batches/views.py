@@ -206,7 +206,7 @@ async def results(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse 
     }
     if request.method == "HEAD":
         return HttpResponse(content_type="application/zip", headers=headers)
-    actor_id = policy.require(await request.auser(), Action.FILE_TAKE)
+    actor_id = policy.require(await request.auser(), Action.FILE_DOWNLOAD)
     await sync_to_async(audit_log.record)(ActKind.EXPORTED, actor_id=actor_id, subject=batch, name=batch.name, results=len(wanted))  # fmt: skip
     return StreamingHttpResponse(zip_archive.stream(wanted), content_type="application/zip", headers=headers)
 

@@ -175,7 +175,7 @@ class Card:
 
     @property
     def may_take_evidence(self) -> bool:
-        return allows(self.audience, Action.JOB_TAKE_EVIDENCE)
+        return allows(self.audience, Action.JOB_EXPORT_EVIDENCE)
 
     @property
     def cancel(self) -> cancellation.Cancellation | None:

@@ -82,7 +82,7 @@ def results(request: AuthenticatedRequest, pk: uuid.UUID) -> StreamingHttpRespon
         raise Http404("None of these jobs has a result.")
     audit_log.record(
         ActKind.EXPORTED,
-        actor_id=policy.require(request.user, Action.FILE_TAKE),
+        actor_id=policy.require(request.user, Action.FILE_DOWNLOAD),
         subject=selection,
         name=f"results of {len(selection.ids)} jobs",
         jobs=selection.ids,

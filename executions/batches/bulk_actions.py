@@ -35,7 +35,7 @@ def is_allowed(act: Act, actor: Actor, job: Execution) -> bool:
     required = {
         Act.CANCEL: Action.JOB_CANCEL,
         Act.ARCHIVE: Action.JOB_ARCHIVE_RESULTS,
-        Act.DOWNLOAD: Action.FILE_TAKE,
+        Act.DOWNLOAD: Action.FILE_DOWNLOAD,
     }
     return policy.can(actor, required[act], job)
 

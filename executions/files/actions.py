@@ -162,7 +162,7 @@ def _mark_withdrawn(file: File, actor_id: int | None) -> None:
 
 def record_access(file: File, kind: FileKind, actor: Actor, **detail: object) -> None:
     """Record that a person downloaded the file or copied its public link. Raises NotAllowed."""
-    _write(file, kind, policy.require(actor, Action.FILE_TAKE, file), timezone.now(), **detail)
+    _write(file, kind, policy.require(actor, Action.FILE_DOWNLOAD, file), timezone.now(), **detail)
 
 
 def _write(file: File, kind: FileKind, actor_id: int | None, at: datetime, **detail: object) -> None:

@@ -205,7 +205,7 @@ OPERATIONS: dict[str, Operation] = {
         lambda job, a: external_jobs.link(job.pk, "vg_tool_1", actor=a),
     ),
     "export evidence": Operation(
-        Action.JOB_TAKE_EVIDENCE, OWNERS, World.job, lambda job, a: evidence.take(job.pk, a)
+        Action.JOB_EXPORT_EVIDENCE, OWNERS, World.job, lambda job, a: evidence.take(job.pk, a)
     ),
     "comment": Operation(
         Action.COMMENT_WRITE, EVERYONE, World.job, lambda job, a: comments.write(job, actor=a, text="fine")
@@ -309,7 +309,7 @@ OPERATIONS: dict[str, Operation] = {
         Action.FILE_WITHDRAW, OWNERS | SYSTEM, World.file, lambda file, a: run(file_actions.withdraw(file, a))
     ),
     "record a download": Operation(
-        Action.FILE_TAKE,
+        Action.FILE_DOWNLOAD,
         EVERYONE,
         World.file,
         lambda file, a: file_actions.record_access(file, FileKind.DOWNLOADED, a),
