@@ -1,4 +1,4 @@
-"""The wish to stop a job is written first, then told; what VideoGen says afterwards decides."""
+"""A cancel request is stored first and then sent; the status that VideoGen reports afterwards decides."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from tests.factories import jobs
 from tests.waiting import eventually
 
 
-def wish(job: Execution, user_id: int) -> bool:
+def request_cancel(job: Execution, user_id: int) -> bool:
     return cancel.request(job, actor=user_id)
 
 
-# --- the wish -----------------------------------------------------------------------------------------------
+# --- the request --------------------------------------------------------------------------------------------
 
 
-def test_what_was_not_sent_ends_at_once_and_names_who_wanted_it(ada: Any) -> None:
+def test_a_queued_job_is_cancelled_at_once_and_names_the_person(ada: Any) -> None:
     job = jobs.queued()
 
-    assert wish(job, ada.pk)
+    assert request_cancel(job, ada.pk)
 
     now = jobs.reload(job)
     assert (now.status, now.cancel_requested_by) == ("cancelled", ada)
@@ -41,10 +41,10 @@ def test_what_was_not_sent_ends_at_once_and_names_who_wanted_it(ada: Any) -> Non
     assert last.actor == ada
 
 
-def test_a_running_job_keeps_its_status_and_is_looked_at_next(ada: Any) -> None:
+def test_a_running_job_keeps_its_status_and_is_due_next(ada: Any) -> None:
     job = jobs.running()
 
-    assert wish(job, ada.pk)
+    assert request_cancel(job, ada.pk)
 
     now = jobs.reload(job)
     assert now.status == "running"
@@ -53,45 +53,45 @@ def test_a_running_job_keeps_its_status_and_is_looked_at_next(ada: Any) -> None:
     assert jobs.events_of(job)[-1] == ("cancel requested", "running", "running", "person")
 
 
-def test_a_second_wish_is_none(ada: Any, django_user_model: Any) -> None:
+def test_a_second_cancel_request_is_ignored(ada: Any, django_user_model: Any) -> None:
     another = django_user_model.objects.create(username="another admin", is_staff=True)
     job = jobs.running()
 
-    assert wish(job, ada.pk)
-    assert not wish(job, another.pk)
+    assert request_cancel(job, ada.pk)
+    assert not request_cancel(job, another.pk)
 
     assert jobs.reload(job).cancel_requested_by == ada
     assert [step[0] for step in jobs.events_of(job)].count("cancel requested") == 1
 
 
-def test_what_has_ended_or_may_not_exist_cannot_be_stopped(ada: Any) -> None:
-    ended, unsure = jobs.running(), jobs.sending()
-    jobs.report(ended, "succeeded")
-    lifecycle.apply(unsure.pk, observations.ResponseLost(reason="cut"))
+def test_a_finished_or_unconfirmed_job_cannot_be_cancelled(ada: Any) -> None:
+    finished, unconfirmed = jobs.running(), jobs.sending()
+    jobs.report(finished, "succeeded")
+    lifecycle.apply(unconfirmed.pk, observations.ResponseLost(reason="cut"))
 
-    assert not wish(ended, ada.pk)
-    assert not wish(unsure, ada.pk)
-    assert jobs.reload(ended).cancel_requested_at is None
-
-
-# --- telling VideoGen ---------------------------------------------------------------------------------------
+    assert not request_cancel(finished, ada.pk)
+    assert not request_cancel(unconfirmed, ada.pk)
+    assert jobs.reload(finished).cancel_requested_at is None
 
 
-async def look(job: Execution) -> None:
-    """What the reconciler does when the job is due."""
+# --- sending it to VideoGen ---------------------------------------------------------------------------------
+
+
+async def process(job: Execution) -> None:
+    """Let the reconciler process the job as due."""
     await service.make_due(job)
     await Reconciler().process_now(job.pk)
 
 
-async def test_a_wish_is_told_once_and_the_job_ends_as_videogen_says(
+async def test_a_cancel_request_is_sent_once_and_videogen_decides_the_outcome(
     account: SandboxProcess, running: Execution, ada: Any
 ) -> None:
     assert running.remote_id is not None
-    assert await runtime.in_db(wish, running, ada.pk)
+    assert await runtime.in_db(request_cancel, running, ada.pk)
 
-    await look(running)
+    await process(running)
     await service.in_thread(service.sandbox_outcome, account, running.remote_id)
-    await look(running)
+    await process(running)
 
     now = await service.reload(running)
     assert now.status == "cancelled"
@@ -107,15 +107,15 @@ async def test_a_wish_is_told_once_and_the_job_ends_as_videogen_says(
     ]
 
 
-async def test_a_success_that_is_faster_than_the_wish_is_a_success(account: SandboxProcess, ada: Any) -> None:
+async def test_a_job_that_succeeds_before_the_cancel_is_a_success(account: SandboxProcess, ada: Any) -> None:
     service.add_fault(account, "job", "generate-image", seconds=0.2, ignore_cancel=True)
     job = await service.started()
     assert job.remote_id is not None
-    assert await runtime.in_db(wish, job, ada.pk)
-    await look(job)
+    assert await runtime.in_db(request_cancel, job, ada.pk)
+    await process(job)
 
     await service.in_thread(service.sandbox_outcome, account, job.remote_id)
-    await look(job)
+    await process(job)
 
     now = await service.reload(job)
     assert now.status == "succeeded"
@@ -134,37 +134,37 @@ async def test_a_success_that_is_faster_than_the_wish_is_a_success(account: Sand
     ],
     ids=str,
 )
-async def test_a_wish_that_was_not_taken_is_told_again_while_the_job_runs(
+async def test_a_cancel_request_that_was_not_accepted_is_sent_again_while_the_job_runs(
     account: SandboxProcess, running: Execution, ada: Any, fault: dict[str, Any]
 ) -> None:
     service.add_fault(account, match="POST */cancel", **fault)
-    assert await runtime.in_db(wish, running, ada.pk)
+    assert await runtime.in_db(request_cancel, running, ada.pk)
 
-    await look(running)
+    await process(running)
     before = await service.reload(running)
     assert before.cancel_noted_at is None
     assert not before.is_terminal
     assert before.next_attempt_at is not None
 
-    await look(running)
+    await process(running)
     assert (await service.reload(running)).cancel_noted_at is not None
 
 
-async def test_a_cancel_answer_that_is_lost_does_not_lose_the_wish(
+async def test_a_lost_response_does_not_lose_the_cancel_request(
     account: SandboxProcess, running: Execution, ada: Any
 ) -> None:
     assert running.remote_id is not None
     service.add_fault(account, "lost_after", "POST */cancel")
-    assert await runtime.in_db(wish, running, ada.pk)
+    assert await runtime.in_db(request_cancel, running, ada.pk)
 
-    await look(running)
+    await process(running)
     await service.in_thread(service.sandbox_outcome, account, running.remote_id)
-    await look(running)
+    await process(running)
 
     assert (await service.reload(running)).status == "cancelled"
 
 
-async def test_a_job_that_is_cancelled_while_it_is_sent_is_stopped_once_its_id_is_known(
+async def test_a_job_cancelled_while_being_sent_is_cancelled_once_its_id_is_known(
     account: SandboxProcess, ada: Any
 ) -> None:
     service.add_fault(account, "job", "generate-image", seconds=600)
@@ -173,7 +173,7 @@ async def test_a_job_that_is_cancelled_while_it_is_sent_is_stopped_once_its_id_i
     sending = asyncio.create_task(submit.send(job.pk))
     await runtime.in_reader(eventually, lambda: jobs.reload(job).sent_at)
 
-    assert await runtime.in_db(wish, job, ada.pk)
+    assert await runtime.in_db(request_cancel, job, ada.pk)
     await sending
     assert (await service.reload(job)).status == "pending"
     await Reconciler().process_now(job.pk)
@@ -181,8 +181,8 @@ async def test_a_job_that_is_cancelled_while_it_is_sent_is_stopped_once_its_id_i
     now = await service.reload(job)
     assert now.remote_id is not None
     assert now.cancel_noted_at is not None
-    there = await service.in_thread(service.sandbox_outcome, account, now.remote_id)
-    assert there["status"] == "cancelled"
+    remote = await service.in_thread(service.sandbox_outcome, account, now.remote_id)
+    assert remote["status"] == "cancelled"
 
 
 @pytest.mark.parametrize(
@@ -195,10 +195,10 @@ async def test_a_job_that_is_cancelled_while_it_is_sent_is_stopped_once_its_id_i
     ],
     ids=str,
 )
-async def test_a_wish_that_comes_while_a_look_fails_is_told_next(
+async def test_a_cancel_request_during_a_failing_poll_is_sent_next(
     account: SandboxProcess, ada: Any, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
-    """The look holds the job, so whoever wished could not tell VideoGen at once; it must not wait for the next look."""
+    """The poll holds the lease, so the request cannot be sent at once. It must not wait for the next scheduled poll."""
     job = await service.started()
     service.add_fault(account, match="GET /v1/tools/executions/*", **fault)
     await runtime.in_db(
@@ -207,18 +207,18 @@ async def test_a_wish_that_comes_while_a_look_fails_is_told_next(
         next_attempt_at=timezone.now(),
         accepted_at=timezone.now() - timedelta(minutes=5),
     )
-    client, asking = runtime.client(), asyncio.Event()
-    ask = client.get_execution
+    client, polled = runtime.client(), asyncio.Event()
+    get_execution = client.get_execution
 
-    async def wished(*args: Any, **kwargs: Any) -> Any:
-        assert await runtime.in_db(wish, job, ada.pk)
-        asking.set()
-        return await ask(*args, **kwargs)
+    async def request_during_poll(*args: Any, **kwargs: Any) -> Any:
+        assert await runtime.in_db(request_cancel, job, ada.pk)
+        polled.set()
+        return await get_execution(*args, **kwargs)
 
-    monkeypatch.setattr(client, "get_execution", wished)
+    monkeypatch.setattr(client, "get_execution", request_during_poll)
     monkeypatch.setattr(leases, "CALL_LIMIT", 0.5)
     await Reconciler().process_now(job.pk)
-    assert asking.is_set()
+    assert polled.is_set()
     now = await service.reload(job)
     assert now.next_attempt_at is not None
     assert now.next_attempt_at <= timezone.now()

@@ -1,7 +1,7 @@
-"""Stories that nobody would write by hand, told to a job in two ways; each time the same ones.
+"""Random sequences of observations, applied to a job in two ways; the same ones in every run.
 
-What can happen is in anything.py, what must be true after each step in watched.py. Hypothesis looks for short
-stories that break a rule; the walks are long, and their dice are the same in every version of everything.
+random_job.py defines what can happen, watched_job.py what must hold after each step. Hypothesis looks for short sequences that
+break a rule. The random walks are long, with fixed seeds.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from executions.models import Event, Execution, Result, WebhookDelivery
 from executions.models.event import Kind, Source
 from executions.statuses import TERMINAL
-from tests.executions.lifecycle.anything import BEGINNINGS, LONG_ENOUGH, STARTING, Anything
+from tests.executions.lifecycle.random_job import INITIAL_STATES, MIN_STEPS_BEFORE_END, SUBMISSION, RandomJob
 
-FEW = settings(
+SHORT_RUN = settings(
     max_examples=30,
     stateful_step_count=12,
     deadline=None,
@@ -33,79 +33,81 @@ CLOCKS = (timedelta(0), timedelta(minutes=-10), timedelta(minutes=10))
 BOTH = (Source.POLL, Source.WEBHOOK)
 STEP_SIZES = (-50.0, -0.5, 0.0, 20.0, 20.0)
 
-Act = Callable[[Anything, random.Random], object]
+Act = Callable[[RandomJob, random.Random], object]
 ANY_TIME: tuple[Act, ...] = (
-    lambda job, die: job.there_is_news_of_its_start(kind=die.choice(STARTING), other=die.random() < 0.1),
-    lambda job, die: job.it_is_reported(
-        status=die.choice(("pending", "running", "running", "awaiting_approval", "queued")),
-        progress=die.choice(LEVELS),
-        attempt=die.choice((None, 0, 1, 2, 3)),
-        clock=die.choice(CLOCKS),
-        source=die.choice(BOTH),
+    lambda job, dice: job.submission_progresses(kind=dice.choice(SUBMISSION), other=dice.random() < 0.1),
+    lambda job, dice: job.status_is_reported(
+        status=dice.choice(("pending", "running", "running", "awaiting_approval", "queued")),
+        progress=dice.choice(LEVELS),
+        attempt=dice.choice((None, 0, 1, 2, 3)),
+        clock=dice.choice(CLOCKS),
+        source=dice.choice(BOTH),
     ),
-    lambda job, die: job.it_has_a_status_that_nobody_knows(source=die.choice(BOTH)),
-    lambda job, die: job.polls_overtake_each_other(steps=die.choices(STEP_SIZES, k=4)),
-    lambda job, die: job.attempts_overtake_each_other(
-        steps=die.choices((-1, 0, 1), k=3), source=die.choice(BOTH)
+    lambda job, dice: job.unknown_status_is_reported(source=dice.choice(BOTH)),
+    lambda job, dice: job.polls_overtake_each_other(steps=dice.choices(STEP_SIZES, k=4)),
+    lambda job, dice: job.attempts_overtake_each_other(
+        steps=dice.choices((-1, 0, 1), k=3), source=dice.choice(BOTH)
     ),
-    lambda job, die: job.what_waited_counts(other=die.random() < 0.2),
-    lambda job, die: job.the_wish_is_noted(),
-    lambda job, die: [job.happen(die.choice(job.past)) for _ in range(3) if job.past],
+    lambda job, dice: job.pending_deliveries_are_applied(other=dice.random() < 0.2),
+    lambda job, dice: job.cancel_is_accepted(),
+    lambda job, dice: [job.apply(dice.choice(job.past)) for _ in range(3) if job.past],
 )
 LATE: tuple[Act, ...] = (
-    lambda job, die: job.it_is_refused(),
-    lambda job, die: job.a_person_wants_it_stopped(),
-    lambda job, die: job.it_succeeds(source=die.choice(BOTH)),
-    lambda job, die: job.a_poll_tells_its_end(
-        end=die.choice(sorted(TERMINAL)),
-        progress=die.choice(LEVELS),
-        attempt=die.choice((None, 0, 1)),
-        clock=die.choice(CLOCKS),
+    lambda job, dice: job.submission_is_rejected(),
+    lambda job, dice: job.cancel_is_requested(),
+    lambda job, dice: job.success_is_reported(source=dice.choice(BOTH)),
+    lambda job, dice: job.final_status_is_polled(
+        final=dice.choice(sorted(TERMINAL)),
+        progress=dice.choice(LEVELS),
+        attempt=dice.choice((None, 0, 1)),
+        clock=dice.choice(CLOCKS),
     ),
-    lambda job, die: job.a_delivery_tells_its_end(
-        end=die.choice(sorted(TERMINAL)),
-        number=die.randrange(4),
-        other=die.random() < 0.2,
-        clock=die.choice(CLOCKS),
+    lambda job, dice: job.final_status_is_delivered(
+        final=dice.choice(sorted(TERMINAL)),
+        number=dice.randrange(4),
+        other=dice.random() < 0.2,
+        clock=dice.choice(CLOCKS),
     ),
 )
 
 
 def walk(seed: int) -> None:
-    """One job from a beginning of its own, through so many steps; what ends it comes in the second half."""
-    die = random.Random(seed)
-    job = Anything()
+    """Take one job through STEPS random steps. Steps that finish it occur in the second half only."""
+    dice = random.Random(seed)
+    job = RandomJob()
     try:
-        job.it_begins(beginning=sorted(BEGINNINGS)[seed % len(BEGINNINGS)])
+        job.begin(initial_state=sorted(INITIAL_STATES)[seed % len(INITIAL_STATES)])
         if job.row["remote_id"] is None:
-            LATE[-1](job, die)
+            LATE[-1](job, dice)
         for number in range(STEPS):
-            acts = ANY_TIME + LATE if number > STEPS / 2 and len(job.past) > LONG_ENOUGH else ANY_TIME
-            die.choice(acts)(job, die)
+            acts = (
+                ANY_TIME + LATE if number > STEPS / 2 and len(job.past) > MIN_STEPS_BEFORE_END else ANY_TIME
+            )
+            dice.choice(acts)(job, dice)
     finally:
         job.teardown()
 
 
-def test_no_order_of_news_breaks_a_job(fast_commits: None) -> None:
-    Anything.reached = Counter()
+def test_no_short_sequence_breaks_a_job(fast_commits: None) -> None:
+    RandomJob.reached = Counter()
 
-    run_state_machine_as_test(Anything, settings=FEW)
+    run_state_machine_as_test(RandomJob, settings=SHORT_RUN)
 
-    assert Anything.reached.total() > FEW.max_examples
+    assert RandomJob.reached.total() > SHORT_RUN.max_examples
 
 
-def test_no_long_story_breaks_a_job(fast_commits: None) -> None:
-    Anything.reached = Counter()
+def test_no_long_walk_breaks_a_job(fast_commits: None) -> None:
+    RandomJob.reached = Counter()
 
     for seed in range(WALKS):
         walk(seed)
 
-    # The walks went everywhere, or the above proves nothing.
-    everywhere = {"queued", "unconfirmed", "pending", "running", "hibernating", *TERMINAL}
-    assert set(Anything.reached) >= everywhere
-    assert Anything.reached["running"] > 60
-    # What people do with a job that waits, or say about it, is told in files of its own.
-    elsewhere = {
+    # Every status was reached; otherwise the walks prove nothing.
+    all_statuses = {"queued", "unconfirmed", "pending", "running", "hibernating", *TERMINAL}
+    assert set(RandomJob.reached) >= all_statuses
+    assert RandomJob.reached["running"] > 60
+    # Actions on queued jobs and comments have tests in other files.
+    tested_separately = {
         Kind.PAUSED,
         Kind.RESUMED,
         Kind.MOVED_TO_FRONT,
@@ -113,9 +115,9 @@ def test_no_long_story_breaks_a_job(fast_commits: None) -> None:
         Kind.COMMENTED,
         Kind.CANCEL_REFUSED,
     }
-    assert set(Event.objects.values_list("kind", flat=True)) == set(Kind.values) - elsewhere
+    assert set(Event.objects.values_list("kind", flat=True)) == set(Kind.values) - tested_separately
     outcomes = set(WebhookDelivery.objects.values_list("outcome", flat=True))
     assert outcomes == {"applied", "too late", "unknown job"}
-    # Whatever succeeded has its one result, and nothing else has any.
+    # Every successful job has exactly one result, and no other job has any.
     succeeded = Execution.objects.filter(status="succeeded").values_list("pk", flat=True)
     assert sorted(Result.objects.values_list("execution_id", flat=True)) == sorted(succeeded)

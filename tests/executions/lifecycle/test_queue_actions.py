@@ -1,4 +1,4 @@
-"""What waits to be sent: paused, moved to the front, edited; against a worker that is about to send it, one of the two wins."""
+"""Actions on queued jobs: pause, move to the front, edit. If a worker is about to submit the job, one of the two succeeds."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ def edit(job: Execution, prompt: str, user: Any) -> bool:
 # --- pause ------------------------------------------------------------------------------------------------
 
 
-def test_a_paused_job_is_left_until_it_is_resumed(ada: Any) -> None:
+def test_a_paused_job_is_not_claimed_until_it_is_resumed(ada: Any) -> None:
     job = jobs.queued()
 
     assert queue_actions.pause(job, actor=ada)
     assert not queue_actions.pause(job, actor=ada)
     assert leases.claim_due(5) == []
     assert not leases.claim(job.pk)
-    assert reconciler.seconds_until_due() == reconciler.MAX_REST, "and nobody turns round and round about it"
+    assert reconciler.seconds_until_due() == reconciler.MAX_REST, "a paused job must not keep the worker busy"
 
     assert queue_actions.resume(job, actor=ada)
     assert leases.claim_due(5) == [job.pk]
     assert events(job) == [(Kind.STARTED, None), (Kind.PAUSED, ada.pk), (Kind.RESUMED, ada.pk)]
 
 
-def test_what_was_sent_can_be_neither_paused_nor_edited_nor_moved(ada: Any) -> None:
+def test_a_submitted_job_can_be_neither_paused_nor_edited_nor_moved(ada: Any) -> None:
     for job in (jobs.sending(), jobs.running("vg_exec_2")):
         before = events(job)
         assert not queue_actions.pause(job, actor=ada)
@@ -67,9 +67,7 @@ def test_what_was_sent_can_be_neither_paused_nor_edited_nor_moved(ada: Any) -> N
         assert events(job) == before
 
 
-async def test_a_pause_between_the_claim_and_the_request_keeps_it_here(
-    account: SandboxProcess, people: Any
-) -> None:
+async def test_a_pause_between_claim_and_submission_prevents_it(account: SandboxProcess, people: Any) -> None:
     prompt = service.unique_prompt()
     job = await service.queued(prompt)
     assert await in_db(leases.claim, job.pk)
@@ -83,7 +81,7 @@ async def test_a_pause_between_the_claim_and_the_request_keeps_it_here(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(ada: Any) -> None:
+def test_of_a_concurrent_pause_and_submission_one_succeeds(ada: Any) -> None:
     for _ in range(15):
         job = jobs.queued()
 
@@ -102,7 +100,7 @@ def test_of_a_pause_and_a_sending_at_the_same_moment_one_wins(ada: Any) -> None:
 # --- edit -------------------------------------------------------------------------------------------------
 
 
-def test_an_edit_tells_what_was_before_and_what_is_after(ada: Any) -> None:
+def test_an_edit_records_the_request_before_and_after(ada: Any) -> None:
     old = ready_file("harbour")
     new = ready_file("pier")
     job, _ = create.start(
@@ -120,12 +118,12 @@ def test_an_edit_tells_what_was_before_and_what_is_after(ada: Any) -> None:
     event = Event.objects.get(execution=job, kind=Kind.EDITED)
     assert (event.actor_id, event.detail) == (ada.pk, {"before": before, "after": after})
     assert not queue_actions.edit(job, IMAGE, already_validated(body("again")), before=before, actor=ada), (
-        "it was changed meanwhile"
+        "it was edited meanwhile"
     )
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_an_edit_and_a_sending_at_the_same_moment_what_is_sent_is_what_the_row_says(
+def test_a_concurrent_edit_and_submission_send_the_stored_request(
     ada: Any,
 ) -> None:
     for number in range(15):
@@ -139,14 +137,16 @@ def test_of_an_edit_and_a_sending_at_the_same_moment_what_is_sent_is_what_the_ro
         now = jobs.reload(job)
         if request is None:
             assert edited
-            assert not now.was_sent, "it is made ready again, from what is asked for now"
+            assert not now.was_sent, "it is prepared again, from the edited request"
         else:
-            assert request[1] == now.request_body, "no edit is lost, and none comes after the request"
+            assert request[1] == now.request_body, (
+                "no edit is lost, and none is made after the request was sent"
+            )
             assert now.was_sent
         assert (now.request_body["prompt"] == f"after {number}") == edited
 
 
-async def test_an_edited_job_asks_for_what_it_was_changed_to(account: SandboxProcess, people: Any) -> None:
+async def test_an_edited_job_sends_the_edited_request(account: SandboxProcess, people: Any) -> None:
     first, second = service.unique_prompt(), service.unique_prompt()
     job = await service.queued(first)
 
@@ -160,25 +160,25 @@ async def test_an_edited_job_asks_for_what_it_was_changed_to(account: SandboxPro
 # --- order ------------------------------------------------------------------------------------------------
 
 
-def test_the_front_passes_everything_and_a_batch_passes_nothing(people: Any) -> None:
+def test_prioritised_jobs_come_first_and_batches_last(people: Any) -> None:
     batch = planning.jobs(planning.batch(people.ann, 3))
     first, second, third = (jobs.queued() for _ in range(3))
-    for late, job in enumerate((first, second, third)):
-        at = timezone.now() - timedelta(seconds=10 - late)
+    for number, job in enumerate((first, second, third)):
+        at = timezone.now() - timedelta(seconds=10 - number)
         Execution.objects.filter(pk=job.pk).update(next_attempt_at=at)
 
     queue_actions.move_to_front(third, actor=people.ada)
     queue_actions.move_to_front(batch[2], actor=people.ann)
 
-    turn = [batch[2].pk, third.pk, first.pk, second.pk, batch[0].pk, batch[1].pk]
+    order = [batch[2].pk, third.pk, first.pk, second.pk, batch[0].pk, batch[1].pk]
     snapshot = QueueSnapshot()
-    assert snapshot.queued_ids == turn
+    assert snapshot.queued_ids == order
     assert [snapshot.position(job) for job in (batch[2], first, batch[1])] == [1, 3, 6]
-    assert set(leases.claim_due(4)) == set(turn[:4])
-    assert QueueSnapshot().position(first) is None, "what is worked on stands in no line"
+    assert set(leases.claim_due(4)) == set(order[:4])
+    assert QueueSnapshot().position(first) is None, "a leased job has no position"
 
 
-def test_what_is_paused_or_waits_for_another_job_stands_in_no_line(people: Any) -> None:
+def test_paused_and_dependent_jobs_have_no_position(people: Any) -> None:
     job, paused = jobs.queued(), jobs.queued()
     follower = jobs.queued(after=job, after_field="imageFileIds")
     queue_actions.pause(paused, actor=people.ada)
@@ -187,10 +187,10 @@ def test_what_is_paused_or_waits_for_another_job_stands_in_no_line(people: Any) 
     assert QueueSnapshot().position(follower) is None
 
 
-# --- all of it --------------------------------------------------------------------------------------------
+# --- the whole queue --------------------------------------------------------------------------------------
 
 
-def test_while_the_queue_is_paused_nothing_is_sent_and_the_rest_goes_on(people: Any) -> None:
+def test_while_the_queue_is_paused_only_submissions_stop(people: Any) -> None:
     waiting, running = jobs.queued(), jobs.running()
     crashed = jobs.sending()
     Execution.objects.filter(pk__in=[running.pk, crashed.pk]).update(
@@ -209,7 +209,7 @@ def test_while_the_queue_is_paused_nothing_is_sent_and_the_rest_goes_on(people: 
     assert list(acts) == [(ActKind.QUEUE_PAUSED, people.ada.pk), (ActKind.QUEUE_RESUMED, people.ada.pk)]
 
 
-def test_a_batch_is_paused_and_resumed_as_far_as_it_waits(people: Any) -> None:
+def test_only_the_queued_jobs_of_a_batch_are_paused_and_resumed(people: Any) -> None:
     batch = planning.batch(people.ann, 4)
     jobs.accept(planning.jobs(batch)[0])
 

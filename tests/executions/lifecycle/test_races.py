@@ -1,4 +1,4 @@
-"""The same job told several things at the same moment, by real threads with real transactions."""
+"""Concurrent observations of the same job, in real threads with real transactions."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ ROUNDS = range(6)
 
 
 @pytest.mark.parametrize("seed", ROUNDS)
-def test_many_ends_at_once_make_one_end(seed: int) -> None:
+def test_concurrent_final_statuses_make_one_outcome(seed: int) -> None:
     job = jobs.running(f"vg_exec_{seed}")
     ends = ["succeeded", "failed", "cancelled"]
-    works: list[Callable[[], bool]] = [
+    calls: list[Callable[[], bool]] = [
         lambda number=number, end=end: (
             events.deliver_outcome(f"msg_{number}", f"vg_exec_{seed}", end) == "applied"
         )
         for number, end in enumerate(ends)
     ]
-    works += [partial(jobs.report, job, end, results=jobs.results("vg_file_polled")) for end in ends]
-    works += [partial(jobs.report, job, "running", progress=50.0 + 10 * number) for number in range(2)]
-    works += [partial(lifecycle.apply, job.pk, observations.CancelRequested())]
-    random.Random(seed).shuffle(works)
+    calls += [partial(jobs.report, job, end, results=jobs.results("vg_file_polled")) for end in ends]
+    calls += [partial(jobs.report, job, "running", progress=50.0 + 10 * number) for number in range(2)]
+    calls += [partial(lifecycle.apply, job.pk, observations.CancelRequested())]
+    random.Random(seed).shuffle(calls)
     before = jobs.reload(job).version
 
-    changed = run_together(works)
+    changed = run_together(calls)
 
     now = jobs.reload(job)
     assert now.is_terminal
@@ -58,7 +58,7 @@ def test_many_ends_at_once_make_one_end(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", ROUNDS)
-def test_one_delivery_ten_times_at_once_is_one(seed: int) -> None:
+def test_ten_concurrent_attempts_of_a_delivery_are_one_delivery(seed: int) -> None:
     job = jobs.accepted(f"vg_exec_{seed}")
 
     outcomes = run_together([partial(events.deliver_outcome, "msg_1", f"vg_exec_{seed}", "succeeded")] * 10)
@@ -70,20 +70,20 @@ def test_one_delivery_ten_times_at_once_is_one(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", ROUNDS)
-def test_progress_is_only_ever_seen_to_rise(seed: int) -> None:
+def test_readers_never_see_progress_go_back(seed: int) -> None:
     job = jobs.running(f"vg_exec_{seed}")
-    told = list(itertools.product([0, 1, 2], [5.0, 40.0, 80.0]))
-    random.Random(seed).shuffle(told)
+    reports = list(itertools.product([0, 1, 2], [5.0, 40.0, 80.0]))
+    random.Random(seed).shuffle(reports)
     done = threading.Event()
-    looks: list[tuple[int, float]] = []
+    reads: list[tuple[int, float]] = []
 
-    def look() -> bool:
+    def read() -> bool:
         while not done.is_set():
             now = jobs.reload(job)
-            looks.append((now.attempt or 0, now.progress or 0.0))
+            reads.append((now.attempt or 0, now.progress or 0.0))
         return False
 
-    def tell(share: list[tuple[int, float]]) -> bool:
+    def report(share: list[tuple[int, float]]) -> bool:
         try:
             gate.wait(DEADLINE)
             for attempt, progress in share:
@@ -94,9 +94,9 @@ def test_progress_is_only_ever_seen_to_rise(seed: int) -> None:
                 done.set()
 
     gate = threading.Barrier(3)
-    run_together([look, *(partial(tell, told[number::3]) for number in range(3))])
+    run_together([read, *(partial(report, reports[number::3]) for number in range(3))])
 
-    assert looks == sorted(looks)
+    assert reads == sorted(reads)
     now = jobs.reload(job)
     assert (now.attempt, now.progress) == (2, 80.0)
     attempts = Event.objects.filter(execution=job, kind=Kind.ATTEMPT)
@@ -105,7 +105,7 @@ def test_progress_is_only_ever_seen_to_rise(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", ROUNDS)
-def test_a_wish_to_stop_and_the_request_that_leaves_agree(seed: int) -> None:
+def test_a_concurrent_cancel_and_submission_agree(seed: int) -> None:
     job = jobs.queued()
 
     run_together(
@@ -117,7 +117,7 @@ def test_a_wish_to_stop_and_the_request_that_leaves_agree(seed: int) -> None:
 
     now = jobs.reload(job)
     if now.status == "cancelled":
-        assert now.sent_at is None, "it ended here, so VideoGen must never have heard of it"
+        assert now.sent_at is None, "it was cancelled here, so it must never have been sent"
     else:
         assert now.status == "queued"
         assert now.sent_at is not None
@@ -126,7 +126,7 @@ def test_a_wish_to_stop_and_the_request_that_leaves_agree(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", ROUNDS)
-def test_one_form_sent_by_many_threads_is_one_job(seed: int, ann: Any) -> None:
+def test_a_form_sent_by_many_threads_creates_one_job(seed: int, ann: Any) -> None:
     tool = tools.find("generate-image")
 
     started = run_together(
@@ -140,7 +140,7 @@ def test_one_form_sent_by_many_threads_is_one_job(seed: int, ann: Any) -> None:
 
 
 @pytest.mark.parametrize("seed", ROUNDS)
-def test_an_id_for_two_jobs_at_once_goes_to_one(seed: int) -> None:
+def test_an_id_for_two_jobs_at_once_is_given_to_one(seed: int) -> None:
     sent = [jobs.sending(), jobs.sending()]
 
     def accept(job: Execution) -> bool:
@@ -153,11 +153,11 @@ def test_an_id_for_two_jobs_at_once_goes_to_one(seed: int) -> None:
     assert sorted(jobs.reload(job).status for job in sent) == ["pending", "queued"]
 
 
-# --- a delivery that crosses the answer which names its job ---------------------------------------------------
+# --- a delivery that crosses the response with the id of its job ----------------------------------------------
 
 
 @pytest.mark.parametrize("seed", ROUNDS)
-def test_a_delivery_and_the_answer_that_names_its_job_cross(seed: int) -> None:
+def test_a_delivery_that_crosses_the_response_is_applied(seed: int) -> None:
     remote_id = f"vg_exec_{seed}"
     job = jobs.sending()
 
@@ -173,9 +173,9 @@ def test_a_delivery_and_the_answer_that_names_its_job_cross(seed: int) -> None:
     assert jobs.final_statuses(job) == ["succeeded"]
 
 
-def test_a_delivery_that_is_committed_after_the_answer_was_taken_in_still_counts() -> None:
+def test_a_delivery_committed_after_the_response_is_applied() -> None:
     if connection.vendor == "sqlite":
-        # One writer at a time: there the delivery is committed either before the answer or after it was read.
+        # One writer at a time: the delivery is committed either before the response is stored, or after it.
         assert connection.settings_dict["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
         return
     job = jobs.sending()

@@ -1,4 +1,4 @@
-"""What the rest of the house hears of a change: once, and only when it is true for everybody."""
+"""`execution_changed` is sent once per change, after the commit."""
 
 from __future__ import annotations
 
@@ -16,49 +16,45 @@ from tests.factories import jobs
 
 
 @pytest.fixture
-def heard(transactional_db: None) -> Iterator[list[dict[str, Any]]]:
-    """The signals that were sent, as the rest of the house hears them."""
-    told: list[dict[str, Any]] = []
+def signals(transactional_db: None) -> Iterator[list[dict[str, Any]]]:
+    """The arguments of the signals that were sent."""
+    received: list[dict[str, Any]] = []
 
-    def hear(signal: Any, sender: Any, **news: Any) -> None:
-        told.append(news)
+    def record(signal: Any, sender: Any, **arguments: Any) -> None:
+        received.append(arguments)
 
-    execution_changed.connect(hear)
-    yield told
-    execution_changed.disconnect(hear)
+    execution_changed.connect(record)
+    yield received
+    execution_changed.disconnect(record)
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
-def test_a_signal_in_a_transaction_that_fails_later_is_never_sent(
-    heard: list[dict[str, Any]], end: str
-) -> None:
+def test_no_signal_is_sent_when_the_transaction_fails(signals: list[dict[str, Any]], end: str) -> None:
     job = jobs.accepted()
-    heard.clear()
+    signals.clear()
 
     with pytest.raises(IntegrityError), transaction.atomic():
         jobs.report(job, end)
         raise IntegrityError
 
-    assert heard == []
+    assert signals == []
     assert jobs.reload(job).status == "pending"
 
 
-def test_one_signal_tells_what_changed_whose_it_is_and_that_it_is_new(
-    heard: list[dict[str, Any]], ann: Any
-) -> None:
+def test_the_signal_of_a_new_job_has_its_status_and_owner(signals: list[dict[str, Any]], ann: Any) -> None:
     tool = tools.find("generate-image")
     job, _ = create.start(tool=tool, body=already_validated({"prompt": "x"}), actor=ann)
 
     expected = {"execution_id": job.pk, "created": True, "from_status": "", "to_status": "queued"}
-    assert heard == [{**expected, "owner_id": ann.pk, "batch_id": None}]
+    assert signals == [{**expected, "owner_id": ann.pk, "batch_id": None}]
 
 
-def test_a_change_of_progress_is_told_though_the_status_stays(heard: list[dict[str, Any]]) -> None:
+def test_a_change_of_progress_sends_a_signal(signals: list[dict[str, Any]]) -> None:
     job = jobs.running()
-    heard.clear()
+    signals.clear()
 
     jobs.report(job, "running", attempt=0, progress=70.0)
     jobs.report(job, "running", attempt=0, progress=70.0)
 
-    assert [(news["from_status"], news["to_status"]) for news in heard] == [("running", "running")]
-    assert heard[0]["created"] is False
+    assert [(each["from_status"], each["to_status"]) for each in signals] == [("running", "running")]
+    assert signals[0]["created"] is False

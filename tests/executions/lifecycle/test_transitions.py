@@ -28,27 +28,30 @@ from tests.factories import jobs
 
 pytestmark = pytest.mark.django_db
 
-STRANGE = "hibernating"
+UNKNOWN = "hibernating"
 BEING_SENT = "queued, being sent"
-STATES = (QUEUED, BEING_SENT, UNCONFIRMED, PENDING, RUNNING, STRANGE)
-TOLD = (PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, STRANGE, "awaiting_approval")
+STATES = (QUEUED, BEING_SENT, UNCONFIRMED, PENDING, RUNNING, UNKNOWN)
+REPORTED = (PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, UNKNOWN, "awaiting_approval")
 NOW = timezone.now()
 
-# One of each kind, as it comes in life.
+# A realistic observation of each kind.
 OBSERVATIONS: dict[str, observations.Observation] = {
-    "the request leaves": observations.SubmissionStarted(),
-    "it was not accepted": observations.SubmissionDeferred(reason="busy", next_attempt_at=NOW),
-    "it was refused": observations.Rejected(error={"message": "no"}),
-    "its answer was lost": observations.ResponseLost(reason="cut"),
-    "it was accepted": observations.Accepted(remote_id="vg_exec_other"),
-    "a person wants it stopped": observations.CancelRequested(),
-    "the wish was noted": observations.CancelAccepted(),
-    **{f"told {status}": observations.StatusReported(source=Source.POLL, status=status) for status in TOLD},
+    "submission started": observations.SubmissionStarted(),
+    "submission deferred": observations.SubmissionDeferred(reason="busy", next_attempt_at=NOW),
+    "rejected": observations.Rejected(error={"message": "no"}),
+    "response lost": observations.ResponseLost(reason="cut"),
+    "accepted": observations.Accepted(remote_id="vg_exec_other"),
+    "cancel requested": observations.CancelRequested(),
+    "cancel accepted": observations.CancelAccepted(),
+    **{
+        f"{status} reported": observations.StatusReported(source=Source.POLL, status=status)
+        for status in REPORTED
+    },
 }
 
 
 def job_in(status: str) -> Execution:
-    """A job that came to `status` the way jobs do."""
+    """A job that reached `status` through observations."""
     if status == QUEUED:
         return jobs.queued()
     if status == BEING_SENT:
@@ -69,7 +72,7 @@ def columns(job: Execution) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", OBSERVATIONS)
 @pytest.mark.parametrize("before", STATES)
-def test_news_leads_where_the_table_allows_and_counts_once(before: str, name: str) -> None:
+def test_an_observation_follows_the_table_and_applies_once(before: str, name: str) -> None:
     job = job_in(before)
     observation = OBSERVATIONS[name]
 
@@ -82,52 +85,52 @@ def test_news_leads_where_the_table_allows_and_counts_once(before: str, name: st
     assert now.version == job.version + int(changed)
     assert (now.ended_at is not None) == (now.status in TERMINAL)
     assert now.ended_at is None or now.next_attempt_at is None
-    # The same news again is none.
+    # The same observation has no further effect.
     row, story = columns(job), jobs.events_of(job)
     assert lifecycle.apply(job.pk, observation) is False
     assert (columns(job), jobs.events_of(job)) == (row, story)
 
 
-@pytest.mark.parametrize("told", TOLD)
-@pytest.mark.parametrize("before", [PENDING, RUNNING, STRANGE])
-def test_what_videogen_tells_is_taken_where_the_table_allows_it(before: str, told: str) -> None:
+@pytest.mark.parametrize("reported", REPORTED)
+@pytest.mark.parametrize("before", [PENDING, RUNNING, UNKNOWN])
+def test_a_reported_status_is_applied_if_the_table_allows_it(before: str, reported: str) -> None:
     job = job_in(before)
 
-    changed = jobs.report(job, told)
+    changed = jobs.report(job, reported)
 
-    allowed = transitions.may_follow(before, told) and told != before
+    allowed = transitions.may_follow(before, reported) and reported != before
     assert changed == allowed
-    assert jobs.reload(job).status == (told if allowed else before)
+    assert jobs.reload(job).status == (reported if allowed else before)
 
 
 @pytest.mark.parametrize("end", sorted(TERMINAL))
-def test_nothing_at_all_changes_in_a_job_that_has_ended(end: str) -> None:
+def test_a_finished_job_never_changes(end: str) -> None:
     job = job_in(end)
     row, story = columns(job), jobs.events_of(job)
 
-    taken = [name for name, observation in OBSERVATIONS.items() if lifecycle.apply(job.pk, observation)]
+    applied = [name for name, observation in OBSERVATIONS.items() if lifecycle.apply(job.pk, observation)]
 
-    assert taken == []
+    assert applied == []
     assert (columns(job), jobs.events_of(job)) == (row, story)
 
 
-def test_the_table_knows_every_status_and_ends_where_it_must() -> None:
+def test_the_table_has_every_status_and_final_ones_have_no_followers() -> None:
     assert set(FOLLOWERS) == {*ALL, ANYTHING_NOT_FINAL}
     assert all(FOLLOWERS[status] == frozenset() for status in TERMINAL)
     assert all(FOLLOWERS[status] for status in FOLLOWERS if status not in TERMINAL)
     assert {follower for followers in FOLLOWERS.values() for follower in followers} <= set(FOLLOWERS)
 
 
-def test_a_queued_or_unconfirmed_job_is_not_moved_by_reports_of_some_other_job() -> None:
+def test_a_job_without_an_id_ignores_reports() -> None:
     for job in (jobs.queued(), jobs.sending(), job_in(UNCONFIRMED)):
-        assert not any(jobs.report(job, told) for told in TOLD)
+        assert not any(jobs.report(job, status) for status in REPORTED)
         assert jobs.reload(job).status == job.status
 
 
-# --- what a change carries --------------------------------------------------------------------------------
+# --- the contents of a change -----------------------------------------------------------------------------
 
 
-def test_a_job_tells_its_whole_story() -> None:
+def test_the_events_record_every_change() -> None:
     job = jobs.accepted("vg_exec_7")
     jobs.report(job, RUNNING, attempt=0, progress=3.0)
     jobs.report(job, SUCCEEDED, Source.WEBHOOK, results=jobs.results("vg_file_a", "vg_file_b"))
@@ -149,12 +152,12 @@ def test_a_job_tells_its_whole_story() -> None:
     assert ended.events.last().detail == {"results": 2}
 
 
-def test_progress_rises_within_an_attempt_and_begins_again_with_the_next() -> None:
+def test_progress_rises_within_an_attempt_and_restarts_with_the_next() -> None:
     job = jobs.accepted()
-    told = [(0, 10.0), (0, 40.0), (0, 25.0), (1, 5.0), (0, 90.0), (1, 60.0)]
+    reports = [(0, 10.0), (0, 40.0), (0, 25.0), (1, 5.0), (0, 90.0), (1, 60.0)]
 
     shown = []
-    for attempt, progress in told:
+    for attempt, progress in reports:
         jobs.report(job, RUNNING, attempt=attempt, progress=progress)
         now = jobs.reload(job)
         shown.append((now.attempt, now.progress))
@@ -164,7 +167,7 @@ def test_progress_rises_within_an_attempt_and_begins_again_with_the_next() -> No
     assert Result.objects.count() == 0
 
 
-def test_progress_alone_is_no_event() -> None:
+def test_progress_alone_records_no_event() -> None:
     job = jobs.running()
     before = jobs.events_of(job)
 
@@ -174,7 +177,7 @@ def test_progress_alone_is_no_event() -> None:
     assert jobs.reload(job).progress == 55.0
 
 
-def test_a_new_attempt_may_begin_with_waiting() -> None:
+def test_a_new_attempt_may_be_pending_again() -> None:
     job = jobs.running()
 
     assert jobs.report(job, PENDING, attempt=1, progress=0.0)
@@ -184,7 +187,7 @@ def test_a_new_attempt_may_begin_with_waiting() -> None:
     assert jobs.replay_status(job) == PENDING
 
 
-def test_a_late_pending_does_not_take_a_running_job_back() -> None:
+def test_a_late_pending_does_not_reset_a_running_job() -> None:
     job = jobs.running()
 
     assert jobs.report(job, PENDING, attempt=0, progress=0.0) is False
@@ -192,7 +195,7 @@ def test_a_late_pending_does_not_take_a_running_job_back() -> None:
     assert jobs.reload(job).status == RUNNING
 
 
-def test_a_refused_request_is_sent_again_from_the_start() -> None:
+def test_a_deferred_submission_is_sent_again() -> None:
     job = jobs.sending()
     later = timezone.now() + timedelta(minutes=5)
 
@@ -208,7 +211,7 @@ def test_a_refused_request_is_sent_again_from_the_start() -> None:
     assert [step[0] for step in jobs.events_of(job)] == [Kind.STARTED, Kind.SENT, Kind.POSTPONED, Kind.SENT]
 
 
-def test_a_cancelled_job_that_was_never_sent_ends_here() -> None:
+def test_a_queued_job_is_cancelled_locally() -> None:
     job = jobs.queued()
 
     assert lifecycle.apply(job.pk, observations.CancelRequested())
@@ -219,7 +222,7 @@ def test_a_cancelled_job_that_was_never_sent_ends_here() -> None:
     assert not lifecycle.apply(job.pk, observations.SubmissionStarted())
 
 
-def test_a_job_cancelled_while_it_is_sent_is_stopped_once_nothing_was_started() -> None:
+def test_a_job_cancelled_while_being_sent_is_cancelled_when_deferred() -> None:
     job = jobs.sending()
     assert lifecycle.apply(job.pk, observations.CancelRequested())
     assert jobs.reload(job).status == QUEUED
@@ -230,7 +233,7 @@ def test_a_job_cancelled_while_it_is_sent_is_stopped_once_nothing_was_started() 
     assert jobs.final_statuses(job) == [CANCELLED]
 
 
-def test_a_job_cancelled_while_it_is_sent_is_looked_at_at_once_when_its_id_is_known() -> None:
+def test_a_job_cancelled_while_being_sent_is_due_at_once_when_accepted() -> None:
     job = jobs.sending()
     lifecycle.apply(job.pk, observations.CancelRequested())
 
@@ -241,7 +244,7 @@ def test_a_job_cancelled_while_it_is_sent_is_looked_at_at_once_when_its_id_is_kn
     assert now.next_attempt_at <= timezone.now()
 
 
-def test_an_end_in_the_future_is_told_by_our_own_clock() -> None:
+def test_an_end_time_in_the_future_is_limited_to_now() -> None:
     job = jobs.accepted()
 
     jobs.report(job, SUCCEEDED, Source.WEBHOOK, at=timezone.now() + timedelta(hours=2))
@@ -249,17 +252,17 @@ def test_an_end_in_the_future_is_told_by_our_own_clock() -> None:
     assert jobs.reload(job).ended_at <= timezone.now()
 
 
-def test_an_error_is_kept_only_with_a_failure() -> None:
+def test_an_error_is_stored_only_with_a_failure() -> None:
     failed, succeeded = jobs.accepted("vg_exec_1"), jobs.accepted("vg_exec_2")
 
     jobs.report(failed, FAILED, error={"message": "blocked", "code": "content_policy_violation"})
-    jobs.report(succeeded, SUCCEEDED, error={"message": "none of ours"})
+    jobs.report(succeeded, SUCCEEDED, error={"message": "ignored"})
 
     assert jobs.reload(failed).error == {"message": "blocked", "code": "content_policy_violation"}
     assert jobs.reload(succeeded).error is None
 
 
-def test_an_id_that_another_job_has_is_not_taken() -> None:
+def test_the_id_of_another_job_is_not_accepted() -> None:
     from django.db import IntegrityError, transaction
 
     jobs.accepted("vg_exec_1")
@@ -272,6 +275,6 @@ def test_an_id_that_another_job_has_is_not_taken() -> None:
     assert jobs.replay_status(job) == QUEUED
 
 
-def test_what_is_no_observation_is_refused() -> None:
+def test_a_non_observation_raises_type_error() -> None:
     with pytest.raises(TypeError, match="not an observation"):
         transitions.decide("succeeded", jobs.queued())  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A delivery is kept once, exactly as it came, and what it says counts in the same transaction."""
+"""A delivery is stored once, exactly as received, and applied in the same transaction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
-def test_an_end_is_applied_and_its_event_names_the_delivery(end: str) -> None:
+def test_a_final_status_is_applied_and_its_event_names_the_delivery(end: str) -> None:
     job = jobs.running("vg_exec_1")
 
     assert events.deliver_outcome("msg_1", "vg_exec_1", end, error={"message": "broke"}) == "applied"
@@ -34,7 +34,7 @@ def test_an_end_is_applied_and_its_event_names_the_delivery(end: str) -> None:
     assert (now.error or {}).get("message") == ("broke" if end == "failed" else None)
 
 
-def test_a_delivery_is_kept_as_it_came() -> None:
+def test_a_delivery_is_stored_as_received() -> None:
     body = b'{ "event":"tool_execution.failed",  "toolExecutionId":"vg_exec_9", "extra":[1.50] }'
 
     events.deliver("msg_1", body)
@@ -46,7 +46,7 @@ def test_a_delivery_is_kept_as_it_came() -> None:
     assert delivery.occurred_at is None
 
 
-def test_the_same_message_again_is_a_repeat_whatever_it_says_now() -> None:
+def test_the_same_message_id_is_a_repeat_whatever_its_body() -> None:
     job = jobs.running("vg_exec_1")
     events.deliver_outcome("msg_1", "vg_exec_1", "failed")
 
@@ -56,7 +56,7 @@ def test_the_same_message_again_is_a_repeat_whatever_it_says_now() -> None:
     assert jobs.reload(job).status == "failed"
 
 
-def test_another_message_about_the_same_end_changes_nothing() -> None:
+def test_another_message_about_a_finished_job_changes_nothing() -> None:
     job = jobs.running("vg_exec_1")
     events.deliver_outcome("msg_1", "vg_exec_1", "succeeded")
 
@@ -67,7 +67,7 @@ def test_another_message_about_the_same_end_changes_nothing() -> None:
     assert WebhookDelivery.objects.filter(execution=job).count() == 3
 
 
-def test_what_the_delivery_does_and_the_delivery_itself_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_delivery_and_its_effect_are_one_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     job = jobs.running("vg_exec_1")
 
     def fails(*_: Any) -> None:
@@ -83,7 +83,7 @@ def test_what_the_delivery_does_and_the_delivery_itself_are_one(monkeypatch: pyt
     assert events.deliver_outcome("msg_1", "vg_exec_1", "succeeded") == "applied"
 
 
-def test_a_delivery_that_is_faster_than_the_answer_waits_for_its_job() -> None:
+def test_a_delivery_before_the_response_waits_for_its_job() -> None:
     job = jobs.sending()
     assert events.deliver_outcome("msg_1", "vg_exec_1", "succeeded") == "unknown job"
     assert events.deliver_outcome("msg_2", "vg_exec_2", "failed") == "unknown job"
@@ -100,7 +100,7 @@ def test_a_delivery_that_is_faster_than_the_answer_waits_for_its_job() -> None:
     assert last.delivery == WebhookDelivery.objects.get(webhook_id="msg_1")
 
 
-def test_of_several_that_waited_the_first_decides() -> None:
+def test_of_several_pending_deliveries_the_first_decides() -> None:
     job = jobs.sending()
     events.deliver_outcome("msg_1", "vg_exec_1", "failed")
     events.deliver_outcome("msg_2", "vg_exec_1", "succeeded")
@@ -117,7 +117,7 @@ def test_of_several_that_waited_the_first_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "payload",
     [
         {"event": "assistant_message.created", "id": "x"},
         {"event": "tool_execution.succeeded"},
@@ -131,33 +131,33 @@ def test_of_several_that_waited_the_first_decides() -> None:
     ],
     ids=str,
 )
-def test_what_we_do_not_know_is_kept_and_changes_nothing(told: dict[str, Any]) -> None:
+def test_an_unknown_event_is_stored_and_changes_nothing(payload: dict[str, Any]) -> None:
     job = jobs.running("vg_exec_1")
 
-    assert events.deliver("msg_1", json.dumps(told).encode()) == "unknown event"
+    assert events.deliver("msg_1", json.dumps(payload).encode()) == "unknown event"
 
-    assert WebhookDelivery.objects.get().event == told["event"]
+    assert WebhookDelivery.objects.get().event == payload["event"]
     assert jobs.reload(job).status == "running"
 
 
-def test_news_of_a_file_that_we_keep_refresh_it_and_others_are_let_go() -> None:
+def test_a_file_event_updates_a_tracked_file_and_ignores_others() -> None:
     File.objects.create(remote_id="vg_file_1", type="IMAGE", display_name="before")
     expires = timezone.now().timestamp() + 3600
 
-    def told(file_id: str) -> bytes:
+    def body(file_id: str) -> bytes:
         source = {"status": "ready", "url": "https://media.example/1.png", "expiresAt": expires, "width": 64}
         file = {"fileId": file_id, "type": "IMAGE", "displayName": "after", "downloadSource": source}
         return json.dumps({"event": "file.download_ready", "fileId": file_id, "file": file}).encode()
 
-    assert events.deliver("msg_1", told("vg_file_1")) == "file"
-    assert events.deliver("msg_2", told("vg_file_of_others")) == "file"
+    assert events.deliver("msg_1", body("vg_file_1")) == "file"
+    assert events.deliver("msg_2", body("vg_file_untracked")) == "file"
 
     file = File.objects.get()
     assert (file.remote_id, file.display_name, file.width) == ("vg_file_1", "after", 64)
     assert file.snapshot["downloadSource"]["url"] == "https://media.example/1.png"
 
 
-def test_an_end_without_a_time_is_told_by_our_own_clock() -> None:
+def test_an_event_without_a_time_ends_the_job_at_the_time_of_receipt() -> None:
     job = jobs.running("vg_exec_1")
     before = timezone.now()
 
@@ -168,7 +168,7 @@ def test_an_end_without_a_time_is_told_by_our_own_clock() -> None:
     assert before <= now.ended_at <= timezone.now()
 
 
-def test_results_come_in_order_and_with_what_was_told_of_their_files() -> None:
+def test_results_are_stored_in_order_with_their_files() -> None:
     job = jobs.running("vg_exec_1")
     results = [
         {"fileId": "vg_file_b", "type": "IMAGE", "file": {"fileId": "vg_file_b", "displayName": "b.png"}},

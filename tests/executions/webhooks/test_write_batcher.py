@@ -1,4 +1,4 @@
-"""Deliveries that arrive together are written together on SQLite, and none answers for another."""
+"""On SQLite, deliveries that arrive together are written together, and each gets its own outcome."""
 
 from __future__ import annotations
 
@@ -20,88 +20,88 @@ from tests.factories.events import event_body
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def taken(number: int, remote_id: str = "") -> Any:
-    """Hand a delivery in, as the receiver does."""
+def receive(number: int, remote_id: str = "") -> Any:
+    """Pass a delivery to the batcher, as the webhook receiver does."""
     body = event_body("tool_execution.cancelled", remote_id or f"vg_exec_{number}")
     return write_batcher().receive(f"msg_{number}", parse_event(body), {}, body)
 
 
-def kept() -> int:
+def count_deliveries() -> int:
     return WebhookDelivery.objects.count()
 
 
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many deliveries were written together, each time."""
+    """The sizes of the batches that were written."""
     sizes: list[int] = []
-    receive_all = ingest.receive_many
+    original = ingest.receive_many
 
-    def noted(deliveries: Any) -> Any:
+    def recording(deliveries: Any) -> Any:
         sizes.append(len(deliveries))
-        return receive_all(deliveries)
+        return original(deliveries)
 
-    monkeypatch.setattr(ingest, "receive_many", noted)
+    monkeypatch.setattr(ingest, "receive_many", recording)
     return sizes
 
 
-async def test_each_of_many_at_once_has_its_own_outcome() -> None:
+async def test_concurrent_deliveries_get_their_own_outcomes() -> None:
     job = await runtime.in_db(jobs.running, "vg_exec_known")
-    ours = taken(0, job.remote_id)
-    others = [taken(number) for number in range(1, 40)]
-    again = taken(0, job.remote_id)
-    outcomes = await asyncio.gather(ours, *others, again)
+    known = receive(0, job.remote_id)
+    others = [receive(number) for number in range(1, 40)]
+    repeated = receive(0, job.remote_id)
+    outcomes = await asyncio.gather(known, *others, repeated)
     assert outcomes == ["applied", *["unknown job"] * 39, "repeat"]
-    assert await runtime.in_db(kept) == 40
+    assert await runtime.in_db(count_deliveries) == 40
     assert (await runtime.in_db(jobs.reload, job)).status == "cancelled"
 
 
-async def test_what_arrives_meanwhile_is_written_together_but_not_without_end(batches: list[int]) -> None:
-    free = threading.Event()
-    holding = asyncio.create_task(runtime.in_db(free.wait, 10))
-    deliveries = [asyncio.create_task(taken(number)) for number in range(MAX_BATCH_SIZE + 5)]
-    await asyncio.sleep(0)  # each has handed its delivery in
-    free.set()
-    await asyncio.gather(holding, *deliveries)
+async def test_deliveries_are_batched_up_to_the_maximum_size(batches: list[int]) -> None:
+    release = threading.Event()
+    blocking = asyncio.create_task(runtime.in_db(release.wait, 10))
+    deliveries = [asyncio.create_task(receive(number)) for number in range(MAX_BATCH_SIZE + 5)]
+    await asyncio.sleep(0)  # let each task pass its delivery to the batcher
+    release.set()
+    await asyncio.gather(blocking, *deliveries)
     assert batches == ([MAX_BATCH_SIZE, 5] if connection.vendor == "sqlite" else [])
 
 
-async def test_one_that_cannot_be_stored_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    receive = ingest.receive
+async def test_a_failing_delivery_does_not_affect_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = ingest.receive
 
-    def picky(webhook_id: str, *rest: Any) -> str:
-        outcome = receive(webhook_id, *rest)
+    def failing(webhook_id: str, *rest: Any) -> str:
+        outcome = original(webhook_id, *rest)
         if webhook_id == "msg_1":
             with transaction.atomic():
                 raise DataError("too long")
         return outcome
 
-    monkeypatch.setattr(ingest, "receive", picky)
-    first, second, third = await asyncio.gather(taken(0), taken(1), taken(2), return_exceptions=True)
+    monkeypatch.setattr(ingest, "receive", failing)
+    first, second, third = await asyncio.gather(receive(0), receive(1), receive(2), return_exceptions=True)
     assert (first, third) == ("unknown job", "unknown job")
     assert isinstance(second, DataError)
 
 
-def test_nothing_is_acknowledged_that_was_rolled_back_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    receive = ingest.receive
+def test_a_silently_rolled_back_batch_is_not_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = ingest.receive
 
-    def not_undone(webhook_id: str, *rest: Any) -> str:
-        outcome = receive(webhook_id, *rest)
+    def failing_rollback(webhook_id: str, *rest: Any) -> str:
+        outcome = original(webhook_id, *rest)
         if webhook_id == "msg_1":
-            # What Django notes when not even the savepoint can be gone back to.
+            # Django sets this when rolling back to a savepoint fails.
             transaction.set_rollback(True)
-            raise DataError("too long, and not even that can be undone")
+            raise DataError("too long, and the savepoint cannot be rolled back")
         return outcome
 
-    monkeypatch.setattr(ingest, "receive", not_undone)
+    monkeypatch.setattr(ingest, "receive", failing_rollback)
     body = event_body("tool_execution.cancelled", "vg_exec_1")
     with pytest.raises(OperationalError):
         ingest.receive_many((f"msg_{number}", parse_event(body), {}, body) for number in range(2))
-    assert kept() == 0
+    assert count_deliveries() == 0
 
 
-async def test_who_goes_away_meanwhile_changes_nothing_for_the_others() -> None:
-    gone, stays = asyncio.create_task(taken(0)), asyncio.create_task(taken(1))
-    await asyncio.sleep(0)  # a turn of the loop: both have handed their delivery in
-    gone.cancel()
-    assert await stays == "unknown job"
-    assert gone.cancelled()
+async def test_a_cancelled_caller_does_not_affect_the_others() -> None:
+    cancelled, other = asyncio.create_task(receive(0)), asyncio.create_task(receive(1))
+    await asyncio.sleep(0)  # let both tasks pass their delivery to the batcher
+    cancelled.cancel()
+    assert await other == "unknown job"
+    assert cancelled.cancelled()

@@ -1,4 +1,4 @@
-"""A job under watch: whatever it is told, what must be true of its row and its events is checked after it."""
+"""A job whose row and events are checked after everything that is applied to it."""
 
 from __future__ import annotations
 
@@ -24,84 +24,84 @@ Step = tuple[str, str, str, str, bool]
 
 
 @dataclass(frozen=True)
-class News:
-    """One thing that comes to be known: by which way, and how the house is told (True: it changed the job)."""
+class Input:
+    """Something to apply to the job, and its source. `apply` returns whether the job changed."""
 
     source: Source
-    tell: Callable[[], bool]
+    apply: Callable[[], bool]
 
 
 class WatchedJob(RuleBasedStateMachine):
-    """What can happen to it is added by the rules of a subclass, each of which ends in `happen`."""
+    """A subclass adds the rules, each of which calls `apply`."""
 
-    # How many steps ended in which status, over all stories of a run.
+    # Number of steps that led to each status, over all sequences of a run.
     reached: Counter[str]
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[tuple[uuid.UUID, str, str, bool]] = []
-        execution_changed.connect(self.hear)
+        self.signals: list[tuple[uuid.UUID, str, str, bool]] = []
+        execution_changed.connect(self.record_signal)
         self.job = jobs.queued()
-        self.past: list[News] = []
+        self.past: list[Input] = []
         self.ended_as: str | None = None
         self.row, self.events = self.read_row(), self.read_events()
 
-    def hear(self, *, execution_id: uuid.UUID, from_status: str, to_status: str, **_: Any) -> None:
-        self.heard.append((execution_id, from_status, to_status, connection.in_atomic_block))
+    def record_signal(self, *, execution_id: uuid.UUID, from_status: str, to_status: str, **_: Any) -> None:
+        self.signals.append((execution_id, from_status, to_status, connection.in_atomic_block))
 
     def teardown(self) -> None:
-        execution_changed.disconnect(self.hear)
+        execution_changed.disconnect(self.record_signal)
 
     def remote_id(self, other: bool = False) -> str:
         return f"vg_exec_{'other_' if other else ''}{self.job.pk}"
 
     def observe(self, observation: observations.Observation) -> None:
-        self.happen(News(observation.source, lambda: lifecycle.apply(self.job.pk, observation)))
+        self.apply(Input(observation.source, lambda: lifecycle.apply(self.job.pk, observation)))
 
-    def happen(self, news: News) -> None:
-        self.past.append(news)
+    def apply(self, entry: Input) -> None:
+        self.past.append(entry)
         before, events = self.row, self.events
-        self.heard.clear()
+        self.signals.clear()
 
         with transaction.atomic():
-            changed = news.tell()
-            assert self.heard == [], "told before it was true"
+            changed = entry.apply()
+            assert self.signals == [], "sent before the commit"
 
         self.row, self.events = self.read_row(), self.read_events()
         after = self.row
         self.reached[after["status"]] += 1
         assert changed == (after != before)
         assert after["version"] == before["version"] + int(changed)
-        told = [(self.job.pk, before["status"], after["status"], False)]
-        assert self.heard == (told if changed else [])
-        self.check_events(before["status"], after["status"], events, changed, news.source)
+        expected = [(self.job.pk, before["status"], after["status"], False)]
+        assert self.signals == (expected if changed else [])
+        self.check_events(before["status"], after["status"], events, changed, entry.source)
         self.check_end(after)
         self.check_progress(before, after)
 
     def check_events(
         self, before: str, after: str, earlier: list[Step], changed: bool, source: Source
     ) -> None:
-        """The events tell exactly what happened: replaying them leads to the status."""
+        """The events match the changes: replaying them leads to the status."""
         assert self.events[: len(earlier)] == earlier, "history was rewritten"
-        fresh = self.events[len(earlier) :]
-        assert len(fresh) <= int(changed)
-        assert before == after or [step[1:3] for step in fresh] == [(before, after)]
-        for kind, start, end, brought_by, has_delivery in fresh:
-            assert (start, end, brought_by) == (before, after, source)
+        added = self.events[len(earlier) :]
+        assert len(added) <= int(changed)
+        assert before == after or [step[1:3] for step in added] == [(before, after)]
+        for kind, start, end, event_source, has_delivery in added:
+            assert (start, end, event_source) == (before, after, source)
             assert (kind == Kind.STATUS) == (start != end)
             assert not has_delivery or source == Source.WEBHOOK
         assert self.events[-1][2] == after
 
     def check_end(self, row: dict[str, Any]) -> None:
-        assert self.ended_as in (None, row["status"]), "a terminal status was left"
+        assert self.ended_as in (None, row["status"]), "a final status changed"
         if row["status"] in TERMINAL:
             self.ended_as = row["status"]
             assert row["ended_at"] <= timezone.now()
             assert row["next_attempt_at"] is None
         else:
             assert row["ended_at"] is None
-        told = [end for _, start, end, *_ in self.events if end in TERMINAL and start != end]
-        assert told == ([] if self.ended_as is None else [self.ended_as])
+        finals = [end for _, start, end, *_ in self.events if end in TERMINAL and start != end]
+        assert finals == ([] if self.ended_as is None else [self.ended_as])
 
     def check_progress(self, before: dict[str, Any], after: dict[str, Any]) -> None:
         old, new = before["attempt"] or 0, after["attempt"] or 0
@@ -116,4 +116,4 @@ class WatchedJob(RuleBasedStateMachine):
     def read_events(self) -> list[Step]:
         columns = ("kind", "from_status", "to_status", "source", "delivery_id")
         events = Event.objects.filter(execution=self.job).values_list(*columns)
-        return [(*told, delivery_id is not None) for *told, delivery_id in events]
+        return [(*step, delivery_id is not None) for *step, delivery_id in events]
