@@ -34,11 +34,11 @@ class ValidatedBody(dict[str, Any]):
             raise TypeError("Only executions.tools.validate makes a ValidatedBody.")
         super().__init__(content)
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+    def _reject_change(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("A validated body cannot change. Validate the new one.")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    update = setdefault = pop = popitem = clear = _refuse
+    __setitem__ = __delitem__ = __ior__ = _reject_change
+    update = setdefault = pop = popitem = clear = _reject_change
 
     def __copy__(self) -> ValidatedBody:
         return self
