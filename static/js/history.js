@@ -1,5 +1,5 @@
-// The history with the keyboard, many jobs chosen at once, and word of what is new. Without it all of this works by
-// plain requests: boxes are ticked, forms are sent, pages are reloaded.
+// The History: keyboard shortcuts, selecting jobs, filter menus, and the number of new jobs. Without this script, the
+// checkboxes and forms still work.
 
 const list = () => document.querySelector('[data-items]')
 const items = () => [...(list()?.children ?? [])]
@@ -7,9 +7,9 @@ const boxOf = (item) => item.querySelector('.history-box input')
 const boxes = () => items().map(boxOf)
 const chosen = document.getElementById('chosen')
 const keys = document.getElementById('keys')
-let last = null // the box that was ticked before
+let last = null // the box that was clicked last
 
-// --- choosing
+// --- selecting
 
 function count() {
   const all = boxes()
@@ -22,8 +22,8 @@ function count() {
   every.indeterminate = number > 0 && number < all.length
 }
 
-function choose(box, isOn, withThose) {
-  if (withThose && last?.isConnected) {
+function choose(box, isOn, withRange) {
+  if (withRange && last?.isConnected) {
     const all = boxes()
     const [from, to] = [all.indexOf(last), all.indexOf(box)].toSorted((a, b) => a - b)
     all.slice(from, to + 1).forEach((each) => {
@@ -63,12 +63,12 @@ function go(step) {
   next?.scrollIntoView({ block: 'nearest' })
 }
 
-function toggle(withThose) {
+function toggle(withRange) {
   const item = items()[current()]
-  if (item) choose(boxOf(item), withThose || !boxOf(item).checked, withThose)
+  if (item) choose(boxOf(item), withRange || !boxOf(item).checked, withRange)
 }
 
-const ACTS = {
+const SHORTCUTS = {
   j: () => go(1),
   k: () => go(-1),
   x: () => toggle(false),
@@ -89,13 +89,13 @@ document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
   if (event.key === 'Escape' && document.querySelector('details.history-menu[open], [popover]:popover-open'))
     return
-  const act = ACTS[event.key]
+  const act = SHORTCUTS[event.key]
   if (!act) return
   event.preventDefault()
   act()
 })
 
-// --- filters that open
+// --- filter menus
 
 document.addEventListener('click', (event) => {
   for (const open of document.querySelectorAll('details.history-menu[open]'))
@@ -108,7 +108,7 @@ document.addEventListener('keydown', (event) => {
   open.querySelector('summary').focus()
 })
 
-// A menu that is closed with other values than it was opened with applies them.
+// Closing a menu applies its values if they have changed.
 const form = document.querySelector('form.filter-bar')
 form.dataset.scripted = ''
 const values = () => new URLSearchParams(new FormData(form)).toString()
@@ -120,7 +120,7 @@ for (const menu of document.querySelectorAll('details.history-menu')) {
   })
 }
 
-// A value is asked for or left out, never both.
+// A value is either selected or excluded.
 document.addEventListener('change', ({ target }) => {
   const value = target.closest?.('.history-value')
   if (value && target.checked)
@@ -131,32 +131,32 @@ document.addEventListener('change', ({ target }) => {
     target.form.querySelector('[name=when][value=between]').checked = true
 })
 
-for (const sift of document.querySelectorAll('.history-find')) {
-  sift.hidden = false
-  sift.addEventListener('input', () => {
-    const words = sift.value.toLowerCase()
-    for (const value of sift.parentElement.querySelectorAll('.history-value'))
+for (const search of document.querySelectorAll('.history-find')) {
+  search.hidden = false
+  search.addEventListener('input', () => {
+    const words = search.value.toLowerCase()
+    for (const value of search.parentElement.querySelectorAll('.history-value'))
       value.hidden = !value.textContent.toLowerCase().includes(words)
   })
-  sift.addEventListener('keydown', (event) => {
+  search.addEventListener('keydown', (event) => {
     if (event.key === 'Enter') event.preventDefault()
   })
 }
 
-// --- what is new
+// --- new jobs
 
-// Word of a new job comes through the socket; whether it fits the filters, the server says.
+// The socket reports new jobs; the server counts those that match the filters.
 const news = document.getElementById('news')
-let asked = null
+let pendingCount = null
 if (news) {
   new MutationObserver((changes) => {
     if (!changes.some(({ addedNodes }) => [...addedNodes].some((node) => node.id === 'arrived'))) return
-    asked ??= setTimeout(() => {
-      asked = null
+    pendingCount ??= setTimeout(() => {
+      pendingCount = null
       htmx.trigger(news, 'rushes:fresh')
     }, 150)
   }).observe(news, { childList: true })
 }
 
-// A region that was fetched anew has its rows anew.
+// A refetched region has new rows, without selection.
 document.body.addEventListener('htmx:afterSettle', count)

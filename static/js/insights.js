@@ -1,14 +1,14 @@
-// A chart is one stop for the Tab key, and arrow keys go from mark to mark; what is pointed at is said above it.
-// Without this script every mark is a stop, and the browser shows its words by itself.
+// A chart is one Tab stop, arrow keys move between its marks, and the label of the current mark is shown above it.
+// Without this script every mark is a Tab stop.
 
 for (const chart of document.querySelectorAll('[data-chart]')) {
   const readout = chart.querySelector('.insights-readout')
-  const usual = readout?.textContent ?? ''
+  const label = readout?.textContent ?? ''
 
-  const say = (mark) => {
+  const show = (mark) => {
     if (!readout) return
-    readout.textContent = mark ? mark.getAttribute('aria-label') : usual
-    readout.toggleAttribute('data-of', Boolean(mark))
+    readout.textContent = mark ? mark.getAttribute('aria-label') : label
+    readout.toggleAttribute('data-marked', Boolean(mark))
   }
 
   for (const drawing of chart.querySelectorAll('svg')) {
@@ -32,8 +32,8 @@ for (const chart of document.querySelectorAll('[data-chart]')) {
     })
   }
 
-  chart.addEventListener('pointerover', (event) => say(event.target.closest?.('svg a')))
-  chart.addEventListener('pointerleave', () => say(null))
-  chart.addEventListener('focusin', (event) => say(event.target.closest?.('svg a')))
-  chart.addEventListener('focusout', () => say(null))
+  chart.addEventListener('pointerover', (event) => show(event.target.closest?.('svg a')))
+  chart.addEventListener('pointerleave', () => show(null))
+  chart.addEventListener('focusin', (event) => show(event.target.closest?.('svg a')))
+  chart.addEventListener('focusout', () => show(null))
 }

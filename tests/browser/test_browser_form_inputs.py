@@ -14,7 +14,7 @@ from tests.browser.site import Site
 from tests.executions.files.media import png
 
 SIGNED_OUT = "You are signed out. Sign in in another tab, then try again."
-UNREACHABLE = "Rushes could not be reached."
+UNREACHABLE = "Rushes is not reachable."
 UPSCALE = "/tools/upscale-image/"
 
 

@@ -124,7 +124,7 @@ def test_a_cancelled_upload_can_be_tried_again(
     set_faults(sandbox, {"kind": "slow", "seconds": 30, "match": PUT, "count": 1})
     file_name = unique_name()
     choose(page, payload(file_name, png()))
-    expect(row(page, file_name)).to_contain_text("VideoGen gets it")
+    expect(row(page, file_name)).to_contain_text("sending to VideoGen")
     eventually(lambda: sandbox.control("GET", "faults")["faults"] == [])
     row(page, file_name).get_by_role("button", name="Cancel").click()
     expect(row(page, file_name)).to_contain_text("cancelled")

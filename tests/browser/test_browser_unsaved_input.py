@@ -215,7 +215,7 @@ def test_nothing_is_started_for_another_person_who_signed_in(
     sign_in(other, "member", site.password)
     expect(other.locator("#composer")).to_be_visible()
     actions.start(page, text)
-    expect(page.locator("#trouble")).to_contain_text("You are signed in as somebody else now")
+    expect(page.locator("#trouble")).to_contain_text("You are now signed in as another person")
     expect(page.get_by_label("Prompt", exact=True)).to_have_value(text)
     assert site.sandbox_jobs(text) == []
 

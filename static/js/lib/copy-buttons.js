@@ -1,8 +1,8 @@
-// Buttons that copy the text of the element they name. They are hidden until this script is there.
+// Buttons that copy the text of an element. Hidden until this script is loaded.
 
 for (const button of document.querySelectorAll('[data-copy]')) {
   const words = button.querySelector('span')
-  const usual = words.textContent
+  const label = words.textContent
   button.hidden = false
   button.addEventListener('click', async () => {
     const source = document.getElementById(button.dataset.copy)
@@ -11,13 +11,13 @@ for (const button of document.querySelectorAll('[data-copy]')) {
       words.textContent = 'Copied'
       button.dataset.done = ''
     } catch {
-      // Without a secure address there is no clipboard: what is selected can be copied by hand.
+      // There is no clipboard without HTTPS: select the text, so that it can be copied by hand.
       getSelection().selectAllChildren(source)
       words.textContent = 'Selected'
     }
     document.getElementById('said').textContent = words.textContent
     setTimeout(() => {
-      words.textContent = usual
+      words.textContent = label
       delete button.dataset.done
     }, 2000)
   })

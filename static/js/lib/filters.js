@@ -1,5 +1,5 @@
-// A filter chosen with the mouse or a finger applies at once. By keyboard it waits for Enter or "Show", since
-// arrow keys pass over choices that are not meant.
+// A filter selected by mouse or touch applies at once. By keyboard it waits for Enter or "Show", because arrow keys
+// pass over other options.
 
 let pointed = false
 const form = document.querySelector('form.filter-bar')
@@ -14,7 +14,7 @@ form?.addEventListener('change', ({ target }) => {
   if (pointed && target.localName === 'select') form.requestSubmit()
 })
 form?.addEventListener('submit', () => {
-  // Empty choices stay out of the address.
+  // Empty values stay out of the URL.
   for (const choice of form.elements)
     if (choice.name && (!choice.value || choice.hasAttribute('data-empty'))) choice.disabled = true
 })

@@ -1,68 +1,68 @@
-// Live updates: takes each message of the socket apart, says how the connection stands, asks when it is down.
-// The socket itself is htmx's (hx-ext="ws" on the body); every fragment names its own target.
+// Live updates: applies the fragments of each socket message, shows the state of the connection, and polls while it is
+// down. The socket itself is htmx's (hx-ext="ws" on the body); every fragment names its own target.
 
-import './session.js' // it hears of every answer first
+import './session.js' // its listeners must be registered first
 
 const body = document.body
-const ASK_EVERY = 4000 // ms, while the socket is down
-const regions = '[data-region]' // they refetch what they show
-const answers = '[data-answers]' // their requests are answered with fragments
+const POLL_INTERVAL = 4000 // ms, while the socket is down
+const regions = '[data-region]' // elements that refetch themselves
+const answers = '[data-answers]' // elements whose requests return fragments
 
 // --- the connection ---------------------------------------------------------------------------------------
 
-// Doubles from half a second to three, each time somewhat by chance, so that pages do not come back as one.
+// Doubles from 0.5 to 3 seconds, with jitter, so that pages do not reconnect all at once.
 htmx.config.wsReconnectDelay = (tries) => Math.min(3000, 500 * 2 ** tries) * (0.6 + 0.4 * Math.random())
 
-let asking = null
+let pollTimer = null
 
-function ask() {
+function poll() {
   htmx.trigger(body, 'rushes:ask')
 }
 
-// What changes often is asked for now and then, the last change included.
-let soon = null
+// Throttles polls; the last change is always included.
+let pendingPoll = null
 
-function askSoon() {
-  soon ??= setTimeout(() => {
-    soon = null
-    ask()
+function pollSoon() {
+  pendingPoll ??= setTimeout(() => {
+    pendingPoll = null
+    poll()
   }, 400)
 }
 
-function goDown() {
-  if (asking === null) {
-    asking = setInterval(() => {
+function startPolling() {
+  if (pollTimer === null) {
+    pollTimer = setInterval(() => {
       body.dataset.live = 'down'
-      ask()
-    }, ASK_EVERY)
+      poll()
+    }, POLL_INTERVAL)
   }
 }
 
-function comeUp() {
-  clearInterval(asking)
-  asking = null
+function stopPolling() {
+  clearInterval(pollTimer)
+  pollTimer = null
   body.dataset.live = 'up'
   delete body.dataset.reach
 }
 
-function askAtOnce() {
-  if (body.dataset.live !== 'up' && !document.hidden) ask()
+function pollNow() {
+  if (body.dataset.live !== 'up' && !document.hidden) poll()
 }
 
 if (body.hasAttribute('ws-connect')) {
-  goDown() // until it opens
-  body.addEventListener('htmx:wsOpen', comeUp)
-  body.addEventListener('htmx:wsClose', goDown)
+  startPolling() // until the socket opens
+  body.addEventListener('htmx:wsOpen', stopPolling)
+  body.addEventListener('htmx:wsClose', startPolling)
   body.addEventListener('htmx:wsClose', () => {
     if (body.dataset.live === 'up') body.dataset.live = 'lost'
   })
-  addEventListener('online', askAtOnce)
-  document.addEventListener('visibilitychange', askAtOnce)
+  addEventListener('online', pollNow)
+  document.addEventListener('visibilitychange', pollNow)
 }
 
 // --- messages ---------------------------------------------------------------------------------------------
 
-// While a region is being fetched, messages wait: the answer may be older than they are.
+// While a region is being fetched, messages are held back: the response may be older.
 let fetching = 0
 let held = []
 
@@ -71,8 +71,8 @@ const changesThePage = (element) => element.matches?.(`${regions}, ${answers}`)
 body.addEventListener('htmx:beforeRequest', (event) => {
   const { elt, xhr } = event.detail
   if (!changesThePage(elt)) return
-  // Another answer may replace the element before its own comes. htmx would say the rest to the element alone, so the
-  // request itself is listened to, and the body hears of the answer.
+  // Another response may replace the element before its own arrives. htmx dispatches the remaining events on the
+  // element only, so listen to the request itself, and dispatch on the body.
   if (elt.matches(answers)) event.detail.target = body
   fetching += 1
   xhr.addEventListener(
@@ -87,12 +87,12 @@ body.addEventListener('htmx:beforeRequest', (event) => {
 })
 
 body.addEventListener('htmx:afterRequest', (event) => {
-  // Without a socket, what one did oneself is seen at once.
-  if (event.detail.requestConfig.verb === 'post') askAtOnce()
+  // Without a socket, show the effect of the user's own action at once.
+  if (event.detail.requestConfig.verb === 'post') pollNow()
 })
 
 body.addEventListener('htmx:wsBeforeMessage', (event) => {
-  event.preventDefault() // we put it on the page ourselves, fragment by fragment
+  event.preventDefault() // it is applied here, fragment by fragment
   if (fetching) held.push(event.detail.message)
   else apply(event.detail.message)
 })
@@ -105,21 +105,21 @@ body.addEventListener('htmx:beforeSwap', (event) => {
   } else if (
     requestConfig.elt.matches?.(regions) &&
     event.detail.shouldSwap &&
-    saysTheSame(requestConfig.elt, xhr.response)
+    isUnchanged(requestConfig.elt, xhr.response)
   ) {
-    // As after nearly every opening of the socket: what somebody is about to click stays where it is.
+    // Common after the socket opens. Not swapping keeps elements in place that the user is about to click.
     event.detail.shouldSwap = false
   }
 })
 
-function saysTheSame(region, answer) {
-  if (region.hasAttribute('hx-select-oob')) return false // it is not all that the answer holds
+function isUnchanged(region, answer) {
+  if (region.hasAttribute('hx-select-oob')) return false // the response contains more
   const fresh = new DOMParser().parseFromString(answer, 'text/html').getElementById(region.id)
   return fresh !== null && plain(fresh).isEqualNode(plain(region))
 }
 
-// Without what differs though it says the same: where it goes, tokens, how scripts write times and show boxes for those
-// who have scripts, and what htmx notes on elements.
+// A copy without differences that do not matter: the swap target, tokens, times as scripts format them, checkboxes that
+// scripts show, and htmx's classes.
 function plain(element) {
   const copy = element.cloneNode(true)
   copy.removeAttribute('hx-swap-oob')
@@ -138,20 +138,20 @@ function plain(element) {
 function apply(message) {
   for (const fragment of fragmentsOf(message)) {
     if ('ask' in fragment.dataset) {
-      askSoon()
+      pollSoon()
       continue
     }
     const targets = targetsOf(fragment)
-    if (!targets.length) continue // this page does not show it
+    if (!targets.length) continue // not on this page
     keepMarks(fragment, targets[0])
-    if (isShown(fragment, targets[0])) continue // a button that stays the same stays where it is, under the finger
-    if (how(fragment).startsWith('afterbegin')) arrive(fragment)
+    if (isShown(fragment, targets[0])) continue // keep unchanged buttons in place, under the finger
+    if (swapStyleOf(fragment).startsWith('afterbegin')) arrive(fragment)
     htmx.swap(body, fragment.outerHTML, { swapStyle: 'none', swapDelay: 0, settleDelay: 0 })
   }
 }
 
-// A table's parts may stand beside anything else in a message. The leading tbody puts the parser into a mode
-// that keeps both; rows without a tbody of their own get one from it, which is taken away again.
+// A message may mix table parts and other elements. The leading tbody puts the parser into a mode that accepts both.
+// It wraps bare rows in a tbody, which is removed again.
 function fragmentsOf(message) {
   const template = document.createElement('template')
   template.innerHTML = `<tbody></tbody>${message}`
@@ -160,41 +160,41 @@ function fragmentsOf(message) {
   )
 }
 
-// The message is the same for everybody; what was searched for is marked on this page alone, where a long prompt begins
-// shortly before it.
+// Messages are the same for all users. Search hits are marked on this page only, where long prompts are cut to begin
+// shortly before the first one.
 function keepMarks(fragment, target) {
   for (const mark of target.querySelectorAll('a[id^="see-"] > mark:first-of-type')) {
     const before = mark.parentElement
     const now = fragment.querySelector(`#${CSS.escape(before.id)}`)
     if (!now) continue
-    const asksTheSame = before.dataset.of && now.dataset.of === before.dataset.of
-    if (asksTheSame || now.textContent === before.textContent)
+    const isSameQuery = before.dataset.of && now.dataset.of === before.dataset.of
+    if (isSameQuery || now.textContent === before.textContent)
       now.replaceChildren(...before.cloneNode(true).childNodes)
   }
 }
 
 function isShown(fragment, target) {
-  if (how(fragment) !== 'true') return false
+  if (swapStyleOf(fragment) !== 'true') return false
   return plain(fragment).isEqualNode(plain(target))
 }
 
-function how(fragment) {
+function swapStyleOf(fragment) {
   return fragment.getAttribute('hx-swap-oob') ?? 'true'
 }
 
 function targetsOf(fragment) {
-  const [, selector] = how(fragment).match(/^[a-z]+:(.+)$/i) ?? []
+  const [, selector] = swapStyleOf(fragment).match(/^[a-z]+:(.+)$/i) ?? []
   return document.querySelectorAll(selector ?? `#${CSS.escape(fragment.id)}`)
 }
 
 function arrive(fragment) {
   for (const element of fragment.children) {
     element.classList.add('arrives')
-    if (element.dataset.say) say(element.dataset.say)
+    if (element.dataset.say) announce(element.dataset.say)
   }
 }
 
-// For those who hear the page.
-function say(words) {
-  document.getElementById('said').textContent = words
+// Announces text to screen readers.
+function announce(text) {
+  document.getElementById('said').textContent = text
 }

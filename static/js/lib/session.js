@@ -1,98 +1,98 @@
-// The session is over, or was begun anew in another tab, with another token: whatever is typed on this page stays.
+// Handles a session that has ended, or was renewed in another tab with another token, without losing typed text.
 
 import { hasUnsentInput } from './form-changes.js'
 import { UNREACHED, tell } from './toast.js'
 
 const signIn = document.body.dataset.signIn
-let told = null // the word that it is over
+let toast = null // says that the session has ended
 
 const TOKENS = '[name=csrfmiddlewaretoken]'
 const tokenOf = (page) => page.querySelector(TOKENS)?.value ?? ''
 const personOf = (page) => page.querySelector('.person-name')?.textContent
 
-// Every request without a session is led to the sign-in page.
+// Requests without a session are redirected to the sign-in page.
 export const isSignIn = (url) => new URL(url, location).pathname === signIn
-const isTooOld = (answer) => answer.includes('id="too-old"') // see 403_csrf.html
+const isExpiredToken = (answer) => answer.includes('id="too-old"') // see 403_csrf.html
 
-// --- what is said -----------------------------------------------------------------------------------------
+// --- messages ---------------------------------------------------------------------------------------------
 
-export function sayItIsOver(then = 'try again') {
+export function showSignedOut(then = 'try again') {
   const link = Object.assign(document.createElement('a'), {
     href: signIn,
     target: '_blank',
     rel: 'noopener',
     textContent: 'Sign in in another tab',
   })
-  told = tell(['You are signed out. ', link, `, then ${then}.`], { stays: true })
+  toast = tell(['You are signed out. ', link, `, then ${then}.`], { stays: true })
 }
 
-// What the page asks by itself, or while one types, says it once.
-function stay({ elt, verb }) {
+// Automatic requests, and those sent while typing, show the message only once.
+function reportSignedOut({ elt, verb }) {
   const isStart = elt.id === 'composer'
-  if (verb === 'post' && elt.id !== 'before') sayItIsOver(isStart ? 'press Start again' : 'try again')
-  else if (!told?.isConnected) sayItIsOver('go on here')
+  if (verb === 'post' && elt.id !== 'before') showSignedOut(isStart ? 'press Start again' : 'try again')
+  else if (!toast?.isConnected) showSignedOut('continue here')
 }
 
 // --- requests of htmx -------------------------------------------------------------------------------------
 
-// A sign-in page must not land inside this one.
+// The sign-in page must not be swapped into this one.
 document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
   const { requestConfig, xhr } = detail
   if (!isSignIn(xhr.responseURL)) return
   detail.shouldSwap = false
-  if (requestConfig.verb === 'post' || hasUnsentInput()) stay(requestConfig)
+  if (requestConfig.verb === 'post' || hasUnsentInput()) reportSignedOut(requestConfig)
   else location.reload()
 })
 
 document.body.addEventListener('htmx:afterRequest', ({ detail }) => {
-  if (detail.successful && !isSignIn(detail.xhr.responseURL)) told?.remove()
+  if (detail.successful && !isSignIn(detail.xhr.responseURL)) toast?.remove()
 })
 
-// Signing in replaces the token that the forms of this page hold: they get the new one, and what was refused for the old
-// one is sent once more.
-const again = new WeakSet()
+// Signing in invalidates the token in the forms of this page. They get the new one, and a request that was rejected
+// because of the old one is repeated.
+const resending = new WeakSet()
 
 document.body.addEventListener('htmx:beforeOnLoad', (event) => {
   const { requestConfig, xhr } = event.detail
-  if (xhr.status !== 403 || again.has(requestConfig.elt) || !isTooOld(xhr.response)) return
+  if (xhr.status !== 403 || resending.has(requestConfig.elt) || !isExpiredToken(xhr.response)) return
   event.preventDefault()
-  sendAgain(requestConfig)
+  resend(requestConfig)
 })
 
-async function sendAgain({ elt, path, verb, triggeringEvent }) {
-  if (!(await renew(() => stay({ elt, verb })))) return
-  again.add(elt)
+async function resend({ elt, path, verb, triggeringEvent }) {
+  if (!(await renew(() => reportSignedOut({ elt, verb })))) return
+  resending.add(elt)
   await htmx.ajax(verb, path, { source: elt, event: triggeringEvent }).catch(() => {})
-  again.delete(elt)
+  resending.delete(elt)
 }
 
-// --- requests of our own ----------------------------------------------------------------------------------
+// --- requests of other scripts ----------------------------------------------------------------------------
 
-// The answer; or null, and what is wrong was said.
-export async function call(url, options = {}, isAgain = false) {
+// The response; or null after showing what is wrong.
+export async function call(url, options = {}, isRetry = false) {
   const headers = {
     ...options.headers,
     ...(options.method === 'POST' && { 'X-CSRFToken': tokenOf(document) }),
   }
   const answer = await fetch(url, { ...options, headers }).catch(() => null)
-  if (!answer) tell('Rushes could not be reached. Try again in a moment.')
-  else if (isSignIn(answer.url)) sayItIsOver()
-  else if (answer.status === 403 && !isAgain && isTooOld(await answer.clone().text()))
+  if (!answer) tell('Rushes is not reachable. Try again in a moment.')
+  else if (isSignIn(answer.url)) showSignedOut()
+  else if (answer.status === 403 && !isRetry && isExpiredToken(await answer.clone().text()))
     return (await renew()) ? call(url, options, true) : null
   else return answer
   return null
 }
 
-// Gives the forms of the page a token that is good, for the person whose page it is. Whoever is signed in is led on from
-// the sign-in page to one with their name on it.
-export async function renew(over = () => sayItIsOver()) {
+// Gives the forms of the page a valid token, if the same person is signed in. Signed-in people are redirected from the
+// sign-in page to a page with their name.
+export async function renew(over = () => showSignedOut()) {
   const answer = await fetch(signIn).catch(() => null)
   const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), 'text/html')
   if (!page) tell(UNREACHED)
   else if (isSignIn(answer.url)) over()
   else if (personOf(page) !== personOf(document))
     tell(
-      'You are signed in as somebody else now, so nothing was sent. Copy what you typed, then reload the page.',
+      'You are now signed in as another person, so nothing was sent. Copy what you typed, then reload the page.',
       { stays: true },
     )
   else {

@@ -30,18 +30,18 @@ export function wordsFor(status) {
   return `Something went wrong on the server (${status}). Your input is still here.`
 }
 
-const byItself = (detail) => detail.elt.matches?.('[data-region]')
+const isAutomatic = (detail) => detail.elt.matches?.('[data-region]')
 
 document.body.addEventListener('htmx:sendError', ({ detail }) => {
-  if (byItself(detail)) document.body.dataset.reach = 'lost'
+  if (isAutomatic(detail)) document.body.dataset.reach = 'lost'
   else tell(UNREACHED)
 })
 
 document.body.addEventListener('htmx:responseError', ({ detail }) => {
-  if (!byItself(detail)) tell(wordsFor(detail.xhr.status))
+  if (!isAutomatic(detail)) tell(wordsFor(detail.xhr.status))
 })
 
 document.body.addEventListener('htmx:timeout', ({ detail }) => {
-  if (!byItself(detail))
+  if (!isAutomatic(detail))
     tell('The server did not respond in time. The action may have worked: check before you try again.')
 })

@@ -1,7 +1,7 @@
 // The form that starts a job: shortcuts, input and focus that survive a change of tool, and responses to a start.
 
 import { fill, keep } from './form-memory.js'
-import { isSignIn, sayItIsOver } from './session.js'
+import { isSignIn, showSignedOut } from './session.js'
 import { UNREACHED, tell, wordsFor } from './toast.js'
 
 const apple = /Mac|iPhone|iPad/.test(navigator.platform)
@@ -90,7 +90,7 @@ const formOf = (answer) => new DOMParser().parseFromString(answer, 'text/html').
 
 function report(xhr) {
   if (!xhr.status) return tell(UNREACHED)
-  if (isSignIn(xhr.responseURL)) return sayItIsOver('start it again')
+  if (isSignIn(xhr.responseURL)) return showSignedOut('start the job again')
   const form = formOf(xhr.responseText)
   if (form) announceOutcome(form)
   else tell(wordsFor(xhr.status))

@@ -1,5 +1,5 @@
 // Uploads one file: checks whether it would be accepted, sends it, then polls until it is ready.
-// // This module renders nothing; callers such as upload.js and file-picker.js show the state.
+// This module renders nothing; callers such as upload.js and file-picker.js show the state.
 
 import { renew } from './session.js'
 
