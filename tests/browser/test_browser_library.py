@@ -141,7 +141,7 @@ def test_an_invalid_file_is_refused_before_upload_and_others_continue(
     page = browse("/files/upload/")
     wrong, right = unique_name(), unique_name()
     choose(page, payload(wrong, b"<html>" + b"x" * 5_000_000), payload(right, png()))
-    expect(row(page, wrong)).to_contain_text("not a file that VideoGen takes")
+    expect(row(page, wrong)).to_contain_text("VideoGen does not accept this type of file")
     expect(row(page, wrong).get_by_role("button", name="Try again")).to_be_visible()
     wait_until_ready(page, right)
 
