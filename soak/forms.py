@@ -44,7 +44,7 @@ class PlannedJob:
                 return each.initial
             case spec.Shape():
                 return "1:1"
-            case spec.Voice():
+            case spec.VoicePicker():
                 return voice
             case spec.Ids() if each.required:
                 return ACTOR

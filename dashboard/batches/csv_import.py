@@ -63,9 +63,9 @@ def _about(entry: spec.Field) -> str:
             return "yes or no"
         case spec.Files():
             return "File ids, separated by spaces." if entry.max_files > 1 else "Id of a file."
-        case spec.Voice():
+        case spec.VoicePicker():
             return "Id or name of a voice."
-        case spec.Presenter():
+        case spec.PresenterPicker():
             return "Id of a presenter."
         case spec.Replacements():
             return "written = spoken, one per line"
@@ -240,7 +240,7 @@ class _RowReader:
                     if word and word not in YES | NO:
                         parse_errors.append(f"{entry.label}: enter yes or no, not “{cell.strip()[:40]}”.")
                     data[entry.name] = word in YES if word else entry.initial
-                case spec.Voice():
+                case spec.VoicePicker():
                     data[entry.name] = self._voice(cell)
                 case spec.Choice():
                     data[entry.name] = _choice(entry, cell)

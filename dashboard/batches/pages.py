@@ -36,7 +36,7 @@ class BatchList:
         self.after = self._cursor.after
 
     @cached_property
-    def _page(self) -> keyset.Page[Batch]:
+    def _page(self) -> keyset.KeysetPage[Batch]:
         return keyset.page(
             Batch.objects.select_related("created_by"), size=BATCHES_PER_PAGE, after=self.after
         )
@@ -65,7 +65,7 @@ class JobsPage:
         self.after = self._cursor.after
 
     @cached_property
-    def _page(self) -> keyset.Page[Execution]:
+    def _page(self) -> keyset.KeysetPage[Execution]:
         rows = Execution.objects.for_cards().filter(batch=self.batch)
         if self.status:
             rows = rows.filter(status=self.status)

@@ -28,7 +28,7 @@ def job_comments(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         return render(request, "executions/_comment_list.html", comments_context(request.user, execution))
     try:
         comments.write(execution, actor=request.user, text=request.POST.get("text", ""))
-    except comments.Refused as refused:
+    except comments.CommentRejected as refused:
         rejected = {"problem": str(refused), "typed": request.POST.get("text", "")}
         if request.htmx:
             context = comments_context(request.user, execution, **rejected)

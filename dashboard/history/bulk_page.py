@@ -17,7 +17,7 @@ from executions.statuses import FAILED, QUEUED, SUCCEEDED, UNCONFIRMED, StatusBa
 
 
 @dataclass(frozen=True)
-class Line:
+class SelectionRow:
     """One job: its status or outcome, and why it will be skipped; `skipped` is empty if it will not."""
 
     card: job_card.Card
@@ -106,7 +106,7 @@ class SelectionPage:
         return self.act in (Act.CANCEL, Act.ARCHIVE)
 
     @cached_property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[SelectionRow]:
         """The jobs in order, without those that no longer exist."""
         ids = [UUID(each) for each in self.selection.ids]
         jobs = Execution.objects.for_cards().for_lists().in_bulk(ids)
@@ -116,10 +116,10 @@ class SelectionPage:
                 continue
             card = job_card.card(job, job_card.audience(self.user, job.created_by_id))
             if self.is_done:
-                lines.append(Line(card, self._outcome(self.selection.report.get(str(pk), ""), card)))
+                lines.append(SelectionRow(card, self._outcome(self.selection.report.get(str(pk), ""), card)))
             else:
                 lines.append(
-                    Line(
+                    SelectionRow(
                         card,
                         card.badge,
                         self._skipped(card, bulk_actions.is_allowed(self.act, self.user, job)),
@@ -128,7 +128,7 @@ class SelectionPage:
         return lines
 
     @property
-    def included(self) -> list[Line]:
+    def included(self) -> list[SelectionRow]:
         return [line for line in self.lines if not line.skipped]
 
     @property

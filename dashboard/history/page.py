@@ -17,7 +17,7 @@ from executions import policy
 from executions.core import database
 from executions.models import Execution, SavedFilter
 from executions.policy import Action
-from executions.search.jobs import Page, count_newer, page
+from executions.search.jobs import JobPage, count_newer, page
 
 PAGE_SIZE = 50
 # New jobs are counted up to this many.
@@ -188,7 +188,7 @@ class HistoryPage:
         return f"about {estimated_total():,} jobs"
 
     @cached_property
-    def _found(self) -> Page:
+    def _found(self) -> JobPage:
         read = partial(page, self.query.filters, self.query.order, size=PAGE_SIZE)
         if self.after is None and self.before is None:
             return read(through=self.top if self.query.sort == "newest" else None)

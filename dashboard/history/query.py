@@ -24,7 +24,7 @@ from django.utils import timezone
 from dashboard.http.params import MAX_USER_ID, as_day, as_number, as_uuid
 from executions import tools
 from executions.models import Execution
-from executions.search.jobs import ORDERS, Choice, Filters
+from executions.search.jobs import ORDERS, FilterChoice, Filters
 from executions.search.text.terms import MAX_LENGTH
 
 MAX_VALUES = 50  # of one filter
@@ -124,7 +124,7 @@ def _clean(text: str, max_length: int = MAX_VALUE_LENGTH + 1) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()[:max_length].strip()
 
 
-def _choice(values: Iterable[str], read: Callable[[str], Any]) -> tuple[list[str], Choice]:
+def _choice(values: Iterable[str], read: Callable[[str], Any]) -> tuple[list[str], FilterChoice]:
     valid: list[str] = []
     only: list[Any] = []
     without: list[Any] = []
@@ -134,7 +134,7 @@ def _choice(values: Iterable[str], read: Callable[[str], Any]) -> tuple[list[str
             continue
         valid.append(value)
         (without if value.startswith("-") else only).append(found)
-    return valid, Choice(tuple(only), tuple(without))
+    return valid, FilterChoice(tuple(only), tuple(without))
 
 
 class _SingleValues:

@@ -62,7 +62,12 @@ class PageCursor[Key]:
         self.after = parse(query.get(name, ""))
 
     def next_url(
-        self, path: str, page: keyset.Page[Any], terms: Mapping[str, Any] | None = None, *, column: str = "pk"
+        self,
+        path: str,
+        page: keyset.KeysetPage[Any],
+        terms: Mapping[str, Any] | None = None,
+        *,
+        column: str = "pk",
     ) -> str:
         """The URL of the page after `page`, with the list's other `terms`; empty if nothing follows."""
         if not page.has_more:

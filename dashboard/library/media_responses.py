@@ -155,9 +155,9 @@ async def _open_upstream(http: httpx.AsyncClient, request: HttpRequest, file: Fi
     headers = {name: request.headers[name] for name in ("Range", "If-Range") if name in request.headers}
     try:
         return await media_download.open_rendition(http, file, headers, accepted=(200, 206, 416))
-    except media_http.Unreachable as error:
+    except media_http.MediaUnreachable as error:
         raise signed_urls.NotReady(f"{error} Try again in a moment.") from None
-    except media_download.Rejected as error:
+    except media_download.DownloadRejected as error:
         raise signed_urls.NotReady(
             f"VideoGen’s media server answered {error.status}. Try again in a moment."
         ) from None

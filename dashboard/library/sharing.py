@@ -12,14 +12,14 @@ from django.utils.html import format_html
 
 from executions.files.media_types import AUDIO, IMAGE
 from executions.models import File
-from executions.videogen import File as WireFile
+from executions.videogen import RemoteFile
 
 DEFAULT_DAYS = 30
 MAX_DAYS = 366 * 5
 
 
 @dataclass(frozen=True)
-class Snippet:
+class EmbedSnippet:
     id: str
     label: str
     code: str
@@ -30,7 +30,7 @@ class Sharing:
 
     def __init__(self, file: File) -> None:
         self.file = file
-        self.wire = WireFile.from_wire(file.snapshot) if file.snapshot.get("fileId") else None
+        self.wire = RemoteFile.from_wire(file.snapshot) if file.snapshot.get("fileId") else None
 
     @property
     def is_on(self) -> bool:
@@ -64,14 +64,14 @@ class Sharing:
         return until.date().isoformat() if until else ""
 
     @property
-    def snippets(self) -> list[Snippet]:
+    def snippets(self) -> list[EmbedSnippet]:
         """Embed code for other pages."""
         found = []
         html = self._html()
         if html:
-            found.append(Snippet("html", "HTML", html))
+            found.append(EmbedSnippet("html", "HTML", html))
         if self.playback_id:
-            found.append(Snippet("player", "VideoGen’s player (npm: @videogen/player)", self._player()))
+            found.append(EmbedSnippet("player", "VideoGen’s player (npm: @videogen/player)", self._player()))
         return found
 
     def _html(self) -> str:

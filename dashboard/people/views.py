@@ -87,7 +87,7 @@ def change(request: AuthenticatedRequest, pk: int, what: str) -> HttpResponse:
                 if members.change_role(pk, new, actor=request.user):
                     live_sessions.changed(pk)
                     messages.success(request, f"{name} is now {new}.")
-    except members.Refused as error:
+    except members.MemberChangeRejected as error:
         messages.error(request, str(error))
     if pk == request.user.pk and what == "role":
         return HttpResponseRedirect(reverse("studio"), status=303)
@@ -124,7 +124,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             person = members.join(token, form.cleaned_data["username"], form.cleaned_data["password1"])
-        except members.Refused as error:
+        except members.MemberChangeRejected as error:
             form.add_error("username", str(error))
         else:
             login(request, person, backend=settings.AUTHENTICATION_BACKENDS[0])

@@ -26,7 +26,7 @@ UNREACHABLE = "VideoGen's storage cannot be reached."
 CONNECTION_LOST = "The connection to VideoGen's storage was lost."
 
 
-class Interrupted(Exception):
+class DownloadInterrupted(Exception):
     """The download is not complete; the message says why. The next attempt resumes it."""
 
 
@@ -63,21 +63,21 @@ async def thumbnail(file: File) -> tuple[bytes, str]:
         url, _ = await signed_urls.signed_url(file, ("thumbnail",))
         try:
             response = await media_http.open_stream(http, url, {})
-        except media_http.Unreachable:
-            raise Interrupted(UNREACHABLE) from None
+        except media_http.MediaUnreachable:
+            raise DownloadInterrupted(UNREACHABLE) from None
         picture = bytearray()
         try:
             async for chunk in media_download.chunks(response):
                 picture += chunk
                 if len(picture) > MAX_THUMBNAIL_SIZE:
-                    raise Interrupted("The thumbnail is too large.")
+                    raise DownloadInterrupted("The thumbnail is too large.")
         except media_http.IncompleteResponse:
-            raise Interrupted(CONNECTION_LOST) from None
+            raise DownloadInterrupted(CONNECTION_LOST) from None
         finally:
             await response.aclose()
     found = media_type(bytes(picture[:HEAD_BYTES]))
     if response.status_code != 200 or found is None or found.type != IMAGE:
-        raise Interrupted("The file has no thumbnail.")
+        raise DownloadInterrupted("The file has no thumbnail.")
     return bytes(picture), found.mime
 
 
@@ -98,9 +98,9 @@ async def _download_rest(part: Path, copy_request: Keeping, digest: Any) -> tupl
         finally:
             await response.aclose()
     if copy_request.total is not None and copy_request.received != copy_request.total:
-        raise Interrupted("The connection was lost before the file was complete.")
+        raise DownloadInterrupted("The connection was lost before the file was complete.")
     if not copy_request.received:
-        raise Interrupted("VideoGen's storage sent an empty file.")
+        raise DownloadInterrupted("VideoGen's storage sent an empty file.")
     return response.headers.get("content-type", ""), digest
 
 
@@ -127,13 +127,15 @@ async def _open(http: httpx.AsyncClient, copy_request: Keeping) -> httpx.Respons
         return await media_download.open_from(
             http, copy_request.file, copy_request.received, copy_request.validator
         )
-    except media_http.Unreachable:
-        raise Interrupted(UNREACHABLE) from None
+    except media_http.MediaUnreachable:
+        raise DownloadInterrupted(UNREACHABLE) from None
     except media_download.Changed:
         copy_request.received, copy_request.validator = 0, ""
-        raise Interrupted("The file at VideoGen's storage has changed. Rushes downloads it again.") from None
-    except media_download.Rejected as error:
-        raise Interrupted(f"VideoGen's storage answered {error.status}.") from None
+        raise DownloadInterrupted(
+            "The file at VideoGen's storage has changed. Rushes downloads it again."
+        ) from None
+    except media_download.DownloadRejected as error:
+        raise DownloadInterrupted(f"VideoGen's storage answered {error.status}.") from None
 
 
 async def _append(response: httpx.Response, part: Path, copy_request: Keeping, digest: Any) -> None:
@@ -154,7 +156,7 @@ async def _append(response: httpx.Response, part: Path, copy_request: Keeping, d
         await asyncio.to_thread(_write, handle, digest, buffer)
         copy_request.received += len(buffer)
     except media_http.IncompleteResponse:
-        raise Interrupted(CONNECTION_LOST) from None
+        raise DownloadInterrupted(CONNECTION_LOST) from None
     finally:
         await asyncio.to_thread(handle.close)
 
@@ -167,7 +169,7 @@ def _lock(part: Path, position: int) -> Any:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         handle.close()
-        raise Interrupted("Another process is writing this copy.") from None
+        raise DownloadInterrupted("Another process is writing this copy.") from None
     handle.seek(position)
     handle.truncate()
     return handle

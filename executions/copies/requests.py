@@ -63,7 +63,7 @@ def request_copy(file: File, actor: Actor) -> bool:
     return True
 
 
-class Outcome(StrEnum):
+class CopyOutcome(StrEnum):
     """The outcome of a request for a copy."""
 
     REQUESTED = "requested"
@@ -73,30 +73,30 @@ class Outcome(StrEnum):
     NOT_READY = "not ready"
 
 
-def preview_outcomes(files: Sequence[File]) -> dict[uuid.UUID, Outcome]:
+def preview_outcomes(files: Sequence[File]) -> dict[uuid.UUID, CopyOutcome]:
     """The outcomes that `request_copies` would have now."""
     queued = Keeping.objects.filter(file__in=files, due_at__isnull=False).values_list("file_id", flat=True)
     in_progress = set(queued)
     found = {}
     for file in files:
         if file.kept_at is not None:
-            found[file.pk] = Outcome.COPIED
+            found[file.pk] = CopyOutcome.COPIED
         elif file.gone_at is not None:
-            found[file.pk] = Outcome.GONE
+            found[file.pk] = CopyOutcome.GONE
         elif file.state != State.READY:
-            found[file.pk] = Outcome.NOT_READY
+            found[file.pk] = CopyOutcome.NOT_READY
         else:
-            found[file.pk] = Outcome.IN_PROGRESS if file.pk in in_progress else Outcome.REQUESTED
+            found[file.pk] = CopyOutcome.IN_PROGRESS if file.pk in in_progress else CopyOutcome.REQUESTED
     return found
 
 
-def request_copies(files: Sequence[File], actor: Actor) -> dict[uuid.UUID, Outcome]:
+def request_copies(files: Sequence[File], actor: Actor) -> dict[uuid.UUID, CopyOutcome]:
     """Request copies of these files where possible. Returns the outcome for each. Raises NotAllowed."""
     actor_id = policy.require(actor, Action.FILE_COPY)
     now = timezone.now()
     with transaction.atomic():
         found = preview_outcomes(files)
-        requested = [pk for pk, outcome in found.items() if outcome is Outcome.REQUESTED]
+        requested = [pk for pk, outcome in found.items() if outcome is CopyOutcome.REQUESTED]
         reset = {"due_at": now, "asked_at": now, "tries": 0, "problem": ""}
         Keeping.objects.filter(file__in=requested, due_at=None).update(**reset)
         Keeping.objects.bulk_create(

@@ -68,7 +68,7 @@ async def make(copy_request: Keeping) -> None:
         await asyncio.to_thread(copy_storage.drop_part, copy_request.file)
         copy_request.received = 0
         problem, options = f"{gone} There is nothing to copy.", {"permanent": True}
-    except (signed_urls.NotReady, copy_download.Interrupted, copy_storage.StoreFailed) as error:
+    except (signed_urls.NotReady, copy_download.DownloadInterrupted, copy_storage.StoreFailed) as error:
         problem = str(error)
     except (copy_storage.NoRoom, OSError) as error:
         full = isinstance(error, copy_storage.NoRoom) or copy_storage.no_room(error)
@@ -112,7 +112,7 @@ async def _thumbnail(copy_request: Keeping) -> str:
     except (
         signed_urls.Gone,
         signed_urls.NotReady,
-        copy_download.Interrupted,
+        copy_download.DownloadInterrupted,
         copy_storage.NoRoom,
         copy_storage.StoreFailed,
     ) as error:

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 
-class Unreadable(Exception):
+class DecryptionError(Exception):
     """None of the configured keys decrypts the stored secret."""
 
 
@@ -25,11 +25,11 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """Decrypt a token of `encrypt`. Raises Unreadable if none of ENCRYPTION_KEYS made it."""
+    """Decrypt a token of `encrypt`. Raises DecryptionError if none of ENCRYPTION_KEYS made it."""
     try:
         return _fernet().decrypt(token.encode()).decode()
     except InvalidToken:
-        raise Unreadable("A stored secret cannot be read: ENCRYPTION_KEYS has changed.") from None
+        raise DecryptionError("A stored secret cannot be read: ENCRYPTION_KEYS has changed.") from None
 
 
 def sign(text: str) -> str:

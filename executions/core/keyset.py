@@ -13,7 +13,7 @@ from django.db.models import Model, QuerySet
 
 
 @dataclass(frozen=True)
-class Page[Row]:
+class KeysetPage[Row]:
     """The rows of one page, in order."""
 
     rows: Sequence[Row]
@@ -21,9 +21,9 @@ class Page[Row]:
     """Whether more rows follow the last one."""
 
 
-def cut[Row](found: Sequence[Row], size: int) -> Page[Row]:
+def cut[Row](found: Sequence[Row], size: int) -> KeysetPage[Row]:
     """A page from up to `size + 1` rows; the extra row shows that more follow."""
-    return Page(found[:size], len(found) > size)
+    return KeysetPage(found[:size], len(found) > size)
 
 
 def beyond[Row: Model](rows: QuerySet[Row], after: Any, by: str = "-pk") -> QuerySet[Row]:
@@ -35,7 +35,9 @@ def beyond[Row: Model](rows: QuerySet[Row], after: Any, by: str = "-pk") -> Quer
     return rows.filter(**{f"{column}__{lookup}": after})
 
 
-def page[Row: Model](rows: QuerySet[Row], *, size: int, after: Any = None, by: str = "-pk") -> Page[Row]:
+def page[Row: Model](
+    rows: QuerySet[Row], *, size: int, after: Any = None, by: str = "-pk"
+) -> KeysetPage[Row]:
     """The first `size` rows that follow `after`, in one query."""
     return cut(list(beyond(rows, after, by)[: size + 1]), size)
 

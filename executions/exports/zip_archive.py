@@ -124,11 +124,11 @@ async def _entry(
                 raise SourceError(f"{name} is incomplete: {error}") from None
 
 
-async def open_source(client: httpx.AsyncClient, file: File) -> Source | Copy:
+async def open_source(client: httpx.AsyncClient, file: File) -> ArchiveSource | Copy:
     """Open the file at VideoGen, or its copy if VideoGen no longer has it. Raises SourceError."""
     has_copy = file.kept_at is not None
     if not has_copy or file.gone_at is None:
-        source = Source(client, file)
+        source = ArchiveSource(client, file)
         try:
             await source.open()
             return source
@@ -168,7 +168,7 @@ class Pipe:
         return taken
 
 
-class Source:
+class ArchiveSource:
     """A file at VideoGen, read from a signed URL. A broken download is resumed, up to MAX_RESUMES times."""
 
     def __init__(self, client: httpx.AsyncClient, file: File) -> None:
@@ -213,9 +213,9 @@ class Source:
             response = await media_download.open_from(self.client, self.file, self.received, self.validator)
         except (signed_urls.Gone, signed_urls.NotReady) as error:
             raise SourceError(str(error)) from None
-        except media_http.Unreachable:
+        except media_http.MediaUnreachable:
             raise SourceError("the media server cannot be reached") from None
-        except media_download.Rejected as error:
+        except media_download.DownloadRejected as error:
             raise SourceError(f"the media server answered {error.status}") from None
         if self.received and response.status_code == 200:
             # The server sends the whole file again, but the archive already contains the beginning.

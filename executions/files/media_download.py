@@ -17,7 +17,7 @@ from executions.models import File
 MAX_VALIDATOR = 200
 
 
-class Rejected(Exception):
+class DownloadRejected(Exception):
     """The media server answered with this status."""
 
     def __init__(self, status: int) -> None:
@@ -25,7 +25,7 @@ class Rejected(Exception):
         self.status = status
 
 
-class Changed(Rejected):
+class Changed(DownloadRejected):
     """The media server no longer has the bytes that were received before, or sent a range that was not requested."""
 
 
@@ -50,7 +50,7 @@ async def open_rendition(
             return response
         status = response.status_code
         await response.aclose()
-    raise Rejected(status)
+    raise DownloadRejected(status)
 
 
 async def open_from(

@@ -10,7 +10,7 @@ import httpx
 TIMEOUT = httpx.Timeout(30, connect=10)
 
 
-class Unreachable(Exception):
+class MediaUnreachable(Exception):
     """The media server does not respond. The message omits the URL, which is a secret."""
 
 
@@ -31,4 +31,4 @@ async def open_stream(http: httpx.AsyncClient, url: str, headers: Mapping[str, s
         failed = True
     # Raised outside the handler, since frames of the original exception contain the URL.
     assert failed
-    raise Unreachable("The media server cannot be reached.")
+    raise MediaUnreachable("The media server cannot be reached.")

@@ -14,8 +14,7 @@ from executions.core import runtime
 from executions.files.store import store_file
 from executions.limits import api_health
 from executions.models import File
-from executions.videogen import File as WireFile
-from executions.videogen import FileSource, NotFound, VideoGenError
+from executions.videogen import FileSource, NotFound, RemoteFile, VideoGenError
 
 # Seconds for which a URL must remain valid when it is returned (docs/api-notes.md#signed-urls).
 MIN_VALIDITY = 90
@@ -24,7 +23,7 @@ TRUST_404_AFTER = timedelta(minutes=1)
 # Renditions for downloading the file, best first.
 BEST_RENDITIONS = ("download", "preview")
 
-_hydrations: weakref.WeakValueDictionary[str, asyncio.Task[WireFile]] = weakref.WeakValueDictionary()
+_hydrations: weakref.WeakValueDictionary[str, asyncio.Task[RemoteFile]] = weakref.WeakValueDictionary()
 
 
 class Gone(Exception):
@@ -43,7 +42,7 @@ async def signed_url(file: File, renditions: Sequence[str], *, fresh: bool = Fal
     A URL that was just signed is returned even if it expires soon or seems to have expired: then either the local
     clock is wrong or VideoGen signs for shorter times.
     """
-    stored = WireFile.from_wire(file.snapshot) if file.snapshot and not fresh else None
+    stored = RemoteFile.from_wire(file.snapshot) if file.snapshot and not fresh else None
     found = _usable(stored, renditions, MIN_VALIDITY) if stored else None
     if found is None:
         found = _usable(await _hydrated(file), renditions, -math.inf)
@@ -52,7 +51,7 @@ async def signed_url(file: File, renditions: Sequence[str], *, fresh: bool = Fal
     return found
 
 
-async def _hydrated(file: File) -> WireFile:
+async def _hydrated(file: File) -> RemoteFile:
     """Have VideoGen sign fresh URLs. Concurrent callers share one request."""
     task = _hydrations.get(file.remote_id)
     if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
@@ -61,7 +60,7 @@ async def _hydrated(file: File) -> WireFile:
     return await asyncio.shield(task)
 
 
-async def _hydrate(remote_id: str) -> WireFile:
+async def _hydrate(remote_id: str) -> RemoteFile:
     try:
         wire = await runtime.client().hydrate_file(remote_id)
     except NotFound:
@@ -84,7 +83,7 @@ def mark_gone(remote_id: str) -> bool:
     return True
 
 
-def _usable(file: WireFile, renditions: Sequence[str], min_validity: float) -> tuple[str, float] | None:
+def _usable(file: RemoteFile, renditions: Sequence[str], min_validity: float) -> tuple[str, float] | None:
     now = timezone.now()
     for name in renditions:
         source: FileSource | None = getattr(file, name)

@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from executions.models import Execution, File, Result
 from executions.models.file import Origin, State
-from executions.videogen import File as WireFile
-from executions.videogen import ToolResult
+from executions.videogen import RemoteFile, ToolResult
 
 
 def store_results(execution: Execution, results: Iterable[ToolResult]) -> None:
@@ -38,7 +37,7 @@ def store_results(execution: Execution, results: Iterable[ToolResult]) -> None:
     )
 
 
-def store_file(wire: WireFile) -> File:
+def store_file(wire: RemoteFile) -> File:
     """Store the latest report of a file."""
     _upsert(wire.file_id, _reported(wire))
     return File.objects.get(remote_id=wire.file_id)
@@ -54,14 +53,14 @@ def _upsert(remote_id: str, columns: dict[str, Any]) -> None:
     )
 
 
-def _reported(wire: WireFile, type_hint: str = "") -> dict[str, Any]:
+def _reported(wire: RemoteFile, type_hint: str = "") -> dict[str, Any]:
     """The columns for which the report has a value."""
     columns = {name: value for name, value in _columns(wire, type_hint).items() if value not in (None, "")}
     # A reported file exists, even if VideoGen has said otherwise before.
     return {**columns, "gone_at": None, "updated_at": timezone.now()}
 
 
-def _columns(wire: WireFile, type_hint: str) -> dict[str, Any]:
+def _columns(wire: RemoteFile, type_hint: str) -> dict[str, Any]:
     best = wire.download or wire.preview or wire.thumbnail
     return {
         "type": wire.type or type_hint,

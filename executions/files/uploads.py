@@ -24,11 +24,11 @@ from executions.models import Event, File
 from executions.models.event import FileKind, Source
 from executions.models.file import Origin, State
 from executions.policy import Action, Actor
-from executions.videogen import File as WireFile
 from executions.videogen import (
     Forbidden,
     InvalidRequest,
     RateLimited,
+    RemoteFile,
     ResponseLost,
     ServerError,
     Unauthorized,
@@ -192,7 +192,7 @@ def fail_abandoned(older_than: timedelta = ABANDONED_AFTER) -> int:
     return late.update(state=State.FAILED, problem=INTERRUPTED, next_look_at=None)
 
 
-def apply_report(file: File, wire: WireFile, failure: str = "") -> bool:
+def apply_report(file: File, wire: RemoteFile, failure: str = "") -> bool:
     """Update the state of an upload from VideoGen's report, and return whether it changed.
 
     `failure` is VideoGen's message, if it reports a failure.

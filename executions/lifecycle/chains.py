@@ -71,7 +71,9 @@ def completed_body(execution: Execution) -> dict[str, Any] | None:
             else "was cancelled"
         )
         message = f"The {label} it depends on {outcome}."
-        lifecycle.apply(execution.pk, observations.Rejected(source=Source.SYSTEM, error={"message": message}))
+        lifecycle.apply(
+            execution.pk, observations.SubmissionRejected(source=Source.SYSTEM, error={"message": message})
+        )
         return None
     Input.objects.get_or_create(
         execution=execution, field=execution.after_field, position=0, defaults={"file": result.file}

@@ -45,7 +45,7 @@ class SubmissionDeferred(Observation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rejected(Observation):
+class SubmissionRejected(Observation):
     """VideoGen rejected the request for good: the job has failed to start."""
 
     source: Source = Source.RESPONSE
@@ -54,7 +54,7 @@ class Rejected(Observation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResponseLost(Observation):
+class SubmissionUnconfirmed(Observation):
     """The request was sent, and its outcome is unknown."""
 
     source: Source = Source.RESPONSE

@@ -84,7 +84,7 @@ def submission_deferred(observation: observations.SubmissionDeferred, execution:
     return Change(columns, Kind.POSTPONED, {"reason": observation.reason, **observation.detail})
 
 
-def rejected(observation: observations.Rejected, execution: Execution) -> Change | None:
+def rejected(observation: observations.SubmissionRejected, execution: Execution) -> Change | None:
     if execution.status != QUEUED:
         return None
     change = _finish(FAILED, observation, execution, error=observation.error)
@@ -92,7 +92,7 @@ def rejected(observation: observations.Rejected, execution: Execution) -> Change
     return change
 
 
-def response_lost(observation: observations.ResponseLost, execution: Execution) -> Change | None:
+def response_lost(observation: observations.SubmissionUnconfirmed, execution: Execution) -> Change | None:
     if execution.status != QUEUED or not execution.was_sent:
         return None
     # Never sent again automatically: it may be running, and billed.
@@ -274,8 +274,8 @@ def _not_in_future(at: datetime) -> datetime:
 TRANSITIONS: dict[type[observations.Observation], Callable[[Any, Execution], Change | None]] = {
     observations.SubmissionStarted: submission_started,
     observations.SubmissionDeferred: submission_deferred,
-    observations.Rejected: rejected,
-    observations.ResponseLost: response_lost,
+    observations.SubmissionRejected: rejected,
+    observations.SubmissionUnconfirmed: response_lost,
     observations.Accepted: accepted,
     observations.StatusReported: status_reported,
     observations.CancelRequested: cancel_requested,

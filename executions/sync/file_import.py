@@ -23,8 +23,7 @@ from executions.limits import api_health, poll_budget
 from executions.models import AccountWalk, File
 from executions.models.file import Origin, State
 from executions.policy import Action, Actor
-from executions.videogen import File as WireFile
-from executions.videogen import InvalidRequest, Page, VideoGenError
+from executions.videogen import ApiPage, InvalidRequest, RemoteFile, VideoGenError
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +109,7 @@ async def _import_older(walk: AccountWalk, left: int) -> int:
     imported = 0
     while left and walk.cursor:
         try:
-            page: Page[WireFile] = await runtime.client().list_files(cursor=walk.cursor)
+            page: ApiPage[RemoteFile] = await runtime.client().list_files(cursor=walk.cursor)
         except InvalidRequest:
             # VideoGen no longer accepts the cursor: read the whole list again.
             walk.cursor, walk.completed_at = "", None
@@ -121,14 +120,14 @@ async def _import_older(walk: AccountWalk, left: int) -> int:
         imported += await runtime.in_db(store_page, page.items, began, walk.position)
         walk.position += len(page.items)
         if page.next_cursor == walk.cursor:
-            page = Page(())
+            page = ApiPage(())
         walk.cursor = page.next_cursor or ""
         if not walk.cursor:
             walk.completed_at = timezone.now()
     return imported
 
 
-def store_page(wires: Sequence[WireFile], began: datetime, position: int) -> int:
+def store_page(wires: Sequence[RemoteFile], began: datetime, position: int) -> int:
     """Store the files of a page. Returns the number of new ones.
 
     New files are sorted in the library by their `position` in the list, as if created just before `began`.
@@ -150,7 +149,7 @@ def store_page(wires: Sequence[WireFile], began: datetime, position: int) -> int
     return len(new)
 
 
-def _columns(wire: WireFile) -> dict[str, Any]:
+def _columns(wire: RemoteFile) -> dict[str, Any]:
     best = wire.download or wire.preview or wire.thumbnail
     tool = tools.BY_TYPE.get(wire.source_tool_type)
     return {
@@ -173,7 +172,7 @@ def _columns(wire: WireFile) -> dict[str, Any]:
     }
 
 
-def _update(file: File, wire: WireFile) -> bool:
+def _update(file: File, wire: RemoteFile) -> bool:
     """Set the fields that changed at VideoGen. Returns whether any did."""
     listed = {name: getattr(wire, name) for name in UPDATED_FIELDS}
     listed["display_name"] = listed["display_name"][:500]

@@ -22,7 +22,7 @@ from executions.limits import api_health
 from executions.models import Execution
 from executions.statuses import TERMINAL, UNCONFIRMED
 from executions.sync import external_jobs
-from executions.videogen import NotFound, Page, RateLimited, ToolExecution, VideoGenError
+from executions.videogen import ApiPage, NotFound, RateLimited, ToolExecution, VideoGenError
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class ListPoller:
         self._polled_at = time.monotonic()
         await runtime.in_db(external_jobs.match_and_import, timezone.now())
 
-    async def _page(self, cursor: str | None) -> Page[ToolExecution] | None:
+    async def _page(self, cursor: str | None) -> ApiPage[ToolExecution] | None:
         try:
             async with asyncio.timeout(leases.CALL_LIMIT):
                 page = await runtime.client().list_executions(cursor=cursor)

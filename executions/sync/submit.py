@@ -53,7 +53,7 @@ async def send_claimed(execution_id: uuid.UUID) -> None:
         await _store_outcome(execution_id, observation, until)
     except IntegrityError:
         # The id belongs to another job already, so we cannot know what runs under it.
-        lost = observations.ResponseLost(reason="VideoGen responded with the id of another job")
+        lost = observations.SubmissionUnconfirmed(reason="VideoGen responded with the id of another job")
         await _store_outcome(execution_id, lost, until)
     else:
         if isinstance(observation, observations.Accepted):
@@ -87,7 +87,7 @@ def _prepare(execution_id: uuid.UUID) -> tuple[str, dict[str, Any], int] | None:
         # The worker died between the request and the response.
         lifecycle.apply(
             execution_id,
-            observations.ResponseLost(
+            observations.SubmissionUnconfirmed(
                 source=Source.SYSTEM, reason="Rushes stopped before the response arrived"
             ),
         )
@@ -121,7 +121,9 @@ async def _submit(slug: str, body: dict[str, Any], failures: int) -> observation
         await api_health.record_error(error)
         return _to_observation(error, failures)
     except TimeoutError:
-        return observations.ResponseLost(reason=f"no response within {leases.CALL_LIMIT:.0f} seconds")
+        return observations.SubmissionUnconfirmed(
+            reason=f"no response within {leases.CALL_LIMIT:.0f} seconds"
+        )
     await api_health.record_success()
     return observations.Accepted(remote_id=accepted.execution_id, answer=accepted.raw)
 
@@ -138,15 +140,15 @@ def _to_observation(error: videogen.VideoGenError, failures: int) -> observation
                 reason="the hourly limit is used up", next_attempt_at=now + wait
             )
         case videogen.Rejected():
-            return observations.Rejected(error=errors.from_rejection(error), answer=error.raw)
+            return observations.SubmissionRejected(error=errors.from_rejection(error), answer=error.raw)
         case videogen.Unreachable():
             logger.warning("VideoGen cannot be reached: %s", error)
             until = now + backoff.delay(failures)
             return observations.SubmissionDeferred(reason="VideoGen cannot be reached", next_attempt_at=until)
         case videogen.ServerError():
-            return observations.ResponseLost(
+            return observations.SubmissionUnconfirmed(
                 reason=f"VideoGen responded with an internal error ({error.status})"
             )
         case videogen.ResponseLost():
-            return observations.ResponseLost(reason=error.message)
-    return observations.ResponseLost(reason=error.message)
+            return observations.SubmissionUnconfirmed(reason=error.message)
+    return observations.SubmissionUnconfirmed(reason=error.message)

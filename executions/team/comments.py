@@ -26,7 +26,7 @@ MAX_MENTIONS = 20
 MENTION = re.compile(r"(?<![\w.+-])@([\w.@+-]{1,150})")
 
 
-class Refused(ValueError):
+class CommentRejected(ValueError):
     """The comment was not accepted; the message says why."""
 
 
@@ -45,9 +45,11 @@ def write(execution: Execution, *, actor: Actor, text: str) -> Comment:
     author_id = policy.require_person(actor, Action.COMMENT_WRITE, execution)
     text = text.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()
     if not text:
-        raise Refused("Write a comment first.")
+        raise CommentRejected("Write a comment first.")
     if len(text) > MAX_LENGTH:
-        raise Refused(f"Comments can have at most {MAX_LENGTH:,} characters. This one has {len(text):,}.")
+        raise CommentRejected(
+            f"Comments can have at most {MAX_LENGTH:,} characters. This one has {len(text):,}."
+        )
     with transaction.atomic():
         comment = Comment.objects.create(execution=execution, author_id=author_id, text=text)
         people = get_user_model().objects.filter(is_active=True, username__in=mentioned_names(text))

@@ -30,7 +30,7 @@ MEMBER, ADMIN = "member", "admin"
 DAYS = (1, 7, 30)
 
 
-class Refused(Exception):
+class MemberChangeRejected(Exception):
     """The action is not possible. The message says why."""
 
 
@@ -49,7 +49,9 @@ def change_role(person_id: int, new: str, *, actor: Actor) -> bool:
         if before == new:
             return False
         if before == ADMIN and admins == {person.pk}:
-            raise Refused(f"{person.get_username()} is the last admin. Make someone else an admin first.")
+            raise MemberChangeRejected(
+                f"{person.get_username()} is the last admin. Make someone else an admin first."
+            )
         if before == ADMIN:
             _withdraw_theirs(person.pk, actor_id)
         person.is_staff = person.is_superuser = new == ADMIN
@@ -68,9 +70,11 @@ def deactivate(person_id: int, *, actor: Actor) -> bool:
         if not person.is_active:
             return False
         if person.pk == actor_id:
-            raise Refused("You can’t deactivate yourself. Ask another admin.")
+            raise MemberChangeRejected("You can’t deactivate yourself. Ask another admin.")
         if admins == {person.pk}:
-            raise Refused(f"{person.get_username()} is the last admin. Make someone else an admin first.")
+            raise MemberChangeRejected(
+                f"{person.get_username()} is the last admin. Make someone else an admin first."
+            )
         _withdraw_theirs(person.pk, actor_id)
         person.is_active = False
         person.save(update_fields=["is_active"])
@@ -205,7 +209,7 @@ def join(token: str, username: str, password: str) -> Any:
         with transaction.atomic():
             invitation = invitation_of(token)
             if invitation is None or not _unused(invitation).update(used_at=now):
-                raise Refused(gone)
+                raise MemberChangeRejected(gone)
             person = get_user_model().objects.create(
                 username=username,
                 password=hashed,
@@ -220,5 +224,5 @@ def join(token: str, username: str, password: str) -> Any:
             }
             _record(ActKind.JOINED, person, person.pk, **detail)
     except IntegrityError:
-        raise Refused("This name is taken.") from None
+        raise MemberChangeRejected("This name is taken.") from None
     return person

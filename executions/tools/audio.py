@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from executions.tools.common_fields import AUDIO_FIELDS
-from executions.tools.fields import Number, Replacements, Switch, Text, Voice
+from executions.tools.fields import Number, Replacements, Switch, Text, VoicePicker
 from executions.tools.tool import AUDIO, Tool
 
 TEXT_TO_SPEECH = Tool(
@@ -21,7 +21,7 @@ TEXT_TO_SPEECH = Tool(
             required=True,
             placeholder="Welcome back. Today we look at what the tide leaves behind.",
         ),
-        Voice(name="voiceId", label="Voice", required_in=("1.1", "2")),
+        VoicePicker(name="voiceId", label="Voice", required_in=("1.1", "2")),
         Number(
             name="voiceSpeed",
             label="Speed",

@@ -178,7 +178,7 @@ class Switch(Field):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Voice(Field):
+class VoicePicker(Field):
     """One of the account's voices; the list comes from the API."""
 
     kind: ClassVar[str] = "voice"
@@ -289,7 +289,7 @@ class Files(Field):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Presenter(Field):
+class PresenterPicker(Field):
     """A presenter who speaks; the list comes from the API (until API version 1.1)."""
 
     kind: ClassVar[str] = "presenter"

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 
 from executions.tools.audio import TEXT_TO_SPEECH
-from executions.tools.fields import Field, Text, Voice
+from executions.tools.fields import Field, Text, VoicePicker
 from executions.tools.rules import AccountChoices, Invalid
 from executions.tools.tool import Tool
 
@@ -21,7 +21,7 @@ from executions.tools.tool import Tool
 NON_FIELD = ""
 # The inputs that replace a recording, in tools with a `recording_field`.
 SPEECH = Text(name="speech", label="Script", max_length=5000)
-SPEECH_VOICE = Voice(name="speechVoice", label="Voice")
+SPEECH_VOICE = VoicePicker(name="speechVoice", label="Voice")
 
 _SEAL = object()
 
@@ -122,7 +122,7 @@ def validate(tool: Tool, values: Mapping[str, Any], choices: AccountChoices) -> 
 def speech_voice_required() -> bool:
     """Whether the configured API version requires a voice; others choose one automatically."""
     speech = TEXT_TO_SPEECH.for_api_version(settings.VIDEOGEN_API_ERA)
-    return next(entry for entry in speech.fields if isinstance(entry, Voice)).required
+    return next(entry for entry in speech.fields if isinstance(entry, VoicePicker)).required
 
 
 def _entries(tool: Tool) -> list[Field]:

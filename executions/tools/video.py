@@ -11,7 +11,7 @@ from executions.tools.common_fields import (
     quality,
     source,
 )
-from executions.tools.fields import Choice, Files, Ids, Number, Presenter, Switch, Text
+from executions.tools.fields import Choice, Files, Ids, Number, PresenterPicker, Switch, Text
 from executions.tools.tool import AUDIO, IMAGE, VIDEO, Tool
 
 GENERATE_VIDEO_CLIP = Tool(
@@ -138,7 +138,7 @@ GENERATE_AVATAR = Tool(
     action="Avatar from",
     recording_field="audioFileId",
     fields=(
-        Presenter(name="avatarPresenterId", label="Presenter", required=True, until="1.1"),
+        PresenterPicker(name="avatarPresenterId", label="Presenter", required=True, until="1.1"),
         Ids(
             name="actorEntityId",
             label="Actor",

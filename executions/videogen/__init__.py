@@ -3,7 +3,7 @@
 Depends neither on Django nor on our models or settings. The API is described in docs/api-notes.md.
 """
 
-from executions.videogen.account import Account, Presenter, Voice, WebhookEndpoint, WebhookEndpointCreated
+from executions.videogen.account import Account, Presenter, RemoteEndpoint, Voice, WebhookEndpointCreated
 from executions.videogen.client import BASE_URL, VideoGen
 from executions.videogen.errors import (
     Conflict,
@@ -20,16 +20,16 @@ from executions.videogen.errors import (
     Unreachable,
     VideoGenError,
 )
-from executions.videogen.paging import Page
+from executions.videogen.paging import ApiPage
 from executions.videogen.rate_limits import Group, RateLimit
 from executions.videogen.signature import BadSignature, Reason, VerifiedDelivery, verify
 from executions.videogen.transport import Timeouts
-from executions.videogen.webhook_events import Event, parse_event
+from executions.videogen.webhook_events import WebhookEvent, parse_event
 from executions.videogen.wire import (
     ApiError,
-    File,
     FileSource,
     FileUpload,
+    RemoteFile,
     SearchHit,
     ToolAccepted,
     ToolExecution,
@@ -40,10 +40,9 @@ __all__ = [
     "BASE_URL",
     "Account",
     "ApiError",
+    "ApiPage",
     "BadSignature",
     "Conflict",
-    "Event",
-    "File",
     "FileSource",
     "FileUpload",
     "Forbidden",
@@ -52,12 +51,13 @@ __all__ = [
     "MalformedEvent",
     "MalformedResponse",
     "NotFound",
-    "Page",
     "Presenter",
     "RateLimit",
     "RateLimited",
     "Reason",
     "Rejected",
+    "RemoteEndpoint",
+    "RemoteFile",
     "ResponseLost",
     "SearchHit",
     "ServerError",
@@ -71,8 +71,8 @@ __all__ = [
     "VideoGen",
     "VideoGenError",
     "Voice",
-    "WebhookEndpoint",
     "WebhookEndpointCreated",
+    "WebhookEvent",
     "parse_event",
     "verify",
 ]

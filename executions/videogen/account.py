@@ -95,7 +95,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class WebhookEndpoint:
+class RemoteEndpoint:
     endpoint_id: str
     url: str = ""
     events: tuple[str, ...] = ()
@@ -120,14 +120,14 @@ class WebhookEndpoint:
 
 
 @dataclass(frozen=True)
-class WebhookEndpointCreated(WebhookEndpoint):
+class WebhookEndpointCreated(RemoteEndpoint):
     """A new endpoint, with its `signing_secret`: no later response contains it, nor does `raw`."""
 
     signing_secret: str = field(default="", repr=False)
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
-        endpoint = WebhookEndpoint.from_wire(data)
+        endpoint = RemoteEndpoint.from_wire(data)
         secret = wire_fields.text(data.get("signingSecret"))
         if not secret:
             raise MalformedResponse("VideoGen's response lacks the signing secret.", raw=endpoint.raw)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from executions.videogen import fields as wire_fields
 from executions.videogen import safe_json
-from executions.videogen.account import Account, Presenter, Voice, WebhookEndpoint, WebhookEndpointCreated
+from executions.videogen.account import Account, Presenter, RemoteEndpoint, Voice, WebhookEndpointCreated
 from executions.videogen.auth import BearerAuth
 from executions.videogen.error_parsing import to_error
 from executions.videogen.errors import (
@@ -24,10 +24,10 @@ from executions.videogen.errors import (
     ServerError,
     Unreachable,
 )
-from executions.videogen.paging import MAX_PAGE_SIZE, Page, all_items, page_of
+from executions.videogen.paging import MAX_PAGE_SIZE, ApiPage, all_items, page_of
 from executions.videogen.rate_limits import Group, RateLimit, rate_limit
 from executions.videogen.transport import Response, Timeouts, Transport
-from executions.videogen.wire import File, FileUpload, SearchHit, ToolAccepted, ToolExecution
+from executions.videogen.wire import FileUpload, RemoteFile, SearchHit, ToolAccepted, ToolExecution
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class VideoGen:
 
     async def list_executions(
         self, limit: int = MAX_PAGE_SIZE, cursor: str | None = None, self_only: bool = False
-    ) -> Page[ToolExecution]:
+    ) -> ApiPage[ToolExecution]:
         """Newest first. Available from API version 1.1 on; before, it raises NotFound."""
         # Every API version that has this list has paging.
         query = _page_query(limit, cursor) | ({"selfOnly": "true"} if self_only else {})
@@ -125,25 +125,25 @@ class VideoGen:
 
     # --- files ------------------------------------------------------------------------------------------------
 
-    async def get_file(self, file_id: str) -> File:
+    async def get_file(self, file_id: str) -> RemoteFile:
         """Sources may be unsigned: use `hydrate_file` or events to check readiness (docs/api-notes.md#signed-urls)."""
         return await self._with_retries(
-            "GET", f"/v1/files/{_path_segment(file_id)}", Group.FILES, File.from_wire
+            "GET", f"/v1/files/{_path_segment(file_id)}", Group.FILES, RemoteFile.from_wire
         )
 
-    async def hydrate_file(self, file_id: str) -> File:
+    async def hydrate_file(self, file_id: str) -> RemoteFile:
         """Sign fresh URLs. Safe to repeat."""
         return await self._with_retries(
-            "POST", f"/v1/files/{_path_segment(file_id)}/hydrate", Group.HYDRATE, File.from_wire
+            "POST", f"/v1/files/{_path_segment(file_id)}/hydrate", Group.HYDRATE, RemoteFile.from_wire
         )
 
-    async def list_files(self, limit: int = MAX_PAGE_SIZE, cursor: str | None = None) -> Page[File]:
-        parse = page_of("files", File.from_wire)
+    async def list_files(self, limit: int = MAX_PAGE_SIZE, cursor: str | None = None) -> ApiPage[RemoteFile]:
+        parse = page_of("files", RemoteFile.from_wire)
         return await self._with_retries(
             "GET", "/v1/files", Group.FILES, parse, self._page_query(limit, cursor)
         )
 
-    def all_files(self) -> AsyncIterator[File]:
+    def all_files(self) -> AsyncIterator[RemoteFile]:
         """All of them, page by page."""
         return all_items(lambda cursor: self.list_files(cursor=cursor))
 
@@ -164,20 +164,20 @@ class VideoGen:
         response = await self._once("POST", "/v1/files/upload", Group.UPLOAD, body)
         return _parse(response, FileUpload.from_wire)
 
-    async def archive_file(self, file_id: str) -> File:
+    async def archive_file(self, file_id: str) -> RemoteFile:
         """Hide the file from listings. No way to undo it is known; archiving twice is harmless (docs/api-notes.md#files)."""
         return await self._with_retries(
-            "POST", f"/v1/files/{_path_segment(file_id)}/archive", Group.ARCHIVE, File.from_wire
+            "POST", f"/v1/files/{_path_segment(file_id)}/archive", Group.ARCHIVE, RemoteFile.from_wire
         )
 
-    async def set_public_preview(self, file_id: str, enabled: bool) -> File:
+    async def set_public_preview(self, file_id: str, enabled: bool) -> RemoteFile:
         """Make the file public for anyone with the link, or private again.
 
         The playback id may be missing at first (docs/api-notes.md#public-previews).
         """
         action = "enable" if enabled else "disable"
         path = f"/v1/files/{_path_segment(file_id)}/{action}-public-preview"
-        return await self._with_retries("POST", path, Group.PREVIEW, File.from_wire)
+        return await self._with_retries("POST", path, Group.PREVIEW, RemoteFile.from_wire)
 
     # --- the account ------------------------------------------------------------------------------------------
 
@@ -195,8 +195,8 @@ class VideoGen:
         """Available from API version 1.1 on; before, it raises NotFound."""
         return await self._with_retries("GET", "/v1/me", Group.ME, Account.from_wire)
 
-    async def list_webhook_endpoints(self) -> list[WebhookEndpoint]:
-        parse = page_of("endpoints", WebhookEndpoint.from_wire)
+    async def list_webhook_endpoints(self) -> list[RemoteEndpoint]:
+        parse = page_of("endpoints", RemoteEndpoint.from_wire)
         return await self._complete_list("/v1/webhooks/endpoints", Group.ENDPOINTS, parse)
 
     async def create_webhook_endpoint(
@@ -255,8 +255,8 @@ class VideoGen:
             await self._sleep(delay)
         return _parse(await self._once(method, path, group, body, query), parse)
 
-    async def _complete_list[T](self, path: str, group: Group, parse: Callable[[Any], Page[T]]) -> list[T]:
-        def fetch(cursor: str | None) -> Awaitable[Page[T]]:
+    async def _complete_list[T](self, path: str, group: Group, parse: Callable[[Any], ApiPage[T]]) -> list[T]:
+        def fetch(cursor: str | None) -> Awaitable[ApiPage[T]]:
             return self._with_retries("GET", path, group, parse, self._page_query(MAX_PAGE_SIZE, cursor))
 
         return [item async for item in all_items(fetch)]
@@ -271,7 +271,7 @@ def _parse[T](response: Response, parse: Callable[[Any], T]) -> T:
     raw: Any = None
     try:
         return parse(safe_json.decode(response.body or b""))
-    except safe_json.Unreadable as unreadable:
+    except safe_json.InvalidJson as unreadable:
         message = f"VideoGen's response {unreadable}."
     except MalformedResponse as malformed:
         message, raw = malformed.message, malformed.raw

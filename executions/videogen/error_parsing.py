@@ -69,7 +69,7 @@ def _body(response: Response, auth: BearerAuth) -> Any:
     """The error's JSON, or None if the body is not JSON, as when a proxy responded."""
     try:
         return safe_json.decode(auth.mask(response.body or b""))
-    except safe_json.Unreadable:
+    except safe_json.InvalidJson:
         return None
 
 

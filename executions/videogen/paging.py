@@ -17,7 +17,7 @@ MAX_CURSOR_LENGTH = 4096
 
 
 @dataclass(frozen=True)
-class Page[T]:
+class ApiPage[T]:
     """`next_cursor` is None on the last page."""
 
     items: tuple[T, ...]
@@ -34,12 +34,12 @@ class Page[T]:
         return cls(all_of(parse, data[name]), cursor if cursor and data.get("hasMore") else None)
 
 
-def page_of[T](name: str, parse: Callable[[Any], T]) -> Callable[[Any], Page[T]]:
+def page_of[T](name: str, parse: Callable[[Any], T]) -> Callable[[Any], ApiPage[T]]:
     """A parser for pages whose items are under the key `name`."""
-    return lambda data: Page.from_wire(data, name, parse)
+    return lambda data: ApiPage.from_wire(data, name, parse)
 
 
-async def all_items[T](fetch: Callable[[str | None], Awaitable[Page[T]]]) -> AsyncIterator[T]:
+async def all_items[T](fetch: Callable[[str | None], Awaitable[ApiPage[T]]]) -> AsyncIterator[T]:
     """All items of all pages. Stops if a cursor repeats."""
     cursor: str | None = None
     seen: set[str | None] = set()

@@ -19,7 +19,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
 
-class Unreadable(ValueError):
+class InvalidJson(ValueError):
     """`str()` says why, and completes the sentence "the body ..."."""
 
 
@@ -27,26 +27,26 @@ def decode(body: bytes, *, strict: bool = False) -> Any:
     """Parse a JSON text.
 
     NUL characters and lone surrogates are replaced by U+FFFD, numbers out of range by None. With `strict`, NUL
-    characters, numbers out of range, duplicate keys and NaN are rejected instead. Raises only Unreadable.
+    characters, numbers out of range, duplicate keys and NaN are rejected instead. Raises only InvalidJson.
     """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise Unreadable("is not UTF-8 text") from None
+        raise InvalidJson("is not UTF-8 text") from None
     try:
         value = json.loads(text, object_pairs_hook=_unique if strict else None)
     except RecursionError:
-        raise Unreadable("is nested too deeply") from None
-    except Unreadable:
+        raise InvalidJson("is nested too deeply") from None
+    except InvalidJson:
         raise
     except ValueError:
         # Not only JSONDecodeError: Python rejects integers of more than 4,300 digits.
-        raise Unreadable("is not JSON") from None
+        raise InvalidJson("is not JSON") from None
     return clean(value, strict=strict)
 
 
 def clean(value: Any, *, strict: bool = False, depth: int = 0) -> Any:
-    """A copy of a parsed value, made safe as by `decode`. Raises Unreadable."""
+    """A copy of a parsed value, made safe as by `decode`. Raises InvalidJson."""
     match value:
         case str():
             return _clean_text(value, strict)
@@ -58,10 +58,10 @@ def clean(value: Any, *, strict: bool = False, depth: int = 0) -> Any:
             if isinstance(value, float) and math.isfinite(value):
                 return value
             if strict:
-                raise Unreadable("has a number out of range")
+                raise InvalidJson("has a number out of range")
             return None
         case dict() | list() if depth >= MAX_DEPTH:
-            raise Unreadable("is nested too deeply")
+            raise InvalidJson("is nested too deeply")
         case dict():
             return {
                 _clean_text(str(key), strict): clean(item, strict=strict, depth=depth + 1)
@@ -69,12 +69,12 @@ def clean(value: Any, *, strict: bool = False, depth: int = 0) -> Any:
             }
         case list() | tuple():
             return [clean(item, strict=strict, depth=depth + 1) for item in value]
-    raise Unreadable(f"contains a {type(value).__name__}")
+    raise InvalidJson(f"contains a {type(value).__name__}")
 
 
 def _clean_text(text: str, strict: bool) -> str:
     if strict and "\x00" in text:
-        raise Unreadable("has a NUL character")
+        raise InvalidJson("has a NUL character")
     # A service that cuts a text in the middle of an emoji sends a lone surrogate: replaced, not rejected.
     return text if text.isascii() and "\x00" not in text else _UNSTORABLE.sub(_REPLACEMENT, text)
 
@@ -82,5 +82,5 @@ def _clean_text(text: str, strict: bool) -> str:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping = dict(pairs)
     if len(mapping) != len(pairs):
-        raise Unreadable("has a duplicate key")
+        raise InvalidJson("has a duplicate key")
     return mapping

@@ -9,13 +9,13 @@ from typing import Any
 from executions.videogen import fields as wire_fields
 from executions.videogen import safe_json
 from executions.videogen.errors import MalformedEvent
-from executions.videogen.wire import ApiError, File, ToolResult, all_of, optional
+from executions.videogen.wire import ApiError, RemoteFile, ToolResult, all_of, optional
 
 MAX_EVENT_NAME_LENGTH = 100
 
 
 @dataclass(frozen=True)
-class Event:
+class WebhookEvent:
     """An event of an execution or a file. Unknown kinds of events are parsed like the others."""
 
     event: str
@@ -26,18 +26,18 @@ class Event:
     """By VideoGen's clock, timezone-aware; None if it is missing or invalid."""
     results: tuple[ToolResult, ...] = ()
     error: ApiError | None = None
-    file: File | None = None
+    file: RemoteFile | None = None
     raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
-def parse_event(body: bytes | dict[str, Any]) -> Event:
+def parse_event(body: bytes | dict[str, Any]) -> WebhookEvent:
     """The event in a delivery's body, given as bytes or already parsed. Raises only MalformedEvent, with the reason."""
     try:
         if isinstance(body, dict):
             data = safe_json.clean(body, strict=True)
         else:
             data = safe_json.decode(bytes(body), strict=True)
-    except safe_json.Unreadable as unreadable:
+    except safe_json.InvalidJson as unreadable:
         raise MalformedEvent(f"The body {unreadable}.") from None
     if not isinstance(data, dict):
         raise MalformedEvent("The body is not a JSON object.")
@@ -46,8 +46,8 @@ def parse_event(body: bytes | dict[str, Any]) -> Event:
         raise MalformedEvent("The body has no event name.")
     if len(name) > MAX_EVENT_NAME_LENGTH:
         raise MalformedEvent(f"The event's name has more than {MAX_EVENT_NAME_LENGTH} characters.")
-    file = optional(File.from_wire, data.get("file"))
-    return Event(
+    file = optional(RemoteFile.from_wire, data.get("file"))
+    return WebhookEvent(
         event=name,
         execution_id=wire_fields.identifier(data.get("toolExecutionId")),
         file_id=wire_fields.identifier(data.get("fileId"), data.get("storageFileId"), file and file.file_id),

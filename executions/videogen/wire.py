@@ -94,7 +94,7 @@ class FileSource:
 
 
 @dataclass(frozen=True)
-class File:
+class RemoteFile:
     file_id: str
     type: str = ""
     """IMAGE, VIDEO, AUDIO or a new type; empty until VideoGen has determined it."""
@@ -183,7 +183,7 @@ class ToolResult:
 
     file_id: str
     type: str = ""
-    file: File | None = None
+    file: RemoteFile | None = None
     download: FileSource | None = None
     thumbnail: FileSource | None = None
     raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -191,7 +191,7 @@ class ToolResult:
     @classmethod
     def from_wire(cls, data: Any) -> Self:
         data = object_of(data, "a result")
-        file = optional(File.from_wire, data.get("file"))
+        file = optional(RemoteFile.from_wire, data.get("file"))
         file_id = wire_fields.identifier(data.get("fileId"), data.get("storageFileId"), file and file.file_id)
         if file_id is None:
             raise MalformedResponse("VideoGen's response lacks the id of a result's file.", raw=data)
@@ -282,13 +282,13 @@ class SearchHit:
     """A search result. `similarity` is 0 to 1; above 0.7 is usually a good match (docs/api-notes.md#file-search)."""
 
     similarity: float
-    file: File
+    file: RemoteFile
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
         data = object_of(data, "a hit")
         return cls(
-            wire_fields.number(data.get("similarity"), high=1) or 0.0, File.from_wire(data.get("file"))
+            wire_fields.number(data.get("similarity"), high=1) or 0.0, RemoteFile.from_wire(data.get("file"))
         )
 
     @classmethod

@@ -19,7 +19,7 @@ from executions.models import WebhookEndpoint
 from executions.models.event import ActKind
 from executions.policy import Action, Actor
 from executions.videogen import NotFound
-from executions.videogen import WebhookEndpoint as Registered
+from executions.videogen import RemoteEndpoint as Registered
 from executions.videogen import WebhookEndpointCreated as Created
 from executions.webhooks import signing_secrets
 

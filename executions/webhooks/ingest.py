@@ -17,7 +17,7 @@ from executions.models import Execution, File, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome
 from executions.statuses import CANCELLED, FAILED, SUCCEEDED
-from executions.videogen import Event, parse_event
+from executions.videogen import WebhookEvent, parse_event
 
 STATUS_OF = {
     "tool_execution.succeeded": SUCCEEDED,
@@ -31,7 +31,9 @@ REPEAT = "repeat"
 UNAPPLIED = (Outcome.UNKNOWN_JOB, Outcome.FAILED)
 
 
-def _new_delivery(webhook_id: str, event: Event, headers: Mapping[str, str], body: bytes) -> WebhookDelivery:
+def _new_delivery(
+    webhook_id: str, event: WebhookEvent, headers: Mapping[str, str], body: bytes
+) -> WebhookDelivery:
     """The delivery as it is stored, without its outcome."""
     return WebhookDelivery(
         webhook_id=webhook_id,
@@ -44,7 +46,7 @@ def _new_delivery(webhook_id: str, event: Event, headers: Mapping[str, str], bod
     )
 
 
-def receive(webhook_id: str, event: Event, headers: Mapping[str, str], body: bytes) -> str:
+def receive(webhook_id: str, event: WebhookEvent, headers: Mapping[str, str], body: bytes) -> str:
     """Store a delivery and apply it. Returns the outcome, or REPEAT if it was received before.
 
     The delivery and its effect are one transaction. After a crash before the commit nothing is stored, and VideoGen
@@ -80,7 +82,7 @@ def receive(webhook_id: str, event: Event, headers: Mapping[str, str], body: byt
     return delivery.outcome
 
 
-def store_failed(webhook_id: str, event: Event, headers: Mapping[str, str], body: bytes) -> None:
+def store_failed(webhook_id: str, event: WebhookEvent, headers: Mapping[str, str], body: bytes) -> None:
     """Store a delivery that an error in Rushes prevented from being applied, so that it can be replayed after the fix."""
     delivery = _new_delivery(webhook_id, event, headers, body)
     delivery.outcome = Outcome.FAILED
@@ -104,7 +106,9 @@ def reapply(delivery: WebhookDelivery) -> str:
     return outcome
 
 
-def receive_many(deliveries: Iterable[tuple[str, Event, Mapping[str, str], bytes]]) -> list[str | Exception]:
+def receive_many(
+    deliveries: Iterable[tuple[str, WebhookEvent, Mapping[str, str], bytes]],
+) -> list[str | Exception]:
     """Receive several deliveries in one transaction. An error of one of them takes the place of its outcome.
 
     Raises OperationalError or InterfaceError when the database fails: then none is stored, and VideoGen sends all again.
@@ -133,7 +137,7 @@ def apply_pending(remote_id: str) -> None:
             _apply(delivery, parse_event(bytes(delivery.body)))
 
 
-def _initial_outcome(event: Event) -> str:
+def _initial_outcome(event: WebhookEvent) -> str:
     """The outcome by kind of event. That of a job is UNKNOWN_JOB until its job has been found."""
     if event.event in STATUS_OF and event.execution_id:
         return Outcome.UNKNOWN_JOB
@@ -142,7 +146,7 @@ def _initial_outcome(event: Event) -> str:
     return Outcome.UNKNOWN_EVENT
 
 
-def _apply(delivery: WebhookDelivery, event: Event) -> str:
+def _apply(delivery: WebhookDelivery, event: WebhookEvent) -> str:
     """Apply a stored delivery to its job. Returns the outcome."""
     row = WebhookDelivery.objects.filter(pk=delivery.pk)
     execution = Execution.objects.filter(remote_id=event.execution_id).first()
@@ -155,12 +159,12 @@ def _apply(delivery: WebhookDelivery, event: Event) -> str:
     return outcome
 
 
-def _observe(execution: Execution, delivery: WebhookDelivery, event: Event) -> bool:
+def _observe(execution: Execution, delivery: WebhookDelivery, event: WebhookEvent) -> bool:
     """Apply the delivery to its job. Returns whether the job changed."""
     return lifecycle.apply(execution.pk, to_observation(delivery, event), row=execution)
 
 
-def to_observation(delivery: WebhookDelivery, event: Event) -> observations.StatusReported:
+def to_observation(delivery: WebhookDelivery, event: WebhookEvent) -> observations.StatusReported:
     """The observation that a delivery about a job stands for."""
     return observations.StatusReported(
         source=Source.WEBHOOK,
@@ -173,7 +177,7 @@ def to_observation(delivery: WebhookDelivery, event: Event) -> observations.Stat
     )
 
 
-def _refresh_file(event: Event) -> None:
+def _refresh_file(event: WebhookEvent) -> None:
     """Update a file from an event. Files that we do not track are ignored; the library imports them on demand."""
     if event.file is None or not File.objects.filter(remote_id=event.file.file_id).exists():
         return

@@ -61,7 +61,7 @@ def _read_endpoints() -> list[str]:
     ):
         try:
             secrets.append(endpoint.secret)
-        except encryption.Unreadable as error:
+        except encryption.DecryptionError as error:
             logger.error(
                 "The secret of webhook endpoint %s cannot be decrypted, so it verifies nothing: %s",
                 endpoint.url,

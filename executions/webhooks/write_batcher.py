@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from django.db import connection
 
 from executions.core import runtime
-from executions.videogen import Event
+from executions.videogen import WebhookEvent
 from executions.webhooks import ingest
 
 MAX_BATCH_SIZE = 16  # deliveries per transaction; other writers wait for it
 
-type Delivery = tuple[str, Event, Mapping[str, str], bytes]
+type Delivery = tuple[str, WebhookEvent, Mapping[str, str], bytes]
 
 
 class WriteBatcher:

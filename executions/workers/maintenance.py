@@ -122,7 +122,7 @@ async def _verify() -> None:
             logger.error("The audit log is not intact: %s", finding.problem)
 
 
-class Interrupted(Exception):
+class StopRequested(Exception):
     """The process is stopping, so the result is not needed."""
 
 
@@ -132,7 +132,7 @@ async def _walk[T](work: Callable[..., T]) -> T:
 
     def pause(_: Head) -> None:
         if stopping.wait(PAUSE):
-            raise Interrupted
+            raise StopRequested
 
     try:
         return await runtime.in_background(work, on_chunk=pause)

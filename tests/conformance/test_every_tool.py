@@ -69,9 +69,9 @@ def form_of(tool: tools.Tool, files: dict[str, str]) -> dict[str, Any]:
                 value = field.initial
             case spec.Shape():
                 value = "1:1"
-            case spec.Voice():
+            case spec.VoicePicker():
                 value = voices.usable()[0][0].voice_id
-            case spec.Presenter():
+            case spec.PresenterPicker():
                 value = presenters.usable()[0][0].presenter_id
             case spec.Ids() if field.required:
                 value = PRESENTERS[0].entity_id

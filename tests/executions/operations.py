@@ -83,9 +83,9 @@ class World:
         job, _ = submit.start(tool=IMAGE, body=BODY, actor=self.owner)
         if status == "unconfirmed":
             lifecycle.apply(job.pk, observations.SubmissionStarted())
-            lifecycle.apply(job.pk, observations.ResponseLost(reason="cut"))
+            lifecycle.apply(job.pk, observations.SubmissionUnconfirmed(reason="cut"))
         if status == "failed":
-            lifecycle.apply(job.pk, observations.Rejected(error={"message": "no"}))
+            lifecycle.apply(job.pk, observations.SubmissionRejected(error={"message": "no"}))
         return Execution.objects.get(pk=job.pk)
 
     def file(self, **columns: Any) -> File:

@@ -75,10 +75,10 @@ def job(
     elif status != "queued":
         lifecycle.apply(execution.pk, observations.SubmissionStarted())
         if status == "unconfirmed":
-            lifecycle.apply(execution.pk, observations.ResponseLost(reason="the connection was cut"))
+            lifecycle.apply(execution.pk, observations.SubmissionUnconfirmed(reason="the connection was cut"))
         elif status == "refused":
             refusal = error or {"message": "The prompt is refused.", "code": "invalid_parameters"}
-            lifecycle.apply(execution.pk, observations.Rejected(error=refusal))
+            lifecycle.apply(execution.pk, observations.SubmissionRejected(error=refusal))
         else:
             remote_id = f"vg_exec_{execution.pk.hex}"
             answer = {"toolExecutionId": remote_id, "status": "pending"}

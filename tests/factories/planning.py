@@ -57,7 +57,7 @@ def bring_to(job: Execution, status: str) -> None:
         accept(job)
     elif status == "unconfirmed":
         lifecycle.apply(job.pk, observations.SubmissionStarted())
-        lifecycle.apply(job.pk, observations.ResponseLost(reason="cut"))
+        lifecycle.apply(job.pk, observations.SubmissionUnconfirmed(reason="cut"))
     elif status != "queued":
         finish(job, status)
 

@@ -10,12 +10,12 @@ from executions.tools.fields import (
     Files,
     Ids,
     Number,
-    Presenter,
+    PresenterPicker,
     Replacements,
     Shape,
     Switch,
     Text,
-    Voice,
+    VoicePicker,
 )
 from executions.tools.tool import Tool
 
@@ -32,7 +32,7 @@ def value_for(field: Field) -> Any:
             return "9:16"
         case Switch():
             return not field.initial
-        case Voice() | Presenter():
+        case VoicePicker() | PresenterPicker():
             return f"vg_{field.kind[:4]}_1"
         case Replacements():
             return [{"original": "Rd", "replacement": "road"}]

@@ -24,13 +24,13 @@ from executions.team import settings as team_settings
 MAX_FILES = batches.MAX_ROWS  # as many as can be selected in the library
 # (hue, icon, label) of each outcome.
 _OTHER = {
-    copy_requests.Outcome.IN_PROGRESS: ("running", "clock", "already in progress"),
-    copy_requests.Outcome.COPIED: ("succeeded", "hard-drive", "already copied"),
-    copy_requests.Outcome.GONE: ("failed", "cloud-off", "VideoGen no longer has it"),
-    copy_requests.Outcome.NOT_READY: ("failed", "circle-alert", "not ready"),
+    copy_requests.CopyOutcome.IN_PROGRESS: ("running", "clock", "already in progress"),
+    copy_requests.CopyOutcome.COPIED: ("succeeded", "hard-drive", "already copied"),
+    copy_requests.CopyOutcome.GONE: ("failed", "cloud-off", "VideoGen no longer has it"),
+    copy_requests.CopyOutcome.NOT_READY: ("failed", "circle-alert", "not ready"),
 }
-PLANNED = {copy_requests.Outcome.REQUESTED: ("queued", "hard-drive-download", "will be copied"), **_OTHER}
-DONE = {copy_requests.Outcome.REQUESTED: ("running", "clock", "in progress"), **_OTHER}
+PLANNED = {copy_requests.CopyOutcome.REQUESTED: ("queued", "hard-drive-download", "will be copied"), **_OTHER}
+DONE = {copy_requests.CopyOutcome.REQUESTED: ("running", "clock", "in progress"), **_OTHER}
 
 
 @require_POST
@@ -72,7 +72,7 @@ def request_many(request: AuthenticatedRequest) -> HttpResponse:
         workers.wake_file_workers()
     labels = DONE if is_done else PLANNED
     lines = [(Tile(file, request.user), *labels[outcomes[file.pk]]) for file in files]
-    count = sum(outcome is copy_requests.Outcome.REQUESTED for outcome in outcomes.values())
+    count = sum(outcome is copy_requests.CopyOutcome.REQUESTED for outcome in outcomes.values())
     excess = {"left_out": len(selected) - len(names), "max_files": MAX_FILES}
     return render(
         request,

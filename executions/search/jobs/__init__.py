@@ -3,8 +3,18 @@
 Pages use keyset pagination: no query has an OFFSET, and none counts the whole table.
 """
 
-from executions.search.jobs.filters import NO_CODE, Choice, Filters
+from executions.search.jobs.filters import NO_CODE, FilterChoice, Filters
 from executions.search.jobs.ordering import ORDERS, Order
-from executions.search.jobs.paging import Page, count_newer, iterate, page
+from executions.search.jobs.paging import JobPage, count_newer, iterate, page
 
-__all__ = ["NO_CODE", "ORDERS", "Choice", "Filters", "Order", "Page", "count_newer", "iterate", "page"]
+__all__ = [
+    "NO_CODE",
+    "ORDERS",
+    "FilterChoice",
+    "Filters",
+    "JobPage",
+    "Order",
+    "count_newer",
+    "iterate",
+    "page",
+]

@@ -31,7 +31,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Choice:
+class FilterChoice:
     """Values of which a job must have one (`only`), and values that it must not have (`without`). Empty: any."""
 
     only: tuple[Any, ...] = ()
@@ -45,11 +45,11 @@ class Choice:
 class Filters:
     """`since` is inclusive, `until` exclusive. `at_least` and `less_than` bound a job's duration in seconds."""
 
-    tool: Choice = field(default_factory=Choice)
-    status: Choice = field(default_factory=Choice)
-    person: Choice = field(default_factory=Choice)
-    batch: Choice = field(default_factory=Choice)
-    error: Choice = field(default_factory=Choice)
+    tool: FilterChoice = field(default_factory=FilterChoice)
+    status: FilterChoice = field(default_factory=FilterChoice)
+    person: FilterChoice = field(default_factory=FilterChoice)
+    batch: FilterChoice = field(default_factory=FilterChoice)
+    error: FilterChoice = field(default_factory=FilterChoice)
     origin: str = ""
     since: datetime | None = None
     until: datetime | None = None
@@ -65,8 +65,8 @@ class Filters:
     def included_terms(self) -> tuple[Term, ...]:
         return tuple(term for term in self.terms if not term.is_excluded)
 
-    def choice(self, name: str) -> Choice:
-        found: Choice = getattr(self, name)
+    def choice(self, name: str) -> FilterChoice:
+        found: FilterChoice = getattr(self, name)
         return found
 
     @property
@@ -160,6 +160,6 @@ class IsExternal(Func):
 FAILED_WITHOUT_A_CODE = Q(IsNull(Unindexed("error_code"), True), In(Unindexed("status"), [FAILED]))
 
 
-def lookup_values(choice: Choice, limit: int) -> Collection[Any]:
+def lookup_values(choice: FilterChoice, limit: int) -> Collection[Any]:
     """The values of `choice.only` if there are at most `limit`, so that each can be looked up separately; else none."""
     return choice.only if len(choice.only) <= limit and NO_CODE not in choice.only else ()

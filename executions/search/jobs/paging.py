@@ -46,7 +46,7 @@ type SQL = tuple[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
-class Page:
+class JobPage:
     """Ids in the order of the page, and whether there are more jobs on either side."""
 
     ids: list[uuid.UUID]
@@ -62,7 +62,7 @@ def page(
     after: uuid.UUID | None = None,
     before: uuid.UUID | None = None,
     through: uuid.UUID | None = None,
-) -> Page:
+) -> JobPage:
     """The page after the job `after`, or before the job `before`; else the first page.
 
     `through` keeps the first page stable: it contains no job newer than that one.
@@ -70,10 +70,10 @@ def page(
     if before is not None and (key := _key(order, before)):
         # Read backwards from `before`, then reversed.
         found = first(filters, order.reversed(), size + 1, key)
-        return Page(found[:size][::-1], len(found) > size, True)
+        return JobPage(found[:size][::-1], len(found) > size, True)
     key = _key(order, after) if after is not None else None
     found = first(filters, order, size + 1, key, through)
-    return Page(found[:size], key is not None, len(found) > size)
+    return JobPage(found[:size], key is not None, len(found) > size)
 
 
 def count_newer(filters: Filters, than: uuid.UUID, limit: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from executions.search.text.terms import Kind, Term
+from executions.search.text.terms import Term, TermKind
 
 # Characters of context before the first match of an excerpt.
 LEAD = 40
@@ -36,10 +36,10 @@ def highlight(text: str, terms: Iterable[Term], *, length: int | None = None) ->
 
 
 def _pattern(term: Term) -> str:
-    if term.kind is Kind.PART:
+    if term.kind is TermKind.PART:
         return re.escape(term.text)
     body = r"[\W_]+".join(re.escape(word) for word in term.text.split(" "))
-    end = r"(?![^\W_])" if term.kind is Kind.WORDS else ""
+    end = r"(?![^\W_])" if term.kind is TermKind.WORDS else ""
     return rf"(?<![^\W_]){body}{end}"
 
 

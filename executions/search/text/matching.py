@@ -12,7 +12,7 @@ from django.db.models.lookups import Lookup
 
 from executions.core import ids
 from executions.search.text.columns import search_column, vector
-from executions.search.text.terms import Kind, Term, parse
+from executions.search.text.terms import Term, TermKind, parse
 
 type SQL = tuple[str, list[Any]]
 
@@ -56,8 +56,8 @@ class IndexMatch(Func):
         index = search_column(col.target.model._meta.db_table, col.target.column)
         parts, params = [], []
         for name, terms in (
-            (index.parts, [term for term in self.terms if term.kind is Kind.PART]),
-            (index.words, [term for term in self.terms if term.kind is not Kind.PART]),
+            (index.parts, [term for term in self.terms if term.kind is TermKind.PART]),
+            (index.words, [term for term in self.terms if term.kind is not TermKind.PART]),
         ):
             if terms:
                 parts.append(f'SELECT rowid FROM "{name}" WHERE "{name}" MATCH %s')
@@ -125,7 +125,7 @@ def first_matches(
 def _text_match_sqlite(text: str, term: Term) -> SQL:
     negation = "NOT " if term.is_excluded else ""
     # SQLite's LIKE is faster, but ignores case only in ASCII.
-    if term.kind is Kind.PART and term.text.isascii():
+    if term.kind is TermKind.PART and term.text.isascii():
         return f"{text} {negation}LIKE %s ESCAPE '\\'", [_like(term.text)]
     return f"{text} {negation}REGEXP %s", [f"(?i){term.pattern}"]
 
@@ -134,7 +134,7 @@ def _text_match_postgresql(text: str, term: Term) -> SQL:
     # An expression instead of the column, so that PostgreSQL does not use the index here.
     text = f"({text} || '')"
     sql, params = _postgresql(text, [term])
-    if term.kind is not Kind.PART and term.text.isascii():
+    if term.kind is not TermKind.PART and term.text.isascii():
         # Pre-filter with ILIKE: rows lacking the letters cannot match, and it is ten times cheaper.
         words = term.text.split(" ")
         letters = " AND ".join([f"{text} ILIKE %s"] * len(words))
@@ -146,7 +146,7 @@ def _text_match_postgresql(text: str, term: Term) -> SQL:
 
 def _fts5(term: Term) -> str:
     text = term.text.replace('"', '""')
-    return f'"{text}"*' if term.kind is Kind.START else f'"{text}"'
+    return f'"{text}"*' if term.kind is TermKind.START else f'"{text}"'
 
 
 def _like(text: str) -> str:
@@ -159,13 +159,13 @@ def _postgresql(text: str, terms: Iterable[Term]) -> SQL:
     parts, params = [], []
     for term in terms:
         match term.kind:
-            case Kind.PART:
+            case TermKind.PART:
                 parts.append(f"{text} ILIKE %s")
                 params.append(_like(term.text))
-            case Kind.START:
+            case TermKind.START:
                 parts.append(f"{vector(text)} @@ to_tsquery('simple', %s)")
                 params.append(f"'{term.text}':*")
-            case Kind.WORDS:
+            case TermKind.WORDS:
                 parts.append(f"{vector(text)} @@ phraseto_tsquery('simple', %s)")
                 params.append(term.text)
     return "(" + " AND ".join(parts) + ")", params

@@ -24,7 +24,7 @@ _WORD = re.compile(r"[^\W_]+")
 _GAP = r"[\W_]+"
 
 
-class Kind(Enum):
+class TermKind(Enum):
     PART = "part"
     START = "start"
     WORDS = "words"
@@ -35,7 +35,7 @@ class Term:
     """`text` is a part of a word, the start of a word, or whole words separated by single spaces."""
 
     text: str
-    kind: Kind
+    kind: TermKind
     is_excluded: bool = False
 
     @property
@@ -43,11 +43,11 @@ class Term:
         """A regular expression that matches texts with the term, valid in both Python and PostgreSQL."""
         body = _GAP.join(re.escape(word) for word in self.text.split(" "))
         match self.kind:
-            case Kind.PART:
+            case TermKind.PART:
                 return re.escape(self.text)
-            case Kind.START:
+            case TermKind.START:
                 return rf"(^|[\W_]){body}"
-            case Kind.WORDS:
+            case TermKind.WORDS:
                 return rf"(^|[\W_]){body}($|[\W_])"
 
 
@@ -63,7 +63,7 @@ def parse(typed: str) -> tuple[Term, ...]:
 
 def _quoted(text: str, is_excluded: bool) -> Term | None:
     words = _WORD.findall(text)
-    return Term(" ".join(words).lower(), Kind.WORDS, is_excluded) if words else None
+    return Term(" ".join(words).lower(), TermKind.WORDS, is_excluded) if words else None
 
 
 def _plain(text: str) -> Term | None:
@@ -73,5 +73,5 @@ def _plain(text: str) -> Term | None:
     if not words:
         return None
     if len(text) >= MIN_PART_LENGTH:
-        return Term(text, Kind.PART, is_excluded)
-    return Term(words[0], Kind.START, is_excluded)
+        return Term(text, TermKind.PART, is_excluded)
+    return Term(words[0], TermKind.START, is_excluded)

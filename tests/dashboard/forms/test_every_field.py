@@ -53,9 +53,9 @@ def good(field: spec.Field, files: dict[str, str]) -> Any:
             return field.options[0]
         case spec.Switch():
             return "on"
-        case spec.Voice():
+        case spec.VoicePicker():
             return voices.usable()[0][0].voice_id
-        case spec.Presenter():
+        case spec.PresenterPicker():
             return presenters.usable()[0][0].presenter_id
         case spec.Replacements():
             return "nginx = engine x"
@@ -83,7 +83,7 @@ def bad(field: spec.Field, files: dict[str, str]) -> Iterator[tuple[str, Any]]:
             yield "hostile", HOSTILE
             if field.is_integer:
                 yield "broken", str(field.low + 0.5)
-        case spec.Choice() | spec.Shape() | spec.Voice() | spec.Presenter():
+        case spec.Choice() | spec.Shape() | spec.VoicePicker() | spec.PresenterPicker():
             yield "not offered", "something-else"
             yield "hostile", HOSTILE
         case spec.Replacements():

@@ -96,14 +96,14 @@ def test_a_page_cursor_reads_its_parameter(query: dict[str, str], after: int | N
 
 
 def test_a_page_cursor_links_to_the_page_after_the_last_row() -> None:
-    page = keyset.Page(ROWS, has_more=True)
+    page = keyset.KeysetPage(ROWS, has_more=True)
     assert PageCursor({}, as_number).next_url("/x/", page, {"q": "a b", "job": ""}) == "/x/?q=a+b&after=8"
     by_day = PageCursor({}, as_day, name="before")
     assert by_day.next_url("/x/", page, column="day") == "/x/?before=2026-11-23"
 
 
 def test_nothing_follows_the_last_page() -> None:
-    assert PageCursor({}, as_number).next_url("/x/", keyset.Page(ROWS, has_more=False)) == ""
+    assert PageCursor({}, as_number).next_url("/x/", keyset.KeysetPage(ROWS, has_more=False)) == ""
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,9 @@ async def test_the_signed_url_outlives_the_cached_redirect_by_a_minute(
     picture = await runtime.in_db(file, made_image, type="IMAGE")
     await follow(ann_browser, picture.pk)
     picture = await runtime.in_db(File.objects.get, pk=picture.pk)
-    from executions.videogen import File as WireFile
+    from executions.videogen import RemoteFile
 
-    preview = WireFile.from_wire(picture.snapshot).preview
+    preview = RemoteFile.from_wire(picture.snapshot).preview
     assert preview is not None
     assert preview.expires_at is not None
     assert preview.expires_at - timezone.now() > timedelta(seconds=60 + 30)

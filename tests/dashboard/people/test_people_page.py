@@ -75,7 +75,7 @@ def test_a_link_works_once_for_two_concurrent_requests(ada_browser: Browser) -> 
         try:
             members.join(token, name, "salt flats at noon")
             outcomes.append("joined")
-        except members.Refused:
+        except members.MemberChangeRejected:
             outcomes.append("refused")
         finally:
             connections.close_all()
@@ -178,7 +178,7 @@ def test_two_admins_who_remove_each_other_leave_one_admin(
                 members.change_role(whom, members.MEMBER, actor=by)
             else:
                 members.deactivate(whom, actor=by)
-        except (members.Refused, policy.NotAllowed):
+        except (members.MemberChangeRejected, policy.NotAllowed):
             pass
         finally:
             connections.close_all()
@@ -258,7 +258,7 @@ def test_an_invitation_created_during_the_deactivation_of_its_creator_is_invalid
         patch.setattr(members.secrets, "token_urlsafe", deactivate_meanwhile)
         _, token = members.invite("", members.ADMIN, 1, actor=ann_browser.user)
     assert members.invitation_of(token) is None
-    with pytest.raises(members.Refused):
+    with pytest.raises(members.MemberChangeRejected):
         members.join(token, "kim", "salt flats at noon")
 
 

@@ -206,13 +206,13 @@ async def test_the_zip_is_streamed_and_a_disconnect_ends_the_download(
 ) -> None:
     batch = await finished_batch(people, account, worker, 2)
     closed: list[int] = []
-    aclose = zip_archive.Source.aclose
+    aclose = zip_archive.ArchiveSource.aclose
 
     async def recording_aclose(self: Any) -> None:
         closed.append(self.received)
         await aclose(self)
 
-    monkeypatch.setattr(zip_archive.Source, "aclose", recording_aclose)
+    monkeypatch.setattr(zip_archive.ArchiveSource, "aclose", recording_aclose)
 
     async with aclosing(zip_archive.stream(await runtime.in_db(zip_archive.batch_entries, batch))) as pieces:
         first = await anext(pieces)

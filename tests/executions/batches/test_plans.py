@@ -257,7 +257,7 @@ def test_cancel_affects_exactly_the_listed_jobs_and_reports_each(people: Any) ->
     unsent, taken, ended, lost, asked, late = planning.jobs(batch)
     accept(taken)
     lifecycle.apply(lost.pk, observations.SubmissionStarted())
-    lifecycle.apply(lost.pk, observations.ResponseLost(reason="cut"))
+    lifecycle.apply(lost.pk, observations.SubmissionUnconfirmed(reason="cut"))
     accept(asked)
     lifecycle.apply(asked.pk, observations.CancelRequested(actor_id=people.ann.pk))
     planning.finish(late, "succeeded")
@@ -337,7 +337,9 @@ def test_a_rerun_repeats_a_failed_speech(people: Any) -> None:
     batch, _ = batches.confirm(plan.pk, actor=people.ann)
     speech, avatar = planning.jobs(batch)
     planning.finish(speech, "failed")
-    lifecycle.apply(avatar.pk, observations.Rejected(error={"message": "The speech before it failed."}))
+    lifecycle.apply(
+        avatar.pk, observations.SubmissionRejected(error={"message": "The speech before it failed."})
+    )
 
     again = batches.plan_rerun(batch, "failed", actor=people.ann)
 

@@ -18,7 +18,7 @@ def create_events(count: int) -> list[int]:
     return [audit_log.record(ActKind.EXPORTED, actor_id=None).pk for _ in range(count)]
 
 
-def ids(page: keyset.Page[Event]) -> list[int]:
+def ids(page: keyset.KeysetPage[Event]) -> list[int]:
     return [event.pk for event in page.rows]
 
 
@@ -39,7 +39,7 @@ def test_a_page_knows_whether_more_rows_follow() -> None:
 
 def test_a_page_past_the_last_row_is_empty() -> None:
     (only,) = create_events(1)
-    assert keyset.page(Event.objects.all(), size=2, after=only) == keyset.Page([], has_more=False)
+    assert keyset.page(Event.objects.all(), size=2, after=only) == keyset.KeysetPage([], has_more=False)
 
 
 def test_a_page_is_one_query(django_assert_num_queries: Any) -> None:

@@ -36,7 +36,7 @@ INITIAL_STATES: dict[str, tuple[type[observations.Observation], ...]] = {
     "being sent": SENT,
     "deferred": (*SENT, observations.SubmissionDeferred),
     "cancelled while being sent": (*SENT, observations.CancelRequested),
-    "unconfirmed": (*SENT, observations.ResponseLost),
+    "unconfirmed": (*SENT, observations.SubmissionUnconfirmed),
     "accepted": ACCEPTED,
     "running": (*ACCEPTED, observations.StatusReported),
     "cancelling": (*ACCEPTED, observations.StatusReported, observations.CancelRequested),
@@ -44,7 +44,7 @@ INITIAL_STATES: dict[str, tuple[type[observations.Observation], ...]] = {
 SUBMISSION = (
     observations.SubmissionStarted,
     observations.SubmissionDeferred,
-    observations.ResponseLost,
+    observations.SubmissionUnconfirmed,
     observations.Accepted,
     observations.Accepted,
 )
@@ -70,9 +70,9 @@ class RandomJob(WatchedJob):
                 "reason": "busy",
                 "next_attempt_at": now + timedelta(minutes=1),
             },
-            observations.ResponseLost: {"reason": "cut"},
+            observations.SubmissionUnconfirmed: {"reason": "cut"},
             observations.Accepted: {"remote_id": self.remote_id(other)},
-            observations.Rejected: {"error": {"message": "no"}},
+            observations.SubmissionRejected: {"error": {"message": "no"}},
             observations.StatusReported: {
                 "source": Source.POLL,
                 "status": "running",
@@ -91,7 +91,7 @@ class RandomJob(WatchedJob):
     @precondition(lambda self: len(self.past) > MIN_STEPS_BEFORE_END)
     @rule()
     def submission_is_rejected(self) -> None:
-        self.observe(self.of_kind(observations.Rejected))
+        self.observe(self.of_kind(observations.SubmissionRejected))
 
     @rule(status=NOT_FINAL, progress=PROGRESS, attempt=ATTEMPTS, clock=CLOCKS, source=SOURCES)
     def status_is_reported(

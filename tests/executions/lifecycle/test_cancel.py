@@ -67,7 +67,7 @@ def test_a_second_cancel_request_is_ignored(ada: Any, django_user_model: Any) ->
 def test_a_finished_or_unconfirmed_job_cannot_be_cancelled(ada: Any) -> None:
     finished, unconfirmed = jobs.running(), jobs.sending()
     jobs.report(finished, "succeeded")
-    lifecycle.apply(unconfirmed.pk, observations.ResponseLost(reason="cut"))
+    lifecycle.apply(unconfirmed.pk, observations.SubmissionUnconfirmed(reason="cut"))
 
     assert not request_cancel(finished, ada.pk)
     assert not request_cancel(unconfirmed, ada.pk)

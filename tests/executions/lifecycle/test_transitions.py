@@ -38,8 +38,8 @@ NOW = timezone.now()
 OBSERVATIONS: dict[str, observations.Observation] = {
     "submission started": observations.SubmissionStarted(),
     "submission deferred": observations.SubmissionDeferred(reason="busy", next_attempt_at=NOW),
-    "rejected": observations.Rejected(error={"message": "no"}),
-    "response lost": observations.ResponseLost(reason="cut"),
+    "rejected": observations.SubmissionRejected(error={"message": "no"}),
+    "response lost": observations.SubmissionUnconfirmed(reason="cut"),
     "accepted": observations.Accepted(remote_id="vg_exec_other"),
     "cancel requested": observations.CancelRequested(),
     "cancel accepted": observations.CancelAccepted(),
@@ -58,7 +58,7 @@ def job_in(status: str) -> Execution:
         return jobs.sending()
     if status == UNCONFIRMED:
         job = jobs.sending()
-        lifecycle.apply(job.pk, observations.ResponseLost(reason="cut"))
+        lifecycle.apply(job.pk, observations.SubmissionUnconfirmed(reason="cut"))
         return jobs.reload(job)
     job = jobs.accepted()
     if status != PENDING:

@@ -207,7 +207,7 @@ def test_in_flight_excludes_finished_and_long_unconfirmed_jobs() -> None:
     jobs.report(failed, "failed")
     unconfirmed, long_unconfirmed = jobs.sending(), jobs.sending()
     for job in (unconfirmed, long_unconfirmed):
-        lifecycle.apply(job.pk, observations.ResponseLost(reason="cut"))
+        lifecycle.apply(job.pk, observations.SubmissionUnconfirmed(reason="cut"))
     Execution.objects.filter(pk=long_unconfirmed.pk).update(created_at=timezone.now() - timedelta(days=2))
 
     assert set(Execution.objects.in_flight()) == {queued, running, unconfirmed}

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from executions.models import Batch, Execution
-from executions.search.jobs import NO_CODE, ORDERS, Choice, Filters, count_newer, iterate, page, paging
+from executions.search.jobs import NO_CODE, ORDERS, FilterChoice, Filters, count_newer, iterate, page, paging
 from tests.factories.past_jobs import FIRST_START, past_job, write
 from tests.factories.people import People, team
 from tests.factories.shared import shared_rows
@@ -73,43 +73,43 @@ def jobs_of(people: People) -> list[Execution]:
 # Each filter with an equivalent Python condition.
 FILTERS: dict[str, tuple[Callable[[Any, Any], Filters], Callable[[Execution, Any, Any], bool]]] = {
     "nothing": (lambda p, b: Filters(), lambda j, p, b: True),
-    "one status": (lambda p, b: Filters(status=Choice((FAILED,))), lambda j, p, b: j.status == FAILED),
+    "one status": (lambda p, b: Filters(status=FilterChoice((FAILED,))), lambda j, p, b: j.status == FAILED),
     "two statuses": (
-        lambda p, b: Filters(status=Choice((FAILED, CANCELLED))),
+        lambda p, b: Filters(status=FilterChoice((FAILED, CANCELLED))),
         lambda j, p, b: j.status in (FAILED, CANCELLED),
     ),
     "not a status": (
-        lambda p, b: Filters(status=Choice((), (SUCCEEDED,))),
+        lambda p, b: Filters(status=FilterChoice((), (SUCCEEDED,))),
         lambda j, p, b: j.status != SUCCEEDED,
     ),
     "a person and not a tool": (
-        lambda p, b: Filters(person=Choice((p.ann.pk,)), tool=Choice((), ("text-to-speech",))),
+        lambda p, b: Filters(person=FilterChoice((p.ann.pk,)), tool=FilterChoice((), ("text-to-speech",))),
         lambda j, p, b: j.created_by_id == p.ann.pk and j.tool != "text-to-speech",
     ),
     "not a person": (
-        lambda p, b: Filters(person=Choice((), (p.ann.pk,))),
+        lambda p, b: Filters(person=FilterChoice((), (p.ann.pk,))),
         lambda j, p, b: j.created_by_id != p.ann.pk,
     ),
-    "a batch": (lambda p, b: Filters(batch=Choice((b,))), lambda j, p, b: j.batch_id == b),
-    "not a batch": (lambda p, b: Filters(batch=Choice((), (b,))), lambda j, p, b: j.batch_id != b),
+    "a batch": (lambda p, b: Filters(batch=FilterChoice((b,))), lambda j, p, b: j.batch_id == b),
+    "not a batch": (lambda p, b: Filters(batch=FilterChoice((), (b,))), lambda j, p, b: j.batch_id != b),
     "a code": (
-        lambda p, b: Filters(error=Choice(("timed_out",))),
+        lambda p, b: Filters(error=FilterChoice(("timed_out",))),
         lambda j, p, b: j.error_code == "timed_out",
     ),
     "not a code": (
-        lambda p, b: Filters(error=Choice((), ("timed_out",))),
+        lambda p, b: Filters(error=FilterChoice((), ("timed_out",))),
         lambda j, p, b: j.error_code != "timed_out",
     ),
     "failed without a code": (
-        lambda p, b: Filters(error=Choice((NO_CODE,))),
+        lambda p, b: Filters(error=FilterChoice((NO_CODE,))),
         lambda j, p, b: j.status == FAILED and j.error_code is None,
     ),
     "a code, or failed without one": (
-        lambda p, b: Filters(error=Choice(("timed_out", NO_CODE))),
+        lambda p, b: Filters(error=FilterChoice(("timed_out", NO_CODE))),
         lambda j, p, b: j.error_code == "timed_out" or (j.status == FAILED and j.error_code is None),
     ),
     "not failed without a code": (
-        lambda p, b: Filters(error=Choice((), (NO_CODE,))),
+        lambda p, b: Filters(error=FilterChoice((), (NO_CODE,))),
         lambda j, p, b: j.status != FAILED or j.error_code is not None,
     ),
     "external": (lambda p, b: Filters(origin="elsewhere"), lambda j, p, b: j.origin == "elsewhere"),
@@ -127,11 +127,13 @@ FILTERS: dict[str, tuple[Callable[[Any, Any], Filters], Callable[[Execution, Any
     ),
     "words and other filters": (
         lambda p, b: Filters(
-            words="fog", tool=Choice(("generate-image", "vectorize-image")), status=Choice((SUCCEEDED,))
+            words="fog",
+            tool=FilterChoice(("generate-image", "vectorize-image")),
+            status=FilterChoice((SUCCEEDED,)),
         ),
         lambda j, p, b: "fog" in j.prompt and j.tool != "text-to-speech" and j.status == SUCCEEDED,
     ),
-    "no match": (lambda p, b: Filters(status=Choice(("asleep",))), lambda j, p, b: False),
+    "no match": (lambda p, b: Filters(status=FilterChoice(("asleep",))), lambda j, p, b: False),
 }
 SORTED: dict[str, tuple[Callable[[Execution], Any], Callable[[Execution], bool]]] = {
     "newest": (lambda j: -j.pk.int, lambda j: True),
@@ -196,7 +198,7 @@ def test_a_page_with_a_fixed_top_shows_nothing_newer(many: list[Execution]) -> N
     fixed = page(Filters(), ORDERS["newest"], size=10, through=top)
     assert fixed.ids == [job.pk for job in many[120:110:-1]]
     assert count_newer(Filters(), top, 100) == 79
-    assert count_newer(Filters(status=Choice((FAILED,))), top, 100) == sum(
+    assert count_newer(Filters(status=FilterChoice((FAILED,))), top, 100) == sum(
         job.status == FAILED for job in many[121:]
     )
     assert count_newer(Filters(), top, 5) == 5

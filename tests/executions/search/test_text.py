@@ -13,7 +13,7 @@ from executions.search.text import highlight, matching, parse
 from executions.search.text.columns import SEARCHED
 from executions.search.text.indexes import create, ensure_all, is_complete, triggers
 from executions.search.text.matching import IndexMatch, all_in_text
-from executions.search.text.terms import Kind, Term
+from executions.search.text.terms import Term, TermKind
 from tests.factories.past_jobs import past_job, write
 
 pytestmark = pytest.mark.django_db
@@ -120,10 +120,10 @@ def test_recreating_the_index_loses_nothing(prompts: None) -> None:
 
 def test_parsing_of_terms() -> None:
     assert parse('Fog -rain "Red  Door" uk fog') == (
-        Term("fog", Kind.PART),
-        Term("rain", Kind.PART, True),
-        Term("red door", Kind.WORDS),
-        Term("uk", Kind.START),
+        Term("fog", TermKind.PART),
+        Term("rain", TermKind.PART, True),
+        Term("red door", TermKind.WORDS),
+        Term("uk", TermKind.START),
     )
     assert len(parse(" ".join(f"word{n}" for n in range(50)))) == 8
 

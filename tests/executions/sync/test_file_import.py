@@ -13,8 +13,7 @@ from executions import policy
 from executions.core import runtime
 from executions.models import AccountWalk, File
 from executions.sync import file_import
-from executions.videogen import File as WireFile
-from executions.videogen import InvalidRequest, Page, ServerError, VideoGen
+from executions.videogen import ApiPage, InvalidRequest, RemoteFile, ServerError, VideoGen
 from tests.dashboard.browsers import Browser, text
 from tests.factories.files import file
 from tests.waiting import until
@@ -35,7 +34,7 @@ class Account:
             number = len(self.files)
             self.files.insert(0, {"fileId": f"vg_file_{number}", "displayName": f"{number:05}", "type": "IMAGE", "scope": "GLOBAL", **fields})  # fmt: skip
 
-    async def list_files(self, limit: int = 200, cursor: str | None = None) -> Page[WireFile]:
+    async def list_files(self, limit: int = 200, cursor: str | None = None) -> ApiPage[RemoteFile]:
         self.calls += 1
         if trouble := self.trouble(cursor):
             raise trouble
@@ -44,7 +43,7 @@ class Account:
         start = ids.index(cursor) + 1 if cursor else 0
         taken = self.files[start : start + self.page]
         more = start + self.page < len(self.files)
-        return Page(tuple(map(WireFile.from_wire, taken)), taken[-1]["fileId"] if more else None)
+        return ApiPage(tuple(map(RemoteFile.from_wire, taken)), taken[-1]["fileId"] if more else None)
 
 
 @pytest.fixture
@@ -203,7 +202,7 @@ async def test_the_number_of_queries_does_not_grow_with_the_page(listed: Account
 
     def queries(count: int) -> int:
         wires = [
-            WireFile.from_wire({"fileId": f"vg_file_{count}_{n}", "type": "IMAGE"}) for n in range(count)
+            RemoteFile.from_wire({"fileId": f"vg_file_{count}_{n}", "type": "IMAGE"}) for n in range(count)
         ]
         with CaptureQueriesContext(connection) as captured:
             file_import.store_page(wires, timezone.now(), 0)

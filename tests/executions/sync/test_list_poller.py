@@ -34,7 +34,7 @@ def there(remote_id: str, status: str = "running", tool_type: str = "GENERATE_IM
 def lost(ago: timedelta = timedelta(seconds=30)) -> Execution:
     """An unconfirmed job that was sent `ago`."""
     execution = sending()
-    lifecycle.apply(execution.pk, observations.ResponseLost(reason="the connection was cut"))
+    lifecycle.apply(execution.pk, observations.SubmissionUnconfirmed(reason="the connection was cut"))
     Execution.objects.filter(pk=execution.pk).update(sent_at=timezone.now() - ago)
     return reload(execution)
 

@@ -179,7 +179,7 @@ async def test_an_unconfirmed_job_is_left_to_a_person(account: SandboxProcess) -
     prompt = service.unique_prompt()
     job = await service.queued(prompt)
     await runtime.in_db(lifecycle.apply, job.pk, observations.SubmissionStarted())
-    await runtime.in_db(lifecycle.apply, job.pk, observations.ResponseLost(reason="cut"))
+    await runtime.in_db(lifecycle.apply, job.pk, observations.SubmissionUnconfirmed(reason="cut"))
 
     now = await process(job)
 

@@ -266,7 +266,7 @@ async def test_storing_a_response_is_not_retried_after_the_lease_has_expired(
     for until, count in ((now - 1, 1), (now + 0.3, 2)):
         attempts.clear()
         with pytest.raises(OperationalError):
-            await submit._store_outcome(uuid.uuid4(), observations.ResponseLost(reason="cut"), until)
+            await submit._store_outcome(uuid.uuid4(), observations.SubmissionUnconfirmed(reason="cut"), until)
         assert len(attempts) == count
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executions.videogen import Event, MalformedEvent, parse_event
+from executions.videogen import MalformedEvent, WebhookEvent, parse_event
 from tests.executions.videogen.test_client_wire import SHAPED
 
 
@@ -140,7 +140,7 @@ def test_any_json_is_an_event_or_is_rejected(data: Any) -> None:
     except MalformedEvent as error:
         rejected = str(error)
 
-    assert rejected.startswith("The ") if rejected else isinstance(event, Event)
+    assert rejected.startswith("The ") if rejected else isinstance(event, WebhookEvent)
 
 
 FIELDS = st.sampled_from(["results", "file", "error", "occurredAt", "toolType"])

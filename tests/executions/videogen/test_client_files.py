@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from executions.videogen import File, FileSource, ToolExecution, ToolResult
+from executions.videogen import FileSource, RemoteFile, ToolExecution, ToolResult
 
 NOW = datetime.fromtimestamp(1779962400, UTC)
 
@@ -16,7 +16,7 @@ NOW = datetime.fromtimestamp(1779962400, UTC)
 def test_the_old_name_of_a_file() -> None:
     old = {"storageFileId": "vg_file_old", "type": "IMAGE"}
 
-    assert File.from_wire(old).file_id == "vg_file_old"
+    assert RemoteFile.from_wire(old).file_id == "vg_file_old"
     assert ToolResult.from_wire(old).file_id == "vg_file_old"
     assert ToolResult.from_wire({"file": old}).file_id == "vg_file_old"
     assert ToolResult.from_wire({"file": old}).type == "IMAGE"
@@ -38,18 +38,18 @@ def test_the_old_name_of_a_file() -> None:
     ],
 )
 def test_transcript(reported: dict[str, Any], transcript: str) -> None:
-    assert File.from_wire({"fileId": "x"} | reported).transcript == transcript
+    assert RemoteFile.from_wire({"fileId": "x"} | reported).transcript == transcript
 
 
 def test_a_flat_url_replaces_a_missing_source() -> None:
     flat = {"fileId": "x", "downloadUrl": "https://m.example/a.png", "downloadUrlExpiresAt": 1779966000}
     expected = FileSource("ready", "https://m.example/a.png", datetime.fromtimestamp(1779966000, UTC))
 
-    assert File.from_wire(flat).download == expected
+    assert RemoteFile.from_wire(flat).download == expected
     assert ToolResult.from_wire(flat).download == expected
     assert ToolResult.from_wire({"fileId": "x", "file": flat}).download == expected
     unsigned = flat | {"downloadSource": {"status": "ready", "url": None, "width": 640}}
-    source = File.from_wire(unsigned).download
+    source = RemoteFile.from_wire(unsigned).download
     assert source is not None
     assert (source.url, source.width) == ("https://m.example/a.png", 640)
 
@@ -60,7 +60,7 @@ def test_a_source_has_priority_over_a_flat_url() -> None:
         "downloadUrl": "https://m.example/flat",
         "downloadSource": {"url": "https://m.example/source"},
     }
-    source = File.from_wire(data).download
+    source = RemoteFile.from_wire(data).download
 
     assert source is not None
     assert source.url == "https://m.example/source"
@@ -127,7 +127,7 @@ def test_other_url_schemes_count_as_missing(url: Any) -> None:
 
     assert source is not None
     assert source.usable_url(NOW) is None
-    assert File.from_wire({"fileId": "x", "publicHlsUrl": url}).public_hls_url is None
+    assert RemoteFile.from_wire({"fileId": "x", "publicHlsUrl": url}).public_hls_url is None
 
 
 @pytest.mark.parametrize(
@@ -144,13 +144,13 @@ def test_other_url_schemes_count_as_missing(url: Any) -> None:
 def test_when_a_file_is_ready_or_failed(statuses: list[str], ready: bool, failed: bool) -> None:
     names = ["thumbnailSource", "hlsSource"]
     sources = {name: {"status": status} for name, status in zip(names, statuses, strict=False)}
-    file = File.from_wire({"fileId": "x"} | sources)
+    file = RemoteFile.from_wire({"fileId": "x"} | sources)
 
     assert (file.is_ready, file.is_failed) == (ready, failed)
 
 
 def test_a_file_with_a_public_preview(example: Callable[[str], Any]) -> None:
-    file = File.from_wire(example("file-public-preview"))
+    file = RemoteFile.from_wire(example("file-public-preview"))
 
     assert file.is_public_preview_enabled
     assert file.public_preview is not None

@@ -14,12 +14,12 @@ from executions.videogen import (
     MalformedResponse,
     NotFound,
     RateLimited,
+    RemoteEndpoint,
     ResponseLost,
     ServerError,
     Timeouts,
     Unreachable,
     VideoGen,
-    WebhookEndpoint,
     paging,
     transport,
 )
@@ -261,7 +261,7 @@ async def test_webhook_endpoints(service: Service, client: VideoGen, example: Ca
     created = await client.create_webhook_endpoint("https://x.example/", ["tool_execution.failed"], "ours")
     await client.delete_webhook_endpoint(created.endpoint_id)
 
-    assert [type(endpoint) for endpoint in endpoints] == [WebhookEndpoint] * 2
+    assert [type(endpoint) for endpoint in endpoints] == [RemoteEndpoint] * 2
     assert endpoints[0].signing_secret_last4 == "ZXM="
     assert endpoints[0].created_at == datetime.fromtimestamp(1779876000, UTC)
     assert created.signing_secret == "whsec_c2FuZGJveC1leGFtcGxlLWtleS0wMDAxLTMyYnl0ZXM="

@@ -14,19 +14,19 @@ from hypothesis import strategies as st
 
 from executions.videogen import (
     ApiError,
-    File,
+    ApiPage,
     MalformedResponse,
-    Page,
+    RemoteEndpoint,
+    RemoteFile,
     ToolAccepted,
     ToolExecution,
     Voice,
-    WebhookEndpoint,
     WebhookEndpointCreated,
     parse_event,
 )
 from executions.videogen import fields as wire_fields
 from executions.videogen.account import Account
-from executions.videogen.safe_json import Unreadable, decode
+from executions.videogen.safe_json import InvalidJson, decode
 
 EXAMPLES = sorted(Path(__file__).parent.joinpath("examples").glob("*.json"))
 NOW = datetime.fromtimestamp(1779962400, UTC)
@@ -35,14 +35,14 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "error": ApiError.from_wire,
     "event": parse_event,
     "execution": ToolExecution.from_wire,
-    "executions": lambda data: Page.from_wire(data, "toolExecutions", ToolExecution.from_wire),
-    "file": File.from_wire,
-    "files": lambda data: Page.from_wire(data, "files", File.from_wire),
+    "executions": lambda data: ApiPage.from_wire(data, "toolExecutions", ToolExecution.from_wire),
+    "file": RemoteFile.from_wire,
+    "files": lambda data: ApiPage.from_wire(data, "files", RemoteFile.from_wire),
     "me": Account.from_wire,
     "tool": ToolAccepted.from_wire,
-    "tts": lambda data: Page.from_wire(data, "ttsVoices", Voice.from_wire),
+    "tts": lambda data: ApiPage.from_wire(data, "ttsVoices", Voice.from_wire),
     "webhook-endpoint-created": WebhookEndpointCreated.from_wire,
-    "webhook-endpoint-list": lambda data: Page.from_wire(data, "endpoints", WebhookEndpoint.from_wire),
+    "webhook-endpoint-list": lambda data: ApiPage.from_wire(data, "endpoints", RemoteEndpoint.from_wire),
 }
 
 
@@ -54,7 +54,7 @@ def test_every_example_can_be_parsed(path: Path) -> None:
     found = READERS[kind](data)
 
     assert data == json.loads(path.read_text())
-    if isinstance(found, Page):
+    if isinstance(found, ApiPage):
         assert len(found.items) == len(next(items for items in data.values() if isinstance(items, list)))
     elif isinstance(found, ApiError):
         assert found.message == data["message"]
@@ -242,7 +242,7 @@ def test_values_that_a_database_rejects_are_replaced() -> None:
     "text", [b"", b"\xff", b"{", b"[" * 100_000, b"[" * 65 + b"]" * 65, b"9" * 9999, b"\xef\xbb\xbf{}"]
 )
 def test_invalid_json_is_rejected(text: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidJson):
         decode(text)
 
 
@@ -330,7 +330,7 @@ def test_any_bytes_are_decoded_or_rejected(text: bytes) -> None:
     rejected = ""
     try:
         decode(text)
-    except Unreadable as error:
+    except InvalidJson as error:
         rejected = str(error)
 
     assert rejected in ("", "is not JSON", "is not UTF-8 text", "is nested too deeply")

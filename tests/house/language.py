@@ -1,0 +1,74 @@
+"""Plain English: turns of phrase and names that the glossary (docs/glossary.md) replaced, and class names used twice."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_GAP = "[ _]"  # in prose, and in names
+_TURNS = (
+    r"\banew\b",
+    rf"\bonce{_GAP}more\b",
+    rf"\bask(?:s|ed|ing)?{_GAP}after\b",
+    r"\bstumbl(?:e|es|ed)\b",
+    rf"\b(?:is|are|was|were|been|being){_GAP}told\b",
+    rf"\btold{_GAP}(?:apart|of)\b",
+    r"\b(?:somebody|nobody|whoever|everybody)\b",
+    rf"\b(?:goes|go|went|carry|carries|carried){_GAP}on\b(?!{_GAP}to\b)",
+    rf"\bof{_GAP}(?:ours|theirs|its own|their own|our own)\b",
+    rf"\bstands{_GAP}(?:in|at|on|there|still)\b",
+    rf"\b(?:take|takes|taken|took){_GAP}in\b(?!{_GAP}turn)",
+    rf"\b(?:shut{_GAP}out|let{_GAP}in)\b",
+    rf"\bbec[oa]me{_GAP}of\b",
+    rf"\b(?:came|comes|come){_GAP}of\b",
+    r"\bwish(?:es|ed)?\b",
+    rf"\blook(?:s|ed|ing)?{_GAP}after\b",
+    r"\bhasten(?:s|ed)?\b",
+    r"\beras?\b",
+    rf"\bwhat{_GAP}waits\b",
+    r"\bmakes no sense\b",
+)
+TURNS = re.compile("|".join(_TURNS), re.IGNORECASE)
+
+# A bound says what it bounds: MAX_ROWS, CACHE_TTL, RETRY_AFTER.
+VAGUE = re.compile(
+    r"(?:^|_)(?:MOST|LONGEST|LARGEST|AGAIN|MANY|PATIENCE|LATER|BARREN|KEPT|FRESH|SOON|ENOUGH)(?:_|$)"
+)
+
+
+def odd_turns(root: Path, files: Iterable[Path], quoting: frozenset[str] = frozenset()) -> list[str]:
+    """Where one of TURNS occurs. Files in `quoting` may name them."""
+    return [
+        f"{path}:{number}: {match.group()!r}"
+        for path in files
+        if str(path) not in quoting
+        for number, line in enumerate((root / path).read_text(encoding="utf-8").splitlines(), 1)
+        for match in TURNS.finditer(line)
+    ]
+
+
+def _definitions(root: Path, files: Iterable[Path]) -> Iterator[tuple[Path, ast.stmt]]:
+    for path in files:
+        for node in ast.parse((root / path).read_text(encoding="utf-8")).body:
+            yield path, node
+
+
+def vague_constants(root: Path, files: Iterable[Path]) -> list[str]:
+    found = []
+    for path, node in _definitions(root, files):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names = (target.id for target in targets if isinstance(target, ast.Name))
+        found += [f"{path}: {name}" for name in names if VAGUE.search(name)]
+    return found
+
+
+def repeated_classes(root: Path, files: Iterable[Path]) -> list[str]:
+    """Class names that more than one module of a package defines. Django prescribes `Command` and `Migration`."""
+    places: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for path, node in _definitions(root, files):
+        if isinstance(node, ast.ClassDef) and node.name not in {"Command", "Migration"}:
+            places[path.parts[0], node.name].append(str(path))
+    return [f"{name}: {', '.join(paths)}" for (_, name), paths in sorted(places.items()) if len(paths) > 1]

@@ -1,0 +1,64 @@
+"""Texts, comments and names are plain English: no turn of phrase that the glossary replaced, no vague constant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.house.plan import ROOT
+
+from tests.house.language import odd_turns, repeated_classes, vague_constants
+from tests.house.test_house_sources import tracked
+
+# They list the words that are replaced.
+QUOTING = frozenset({"docs/glossary.md", "tests/house/language.py", "tests/house/test_house_language.py"})
+# Written once and never again: a migration keeps its text.
+SOURCES = [path for path in tracked(ROOT) if "migrations" not in path.parts]
+MODULES = [path for path in SOURCES if path.suffix == ".py"]
+
+
+def test_no_replaced_turn_of_phrase_is_used() -> None:
+    assert odd_turns(ROOT, SOURCES, QUOTING) == []
+
+
+def test_constants_say_what_they_bound() -> None:
+    assert vague_constants(ROOT, MODULES) == []
+
+
+def test_a_class_name_is_used_once_per_package() -> None:
+    assert (
+        repeated_classes(ROOT, [path for path in MODULES if path.parts[0] in {"executions", "dashboard"}])
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "is_odd"),
+    [
+        ("The job is asked after again.", True),
+        ("def is_told_again(): ...", True),
+        ("Nobody waits for it.", True),
+        ("It goes on afterwards.", True),
+        ("A window of its own.", True),
+        ("The job is polled again.", False),
+        ("It moves on to the next page.", False),
+        ("Workers take in turn what is queued.", False),
+    ],
+)
+def test_odd_turns_are_found(tmp_path: Path, text: str, is_odd: bool) -> None:
+    (tmp_path / "module.py").write_text(text, encoding="utf-8")
+    assert bool(odd_turns(tmp_path, [Path("module.py")])) is is_odd
+    assert odd_turns(tmp_path, [Path("module.py")], frozenset({"module.py"})) == []
+
+
+def test_vague_constants_and_repeated_classes_are_found(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(
+            "MOST_ROWS: int = 3\nMAX_ROWS = 3\nclass Page: ...\n", encoding="utf-8"
+        )
+    files = [Path("one.py"), Path("two.py")]
+    assert vague_constants(tmp_path, files) == ["one.py: MOST_ROWS", "two.py: MOST_ROWS"]
+    (tmp_path / "room").mkdir()
+    for file in files:
+        (tmp_path / file).rename(tmp_path / "room" / file)
+    assert repeated_classes(tmp_path, ["room" / file for file in files]) == ["Page: room/one.py, room/two.py"]
