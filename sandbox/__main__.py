@@ -64,18 +64,18 @@ def parser() -> argparse.ArgumentParser:
     add("--data-dir", type=Path, help="folder for data to keep across restarts (default: a temporary one)")
     add("--concurrency", type=_slots, default=2, help="number of jobs that run in parallel (default 2)")
     add(
-        "--era",
+        "--api-version",
         choices=(SUPERSET, *API_VERSIONS),
         default=SUPERSET,
         help="API version of the responses (default superset: the fields of all versions)",
     )
     add(
-        "--strict-era",
+        "--strict-api-version",
         nargs="?",
         const="",
         choices=("", *API_VERSIONS),
         metavar="VERSION",
-        help="also reject names of other API versions; --strict-era 1.1 means --era 1.1 --strict-era",
+        help="reject names of other API versions, too; with VERSION, --api-version is not needed",
     )
     add(
         "--url-lifetime",
@@ -113,11 +113,11 @@ def main() -> int:
     # Import heavy modules after parsing, so that --help and invalid arguments respond quickly.
     from sandbox.server import PortInUse, listen, serve
 
-    api_version = arguments.strict_era or arguments.era
-    if arguments.strict_era == "" and api_version == SUPERSET:
-        parser().error("--strict-era needs --era")
-    if arguments.strict_era and arguments.era not in (SUPERSET, arguments.strict_era):
-        parser().error("--strict-era and --era name different API versions")
+    api_version = arguments.strict_api_version or arguments.api_version
+    if arguments.strict_api_version == "" and api_version == SUPERSET:
+        parser().error("--strict-api-version needs --api-version")
+    if arguments.strict_api_version and arguments.api_version not in (SUPERSET, arguments.strict_api_version):
+        parser().error("--strict-api-version and --api-version name different API versions")
     try:
         bound = listen(arguments.host, arguments.port)
     except PortInUse as error:
@@ -130,7 +130,7 @@ def main() -> int:
         base_url=arguments.public_url.rstrip("/"),
         speed=arguments.speed,
         api_version=api_version,
-        strict=arguments.strict_era is not None,
+        strict=arguments.strict_api_version is not None,
         concurrency=arguments.concurrency,
         url_lifetime=arguments.url_lifetime,
         upload_lifetime=arguments.upload_lifetime,

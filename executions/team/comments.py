@@ -41,7 +41,7 @@ def mentioned_names(text: str) -> list[str]:
 
 
 def write(execution: Execution, *, actor: Actor, text: str) -> Comment:
-    """Add a comment and notify the people mentioned in it. Raises Refused or NotAllowed."""
+    """Add a comment and notify the people mentioned in it. Raises CommentRejected or NotAllowed."""
     author_id = policy.require_person(actor, Action.COMMENT_WRITE, execution)
     text = text.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()
     if not text:

@@ -42,7 +42,7 @@ def role(person: Any) -> str:
 
 
 def change_role(person_id: int, new: str, *, actor: Actor) -> bool:
-    """False if nothing changed. Raises NotAllowed, and Refused for the last admin."""
+    """False if nothing changed. Raises NotAllowed, and MemberChangeRejected for the last admin."""
     actor_id = policy.require(actor, Action.PERSON_CHANGE_ROLE)
     with _locked(person_id) as (person, admins):
         before = role(person)
@@ -63,7 +63,7 @@ def change_role(person_id: int, new: str, *, actor: Actor) -> bool:
 def deactivate(person_id: int, *, actor: Actor) -> bool:
     """Deactivate a person: end their sessions and withdraw their invitations. Their jobs and files stay.
 
-    False if they were inactive. Raises NotAllowed, and Refused for oneself and for the last admin.
+    False if they were inactive. Raises NotAllowed, and MemberChangeRejected for oneself and for the last admin.
     """
     actor_id = policy.require(actor, Action.PERSON_DEACTIVATE)
     with _locked(person_id) as (person, admins):
@@ -201,7 +201,7 @@ def invitation_of(token: str) -> Invitation | None:
 
 
 def join(token: str, username: str, password: str) -> Any:
-    """Create a person from an invitation, which works once. The password must be validated. Raises Refused."""
+    """Create a person from an invitation, which works once. The password must be validated. Raises MemberChangeRejected."""
     hashed = make_password(password)  # slow, so outside the transaction
     now = timezone.now()
     gone = "This invitation was used or withdrawn, or has expired. Ask for a new one."

@@ -41,7 +41,7 @@ def strict_account(request: Any, tmp_path: Path, transactional_db: None, setting
     settings.VIDEOGEN_API_ERA = api_version
     key = f"api-version-{uuid.uuid4().hex}"
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--api-key", key, "--speed", "1000"]
-    options = ["--with-parent", "--data-dir", str(tmp_path), "--strict-era", api_version]
+    options = ["--with-parent", "--data-dir", str(tmp_path), "--strict-api-version", api_version]
     process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None
     url = process.stdout.readline().removeprefix(READY).strip()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.house.plan import ROOT
 
 from tests.house.language import odd_turns, repeated_classes, vague_constants
+from tests.house.source_tree import ROOT
 from tests.house.test_house_sources import tracked
 
 # They list the words that are replaced.

@@ -20,7 +20,7 @@ NEWER = {
 def strict() -> Iterator[dict[str, SandboxServer]]:
     """A sandbox in strict mode for each API version."""
     running = {
-        api_version: SandboxServer("--speed", "50", "--strict-era", api_version)
+        api_version: SandboxServer("--speed", "50", "--strict-api-version", api_version)
         for api_version in API_VERSIONS
     }
     yield running
@@ -72,7 +72,7 @@ def test_lists_are_paginated_from_1_0(strict: dict[str, SandboxServer], api_vers
 
 
 def test_api_version_0_0_does_not_paginate(launch) -> None:
-    sandbox = launch("--speed", "50", "--era", "0.0")
+    sandbox = launch("--speed", "50", "--api-version", "0.0")
     sandbox.set_faults({"kind": "job", "seconds": 0})
     sandbox.make("text-to-speech", ttsText="a", numResults=3)
     page = sandbox.client.get("/v1/files?limit=1&cursor=nonsense").json()

@@ -75,7 +75,13 @@ def test_port_in_use_is_reported_in_one_sentence() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--port", "99999"], ["--speed", "0"], ["--strict-era"], ["--era", "3"], ["--concurrency", "0"]],
+    [
+        ["--port", "99999"],
+        ["--speed", "0"],
+        ["--strict-api-version"],
+        ["--api-version", "3"],
+        ["--concurrency", "0"],
+    ],
 )
 def test_invalid_arguments_are_rejected(arguments: list[str]) -> None:
     result = run(*arguments)

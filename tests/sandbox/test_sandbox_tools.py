@@ -156,8 +156,8 @@ def test_only_voices_that_support_tools_are_accepted(sandbox: SandboxServer) -> 
         return sandbox.client.post(f"{TOOLS}/text-to-speech", json=body).status_code
 
     assert status(indirect["voiceId"]) == 400
-    assert status("vg_voic_nobody") == 404
-    assert status("vg_file_nobody") == 400
+    assert status("vg_voic_missing") == 404
+    assert status("vg_file_missing") == 400
 
 
 def test_unknown_tool_is_not_found(sandbox: SandboxServer) -> None:

@@ -1,4 +1,4 @@
-"""Each test stores copies in a folder of its own."""
+"""Each test stores copies in its own folder."""
 
 from __future__ import annotations
 

@@ -159,7 +159,14 @@ def strict(
 ) -> Iterator[tuple[str, SandboxProcess]]:
     key, api_version = "tests-only-key", request.param
     folder = tmp_path_factory.mktemp("strict")
-    options = ["--era", api_version, "--strict-era", "--with-parent", "--data-dir", str(folder)]
+    options = [
+        "--api-version",
+        api_version,
+        "--strict-api-version",
+        "--with-parent",
+        "--data-dir",
+        str(folder),
+    ]
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--api-key", key, *options]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VIDEOGEN")}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
