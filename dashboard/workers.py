@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from executions.audit.sealing import SealingWorker
-from executions.copies.worker import CopyWorker
+from executions.copies.make_copy import CopyWorker
 from executions.core import sync_bridge
 from executions.core.worker import Worker, drain_all, run_all
 from executions.sync.reconciler import Reconciler

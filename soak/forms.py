@@ -9,7 +9,7 @@ from typing import Any
 
 from executions import tools
 from executions.tools import Tool
-from executions.tools import fields as spec
+from executions.tools import field_types as spec
 
 ACTOR = "vg_enti_Noor000000000000000000"
 # Other tools need the files that these produce.

@@ -14,7 +14,7 @@ from dashboard.http.csv_safety import guard, unguard
 from executions.batches.service import MAX_ROWS
 from executions.models import File
 from executions.tools import Tool
-from executions.tools import fields as spec
+from executions.tools import field_types as spec
 
 MAX_BYTES = 1024 * 1024
 BOM = "\ufeff"

@@ -19,7 +19,7 @@ from executions import tools
 from executions.batches.service import MAX_ROWS
 from executions.models import File
 from executions.tools import Tool
-from executions.tools import fields as spec
+from executions.tools import field_types as spec
 
 LINES, TABLE, FILES = "lines", "table", "files"
 # Recent files offered on the page; a link from the library may name any file.

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from dashboard.forms.fields import entered
+from dashboard.forms.form_fields import entered
 from dashboard.forms.tool_form import Catalogues
 from dashboard.http.params import as_uuid
 from executions.batches.rows import Row

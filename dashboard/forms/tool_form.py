@@ -14,13 +14,13 @@ from django import forms
 from django.conf import settings
 from django.forms.boundfield import BoundField
 
-from dashboard.forms.fields import entries
 from dashboard.forms.file_choice import Candidate
+from dashboard.forms.form_fields import entries
 from executions import tools
 from executions.account import presenters, voices
 from executions.models import File
 from executions.tools import Tool, validation
-from executions.tools import fields as spec
+from executions.tools import field_types as spec
 from executions.videogen import Presenter, Voice
 
 

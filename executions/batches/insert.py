@@ -11,7 +11,7 @@ from typing import Any
 from executions import tools
 from executions.batches.rows import Row, known_files, speech_title
 from executions.lifecycle import create
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Batch, Execution, File, Input
 from executions.tools import Tool, ValidatedBody
 

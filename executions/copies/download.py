@@ -43,7 +43,7 @@ class CompleteDownload:
 async def fetch(copy_request: Keeping) -> CompleteDownload:
     """Download the rest of the file, and update the progress in `copy_request`.
 
-    Raises Interrupted, signed_urls.Gone, signed_urls.NotReady, copy_storage.NoRoom or OSError.
+    Raises DownloadInterrupted, signed_urls.Gone, signed_urls.NotReady, copy_storage.NoRoom or OSError.
     """
     part = copy_storage.part_of(copy_request.file)
     digest = await asyncio.to_thread(_hash_part, part, copy_request)
@@ -58,7 +58,7 @@ async def fetch(copy_request: Keeping) -> CompleteDownload:
 
 
 async def thumbnail(file: File) -> tuple[bytes, str]:
-    """A file's thumbnail and its media type. Raises Interrupted, signed_urls.Gone or signed_urls.NotReady."""
+    """A file's thumbnail and its media type. Raises DownloadInterrupted, signed_urls.Gone or signed_urls.NotReady."""
     async with media_http.client() as http:
         url, _ = await signed_urls.signed_url(file, ("thumbnail",))
         try:
@@ -122,7 +122,7 @@ def _hash_part(part: Path, copy_request: Keeping) -> Any:
 
 
 async def _open(http: httpx.AsyncClient, copy_request: Keeping) -> httpx.Response:
-    """The response with the missing bytes, or with the whole file. Raises Interrupted."""
+    """The response with the missing bytes, or with the whole file. Raises DownloadInterrupted."""
     try:
         return await media_download.open_from(
             http, copy_request.file, copy_request.received, copy_request.validator
@@ -162,7 +162,7 @@ async def _append(response: httpx.Response, part: Path, copy_request: Keeping, d
 
 
 def _lock(part: Path, position: int) -> Any:
-    """The part, locked, opened for writing at `position` and truncated there. Raises Interrupted."""
+    """The part, locked, opened for writing at `position` and truncated there. Raises DownloadInterrupted."""
     handle = part.open("r+b" if position else "ab")
     try:
         # A worker that lost its lease without noticing may still be writing.

@@ -39,7 +39,7 @@ async def open_rendition(
 ) -> httpx.Response:
     """A response with one of the accepted statuses. A rejected signed URL is replaced once by a fresh one.
 
-    Only the headers have been read; the caller closes it. Raises Rejected, media_http.Unreachable, signed_urls.Gone
+    Only the headers have been read; the caller closes it. Raises DownloadRejected, MediaUnreachable, signed_urls.Gone
     or signed_urls.NotReady.
     """
     status = 0

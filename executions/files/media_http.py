@@ -23,7 +23,7 @@ def client() -> httpx.AsyncClient:
 
 
 async def open_stream(http: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> httpx.Response:
-    """The response with only its headers read. The caller closes it. Raises Unreachable."""
+    """The response with only its headers read. The caller closes it. Raises MediaUnreachable."""
     try:
         request = http.build_request("GET", url, headers={"Accept-Encoding": "identity", **headers})
         return await http.send(request, stream=True)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from executions import policy
 from executions.core import runtime
 from executions.lifecycle import leases, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.limits import api_health
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source

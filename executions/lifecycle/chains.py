@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from executions import tools
 from executions.lifecycle import create, leases, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Execution, Input
 from executions.models.event import Source
 from executions.policy import Actor

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from executions import policy
 from executions.lifecycle import leases
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Batch, Execution, File, Input
 from executions.policy import Action, Actor
 from executions.statuses import SUCCEEDED, UNCONFIRMED

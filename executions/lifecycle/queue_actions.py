@@ -13,7 +13,7 @@ from django.db import transaction
 
 from executions import policy
 from executions.lifecycle import create, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Batch, Execution, Input
 from executions.policy import Action, Actor
 from executions.tools import Tool, ValidatedBody

@@ -1,6 +1,6 @@
 """The transitions: one pure function for each kind of observation, and the table of allowed status changes.
 
-A transition takes the job as read and returns a `Change`, or None when nothing changes. `executions.lifecycle.machine`
+A transition takes the job as read and returns a `Change`, or None when nothing changes. `executions.lifecycle.status_machine`
 writes the change. Rows other than the job's own (results, inputs) are written by `Change.then`, in the same transaction.
 """
 

@@ -1,4 +1,4 @@
-"""A job. Only executions/lifecycle/machine.py writes `status` and the columns that depend on it."""
+"""A job. Only executions/lifecycle/status_machine.py writes `status` and the columns that depend on it."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ class Execution(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
-            raise TypeError("Change a job through executions.lifecycle.machine.apply, not save().")
+            raise TypeError("Change a job through executions.lifecycle.status_machine.apply, not save().")
         super().save(*args, **kwargs)
 
     @property

@@ -20,7 +20,7 @@ from executions import policy
 from executions.audit import record as audit_log
 from executions.core import runtime
 from executions.lifecycle import leases
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.limits import api_health, poll_budget
 from executions.models import DayClosing, Execution, Stranger
 from executions.models.daily_reconciliation import RETRY_AFTER

@@ -24,7 +24,7 @@ from django.utils import timezone
 from executions import policy, tools
 from executions.core import ids
 from executions.lifecycle import errors, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Execution, Stranger, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome

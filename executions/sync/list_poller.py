@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from executions.core import runtime
 from executions.lifecycle import leases
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.limits import api_health
 from executions.models import Execution
 from executions.statuses import TERMINAL, UNCONFIRMED

@@ -23,7 +23,7 @@ from django.utils import timezone
 from executions.core import backoff, runtime, sync_bridge
 from executions.core.worker import Worker
 from executions.lifecycle import cancel, chains, leases, queue_state
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.limits import api_health, poll_budget
 from executions.limits.poll_budget import HOURLY_BUDGET
 from executions.models import Execution

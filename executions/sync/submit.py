@@ -19,7 +19,7 @@ from django.utils import timezone
 from executions import tools, videogen
 from executions.core import backoff, runtime
 from executions.lifecycle import chains, errors, leases, observations, queue_state
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.limits import api_health
 from executions.models import Execution
 from executions.models.event import Source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from executions.tools.common_fields import AUDIO_FIELDS
-from executions.tools.fields import Number, Replacements, Switch, Text, VoicePicker
+from executions.tools.field_types import Number, Replacements, Switch, Text, VoicePicker
 from executions.tools.tool import AUDIO, Tool
 
 TEXT_TO_SPEECH = Tool(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from executions.tools.fields import Choice, Files, Ids, Number, Shape, Switch
+from executions.tools.field_types import Choice, Files, Ids, Number, Shape, Switch
 
 NUM_RESULTS = Number(
     name="numResults",

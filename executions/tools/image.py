@@ -10,7 +10,7 @@ from executions.tools.common_fields import (
     quality,
     source,
 )
-from executions.tools.fields import Files, Text
+from executions.tools.field_types import Files, Text
 from executions.tools.tool import IMAGE, Tool
 
 GENERATE_IMAGE = Tool(

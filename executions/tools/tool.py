@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from executions.tools import api_versions
-from executions.tools.fields import Field, Files
+from executions.tools.field_types import Field, Files
 
 IMAGE, VIDEO, AUDIO = "IMAGE", "VIDEO", "AUDIO"
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 
 from executions.tools.audio import TEXT_TO_SPEECH
-from executions.tools.fields import Field, Text, VoicePicker
+from executions.tools.field_types import Field, Text, VoicePicker
 from executions.tools.rules import AccountChoices, Invalid
 from executions.tools.tool import Tool
 

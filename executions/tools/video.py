@@ -11,7 +11,7 @@ from executions.tools.common_fields import (
     quality,
     source,
 )
-from executions.tools.fields import Choice, Files, Ids, Number, PresenterPicker, Switch, Text
+from executions.tools.field_types import Choice, Files, Ids, Number, PresenterPicker, Switch, Text
 from executions.tools.tool import AUDIO, IMAGE, VIDEO, Tool
 
 GENERATE_VIDEO_CLIP = Tool(

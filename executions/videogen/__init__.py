@@ -21,7 +21,7 @@ from executions.videogen.errors import (
     VideoGenError,
 )
 from executions.videogen.paging import ApiPage
-from executions.videogen.rate_limits import Group, RateLimit
+from executions.videogen.rate_limit_headers import Group, RateLimit
 from executions.videogen.signature import BadSignature, Reason, VerifiedDelivery, verify
 from executions.videogen.transport import Timeouts
 from executions.videogen.webhook_events import WebhookEvent, parse_event

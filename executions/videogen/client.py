@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Self
 from urllib.parse import quote
 
-from executions.videogen import fields as wire_fields
+from executions.videogen import response_fields as wire_fields
 from executions.videogen import safe_json
 from executions.videogen.account import Account, Presenter, RemoteEndpoint, Voice, WebhookEndpointCreated
 from executions.videogen.auth import BearerAuth
@@ -25,7 +25,7 @@ from executions.videogen.errors import (
     Unreachable,
 )
 from executions.videogen.paging import MAX_PAGE_SIZE, ApiPage, all_items, page_of
-from executions.videogen.rate_limits import Group, RateLimit, rate_limit
+from executions.videogen.rate_limit_headers import Group, RateLimit, rate_limit
 from executions.videogen.transport import Response, Timeouts, Transport
 from executions.videogen.wire import FileUpload, RemoteFile, SearchHit, ToolAccepted, ToolExecution
 

@@ -6,7 +6,7 @@ import time
 from http import HTTPStatus
 from typing import Any
 
-from executions.videogen import fields as wire_fields
+from executions.videogen import response_fields as wire_fields
 from executions.videogen import safe_json
 from executions.videogen.auth import BearerAuth
 from executions.videogen.errors import (
@@ -20,7 +20,7 @@ from executions.videogen.errors import (
     Unauthorized,
     VideoGenError,
 )
-from executions.videogen.rate_limits import retry_after
+from executions.videogen.rate_limit_headers import retry_after
 from executions.videogen.transport import Response
 from executions.videogen.wire import ApiError
 

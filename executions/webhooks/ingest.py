@@ -12,7 +12,7 @@ from django.utils import timezone
 from executions.files import uploads
 from executions.files.store import store_file
 from executions.lifecycle import errors, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Execution, File, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome

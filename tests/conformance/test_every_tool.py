@@ -20,7 +20,7 @@ from executions.models import Execution, File
 from executions.sync import submit
 from executions.sync.reconciler import Reconciler
 from executions.tools import api_versions
-from executions.tools import fields as spec
+from executions.tools import field_types as spec
 from sandbox.presenters import PRESENTERS
 from tests.conftest import READY, ROOT
 from tests.markup import every, plain_text

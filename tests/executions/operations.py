@@ -23,7 +23,7 @@ from executions.files import actions as file_actions
 from executions.files import uploads
 from executions.lifecycle import cancel, chains, observations, queue_actions, queue_state, voice_samples
 from executions.lifecycle import create as submit
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Execution, File, Invitation, WebhookEndpoint
 from executions.models.event import FileKind
 from executions.models.selection import Act

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from executions import policy, tools
 from executions.lifecycle import create, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
 from executions.tools import already_validated

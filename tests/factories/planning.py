@@ -11,7 +11,7 @@ from executions import tools
 from executions.batches import service as batches
 from executions.batches.rows import Row
 from executions.lifecycle import create, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Batch, BatchCancel, BatchPlan, Execution
 from executions.tools import already_validated
 from tests.factories.jobs import accept, reload, report

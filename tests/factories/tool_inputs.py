@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from executions.tools.fields import (
+from executions.tools.field_types import (
     Choice,
     Field,
     Files,

@@ -87,7 +87,7 @@ def test_folders_import_only_folders_below_them(package: str) -> None:
 @pytest.mark.parametrize(
     ("module", "code"),
     [
-        ("executions/models/job.py", "from executions.lifecycle import machine"),
+        ("executions/models/job.py", "from executions.lifecycle import status_machine"),
         ("executions/lifecycle/send.py", "def f():\n    from executions.webhooks import ingest"),
         ("executions/webhooks/a.py", "from executions.batches import service"),
         ("executions/somewhere/a.py", "x = 1"),
@@ -112,7 +112,7 @@ def test_a_planted_import_is_found(tmp_path: Path, module: str, code: str) -> No
             "executions/workers/files.py",
             "from executions.models import Execution\nfrom executions.sync import x",
         ),
-        ("executions/copies/worker.py", "from executions.copies import storage"),
+        ("executions/copies/make_copy.py", "from executions.copies import storage"),
         ("executions/audit/record.py", "from executions import policy"),
         ("dashboard/queue/views.py", "from dashboard.live import renderer\nfrom executions.queue import x"),
         ("dashboard/cards/job.py", "from dashboard.http import paths"),

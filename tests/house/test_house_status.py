@@ -48,7 +48,7 @@ HARMLESS = {
 def planted(tree: Path, module: str, code: str) -> Path:
     """A source tree with the lifecycle and one other module."""
     for path, source in (
-        (LIFECYCLE / "machine.py", "def f(job):\n    job.status = 'failed'\n"),
+        (LIFECYCLE / "status_machine.py", "def f(job):\n    job.status = 'failed'\n"),
         (Path(module), code + "\n"),
     ):
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def planted(tree: Path, module: str, code: str) -> Path:
 
 def test_only_the_lifecycle_writes_a_jobs_status() -> None:
     assert status_writers(ROOT) == []
-    assert (ROOT / LIFECYCLE / "machine.py").exists()
+    assert (ROOT / LIFECYCLE / "status_machine.py").exists()
 
 
 @pytest.mark.parametrize("module", ["executions/shortcut.py", "dashboard/views/shortcut.py"])
@@ -85,7 +85,7 @@ def test_code_that_only_reads_the_status_is_allowed(tmp_path: Path, code: str) -
 
 def test_the_check_finds_the_writes_of_the_lifecycle_under_another_name(tmp_path: Path) -> None:
     """The check recognises how the real module writes the status."""
-    code = (ROOT / LIFECYCLE / "machine.py").read_text()
+    code = (ROOT / LIFECYCLE / "status_machine.py").read_text()
 
     assert status_writers(planted(tmp_path, "executions/other.py", code)) != []
 

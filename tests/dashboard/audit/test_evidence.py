@@ -20,7 +20,7 @@ from executions.audit import record as audit_log
 from executions.core import runtime
 from executions.exports import evidence
 from executions.lifecycle import create
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Event, Execution, WebhookDelivery
 from executions.models.event import ActKind
 from executions.sync import external_jobs, submit

@@ -11,8 +11,8 @@ from django.utils import timezone
 from dashboard.cards import lineage
 from dashboard.cards.job import OWNER
 from dashboard.cards.timeline import timeline
-from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Execution, Input, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome

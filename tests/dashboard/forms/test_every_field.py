@@ -17,7 +17,7 @@ from executions.account import presenters, voices
 from executions.core import runtime
 from executions.models import Execution
 from executions.tools import api_versions
-from executions.tools import fields as spec
+from executions.tools import field_types as spec
 from tests.dashboard.browsers import HTMX, Browser
 from tests.factories.files import file
 from tests.markup import parse, plain_text

@@ -18,7 +18,7 @@ from executions.batches.rows import Row
 from executions.core.ids import uuid7
 from executions.lifecycle import create, queue_actions
 from executions.models import Batch
-from executions.tools import fields as spec
+from executions.tools import field_types as spec
 from executions.tools.validation import ValidatedBody, already_validated
 from executions.videogen import Presenter, Voice
 from tests.dashboard.forms.test_every_field import CASES, bad, filled, good, make_files

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from dashboard.history import page as history_page
 from dashboard.history.page import HistoryPage
 from executions.core import runtime
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Event, Execution, SavedFilter
 from executions.models.event import ActKind
 from tests.dashboard.browsers import Browser, text

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from executions.batches import bulk_actions
 from executions.core import chunked
-from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Event, Execution, Selection
 from executions.models.event import FileKind, Kind
 from executions.models.selection import Act

@@ -11,8 +11,8 @@ import pytest
 from dashboard.live import publisher, renderer
 from dashboard.live.changes import Change
 from executions.core import runtime
-from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations
+from executions.lifecycle import status_machine as lifecycle
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.sockets import assert_no_job_follows, open_socket, receive_until
 from tests.factories.jobs import advance, job

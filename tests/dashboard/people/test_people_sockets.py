@@ -7,8 +7,8 @@ import pytest
 from dashboard.live.consumers import SIGNED_OUT
 from dashboard.live.fanout import fanout
 from executions.core import runtime
-from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations
+from executions.lifecycle import status_machine as lifecycle
 from executions.team import settings as team_settings
 from tests.dashboard.browsers import Browser, signed_in
 from tests.dashboard.sockets import open_socket, receive_until

@@ -15,8 +15,8 @@ from django.utils import timezone
 from dashboard.live import renderer
 from dashboard.live.changes import Change
 from executions.core import runtime
-from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations, queue_actions, queue_state
+from executions.lifecycle import status_machine as lifecycle
 from executions.limits import rate_limits
 from executions.models import DayClosing, Event, Execution
 from executions.models.event import Kind

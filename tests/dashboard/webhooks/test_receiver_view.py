@@ -10,7 +10,7 @@ from django.test import AsyncClient
 
 from executions import policy
 from executions.core import runtime
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Event, Execution, WebhookDelivery
 from executions.models import File as LibraryFile
 from executions.webhooks import deliveries

@@ -15,7 +15,7 @@ from executions import tools
 from executions.batches import service as batches
 from executions.batches.rows import Row
 from executions.lifecycle import create, leases, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.lifecycle.chains import Speech
 from executions.models import Batch, BatchPlan, Event, Execution, Input
 from executions.models.event import Kind

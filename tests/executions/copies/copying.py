@@ -9,8 +9,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from executions import policy
+from executions.copies import make_copy as copy_worker
 from executions.copies import requests as copy_requests
-from executions.copies import worker as copy_worker
 from executions.core import runtime
 from executions.models import File, Keeping
 

@@ -15,9 +15,9 @@ from django.db import connections
 from django.utils import timezone
 
 from executions import policy
+from executions.copies import make_copy as copy_worker
 from executions.copies import requests as copy_requests
 from executions.copies import storage as copy_storage
-from executions.copies import worker as copy_worker
 from executions.core import runtime
 from executions.models import Event, Keeping
 from executions.models.event import FileKind

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from executions.core import runtime
 from executions.lifecycle import cancel, leases, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Event, Execution
 from executions.sync import submit
 from executions.sync.reconciler import Reconciler

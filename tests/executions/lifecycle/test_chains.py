@@ -10,7 +10,7 @@ from django.utils import timezone
 from executions import tools
 from executions.core import runtime
 from executions.lifecycle import chains, leases, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Execution, Input
 from executions.sync.reconciler import Reconciler
 from executions.tools import already_validated

@@ -12,7 +12,7 @@ from django.utils import timezone
 from executions import tools
 from executions.core.runtime import in_db
 from executions.lifecycle import create, leases, observations, queue_actions, queue_state
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.lifecycle.estimates import QueueSnapshot
 from executions.models import Event, Execution
 from executions.models.event import ActKind, Kind

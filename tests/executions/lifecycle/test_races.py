@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, connections, transaction
 
 from executions import tools
 from executions.lifecycle import create, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Event, Execution, Result, WebhookDelivery
 from executions.models.event import Kind, Source
 from executions.tools import already_validated

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations, transitions
+from executions.lifecycle import status_machine as lifecycle
 from executions.lifecycle.transitions import ANYTHING_NOT_FINAL, FOLLOWERS
 from executions.models import Execution, Result
 from executions.models.event import Kind, Source

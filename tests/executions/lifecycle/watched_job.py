@@ -12,8 +12,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis.stateful import RuleBasedStateMachine
 
-from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
 from executions.signals import execution_changed

@@ -20,7 +20,7 @@ from executions.models import CallBudget, Execution, RateWindow
 from executions.sync import submit
 from executions.sync.reconciler import Reconciler
 from executions.videogen import Group, RateLimit
-from executions.videogen.rate_limits import rate_limit
+from executions.videogen.rate_limit_headers import rate_limit
 from tests.conftest import SandboxProcess
 from tests.executions import service
 from tests.executions.threads import run_together

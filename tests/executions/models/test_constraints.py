@@ -200,8 +200,8 @@ def test_a_file_that_a_job_made_or_used_cannot_be_deleted() -> None:
 
 
 def test_in_flight_excludes_finished_and_long_unconfirmed_jobs() -> None:
-    from executions.lifecycle import machine as lifecycle
     from executions.lifecycle import observations
+    from executions.lifecycle import status_machine as lifecycle
 
     queued, running, failed = jobs.queued(), jobs.running("vg_exec_1"), jobs.running("vg_exec_2")
     jobs.report(failed, "failed")

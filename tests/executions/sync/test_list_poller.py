@@ -15,7 +15,7 @@ from django.utils import timezone
 from executions import policy, tools
 from executions.core import runtime
 from executions.lifecycle import create, leases, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Execution, Stranger
 from executions.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED, UNCONFIRMED
 from executions.sync import external_jobs, list_poller, submit

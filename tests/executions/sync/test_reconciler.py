@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from executions.core import runtime
 from executions.lifecycle import chains, leases, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.limits.poll_budget import SharedBudget
 from executions.models import Execution
 from executions.sync.reconciler import Reconciler

@@ -16,7 +16,7 @@ from django.utils import timezone
 from executions import policy, tools
 from executions.core import runtime
 from executions.lifecycle import create, leases, observations
-from executions.lifecycle import machine as lifecycle
+from executions.lifecycle import status_machine as lifecycle
 from executions.limits import api_health, rate_limits
 from executions.models import Execution, File, Input
 from executions.sync import submit

@@ -9,7 +9,7 @@ import pytest
 from executions import tools
 from executions.tools import TOOLS, Tool
 from executions.tools.api_versions import API_VERSIONS
-from executions.tools.fields import Choice, Files, Ids, Number, Replacements, Shape, Switch, Text
+from executions.tools.field_types import Choice, Files, Ids, Number, Replacements, Shape, Switch, Text
 from tests.factories.tool_inputs import all_inputs, value_for
 
 # Slug -> (tool type in executions, media type of the results). Source: docs/api-notes.md#tools.

@@ -24,7 +24,7 @@ from executions.videogen import (
     WebhookEndpointCreated,
     parse_event,
 )
-from executions.videogen import fields as wire_fields
+from executions.videogen import response_fields as wire_fields
 from executions.videogen.account import Account
 from executions.videogen.safe_json import InvalidJson, decode
 

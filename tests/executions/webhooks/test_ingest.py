@@ -9,8 +9,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from executions.lifecycle import machine as lifecycle
 from executions.lifecycle import observations, transitions
+from executions.lifecycle import status_machine as lifecycle
 from executions.models import Event, File, WebhookDelivery
 from executions.models.event import Source
 from executions.webhooks import ingest

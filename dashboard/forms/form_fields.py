@@ -12,7 +12,7 @@ from typing import Any
 from django import forms
 
 from executions.tools import Tool
-from executions.tools import fields as spec
+from executions.tools import field_types as spec
 from executions.tools.validation import SPEECH, SPEECH_VOICE
 
 
