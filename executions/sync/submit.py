@@ -149,6 +149,4 @@ def _to_observation(error: videogen.VideoGenError, failures: int) -> observation
             return observations.SubmissionUnconfirmed(
                 reason=f"VideoGen responded with an internal error ({error.status})"
             )
-        case videogen.ResponseLost():
-            return observations.SubmissionUnconfirmed(reason=error.message)
     return observations.SubmissionUnconfirmed(reason=error.message)

@@ -116,7 +116,7 @@ async def test_a_401_or_403_is_explained_and_nothing_is_sent_again(
     if fault["kind"] == "unauthorized":
         # Operators see it in the log, in /readyz, and as a notice on every page until a call succeeds.
         assert any(
-            record.levelname == "ERROR" and "refuses the API key" in record.message
+            record.levelname == "ERROR" and "rejected the API key" in record.message
             for record in caplog.records
         )
         assert (await ann_browser.aget("/readyz")).json()["videogen_key"] == "refused"

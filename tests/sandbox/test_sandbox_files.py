@@ -47,11 +47,12 @@ def test_signed_urls_expire_after_an_hour(sandbox: SandboxServer) -> None:
 
 def test_hydrate_renews_an_expired_url(sandbox: SandboxServer) -> None:
     file_id = create_file(sandbox)["fileId"]
-    sandbox.set_faults(urlLifetimeSeconds=1.1)
+    assert httpx.get(hydrate(sandbox, file_id)["downloadSource"]["url"]).status_code == 200
+    sandbox.set_faults(urlLifetimeSeconds=0.1)
     source = hydrate(sandbox, file_id)["downloadSource"]
-    assert httpx.get(source["url"]).status_code == 200
     eventually(lambda: httpx.get(source["url"]).status_code, lambda status: status == 403)
     assert read(sandbox, file_id)["downloadSource"]["url"] == source["url"]
+    sandbox.set_faults()
     assert httpx.get(hydrate(sandbox, file_id)["downloadSource"]["url"]).status_code == 200
 
 

@@ -191,7 +191,7 @@ def test_every_state_has_its_text(ann_browser: Browser) -> None:
         ({"state": "processing"}, "processing…"),
         ({"state": "failed", "problem": "Not a video at all."}, "Not a video at all."),
         ({"scope": "TEMPORARY"}, "VideoGen may remove it any time after"),
-        ({"analysis_state": "LOADING"}, "Under way"),
+        ({"analysis_state": "LOADING"}, "In progress"),
         ({"analysis_state": "SOMETHING_NEW"}, "Something_new"),
         ({"type": "HOLOGRAM"}, "A hologram cannot be shown here"),
         ({"type": ""}, "cannot be shown here"),

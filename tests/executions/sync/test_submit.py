@@ -361,5 +361,5 @@ def test_every_error_of_the_client_becomes_an_observation() -> None:
 
     retried = {name for name, observation in names.items() if observation == "SubmissionDeferred"}
     assert retried == {"RateLimited", "Unreachable"}
-    unconfirmed = {name for name, observation in names.items() if observation == "ResponseLost"}
+    unconfirmed = {name for name, observation in names.items() if observation == "SubmissionUnconfirmed"}
     assert unconfirmed == {"VideoGenError", "ServerError", "ResponseLost", "MalformedResponse"}
