@@ -16,6 +16,7 @@ import httpx
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from tests import migrated
 from tests.dashboard.browsers import Browser, close_connections, signed_in
 from tests.factories.deliveries import SECRET
 from tests.factories.people import People, team
@@ -59,14 +60,27 @@ class SandboxProcess:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _small_shared_media(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Sandboxes of all workers make small media, and each only once."""
+def _shared_by_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Sandboxes of all workers make small media, and each only once. Servers start with a copy of one database."""
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(migrated.SHARED_FOLDER, str(folder))
         patch.setenv("SANDBOX_MEDIA_CACHE", str(folder / "media-cache"))
         patch.setenv("SANDBOX_LONGEST_SIDE", "480")
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(_shared_by_workers: None, django_db_keepdb: bool) -> bool:
+    """On SQLite the tests' database is a copy of the migrated one, too: migrating it finds nothing to do."""
+    from django.conf import settings
+
+    database = settings.DATABASES["default"]
+    if django_db_keepdb or "sqlite" not in database["ENGINE"]:
+        return django_db_keepdb
+    migrated.replace(Path(database["TEST"]["NAME"]))
+    return True
 
 
 @pytest.fixture(scope="session")

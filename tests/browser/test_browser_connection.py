@@ -74,9 +74,10 @@ def test_a_page_catches_up_after_its_socket_was_cut(
 
 
 def test_pages_poll_behind_a_proxy_that_blocks_sockets(
-    browse: Opener, proxy: Proxy, browser_errors: BrowserErrors
+    browse: Opener, proxy: Proxy, browser_errors: BrowserErrors, sandbox: SandboxProcess
 ) -> None:
     browser_errors.expected.append(SOCKET_FAILED)
+    set_faults(sandbox, {"kind": "job", "seconds": 10})
     proxy.block_sockets()
     page = browse("/", base=proxy.url)
     actions.mark_document(page)

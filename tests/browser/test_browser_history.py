@@ -54,6 +54,7 @@ def test_the_newest_job_is_first_and_updates_live(
     page = actions.wait_until_live(browse("/executions/"))
     actions.mark_document(page)
     expect(page.locator("#rows tr").first).to_contain_text(older)
+    set_faults(sandbox, {"kind": "job", "seconds": 10})
     [newer] = site.start(actions.unique_prompt(), name="admin")
     # The rows do not move: the new job is announced, and appears on request.
     pill = page.get_by_role("link", name="1 new at the top")

@@ -38,7 +38,7 @@ def raw(page: Page, label: str) -> dict[str, object]:
 def test_the_page_updates_live_and_shows_the_results(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
-    set_faults(sandbox, {"kind": "job", "seconds": 5})
+    set_faults(sandbox, {"kind": "job", "seconds": 10})
     page = actions.wait_until_live(browse("/", name="member"))
     [prompt] = site.start(actions.unique_prompt(), name="member", aspectRatio="16:9", numResults=2)
     actions.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
@@ -151,7 +151,7 @@ def test_an_image_with_an_expired_url_is_loaded_again(
     page = actions.wait_until_live(browse("/"))
     page.wait_for_load_state("networkidle")
     refusal = {"kind": "status", "match": "GET /media/*", "status": 403, "count": 1}
-    set_faults(sandbox, {"kind": "job", "seconds": 4}, refusal)
+    set_faults(sandbox, {"kind": "job", "seconds": 10}, refusal)
     [prompt] = site.start(actions.unique_prompt())
     actions.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
     actions.wait_until_live(page)

@@ -210,7 +210,7 @@ def test_the_selection_bar_fits_on_a_phone(theme: str, browse: Opener, site: Sit
     for box in page.locator(".file-tile-pick input").all():
         box.check()
     bar = page.locator("#chosen")
-    expect(bar.get_by_role("status")).to_have_text("3 chosen", use_inner_text=True)
+    expect(bar.get_by_role("status")).to_have_text("3 selected", use_inner_text=True)
     parts = bar.locator("p, button")
     expect(parts).to_have_count(4)
     for part in parts.all():
@@ -219,7 +219,7 @@ def test_the_selection_bar_fits_on_a_phone(theme: str, browse: Opener, site: Sit
 
 
 @pytest.mark.parametrize(
-    ("button", "message"), [("Keep copies", "400 will be copied."), ("Run a tool on these", "(400 chosen)")]
+    ("button", "message"), [("Keep copies", "400 will be copied."), ("Run a tool on these", "(400 selected)")]
 )
 def test_more_files_than_fit_into_a_url_can_be_selected(
     button: str, message: str, browse: Opener, site: Site
@@ -234,7 +234,7 @@ def test_more_files_than_fit_into_a_url_can_be_selected(
     boxes.first.check()
     boxes.last.click(modifiers=["Shift"])
     bar = page.locator("#chosen")
-    expect(bar.get_by_role("status")).to_have_text("400 chosen", use_inner_text=True)
+    expect(bar.get_by_role("status")).to_have_text("400 selected", use_inner_text=True)
     bar.get_by_role("button", name=button).click()
     expect(page.get_by_text(message)).to_be_visible()
 
@@ -245,11 +245,11 @@ def test_a_selection_that_is_too_large_cannot_be_submitted(browse: Opener, site:
     bar.evaluate("(form) => { form.dataset.most = '2' }")
     for box in boxes.all():
         box.check()
-    expect(bar.get_by_role("status")).to_have_text("3 chosen; at most 500 at once", use_inner_text=True)
+    expect(bar.get_by_role("status")).to_have_text("3 selected; at most 500 at once", use_inner_text=True)
     for label in ("Keep copies", "Run a tool on these"):
         expect(bar.get_by_role("button", name=label)).to_be_disabled()
     boxes.first.uncheck()
-    expect(bar.get_by_role("status")).to_have_text("2 chosen", use_inner_text=True)
+    expect(bar.get_by_role("status")).to_have_text("2 selected", use_inner_text=True)
     expect(bar.get_by_role("button", name="Keep copies")).to_be_enabled()
 
 

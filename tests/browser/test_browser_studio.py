@@ -102,7 +102,7 @@ def test_a_cancel_request_is_shown_at_once(browse: Opener, sandbox: SandboxProce
     expect(actions.job(mine, prompt).get_by_role("button", name="Cancel")).to_have_count(0)
     for page in (mine, theirs):
         expect(actions.wait_until_finished(page, prompt, "cancelled")).to_contain_text(
-            "Cancelled before it was done."
+            "Cancelled before it finished."
         )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from tests.migrated import prepare
 from tests.waiting import DEADLINE, PROCESS_DEADLINE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,12 +62,17 @@ def manage(data_dir: Path, *arguments: str, seconds: float = 300, **variables: s
 
 
 class Serving:
-    """One `manage.py serve` with its own data folder; `output` is its output so far."""
+    """One `manage.py serve` with its own data folder; `output` is its output so far.
+
+    Its database is migrated already, unless `migrated` is false: then the server does it, as at a user's first start.
+    """
 
     program: tuple[str, ...] = ("manage.py",)
     command, runs = "serve", r"Rushes runs at (http://\S+)"
 
-    def __init__(self, data_dir: Path, *arguments: str, **variables: str) -> None:
+    def __init__(self, data_dir: Path, *arguments: str, migrated: bool = True, **variables: str) -> None:
+        if migrated and "DATABASE_URL" not in variables:
+            prepare(data_dir)
         variables = {"DEMO_PASSWORD": PASSWORD, "SANDBOX_SPEED": "20", **variables}
         self.data_dir = data_dir
         self.errors_path = data_dir.parent / f"{data_dir.name}.stderr"

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Serving]:
-    server = Serving(tmp_path / "data")
+    server = Serving(tmp_path / "data", migrated=False)
     yield server
     server.end()
 

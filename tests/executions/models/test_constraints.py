@@ -147,9 +147,9 @@ def test_save_refuses_to_change_a_job() -> None:
     job = jobs.queued()
     job.note = "changed by hand"
 
-    with pytest.raises(TypeError, match=r"lifecycle\.machine\.apply"):
+    with pytest.raises(TypeError, match=r"lifecycle\.status_machine\.apply"):
         job.save()
-    with pytest.raises(TypeError, match=r"lifecycle\.machine\.apply"):
+    with pytest.raises(TypeError, match=r"lifecycle\.status_machine\.apply"):
         job.save(update_fields=["note"])
     assert jobs.reload(job).note == ""
 
