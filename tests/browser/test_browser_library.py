@@ -219,7 +219,7 @@ def test_the_selection_bar_fits_on_a_phone(theme: str, browse: Opener, site: Sit
 
 
 @pytest.mark.parametrize(
-    ("button", "message"), [("Keep copies", "400 will be copied."), ("Run a tool on these", "(400 selected)")]
+    ("button", "message"), [("Keep copies", "400 files will be copied"), ("Run a tool on these", "(400 selected)")]
 )
 def test_more_files_than_fit_into_a_url_can_be_selected(
     button: str, message: str, browse: Opener, site: Site
@@ -242,7 +242,7 @@ def test_more_files_than_fit_into_a_url_can_be_selected(
 def test_a_selection_that_is_too_large_cannot_be_submitted(browse: Opener, site: Site) -> None:
     page = browse(f"/files/?q={_create_files(site, 3)}")
     bar, boxes = page.locator("#chosen"), page.locator(".file-tile-pick input")
-    bar.evaluate("(form) => { form.dataset.most = '2' }")
+    bar.evaluate("(form) => { form.dataset.max = '2' }")
     for box in boxes.all():
         box.check()
     expect(bar.get_by_role("status")).to_have_text("3 selected; at most 500 at once", use_inner_text=True)
