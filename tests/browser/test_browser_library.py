@@ -219,7 +219,8 @@ def test_the_selection_bar_fits_on_a_phone(theme: str, browse: Opener, site: Sit
 
 
 @pytest.mark.parametrize(
-    ("button", "message"), [("Keep copies", "400 of these files will be copied."), ("Run a tool on these", "(400 selected)")]
+    ("button", "message"),
+    [("Keep copies", "400 of these files will be copied."), ("Run a tool on these", "(400 selected)")],
 )
 def test_more_files_than_fit_into_a_url_can_be_selected(
     button: str, message: str, browse: Opener, site: Site
