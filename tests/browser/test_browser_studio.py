@@ -12,7 +12,7 @@ from tests.conftest import SandboxProcess
 
 def test_a_job_updates_live_for_two_people(browse: Opener, sandbox: SandboxProcess) -> None:
     """The card appears without a page load, updates live, and ends with the image; also for a colleague."""
-    set_faults(sandbox, {"kind": "slow", "match": STARTS, "seconds": 0.7}, {"kind": "job", "seconds": 3.5})
+    set_faults(sandbox, {"kind": "slow", "match": STARTS, "seconds": 0.7}, {"kind": "job", "seconds": 8})
     mine, theirs = actions.wait_until_live(browse("/")), actions.wait_until_live(browse("/", name="member"))
     for page in (mine, theirs):
         actions.mark_document(page)
