@@ -37,7 +37,7 @@ DOCUMENTED: dict[str, int] = {
 }
 # Seconds between two writes of a group's limit, unless few calls are left.
 WRITE_INTERVAL = 1.0
-# With more starts left for batches than this, starts in progress need not be counted.
+# With more starts left for batches than this, neither starts in progress nor each response need be counted.
 COUNT_BELOW = 100
 # Two windows whose resets are closer than this are the same: resets are reported in whole seconds.
 SAME_WINDOW = timedelta(seconds=30)
@@ -72,10 +72,11 @@ def _is_worth_a_write(account: str, group: str, reported: RateLimit, now: float)
     written_at, before = _stored.get((account, group), (-WRITE_INTERVAL, None))
     if reported == before:
         return False
+    # Starts in progress are counted on top of the stored count, which must then be exact.
     is_low = (
         reported.remaining is not None
         and reported.limit is not None
-        and reported.remaining <= 2 * reserve(reported.limit)
+        and reported.remaining - reserve(reported.limit) <= COUNT_BELOW
     )
     return is_low or now - written_at >= WRITE_INTERVAL
 

@@ -231,6 +231,20 @@ async def test_a_limit_that_could_not_be_stored_is_stored_with_the_next_response
     assert (await runtime.in_db(rate_limits.starts)).remaining == 0
 
 
+async def test_every_response_is_stored_once_few_starts_are_left_for_batches(
+    account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.reset_limits()
+    limits: dict[Group, RateLimit] = {}
+    monkeypatch.setattr(type(runtime.client()), "limits", property(lambda _: limits))
+    stored = []
+    for remaining in (20, 19, 18):
+        limits[Group.TOOLS] = reported(remaining, limit=20)
+        await rate_limits.record()
+        stored.append((await in_db(rate_limits.starts)).remaining)
+    assert stored == [20, 19, 18]
+
+
 async def test_the_limit_of_a_rejected_call_is_stored_too(account: SandboxProcess) -> None:
     account.control("POST", "faults", {"limits": {STARTS: {"limit": 0, "seconds": 3600}}})
     await submit.send((await service.queued(service.unique_prompt())).pk)
