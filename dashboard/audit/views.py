@@ -66,7 +66,7 @@ async def download_evidence(
     user = await request.auser()
     if not policy.can(user, Action.JOB_EXPORT_EVIDENCE, execution):
         return HttpResponseForbidden("Only the job’s owner or an admin can export its evidence.")
-    found = await sync_to_async(evidence.take)(pk, user)
+    found = await sync_to_async(evidence.export)(pk, user)
     headers = {
         "Content-Disposition": content_disposition_header(True, f"evidence-{pk}.zip"),
         "Cache-Control": "no-store",

@@ -174,7 +174,7 @@ class Card:
         )
 
     @property
-    def may_take_evidence(self) -> bool:
+    def may_export_evidence(self) -> bool:
         return allows(self.audience, Action.JOB_EXPORT_EVIDENCE)
 
     @property

@@ -19,6 +19,14 @@ from django.utils import timezone
 from executions import policy, statuses
 from executions.audit import record as audit_log
 from executions.batches import insert as batch_insert
+from executions.batches.bulk_actions import (
+    ALREADY_FINISHED,
+    ALREADY_REQUESTED,
+    CANCEL_REQUESTED,
+    CANCELLED,
+    NOT_FOUND,
+    UNCONFIRMED,
+)
 from executions.batches.rows import Row, plan_rows, rerun_rows, with_titles
 from executions.core import chunked
 from executions.lifecycle import cancel as canceling
@@ -168,11 +176,6 @@ def cancel(request: BatchCancel, *, actor: Actor) -> BatchCancel:
 
 def _record(kind: ActKind, batch: Batch, user_id: int | None, **detail: Any) -> None:
     audit_log.record(kind, actor_id=user_id, subject=batch, name=batch.name, **detail)
-
-
-# Outcomes of a job, as stored in the report.
-CANCELLED, CANCEL_REQUESTED, ALREADY_FINISHED = "stopped", "asked", "ended"
-ALREADY_REQUESTED, UNCONFIRMED, NOT_FOUND = "asked before", "unsure", "gone"
 
 
 def _cancel_each(ids: Sequence[uuid.UUID], actor: Actor) -> dict[str, str]:

@@ -162,7 +162,7 @@ def _unproven(events: Sequence[dict[str, Any]]) -> Iterator[str]:
         )
 
 
-def take(execution_id: uuid.UUID, actor: Actor) -> Evidence:
+def export(execution_id: uuid.UUID, actor: Actor) -> Evidence:
     """Collect the evidence, and record who took it. Raises NotAllowed or Execution.DoesNotExist."""
     job = Execution.objects.get(pk=execution_id)
     actor_id = policy.require(actor, Action.JOB_EXPORT_EVIDENCE, job)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import mimetypes
 import re
 import unicodedata
 import uuid
@@ -34,7 +33,6 @@ MAX_RESUMES = 3
 MISSING = "_missing.txt"
 # Entries that may exceed 2 GiB need ZIP64 headers.
 ZIP64_LIMIT = 2**31 - 1
-EXTENSIONS = {"image/jpeg": ".jpg", "audio/mpeg": ".mp3", "audio/x-wav": ".wav", "audio/wav": ".wav"}
 
 
 @dataclass(frozen=True)
@@ -215,6 +213,8 @@ class ArchiveSource:
             raise SourceError(str(error)) from None
         except media_http.MediaUnreachable:
             raise SourceError("the media server cannot be reached") from None
+        except media_download.Changed:
+            raise SourceError("the file has changed during the download") from None
         except media_download.DownloadRejected as error:
             raise SourceError(f"the media server answered {error.status}") from None
         if self.received and response.status_code == 200:
@@ -257,4 +257,4 @@ def _extension(response: httpx.Response) -> str:
     if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix):
         return suffix
     media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return EXTENSIONS.get(media) or mimetypes.guess_extension(media) or ".bin"
+    return copy_storage.ending(media)

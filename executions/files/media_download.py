@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import suppress
 
 import httpx
 
@@ -75,14 +76,11 @@ async def open_from(
 
 async def chunks(response: httpx.Response) -> AsyncGenerator[bytes]:
     """The body as it arrives, in chunks of at most 64 KiB. Raises media_http.IncompleteResponse if it is interrupted."""
-    try:
+    with suppress(httpx.HTTPError):
         async for chunk in response.aiter_raw():
             yield chunk
         return
-    except httpx.HTTPError:
-        was_interrupted = True
     # Raised outside the handler: the traceback of httpx would contain the signed URL.
-    assert was_interrupted
     raise media_http.IncompleteResponse("the media server ended the response too early")
 
 

@@ -205,7 +205,7 @@ OPERATIONS: dict[str, Operation] = {
         lambda job, a: external_jobs.link(job.pk, "vg_tool_1", actor=a),
     ),
     "export evidence": Operation(
-        Action.JOB_EXPORT_EVIDENCE, OWNERS, World.job, lambda job, a: evidence.take(job.pk, a)
+        Action.JOB_EXPORT_EVIDENCE, OWNERS, World.job, lambda job, a: evidence.export(job.pk, a)
     ),
     "comment": Operation(
         Action.COMMENT_WRITE, EVERYONE, World.job, lambda job, a: comments.write(job, actor=a, text="fine")

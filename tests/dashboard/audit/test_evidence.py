@@ -95,7 +95,7 @@ def head_of(found: evidence.Evidence) -> int:
 def test_it_waits_for_another_sealer(ann_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     results = iter([False, False, True])
     monkeypatch.setattr(sealing, "try_lock", lambda: next(results, True))
-    found = evidence.take(job(ann_browser.user, "refused").pk, ann_browser.user)
+    found = evidence.export(job(ann_browser.user, "refused").pk, ann_browser.user)
     assert all("text" in event for event in events_of(found))
     assert found.missing == []
 
@@ -129,7 +129,7 @@ def test_it_waits_for_the_sealer_of_another_process(
     thread.start()
     assert is_held.wait(DEADLINE)
     monkeypatch.setattr(sealing, "try_lock", observed_try_lock)
-    found = evidence.take(made.pk, ann_browser.user)
+    found = evidence.export(made.pk, ann_browser.user)
     thread.join(DEADLINE)
     assert is_waited_for.is_set()
     assert all("text" in event for event in events_of(found))
@@ -160,7 +160,7 @@ def test_no_event_is_after_the_chain_head(ann_browser: Browser, monkeypatch: pyt
         return read(execution)
 
     monkeypatch.setattr(evidence, "_events", seal_first)
-    found = evidence.take(job(ann_browser.user, "refused").pk, ann_browser.user)
+    found = evidence.export(job(ann_browser.user, "refused").pk, ann_browser.user)
     assert events_of(found)[-1]["position"] == head_of(found)
 
 
