@@ -36,7 +36,7 @@ def advice(error: dict[str, Any]) -> str:
     requirement = error.get("requirement") or {}
     if requirement.get("type"):
         kind = requirement["type"]
-        need = BY_REQUIREMENT.get(kind, f"The account lacks a requirement ({kind.replace('_', ' ')})")
+        need = BY_REQUIREMENT.get(kind, f"The account does not meet a requirement ({kind.replace('_', ' ')})")
         details = ", ".join(
             str(value).replace("_", " ") for value in (requirement.get("details") or {}).values()
         )

@@ -134,7 +134,9 @@ class Tile:
             return f"uploaded by {self.who}"
         tool = f" with “{self.tool.label}”" if self.tool else ""
         if self.file.origin == Origin.RESULT:
-            return f"made by {self.who}{tool}"
+            return (
+                f"made outside Rushes{tool}" if self.file.created_by is None else f"made by {self.who}{tool}"
+            )
         return f"made outside Rushes{tool}" if tool else "imported from the account"
 
     @property

@@ -17,7 +17,7 @@ NAMES: dict[str, str] = {
     Group.FILES: "Reading files",
     Group.HYDRATE: "Fresh file links",
     Group.UPLOAD: "Uploads",
-    Group.SEARCH: "Semantic searches",
+    Group.SEARCH: "Searches by content",
     Group.ARCHIVE: "Archiving",
     Group.PREVIEW: "Public previews",
     Group.RESOURCES: "Voices and presenters",

@@ -65,7 +65,7 @@ class Entry(forms.Field):
 
 
 def entries(tool: Tool) -> list[Entry]:
-    """A form field for each input of the tool. With `spoken`, a script may replace the recording, so that is optional."""
+    """A form field for each input of the tool. Where a script may replace the recording, the recording is optional."""
     made = [
         Entry(entry, required=entry.required and entry.name != tool.recording_field) for entry in tool.fields
     ]

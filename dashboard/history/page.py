@@ -1,4 +1,4 @@
-"""One page of the History: filters from the address, and keyset paging in both directions without OFFSET."""
+"""One page of the History: filters from the URL, and keyset paging in both directions without OFFSET."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class HistoryPage:
 
     @property
     def here_url(self) -> str:
-        """The address that shows the same jobs again."""
+        """The URL that shows the same jobs again."""
         if not self.is_first:
             return self._url(after=self.after, before=self.before)
         return self._url(top=self.cards[0].id if self.is_live and self.cards else None)

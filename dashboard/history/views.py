@@ -86,7 +86,7 @@ def columns(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def save(request: AuthenticatedRequest) -> HttpResponse:
-    """Save the filters of an address as a named view for the whole team."""
+    """Save the filters of a URL as a named view for the whole team."""
     name = " ".join(request.POST.get("name", "").replace("\x00", "").split())[:80]
     query = parse_query(QueryDict(request.POST.get("query", "")[:4000])).string()
     if not name:

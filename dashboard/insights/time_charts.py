@@ -26,7 +26,7 @@ def end_badge(end: str) -> StatusBadge:
 
 
 def jobs_url(query: InsightsQuery, span: Span | None = None, end: str = "", **more: Any) -> str:
-    """The address of the history with a mark's days and status, and the page's filters."""
+    """The URL of the history with a mark's days and status, and the page's filters."""
     days = span or query.span
     status: Any = UNFINISHED if end == OPEN else end
     return history_url({**query.other_filters, "status": status, "from": days.first, "to": days.last, **more})

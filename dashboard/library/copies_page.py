@@ -21,7 +21,7 @@ from executions.policy import Action
 from executions.team import settings as team_settings
 
 MAX_ROWS = 100
-# The page refreshes itself while the next try is at most this far away.
+# The page refreshes itself while the next attempt is at most this far away.
 REFRESH_BEFORE_RETRY = timedelta(minutes=2)
 
 
@@ -52,7 +52,7 @@ class Copy:
 
     @property
     def needs_refresh(self) -> bool:
-        """Whether the page refreshes itself; not while the next try is far away."""
+        """Whether the page refreshes itself; not while the next attempt is far away."""
         return self.is_pending and (
             self.next_try is None or self.next_try - timezone.now() < REFRESH_BEFORE_RETRY
         )

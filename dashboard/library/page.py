@@ -121,7 +121,7 @@ class LibraryPage:
         try:
             similar = wait_for(file_actions.search, self.words)
         except VideoGenError as error:
-            self.problem = f"VideoGen could not search by meaning: {error.message}"
+            self.problem = f"VideoGen could not search by content: {error.message}"
             return []
         except TimeoutError:
             self.problem = "VideoGen did not respond in time. Search by name, or try again."

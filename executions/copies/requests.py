@@ -194,7 +194,9 @@ def record_failure(
 
 
 def forget_missing(file_id: uuid.UUID) -> bool:
-    """Forget a copy that has disappeared from the storage, so that it can be requested again. False if it was not.
+    """Forget a copy that has disappeared from the storage, so that it can be requested again.
+
+    Returns whether the copy was forgotten.
 
     A copy is not forgotten if VideoGen no longer has the file, because the record is its only trace. Nor is it
     forgotten if the storage folder seems unmounted: neither the folder of this copy nor any other copy exists.

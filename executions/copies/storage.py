@@ -114,7 +114,7 @@ def store(part: Path, name: str, mime: str) -> str:
     try:
         with part.open("rb") as handle:
             os.fsync(handle.fileno())
-            kept = storage().save(name, _Part(part, handle, mime))
+            stored = storage().save(name, _Part(part, handle, mime))
     except OSError as error:
         raise (
             NoRoom(FULL)
@@ -125,7 +125,7 @@ def store(part: Path, name: str, mime: str) -> str:
         # Any library may serve the bucket. Its messages may contain URLs, so report only the class.
         raise StoreFailed(f"The storage did not accept the copy ({type(error).__name__}).") from None
     part.unlink(missing_ok=True)
-    return kept
+    return stored
 
 
 def put(name: str, content: bytes) -> str:

@@ -22,7 +22,8 @@ from executions.models.event import FileKind, Source
 from executions.policy import Action, Actor
 from executions.videogen import NotFound, ResponseLost, SearchHit, ServerError, VideoGenError
 
-# VideoGen's API cannot undo an archive. It is called only after this time, until which restoring a file is complete.
+# VideoGen's API cannot undo an archive, so it is called only after this time. A file that is restored before then is
+# fully restored.
 UNDO_WINDOW = timedelta(minutes=10)
 SEARCH_LIMIT = 50
 CACHE_TTL = 60  # seconds that a search is cached: VideoGen allows 500 per hour
@@ -81,7 +82,10 @@ async def hide_at_videogen(file: File) -> None:
 
 
 async def publish(file: File, until: datetime | None, actor: Actor) -> None:
-    """Let anyone with the link view the file until then. Raises VideoGenError; the file is then as public as before.
+    """Let anyone with the link view the file until then. Raises VideoGenError.
+
+    After an error the file is as public as before. If the outcome is unknown (ResponseLost, ServerError), it stays
+    listed as public.
 
     The file is marked as public before VideoGen is called, so that every file that may be public is listed.
     """

@@ -37,7 +37,7 @@ class NotReady(Exception):
 async def signed_url(file: File, renditions: Sequence[str], *, fresh: bool = False) -> tuple[str, float]:
     """The URL of the first available one of `renditions`, and the seconds for which it is valid.
 
-    `fresh` skips the stored URL, for callers whom the media server refused with it. Raises Gone or NotReady.
+    `fresh` skips the stored URL, for callers for whom the media server rejected it. Raises Gone or NotReady.
 
     A URL that was just signed is returned even if it expires soon or seems to have expired: then either the local
     clock is wrong or VideoGen signs for shorter times.

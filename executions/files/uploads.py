@@ -49,7 +49,7 @@ FIRST_POLL_AFTER = timedelta(seconds=2)
 INTERRUPTED = "The upload was interrupted before the file was complete. Upload it again."
 
 
-class UploadRefused(Exception):
+class UploadRejected(Exception):
     """`str()` is a message for the person, `status` the HTTP status for it."""
 
     def __init__(self, message: str, status: int = 400) -> None:
@@ -74,19 +74,19 @@ def clean_name(name: str) -> str:
 
 
 def check(head: bytes, size: int) -> MediaType:
-    """The detected type. Raises UploadRefused for files that VideoGen cannot use."""
+    """The detected type. Raises UploadRejected for files that VideoGen cannot use."""
     if size <= 0:
-        raise UploadRefused("The file is empty.")
+        raise UploadRejected("The file is empty.")
     if size > MAX_BYTES:
-        raise UploadRefused(f"The file is larger than {MAX_BYTES // 1024**3} GB.", 413)
+        raise UploadRejected(f"The file is larger than {MAX_BYTES // 1024**3} GB.", 413)
     found = media_type(head)
     if found is None:
-        raise UploadRefused(f"VideoGen does not accept this type of file. It accepts {ACCEPTED_TYPES}.", 415)
+        raise UploadRejected(f"VideoGen does not accept this type of file. It accepts {ACCEPTED_TYPES}.", 415)
     return found
 
 
 async def upload(source: IO[bytes], size: int, name: str, actor: Actor) -> File:
-    """Upload `size` bytes of `source` as a file of this person. Raises UploadRefused, and leaves no partial file."""
+    """Upload `size` bytes of `source` as a file of this person. Raises UploadRejected, and leaves no partial file."""
     user_id = await runtime.in_db(policy.require, actor, Action.FILE_UPLOAD)
     head = await asyncio.to_thread(_head, source)
     kind = check(head, size)
@@ -121,21 +121,23 @@ def _head(source: IO[bytes]) -> bytes:
     return source.read(HEAD_BYTES)
 
 
-def _refusal(error: VideoGenError) -> UploadRefused:
+def _refusal(error: VideoGenError) -> UploadRejected:
     match error:
         case RateLimited():
             minutes = math.ceil((error.retry_after or 60) / 60)
             wait = "a minute" if minutes == 1 else f"{minutes} minutes"
-            return UploadRefused(f"VideoGen accepts no more uploads at the moment. Try again in {wait}.", 429)
+            return UploadRejected(
+                f"VideoGen accepts no more uploads at the moment. Try again in {wait}.", 429
+            )
         case Unauthorized():
-            return UploadRefused(
+            return UploadRejected(
                 "VideoGen rejects the API key. Uploads are not possible until an admin corrects it.", 503
             )
         case InvalidRequest():
-            return UploadRefused(f"VideoGen rejected the file: {error.message}", 422)
+            return UploadRejected(f"VideoGen rejected the file: {error.message}", 422)
         case Forbidden():
-            return UploadRefused(f"VideoGen did not accept the file: {error.message} Try again.", 502)
-    return UploadRefused(f"{error.message} Nothing was uploaded. Try again.", 502)
+            return UploadRejected(f"VideoGen did not accept the file: {error.message} Try again.", 502)
+    return UploadRejected(f"{error.message} Nothing was uploaded. Try again.", 502)
 
 
 def _create_or_retarget(

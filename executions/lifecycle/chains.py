@@ -54,7 +54,8 @@ def start_with_speech(
 def completed_body(execution: Execution) -> dict[str, Any] | None:
     """Return the request completed with the first result of the first job.
 
-    None when that is still running (the job is released for a later check) or has no result (the job is rejected).
+    None while the first job is unfinished (this job is released for a later check), or if it has no result (this job
+    is rejected).
     """
     before = execution.after
     if before is None or not before.is_terminal:
@@ -63,13 +64,7 @@ def completed_body(execution: Execution) -> dict[str, Any] | None:
     result = before.results.select_related("file").first() if before.status == SUCCEEDED else None
     if result is None:
         label = tools.find(before.tool).label.lower()
-        outcome = (
-            "produced no result"
-            if before.status == SUCCEEDED
-            else "failed"
-            if before.status == FAILED
-            else "was cancelled"
-        )
+        outcome = {SUCCEEDED: "produced no result", FAILED: "failed"}.get(before.status, "was cancelled")
         message = f"The {label} it depends on {outcome}."
         lifecycle.apply(
             execution.pk, observations.SubmissionRejected(source=Source.SYSTEM, error={"message": message})

@@ -112,7 +112,7 @@ class ResumeRequested(Observation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrioritizeRequested(Observation):
+class PrioritiseRequested(Observation):
     """A person moved the job to the front of the queue."""
 
     source: Source = Source.PERSON

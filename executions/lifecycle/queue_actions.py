@@ -39,7 +39,7 @@ def resume(execution: Execution, *, actor: Actor) -> bool:
 def move_to_front(execution: Execution, *, actor: Actor) -> bool:
     """Submit the job before all other queued ones. False if it was submitted meanwhile. Raises NotAllowed."""
     actor_id = policy.require(actor, Action.JOB_PRIORITISE, execution)
-    return lifecycle.apply(execution.pk, observations.PrioritizeRequested(actor_id=actor_id))
+    return lifecycle.apply(execution.pk, observations.PrioritiseRequested(actor_id=actor_id))
 
 
 def edit(

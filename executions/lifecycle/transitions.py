@@ -84,7 +84,7 @@ def submission_deferred(observation: observations.SubmissionDeferred, execution:
     return Change(columns, Kind.POSTPONED, {"reason": observation.reason, **observation.detail})
 
 
-def rejected(observation: observations.SubmissionRejected, execution: Execution) -> Change | None:
+def submission_rejected(observation: observations.SubmissionRejected, execution: Execution) -> Change | None:
     if execution.status != QUEUED:
         return None
     change = _finish(FAILED, observation, execution, error=observation.error)
@@ -92,7 +92,9 @@ def rejected(observation: observations.SubmissionRejected, execution: Execution)
     return change
 
 
-def response_lost(observation: observations.SubmissionUnconfirmed, execution: Execution) -> Change | None:
+def submission_unconfirmed(
+    observation: observations.SubmissionUnconfirmed, execution: Execution
+) -> Change | None:
     if execution.status != QUEUED or not execution.was_sent:
         return None
     # Never sent again automatically: it may be running, and billed.
@@ -143,7 +145,7 @@ def _progressed(observation: observations.StatusReported, execution: Execution) 
     if attempt < current_attempt:
         return None
     new_attempt = attempt > current_attempt
-    # An attempt of VideoGen's may be pending again at first.
+    # VideoGen's own retry may start as pending again.
     follows = may_follow(execution.status, observation.status) or (
         new_attempt and observation.status == PENDING
     )
@@ -212,8 +214,8 @@ def resume_requested(observation: observations.ResumeRequested, execution: Execu
     return Change({"paused_at": None}, Kind.RESUMED)
 
 
-def prioritize_requested(
-    observation: observations.PrioritizeRequested, execution: Execution
+def prioritise_requested(
+    observation: observations.PrioritiseRequested, execution: Execution
 ) -> Change | None:
     if not execution.is_to_send:
         return None
@@ -274,15 +276,15 @@ def _not_in_future(at: datetime) -> datetime:
 TRANSITIONS: dict[type[observations.Observation], Callable[[Any, Execution], Change | None]] = {
     observations.SubmissionStarted: submission_started,
     observations.SubmissionDeferred: submission_deferred,
-    observations.SubmissionRejected: rejected,
-    observations.SubmissionUnconfirmed: response_lost,
+    observations.SubmissionRejected: submission_rejected,
+    observations.SubmissionUnconfirmed: submission_unconfirmed,
     observations.Accepted: accepted,
     observations.StatusReported: status_reported,
     observations.CancelRequested: cancel_requested,
     observations.CancelAccepted: cancel_accepted,
     observations.PauseRequested: pause_requested,
     observations.ResumeRequested: resume_requested,
-    observations.PrioritizeRequested: prioritize_requested,
+    observations.PrioritiseRequested: prioritise_requested,
     observations.Edited: edited,
 }
 

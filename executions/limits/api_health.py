@@ -46,5 +46,5 @@ def _log_failure(failure: DatabaseError) -> None:
 
 
 def key_rejection() -> str:
-    """VideoGen's message if it rejected the API key at the last call; otherwise empty."""
+    """VideoGen's message when it last rejected the API key; empty after a successful call."""
     return cache.get(KEY_REJECTED) or ""

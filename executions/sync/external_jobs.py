@@ -40,7 +40,7 @@ MATCH_WINDOW = timedelta(seconds=60)
 # Clock difference between our own machines.
 CLOCK_SKEW = timedelta(seconds=2)
 # By then a response has arrived, or never will (leases.CALL_LIMIT).
-ANSWER_TIMEOUT = timedelta(seconds=90)
+RESPONSE_TIMEOUT = timedelta(seconds=90)
 # How long an unconfirmed job can be matched.
 MATCH_PERIOD = timedelta(days=1)
 # Jobs imported per run; the next run imports the rest.
@@ -152,7 +152,7 @@ def start_bounds(
 
 def record_deliveries(now: datetime) -> None:
     """Record the jobs of webhooks that matched none of our jobs, unless a response has named them since."""
-    long_ago = now - ANSWER_TIMEOUT
+    long_ago = now - RESPONSE_TIMEOUT
     claimed = Execution.objects.filter(remote_id=OuterRef("remote_execution_id"))
     known = Stranger.objects.filter(remote_id=OuterRef("remote_execution_id"))
     waiting = (
@@ -229,7 +229,7 @@ def _is_confined(stranger: Stranger, job: Execution) -> bool:
     return (
         stranger.started_after is not None
         and stranger.started_after >= job.sent_at - MATCH_WINDOW
-        and stranger.started_before <= job.sent_at + ANSWER_TIMEOUT + MATCH_WINDOW
+        and stranger.started_before <= job.sent_at + RESPONSE_TIMEOUT + MATCH_WINDOW
     )
 
 
@@ -253,13 +253,13 @@ def link(execution_id: uuid.UUID, remote_id: str, *, actor: Actor, source: Sourc
 
 
 def _import_all(sent: dict[str, list[datetime]], now: datetime) -> None:
-    """Import jobs recorded more than ANSWER_TIMEOUT ago that cannot be any of our jobs of the last MATCH_PERIOD."""
+    """Import jobs recorded more than RESPONSE_TIMEOUT ago that cannot be any of our jobs of the last MATCH_PERIOD."""
     sending = Execution.objects.filter(remote_id=None, sent_at__isnull=False, ended_at=None).exclude(
         status=UNCONFIRMED
     )
     if sending.exists():
         return  # the response may name any of them
-    ready = Stranger.objects.filter(is_past=False, seen_at__lt=now - ANSWER_TIMEOUT).order_by("id")
+    ready = Stranger.objects.filter(is_past=False, seen_at__lt=now - RESPONSE_TIMEOUT).order_by("id")
     for stranger in islice((each for each in ready if not _owners(each, sent)), MAX_IMPORTS):
         import_one(stranger)
 

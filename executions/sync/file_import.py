@@ -81,10 +81,10 @@ async def _import_new(walk: AccountWalk) -> int:
     """Import from the top of the list, then continue with its older part. Returns the number of new files."""
     left, imported = MAX_PAGES, 0
     # New files at the top are dated from now, unless the whole list is being read for the first time.
-    is_resumed = bool(walk.cursor or walk.completed_at)
-    if not is_resumed:
+    has_read_before = bool(walk.cursor or walk.completed_at)
+    if not has_read_before:
         walk.began_at, walk.position = timezone.now(), 0
-    began, position, cursor = (timezone.now(), 0, None) if is_resumed else (walk.began_at, 0, None)
+    began, position, cursor = (timezone.now(), 0, None) if has_read_before else (walk.began_at, 0, None)
     while left:
         page = await runtime.client().list_files(cursor=cursor)
         await poll_budget.shared.spend()  # counts like any other read
@@ -95,7 +95,7 @@ async def _import_new(walk: AccountWalk) -> int:
         if cursor is None:
             walk.cursor, walk.completed_at = "", walk.completed_at or timezone.now()
             return imported
-        if is_resumed and not new:
+        if has_read_before and not new:
             break
     else:
         # There are more new files than one round reads: the next round continues here.

@@ -54,7 +54,7 @@ class InFlightJob:
     note: str
 
     def differs_from(self, answer: ToolExecution) -> bool:
-        """Whether the response has anything new. Most of a list poll has nothing new and writes nothing."""
+        """Whether the response differs from the row. Most listed jobs have not changed and cause no write."""
         reported = (answer.status, answer.progress, answer.attempt)
         return bool(self.note) or reported != (self.status, self.progress, self.attempt)
 

@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 # (age limit, poll interval) by the time since VideoGen accepted the job, in seconds; docs/api-notes.md#polling.
 POLL_INTERVALS: tuple[tuple[float, float], ...] = ((10, 1), (30, 2), (300, 5), (3600, 20))
-MAX_POLL_INTERVAL = 180.0
+OVERDUE_POLL_INTERVAL = 180.0  # seconds; for older jobs
 # A person at VideoGen has to act first, so frequent polls would find nothing new.
 APPROVAL_POLL_INTERVAL = timedelta(seconds=20)
 MAX_CONCURRENT = 10
@@ -48,7 +48,7 @@ NOT_FOUND_GRACE = timedelta(minutes=2)  # a 404 for a younger job is ignored
 
 def poll_interval(age: float, in_flight: int) -> timedelta:
     """The time until a job of this age (seconds) is polled again, with `in_flight` jobs sharing the budget."""
-    by_age = next((interval for limit, interval in POLL_INTERVALS if age < limit), MAX_POLL_INTERVAL)
+    by_age = next((interval for limit, interval in POLL_INTERVALS if age < limit), OVERDUE_POLL_INTERVAL)
     by_budget = in_flight * 3600 / HOURLY_BUDGET
     return timedelta(seconds=max(by_age, by_budget))
 
@@ -212,7 +212,7 @@ class Reconciler(Worker):
             await runtime.in_db(apply_response, execution, answer, polled_at)
 
     def _poll_failed(self, execution: Execution, error: VideoGenError) -> None:
-        """The poll failed: show why, and schedule_poll the next one."""
+        """The poll failed: show why, and schedule the next one."""
         now = timezone.now()
         wait, note = backoff.delay(execution.attempts), "VideoGen does not respond; retrying"
         match error:
@@ -232,7 +232,7 @@ class Reconciler(Worker):
 
 
 def apply_response(execution: Execution, answer: ToolExecution, polled_at: datetime) -> None:
-    """Apply a response and schedule_poll the next poll."""
+    """Apply a response and schedule the next poll."""
     lifecycle.apply(execution.pk, external_jobs.to_observation(answer))
     schedule_poll(execution, polled_at)
     if execution.note:

@@ -89,12 +89,12 @@ def replay(delivery: WebhookDelivery, *, actor: Actor) -> str:
         outcome = ingest.reapply(delivery)
     except Exception:
         logger.exception("Delivery %d could not be applied", delivery.pk)
-        return "It failed again. See the log for the reason."
+        return "The replay failed. See the log for the reason."
     return {
         Outcome.APPLIED: "Applied.",
         Outcome.TOO_LATE: "Nothing to change: this was already known.",
         Outcome.UNKNOWN_JOB: "Its job is still unknown.",
-        Outcome.FILE: "Nothing to change.",
+        Outcome.FILE: "Applied to the file.",
         Outcome.UNKNOWN_EVENT: "Rushes does not handle this kind of event.",
     }[Outcome(outcome)]
 

@@ -102,8 +102,8 @@ async def _poll_upload(file: File) -> None:
         await runtime.in_db(uploads.fail_abandoned)
         return
     wire = await runtime.client().hydrate_file(file.remote_id)
-    kept = await runtime.in_db(store_file, wire)
-    await runtime.in_db(uploads.apply_report, kept, wire)
+    stored = await runtime.in_db(store_file, wire)
+    await runtime.in_db(uploads.apply_report, stored, wire)
 
 
 def _handle_not_found(file: File) -> bool:

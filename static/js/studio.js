@@ -1,5 +1,5 @@
-// "Since you left" counts as seen after a moment in the visible part of a visible window. While a person has the
-// studio open, they see jobs finish: their last visit is updated when they leave.
+// "Since you left" counts as seen once it has been visible for a moment. A person with the studio open sees jobs
+// finish, so their last visit is updated when they leave.
 
 const SEEN_AFTER = 2500 // ms
 const url = document.querySelector('[data-seen-url]').dataset.seenUrl

@@ -126,7 +126,7 @@ def test_a_queued_job_that_is_cancelled_is_never_sent(
     actions.start(page, prompt)
     waiting = actions.job(page, prompt)
     expect(waiting).to_have_attribute("data-status", "queued")
-    expect(waiting).to_contain_text("next try")
+    expect(waiting).to_contain_text("next attempt")
     waiting.get_by_role("button", name="Cancel").click()
     actions.wait_until_finished(page, prompt, "cancelled")
     assert site.sandbox_jobs(prompt) == []

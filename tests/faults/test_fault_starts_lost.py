@@ -76,7 +76,7 @@ async def test_a_job_stays_queued_while_videogen_is_unreachable(
 
     assert (job.status, job.sent_at, job.attempts) == ("queued", None, 4)
     assert steps.backs_off(waits), waits
-    assert "VideoGen cannot be reached; next try" in await steps.page_of(ann_browser, job)
+    assert "VideoGen cannot be reached; next attempt" in await steps.page_of(ann_browser, job)
     assert await steps.sandbox_jobs(account, prompt) == []
 
     runtime.use_account(account.api_key, account.url)

@@ -152,7 +152,7 @@ async def test_a_rate_limited_job_is_sent_after_the_reported_time(
     assert (job.status, job.sent_at, job.leased_until) == ("queued", None, None)
     assert max(0, seconds - 20) < steps.seconds_until_due(job) <= seconds
     page = await steps.page_of(ann_browser, job)
-    assert "The hourly limit is used up; next try" in page
+    assert "The hourly limit is used up; next attempt" in page
     # Before that time no worker sends it; then it is sent once.
     await Reconciler().process_now(job.pk)
     assert await steps.sandbox_jobs(account, prompt) == []

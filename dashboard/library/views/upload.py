@@ -23,7 +23,7 @@ from dashboard.http.params import as_number, as_uuid
 from dashboard.http.requests import AuthenticatedRequest
 from executions.files import uploads
 from executions.files.media_types import HEAD_BYTES
-from executions.files.uploads import UploadRefused
+from executions.files.uploads import UploadRejected
 from executions.models import File
 from executions.models.file import Origin
 from executions.policy import Actor
@@ -47,7 +47,7 @@ async def upload(request: AuthenticatedRequest) -> HttpResponse:
         with await sync_to_async(_body)(request) as body:
             size = await sync_to_async(_size)(body)
             file = await uploads.upload(body, size, request.GET.get("name", ""), user)
-    except UploadRefused as refused:
+    except UploadRejected as refused:
         return JsonResponse({"error": str(refused)}, status=refused.status)
     workers.wake_file_workers()
     return JsonResponse(to_json(file), status=201)
@@ -57,7 +57,7 @@ async def _check(request: HttpRequest) -> HttpResponse:
     """`?check=<size>` with only the first bytes in the body: whether the file would be accepted."""
     size = as_number(request.GET["check"])
     if size is None:
-        raise UploadRefused("The size of the file must be a number of bytes.")
+        raise UploadRejected("The size of the file must be a number of bytes.")
     with await sync_to_async(_body)(request) as body:
         kind = uploads.check(body.read(HEAD_BYTES), size)
     return JsonResponse({"type": kind.type})
@@ -77,7 +77,7 @@ async def _upload_form(request: AuthenticatedRequest, actor: Actor) -> HttpRespo
         try:
             await uploads.upload(each.file, each.size, each.name or "", actor)
             uploaded += 1
-        except UploadRefused as refused:
+        except UploadRejected as refused:
             problems.append(f"{uploads.clean_name(each.name or '')}: {refused}")
     if uploaded:
         workers.wake_file_workers()

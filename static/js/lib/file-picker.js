@@ -97,7 +97,7 @@ function take(field, files) {
   const media = field.dataset.media.split(' ').filter(Boolean)
   for (const file of files) {
     if (media.length && file.type && !media.some((kind) => file.type.startsWith(TYPES[kind])))
-      tell(`“${file.name}” is not a suitable file type.`)
+      tell(`“${file.name}” has an unsuitable file type.`)
     else startUpload(field, file)
   }
 }

@@ -118,8 +118,8 @@ function isUnchanged(region, answer) {
   return fresh !== null && plain(fresh).isEqualNode(plain(region))
 }
 
-// A copy without differences that do not matter: the swap target, tokens, times as scripts format them, checkboxes that
-// scripts show, and htmx's classes.
+// A copy without what may differ between equal contents: the swap target, tokens, times as scripts format them,
+// checkboxes that scripts show, and htmx's classes.
 function plain(element) {
   const copy = element.cloneNode(true)
   copy.removeAttribute('hx-swap-oob')

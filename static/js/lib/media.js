@@ -1,5 +1,5 @@
-// Media that fails to load: its link is requested again a few times, since the file may be in progress or its signed
-// URL may have expired. Then the frame shows an error.
+// Media that fails to load: its URL is requested again a few times, since the file may still be in progress or its
+// signed URL may have expired. Then the frame shows an error.
 // Players that survive a live update keep their controls.
 
 const MESSAGES = {

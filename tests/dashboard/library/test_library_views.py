@@ -115,7 +115,7 @@ def test_a_failed_search_by_content_shows_a_message(ann_browser: Browser) -> Non
     fill(2)
     answer = ann_browser.get("/files/?q=the+sea&by=meaning")
     assert answer.status_code == 200
-    assert "VideoGen could not search by meaning" in text(answer)
+    assert "VideoGen could not search by content" in text(answer)
 
 
 @pytest.mark.parametrize("url", ["/files/", "/files/?type=IMAGE&q=shot", "/files/public/", "/files/upload/"])

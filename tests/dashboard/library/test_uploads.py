@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from executions.core import runtime
 from executions.files import uploads
-from executions.files.uploads import UploadRefused
+from executions.files.uploads import UploadRejected
 from executions.models import Event, File
 from executions.models.file import State
 from executions.videogen import parse_event
@@ -257,7 +257,7 @@ async def test_an_upload_of_a_dead_process_fails(account: Any, people: Any) -> N
 
 
 async def test_an_empty_file_is_rejected(account: Any, people: Any) -> None:
-    with pytest.raises(UploadRefused, match="empty"):
+    with pytest.raises(UploadRejected, match="empty"):
         await uploads.upload(io.BytesIO(b""), 0, "pier.png", people.ann)
 
 

@@ -174,7 +174,7 @@ def test_a_job_held_by_the_hourly_limit_shows_when_it_resets(
     until = timezone.now() + timedelta(minutes=40)
     rate_limits.store(runtime.account_fingerprint(), {Group.TOOLS: RateLimit(500, 0, until)})
 
-    assert f"The hourly limit is used up; next try {until:%-d %b %H:%M}" in page_of(ann_browser, job)
+    assert f"The hourly limit is used up; next attempt {until:%-d %b %H:%M}" in page_of(ann_browser, job)
     page = text(ada_browser.get("/settings/limits/"))
     assert "0 of 500 starts left this hour" in page
     assert "No starts left this hour" in page

@@ -13,7 +13,7 @@ from PIL import Image
 
 from executions.files import uploads
 from executions.files.media_types import media_type
-from executions.files.uploads import UploadRefused, clean_name
+from executions.files.uploads import UploadRejected, clean_name
 from tests.executions.files.media import png, wav
 
 
@@ -158,6 +158,6 @@ def test_a_long_name_keeps_its_extension() -> None:
     ],
 )
 def test_unusable_files_are_refused(size: int, head: bytes, status: int, words: str) -> None:
-    with pytest.raises(UploadRefused, match=words) as refused:
+    with pytest.raises(UploadRejected, match=words) as refused:
         uploads.check(head, size)
     assert refused.value.status == status

@@ -257,7 +257,7 @@ async def test_a_job_started_during_a_list_poll_is_not_mismatched(
 async def test_a_job_started_by_a_script_is_imported_and_polled(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(external_jobs, "ANSWER_TIMEOUT", timedelta(0))
+    monkeypatch.setattr(external_jobs, "RESPONSE_TIMEOUT", timedelta(0))
     poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
     await poller.run()
     started = account.call("POST", "/v1/tools/generate-image", {"prompt": "from a script", "numResults": 1})
