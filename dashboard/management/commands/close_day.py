@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from dashboard.http.params import as_day
 from executions import policy
 from executions.core import runtime
 from executions.models import DayClosing
@@ -24,10 +25,9 @@ class Command(BaseCommand):
     def handle(self, *, day: str, **options: Any) -> None:
         if settings.USES_SANDBOX:
             raise CommandError("VIDEOGEN_API_KEY must be set: the sandbox belongs to `manage.py serve`.")
-        try:
-            wanted = date.fromisoformat(day) if day else datetime.now(UTC).date() - timedelta(days=1)
-        except ValueError:
-            raise CommandError(f"--day must be a date such as 2026-11-24, not {day!r}.") from None
+        wanted = as_day(day) if day else datetime.now(UTC).date() - timedelta(days=1)
+        if wanted is None:
+            raise CommandError(f"--day must be a date such as 2026-11-24, not {day!r}.")
         try:
             row = asyncio.run(self.run(wanted))
         except daily_reconciliation.CannotReconcile as error:
