@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.source_tree import PACKAGES, ROOT, forbidden_imports, imports, modules
+from tests.house.source_tree import PACKAGES, ROOT, forbidden_imports, imports, is_in, modules
 
 RULES = {
     # folder: packages that its modules must not import
@@ -18,7 +18,7 @@ RULES = {
     "benchmarks": ("sandbox",),
     "soak": ("dashboard", "sandbox"),
 }
-OWN = "executions.videogen"
+CLIENT = "executions.videogen"
 
 
 @pytest.mark.parametrize("folder", RULES)
@@ -26,15 +26,38 @@ def test_no_package_imports_what_it_must_not(folder: str) -> None:
     assert forbidden_imports(ROOT, folder, *RULES[folder]) == []
 
 
-def test_the_client_imports_nothing_else_of_the_domain() -> None:
-    domain = [
+def foreign_imports(root: Path) -> list[str]:
+    """What the API client imports from the rest of the domain, as `module:line imports name`."""
+    return [
         f"{module}:{line} imports {name}"
-        for module in modules(ROOT, "executions/videogen")
-        for line, name in imports(ROOT, module)
-        if name.split(".")[0] == "executions" and not (name == OWN or name.startswith(f"{OWN}."))
+        for module in modules(root, CLIENT.replace(".", "/"))
+        for line, name in imports(root, module)
+        if is_in(name, "executions") and not is_in(name, CLIENT)
     ]
 
-    assert domain == []
+
+def test_the_client_imports_nothing_else_of_the_domain() -> None:
+    assert foreign_imports(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("from executions import models", "executions.models"),
+        ("from .. import statuses", "executions.statuses"),
+        ("def f():\n    import executions.core.ids", "executions.core.ids"),
+        ("from executions.videogen import errors\nfrom . import wire", None),
+        ("from executions.videogen.errors import ApiError", None),
+        ("import httpx", None),
+    ],
+)
+def test_a_planted_import_of_the_domain_is_found(tmp_path: Path, code: str, name: str | None) -> None:
+    client = tmp_path / "executions" / "videogen"
+    client.mkdir(parents=True)
+    (client / "planted.py").write_text(code)
+
+    found = [each.rpartition(" ")[2] for each in foreign_imports(tmp_path)]
+    assert found == ([name] if name else [])
 
 
 def test_the_dashboard_imports_the_domain_and_every_package_is_read() -> None:
