@@ -82,14 +82,7 @@ def run_again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     audience = job_card.audience(request.user, execution.created_by_id)
     if not job_card.card(execution, audience).may_start_again:
         return HttpResponseForbidden("You cannot run this job again.")
-    new_job, _ = create.start(
-        tool=tools.find(execution.tool),
-        body=tools.already_validated(execution.request_body),
-        actor=request.user,
-        title=execution.prompt,
-        rerun_of=execution,
-        key=f"again.{execution.pk}.{request.GET.get('key', '')[:32]}",
-    )
+    new_job, _ = create.rerun(execution, actor=request.user, key=request.GET.get("key", "")[:32])
     sync_bridge.spawn(submit.send, new_job.pk)
     url = reverse("execution", args=[new_job.pk])
     return (

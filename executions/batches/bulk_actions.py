@@ -84,14 +84,7 @@ def _cancel(job: Execution, selection: Selection, actor: Actor, reason: str) -> 
 def _rerun(job: Execution, selection: Selection, actor: Actor, reason: str) -> str:
     if not is_allowed(Act.RERUN, actor, job):
         return CANNOT_RERUN
-    create.start(
-        tool=tools.find(job.tool),
-        body=tools.already_validated(job.request_body),
-        actor=actor,
-        title=job.prompt,
-        key=f"again.{job.pk}.{selection.pk}",
-        rerun_of=job,
-    )
+    create.rerun(job, actor=actor, key=str(selection.pk))
     return RERUN
 
 

@@ -17,7 +17,7 @@ from executions.lifecycle import status_machine as lifecycle
 from executions.models import Batch, Execution, File, Input
 from executions.policy import Action, Actor
 from executions.statuses import SUCCEEDED, UNCONFIRMED
-from executions.tools import Tool, ValidatedBody
+from executions.tools import Tool, ValidatedBody, already_validated, find
 
 
 def start(
@@ -73,6 +73,18 @@ def start(
         if key is None:
             raise
         return Execution.objects.get(created_by_id=actor_id, idempotency_key=key), False
+
+
+def rerun(execution: Execution, *, actor: Actor, key: str) -> tuple[Execution, bool]:
+    """Create a job with the same request as `execution`: one for each `key`, as in `start`. Raises NotAllowed."""
+    return start(
+        tool=find(execution.tool),
+        body=already_validated(execution.request_body),
+        actor=actor,
+        title=execution.prompt,
+        key=f"again.{execution.pk}.{key}",
+        rerun_of=execution,
+    )
 
 
 def require_validated(body: Any) -> None:
