@@ -1,4 +1,4 @@
-"""Finds permission checks outside the policy, and writes of rows by the dashboard, in the source code."""
+"""Finds permission checks outside the policy, writes of rows by the dashboard, and bodies that nothing validated."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from executions.policy import Action
 from tests.house.source_tree import called_name, modules, parse
 
+POLICY = "executions/policy.py"
 # Modules that may know how a role is stored.
 MAY_READ_ROLES = {
-    "executions/policy.py",
+    POLICY,
     "executions/team/members.py",
     "executions/models/team.py",
     # Django's admin site lists columns by name.
@@ -18,6 +20,11 @@ MAY_READ_ROLES = {
 }
 SHELL = "templates/base.html"
 ROLE = "is_staff"
+# Functions that may call already_validated() on a body: it was validated when it was stored.
+MAY_SKIP_VALIDATION = {
+    "executions/lifecycle/create.py": {"rerun"},
+    "executions/batches/rows.py": {"Row", "rerun_rows"},
+}
 # Methods of Django's managers, querysets and models that write.
 WRITES = {
     "save",
@@ -70,16 +77,32 @@ def _is_write(node: ast.Call) -> bool:
     return not node.args or isinstance(node.func.value, ast.Attribute | ast.Call)
 
 
+def acting_modules(root: Path) -> list[str]:
+    """The modules of the domain with a function that takes an actor, other than the policy."""
+    return [
+        module.as_posix()
+        for module in modules(root, "executions")
+        if module.as_posix() != POLICY and any(_takes_actor(node) for node in ast.walk(parse(root, module)))
+    ]
+
+
 def unchecked(root: Path, module: str) -> list[str]:
     """The public functions of a module that take an actor, but pass it neither to the policy nor to another function."""
-    found = []
-    for node in parse(root, Path(module)).body:
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
-            continue
-        names = {each.arg for each in [*node.args.args, *node.args.kwonlyargs]}
-        if "actor" in names and not any(_passes_actor(each) for each in ast.walk(node)):
-            found.append(f"{module}: {node.name}")
-    return found
+    return [
+        f"{module}: {node.name}"
+        for node in ast.walk(parse(root, Path(module)))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.name.startswith("_")
+        and _takes_actor(node)
+        and not any(_passes_actor(each) for each in ast.walk(node))
+    ]
+
+
+def _takes_actor(node: ast.AST) -> bool:
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    arguments = node.args
+    return "actor" in {each.arg for each in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
 
 
 def _passes_actor(node: ast.AST) -> bool:
@@ -89,12 +112,33 @@ def _passes_actor(node: ast.AST) -> bool:
     return any(isinstance(value, ast.Name) and value.id == "actor" for value in values)
 
 
+def unused_actions(root: Path) -> set[str]:
+    """The names of the policy's actions that no other module refers to."""
+    return {action.name for action in Action} - referenced_actions(root)
+
+
 def referenced_actions(root: Path) -> set[str]:
     """The names of the actions that modules other than the policy refer to."""
     return {
         node.attr
         for module in modules(root, "executions", "dashboard")
-        if module.as_posix() != "executions/policy.py"
+        if module.as_posix() != POLICY
         for node in ast.walk(parse(root, module))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Action"
     }
+
+
+def validation_skips(root: Path) -> list[str]:
+    """Every place that passes a body as validated without validating it, as `module:line`."""
+    return [
+        f"{module}:{node.lineno}"
+        for module in modules(root, "executions", "dashboard")
+        for function in parse(root, module).body
+        if getattr(function, "name", "") not in MAY_SKIP_VALIDATION.get(module.as_posix(), ())
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute | ast.Name) and _last_name(node) == "already_validated"
+    ]
+
+
+def _last_name(node: ast.Attribute | ast.Name) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id
