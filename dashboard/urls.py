@@ -126,8 +126,8 @@ settings_urls = [
     path("people/choices/", people_views.change_setting, name="people-choices"),
     path("people/invitations/<int:pk>/withdraw/", people_views.withdraw, name="invitation-withdraw"),
     path("people/<int:pk>/role/", people_views.change, {"what": "role"}, name="person-role"),
-    path("people/<int:pk>/shut-out/", people_views.change, {"what": "shut-out"}, name="person-shut-out"),
-    path("people/<int:pk>/let-in/", people_views.change, {"what": "let-in"}, name="person-let-in"),
+    path("people/<int:pk>/shut-out/", people_views.change, {"what": "deactivate"}, name="person-deactivate"),
+    path("people/<int:pk>/let-in/", people_views.change, {"what": "reactivate"}, name="person-reactivate"),
 ]
 
 audit_urls = [

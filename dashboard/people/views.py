@@ -68,15 +68,15 @@ def withdraw(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 @requires(Action.PEOPLE_VIEW)
 @require_POST
 def change(request: AuthenticatedRequest, pk: int, what: str) -> HttpResponse:
-    """`what` is "role" (the new one is in POST), "shut-out" (deactivate) or "let-in" (reactivate)."""
+    """`what` is "role" (the new one is in POST), "deactivate" or "reactivate"."""
     person = get_object_or_404(get_user_model(), pk=pk)
     name = person.get_username()
     try:
         match what:
-            case "shut-out" if members.deactivate(pk, actor=request.user):
+            case "deactivate" if members.deactivate(pk, actor=request.user):
                 live_sessions.left(pk)
                 messages.success(request, f"{name} was deactivated. Their sessions have ended.")
-            case "let-in" if members.reactivate(pk, actor=request.user):
+            case "reactivate" if members.reactivate(pk, actor=request.user):
                 messages.success(request, f"{name} can sign in again.")
             case "role":
                 new = request.POST.get("role", "")
