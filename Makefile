@@ -29,7 +29,7 @@ check: .venv/requirements-dev.txt.installed
 bench: .venv/requirements-dev.txt.installed
 	@$(PYTHON) -m benchmarks $(ARGS)
 
-# Ten minutes, or some more. SOAK=postgres: on a PostgreSQL server of its own, whose programs have to be installed.
+# Takes a little over ten minutes. SOAK=postgres starts a separate PostgreSQL server, whose programs must be installed.
 soak: .venv/requirements-dev.txt.installed
 	@$(PYTHON) -m soak --database $(SOAK) $(ARGS)
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-_GAP = "[ _]"  # in prose, and in names
+_GAP = "[ _-]"  # in prose, in names of Python, and in names of URLs and classes
 _TURNS = (
     r"anew",
     rf"once{_GAP}more",
@@ -18,10 +18,10 @@ _TURNS = (
     rf"told{_GAP}(?:apart|of)",
     r"(?:somebody|nobody|whoever|everybody)",
     rf"(?:goes|go|went|carry|carries|carried){_GAP}on(?!{_GAP}to\b)",
-    rf"of{_GAP}(?:ours|theirs|its own|their own|our own)",
+    rf"of{_GAP}(?:ours|theirs|(?:its|their|our){_GAP}own)",
     rf"stands{_GAP}(?:in|at|on|there|still)",
     rf"(?:takes|taken|took){_GAP}in(?!{_GAP}turn)",
-    rf"(?<![\"'])(?:shut{_GAP}out|let{_GAP}in)",  # in quotes they are stored values
+    rf"(?<![\"'])(?:shut{_GAP}out|let{_GAP}in)(?!/)",  # in quotes they are stored values; URL paths stay
     rf"bec[oa]me{_GAP}of",
     rf"(?:came|comes|come){_GAP}of",
     r"\bwish(?:es|ed)?\b",  # a constraint keeps its name

@@ -14,7 +14,7 @@ from tests.house.test_house_sources import tracked
 QUOTING = frozenset(
     {"CHANGELOG.md", "docs/glossary.md", "tests/house/language.py", "tests/house/test_house_language.py"}
 )
-# Written once and never again: a migration keeps its text.
+# Migrations are never edited.
 SOURCES = [path for path in tracked(ROOT) if "migrations" not in path.parts]
 MODULES = [path for path in SOURCES if path.suffix == ".py"]
 
@@ -42,6 +42,9 @@ def test_a_class_name_is_used_once_per_package() -> None:
         ("Nobody waits for it.", True),
         ("It goes on afterwards.", True),
         ("A window of its own.", True),
+        ("def test_it_has_a_page_of_its_own(): ...", True),
+        ('path("people/", name="person-shut-out")', True),
+        ('path("people/shut-out/", name="person-deactivate")', False),
         ("The job is polled again.", False),
         ("It moves on to the next page.", False),
         ("Workers take in turn what is queued.", False),

@@ -32,7 +32,12 @@ def tracked(root: Path) -> list[Path]:
     """The text files of the repository, relative to `root`."""
     top = [path for path in sorted(root.iterdir()) if path.name not in SKIPPED]
     files = [each for path in top for each in (path.rglob("*") if path.is_dir() else [path])]
-    return sorted(path.relative_to(root) for path in files if path.suffix in SUFFIXES and path.is_file())
+    return sorted(path.relative_to(root) for path in files if _is_text(path) and path.is_file())
+
+
+def _is_text(path: Path) -> bool:
+    """By its name. A file without a suffix is a script or a makefile; names with a leading dot are settings or caches."""
+    return path.suffix in SUFFIXES or (not path.suffix and not path.name.startswith("."))
 
 
 def wrong_citations(root: Path, files: list[Path]) -> list[str]:
@@ -67,6 +72,29 @@ def broken_links(root: Path, files: list[Path]) -> list[str]:
             elif anchor and anchor not in anchors(target.read_text(encoding="utf-8")):
                 problems.append(f"{path} links to {link}: there is no such anchor")
     return problems
+
+
+def test_scripts_and_makefiles_are_read(tmp_path: Path) -> None:
+    assert {Path("Makefile"), Path(".ci/run"), Path("scripts/check")} <= set(tracked(ROOT))
+
+    for name in (
+        "Makefile",
+        "scripts/planted",
+        ".ci/run",
+        "a.py",
+        "a.pyc",
+        ".coverage",
+        "data/sealed",
+        ".venv/x.py",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("text\n")
+    assert [path.as_posix() for path in tracked(tmp_path)] == [
+        ".ci/run",
+        "Makefile",
+        "a.py",
+        "scripts/planted",
+    ]
 
 
 def test_every_citation_names_an_anchor_that_exists() -> None:

@@ -72,7 +72,7 @@ def test_columns_with_secrets_are_hidden_by_name() -> None:
 
 
 @pytest.mark.parametrize("path", ["/admin/login/", "/admin/logout/", "/admin/password_change/"])
-def test_the_site_has_no_sign_in_page_of_its_own(path: str, ada_browser: Browser) -> None:
+def test_the_site_has_no_separate_sign_in_page(path: str, ada_browser: Browser) -> None:
     assert ada_browser.get(path).status_code == 404
 
 
