@@ -231,7 +231,7 @@ MEDIA_SOURCES = ["http://127.0.0.1:*"] if USES_SANDBOX else ["https:"]
 S3_BUCKET = environment.text("S3_BUCKET")
 S3_ENDPOINT = environment.url("S3_ENDPOINT")
 if S3_ENDPOINT and not S3_BUCKET:
-    raise SettingsError("S3_ENDPOINT is set, but S3_BUCKET is not: set both, or neither.")
+    raise SettingsError("S3_ENDPOINT is set, but S3_BUCKET is not: set S3_BUCKET too, or remove S3_ENDPOINT.")
 if S3_BUCKET:
     MEDIA_SOURCES = [*MEDIA_SOURCES, S3_ENDPOINT or "https:"]
 SECURE_CSP = {

@@ -61,7 +61,7 @@ class SandboxProcess:
 
 @pytest.fixture(autouse=True, scope="session")
 def _shared_by_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Sandboxes of all workers make small media, and each only once. Servers start with a copy of one database."""
+    """The sandboxes of all workers make small media and share a cache of them. Servers start with a copy of one database."""
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     with pytest.MonkeyPatch.context() as patch:

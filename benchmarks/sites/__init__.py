@@ -1,3 +1,3 @@
-"""Rushes with something beside it that only a benchmark needs: settings modules that add it to the real ones."""
+"""Settings modules that add benchmark-only views and middleware to Rushes."""
 
 QUERIES_HEADER = "X-Queries"

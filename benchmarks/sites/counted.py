@@ -1,4 +1,4 @@
-"""Rushes, whose answers say how many queries they took."""
+"""Settings of Rushes with a response header that counts queries."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ started: list[str] = []  # processes since the previous test, including those of
 
 
 def _record_start(event: str, arguments: Any) -> None:
-    # The database that all tests start from is made in passing, by the first that needs one.
+    # Migrating the shared template database does not count: whichever test needs it first triggers it.
     if event == "subprocess.Popen" and arguments[1] != migrated.COMMAND:
         started.append(str(arguments[0]))
 

@@ -18,7 +18,7 @@ KEY = "vgk_live_3kQz81LmXw_do-not-show-me"
 
 @pytest.fixture
 def no_retry_delays() -> None:
-    """Keeps the client's pauses, which are tested here."""
+    """Overrides the shared fixture: these tests check the client's retry delays."""
 
 
 @pytest.fixture
