@@ -15,6 +15,7 @@ A local server that implements the VideoGen API v1 and generates simple placehol
 It prints "sandbox ready at URL" once it accepts connections. [fail] in a prompt or text
 makes the job fail, [fail:some_code] with that error code. Tests inject faults at
 /sandbox/faults; sandbox/README.md lists them."""
+MAX_UPLOAD_BYTES = 1024**4  # 1 TiB
 
 
 def _speed(text: str) -> float:
@@ -34,7 +35,14 @@ def _port(text: str) -> int:
 def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError("must be greater than 0")
+        raise argparse.ArgumentTypeError("must be greater than 0 and less than 1e9")
+    return value
+
+
+def _upload_bytes(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= MAX_UPLOAD_BYTES:
+        raise argparse.ArgumentTypeError(f"must be from 1 to {MAX_UPLOAD_BYTES}")
     return value
 
 
@@ -93,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--largest-upload",
-        type=_positive,
+        type=_upload_bytes,
         default=2 * 1024**3,
         metavar="BYTES",
         help="maximum size of an upload (default 2147483648)",
@@ -134,7 +142,7 @@ def main() -> int:
         concurrency=arguments.concurrency,
         url_lifetime=arguments.url_lifetime,
         upload_lifetime=arguments.upload_lifetime,
-        max_upload_bytes=int(arguments.largest_upload),
+        max_upload_bytes=arguments.largest_upload,
     )
     serve(settings, bound, scratch.cleanup, with_parent=arguments.with_parent)
 

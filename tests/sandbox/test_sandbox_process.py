@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox.__main__ import parser
 from tests.sandbox.process import ROOT, SandboxServer
 from tests.waiting import eventually
 
@@ -81,6 +82,7 @@ def test_port_in_use_is_reported_in_one_sentence() -> None:
         ["--strict-api-version"],
         ["--api-version", "3"],
         ["--concurrency", "0"],
+        ["--largest-upload", "0"],
     ],
 )
 def test_invalid_arguments_are_rejected(arguments: list[str]) -> None:
@@ -88,6 +90,10 @@ def test_invalid_arguments_are_rejected(arguments: list[str]) -> None:
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert arguments[0] in result.stderr
+
+
+def test_the_default_largest_upload_can_be_given_explicitly() -> None:
+    assert parser().parse_args(["--largest-upload", "2147483648"]).largest_upload == 2 * 1024**3
 
 
 def test_stops_with_its_parent_process() -> None:
