@@ -45,6 +45,7 @@ class Webhooks:
     def start(self) -> None:
         """Resume deliveries that a restart interrupted. Held messages are sent too."""
         for message in self._store.in_state(Message, "waiting", "held"):
+            message.status = "waiting"
             self._send_later(message, delay=max(0.0, message.due_at - time.time()))
 
     async def close(self) -> None:

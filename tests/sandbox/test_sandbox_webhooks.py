@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -228,6 +230,22 @@ def test_fault_hold_and_release(sandbox: SandboxServer, subscribe: Subscribe, ba
     assert response.json() == {"released": 2}
     received = receiver.wait_for_count(2)
     assert [message.data["toolExecutionId"] for message in received] == order
+
+
+def test_held_message_is_sent_and_retried_after_a_restart(
+    launch: Callable[..., SandboxServer], tmp_path: Path
+) -> None:
+    with closing(Receiver()) as receiver:
+        first = launch("--data-dir", str(tmp_path), "--speed", "20")
+        body = {"url": receiver.url, "events": TOOL_EVENTS}
+        first.client.post("/v1/webhooks/endpoints", json=body).raise_for_status()
+        first.set_faults({"kind": "webhook_hold"})
+        first.wait_until_final(speak(first))
+        first.kill()
+        receiver.statuses = [500]
+        launch("--data-dir", str(tmp_path), "--speed", "20")
+        received = receiver.wait_for_count(2)
+    assert len({message.id for message in received}) == 1
 
 
 @pytest.mark.parametrize("how", ["wrong_secret", "altered_body", "stale", "future", "unsigned"])
