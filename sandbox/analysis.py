@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 
-from sandbox.faults import Faults
+from sandbox.faults import Faults, given_options
 from sandbox.records import File
 from sandbox.serializer import Serializer
 from sandbox.settings import Settings
@@ -62,14 +62,14 @@ class Analyzer:
     async def _analyse(self, file_id: str) -> None:
         file = self._store.get(File, file_id)
         faults = self._faults.for_analysis(file.display_name) if file is not None else []
-        options = faults[-1].options if faults else {"seconds": None, "fail": None}
-        seconds = options["seconds"]
+        options = given_options(faults)
+        seconds = options.get("seconds")
         pause = random.uniform(*DURATION) / self._settings.speed if seconds is None else seconds
         await asyncio.sleep(pause)
         file = self._store.get(File, file_id)
         if file is None or file.analysis != "LOADING":
             return
-        succeeded = bool(file.findings) and options["fail"] is None
+        succeeded = bool(file.findings) and options.get("fail") is None
         file.analysis = "FULFILLED" if succeeded else "REJECTED"
         if succeeded:
             file.description = file.findings
@@ -84,7 +84,7 @@ class Analyzer:
                 )
             else:
                 error = {
-                    "message": options["fail"] or "Nothing was recognised in this file.",
+                    "message": options.get("fail") or "Nothing was recognised in this file.",
                     "code": None,
                 }
                 self._webhooks.publish(

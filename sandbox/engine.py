@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.analysis import Analyzer, url_expiry
-from sandbox.faults import Faults
+from sandbox.faults import Faults, given_options
 from sandbox.ids import new_id
 from sandbox.pool import TaskRejected, WorkerDied, WorkerError
 from sandbox.records import Execution, File
@@ -155,9 +155,7 @@ class Engine:
 
     async def _run(self, run: Run) -> None:
         execution, tool = run.execution, TOOLS[run.execution.tool]
-        options: Json = {}
-        for fault in self._faults.for_job(tool.slug):
-            options |= fault.options
+        options = given_options(self._faults.for_job(tool.slug))
         run.ignores_cancel = bool(options.get("ignore_cancel"))
         seconds = self._duration(tool, execution.request["numResults"], options.get("seconds"))
         execution.status = options.get("status") or "running"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,6 +121,9 @@ class Fault:
     count: int | None
     probability: float
     options: Json = field(default_factory=dict)
+    """All options of the kind; those that were not given have their default."""
+    given: frozenset[str] = frozenset()
+    """The names of the options that were given."""
     triggered: int = 0
     """Number of times the fault was applied."""
 
@@ -165,7 +168,13 @@ def parse_fault(data: Any) -> Fault:
         if name in data and not option.accepts(value):
             raise invalid_parameters(f"{name} must be {option.expected}")
         values[name] = value
-    return Fault(next(_numbers), kind, match, count, float(probability), values)
+    given = frozenset(options) & set(data)
+    return Fault(next(_numbers), kind, match, count, float(probability), values, given)
+
+
+def given_options(faults: Iterable[Fault]) -> Json:
+    """The options given in any of these faults; a later fault overrides an earlier one."""
+    return {name: fault.options[name] for fault in faults for name in fault.given}
 
 
 class Faults:

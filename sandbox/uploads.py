@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox.analysis import Analyzer, url_expiry
 from sandbox.errors import ApiError, storage_error
-from sandbox.faults import Faults
+from sandbox.faults import Faults, given_options
 from sandbox.ids import new_id
 from sandbox.pool import Pool, TaskRejected, WorkerDied, WorkerError
 from sandbox.records import INCOMING, RENDITIONS, File, Rendition
@@ -166,9 +166,7 @@ class Uploads:
         file = self._store.get(File, file_id)
         if file is None:
             return
-        options: Json = {}
-        for fault in self._faults.for_upload(file.display_name):
-            options |= fault.options
+        options = given_options(self._faults.for_upload(file.display_name))
         seconds = options.get("seconds")
         pause = random.uniform(*DURATION) / self._settings.speed if seconds is None else seconds
         try:

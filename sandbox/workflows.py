@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox.analysis import url_expiry
 from sandbox.engine import requested_failure
-from sandbox.faults import Faults
+from sandbox.faults import Faults, given_options
 from sandbox.fields import read_fields
 from sandbox.ids import new_id
 from sandbox.pool import Pool, TaskRejected, WorkerDied, WorkerError
@@ -99,9 +99,7 @@ class Workflows:
         task.add_done_callback(lambda _: self._tasks.pop(workflow.id, None))
 
     async def _run(self, workflow: Workflow) -> None:
-        options: Json = {}
-        for fault in self._faults.for_job(workflow.kind):
-            options |= fault.options
+        options = given_options(self._faults.for_job(workflow.kind))
         fail = options.get("fail")
         code = requested_failure(workflow.request) if fail is None else fail
         seconds = options.get("seconds")
