@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
@@ -13,7 +15,8 @@ from sandbox.services import Services, key_of, services_of
 
 router = APIRouter(prefix="/v1/tools/executions")
 RENEW_WITHIN = 3600.0
-"""API version 2 renews the URLs of a single execution that expire within this many seconds (docs/api-notes.md#signed-urls)."""
+"""API version 2 renews the URLs of a single execution that expire within this many seconds, or within half of their
+lifetime, if that is shorter (docs/api-notes.md#signed-urls)."""
 
 
 @router.get("")
@@ -32,11 +35,9 @@ async def get_execution(request: Request, execution_id: str) -> JSONResponse:
     services = services_of(request)
     execution = _find(services, execution_id)
     if services.settings.api_version in ("2", "2.5") and execution.signed_until is not None:
-        fresh = services.url_expiry()
-        if execution.signed_until < fresh and execution.signed_until - (
-            fresh - services.settings.url_lifetime
-        ) < min(RENEW_WITHIN, services.settings.url_lifetime / 2):
-            execution.signed_until = fresh
+        now, renewed_until = time.time(), services.url_expiry()
+        if execution.signed_until - now < min(RENEW_WITHIN, (renewed_until - now) / 2):
+            execution.signed_until = renewed_until
             services.store.save(execution)
     return JSONResponse(_to_json(services, execution))
 

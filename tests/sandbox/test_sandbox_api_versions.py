@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from sandbox.settings import API_VERSIONS
 from tests.sandbox.process import SandboxServer
+from tests.waiting import eventually
 
 NEWER = {
     "1.0": {"progressPercentage", "attemptIndex"},
@@ -61,6 +63,16 @@ def test_executions_have_the_fields_of_the_api_version(
     assert ("fileAnalysisMetadata" in file) == at_least(api_version, "1.0")
     assert isinstance(file["transcript"], dict if at_least(api_version, "2") else str)
     assert ("transcriptText" in file) == at_least(api_version, "2")
+
+
+def test_version_2_renews_urls_with_a_changed_lifetime(launch: Callable[..., SandboxServer]) -> None:
+    sandbox = launch("--speed", "50", "--api-version", "2")
+    sandbox.set_faults(urlLifetimeSeconds=0.5)
+    execution = sandbox.make("text-to-speech", **speech("2"))
+    url = execution["results"][0]["downloadUrl"]
+    eventually(lambda: httpx.get(url).status_code, lambda status: status == 403)
+    renewed = sandbox.execution(execution["toolExecutionId"])["results"][0]["downloadUrl"]
+    assert httpx.get(renewed).status_code == 200
 
 
 @pytest.mark.parametrize("api_version", API_VERSIONS)
