@@ -61,7 +61,10 @@ def record_page[R: Record](
         len(after) == 2 and isinstance(after[0], (int, float)) and isinstance(after[1], str)
     ):
         raise _invalid_cursor()
-    position = None if after is None else (float(after[0]), str(after[1]))
+    try:
+        position = None if after is None else (float(after[0]), str(after[1]))
+    except OverflowError:
+        raise _invalid_cursor() from None
     found = store.page(kind, limit + 1, position, owner, exports=exports)
     items = found[:limit]
     has_more = len(found) > limit

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 
 import pytest
@@ -128,6 +130,15 @@ def test_list_is_paginated_newest_first(sandbox: SandboxServer) -> None:
     assert (everything["hasMore"], everything["nextCursor"]) == (False, None)
 
 
+def test_faults_with_different_options_combine(sandbox: SandboxServer) -> None:
+    sandbox.set_faults(
+        {"kind": "job", "fail": "quota"}, {"kind": "job", "seconds": 0}, {"kind": "job", "attempts": 1}
+    )
+    execution = sandbox.wait_until_final(sandbox.start("text-to-speech", ttsText="one"))
+    assert (execution["status"], execution["error"]["code"]) == ("failed", "quota")
+    assert execution["attemptIndex"] == 1
+
+
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=201", "limit=x", "limit=-1", "limit=1.0", "cursor=nonsense", "selfOnly=1"]
 )
@@ -135,6 +146,13 @@ def test_invalid_query_parameters_are_rejected(sandbox: SandboxServer, query: st
     response = sandbox.client.get(f"{EXECUTIONS}?{query}")
     assert (response.status_code, response.json()["code"]) == (400, "invalid_parameters")
     assert query.split("=")[0] in response.json()["message"]
+
+
+def test_cursor_with_a_huge_number_is_rejected(sandbox: SandboxServer) -> None:
+    forged = json.dumps(["executions", 10**400, "x"]).encode()
+    cursor = base64.urlsafe_b64encode(forged).decode().rstrip("=")
+    response = sandbox.client.get(EXECUTIONS, params={"cursor": cursor})
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_parameters")
 
 
 def test_cursor_is_valid_for_its_own_list_only(sandbox: SandboxServer) -> None:
