@@ -120,15 +120,17 @@ def write(
         writers.append(_Writer(folder / preview_name, small, fps, track, alpha))
     still: Frame | None = None
     count = 0
-    for picture in frames:
+    try:
+        for picture in frames:
+            for writer in writers:
+                writer.add(picture)
+            if still is None or count == fps:
+                still = np.array(picture)
+            count += 1
+            report(count)
+    finally:
         for writer in writers:
-            writer.add(picture)
-        if still is None or count == fps:
-            still = np.array(picture)
-        count += 1
-        report(count)
-    for writer in writers:
-        writer.close()
+            writer.close()
     if still is None:
         raise ValueError("a video needs at least one frame")
     if small == size:
