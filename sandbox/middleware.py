@@ -91,7 +91,10 @@ class ApiMiddleware:
         return next((response for response in responses if response is not None), None)
 
     async def _handle_api_call(self, scope: Scope, receive: Receive) -> BufferedResponse:
-        """Check the key, then the rate limit, then call the handler. Rejected calls count too."""
+        """Check the key, then the rate limit, then call the handler.
+
+        Calls that the handler rejects count too; calls without a valid key do not.
+        """
         group = group_of(scope["method"], scope["path"])
         window = self._limits.unused_window(group)
         try:

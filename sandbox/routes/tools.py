@@ -49,7 +49,7 @@ def _check_alternatives(tool: Tool, values: dict[str, Any]) -> None:
 
 
 def _validate_files(services: Services, tool: Tool, values: dict[str, Any]) -> list[str]:
-    """The ids of all input files. Each must exist and have the right type (A9, A12)."""
+    """The ids of all input files. Each must exist and have the right type."""
     file_ids: list[str] = []
     for field in tool.fields:
         value = values.get(field.name)
