@@ -67,7 +67,7 @@ def test_executions_have_the_fields_of_the_api_version(
 
 def test_version_2_renews_urls_with_a_changed_lifetime(launch: Callable[..., SandboxServer]) -> None:
     sandbox = launch("--speed", "50", "--api-version", "2")
-    sandbox.set_faults(urlLifetimeSeconds=0.5)
+    sandbox.set_faults(urlLifetimeSeconds=2)
     execution = sandbox.make("text-to-speech", **speech("2"))
     url = execution["results"][0]["downloadUrl"]
     eventually(lambda: httpx.get(url).status_code, lambda status: status == 403)
