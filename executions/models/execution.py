@@ -62,7 +62,7 @@ class ExecutionQuerySet(LeasedQuerySet["Execution"]):
     def in_flight(self) -> ExecutionQuerySet:
         """Unfinished jobs, without those that have been unconfirmed for longer than UNCONFIRMED_VISIBLE_FOR."""
         cutoff = timezone.now() - UNCONFIRMED_VISIBLE_FOR
-        return self.filter(ended_at=None).exclude(status=statuses.UNCONFIRMED, created_at__lt=cutoff)
+        return self.filter(ended_at=None).exclude(status=statuses.UNCONFIRMED, sent_at__lt=cutoff)
 
     def finished(self) -> ExecutionQuerySet:
         """Finished jobs, most recently finished first."""

@@ -205,12 +205,15 @@ def test_in_flight_excludes_finished_and_long_unconfirmed_jobs() -> None:
 
     queued, running, failed = jobs.queued(), jobs.running("vg_exec_1"), jobs.running("vg_exec_2")
     jobs.report(failed, "failed")
-    unconfirmed, long_unconfirmed = jobs.sending(), jobs.sending()
-    for job in (unconfirmed, long_unconfirmed):
+    unconfirmed, long_unconfirmed, long_queued = jobs.sending(), jobs.sending(), jobs.sending()
+    for job in (unconfirmed, long_unconfirmed, long_queued):
         lifecycle.apply(job.pk, observations.SubmissionUnconfirmed(reason="cut"))
-    Execution.objects.filter(pk=long_unconfirmed.pk).update(created_at=timezone.now() - timedelta(days=2))
+    two_days_ago = timezone.now() - timedelta(days=2)
+    old = Execution.objects.filter(pk__in=[long_unconfirmed.pk, long_queued.pk])
+    old.update(created_at=two_days_ago)
+    Execution.objects.filter(pk=long_unconfirmed.pk).update(sent_at=two_days_ago)
 
-    assert set(Execution.objects.in_flight()) == {queued, running, unconfirmed}
+    assert set(Execution.objects.in_flight()) == {queued, running, unconfirmed, long_queued}
     assert list(Execution.objects.finished()) == [failed]
 
 
