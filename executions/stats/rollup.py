@@ -59,14 +59,15 @@ def has_backlog() -> bool:
     return backlog(state()) > 0
 
 
-def claim() -> bool:
-    """Claim the work for one worker. The lease expires if the worker dies."""
+def claim() -> RollupState | None:
+    """Claim the work for one worker; None while another one has it. The lease expires if the worker dies."""
     RollupState.objects.get_or_create(pk=1)
-    return RollupState.objects.take(LEASE) is not None
+    return next(iter(RollupState.objects.claim(1, LEASE)), None)
 
 
-def release() -> None:
-    RollupState.objects.release_all(LEASE)
+def release(claimed: RollupState) -> None:
+    """End the lease, unless another worker has it by now."""
+    RollupState.objects.release(claimed)
 
 
 def read(size: int = STEP) -> Step | None:
@@ -90,16 +91,22 @@ def last_settled(after: int, size: int, now: datetime) -> int:
     return last if recent is None else recent - 1
 
 
-def write(step: Step) -> bool:
-    """Add the counts of a step. False, without changes, if another worker has counted the same events."""
+def write(step: Step, claimed: RollupState | None = None) -> bool:
+    """Add the counts of a step. False, without changes, if another worker has counted the same events.
+
+    Extends the lease; with `claimed`, so that this row can release it.
+    """
+    now = timezone.now()
+    leased_until = now + LEASE
     with transaction.atomic():
-        now = timezone.now()
         RollupState.objects.get_or_create(pk=1)
         is_ours = RollupState.objects.filter(pk=1, event_id=step.after).update(
-            event_id=step.until, counted_until=now, leased_until=now + LEASE
+            event_id=step.until, counted_until=now, leased_until=leased_until
         )
         if is_ours:
             _add(step.counts)
+    if is_ours and claimed is not None:
+        claimed.leased_until = leased_until
     return bool(is_ours)
 
 

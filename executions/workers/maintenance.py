@@ -42,16 +42,19 @@ class RollupWorker(Worker):
 
 async def count() -> None:
     """Count new events, unless another worker is doing so."""
-    if not await runtime.in_reader(rollup.has_backlog) or not await runtime.in_db(rollup.claim):
+    if not await runtime.in_reader(rollup.has_backlog):
+        return
+    claimed = await runtime.in_db(rollup.claim)
+    if claimed is None:
         return
     try:
         # Reading takes longer than writing, and does not block writers.
         while True:
             step = await runtime.in_reader(rollup.read)
-            if step is None or not await runtime.in_db(rollup.write, step):
+            if step is None or not await runtime.in_db(rollup.write, step, claimed):
                 break
     finally:
-        await runtime.in_db(rollup.release)
+        await runtime.in_db(rollup.release, claimed)
 
 
 class MaintenanceWorker(Worker):

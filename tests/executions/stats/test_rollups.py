@@ -206,12 +206,29 @@ def test_weeks_can_be_counted_from_days(people: People) -> None:
 
 
 def test_one_worker_at_a_time_until_its_lease_expires(people: People) -> None:
-    assert rollup.claim()
-    assert not rollup.claim()
-    RollupState.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
-    assert rollup.claim()
-    rollup.release()
-    assert rollup.claim()
+    slow = rollup.claim()
+    assert slow is not None
+    assert rollup.claim() is None
+    slow.leased_until = timezone.now() - timedelta(seconds=1)
+    slow.save(update_fields=["leased_until"])
+    successor = rollup.claim()
+    assert successor is not None
+    rollup.release(slow)
+    assert rollup.claim() is None, "the lease of another worker was released"
+    rollup.release(successor)
+    assert rollup.claim() is not None
+
+
+def test_a_worker_that_wrote_counts_can_release_its_lease(people: People) -> None:
+    make_jobs(people)
+    claimed = rollup.claim()
+    assert claimed is not None
+    step = rollup.read()
+    assert step is not None
+    assert rollup.write(step, claimed)
+    assert rollup.claim() is None
+    rollup.release(claimed)
+    assert rollup.claim() is not None
 
 
 def test_events_after_a_gap_are_not_counted_until_the_grace_period_is_over(
