@@ -13,7 +13,7 @@ def usable() -> tuple[list[Voice], str]:
     """
     entries = cached_lists.cached("voices", VideoGen.list_voices)
     if entries is None:
-        return [], "The voices could not be loaded. VideoGen will choose one."
+        return [], "The voices could not be loaded. Try again in a moment."
     voices = [Voice.from_wire(raw) for raw in entries]
     # Other voices work in workflows only (docs/api-notes.md#tools).
     voices = [voice for voice in voices if voice.supports_direct_tool_execution and not voice.is_deprecated]

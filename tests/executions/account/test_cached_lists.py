@@ -80,7 +80,7 @@ def test_a_failed_read_is_reported_and_not_retried_at_once(
     first, second = usable(), usable()
 
     assert first[0] == second[0] == []
-    assert "could not be loaded" in first[1]
+    assert first[1].endswith(" could not be loaded. Try again in a moment.")
     assert call_count(service_account) == 1
 
 
