@@ -42,7 +42,7 @@ def cached(name: str, read: Reader) -> list[dict[str, Any]] | None:
 
 
 def _read(read: Reader) -> list[dict[str, Any]]:
-    return sync_bridge.run(_fetch, read, timeout=READ_TIMEOUT + 1)
+    return sync_bridge.wait_for(_fetch, read)
 
 
 async def _fetch(read: Reader) -> list[dict[str, Any]]:
