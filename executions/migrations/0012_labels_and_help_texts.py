@@ -52,6 +52,11 @@ class Migration(migrations.Migration):
                     field=models.JSONField(default=dict, help_text='The outcome for each job, by its id.'),
                 ),
                 migrations.AlterField(
+                    model_name='batchplan',
+                    name='rows',
+                    field=models.JSONField(default=list, help_text='executions.batches.rows.Row, as dictionaries.'),
+                ),
+                migrations.AlterField(
                     model_name='dayclosing',
                     name='here',
                     field=models.PositiveIntegerField(default=0, help_text='Jobs that VideoGen accepted that day, according to Rushes.'),

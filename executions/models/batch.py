@@ -47,7 +47,7 @@ class BatchPlan(models.Model):
     tool = models.CharField(max_length=64)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
-    rows = models.JSONField(default=list, help_text="executions.batches.service.Row, as dictionaries.")
+    rows = models.JSONField(default=list, help_text="executions.batches.rows.Row, as dictionaries.")
     batch = models.OneToOneField(Batch, null=True, on_delete=models.PROTECT, related_name="plan")
 
     class Meta:
