@@ -1,8 +1,8 @@
 """Bulk actions: one action on many selected jobs, a chunk at a time, with the outcome stored for each job.
 
-A row holds the jobs (`ids`), their outcomes (`report`) and the time of the last chunk (`done_at`). A chunk and its
-outcomes are one transaction, so an interruption loses neither; the next call continues with the remaining jobs.
-Concurrent calls take turns.
+A row holds the jobs (`ids`), their outcomes (`report`) and a time (`done_at`): when the action started, then when
+its last chunk was done. A chunk and its outcomes are one transaction, so an interruption loses neither; the next call
+continues with the remaining jobs. Concurrent calls take turns.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def chunks(ids: Any) -> list[list[uuid.UUID]]:
 
 
 def remaining(row: Any) -> int:
-    """The number of jobs without an outcome; 0 before the first chunk."""
+    """The number of jobs without an outcome; 0 before the action starts."""
     return sum(each not in row.report for each in row.ids) if row.done_at is not None else 0
 
 

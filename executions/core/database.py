@@ -23,7 +23,10 @@ def analyze(model: type[Model]) -> None:
 
 
 def estimated_rows(model: type[Model]) -> int:
-    """The approximate number of rows, from the database's statistics, without counting."""
+    """The approximate number of rows, without counting.
+
+    PostgreSQL: from its statistics (-1 before the first ANALYZE). SQLite: the highest rowid.
+    """
     table = model._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

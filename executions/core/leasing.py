@@ -64,7 +64,7 @@ class LeasedQuerySet[M: models.Model](models.QuerySet[M]):
         return rows
 
     def held(self, row: M) -> Self:
-        """This row, if the lease with which `row` was read or claimed is still valid."""
+        """This row, if no one has claimed it since `row` was read or claimed; an expired lease still counts."""
         return self.filter(pk=row.pk, **{self.lease_column: getattr(row, self.lease_column)})
 
     def renew(self, row: M, lease: timedelta, **columns: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The client address of the current request. The transport sets it; events store it."""
+"""The client address of the current request. The middleware sets it; events store it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from django.db import connection
 
 from executions.core import request_context, runtime
 
-CALL_TIMEOUT = 60.0  # seconds; the client times out long before
+# Seconds. A call that is retried may take longer; then the caller gets TimeoutError.
+CALL_TIMEOUT = 60.0
 
 _spawned: set[Future[Any]] = set()
 

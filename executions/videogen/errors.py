@@ -58,7 +58,10 @@ class VideoGenError(Exception):
 
 
 class Rejected(VideoGenError):
-    """VideoGen rejected the request, and would reject it again unless something else changes first."""
+    """VideoGen rejected the request.
+
+    Sending it again unchanged fails too, until the cause is gone (for RateLimited, until the limit resets).
+    """
 
 
 class InvalidRequest(Rejected):
@@ -82,7 +85,10 @@ class NotFound(Rejected):
 
 
 class RateLimited(Rejected):
-    """The hourly limit is used up. `retry_after`: seconds to wait, None if the response does not say."""
+    """The hourly limit is used up, or the account has no credits (`out_of_credits`).
+
+    `retry_after`: seconds to wait, None if the response does not say.
+    """
 
     def __init__(self, message: str, *, retry_after: float | None = None, **details: Any) -> None:
         super().__init__(message, **details)

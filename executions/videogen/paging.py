@@ -40,7 +40,7 @@ def page_of[T](name: str, parse: Callable[[Any], T]) -> Callable[[Any], ApiPage[
 
 
 async def all_items[T](fetch: Callable[[str | None], Awaitable[ApiPage[T]]]) -> AsyncIterator[T]:
-    """All items of all pages. Stops if a cursor repeats."""
+    """All items of all pages. Stops if a cursor repeats, or after MAX_PAGES pages."""
     cursor: str | None = None
     seen: set[str | None] = set()
     while cursor not in seen and len(seen) < MAX_PAGES:

@@ -21,7 +21,7 @@ from executions.videogen.errors import MalformedResponse, ResponseLost, Unreacha
 # connection that is being closed at that moment gets no response, and may not be sent again.
 KEEPALIVE = 4.0
 MAX_CONNECTIONS = 50
-# An error response is never longer.
+# The body of a longer error response is dropped; its status alone decides the error.
 MAX_ERROR_BYTES = 64 * 1024
 
 # Raised before the first byte of the request is sent.
@@ -37,7 +37,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds. `read` and `write` limit the time between two chunks, `total` the whole call."""
+    """Seconds. `read` and `write` limit the time between two chunks, `total` one attempt, from sending to the last byte."""
 
     connect: float = 5
     read: float = 30
@@ -97,7 +97,9 @@ class Transport:
     async def send(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Response:
-        """Send once. Raises only Unreachable, ResponseLost, MalformedResponse and CancelledError."""
+        """Send once. Raises only Unreachable, ResponseLost, MalformedResponse and CancelledError, and RuntimeError if the
+        client is closed or belongs to another loop.
+        """
         self._check_loop()
         status: int | None = None
         answer: Response | None = None
