@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from executions.audit import retention, sealing, triggers
 from executions.core import runtime
-from executions.models import Event, Execution, Rollup, RollupState, WebhookDelivery
+from executions.models import Event, Execution, Rollup, WebhookDelivery
 from executions.models.event import Kind, Source
 from executions.models.rollup import Period
 from executions.models.webhook_delivery import Outcome
