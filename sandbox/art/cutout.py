@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 type Mask = NDArray[Any]
 """One byte per pixel, 0 background to 255 subject."""
 
-MAX_SIDE = 360
+MIN_SIDE, MAX_SIDE = 120, 360
+"""Pixels of the long side at which the subject is found: half the picture's, within these limits."""
 SUBJECT_DISTANCE = 24.0
 """Minimum colour distance (CIELAB) at which a central pixel initially counts as subject."""
 MIN_DEVIATION = 2.0
@@ -24,7 +25,8 @@ MIN_SHARE, MAX_SHARE = 0.02, 0.97
 def subject_mask(rgb: NDArray[np.uint8], before: Mask | None = None, rounds: int = 4) -> Mask:
     """The mask of the subject in rows of RGB. ``before``: the mask of a previous, similar frame of a video."""
     height, width = rgb.shape[:2]
-    scale = min(1.0, MAX_SIDE / max(height, width))
+    longest = max(height, width)
+    scale = min(1.0, max(MIN_SIDE, min(MAX_SIDE, longest // 2)) / longest)
     size = max(8, round(width * scale)), max(8, round(height * scale))
     small = cv2.cvtColor(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
     hints = _hints(small, None if before is None else cv2.resize(before, size))
