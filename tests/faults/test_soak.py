@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.cluster import programs
 from tests.dashboard.serving import ROOT, environment
+from tests.migrated import prepare
 
 ON_POSTGRES = os.environ.get("DATABASE_URL", "").startswith("postgres")
 # Seconds. The number of jobs limits the duration; this is for a soak that hangs.
@@ -37,6 +38,7 @@ def run_soak(folder: Path, database: str, kills: int) -> None:
 @pytest.mark.skipif(ON_POSTGRES, reason="the other test runs on PostgreSQL")
 def test_a_soak_on_sqlite_leaves_every_job_with_its_true_outcome(tmp_path: Path) -> None:
     """Fault 53: kill -9 of the server under every fault of VideoGen: each job right, once; no delivery lost."""
+    prepare(tmp_path / "soak")
     run_soak(tmp_path, "sqlite", kills=2)
 
 
