@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import eventually
+
 UNCHANGED_TABLES = {"django_content_type", "auth_permission", "django_migrations"}
 
 
@@ -55,6 +57,21 @@ def triggers_disabled(connection: Any, names: list[str]) -> Iterator[None]:
             cursor.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
 
 
+def is_idle(connection: Any) -> bool:
+    """Whether no other connection is in a transaction. The thread of a cancelled task may be.
+
+    On SQLite a lock keeps the writers apart.
+    """
+    if connection.vendor == "sqlite":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend' AND xact_start IS NOT NULL"
+        )
+        return cursor.fetchone() == (0,)
+
+
 def reset(connection: Any) -> None:
     """Empty the tables, and restore triggers and indexes that a test removed."""
     from django.db import transaction
@@ -62,6 +79,7 @@ def reset(connection: Any) -> None:
     from executions.audit import triggers
     from executions.search.text import indexes
 
+    eventually(lambda: is_idle(connection))
     filled = filled_tables(connection)
     guarded = [name for name in filled if name in (triggers.EVENTS, triggers.SUMMARIES)]
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
