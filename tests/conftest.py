@@ -40,6 +40,11 @@ def plain_http() -> httpx.Client:
     return httpx.Client(timeout=10, trust_env=False, verify=False)
 
 
+def pytest_sessionfinish() -> None:
+    if plain_http.cache_info().currsize:
+        plain_http().close()
+
+
 @dataclass(frozen=True)
 class SandboxProcess:
     """A sandbox in a separate process, reached over HTTP."""
@@ -59,28 +64,24 @@ class SandboxProcess:
         return plain_http().request(method, f"{self.url}{path}", json=json, headers=headers)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _shared_by_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The sandboxes of all workers make small media and share a cache of them. Servers start with a copy of one database."""
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(migrated.SHARED_FOLDER, str(folder))
-        patch.setenv("SANDBOX_MEDIA_CACHE", str(folder / "media-cache"))
-        patch.setenv("SANDBOX_LONGEST_SIDE", "480")
-        yield
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """The tests' database starts as a copy of a migrated one: migrating it finds nothing to do."""
+    from django.db import connection
+
+    test = connection.settings_dict["TEST"]
+    if connection.vendor == "postgresql":
+        test["TEMPLATE"] = migrated.postgres_template()
+    else:
+        migrated.replace(Path(test["NAME"]))
 
 
 @pytest.fixture(scope="session")
-def django_db_keepdb(_shared_by_workers: None, django_db_keepdb: bool) -> bool:
-    """On SQLite the tests' database is a copy of the migrated one, too: migrating it finds nothing to do."""
-    from django.conf import settings
+def django_db_keepdb(django_db_keepdb: bool) -> bool:
+    """Keep the SQLite file that was copied. Its folder is deleted after the run."""
+    from django.db import connection
 
-    database = settings.DATABASES["default"]
-    if django_db_keepdb or "sqlite" not in database["ENGINE"]:
-        return django_db_keepdb
-    migrated.replace(Path(database["TEST"]["NAME"]))
-    return True
+    return django_db_keepdb or connection.vendor == "sqlite"
 
 
 @pytest.fixture(scope="session")
