@@ -11,7 +11,17 @@ from tests.house.source_tree import ROOT
 
 NOTES = "docs/api-notes.md"
 # Generated folders, which are not part of the source.
-SKIPPED = {".git", ".venv", ".uv", ".mypy_cache", ".ruff_cache", ".pytest_cache", "data"}
+SKIPPED = {
+    ".git",
+    ".venv",
+    ".uv",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    ".hypothesis",
+    "data",
+    "test-results",
+}
 SUFFIXES = {".py", ".md", ".html", ".css", ".js", ".yaml", ".yml", ".toml"}
 CITED = re.compile(re.escape(NOTES) + r"(?:#([\w-]*))?")
 # A document that citations used to name; it was never in this repository.
