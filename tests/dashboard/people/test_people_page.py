@@ -153,13 +153,33 @@ def test_a_role_change_is_audited(ada_browser: Browser, ann_browser: Browser) ->
     assert ann_browser.get(URL).status_code == 200
 
 
-@pytest.mark.parametrize("act", ["role", "shut-out"])
-def test_the_last_admin_cannot_be_removed(act: str, ada_browser: Browser, ann_browser: Browser) -> None:
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        ("role", "ada is the last admin. Make someone else an admin first."),
+        ("shut-out", "You can’t deactivate yourself. Ask another admin."),
+    ],
+)
+def test_the_last_admin_cannot_be_removed(
+    act: str, message: str, ada_browser: Browser, ann_browser: Browser
+) -> None:
     get_user_model().objects.create_user("old", is_staff=True, is_active=False)
     answer = ada_browser.post(f"{URL}{ada_browser.user.pk}/{act}/", {"role": "member"}, follow=True)
-    assert "last admin" in text(answer) or "can’t deactivate yourself" in text(answer)
+    assert message in text(answer)
     ada_browser.user.refresh_from_db()
     assert ada_browser.user.is_staff
+    assert ada_browser.user.is_active
+
+
+def test_the_last_admin_cannot_be_deactivated_by_someone_who_was_just_demoted(
+    ada_browser: Browser, ann_browser: Browser
+) -> None:
+    members.change_role(ann_browser.user.pk, members.ADMIN, actor=ada_browser.user)
+    ann = get_user_model().objects.get(pk=ann_browser.user.pk)
+    members.change_role(ann.pk, members.MEMBER, actor=ada_browser.user)
+    with pytest.raises(members.MemberChangeRejected, match=r"^ada is the last admin\. Make someone else"):
+        members.deactivate(ada_browser.user.pk, actor=ann)
+    ada_browser.user.refresh_from_db()
     assert ada_browser.user.is_active
 
 
