@@ -1,4 +1,4 @@
-"""Forged deliveries, replays and storage errors: forgery the receiver answers, and forgery it stores."""
+"""Forged deliveries, replays and storage errors: what the receiver responds and what it stores."""
 
 from __future__ import annotations
 

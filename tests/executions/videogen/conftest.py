@@ -12,7 +12,8 @@ import pytest
 from executions.videogen import Timeouts, VideoGen
 from tests.executions.videogen.misbehaving_service import Service
 
-EXAMPLES = Path(__file__).parent / "examples"
+# The examples of the contract. A test of the sandbox compares them with its schemas.
+EXAMPLES = Path(__file__).parents[2] / "conformance" / "examples"
 KEY = "vgk_live_3kQz81LmXw_do-not-show-me"
 
 

@@ -160,4 +160,4 @@ def test_a_file_with_a_public_preview(example: Callable[[str], Any]) -> None:
 
 
 def test_signed_urls_are_not_in_repr(example: Callable[[str], Any]) -> None:
-    assert "sig=" not in repr(ToolExecution.from_wire(example("execution-succeeded-era2")))
+    assert "sig=" not in repr(ToolExecution.from_wire(example("execution-succeeded-api-version-2")))
