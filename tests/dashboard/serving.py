@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from tests import processes
 from tests.migrated import prepare
 from tests.waiting import DEADLINE, PROCESS_DEADLINE
 
@@ -115,13 +116,11 @@ class Serving:
     @property
     def memory(self) -> float:
         """Resident memory in MiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+        return processes.memory(self.process.pid)
 
     def children(self) -> list[int]:
         """Its child processes."""
-        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(word) for word in task.read_text().split()]
+        return processes.children(self.process.pid)
 
     def client(self, **options: Any) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=DEADLINE, trust_env=False, **options)
@@ -175,11 +174,3 @@ def csrf_token(client: httpx.Client) -> dict[str, str]:
 def cookie_header(client: httpx.Client) -> str:
     """The client's cookies as a header, for a socket."""
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; zombies do not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

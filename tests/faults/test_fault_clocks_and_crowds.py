@@ -7,7 +7,6 @@ import json
 import os
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -31,6 +30,7 @@ from tests.faults.webhook_receiver import (
     outcome_event,
     signed,
 )
+from tests.processes import memory
 from tests.waiting import until
 
 IN_FLIGHT, DELIVERIES = 10_000, 1000
@@ -126,12 +126,6 @@ def test_polling_stays_within_the_hourly_budget(monkeypatch: pytest.MonkeyPatch)
         assert poll_interval(age, 10) <= timedelta(seconds=180)
 
 
-def resident() -> float:
-    """This process's memory in MiB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 def in_flight() -> list[Execution]:
     """10,000 running jobs that are due."""
     now = timezone.now()
@@ -192,7 +186,7 @@ async def test_ten_thousand_running_jobs_do_not_delay_new_starts(
     await runtime.in_db(Execution.objects.bulk_create, await asyncio.to_thread(in_flight))
     reconciler = Reconciler()
     reconciler._budget = SharedBudget(reserve=60)
-    before, begun = resident(), time.monotonic()
+    before, begun = memory(os.getpid()), time.monotonic()
     with reconciler.listening():
         working = asyncio.create_task(reconciler.run())
 
@@ -231,7 +225,7 @@ async def test_ten_thousand_running_jobs_do_not_delay_new_starts(
     assert len(busy_service.reads) <= 60 + elapsed * HOURLY_BUDGET / 3600 + 1
     assert busy_service.starts == 3
     assert cpu < 1, "jobs that must not be polled cost nothing"
-    assert resident() - before < 60
+    assert memory(os.getpid()) - before < 60
     assert pages or await runtime.in_db(still_due) > 9000
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.processes import peak_memory
 from tests.sandbox.media import UPLOAD, hydrate, png, reserve
 from tests.sandbox.process import SandboxServer
 from tests.waiting import DEADLINE, eventually
@@ -93,18 +94,12 @@ def test_too_large_or_empty_body_is_rejected_and_the_url_stays_valid(
 def test_large_upload_does_not_fill_the_memory(launch: Callable[..., SandboxServer]) -> None:
     sandbox = launch("--speed", "20")
     megabyte, count = bytes(range(256)) * 4096, 200
-    peak = memory_peak(sandbox.process.pid)
+    peak = peak_memory(sandbox.process.pid)
     file_id, url = reserve(sandbox, "large.bin")
     response = httpx.put(url, content=(megabyte for _ in range(count)), timeout=60)
     assert response.status_code == 200
-    assert memory_peak(sandbox.process.pid) - peak < 40
+    assert peak_memory(sandbox.process.pid) - peak < 40
     assert sandbox.wait_for_file(file_id)["downloadSource"]["status"] == "failed"
-
-
-def memory_peak(pid: int) -> int:
-    """Peak memory usage of a process in megabytes."""
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmHWM:"))
 
 
 def test_interrupted_upload_can_be_sent_again(sandbox: SandboxServer) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +12,7 @@ from executions.files import uploads
 from tests.dashboard.serving import Serving
 from tests.executions.files.media import png
 from tests.markup import every
+from tests.processes import peak_memory
 from tests.waiting import eventually
 
 MIB = 1024 * 1024
@@ -42,14 +41,6 @@ def send(client: httpx.Client, size: int, path: str = UPLOAD, **headers: str) ->
     return client.post(path, content=pieces(size), headers={"Content-Length": str(size), **proof, **headers})
 
 
-def peak_memory(serving: Serving) -> float:
-    """The peak resident memory, in MiB."""
-    status = Path(f"/proc/{serving.process.pid}/status").read_text()
-    found = re.search(r"VmHWM:\s+(\d+)", status)
-    assert found
-    return int(found[1]) / 1024
-
-
 def rejection(send_request: Any) -> int:
     """The status of a rejection during the upload; 0 if the connection was closed first."""
     try:
@@ -63,18 +54,18 @@ def test_a_large_upload_uses_no_memory(serving: Serving) -> None:
     with serving.signed_in() as client:
         client.timeout = httpx.Timeout(120)
         assert send(client, 4 * MIB).status_code == 201
-        before = peak_memory(serving)
+        before = peak_memory(serving.process.pid)
         answer = send(client, size)
         assert answer.status_code == 201, answer.text
-        assert peak_memory(serving) - before < 64
+        assert peak_memory(serving.process.pid) - before < 64
         state = f"/files/states/?id={answer.json()['id']}"
         eventually(lambda: client.get(state).json()["files"][0]["state"] == "ready")
-        before = peak_memory(serving)
+        before = peak_memory(serving.process.pid)
         with client.stream("GET", f"{answer.json()['url']}download") as saved:
             assert saved.status_code == 200
             assert saved.headers["content-disposition"].startswith("attachment")
             assert sum(len(piece) for piece in saved.iter_raw()) == size
-        assert peak_memory(serving) - before < 64, "it is streamed and never held completely"
+        assert peak_memory(serving.process.pid) - before < 64, "it is streamed and never held completely"
 
 
 def test_a_large_body_requires_a_session(serving: Serving) -> None:
