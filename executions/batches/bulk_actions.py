@@ -72,10 +72,15 @@ def _cancel(job: Execution, selection: Selection, actor: Actor, reason: str) -> 
         return ALREADY_FINISHED
     if not is_allowed(Act.CANCEL, actor, job):
         return NOT_ALLOWED
-    if canceling.request(job, actor=actor, reason=reason):
-        job.refresh_from_db()
-        return CANCELLED if job.is_terminal else CANCEL_REQUESTED
+    is_requested = canceling.request(job, actor=actor, reason=reason)
     job.refresh_from_db()
+    return cancel_outcome(job, is_requested)
+
+
+def cancel_outcome(job: Execution, is_requested: bool) -> str:
+    """The outcome of cancelling a job, read afterwards. `is_requested`: this call has requested it."""
+    if is_requested:
+        return CANCELLED if job.is_terminal else CANCEL_REQUESTED
     if job.is_terminal:
         return ALREADY_FINISHED
     return UNCONFIRMED if job.status == statuses.UNCONFIRMED else ALREADY_REQUESTED

@@ -16,17 +16,10 @@ from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from executions import policy, statuses
+from executions import policy
 from executions.audit import record as audit_log
 from executions.batches import insert as batch_insert
-from executions.batches.bulk_actions import (
-    ALREADY_FINISHED,
-    ALREADY_REQUESTED,
-    CANCEL_REQUESTED,
-    CANCELLED,
-    NOT_FOUND,
-    UNCONFIRMED,
-)
+from executions.batches.bulk_actions import ALREADY_FINISHED, NOT_FOUND, cancel_outcome
 from executions.batches.rows import Row, plan_rows, rerun_rows, with_titles
 from executions.core import chunked
 from executions.lifecycle import cancel as canceling
@@ -184,15 +177,7 @@ def _cancel_each(ids: Sequence[uuid.UUID], actor: Actor) -> dict[str, str]:
     # The requests are made in the order of `ids`, so that a chained job is cancelled before its speech.
     requested = [pk for pk in ids if pk in jobs and canceling.request(jobs[pk], actor=actor)]
     now = Execution.objects.in_bulk(ids)
-    return {str(pk): _outcome(now[pk], pk in requested) if pk in now else NOT_FOUND for pk in ids}
-
-
-def _outcome(job: Execution, is_requested: bool) -> str:
-    if is_requested:
-        return CANCELLED if job.is_terminal else CANCEL_REQUESTED
-    if job.is_terminal:
-        return ALREADY_FINISHED
-    return UNCONFIRMED if job.status == statuses.UNCONFIRMED else ALREADY_REQUESTED
+    return {str(pk): cancel_outcome(now[pk], pk in requested) if pk in now else NOT_FOUND for pk in ids}
 
 
 # --- progress ---------------------------------------------------------------------------------------------

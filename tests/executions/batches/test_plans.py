@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from executions import tools
+from executions.batches import bulk_actions
 from executions.batches import service as batches
 from executions.batches.rows import Row
 from executions.lifecycle import create, leases, observations
@@ -267,11 +268,11 @@ def test_cancel_affects_exactly_the_listed_jobs_and_reports_each(people: Any) ->
     done = batches.cancel(request, actor=people.ada)
 
     assert done.report == {
-        str(unsent.pk): batches.CANCELLED,
-        str(taken.pk): batches.CANCEL_REQUESTED,
-        str(ended.pk): batches.ALREADY_FINISHED,
-        str(lost.pk): batches.UNCONFIRMED,
-        str(asked.pk): batches.ALREADY_REQUESTED,
+        str(unsent.pk): bulk_actions.CANCELLED,
+        str(taken.pk): bulk_actions.CANCEL_REQUESTED,
+        str(ended.pk): bulk_actions.ALREADY_FINISHED,
+        str(lost.pk): bulk_actions.UNCONFIRMED,
+        str(asked.pk): bulk_actions.ALREADY_REQUESTED,
     }
     assert [job.status for job in planning.jobs(batch)] == [
         "cancelled",
@@ -290,7 +291,7 @@ def test_cancelling_twice_has_no_further_effect(people: Any) -> None:
 
     again = batches.cancel(request, actor=people.ada).report
 
-    assert again == first == {str(job.pk): batches.CANCELLED for job in planning.jobs(batch)}
+    assert again == first == {str(job.pk): bulk_actions.CANCELLED for job in planning.jobs(batch)}
     assert Event.objects.filter(execution__batch=batch, to_status="cancelled").count() == 3
 
 
