@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 from executions import tools
-from executions.batches.rows import Row, known_files, speech_title
+from executions.batches.rows import Row, known_files
 from executions.lifecycle import create
 from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle.chains import speech_title
 from executions.models import Batch, Execution, File, Input
 from executions.tools import Tool, ValidatedBody
 

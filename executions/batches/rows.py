@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from executions.lifecycle import create
-from executions.lifecycle.chains import Speech
+from executions.lifecycle.chains import Speech, speech_title
 from executions.models import BatchPlan, Execution, File
 from executions.statuses import SUCCEEDED
 from executions.tools import Tool, ValidatedBody, already_validated, find
@@ -64,10 +64,6 @@ def with_titles(tool: Tool, rows: Sequence[Row]) -> list[Row]:
         )
         for row, fingerprint in zip(rows, fingerprints, strict=True)
     ]
-
-
-def speech_title(tool: Tool, speech: Speech) -> str:
-    return f"{tool.label}: “{speech.words[:200]}”"
 
 
 def _earlier_jobs(fingerprints: Iterable[str]) -> dict[str, uuid.UUID]:

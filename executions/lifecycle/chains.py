@@ -44,11 +44,16 @@ def start_with_speech(
             body=body,
             actor=actor,
             key=key and f"{key}.2",
-            title=f"{tool.label}: “{speech.words[:200]}”",
+            title=speech_title(tool, speech),
             after=first,
             after_field=tool.recording_field,
         )
     return first, second, is_new
+
+
+def speech_title(tool: tools.Tool, speech: Speech) -> str:
+    """The title of a job that uses a speech."""
+    return f"{tool.label}: “{speech.words[:200]}”"
 
 
 def completed_body(execution: Execution) -> dict[str, Any] | None:
