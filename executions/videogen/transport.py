@@ -35,6 +35,11 @@ _NEVER_SENT = (
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
+def trusts_proxy(host: str | None) -> bool:
+    """A proxy from the environment is for the internet, not for a service on this machine."""
+    return host not in _LOOPBACK
+
+
 @dataclass(frozen=True)
 class Timeouts:
     """Seconds. `read` and `write` limit the time between two chunks, `total` one attempt, from sending to the last byte."""
@@ -87,8 +92,7 @@ class Transport:
             ),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE),
             follow_redirects=False,
-            # A proxy from the environment is for the internet, not for a service on this machine.
-            trust_env=host not in _LOOPBACK,
+            trust_env=trusts_proxy(host),
         )
 
     async def aclose(self) -> None:

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from executions.videogen.errors import Forbidden, InvalidRequest, ResponseLost, ServerError, Unreachable
+from executions.videogen.transport import trusts_proxy
 
 CHUNK_SIZE = 256 * 1024  # bytes
 # Seconds. The response to a large file may take a while.
 TIMEOUT = httpx.Timeout(connect=10, write=60, read=180, pool=10)
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 async def put_file(url: str, source: IO[bytes], size: int) -> None:
@@ -25,8 +25,7 @@ async def put_file(url: str, source: IO[bytes], size: int) -> None:
     """
     failure: Exception | None = None
     status = 0
-    # A proxy from the environment is for the internet, not for a service on this machine.
-    trust_env = urlsplit(url).hostname not in _LOOPBACK
+    trust_env = trusts_proxy(urlsplit(url).hostname)
     try:
         async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=trust_env, follow_redirects=False) as http:
             response = await http.put(url, content=_chunks(source), headers={"Content-Length": str(size)})
