@@ -31,7 +31,6 @@ _BY_STATUS: dict[int, type[VideoGenError]] = {
     403: Forbidden,
     404: NotFound,
     409: Conflict,
-    429: RateLimited,
 }
 # Redirects of a wrong address. Not 303, which would mean that the request had its effect.
 _MOVED = frozenset({301, 302, 307, 308})
