@@ -5,7 +5,7 @@ a queryset by them, and `highlight` marks them in a text.
 """
 
 from executions.search.text.highlight import highlight
-from executions.search.text.matching import IndexMatch, TextMatch, matching
+from executions.search.text.matching import IndexMatch, matching
 from executions.search.text.terms import Term, parse
 
-__all__ = ["IndexMatch", "Term", "TextMatch", "highlight", "matching", "parse"]
+__all__ = ["IndexMatch", "Term", "highlight", "matching", "parse"]

@@ -18,7 +18,10 @@ type SQL = tuple[str, list[Any]]
 
 
 def matching[M: Model](rows: QuerySet[M], column: str, typed: str) -> QuerySet[M]:
-    """The rows whose `column` matches the typed search, found by the search index. All rows if it has no terms."""
+    """The rows whose `column` matches the typed search, found by the search index. All rows if it has no terms.
+
+    For tests. The product's searches combine the conditions below themselves.
+    """
     terms = parse(typed)
     if included := tuple(term for term in terms if not term.is_excluded):
         rows = rows.filter(RawCondition(IndexMatch(column, included)))
