@@ -28,7 +28,7 @@ class AccountChoices:
 
     voices: Collection[str] = ()
     presenters: Collection[str] = ()
-    files: Callable[[Sequence[str]], Mapping[str, Any]] = no_files
+    files: Callable[[Sequence[str]], Mapping[str, LibraryFile]] = no_files
 
 
 def text(value: Any, max_length: int) -> str:
