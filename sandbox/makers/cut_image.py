@@ -5,19 +5,14 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from sandbox.art import footage, pictures
+from sandbox.art import pictures
 from sandbox.art.cutout import subject_mask
-from sandbox.makers.base import MakerError, Media, Task
+from sandbox.makers.base import Media, Task
+from sandbox.makers.inputs import source_image
 
 
 def make(task: Task) -> Media:
-    source = task.input("imageStorageFileId", "imageFileId")
-    if source is None:
-        raise MakerError("There is no input image.", "missing_image")
-    try:
-        picture = footage.open_picture(source.path, "RGBA")
-    except ValueError as error:
-        raise MakerError(f"The image could not be used: {error}.", "unreadable_input") from error
+    source, picture = source_image(task, "RGBA")
     rows = np.array(picture)
     task.report(0.2)
     mask = subject_mask(np.ascontiguousarray(rows[..., :3]), rounds=4 + task.index % 3)

@@ -3,42 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
-from sandbox.art import film, footage, sound
+from sandbox.art import film, footage
 from sandbox.art.cutout import Mask, subject_mask
-from sandbox.art.film import Frame, Track
-from sandbox.makers.base import Input, MakerError, Media, Task
+from sandbox.art.film import Frame
+from sandbox.makers.base import Media, Task
+from sandbox.makers.inputs import MAX_VIDEO_SECONDS, source_video, video_track
 
 MAX_SIDE = 960
 MAX_FPS = 15
-MAX_SECONDS = 120.0
 MASK_INTERVAL = 3
 """Compute a mask for every third frame only, since the subject hardly moves in between."""
-
-
-def source_video(task: Task) -> tuple[Input, tuple[int, int, float, float]]:
-    """The input video and its properties (width, height, frames per second, seconds); raise MakerError if unusable."""
-    source = task.input("videoStorageFileId", "videoFileId")
-    if source is None:
-        raise MakerError("There is no input video.", "missing_video")
-    try:
-        properties = footage.video_properties(source.path)
-    except ValueError as error:
-        raise MakerError(f"The video could not be used: {error}.", "unreadable_input") from error
-    if properties[3] > MAX_SECONDS:
-        raise MakerError(f"The video is longer than {MAX_SECONDS:g} seconds.", "video_too_long")
-    return source, properties
-
-
-def video_track(path: Path, rate: int = 48_000) -> Track | None:
-    """The audio track of a video, None without audio."""
-    try:
-        return Track(sound.read(path, rate, 2), rate)
-    except ValueError:
-        return None
 
 
 def make(task: Task) -> Media:
@@ -48,7 +25,7 @@ def make(task: Task) -> Media:
     fps = max(1, min(MAX_FPS, round(rate)))
     expected = max(1.0, seconds * fps)
     video = film.write(
-        _cut(footage.frames(source.path, size, fps, MAX_SECONDS)),
+        _cut(footage.frames(source.path, size, fps, MAX_VIDEO_SECONDS)),
         size,
         fps,
         task.folder,

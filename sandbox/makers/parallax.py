@@ -9,7 +9,8 @@ import numpy as np
 
 from sandbox.art import film, footage, pictures
 from sandbox.art.film import Frame
-from sandbox.makers.base import MakerError, Media, Task
+from sandbox.makers.base import Media, Task
+from sandbox.makers.inputs import source_image
 
 FPS = 24
 SECONDS = 4
@@ -19,13 +20,7 @@ REACH = 0.03
 
 
 def make(task: Task) -> Media:
-    source = task.input("imageStorageFileId", "imageFileId")
-    if source is None:
-        raise MakerError("There is no input image.", "missing_image")
-    try:
-        picture = footage.open_picture(source.path)
-    except ValueError as error:
-        raise MakerError(f"The image could not be used: {error}.", "unreadable_input") from error
+    source, picture = source_image(task)
     scale = pictures.longest_side(LONG_SIDE) / max(picture.size)
     size = max(2, round(picture.width * scale) // 2 * 2), max(2, round(picture.height * scale) // 2 * 2)
     count = FPS * SECONDS

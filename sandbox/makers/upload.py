@@ -9,9 +9,9 @@ from pathlib import Path
 import av
 
 from sandbox.art import describe, film, footage, pictures, sniff, sound
-from sandbox.art.film import Track
 from sandbox.art.sniff import FileFormat
 from sandbox.makers.base import MakerError, Media, RenditionFile, Task
+from sandbox.makers.inputs import video_track
 from sandbox.records import INCOMING
 
 MAX_SECONDS = 600
@@ -80,7 +80,7 @@ def _video(task: Task, detected: FileFormat, path: Path) -> Media:
     fps = max(1, min(60, round(rate)))
     size = film.fitted((max(2, width // 2 * 2), max(2, height // 2 * 2)), film.PREVIEW_SIDE)
     expected = max(1.0, seconds * fps)
-    track = _track(path)
+    track = video_track(path, _RATE)
     media.preview, preview_seconds = film.write_preview(
         footage.frames(path, size, fps, MAX_SECONDS),
         size,
@@ -93,13 +93,6 @@ def _video(task: Task, detected: FileFormat, path: Path) -> Media:
     media.hls = film.stream(task.folder / media.preview.name, task.folder)
     media.transcript = _placeholder_transcript(name) if track is not None else None
     return media
-
-
-def _track(path: Path) -> Track | None:
-    try:
-        return Track(sound.read(path, _RATE, 2), _RATE)
-    except ValueError:
-        return None
 
 
 def _audio(task: Task, detected: FileFormat, path: Path) -> Media:

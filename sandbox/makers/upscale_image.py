@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from PIL import Image, ImageFilter
 
-from sandbox.art import footage, pictures
+from sandbox.art import pictures
 from sandbox.makers.base import MakerError, Media, Task
+from sandbox.makers.inputs import source_image
 
 FACTOR = 2
 TARGET_SIDE = 1920
@@ -14,13 +15,7 @@ MAX_PIXELS = 60_000_000
 
 
 def make(task: Task) -> Media:
-    source = task.input("imageStorageFileId", "imageFileId")
-    if source is None:
-        raise MakerError("There is no input image.", "missing_image")
-    try:
-        picture = footage.open_picture(source.path, "RGBA")
-    except ValueError as error:
-        raise MakerError(f"The image could not be used: {error}.", "unreadable_input") from error
+    source, picture = source_image(task, "RGBA")
     factor = min(4, max(FACTOR, -(-pictures.longest_side(TARGET_SIDE) // max(picture.size))))
     size = picture.width * factor, picture.height * factor
     if size[0] * size[1] > MAX_PIXELS:

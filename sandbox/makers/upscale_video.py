@@ -10,7 +10,7 @@ import numpy as np
 from sandbox.art import film, footage
 from sandbox.art.film import Frame
 from sandbox.makers.base import MakerError, Media, Task
-from sandbox.makers.cut_video import MAX_SECONDS, source_video, video_track
+from sandbox.makers.inputs import MAX_VIDEO_SECONDS, source_video, video_track
 
 FACTOR = 2
 MAX_PIXELS = 3840 * 2160
@@ -25,7 +25,9 @@ def make(task: Task) -> Media:
     fps = max(1, min(MAX_FPS, round(rate)))
     expected = max(1.0, seconds * fps)
     video = film.write(
-        _upscale(footage.frames(source.path, (size[0] // FACTOR, size[1] // FACTOR), fps, MAX_SECONDS), size),
+        _upscale(
+            footage.frames(source.path, (size[0] // FACTOR, size[1] // FACTOR), fps, MAX_VIDEO_SECONDS), size
+        ),
         size,
         fps,
         task.folder,

@@ -7,21 +7,16 @@ import re
 
 import vtracer
 
-from sandbox.art import footage, pictures
-from sandbox.makers.base import MakerError, Media, RenditionFile, Task
+from sandbox.art import pictures
+from sandbox.makers.base import Media, RenditionFile, Task
+from sandbox.makers.inputs import source_image
 
 TRACED_SIDE = 640
 """Images are reduced to this long side before tracing, since fine detail is not needed."""
 
 
 def make(task: Task) -> Media:
-    source = task.input("imageStorageFileId", "imageFileId")
-    if source is None:
-        raise MakerError("There is no input image.", "missing_image")
-    try:
-        picture = footage.open_picture(source.path, "RGBA")
-    except ValueError as error:
-        raise MakerError(f"The image could not be used: {error}.", "unreadable_input") from error
+    source, picture = source_image(task, "RGBA")
     small = picture.copy()
     small.thumbnail((TRACED_SIDE, TRACED_SIDE))
     buffer = io.BytesIO()
