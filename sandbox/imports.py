@@ -66,7 +66,7 @@ class Imports:
             return
         item.status = "running"
         self._store.save(item)
-        draft = self._settings.data_dir / "media" / f"{item.id}-{secrets.token_hex(4)}.part"
+        draft = self._settings.media_dir / f"{item.id}-{secrets.token_hex(4)}.part"
         try:
             async with asyncio.timeout(FETCH_TIMEOUT):
                 await self._fetch(item.request["url"], draft)

@@ -21,6 +21,7 @@ from typing import Any
 
 from sandbox import presenters, voices
 from sandbox.records import INCOMING
+from sandbox.settings import MAX_SIDE_VARIABLE
 
 Json = dict[str, Any]
 CACHE_VARIABLE = "SANDBOX_MEDIA_CACHE"
@@ -101,7 +102,7 @@ def _key(task: Json) -> str:
     parts = [task["maker"], task["tool"], task["index"], without_ids(task["request"]), inputs]
     parts += [
         _digest(incoming) if incoming.exists() else None,
-        os.environ.get("SANDBOX_LONGEST_SIDE"),
+        os.environ.get(MAX_SIDE_VARIABLE),
         _source_digest(),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fastapi import Request
 
+from sandbox import ids
 from sandbox.analysis import Analyzer, url_expiry
 from sandbox.engine import Engine
-from sandbox.errors import ApiError, invalid_parameters
+from sandbox.errors import ApiError, invalid_parameters, not_found
 from sandbox.faults import Faults
 from sandbox.imports import Imports
 from sandbox.limits import Limits
@@ -57,7 +57,7 @@ class Services:
         pool = Pool()
         webhooks = Webhooks(store, faults, settings)
         analyzer = Analyzer(store, webhooks, serializer, settings, faults)
-        renderer = Renderer(store, pool, settings.data_dir / "media")
+        renderer = Renderer(store, pool, settings.media_dir)
         engine = Engine(settings, store, renderer, faults, serializer, webhooks, analyzer)
         uploads = Uploads(settings, store, signer, pool, faults, serializer, webhooks, analyzer)
         return cls(
@@ -76,10 +76,6 @@ class Services:
             Workflows(settings, store, pool, faults, serializer, webhooks),
             Imports(settings, store, uploads),
         )
-
-    @property
-    def media(self) -> Path:
-        return self.settings.data_dir / "media"
 
     def start(self) -> None:
         """Resume the work of the previous run. Call inside the event loop."""
@@ -126,6 +122,14 @@ def key_of(request: Request) -> str:
     key = request.scope["state"]["key"]
     assert isinstance(key, str), "the middleware rejects calls without a key"
     return key
+
+
+def find_file(services: Services, file_id: str) -> File:
+    """Find a file; raise a 400 for a malformed id, a 404 for an unknown one."""
+    file = services.store.get(File, ids.check_id(file_id, ids.FILE, "file"))
+    if file is None:
+        raise not_found("File")
+    return file
 
 
 async def read_object(request: Request) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from pathlib import Path
 API_VERSIONS = ("0.0", "1.0", "1.1", "2", "2.5")
 """API versions, oldest first (docs/api-notes.md#api-versions)."""
 
+MAX_SIDE_VARIABLE = "SANDBOX_LONGEST_SIDE"
+"""Environment variable that limits the long side of new images and videos, in pixels."""
+
 SUPERSET = "superset"
 """The default response format: the fields of all API versions (docs/api-notes.md#what-the-sandbox-answers)."""
 
@@ -37,6 +40,11 @@ class Settings:
     def at_most(self, version: str) -> bool:
         """Whether the API version is ``version`` or earlier. Always true for the superset."""
         return self.api_version == SUPERSET or _index(self.api_version) <= _index(version)
+
+    @property
+    def media_dir(self) -> Path:
+        """The folder with one folder of media for each file."""
+        return self.data_dir / "media"
 
     @property
     def endpoint_prefix(self) -> str:

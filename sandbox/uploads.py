@@ -110,7 +110,7 @@ class Uploads:
         if length is not None and length > self._settings.max_upload_bytes:
             raise self._too_large()
         self._receiving.add(file_id)
-        folder = self._settings.data_dir / "media" / file_id
+        folder = self._settings.media_dir / file_id
         try:
             received = await self._write(chunks, folder)
         except BaseException:
@@ -126,7 +126,7 @@ class Uploads:
 
     def process_local(self, file: File, path: Path) -> None:
         """Start processing a file that is already on this disk. Moves it to the media folder."""
-        folder = self._settings.data_dir / "media" / file.id
+        folder = self._settings.media_dir / file.id
         folder.mkdir(parents=True, exist_ok=True)
         path.replace(folder / INCOMING)
         file.upload = "received"
@@ -184,7 +184,7 @@ class Uploads:
             self._complete(file_id, media)
 
     async def _examine(self, file: File) -> Json:
-        folder = self._settings.data_dir / "media" / file.id
+        folder = self._settings.media_dir / file.id
         request = {
             "displayName": file.display_name,
             "type": file.type,
@@ -213,7 +213,7 @@ class Uploads:
         file = self._store.get(File, file_id)
         if file is None:
             return
-        (self._settings.data_dir / "media" / file_id / INCOMING).unlink(missing_ok=True)
+        (self._settings.media_dir / file_id / INCOMING).unlink(missing_ok=True)
         file.type = media["type"]
         file.duration = media["duration"]
         file.findings = media["description"]
@@ -232,7 +232,7 @@ class Uploads:
         file = self._store.get(File, file_id)
         if file is None:
             return
-        shutil.rmtree(self._settings.data_dir / "media" / file_id, ignore_errors=True)
+        shutil.rmtree(self._settings.media_dir / file_id, ignore_errors=True)
         file.renditions = {name: Rendition("failed") for name in RENDITIONS}
         file.upload = "failed"
         file.updated_at = time.time()

@@ -140,7 +140,7 @@ class Workflows:
             "maker": tool.maker,
             "request": request,
             "index": 0,
-            "folder": str(self._settings.data_dir / "media" / file_id),
+            "folder": str(self._settings.media_dir / file_id),
             "inputs": {},
         }
         media = await self._pool.run(task)

@@ -8,11 +8,11 @@ from pathlib import Path
 from PIL import Image
 
 from sandbox.makers.base import RenditionFile
+from sandbox.settings import MAX_SIDE_VARIABLE
 
 PREVIEW_SIDE = 1280
 THUMBNAIL_WIDTH = 384
 THUMBNAIL_MAX_HEIGHT = 768
-MAX_SIDE_VARIABLE = "SANDBOX_LONGEST_SIDE"
 
 
 def longest_side(default: int) -> int:

@@ -12,7 +12,7 @@ from sandbox.errors import ApiError, invalid_parameters, not_found
 from sandbox.fields import Choice, Flag, Number, Text, TimedWords, check_url, read_fields
 from sandbox.paging import read_flag, record_page, reject_unknown
 from sandbox.records import File, Import
-from sandbox.services import Services, key_of, read_object, services_of
+from sandbox.services import Services, find_file, key_of, read_object, services_of
 from sandbox.uploads import supported_types
 
 router = APIRouter(prefix="/v1/files")
@@ -154,14 +154,6 @@ async def disable_public_preview(request: Request, file_id: str) -> JSONResponse
         file.updated_at = time.time()
         services.store.save(file)
     return _file_response(services, file)
-
-
-def find_file(services: Services, file_id: str) -> File:
-    """Find a file; raise a 400 for a malformed id, a 404 for an unknown one."""
-    file = services.store.get(File, ids.check_id(file_id, ids.FILE, "file"))
-    if file is None:
-        raise not_found("File")
-    return file
 
 
 def _file_response(services: Services, file: File) -> JSONResponse:

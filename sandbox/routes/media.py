@@ -57,7 +57,7 @@ def link_expired() -> ApiError:
 
 def serve(services: Services, file_id: str, name: str) -> Response:
     """The bytes of a rendition; raise a 404 for an unknown file."""
-    path = services.media / file_id / name
+    path = services.settings.media_dir / file_id / name
     if "/" in name or name.startswith(".") or not path.is_file():
         raise not_found("File")
     return FileResponse(path, media_type=content_type(services, file_id, path), headers=PUBLIC_HEADERS)

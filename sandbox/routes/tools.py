@@ -7,11 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from sandbox import ids
 from sandbox.errors import invalid_parameters, not_found, watermark_removal_refused
 from sandbox.fields import FileId, FileIds, read_fields
-from sandbox.records import File
-from sandbox.services import Services, key_of, read_object, services_of
+from sandbox.services import Services, find_file, key_of, read_object, services_of
 from sandbox.tools import TOOLS, Tool
 
 router = APIRouter()
@@ -62,9 +60,7 @@ def _validate_files(services: Services, tool: Tool, values: dict[str, Any]) -> l
 
 
 def _check_file(services: Services, name: str, file_id: str, file_type: str | None) -> None:
-    file = services.store.get(File, ids.check_id(file_id, ids.FILE, "file"))
-    if file is None:
-        raise not_found("File")
+    file = find_file(services, file_id)
     download = file.rendition("download")
     if download is None or download.status != "ready":
         raise invalid_parameters(f"{name}: the file is not ready")

@@ -14,7 +14,7 @@ from sandbox.fields import Choice, Field, Flag, Number, Object, Objects, Ratio, 
 from sandbox.paging import read_flag, record_page
 from sandbox.presenters import find_presenter
 from sandbox.records import File, Workflow
-from sandbox.services import Services, key_of, read_object, services_of
+from sandbox.services import Services, find_file, key_of, read_object, services_of
 from sandbox.tools import QUALITIES, QUALITY, WATERMARK, WIDESCREEN
 from sandbox.voices import find_voice
 
@@ -160,16 +160,9 @@ def _check(services: Services, kind: Kind, values: dict[str, Any]) -> None:
     file_ids = [*(values.get("featuredBRollFileIds") or []), values.get("logoFileId")]
     for file_id in file_ids:
         if file_id is not None:
-            _file(services, file_id)
-    if kind.file_types and _file(services, values["fileId"]).type not in kind.file_types:
+            find_file(services, file_id)
+    if kind.file_types and find_file(services, values["fileId"]).type not in kind.file_types:
         raise invalid_parameters(f"fileId must be a file of type {' or '.join(kind.file_types)}")
-
-
-def _file(services: Services, file_id: str) -> File:
-    file = services.store.get(File, ids.check_id(file_id, ids.FILE, "file"))
-    if file is None:
-        raise not_found("File")
-    return file
 
 
 def _find(services: Services, run_id: str) -> Workflow:
