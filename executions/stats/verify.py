@@ -19,7 +19,7 @@ CHECKED = {
     Measure.STARTED: Q(kind=Kind.STARTED),
     Measure.ENDED: Q(kind=Kind.STATUS, to_status__in=TERMINAL),
 }
-VERBS = {Measure.STARTED: "jobs started", Measure.ENDED: "jobs finished"}
+LABELS = {Measure.STARTED: "Jobs started", Measure.ENDED: "Jobs finished"}
 
 
 def first_whole_day() -> date | None:
@@ -63,9 +63,10 @@ def differences() -> list[str]:
             counted = rows.aggregate(sum=Sum("count"))["sum"] or 0
             expected = stored[f"{measure}_{period}"]
             if counted != expected:
-                scope = f"Of jobs started since {begin:%-d %B %Y}, " if begin else ""
+                scope = f"jobs started since {begin:%-d %B %Y}, " if begin else ""
                 messages.append(
-                    f"{scope}{expected:,} {VERBS[measure]} up to event {until}; by {period.label} {counted:,} are counted."
+                    f"{LABELS[measure]} ({scope}up to event {until}): {expected:,} by the events, "
+                    f"but {counted:,} by the counts per {period.label}."
                 )
     return messages
 
