@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
                 migrations.AlterField(
                     model_name='execution',
                     name='note',
-                    field=models.CharField(blank=True, help_text='A message for people who wait for the job.', max_length=200),
+                    field=models.CharField(blank=True, help_text="Shown on the job's card while it waits: why it waits.", max_length=200),
                 ),
                 migrations.AlterField(
                     model_name='execution',
@@ -335,6 +335,11 @@ class Migration(migrations.Migration):
                     model_name='webhookdelivery',
                     name='headers',
                     field=models.JSONField(default=dict, help_text='The three webhook-* headers, as received.'),
+                ),
+                migrations.AlterField(
+                    model_name='webhookdelivery',
+                    name='outcome',
+                    field=models.CharField(choices=[('applied', 'Applied'), ('too late', 'changed nothing'), ('unknown job', 'Unknown Job'), ('unknown event', 'Unknown Event'), ('file', 'File'), ('failed', 'processing failed')], max_length=16),
                 ),
                 migrations.AlterField(
                     model_name='webhookdelivery',

@@ -132,7 +132,7 @@ class Execution(models.Model):
         max_length=64, null=True, help_text="VideoGen's error code, if there is one; for filters."
     )
     note = models.CharField(
-        max_length=200, blank=True, help_text="A message for people who wait for the job."
+        max_length=200, blank=True, help_text="Shown on the job's card while it waits: why it waits."
     )
     version = models.PositiveIntegerField(
         default=0, help_text="Number of changes; guards the conditional UPDATE."

@@ -14,7 +14,7 @@ class Outcome(models.TextChoices):
     UNKNOWN_JOB = "unknown job"
     UNKNOWN_EVENT = "unknown event"
     FILE = "file"
-    FAILED = "failed", "failed here"
+    FAILED = "failed", "processing failed"
 
 
 class WebhookDelivery(models.Model):
