@@ -32,7 +32,7 @@ class Imports:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Restart downloads that a restart interrupted."""
+        """Start interrupted downloads again."""
         for item in self._store.in_state(Import, "running", "pending"):
             self._spawn(item)
 

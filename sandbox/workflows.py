@@ -1,6 +1,6 @@
 """Workflow runs, which create a whole video as a project. The sandbox has no editor: a run only takes time.
 
-Only with ``autoExport`` it creates a video: a clip with the words of the script spoken.
+It creates a video only with ``autoExport``: a clip that speaks the words of the script.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def first_at(at: datetime) -> uuid.UUID:
 
 
 def as_uuid(text: str) -> uuid.UUID | None:
-    """The id that a text is, None if it is not one."""
+    """`text` as a UUID, or None if it is not one."""
     try:
         return uuid.UUID(text)
     except ValueError:

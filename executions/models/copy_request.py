@@ -1,4 +1,4 @@
-"""A requested copy of a file that is not complete. The row is deleted once it is; the file then names the copy's path."""
+"""A requested copy of a file, until it is complete: then the row is deleted, and the file stores the copy's path."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ are collected first instead.
 With search words there are three strategies, which all find the same files:
 
 - probe: test the newest WINDOW files first. Common words fill a page there.
-- collect: words that few names contain, as the search index tells at once, are looked up completely.
-- scan: words that many names contain are found by scanning on from the newest file.
+- collect: words that few names contain, as the search index shows immediately, are looked up completely.
+- scan: words that many names contain are found by scanning from the newest file.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def find(
     ids = rows.newest_first().values_list("pk", flat=True)
     terms = text_search.parse(words)
     if not terms:
-        # Empty, or only punctuation, which excludes no name.
+        # No terms (empty, or only punctuation): every name matches.
         return list(ids[:limit])
     found = _probe(rows, terms, limit)
     if len(found) == limit:

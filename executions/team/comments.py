@@ -31,7 +31,10 @@ class CommentRejected(ValueError):
 
 
 def mentioned_names(text: str) -> list[str]:
-    """The distinct usernames mentioned in a text, at most MAX_MENTIONS. A trailing full stop is not part of a name."""
+    """The distinct usernames mentioned in a text, at most MAX_MENTIONS.
+
+    Trailing punctuation (. @ + -) is not part of a name.
+    """
     found: list[str] = []
     for match in MENTION.finditer(text):
         name = match[1].rstrip(".@+-")

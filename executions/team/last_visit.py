@@ -16,7 +16,7 @@ MAX_ROWS = 500
 
 
 def last(person_id: int) -> LastLook:
-    """The person's last visit. It is now for a new person, who has missed nothing."""
+    """The person's last visit. For a new person it is the current time: they have missed nothing."""
     now = timezone.now()
     found = LastLook.objects.filter(pk=person_id).first()
     return (
@@ -34,7 +34,10 @@ def mark_seen(actor: Actor, until: datetime) -> bool:
 
 
 def mark_watched(actor: Actor) -> bool:
-    """The person leaves the page, and saw what finished meanwhile. What they missed before stays unseen."""
+    """Record that the person left the studio and has seen everything that finished until now.
+
+    `before_at` stays, so the summary page still lists what they missed.
+    """
     person_id = policy.require_person(actor, Action.VISIT_MARK)
     now = timezone.now()
     return bool(LastLook.objects.filter(pk=person_id, looked_at__lt=now).update(looked_at=now))

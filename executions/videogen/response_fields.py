@@ -86,7 +86,7 @@ def url(value: Any) -> str | None:
 
 
 def timestamp(value: Any, *, latest: float = _YEAR_2100) -> datetime | None:
-    """A time in Unix seconds, or ISO 8601 text as `occurredAt` once was (docs/api-notes.md#ids-and-times).
+    """A time in Unix seconds, or ISO 8601 text, as `occurredAt` was in earlier API versions (docs/api-notes.md#ids-and-times).
 
     None if it is before 1970 or after `latest` (Unix seconds).
     """

@@ -107,7 +107,10 @@ async def _poll_upload(file: File) -> None:
 
 
 def _handle_not_found(file: File) -> bool:
-    """Record that VideoGen has no such file. False if it is too young to believe that: then it is checked again."""
+    """Record that VideoGen has no such file.
+
+    False if the file is newer than TRUST_404_AFTER, when a 404 may be wrong; it is then checked again.
+    """
     if not signed_urls.mark_gone(file.remote_id):
         _reschedule(file, timezone.now() + signed_urls.TRUST_404_AFTER / 6)
         return False

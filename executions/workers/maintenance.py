@@ -130,7 +130,7 @@ class StopRequested(Exception):
 
 
 async def _walk[T](work: Callable[..., T]) -> T:
-    """Run work over the whole audit log, with a pause after each chunk for others, until cancelled."""
+    """Run `work`, pausing after each chunk so that other tasks get their turn. Stops when cancelled."""
     stopping = threading.Event()
 
     def pause(_: Head) -> None:
