@@ -123,8 +123,10 @@ def test_a_failed_start_is_reported_after_opening_another_tool(
 # --- late responses ---------------------------------------------------------------------------------------
 
 
-def test_input_during_a_refused_start_is_kept(browse: Opener, browser_errors: BrowserErrors) -> None:
-    """The error is shown at the field, and the cursor stays where it is."""
+def test_input_during_a_refused_start_is_kept(
+    browse: Opener, site: Site, browser_errors: BrowserErrors
+) -> None:
+    """The error is shown at the field, and the cursor stays where it is, also when another part of the page updates."""
     browser_errors.expected.append("status of 422")
     page = actions.wait_until_live(browse("/"))
     held_requests, prompt, text = (
@@ -146,6 +148,8 @@ def test_input_during_a_refused_start_is_kept(browse: Opener, browser_errors: Br
     described = (takes.get_attribute("aria-describedby") or "").split()[0]
     expect(page.locator(f"#{described}")).not_to_be_empty()
     expect(page.locator("#trouble")).to_contain_text("Not started. Takes: ")
+    [other] = site.start(actions.unique_prompt(), name="member")
+    expect(actions.job(page, other).or_(actions.finished_job(page, other))).to_be_visible()
     expect(prompt).to_be_focused()
     prompt.press_sequentially("so: ")
     expect(prompt).to_have_value(f"so: {text}")

@@ -183,10 +183,13 @@ function say(message) {
   if (message) document.getElementById('said').textContent = message
 }
 
+// Swaps of other parts of the page leave the form and its focus alone.
+const isReady = new WeakSet([document.getElementById('composer')].filter(Boolean))
+
 document.body.addEventListener('htmx:afterSwap', ({ detail }) => {
   const form = document.getElementById('composer')
-  if (!form || form.dataset.ready) return
-  form.dataset.ready = 'yes'
+  if (!form || isReady.has(form)) return
+  isReady.add(form)
   showKeys()
   const more = form.querySelector('#more')
   if (more && wasOpen) more.open = true
