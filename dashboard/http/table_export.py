@@ -28,7 +28,7 @@ def stream(
     """A response that sends the rows as `name`.csv or `name`.jsonl.
 
     `rows` is consumed in other threads, one chunk at a time, so it must not hold a database cursor between two
-    rows (keyset.chunks does not). Times are written in ISO 8601 with their zone. In CSV, text that a spreadsheet
+    rows (keyset.iterate does not). Times are written in ISO 8601 with their zone. In CSV, text that a spreadsheet
     would run as a formula starts with an apostrophe. Raises KeyError for another kind.
     """
     media_type = KINDS[kind]

@@ -42,7 +42,7 @@ def page[Row: Model](
     return cut(list(beyond(rows, after, by)[: size + 1]), size)
 
 
-def chunks[Row: Model](rows: QuerySet[Row], *, size: int, by: str = "-pk") -> Iterator[Row]:
+def iterate[Row: Model](rows: QuerySet[Row], *, size: int, by: str = "-pk") -> Iterator[Row]:
     """All rows in order, with one query per `size` rows and no open database cursor."""
     last: Any = None
     while True:

@@ -44,7 +44,7 @@ class LeasedQuerySet[M: models.Model](models.QuerySet[M]):
             return self.select_for_update(skip_locked=True)
         return self
 
-    def take(self, lease: timedelta) -> datetime | None:
+    def claim_all(self, lease: timedelta) -> datetime | None:
         """Claim all due rows with one UPDATE. Returns the value written, or None if no row was due."""
         now = timezone.now()
         until = self.claim_value(now, lease)

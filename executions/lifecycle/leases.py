@@ -55,7 +55,7 @@ def release_held() -> int:
 
 def claim(execution_id: uuid.UUID) -> bool:
     """Lease this job for one call, if it is due and free."""
-    until = Execution.objects.filter(pk=execution_id).take(LEASE)
+    until = Execution.objects.filter(pk=execution_id).claim_all(LEASE)
     if until is not None:
         remember([execution_id], until)
     return until is not None

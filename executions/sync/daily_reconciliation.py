@@ -141,7 +141,7 @@ def _claim(day: date, *, again: bool = False) -> DayClosing | None:
     row, is_new = DayClosing.objects.get_or_create(day=day, defaults={"began_at": timezone.now()})
     if is_new or again:
         return row
-    return row if DayClosing.objects.filter(pk=row.pk).take(RETRY_AFTER) else None
+    return row if DayClosing.objects.filter(pk=row.pk).claim_all(RETRY_AFTER) else None
 
 
 async def _reconcile(row: DayClosing, actor_id: int | None) -> DayClosing:

@@ -52,7 +52,7 @@ def claim() -> AccountWalk | None:
     """Claim the next round, if it is due and no other worker has it."""
     walk = state()
     due = Q(ran_at=None) | Q(ran_at__lte=timezone.now() - _interval(walk))
-    walk.leased_until = AccountWalk.objects.filter(due, pk=walk.pk).take(LEASE)
+    walk.leased_until = AccountWalk.objects.filter(due, pk=walk.pk).claim_all(LEASE)
     return walk if walk.leased_until else None
 
 

@@ -52,6 +52,6 @@ def test_a_page_is_one_query(django_assert_num_queries: Any) -> None:
 def test_chunks_cover_the_whole_table_in_order(count: int, django_assert_num_queries: Any) -> None:
     made = create_events(count)
     with django_assert_num_queries(count // 3 + 1):
-        found = [event.pk for event in keyset.chunks(Event.objects.all(), size=3)]
+        found = [event.pk for event in keyset.iterate(Event.objects.all(), size=3)]
     assert found == made[::-1]
-    assert [event.pk for event in keyset.chunks(Event.objects.all(), size=3, by="pk")] == made
+    assert [event.pk for event in keyset.iterate(Event.objects.all(), size=3, by="pk")] == made
