@@ -26,7 +26,7 @@ type Sealed = tuple[int, str, str, int]  # position, previous hash, hash, the ev
 
 class SealingWorker(Worker):
     name = "audit"
-    max_rest = INTERVAL
+    max_sleep = INTERVAL
 
     async def step(self) -> float:
         sealed = await runtime.in_db(seal) if await runtime.in_reader(has_unsealed) else 0

@@ -18,8 +18,8 @@ from executions.core import sync_bridge
 
 logger = logging.getLogger(__name__)
 
-MIN_REST = 0.01  # seconds, so that other tasks of the loop get their turn
-FIRST_RETRY = 1.0  # seconds after an error; doubled for each consecutive error
+MIN_SLEEP = 0.01  # seconds, so that other tasks of the loop get their turn
+FIRST_RETRY_DELAY = 1.0  # seconds after an error; doubled for each consecutive error
 CANCEL_TIMEOUT = 1.0  # seconds for a cancelled task to clean up
 
 _running: set[Worker] = set()
@@ -30,7 +30,7 @@ class Worker:
 
     name = ""
     """The subject in one word, as in "file" worker."""
-    max_rest = 5.0
+    max_sleep = 5.0
     """Seconds until the next step if the worker is not woken. Other processes cannot wake it."""
     max_step = 300.0
     """Seconds that a step may take before the worker counts as late."""
@@ -46,7 +46,7 @@ class Worker:
         return f"{self.name.capitalize()} worker"
 
     async def step(self) -> float | None:
-        """Do what is due now. Returns the seconds to sleep, or None for `max_rest`."""
+        """Do what is due now. Returns the seconds to sleep, or None for `max_sleep`."""
         raise NotImplementedError
 
     def wake(self) -> None:
@@ -64,12 +64,12 @@ class Worker:
             while True:
                 self._woken.clear()
                 self.beat(self.max_step)
-                rest = await self._guarded_step()
-                failures = 0 if rest is not None else failures + 1
-                if rest is None:
+                seconds = await self._guarded_step()
+                failures = 0 if seconds is not None else failures + 1
+                if seconds is None:
                     await self._back_off(failures)
                 else:
-                    await self._rest(rest)
+                    await self._sleep(seconds)
         finally:
             _running.discard(self)
             self._loop = None
@@ -102,24 +102,24 @@ class Worker:
     async def _guarded_step(self) -> float | None:
         """The seconds to sleep, or None after an error."""
         try:
-            rest = await self.step()
+            seconds = await self.step()
         except Error as error:
             logger.warning("%s: database unavailable, retrying: %s", self, error)
         except Exception:
             logger.exception("%s: unexpected error, continuing", self)
         else:
-            return self.max_rest if rest is None else min(rest, self.max_rest)
+            return self.max_sleep if seconds is None else min(seconds, self.max_sleep)
         return None
 
-    async def _rest(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float) -> None:
         self.beat(seconds + self.max_step)
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(seconds, MIN_REST)):
+            async with asyncio.timeout(max(seconds, MIN_SLEEP)):
                 await self._woken.wait()
 
     async def _back_off(self, failures: int) -> None:
         """Sleep after an error. A wake does not end it, so a step that always fails is not retried on every change."""
-        seconds = min(FIRST_RETRY * 2 ** min(failures - 1, 20), self.max_rest)
+        seconds = min(FIRST_RETRY_DELAY * 2 ** min(failures - 1, 20), self.max_sleep)
         self.beat(seconds + self.max_step)
         await asyncio.sleep(seconds)
 

@@ -2,7 +2,7 @@
 
 Webhooks report finished jobs. Progress, and finished jobs whose webhook never arrived, are learned by polling.
 Each job has the time of its next attempt (`next_attempt_at`). A reconciler claims the due jobs, works on several
-concurrently, and rests until the next one is due or an event wakes it.
+concurrently, and sleeps until the next one is due or an event wakes it.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ OVERDUE_POLL_INTERVAL = 180.0  # seconds; for older jobs
 # A person at VideoGen has to act first, so frequent polls would find nothing new.
 APPROVAL_POLL_INTERVAL = timedelta(seconds=20)
 MAX_CONCURRENT = 10
-MAX_REST = 5.0  # seconds; other processes cannot wake this one
-MIN_REST = 0.1  # seconds, while due jobs are held back
+MAX_SLEEP = 5.0  # seconds; other processes cannot wake this one
+MIN_SLEEP = 0.1  # seconds, while due jobs are held back
 NOT_FOUND_GRACE = timedelta(minutes=2)  # a 404 for a younger job is ignored
 
 
@@ -57,7 +57,7 @@ class Reconciler(Worker):
     """Several may share a PostgreSQL database; on SQLite there is one, inside `serve`."""
 
     name = "job"
-    max_rest = MAX_REST
+    max_sleep = MAX_SLEEP
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,15 +109,15 @@ class Reconciler(Worker):
     async def step(self) -> float:
         claimed = await self._claim_and_work()
         if self._free_slots() <= 0:
-            return MAX_REST  # the first finished task wakes the loop
-        rest = await runtime.in_db(seconds_until_due)
-        if not claimed and not rest:
+            return MAX_SLEEP  # the first finished task wakes the loop
+        seconds = await runtime.in_db(seconds_until_due)
+        if not claimed and not seconds:
             # Due jobs that were not claimed belong to batches and need a free slot or start, which wakes the loop.
-            rest = MIN_REST
+            seconds = MIN_SLEEP
         if self._polls_allowed() < 1:
-            # Due jobs may not be polled now. Without a longer rest, the loop would spin.
-            rest = max(rest, 1.0)
-        return rest
+            # Due jobs may not be polled now. Without a longer sleep, the loop would spin.
+            seconds = max(seconds, 1.0)
+        return seconds
 
     def _free_slots(self) -> int:
         """How many more jobs this process can work on. The list poll does not count."""
@@ -284,7 +284,7 @@ def unschedule(execution_id: uuid.UUID) -> None:
 
 
 def seconds_until_due() -> float:
-    """Seconds until the next unclaimed job is due; MAX_REST if there is none."""
+    """Seconds until the next unclaimed job is due; MAX_SLEEP if there is none."""
     now = timezone.now()
     waiting = Execution.objects.filter(ended_at=None, next_attempt_at__isnull=False, paused_at=None)
     if queue_state.is_paused():
@@ -293,4 +293,4 @@ def seconds_until_due() -> float:
         : MAX_CONCURRENT * 2
     ]
     waits = [(max(filter(None, pair)) - now).total_seconds() for pair in times]
-    return max(0.0, min(waits, default=MAX_REST))
+    return max(0.0, min(waits, default=MAX_SLEEP))

@@ -27,7 +27,7 @@ from executions.videogen import NotFound, RateLimited, VideoGenError
 logger = logging.getLogger(__name__)
 
 MAX_CONCURRENT = 5
-MAX_REST, MIN_REST = 5.0, 1.0  # seconds; MIN_REST while a file is due soon
+MAX_SLEEP, MIN_SLEEP = 5.0, 1.0  # seconds; MIN_SLEEP while a file is due soon
 LEASE = timedelta(seconds=120)
 # Seconds between polls of an upload that VideoGen processes. Webhooks usually report it sooner (docs/api-notes.md#uploads).
 PROCESSING_DELAYS = (2, 3, 5, 10, 20, 30, 60)
@@ -46,7 +46,7 @@ class FileWorker(Worker):
 
     async def step(self) -> float:
         await self.work()
-        return MIN_REST if await runtime.in_db(_has_due_soon) else MAX_REST
+        return MIN_SLEEP if await runtime.in_db(_has_due_soon) else MAX_SLEEP
 
     async def work(self) -> None:
         """Process all due files, then import the account's files."""
@@ -66,7 +66,7 @@ class FileWorker(Worker):
 
 
 def _has_due_soon() -> bool:
-    return File.objects.filter(next_look_at__lte=timezone.now() + timedelta(seconds=MAX_REST)).exists()
+    return File.objects.filter(next_look_at__lte=timezone.now() + timedelta(seconds=MAX_SLEEP)).exists()
 
 
 async def process(file: File) -> None:

@@ -33,7 +33,7 @@ class RollupWorker(Worker):
     """Keeps the counts behind Insights up to date."""
 
     name = "rollup"
-    max_rest = COUNT_EVERY
+    max_sleep = COUNT_EVERY
     max_step = EVERY  # a long history is counted in one step
 
     async def step(self) -> None:
@@ -59,7 +59,7 @@ async def count() -> None:
 
 class MaintenanceWorker(Worker):
     name = "maintenance"
-    max_rest = EVERY
+    max_sleep = EVERY
     max_step = EVERY  # the whole audit log is verified in one step
 
     async def step(self) -> None:

@@ -32,8 +32,8 @@ async def test_polling_finds_an_outcome_whose_webhook_never_arrives(
 ) -> None:
     """Fault 11: the webhook never arrives: polling finds the outcome within its interval, once."""
     # Only the time of the job's next poll may wake the reconciler.
-    monkeypatch.setattr(reconciler, "MAX_REST", 600.0)
-    monkeypatch.setattr(worker, "max_rest", 600.0)
+    monkeypatch.setattr(reconciler, "MAX_SLEEP", 600.0)
+    monkeypatch.setattr(worker, "max_sleep", 600.0)
     await webhook_receiver.register()
     await steps.add_faults(account, {"kind": "webhook_drop"}, {"kind": "job", "seconds": 1.5})
     prompt = steps.unique_prompt()

@@ -39,7 +39,7 @@ async def worker(account: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     """A running reconciler that polls ten times as often as usual, since the sandbox is twenty times as fast."""
     monkeypatch.setattr(transitions, "FIRST_POLL_DELAY", timedelta(seconds=0.1))
     monkeypatch.setattr(sync, "poll_interval", lambda age, in_flight: timedelta(seconds=0.1))
-    monkeypatch.setattr(sync, "MAX_REST", 0.1)
+    monkeypatch.setattr(sync, "MAX_SLEEP", 0.1)
     reconciler = Reconciler()
     with reconciler.listening():
         running = asyncio.create_task(reconciler.run())

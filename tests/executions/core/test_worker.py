@@ -19,7 +19,7 @@ class Stepping(Worker):
     """Runs the given functions, one per step, then nothing. Its last sleep never ends."""
 
     name = "test"
-    max_rest = 3600.0
+    max_sleep = 3600.0
 
     def __init__(self, *acts: Callable[[], float | None]) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ async def test_it_steps_again_after_the_sleep() -> None:
 
 async def test_no_sleep_exceeds_the_maximum() -> None:
     worker = Stepping(lambda: 3600.0)
-    worker.max_rest = 0.02
+    worker.max_sleep = 0.02
     async with at_work(worker):
         await worker.until(2)
 
@@ -146,10 +146,10 @@ async def test_any_other_error_is_logged_with_its_cause_and_survived(
 
 async def test_consecutive_errors_are_retried_with_backoff(slept: list[float]) -> None:
     worker = Stepping(*[fails(ValueError("broken"))] * 4, lambda: 0.0, fails(ValueError("broken")))
-    worker.max_rest = 5.0
+    worker.max_sleep = 5.0
     async with at_work(worker):
         await worker.until(7)
-    assert slept == [1.0, 2.0, 4.0, 5.0, 1.0], "doubled up to max_rest, reset by a success"
+    assert slept == [1.0, 2.0, 4.0, 5.0, 1.0], "doubled up to max_sleep, reset by a success"
 
 
 async def test_a_wake_does_not_retry_a_failed_step_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +231,7 @@ async def test_it_is_listed_while_running_and_not_late_while_sleeping(
     now = [1000.0]
     monkeypatch.setattr(workers.time, "monotonic", lambda: now[0])
     worker = Stepping()
-    worker.max_rest, worker.max_step = 5.0, 60.0
+    worker.max_sleep, worker.max_step = 5.0, 60.0
     assert worker not in workers.running()
     async with at_work(worker):
         await worker.until(1)
@@ -239,7 +239,7 @@ async def test_it_is_listed_while_running_and_not_late_while_sleeping(
         assert worker in workers.running()
         assert worker.last_beat > 0
         now[0] += 64
-        assert not worker.is_late, "it may sleep for max_rest, then step for max_step"
+        assert not worker.is_late, "it may sleep for max_sleep, then step for max_step"
         now[0] += 2
         assert worker.is_late
         worker.wake()

@@ -114,7 +114,7 @@ def test_a_released_job_is_free_when_it_is_due(db: None) -> None:
 
 
 def test_the_rest_ends_when_the_first_unclaimed_job_is_due(db: None) -> None:
-    assert reconciler.seconds_until_due() == reconciler.MAX_REST
+    assert reconciler.seconds_until_due() == reconciler.MAX_SLEEP
     now = timezone.now()
     for seconds, lease in ((3, None), (1, 4), (60, None)):
         until = lease and now + timedelta(seconds=lease)
