@@ -22,10 +22,10 @@ from executions.webhooks import deliveries
 
 logger = logging.getLogger(__name__)
 
-EVERY = 3600.0  # seconds
-COUNT_EVERY = 5.0  # seconds
+INTERVAL = 3600.0  # seconds
+ROLLUP_INTERVAL = 5.0  # seconds
 # How often the whole audit log is verified.
-VERIFY_EVERY = timedelta(days=1)
+VERIFY_INTERVAL = timedelta(days=1)
 PAUSE = 0.02  # seconds between two chunks
 
 
@@ -33,14 +33,14 @@ class RollupWorker(Worker):
     """Keeps the counts behind Insights up to date."""
 
     name = "rollup"
-    max_sleep = COUNT_EVERY
-    max_step = EVERY  # a long history is counted in one step
+    max_sleep = ROLLUP_INTERVAL
+    max_step = INTERVAL  # a long history is counted in one step
 
     async def step(self) -> None:
-        await count()
+        await update_rollups()
 
 
-async def count() -> None:
+async def update_rollups() -> None:
     """Count new events, unless another worker is doing so."""
     if not await runtime.in_reader(rollup.has_backlog):
         return
@@ -59,26 +59,26 @@ async def count() -> None:
 
 class MaintenanceWorker(Worker):
     name = "maintenance"
-    max_sleep = EVERY
-    max_step = EVERY  # the whole audit log is verified in one step
+    max_sleep = INTERVAL
+    max_step = INTERVAL  # the whole audit log is verified in one step
 
     async def step(self) -> None:
-        await _each(
+        await _run_tasks(
             {
                 "Could not prune old deliveries": _prune_deliveries,
-                "Could not delete old rejections": partial(runtime.in_db, forget_old_rejections),
-                "Could not delete the limits of unused keys": partial(runtime.in_db, forget_old_keys),
+                "Could not delete old rejections": partial(runtime.in_db, delete_old_rejections),
+                "Could not delete the limits of unused keys": partial(runtime.in_db, delete_old_keys),
             }
         )
         await maintain_audit_log()
-        await _each({"Could not reconcile days": daily_reconciliation.reconcile_due_days})
+        await _run_tasks({"Could not reconcile days": daily_reconciliation.reconcile_due_days})
 
 
-async def _each(duties: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
-    """Run each duty. An error is logged with the duty's message and does not stop the others."""
-    for message, duty in duties.items():
+async def _run_tasks(tasks: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
+    """Run each task. An error is logged with the task's message and does not stop the others."""
+    for message, task in tasks.items():
         try:
-            await duty()
+            await task()
         except Exception:
             logger.exception("%s, will retry in an hour", message)
 
@@ -88,12 +88,12 @@ async def _prune_deliveries() -> None:
         pass
 
 
-def forget_old_rejections() -> None:
+def delete_old_rejections() -> None:
     old = timezone.now() - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
     Rejection.objects.filter(hour__lt=old).delete()
 
 
-def forget_old_keys() -> None:
+def delete_old_keys() -> None:
     """Delete the rate limits and budgets of API keys that are no longer used."""
     old = timezone.now() - timedelta(days=7)
     RateWindow.objects.filter(heard_at__lt=old).delete()
@@ -102,25 +102,25 @@ def forget_old_keys() -> None:
 
 async def maintain_audit_log() -> None:
     """Apply the retention rule, publish the head, and verify the chain once a day."""
-    await _each(
+    await _run_tasks(
         {
-            "Could not summarize old events": partial(_walk, retention.prune),
-            "Could not delete summarized events": _sweep,
+            "Could not summarize old events": partial(_run_in_chunks, retention.prune),
+            "Could not delete summarized events": _delete_summarized,
             "Could not publish the head of the audit log": partial(runtime.in_reader, anchors.publish),
             "Could not verify the audit log": _verify,
         }
     )
 
 
-async def _sweep() -> None:
+async def _delete_summarized() -> None:
     while await runtime.in_db(retention.delete_summarized):
         pass
 
 
 async def _verify() -> None:
     last = await runtime.in_reader(verification.latest)
-    if last is None or last.at < timezone.now() - VERIFY_EVERY:
-        finding = await _walk(verification.verify_and_store)
+    if last is None or last.at < timezone.now() - VERIFY_INTERVAL:
+        finding = await _run_in_chunks(verification.verify_and_store)
         if finding.problem:
             logger.error("The audit log is not intact: %s", finding.problem)
 
@@ -129,7 +129,7 @@ class StopRequested(Exception):
     """The process is stopping, so the result is not needed."""
 
 
-async def _walk[T](work: Callable[..., T]) -> T:
+async def _run_in_chunks[T](work: Callable[..., T]) -> T:
     """Run `work`, pausing after each chunk so that other tasks get their turn. Stops when cancelled."""
     stopping = threading.Event()
 

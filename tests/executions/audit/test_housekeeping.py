@@ -70,8 +70,8 @@ async def test_an_unwritable_anchor_file_does_not_prevent_verification(
 
 TASKS = {
     "webhooks.deliveries.prune": "Could not prune old deliveries",
-    "workers.maintenance.forget_old_rejections": "Could not delete old rejections",
-    "workers.maintenance.forget_old_keys": "Could not delete the limits of unused keys",
+    "workers.maintenance.delete_old_rejections": "Could not delete old rejections",
+    "workers.maintenance.delete_old_keys": "Could not delete the limits of unused keys",
     "audit.retention.prune": "Could not summarize old events",
     "audit.retention.delete_summarized": "Could not delete summarized events",
     "audit.anchors.publish": "Could not publish the head of the audit log",
@@ -119,7 +119,7 @@ async def test_shutdown_interrupts_a_long_verification(monkeypatch: pytest.Monke
         return digest(*arguments)
 
     monkeypatch.setattr(verification, "digest", signaling_digest)
-    verifying = asyncio.create_task(maintenance._walk(verification.verify_and_store))
+    verifying = asyncio.create_task(maintenance._run_in_chunks(verification.verify_and_store))
     await asyncio.wait_for(started.wait(), DEADLINE)
     verifying.cancel()
     await asyncio.wait_for(asyncio.to_thread(runtime.close_database_threads), DEADLINE)

@@ -342,6 +342,6 @@ def test_only_whole_weeks_and_months_are_checked(day: str, week: str, month: str
 @pytest.mark.django_db(transaction=True)
 async def test_the_worker_counts_new_events(people: People) -> None:
     await runtime.in_db(make_jobs, people)
-    await maintenance.count()
+    await maintenance.update_rollups()
     assert await runtime.in_reader(counted, "started") == {"": 8}
     assert await runtime.in_db(rollup.claim), "the lease was not released"
