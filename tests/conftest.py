@@ -238,5 +238,5 @@ def _no_leftovers() -> Iterator[None]:
         runtime.detach()
         runtime.close_database_threads()
         signing_secrets.clear_cache()
-        team_settings.forget()
+        team_settings.clear_cache()
         cache.clear()

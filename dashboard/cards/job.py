@@ -47,7 +47,7 @@ def allows(audience: str, action: Action) -> bool:
 
 
 def _team_cancels() -> bool:
-    return bool(team_settings.chosen(team_settings.TEAM_CANCELS))
+    return bool(team_settings.get(team_settings.TEAM_CANCELS))
 
 
 @dataclass(frozen=True)

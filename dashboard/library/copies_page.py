@@ -87,7 +87,7 @@ class Copy:
     def is_automatic(self) -> bool:
         """Whether a copy will be requested without a person, because all files are copied."""
         return (
-            bool(team_settings.chosen(team_settings.KEEP_ALL))
+            bool(team_settings.get(team_settings.COPY_ALL))
             and self.keeping is None
             and self.file.origin != "account"
         )
@@ -111,7 +111,7 @@ class CopiesPage:
         )
         self.count: int = totals["count"]
         self.bytes: int = totals["bytes"] or 0
-        self.copies_all = bool(team_settings.chosen(team_settings.KEEP_ALL))
+        self.copies_all = bool(team_settings.get(team_settings.COPY_ALL))
 
     @property
     def can_choose(self) -> bool:

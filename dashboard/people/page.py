@@ -76,7 +76,7 @@ class TeamPage:
 
     @property
     def team_cancels(self) -> bool:
-        return bool(team_settings.chosen_now(team_settings.TEAM_CANCELS))
+        return bool(team_settings.get_uncached(team_settings.TEAM_CANCELS))
 
 
 def _jobs() -> dict[int, int]:

@@ -98,7 +98,7 @@ def change(request: AuthenticatedRequest, pk: int, what: str) -> HttpResponse:
 @require_POST
 def change_setting(request: AuthenticatedRequest) -> HttpResponse:
     """Change what members may do."""
-    if team_settings.choose(team_settings.TEAM_CANCELS, "team_cancels" in request.POST, actor=request.user):
+    if team_settings.change(team_settings.TEAM_CANCELS, "team_cancels" in request.POST, actor=request.user):
         messages.success(request, "Saved.")
     return HttpResponseRedirect(reverse("people"), status=303)
 

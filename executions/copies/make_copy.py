@@ -49,7 +49,7 @@ class CopyWorker(Worker):
         room = MAX_CONCURRENT - len(self.tasks)
         if room <= 0:
             return
-        if await runtime.in_reader(team_settings.chosen, team_settings.KEEP_ALL):
+        if await runtime.in_reader(team_settings.get, team_settings.COPY_ALL):
             await runtime.in_db(copy_requests.request_missing)
         for copy_request in await runtime.in_db(copy_requests.claim_due, room):
             self.start_task(make(copy_request), f"the copy of file {copy_request.file_id}")

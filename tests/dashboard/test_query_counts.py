@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from executions.models import Input, LastLook
-from executions.team import settings as chosen_settings
+from executions.team import settings as team_settings
 from tests.dashboard.browsers import Browser
 from tests.factories.files import file
 from tests.factories.jobs import job
@@ -34,7 +34,7 @@ PAGES = (
 
 def queries(act: Callable[[], Any]) -> list[str]:
     """The queries without caches, because cached values of a few seconds depend on the speed of the machine."""
-    chosen_settings.forget()
+    team_settings.clear_cache()
     cache.clear()
     with CaptureQueriesContext(
         connection,

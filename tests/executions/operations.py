@@ -331,7 +331,7 @@ OPERATIONS: dict[str, Operation] = {
         Action.SETTING_CHANGE,
         ADMINS,
         nothing,
-        lambda _, a: team_settings.choose(team_settings.KEEP_ALL, True, actor=a),
+        lambda _, a: team_settings.change(team_settings.COPY_ALL, True, actor=a),
     ),
     "invite": Operation(
         Action.PERSON_INVITE, ADMINS, nothing, lambda _, a: members.invite("Kim", members.MEMBER, 7, actor=a)

@@ -119,7 +119,7 @@ def test_members_may_cancel_each_others_jobs_if_the_team_setting_allows_it(
     world = World("other", django_user_model.objects.create)
     admin = django_user_model.objects.create(username="ada", is_staff=True)
     job, batch = world.job(), world.batch()
-    team_settings.choose(team_settings.TEAM_CANCELS, setting, actor=admin)
+    team_settings.change(team_settings.TEAM_CANCELS, setting, actor=admin)
 
     for action, thing in ((Action.JOB_CANCEL, job), (Action.BATCH_CANCEL, batch), (Action.BATCH_UNDO, batch)):
         assert policy.can(world.actor, action, thing) is setting

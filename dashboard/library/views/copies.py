@@ -93,7 +93,7 @@ def change_setting(request: AuthenticatedRequest) -> HttpResponse:
     if "again" in request.POST:
         retried = copy_requests.retry_failed(request.user)
         messages.success(request, "Retrying one copy." if retried == 1 else f"Retrying {retried} copies.")
-    elif team_settings.choose(team_settings.KEEP_ALL, "all" in request.POST, actor=request.user):
+    elif team_settings.change(team_settings.COPY_ALL, "all" in request.POST, actor=request.user):
         messages.success(request, "Saved.")
     workers.wake_file_workers()
     return HttpResponseRedirect(reverse("copies"), status=303)

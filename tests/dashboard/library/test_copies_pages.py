@@ -42,13 +42,13 @@ def test_an_admin_turns_on_copying_every_file_and_it_is_audited(
 ) -> None:
     assert ann_browser.post("/files/copies/choose/", {"all": "on"}).status_code == 403
     assert ada_browser.post("/files/copies/choose/", {"all": "on"}).status_code == 303
-    assert team_settings.chosen_now(team_settings.KEEP_ALL) is True
+    assert team_settings.get_uncached(team_settings.COPY_ALL) is True
     event = Event.objects.get(kind="setting changed")
     assert (event.actor_id, event.detail["after"]) == (ada_browser.user.pk, True)
     made = file(origin="result")
     Keeping.objects.create(file=made, due_at=None, problem="no answer", tries=9)
     ada_browser.post("/files/copies/choose/", {"again": "1"})
-    assert team_settings.chosen_now(team_settings.KEEP_ALL) is True, "a retry does not change the setting"
+    assert team_settings.get_uncached(team_settings.COPY_ALL) is True, "a retry does not change the setting"
     again = Keeping.objects.get()
     assert (again.tries, again.problem) == (0, "")
     assert again.due_at is not None

@@ -295,7 +295,7 @@ def test_if_every_file_is_copied_the_newest_are_requested_first(monkeypatch: Any
 
 
 async def test_the_worker_copies_every_file_if_configured(people: Any) -> None:
-    await runtime.in_db(team_settings.choose, team_settings.KEEP_ALL, True, actor=people.ada)
+    await runtime.in_db(team_settings.change, team_settings.COPY_ALL, True, actor=people.ada)
     async with serving(PICTURE) as media:
         made = await runtime.in_db(media.file)
         working = copy_worker.CopyWorker()
