@@ -27,7 +27,7 @@ class Password:
 def create_missing() -> Password:
     """Create missing demo users. A random password can be shown only when it is created; DEMO_PASSWORD, if set, always
     applies."""
-    missing = members.missing(NAMES)
+    missing = members.without_member(NAMES)
     password = settings.DEMO_PASSWORD or (secrets.token_urlsafe(9) if missing else "")
     for name in NAMES:
         if name in missing or settings.DEMO_PASSWORD:

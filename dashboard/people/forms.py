@@ -18,7 +18,7 @@ class InvitationForm(forms.Form):
     role = forms.ChoiceField(label="Role", choices=ROLES, initial=members.MEMBER)
     days = forms.TypedChoiceField(
         label="Expires in",
-        choices=[(days, f"{days} day{'' if days == 1 else 's'}") for days in members.DAYS],
+        choices=[(days, f"{days} day{'' if days == 1 else 's'}") for days in members.INVITATION_DAYS],
         coerce=int,
         initial=7,
     )

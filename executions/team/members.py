@@ -7,7 +7,7 @@ At least one active admin remains, even under concurrent changes.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,7 @@ from executions.policy import Action, Actor
 
 MEMBER, ADMIN = "member", "admin"
 # Choices for the lifetime of an invitation, in days.
-DAYS = (1, 7, 30)
+INVITATION_DAYS = (1, 7, 30)
 
 
 class MemberChangeRejected(Exception):
@@ -41,12 +41,12 @@ def role(person: Any) -> str:
 # --- members ----------------------------------------------------------------------------------------------
 
 
-def change_role(person_id: int, new: str, *, actor: Actor) -> bool:
+def change_role(person_id: int, new_role: str, *, actor: Actor) -> bool:
     """False if nothing changed. Raises NotAllowed, and MemberChangeRejected for the last admin."""
     actor_id = policy.require(actor, Action.PERSON_CHANGE_ROLE)
     with _locked(person_id) as (person, admins):
         before = role(person)
-        if before == new:
+        if before == new_role:
             return False
         if before == ADMIN and admins == {person.pk}:
             raise MemberChangeRejected(
@@ -54,9 +54,9 @@ def change_role(person_id: int, new: str, *, actor: Actor) -> bool:
             )
         if before == ADMIN:
             _withdraw_theirs(person.pk, actor_id)
-        person.is_staff = person.is_superuser = new == ADMIN
+        person.is_staff = person.is_superuser = new_role == ADMIN
         person.save(update_fields=["is_staff", "is_superuser"])
-        _record(ActKind.ROLE_CHANGED, person, actor_id, before=before, after=new)
+        _record(ActKind.ROLE_CHANGED, person, actor_id, before=before, after=new_role)
     return True
 
 
@@ -108,25 +108,25 @@ def _locked(person_id: int) -> Iterator[tuple[Any, set[int]]]:
 
 def _end_sessions(person_id: int) -> int:
     """Old cookies must not work again after reactivation. Sessions have no column for their person."""
-    ours = [
+    sessions = [
         session.pk
         for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator()
         if session.get_decoded().get("_auth_user_id") == str(person_id)
     ]
-    Session.objects.filter(pk__in=ours).delete()
-    return len(ours)
+    Session.objects.filter(pk__in=sessions).delete()
+    return len(sessions)
 
 
-def missing(names: Iterable[str]) -> list[str]:
+def without_member(names: Collection[str]) -> list[str]:
     """The names that no member has."""
     known = set(get_user_model().objects.filter(username__in=names).values_list("username", flat=True))
     return [name for name in names if name not in known]
 
 
-def set_up(name: str, password: str, new: str) -> None:
+def set_up(name: str, password: str, new_role: str) -> None:
     """Create or update a member without an invitation. Only for the sandbox's demo people."""
     person, _ = get_user_model().objects.get_or_create(username=name)
-    person.is_staff = person.is_superuser = new == ADMIN
+    person.is_staff = person.is_superuser = new_role == ADMIN
     if not person.check_password(password):
         person.set_password(password)
     person.save()
@@ -144,7 +144,7 @@ def _record(kind: ActKind, person: Any, actor_id: int | None, **detail: Any) -> 
 # --- invitations ------------------------------------------------------------------------------------------
 
 
-def invite(note: str, new: str, days: int, *, actor: Actor) -> tuple[Invitation, str]:
+def invite(note: str, new_role: str, days: int, *, actor: Actor) -> tuple[Invitation, str]:
     """An invitation and the secret of its link. Only its hash is stored, so it cannot be shown again."""
     actor_id = policy.require(actor, Action.PERSON_INVITE)
     token = secrets.token_urlsafe(32)
@@ -153,13 +153,13 @@ def invite(note: str, new: str, days: int, *, actor: Actor) -> tuple[Invitation,
         invitation = Invitation.objects.create(
             token_hash=Invitation.hash_token(token),
             note=note,
-            is_admin=new == ADMIN,
+            is_admin=new_role == ADMIN,
             created_by_id=actor_id,
             created_at=now,
             expires_at=now + timedelta(days=days),
         )
         audit_log.record(
-            ActKind.INVITED, actor_id=actor_id, subject=invitation, name=note, role=new, until=invitation.expires_at.isoformat()
+            ActKind.INVITED, actor_id=actor_id, subject=invitation, name=note, role=new_role, until=invitation.expires_at.isoformat()
         )  # fmt: skip
     return invitation, token
 
