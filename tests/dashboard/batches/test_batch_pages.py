@@ -122,7 +122,7 @@ def test_an_interrupted_cancel_is_reported_and_resumed(
     monkeypatch.setattr(chunked, "CHUNK_SIZE", 2)
     batch = planning.batch(ann_browser.user, 5)
     url = f"/batches/{batch.pk}/cancel/{planning.cancel_request(batch, actor=ann_browser.user).pk}/"
-    outcome, done = batches._outcome, []
+    outcome, done = batches.cancel_outcome, []
 
     def breaks(*of_one: Any) -> str:
         if len(done) == 3:
@@ -131,7 +131,7 @@ def test_an_interrupted_cancel_is_reported_and_resumed(
         return outcome(*of_one)
 
     with monkeypatch.context() as broken, pytest.raises(OperationalError):
-        broken.setattr(batches, "_outcome", breaks)
+        broken.setattr(batches, "cancel_outcome", breaks)
         ann_browser.post(url)
     assert "In progress: 3 of 5 remaining." in text(ann_browser.get(url))
     BatchCancel.objects.update(done_at=timezone.now() - chunked.STALL_TIMEOUT)
