@@ -95,7 +95,7 @@ def test_each_row_goes_to_one_of_many_processes(table: Table) -> None:
 
 def test_one_of_many_processes_takes_a_given_row(table: Table) -> None:
     row = table.make()
-    taken = run_together([partial(table.rows.filter(pk=row.pk).take, LEASE)] * 6)
+    taken = run_together([partial(table.rows.filter(pk=row.pk).claim_all, LEASE)] * 6)
     assert sum(mark is not None for mark in taken) == 1
     [mark] = filter(None, taken)
     row.refresh_from_db()
