@@ -136,7 +136,7 @@ class PlanPage:
     @property
     def made(self) -> int:
         """The number of rows with the same settings as a job that succeeded before."""
-        return sum(bool(row.made) for row in self._rows)
+        return sum(bool(row.duplicate_of) for row in self._rows)
 
     @property
     def new(self) -> int:
@@ -176,7 +176,7 @@ class PlanPage:
                 row.title,
                 [pair for pair in settings if pair not in self.shared],
                 [files[name] for _, name in self.tool.inputs(row.body) if name in files],
-                reverse("execution", args=[row.made]) if row.made else "",
+                reverse("execution", args=[row.duplicate_of]) if row.duplicate_of else "",
             )
             for row, settings in zip(self._rows, self._settings, strict=True)
         ]

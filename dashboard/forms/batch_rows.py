@@ -78,7 +78,7 @@ def recheck(tool: Tool, rows: Sequence[Row]) -> CheckedRows:
     for row in rows:
         values = tool.values(row.body)
         if row.speech is not None:
-            values |= {"speech": row.speech.words, "speechVoice": row.speech.voice_id}
+            values |= {"speech": row.speech.script, "speechVoice": row.speech.voice_id}
         _validate_row(tool, row.number, values, choices, checked)
     return checked
 

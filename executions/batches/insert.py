@@ -27,8 +27,8 @@ def insert(batch: Batch, rows: Sequence[Row]) -> int:
     for row in rows:
         row_jobs = list(_jobs(batch, tool, row, files))
         jobs += row_jobs
-        if row.again:
-            details[row_jobs[-1].pk] = {"again": row.again}
+        if row.rerun_of:
+            details[row_jobs[-1].pk] = {"again": row.rerun_of}
         inputs += _inputs(tool, row_jobs[-1], files)
     for index, job in enumerate(jobs):
         # A microsecond apart, so that they are sent in the order of the rows.
@@ -47,7 +47,7 @@ def _jobs(batch: Batch, tool: Tool, row: Row, files: dict[str, File]) -> Iterato
     before = None
     if row.speech is not None:
         speech_tool = tools.TOOLS["text-to-speech"]
-        before = _job(batch, speech_tool, row.speech.body, row.speech.words)
+        before = _job(batch, speech_tool, row.speech.body, row.speech.script)
         yield before
     names = {remote_id: file.display_name for remote_id, file in files.items()}
     title = speech_title(tool, row.speech) if row.speech else tool.title(row.body, names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from executions.lifecycle import create
@@ -22,19 +22,33 @@ class Row:
     body: ValidatedBody
     title: str = ""
     speech: Speech | None = None
-    made: str = ""
+    duplicate_of: str = ""
     """The id of an earlier job with the same request, if there is one."""
-    again: str = ""
+    rerun_of: str = ""
     """The id of the job that this one repeats, if it does."""
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Row:
         speech = stored.get("speech")
-        body = already_validated(stored["body"])
-        return cls(**{**stored, "body": body, "speech": Speech(**speech) if speech else None})
+        return cls(
+            number=stored["number"],
+            body=already_validated(stored["body"]),
+            title=stored.get("title", ""),
+            speech=Speech(speech["words"], speech.get("voice_id", "")) if speech else None,
+            duplicate_of=stored.get("made", ""),
+            rerun_of=stored.get("again", ""),
+        )
 
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "body": dict(self.body), "speech": asdict(self.speech) if self.speech else None}
+        speech = self.speech
+        return {
+            "number": self.number,
+            "body": dict(self.body),
+            "title": self.title,
+            "speech": {"words": speech.script, "voice_id": speech.voice_id} if speech else None,
+            "made": self.duplicate_of,
+            "again": self.rerun_of,
+        }
 
 
 def plan_rows(plan: BatchPlan) -> list[Row]:
@@ -60,7 +74,7 @@ def with_titles(tool: Tool, rows: Sequence[Row]) -> list[Row]:
             speech_title(tool, row.speech) if row.speech else tool.title(row.body, names),
             row.speech,
             str(earlier[fingerprint]) if fingerprint in earlier else "",
-            row.again,
+            row.rerun_of,
         )
         for row, fingerprint in zip(rows, fingerprints, strict=True)
     ]
@@ -82,5 +96,7 @@ def rerun_rows(jobs: Iterable[Execution]) -> list[Row]:
             # The speech was never produced, so it is repeated as well.
             request = before.request_body
             speech = Speech(str(request.get("ttsText", "")), str(request.get("voiceId", "")))
-        rows.append(Row(len(rows) + 1, already_validated(job.request_body), speech=speech, again=str(job.pk)))
+        rows.append(
+            Row(len(rows) + 1, already_validated(job.request_body), speech=speech, rerun_of=str(job.pk))
+        )
     return rows

@@ -70,7 +70,7 @@ def confirm(plan_id: uuid.UUID, *, actor: Actor, only_new: bool = False) -> tupl
         found = BatchPlan.objects.select_for_update().get(pk=plan_id)
         if found.batch_id is not None:
             return Batch.objects.get(pk=found.batch_id), False
-        rows = [row for row in plan_rows(found) if not (only_new and row.made)]
+        rows = [row for row in plan_rows(found) if not (only_new and row.duplicate_of)]
         if not rows:
             raise ValueError("All of these jobs were run before. There is nothing left to start.")
         now = timezone.now()

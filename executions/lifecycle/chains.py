@@ -53,7 +53,7 @@ def start_with_speech(
 
 def speech_title(tool: tools.Tool, speech: Speech) -> str:
     """The title of a job that uses a speech."""
-    return f"{tool.label}: “{speech.words[:200]}”"
+    return f"{tool.label}: “{speech.script[:200]}”"
 
 
 def completed_body(execution: Execution) -> dict[str, Any] | None:

@@ -64,15 +64,15 @@ def already_validated(body: Mapping[str, Any]) -> ValidatedBody:
 class Speech:
     """A script that is spoken by a first job, whose recording a second job uses."""
 
-    words: str
+    script: str
     voice_id: str = ""
 
     @property
     def body(self) -> ValidatedBody:
         """The body of the speech job. Raises Invalid for a script that the form would reject."""
-        words = replace(SPEECH, required=True).check(self.words, AccountChoices())
+        script = replace(SPEECH, required=True).check(self.script, AccountChoices())
         voice = {"voiceId": self.voice_id} if self.voice_id else {}
-        return ValidatedBody({"ttsText": words, **voice, "numResults": 1}, _SEAL)
+        return ValidatedBody({"ttsText": script, **voice, "numResults": 1}, _SEAL)
 
 
 @dataclass(frozen=True)
@@ -135,16 +135,16 @@ def _entries(tool: Tool) -> list[Field]:
 
 def _speech(tool: Tool, cleaned: Mapping[str, Any], errors: dict[str, str]) -> Speech | None:
     """The speech that makes the recording, if a script was entered. Adds to `errors`."""
-    chosen, words = cleaned.get(tool.recording_field), cleaned.get(SPEECH.name) or ""
+    chosen, script = cleaned.get(tool.recording_field), cleaned.get(SPEECH.name) or ""
     voice = cleaned.get(SPEECH_VOICE.name) or ""
-    if not chosen and not words:
+    if not chosen and not script:
         errors[tool.recording_field] = "Choose a recording or type a script."
-    elif chosen and words:
+    elif chosen and script:
         errors[SPEECH.name] = "Choose a recording or type a script, not both."
-    elif words and speech_voice_required() and not voice:
+    elif script and speech_voice_required() and not voice:
         errors.setdefault(SPEECH_VOICE.name, "Choose a voice for the script.")
-    elif words:
-        return Speech(words, voice)
+    elif script:
+        return Speech(script, voice)
     return None
 
 

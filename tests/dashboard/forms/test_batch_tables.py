@@ -114,7 +114,7 @@ def test_a_script_makes_a_chain() -> None:
     assert found.problems == []
     speech = found.rows[0].speech
     assert speech is not None
-    assert (speech.words, speech.voice_id) == ("Good evening", "v-anna")
+    assert (speech.script, speech.voice_id) == ("Good evening", "v-anna")
 
 
 def test_invalid_rows_are_reported_by_their_spreadsheet_number() -> None:

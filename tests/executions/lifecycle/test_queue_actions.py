@@ -51,7 +51,9 @@ def test_a_paused_job_is_not_claimed_until_it_is_resumed(ada: Any) -> None:
     assert not queue_actions.pause(job, actor=ada)
     assert leases.claim_due(5) == []
     assert not leases.claim(job.pk)
-    assert reconciler.seconds_until_due() == reconciler.MAX_SLEEP, "a paused job must not keep the worker busy"
+    assert reconciler.seconds_until_due() == reconciler.MAX_SLEEP, (
+        "a paused job must not keep the worker busy"
+    )
 
     assert queue_actions.resume(job, actor=ada)
     assert leases.claim_due(5) == [job.pk]
