@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 
 from executions.models import Execution
+from tests import steps
 from tests.conftest import SandboxProcess
-from tests.executions import service
-from tests.waiting import eventually
+from tests.waiting import until
 
 pytestmark = pytest.mark.both_engines
 
@@ -43,13 +43,18 @@ async def account(account: SandboxProcess) -> AsyncIterator[SandboxProcess]:
     account.control("POST", "faults", {"limits": HIGH_LIMITS})
     yield account
     account.control("PUT", "faults", {"limits": HIGH_LIMITS})
-    service.cancel_all(account)
+    steps.cancel_unfinished(account)
 
 
 @pytest.fixture
 async def running(account: SandboxProcess) -> Execution:
     """A job that runs at VideoGen for longer than any test, and is still `pending` in Rushes."""
-    service.add_fault(account, "job", "generate-image", seconds=600)
-    job = await service.started()
-    await service.in_thread(eventually, lambda: service.sandbox_status(account, job) == "running" or None)
+    steps.add_fault(account, "job", "generate-image", seconds=600)
+    job = await steps.accepted()
+
+    async def runs_there() -> bool:
+        (only,) = await steps.sandbox_jobs(account, job.remote_id or "")
+        return bool(only["status"] == "running")
+
+    await until(runs_there)
     return job

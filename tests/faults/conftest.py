@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from asgiref.sync import SyncToAsync
 from django.db import connections
 
+from tests import steps
 from tests.conftest import SandboxProcess
 from tests.executions.videogen.misbehaving_service import Service
-from tests.faults import steps
 from tests.faults.relay import Relay
 from tests.faults.webhook_receiver import WebhookReceiver
 
@@ -20,11 +19,10 @@ pytestmark = [pytest.mark.both_engines, pytest.mark.processes]
 
 
 @pytest.fixture(autouse=True)
-def _no_open_connections() -> Iterator[None]:
-    """Close the database connection of the thread that runs sync views for async tests."""
+def _surroundings(no_open_connections: None) -> Iterator[None]:
+    """The fixtures of every test in this folder."""
     yield
-    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
-    connections.close_all()
+    connections.close_all()  # of this thread
 
 
 @pytest.fixture(autouse=True)

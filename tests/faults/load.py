@@ -6,7 +6,7 @@ import threading
 
 import httpx
 
-from tests.faults import steps
+from tests import steps
 from tests.waiting import DEADLINE
 
 JOBS, THREADS = 30, 4

@@ -14,12 +14,12 @@ from executions.models import Execution
 from executions.models.event import Kind, Source
 from executions.sync import submit
 from executions.sync.reconciler import Reconciler
+from tests import steps
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import HTMX, Browser, text
-from tests.faults import steps
 from tests.faults.relay import Relay
-from tests.faults.steps import ACCEPTED, CANCELS, POSTPONED, READS, SENT, STARTED, STARTS
 from tests.faults.webhook_receiver import WebhookReceiver
+from tests.steps import ACCEPTED, CANCELS, POSTPONED, READS, SENT, STARTED, STARTS
 from tests.waiting import until
 
 REQUESTED = (Kind.CANCEL_REQUESTED, "pending", "pending", Source.PERSON)

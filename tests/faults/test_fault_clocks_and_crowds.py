@@ -19,10 +19,9 @@ from executions.models import Event, Execution, WebhookDelivery
 from executions.models.event import Source
 from executions.sync import reconciler as reconcile
 from executions.sync.reconciler import Reconciler, poll_interval
+from tests import steps
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser, text
-from tests.faults import steps
-from tests.faults.steps import ACCEPTED, SENT, STARTED
 from tests.faults.webhook_receiver import (
     LocalServer,
     WebhookReceiver,
@@ -31,6 +30,7 @@ from tests.faults.webhook_receiver import (
     signed,
 )
 from tests.processes import memory
+from tests.steps import ACCEPTED, SENT, STARTED
 from tests.waiting import until
 
 IN_FLIGHT, DELIVERIES = 10_000, 1000

@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import steps
 from tests.dashboard.serving import Serving, csrf_token
 from tests.factories.deliveries import SECRET, URL, event, signed
-from tests.faults import steps
 from tests.faults.installation import Installation
 from tests.waiting import eventually
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import steps
 from tests.dashboard.serving import Serving, csrf_token
-from tests.faults import steps
 from tests.faults.installation import Installation
 from tests.faults.load import THREADS, Load
 from tests.waiting import DEADLINE, eventually

@@ -15,12 +15,12 @@ from executions.models.event import Source
 from executions.sync.reconciler import POLL_INTERVALS, Reconciler
 from executions.videogen import Timeouts
 from executions.videogen import client as client_module
+from tests import steps
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser, text
 from tests.executions.videogen.misbehaving_service import Service, hangs_up, never_responds, responds
-from tests.faults import steps
-from tests.faults.steps import ACCEPTED, READS, SENT, STARTED
 from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes, outcome_event
+from tests.steps import ACCEPTED, READS, SENT, STARTED
 from tests.waiting import until
 
 HOUR = timedelta(hours=1)

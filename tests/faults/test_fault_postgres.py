@@ -15,8 +15,8 @@ import pytest
 
 from benchmarks.cluster import Cluster, programs
 from soak.site import PASSWORD, Site
+from tests import steps
 from tests.dashboard.serving import csrf_token
-from tests.faults import steps
 from tests.waiting import eventually
 
 pytestmark = [

@@ -17,9 +17,9 @@ from executions.core import runtime
 from executions.models import WebhookDelivery, WebhookEndpoint
 from executions.sync.reconciler import Reconciler
 from executions.webhooks import endpoints, signing_secrets
+from tests import steps
 from tests.conftest import SandboxProcess
 from tests.factories import jobs
-from tests.faults import steps
 from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes, outcome_event
 from tests.waiting import DEADLINE, until
 

@@ -18,8 +18,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from benchmarks.product import free_port
 from dashboard.live.fanout import RECONNECT
+from tests import steps
 from tests.dashboard.serving import Serving, cookie_header, csrf_token
-from tests.faults import steps
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.skipif("REDIS_URL" not in os.environ, reason="needs Redis")]

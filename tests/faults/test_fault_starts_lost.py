@@ -20,9 +20,9 @@ from executions.sync import submit
 from executions.sync.list_poller import ListPoller
 from executions.sync.reconciler import Reconciler, poll_interval
 from executions.videogen import client as client_module
+from tests import steps
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
-from tests.executions import service
 from tests.executions.videogen.misbehaving_service import (
     Behavior,
     Service,
@@ -34,10 +34,9 @@ from tests.executions.videogen.misbehaving_service import (
     never_responds,
     responds,
 )
-from tests.faults import steps
 from tests.faults.relay import Relay
-from tests.faults.steps import ACCEPTED, POSTPONED, SENT, STARTED, STARTS, UNCONFIRMED
 from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes, outcome_event
+from tests.steps import ACCEPTED, POSTPONED, SENT, STARTED, STARTS, UNCONFIRMED
 from tests.waiting import until
 
 MIB = 1024 * 1024
@@ -201,7 +200,7 @@ async def test_an_unreadable_400_is_a_refusal(service: Service, body: bytes) -> 
 
 async def test_two_unconfirmed_starts_are_never_confused(account: SandboxProcess) -> None:
     """Fault 9: of two starts that a crash left unconfirmed, one did arrive: it is not linked to the other."""
-    poller = ListPoller(service.unlimited, poll_interval)
+    poller = ListPoller(steps.unlimited, poll_interval)
     await steps.started(steps.unique_prompt())
     await poller.run()  # external jobs are considered from now on
     await steps.add_faults(account, {"kind": "lost_before", "match": STARTS, "count": 1})

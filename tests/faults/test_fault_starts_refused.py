@@ -13,11 +13,10 @@ from executions.limits import api_health
 from executions.models import Execution
 from executions.sync import reconciler, submit
 from executions.sync.reconciler import Reconciler
+from tests import steps
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import HTMX, Browser, text
-from tests.executions import service
-from tests.faults import steps
-from tests.faults.steps import ACCEPTED, POSTPONED, SENT, STARTED, STARTS
+from tests.steps import ACCEPTED, POSTPONED, SENT, STARTED, STARTS
 from tests.waiting import until
 
 FAILED_TO_START = ("status", "queued", "failed", "answer")
@@ -156,7 +155,7 @@ async def test_a_rate_limited_job_is_sent_after_the_reported_time(
     # Before that time no worker sends it; then it is sent once.
     await Reconciler().process_now(job.pk)
     assert await steps.sandbox_jobs(account, prompt) == []
-    await service.reset_limits()
+    await steps.reset_limits()
     await steps.poll(job)
     assert await steps.events_of(job) == [STARTED, SENT, POSTPONED, SENT, ACCEPTED]
     assert len(await steps.sandbox_jobs(account, prompt)) == 1
@@ -179,7 +178,7 @@ async def test_rate_limited_jobs_do_not_delay_other_jobs(worker: Reconciler, acc
         "a start that would certainly be refused is not sent"
     )
 
-    await service.reset_limits()
+    await steps.reset_limits()
     await steps.add_faults(account, limits={"POST /v1/tools/*": {"limit": 500}})
     allowed = await steps.queued(steps.unique_prompt())
     worker.wake()

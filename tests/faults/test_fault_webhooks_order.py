@@ -12,13 +12,13 @@ from executions.models import Execution
 from executions.models.event import Source
 from executions.sync import reconciler
 from executions.sync.reconciler import Reconciler
+from tests import steps
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
 from tests.executions.videogen.misbehaving_service import Behavior, Service, responds
-from tests.faults import steps
 from tests.faults.relay import Relay
-from tests.faults.steps import ACCEPTED, READS, SENT, STARTED
 from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes, outcome_event
+from tests.steps import ACCEPTED, READS, SENT, STARTED
 from tests.waiting import until
 
 EXECUTION_EVENTS = "tool_execution.*"

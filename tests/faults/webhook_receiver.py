@@ -17,8 +17,8 @@ from standardwebhooks.webhooks import Webhook
 from executions.core import runtime
 from executions.models import WebhookDelivery, WebhookEndpoint
 from executions.webhooks import endpoints
+from tests import steps
 from tests.conftest import SandboxProcess
-from tests.faults import steps
 from tests.waiting import until
 
 SECRET = "whsec_dGVzdHMgb25seSwgbm90IGEgc2VjcmV0IQ=="

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import json
@@ -25,8 +24,8 @@ from executions.models import Event, Execution, WebhookDelivery
 from executions.models.event import ActKind
 from executions.sync import external_jobs, submit
 from executions.tools import already_validated
+from tests import steps
 from tests.dashboard.browsers import Browser
-from tests.executions.service import sandbox_outcome
 from tests.factories.jobs import job
 from tests.waiting import DEADLINE
 
@@ -196,7 +195,7 @@ async def completed_job(account: Any, browser: Browser) -> Execution:
     fresh, _ = await runtime.in_db(create.start, tool=tool, body=already_validated(body), actor=browser.user)
     await submit.send(fresh.pk)
     sent = await runtime.in_db(Execution.objects.get, pk=fresh.pk)
-    await asyncio.to_thread(sandbox_outcome, account, sent.remote_id)
+    await steps.sandbox_outcome(account, sent.remote_id)
     answer = await runtime.client().get_execution(sent.remote_id)
     await runtime.in_db(lifecycle.apply, sent.pk, external_jobs.to_observation(answer))
     return sent

@@ -10,8 +10,8 @@ from django.core.cache import cache
 
 from executions.account import cached_lists, presenters, voices
 from executions.core import runtime
+from tests import steps
 from tests.conftest import SandboxProcess
-from tests.executions import service
 
 RESOURCES = "GET /v1/resources/*"
 LIMIT = {"GET /v1/resources/*": 100_000}
@@ -33,7 +33,7 @@ def call_count(sandbox: SandboxProcess) -> int:
 
 def watch(sandbox: SandboxProcess) -> None:
     """Start counting the calls for lists, by a fault without effect."""
-    service.add_fault(sandbox, "slow", RESOURCES, seconds=0.0, count=None)
+    steps.add_fault(sandbox, "slow", RESOURCES, seconds=0.0, count=None)
 
 
 def test_only_voices_that_work_in_tools_are_listed(service_account: SandboxProcess) -> None:
@@ -75,7 +75,7 @@ def test_a_list_is_read_once(service_account: SandboxProcess) -> None:
 def test_a_failed_read_is_reported_and_not_retried_at_once(
     service_account: SandboxProcess, usable: Any
 ) -> None:
-    service.add_fault(service_account, "unauthorized", RESOURCES, count=None)
+    steps.add_fault(service_account, "unauthorized", RESOURCES, count=None)
 
     first, second = usable(), usable()
 
@@ -88,7 +88,7 @@ def test_a_failed_read_is_retried_after_a_delay(
     service_account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cached_lists, "RETRY_AFTER", 0)
-    service.add_fault(service_account, "unauthorized", RESOURCES)
+    steps.add_fault(service_account, "unauthorized", RESOURCES)
 
     assert voices.usable()[0] == []
     assert voices.usable()[0] != []
@@ -98,7 +98,7 @@ def test_a_page_waits_for_a_list_only_for_a_limited_time(
     service_account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cached_lists, "READ_TIMEOUT", 0.2)
-    service.add_fault(service_account, "slow", RESOURCES, seconds=1.5)
+    steps.add_fault(service_account, "slow", RESOURCES, seconds=1.5)
 
     found, problem = voices.usable()
 

@@ -25,9 +25,9 @@ from executions.models import Batch, Execution, File, Result
 from executions.sync import reconciler as sync
 from executions.sync.reconciler import MAX_CONCURRENT, Reconciler
 from executions.tools import already_validated
+from tests import steps
 from tests.dashboard.browsers import Browser
 from tests.factories import planning
-from tests.faults import steps
 from tests.waiting import until
 
 # One of the sandbox's presenters.

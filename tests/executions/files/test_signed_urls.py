@@ -14,8 +14,8 @@ from executions.core import runtime
 from executions.files import signed_urls
 from executions.models import File
 from executions.sync.reconciler import Reconciler
+from tests import steps
 from tests.conftest import SandboxProcess
-from tests.executions import service
 
 HYDRATE = "POST /v1/files/*/hydrate"
 SHOWN = ("preview", "download")
@@ -52,11 +52,11 @@ def hydrations(sandbox: SandboxProcess) -> int:
 @pytest.fixture
 async def made(account: SandboxProcess) -> File:
     """The image that a job produced at the sandbox."""
-    service.add_fault(account, "job", "generate-image", seconds=0.05)
-    job = await service.started()
+    steps.add_fault(account, "job", "generate-image", seconds=0.05)
+    job = await steps.accepted()
     assert job.remote_id is not None
-    await service.in_thread(service.sandbox_outcome, account, job.remote_id)
-    await service.make_due(job)
+    await steps.sandbox_outcome(account, job.remote_id)
+    await steps.make_due(job)
     await Reconciler().process_now(job.pk)
     return await runtime.in_db(File.objects.get, results__execution=job)
 
@@ -104,7 +104,7 @@ async def test_a_url_that_expires_too_soon_is_replaced(made: File, left: timedel
 
 async def test_concurrent_callers_share_one_call(account: SandboxProcess, made: File) -> None:
     made.snapshot = {}
-    service.add_fault(account, "slow", HYDRATE, seconds=0.3, count=None)
+    steps.add_fault(account, "slow", HYDRATE, seconds=0.3, count=None)
 
     urls = await asyncio.gather(*(signed(made, SHOWN) for _ in range(20)))
 
@@ -116,7 +116,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_shared_call(
     account: SandboxProcess, made: File
 ) -> None:
     made.snapshot = {}
-    service.add_fault(account, "slow", HYDRATE, seconds=0.5, count=None)
+    steps.add_fault(account, "slow", HYDRATE, seconds=0.5, count=None)
     impatient = asyncio.create_task(signed(made, SHOWN))
     patient = asyncio.create_task(signed(made, SHOWN))
     for _ in range(2):
@@ -132,7 +132,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_shared_call(
 
 async def test_later_callers_make_a_new_call(account: SandboxProcess, made: File) -> None:
     made.snapshot = {}
-    service.add_fault(account, "slow", HYDRATE, seconds=0.0, count=None)
+    steps.add_fault(account, "slow", HYDRATE, seconds=0.0, count=None)
 
     for _ in range(2):
         await signed(made, SHOWN)
@@ -158,7 +158,7 @@ async def test_after_a_failed_call_the_next_caller_tries_again(
     account: SandboxProcess, made: File, kind: str
 ) -> None:
     made.snapshot = {}
-    service.add_fault(account, kind, HYDRATE)
+    steps.add_fault(account, kind, HYDRATE)
 
     with pytest.raises(signed_urls.NotReady):
         await signed(made, SHOWN)
@@ -167,7 +167,7 @@ async def test_after_a_failed_call_the_next_caller_tries_again(
 
 async def test_a_failed_call_fails_for_all_concurrent_callers(account: SandboxProcess, made: File) -> None:
     made.snapshot = {}
-    service.add_fault(account, "rate_limited", HYDRATE)
+    steps.add_fault(account, "rate_limited", HYDRATE)
     waiting: list[Callable[[], Any]] = [lambda: signed(made, SHOWN)] * 5
 
     outcomes = await asyncio.gather(*(wait() for wait in waiting), return_exceptions=True)

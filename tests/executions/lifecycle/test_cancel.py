@@ -15,8 +15,8 @@ from executions.lifecycle import status_machine as lifecycle
 from executions.models import Event, Execution
 from executions.sync import submit
 from executions.sync.reconciler import Reconciler
+from tests import steps
 from tests.conftest import SandboxProcess
-from tests.executions import service
 from tests.factories import jobs
 from tests.waiting import eventually
 
@@ -79,7 +79,7 @@ def test_a_finished_or_unconfirmed_job_cannot_be_cancelled(ada: Any) -> None:
 
 async def process(job: Execution) -> None:
     """Let the reconciler process the job as due."""
-    await service.make_due(job)
+    await steps.make_due(job)
     await Reconciler().process_now(job.pk)
 
 
@@ -90,13 +90,13 @@ async def test_a_cancel_request_is_sent_once_and_videogen_decides_the_outcome(
     assert await runtime.in_db(request_cancel, running, ada.pk)
 
     await process(running)
-    await service.in_thread(service.sandbox_outcome, account, running.remote_id)
+    await steps.sandbox_outcome(account, running.remote_id)
     await process(running)
 
-    now = await service.reload(running)
+    now = await steps.reload(running)
     assert now.status == "cancelled"
     assert now.cancel_noted_at is not None
-    assert await service.kinds(running) == [
+    assert await steps.kinds(running) == [
         "started",
         "sent",
         "status",
@@ -108,16 +108,16 @@ async def test_a_cancel_request_is_sent_once_and_videogen_decides_the_outcome(
 
 
 async def test_a_job_that_succeeds_before_the_cancel_is_a_success(account: SandboxProcess, ada: Any) -> None:
-    service.add_fault(account, "job", "generate-image", seconds=0.2, ignore_cancel=True)
-    job = await service.started()
+    steps.add_fault(account, "job", "generate-image", seconds=0.2, ignore_cancel=True)
+    job = await steps.accepted()
     assert job.remote_id is not None
     assert await runtime.in_db(request_cancel, job, ada.pk)
     await process(job)
 
-    await service.in_thread(service.sandbox_outcome, account, job.remote_id)
+    await steps.sandbox_outcome(account, job.remote_id)
     await process(job)
 
-    now = await service.reload(job)
+    now = await steps.reload(job)
     assert now.status == "succeeded"
     assert now.cancel_requested_at is not None
     assert await runtime.in_db(now.results.count) == 1
@@ -137,51 +137,51 @@ async def test_a_job_that_succeeds_before_the_cancel_is_a_success(account: Sandb
 async def test_a_cancel_request_that_was_not_accepted_is_sent_again_while_the_job_runs(
     account: SandboxProcess, running: Execution, ada: Any, fault: dict[str, Any]
 ) -> None:
-    service.add_fault(account, match="POST */cancel", **fault)
+    steps.add_fault(account, match="POST */cancel", **fault)
     assert await runtime.in_db(request_cancel, running, ada.pk)
 
     await process(running)
-    before = await service.reload(running)
+    before = await steps.reload(running)
     assert before.cancel_noted_at is None
     assert not before.is_terminal
     assert before.next_attempt_at is not None
 
     await process(running)
-    assert (await service.reload(running)).cancel_noted_at is not None
+    assert (await steps.reload(running)).cancel_noted_at is not None
 
 
 async def test_a_lost_response_does_not_lose_the_cancel_request(
     account: SandboxProcess, running: Execution, ada: Any
 ) -> None:
     assert running.remote_id is not None
-    service.add_fault(account, "lost_after", "POST */cancel")
+    steps.add_fault(account, "lost_after", "POST */cancel")
     assert await runtime.in_db(request_cancel, running, ada.pk)
 
     await process(running)
-    await service.in_thread(service.sandbox_outcome, account, running.remote_id)
+    await steps.sandbox_outcome(account, running.remote_id)
     await process(running)
 
-    assert (await service.reload(running)).status == "cancelled"
+    assert (await steps.reload(running)).status == "cancelled"
 
 
 async def test_a_job_cancelled_while_being_sent_is_cancelled_once_its_id_is_known(
     account: SandboxProcess, ada: Any
 ) -> None:
-    service.add_fault(account, "job", "generate-image", seconds=600)
-    service.add_fault(account, "slow", seconds=0.5)
-    job = await service.queued(service.unique_prompt())
+    steps.add_fault(account, "job", "generate-image", seconds=600)
+    steps.add_fault(account, "slow", seconds=0.5)
+    job = await steps.queued(steps.unique_prompt())
     sending = asyncio.create_task(submit.send(job.pk))
     await runtime.in_reader(eventually, lambda: jobs.reload(job).sent_at)
 
     assert await runtime.in_db(request_cancel, job, ada.pk)
     await sending
-    assert (await service.reload(job)).status == "pending"
+    assert (await steps.reload(job)).status == "pending"
     await Reconciler().process_now(job.pk)
 
-    now = await service.reload(job)
+    now = await steps.reload(job)
     assert now.remote_id is not None
     assert now.cancel_noted_at is not None
-    remote = await service.in_thread(service.sandbox_outcome, account, now.remote_id)
+    remote = await steps.sandbox_outcome(account, now.remote_id)
     assert remote["status"] == "cancelled"
 
 
@@ -199,8 +199,8 @@ async def test_a_cancel_request_during_a_failing_poll_is_sent_next(
     account: SandboxProcess, ada: Any, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
     """The poll holds the lease, so the request cannot be sent at once. It must not wait for the next scheduled poll."""
-    job = await service.started()
-    service.add_fault(account, match="GET /v1/tools/executions/*", **fault)
+    job = await steps.accepted()
+    steps.add_fault(account, match="GET /v1/tools/executions/*", **fault)
     await runtime.in_db(
         Execution.objects.filter(pk=job.pk).update,
         attempts=7,
@@ -219,7 +219,7 @@ async def test_a_cancel_request_during_a_failing_poll_is_sent_next(
     monkeypatch.setattr(leases, "CALL_LIMIT", 0.5)
     await Reconciler().process_now(job.pk)
     assert polled.is_set()
-    now = await service.reload(job)
+    now = await steps.reload(job)
     assert now.next_attempt_at is not None
     assert now.next_attempt_at <= timezone.now()
     assert (now.attempts, now.leased_until) == (0, None)

@@ -14,8 +14,8 @@ from executions.lifecycle import status_machine as lifecycle
 from executions.models import Execution, Input
 from executions.sync.reconciler import Reconciler
 from executions.tools import already_validated
+from tests import steps
 from tests.conftest import SandboxProcess
-from tests.executions import service
 from tests.factories import jobs
 
 AVATAR = tools.find("generate-avatar")
@@ -127,7 +127,7 @@ def test_a_finished_job_wakes_its_dependents(ann: Any) -> None:
 async def test_a_chain_runs_from_a_script_to_an_avatar(account: SandboxProcess, ann: Any) -> None:
     presenter = account.call("GET", "/v1/resources/avatar-presenters").json()["avatarPresenters"][0]
     for slug in ("text-to-speech", "generate-avatar"):
-        service.add_fault(account, "job", slug, seconds=0.05)
+        steps.add_fault(account, "job", slug, seconds=0.05)
     body = already_validated({"avatarPresenterId": presenter["avatarPresenterId"], "numResults": 1})
     speech, avatar, _ = await runtime.in_db(
         chains.start_with_speech,
@@ -141,15 +141,15 @@ async def test_a_chain_runs_from_a_script_to_an_avatar(account: SandboxProcess, 
 
     await runtime.in_db(leases.release, speech.pk)
     await reconciler.process_now(speech.pk)
-    submitted = await service.reload(speech)
+    submitted = await steps.reload(speech)
     assert submitted.remote_id is not None
-    await service.in_thread(service.sandbox_outcome, account, submitted.remote_id)
-    await service.make_due(speech)
+    await steps.sandbox_outcome(account, submitted.remote_id)
+    await steps.make_due(speech)
     await reconciler.process_now(speech.pk)
-    await service.make_due(avatar)
+    await steps.make_due(avatar)
     await reconciler.process_now(avatar.pk)
 
-    now = await service.reload(avatar)
+    now = await steps.reload(avatar)
     assert now.status == "pending"
     result = await runtime.in_db(lambda: speech.results.get().file.remote_id)
     executions = account.control("GET", "truth")["executions"]

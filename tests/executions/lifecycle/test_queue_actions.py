@@ -18,8 +18,8 @@ from executions.models import Event, Execution
 from executions.models.event import ActKind, Kind
 from executions.sync import reconciler, submit
 from executions.tools import already_validated
+from tests import steps
 from tests.conftest import SandboxProcess
-from tests.executions import service
 from tests.executions.threads import run_together
 from tests.factories import jobs, planning
 from tests.factories.files import ready_file
@@ -70,15 +70,15 @@ def test_a_submitted_job_can_be_neither_paused_nor_edited_nor_moved(ada: Any) ->
 
 
 async def test_a_pause_between_claim_and_submission_prevents_it(account: SandboxProcess, people: Any) -> None:
-    prompt = service.unique_prompt()
-    job = await service.queued(prompt)
+    prompt = steps.unique_prompt()
+    job = await steps.queued(prompt)
     assert await in_db(leases.claim, job.pk)
 
     assert await in_db(partial(queue_actions.pause, job, actor=people.ada))
     await submit.send_claimed(job.pk)
 
-    assert service.sandbox_jobs(account, prompt) == []
-    now = await service.reload(job)
+    assert await steps.sandbox_jobs(account, prompt) == []
+    now = await steps.reload(job)
     assert (now.status, now.sent_at, now.leased_until) == ("queued", None, None)
 
 
@@ -149,14 +149,14 @@ def test_a_concurrent_edit_and_submission_send_the_stored_request(
 
 
 async def test_an_edited_job_sends_the_edited_request(account: SandboxProcess, people: Any) -> None:
-    first, second = service.unique_prompt(), service.unique_prompt()
-    job = await service.queued(first)
+    first, second = steps.unique_prompt(), steps.unique_prompt()
+    job = await steps.queued(first)
 
     assert await in_db(edit, job, second, people.ada)
     await submit.send(job.pk)
 
-    assert service.sandbox_jobs(account, first) == []
-    assert len(service.sandbox_jobs(account, second)) == 1
+    assert await steps.sandbox_jobs(account, first) == []
+    assert len(await steps.sandbox_jobs(account, second)) == 1
 
 
 # --- order ------------------------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ from executions.sync import submit
 from executions.sync.reconciler import Reconciler
 from executions.videogen import Group, RateLimit
 from executions.videogen.rate_limit_headers import rate_limit
+from tests import steps
 from tests.conftest import SandboxProcess
-from tests.executions import service
 from tests.executions.threads import run_together
 from tests.factories import jobs, planning
 from tests.waiting import until
@@ -81,7 +81,7 @@ def test_the_reset_is_converted_to_our_clock() -> None:
 
 async def test_a_reported_limit_is_stored_for_all_processes(account: SandboxProcess) -> None:
     account.control("POST", "faults", {"limits": {STARTS: {"limit": 30, "seconds": 3600}}})
-    await submit.send((await service.queued(service.unique_prompt())).pk)
+    await submit.send((await steps.queued(steps.unique_prompt())).pk)
 
     state = await in_db(rate_limits.starts)
 
@@ -143,7 +143,7 @@ async def test_a_batch_leaves_the_reserve_to_single_jobs(account: SandboxProcess
     with reconciler.listening():
         working = asyncio.create_task(reconciler.run())
         await until(lambda: in_db(lambda: _not_due(batch.executions)))
-        single = await service.queued(service.unique_prompt())
+        single = await steps.queued(steps.unique_prompt())
         reconciler.wake()
         await until(lambda: in_db(lambda: jobs.reload(single).remote_id is not None))
         working.cancel()
@@ -167,17 +167,17 @@ def _not_due(rows: Any) -> bool:
 
 async def test_a_start_that_would_be_rejected_is_not_sent(account: SandboxProcess) -> None:
     account.control("POST", "faults", {"limits": {STARTS: {"limit": 1, "seconds": 3600}}})
-    await submit.send((await service.queued(service.unique_prompt())).pk)
-    prompt = service.unique_prompt()
-    job = await service.queued(prompt)
+    await submit.send((await steps.queued(steps.unique_prompt())).pk)
+    prompt = steps.unique_prompt()
+    job = await steps.queued(prompt)
 
     await submit.send(job.pk)
 
-    now = await service.reload(job)
+    now = await steps.reload(job)
     state = await in_db(rate_limits.starts)
     assert (now.status, now.sent_at, now.attempts) == ("queued", None, 0)
     assert now.next_attempt_at == state.reset_at
-    assert await service.kinds(job) == ["started"]
+    assert await steps.kinds(job) == ["started"]
 
 
 # --- the budget -------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ async def test_a_limit_that_could_not_be_stored_is_stored_with_the_next_response
     account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every further response of that hour reports the same limit with nothing left."""
-    await service.reset_limits()
+    await steps.reset_limits()
     limits = {Group.TOOLS: reported(0)}
     monkeypatch.setattr(type(runtime.client()), "limits", property(lambda _: limits))
     with monkeypatch.context() as broken, pytest.raises(OperationalError):
@@ -234,7 +234,7 @@ async def test_a_limit_that_could_not_be_stored_is_stored_with_the_next_response
 async def test_every_response_is_stored_once_few_starts_are_left_for_batches(
     account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await service.reset_limits()
+    await steps.reset_limits()
     limits: dict[Group, RateLimit] = {}
     monkeypatch.setattr(type(runtime.client()), "limits", property(lambda _: limits))
     stored = []
@@ -247,7 +247,7 @@ async def test_every_response_is_stored_once_few_starts_are_left_for_batches(
 
 async def test_the_limit_of_a_rejected_call_is_stored_too(account: SandboxProcess) -> None:
     account.control("POST", "faults", {"limits": {STARTS: {"limit": 0, "seconds": 3600}}})
-    await submit.send((await service.queued(service.unique_prompt())).pk)
+    await submit.send((await steps.queued(steps.unique_prompt())).pk)
 
     assert (await in_db(rate_limits.starts)).remaining == 0
     assert await in_db(api_health.key_rejection) == ""

@@ -19,11 +19,10 @@ from executions.statuses import TERMINAL
 from executions.sync import daily_reconciliation, external_jobs
 from executions.sync.daily_reconciliation import EDGE, MISSING, STATUS, UNKNOWN, UNSURE
 from executions.videogen import ToolExecution
+from tests import steps
 from tests.conftest import SandboxProcess
-from tests.executions import service
 from tests.factories import jobs
 from tests.factories.past_jobs import past_job, write
-from tests.faults import steps
 
 DAY = date(2026, 5, 20)
 NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -142,7 +141,7 @@ async def yesterdays(count: int) -> date:
     day = (timezone.now() - daily_reconciliation.SETTLING_TIME - timedelta(days=1)).date()
     noon = datetime.combine(day, NOON.timetz())
     for number in range(count):
-        job = await service.started()
+        job = await steps.accepted()
         at = noon + timedelta(minutes=number)
         await in_db(Execution.objects.filter(pk=job.pk).update, accepted_at=at, sent_at=at)
     return day
@@ -163,11 +162,11 @@ async def test_a_day_is_reconciled_and_stored(account: SandboxProcess, people: A
 
 
 async def test_an_unreported_final_status_is_applied(account: SandboxProcess) -> None:
-    service.add_fault(account, "job", "generate-image", seconds=0.1, count=None)
+    steps.add_fault(account, "job", "generate-image", seconds=0.1, count=None)
     day = await yesterdays(1)
     job = await in_db(Execution.objects.get)
     assert job.remote_id is not None
-    await steps.in_thread(service.sandbox_outcome, account, job.remote_id)
+    await steps.sandbox_outcome(account, job.remote_id)
 
     row = await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
 
@@ -177,7 +176,7 @@ async def test_an_unreported_final_status_is_applied(account: SandboxProcess) ->
 
 async def test_without_a_list_only_our_count_is_reported(account: SandboxProcess) -> None:
     day = await yesterdays(2)
-    service.add_fault(account, "status", "GET /v1/tools/executions", status=404, count=None)
+    steps.add_fault(account, "status", "GET /v1/tools/executions", status=404, count=None)
 
     row = await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
 
@@ -187,7 +186,7 @@ async def test_without_a_list_only_our_count_is_reported(account: SandboxProcess
 
 async def test_a_list_that_cannot_be_read_is_retried(account: SandboxProcess) -> None:
     day = await yesterdays(1)
-    service.add_fault(account, "status", "GET /v1/tools/executions", status=403, count=None)
+    steps.add_fault(account, "status", "GET /v1/tools/executions", status=403, count=None)
 
     row = await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
 

@@ -22,7 +22,7 @@ from executions.sync import external_jobs, list_poller, submit
 from executions.sync import reconciler as reconcile
 from executions.tools import already_validated
 from executions.videogen import ServerError, ToolExecution
-from tests.executions import service
+from tests import steps
 from tests.factories.jobs import accepted, events_of, reload, report, sending
 from tests.waiting import DEADLINE, eventually
 
@@ -217,7 +217,7 @@ async def test_one_call_polls_many_jobs(account: Any) -> None:
     for number in range(6):
         job = await runtime.in_db(_start, f"pier {number} {uuid.uuid4().hex}")
         await submit.send(job.pk)
-    poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
+    poller = list_poller.ListPoller(steps.unlimited, reconcile.poll_interval)
     for _ in range(200):
         await runtime.in_db(_due_now)
         await poller.run()
@@ -231,13 +231,13 @@ async def test_a_job_started_during_a_list_poll_is_not_mismatched(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """During the list call, a job is started and its response lost. The list names it."""
-    poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
+    poller = list_poller.ListPoller(steps.unlimited, reconcile.poll_interval)
     await poller.run()
     await submit.send((await runtime.in_db(_start, f"what confines it {uuid.uuid4().hex}")).pk)
     never_there, overtakes = [await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}") for _ in range(2)]
-    service.add_fault(account, "lost_before")
+    steps.add_fault(account, "lost_before")
     await submit.send(never_there.pk)
-    service.add_fault(account, "lost_after")
+    steps.add_fault(account, "lost_after")
     ask = runtime.client().list_executions
 
     async def slow_list(**kwargs: Any) -> Any:
@@ -246,19 +246,19 @@ async def test_a_job_started_during_a_list_poll_is_not_mismatched(
 
     monkeypatch.setattr(runtime.client(), "list_executions", slow_list)
     await poller.run()
-    assert len(service.sandbox_jobs(account, overtakes.prompt)) == 1
+    assert len(await steps.sandbox_jobs(account, overtakes.prompt)) == 1
     strangers = await runtime.in_db(lambda: list(Stranger.objects.filter(is_past=False)))
     assert len(strangers) == 1, "its job is listed, and may belong to either"
     for job in (never_there, overtakes):
-        assert (await service.reload(job)).status == UNCONFIRMED
-        assert await runtime.in_db(external_jobs.candidates, await service.reload(job)) == strangers
+        assert (await steps.reload(job)).status == UNCONFIRMED
+        assert await runtime.in_db(external_jobs.candidates, await steps.reload(job)) == strangers
 
 
 async def test_a_job_started_by_a_script_is_imported_and_polled(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(external_jobs, "RESPONSE_TIMEOUT", timedelta(0))
-    poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
+    poller = list_poller.ListPoller(steps.unlimited, reconcile.poll_interval)
     await poller.run()
     started = account.call("POST", "/v1/tools/generate-image", {"prompt": "from a script", "numResults": 1})
     remote_id = started.json()["toolExecutionId"]
@@ -286,7 +286,7 @@ async def test_an_unlisted_job_does_not_cause_the_whole_list_to_be_read(
     await submit.send(job.pk)
     await runtime.in_db(Execution.objects.filter(pk=job.pk).update, remote_id="vg_exec_nowhere")
     monkeypatch.setattr(runtime.client(), "list_executions", small)
-    poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
+    poller = list_poller.ListPoller(steps.unlimited, reconcile.poll_interval)
     monkeypatch.setattr(
         external_jobs, "record_listed", lambda *_, **__: external_jobs.RecordResult(0, reached_baseline=True)
     )
@@ -312,7 +312,7 @@ async def test_the_next_list_poll_makes_up_for_one_that_failed(
         return await page(**kwargs, limit=1)
 
     monkeypatch.setattr(runtime.client(), "list_executions", small)
-    poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
+    poller = list_poller.ListPoller(steps.unlimited, reconcile.poll_interval)
     assert await poller.run() == 3
     strangers = Stranger.objects.filter(is_past=False)
     assert await runtime.in_db(strangers.count) == 2
@@ -373,7 +373,7 @@ async def test_unlisted_jobs_are_polled_individually(account: Any, monkeypatch: 
 async def test_without_a_list_each_job_is_polled_individually(account: Any) -> None:
     missing = {"kind": "status", "match": "GET /v1/tools/executions", "status": 404}
     account.control("POST", "faults", {"faults": [missing]})
-    poller = list_poller.ListPoller(service.unlimited, reconcile.poll_interval)
+    poller = list_poller.ListPoller(steps.unlimited, reconcile.poll_interval)
     assert await poller.run() == 1
     struck = account.control("GET", "faults")["faults"][0]["struck"]
     job = await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}")

@@ -17,8 +17,8 @@ from executions.lifecycle import status_machine as lifecycle
 from executions.limits.poll_budget import SharedBudget
 from executions.models import Execution
 from executions.sync.reconciler import Reconciler
+from tests import steps
 from tests.conftest import SandboxProcess
-from tests.executions import service
 from tests.factories import jobs
 from tests.waiting import eventually
 
@@ -27,9 +27,9 @@ ASK = "GET /v1/tools/executions/*"
 
 async def process(job: Execution, reconciler: Reconciler | None = None) -> Execution:
     """Make the job due, process it once, and reload it."""
-    await service.make_due(job)
+    await steps.make_due(job)
     await (reconciler or Reconciler()).process_now(job.pk)
-    return await service.reload(job)
+    return await steps.reload(job)
 
 
 async def test_a_poll_updates_the_progress_and_schedules_the_next(
@@ -51,10 +51,10 @@ async def test_a_poll_updates_the_progress_and_schedules_the_next(
 
 
 async def test_a_finished_job_is_found_without_a_webhook(account: SandboxProcess) -> None:
-    service.add_fault(account, "job", "generate-image", seconds=0.1)
-    job = await service.started()
+    steps.add_fault(account, "job", "generate-image", seconds=0.1)
+    job = await steps.accepted()
     assert job.remote_id is not None
-    await service.in_thread(service.sandbox_outcome, account, job.remote_id)
+    await steps.sandbox_outcome(account, job.remote_id)
 
     now = await process(job)
 
@@ -66,10 +66,10 @@ async def test_a_finished_job_is_found_without_a_webhook(account: SandboxProcess
 
 
 async def test_a_failure_keeps_videogens_message(account: SandboxProcess) -> None:
-    service.add_fault(account, "job", "generate-image", seconds=0.1, fail="content_policy_violation")
-    job = await service.started()
+    steps.add_fault(account, "job", "generate-image", seconds=0.1, fail="content_policy_violation")
+    job = await steps.accepted()
     assert job.remote_id is not None
-    await service.in_thread(service.sandbox_outcome, account, job.remote_id)
+    await steps.sandbox_outcome(account, job.remote_id)
 
     now = await process(job)
 
@@ -82,7 +82,7 @@ async def test_a_failure_keeps_videogens_message(account: SandboxProcess) -> Non
 async def test_an_unknown_status_is_stored_and_polled_again(
     account: SandboxProcess, running: Execution
 ) -> None:
-    service.add_fault(account, "unknown_status", ASK, value="hibernating")
+    steps.add_fault(account, "unknown_status", ASK, value="hibernating")
 
     strange = await process(running)
     assert strange.status == "hibernating"
@@ -90,7 +90,7 @@ async def test_an_unknown_status_is_stored_and_polled_again(
     assert strange.next_attempt_at is not None
 
     assert (await process(running)).status == "running"
-    assert await service.kinds(running) == ["started", "sent", "status", "status", "status"]
+    assert await steps.kinds(running) == ["started", "sent", "status", "status", "status"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_an_unknown_status_is_stored_and_polled_again(
 async def test_after_an_error_the_job_is_unchanged_and_polled_later(
     account: SandboxProcess, running: Execution, fault: dict[str, Any], low: float, high: float
 ) -> None:
-    service.add_fault(account, match=ASK, count=None, **fault)
+    steps.add_fault(account, match=ASK, count=None, **fault)
 
     now = await process(running)
 
@@ -126,9 +126,9 @@ async def test_after_an_error_the_job_is_unchanged_and_polled_later(
 async def test_a_rate_limit_suspends_polls_of_the_whole_worker(
     account: SandboxProcess, running: Execution
 ) -> None:
-    other = await service.started()
+    other = await steps.accepted()
     reconciler = Reconciler()
-    service.add_fault(account, "rate_limited", ASK, seconds=120)
+    steps.add_fault(account, "rate_limited", ASK, seconds=120)
     await process(running, reconciler)
 
     now = await process(other, reconciler)
@@ -143,7 +143,7 @@ async def test_without_budget_nothing_is_polled_and_nothing_is_lost(
     reconciler = Reconciler()
     reconciler._budget = SharedBudget(hourly=0, reserve=1)
     await process(running, reconciler)
-    asked = await service.reload(running)
+    asked = await steps.reload(running)
     await runtime.in_db(jobs.report, running, "hibernating")
 
     now = await process(running, reconciler)
@@ -158,7 +158,7 @@ async def test_without_budget_nothing_is_polled_and_nothing_is_lost(
 async def test_a_404_is_ignored_for_a_young_job_and_shown_for_an_old_one(
     account: SandboxProcess, running: Execution
 ) -> None:
-    service.add_fault(account, "not_found", ASK, count=2)
+    steps.add_fault(account, "not_found", ASK, count=2)
 
     young = await process(running)
     assert (young.status, young.note) == ("pending", "")
@@ -176,28 +176,28 @@ async def test_a_404_is_ignored_for_a_young_job_and_shown_for_an_old_one(
 
 
 async def test_an_unconfirmed_job_is_left_to_a_person(account: SandboxProcess) -> None:
-    prompt = service.unique_prompt()
-    job = await service.queued(prompt)
+    prompt = steps.unique_prompt()
+    job = await steps.queued(prompt)
     await runtime.in_db(lifecycle.apply, job.pk, observations.SubmissionStarted())
     await runtime.in_db(lifecycle.apply, job.pk, observations.SubmissionUnconfirmed(reason="cut"))
 
     now = await process(job)
 
     assert (now.status, now.next_attempt_at, now.leased_until) == ("unconfirmed", None, None)
-    assert service.sandbox_jobs(account, prompt) == []
+    assert await steps.sandbox_jobs(account, prompt) == []
 
 
 async def test_a_response_overtaken_by_a_webhook_changes_nothing(
     account: SandboxProcess, running: Execution
 ) -> None:
-    service.add_fault(account, "slow", ASK, seconds=0.5)
+    steps.add_fault(account, "slow", ASK, seconds=0.5)
     processing = asyncio.create_task(process(running))
     await runtime.in_reader(eventually, lambda: jobs.reload(running).leased_until)
 
     await runtime.in_db(jobs.report, running, "succeeded")
     await processing
 
-    now = await service.reload(running)
+    now = await steps.reload(running)
     assert now.status == "succeeded"
     assert now.next_attempt_at is None
     assert await runtime.in_db(jobs.final_statuses, now) == ["succeeded"]
@@ -207,9 +207,9 @@ async def test_a_response_overtaken_by_a_webhook_changes_nothing(
 
 
 async def test_the_worker_finishes_every_job(account: SandboxProcess) -> None:
-    service.add_fault(account, "job", "generate-image", count=None, seconds=0.1, fail="tired")
-    prompts = [service.unique_prompt() for _ in range(4)]
-    started = [await service.queued(prompt) for prompt in prompts]
+    steps.add_fault(account, "job", "generate-image", count=None, seconds=0.1, fail="tired")
+    prompts = [steps.unique_prompt() for _ in range(4)]
+    started = [await steps.queued(prompt) for prompt in prompts]
     reconciler = Reconciler()
     with reconciler.listening():
         working = asyncio.create_task(reconciler.run())
@@ -221,9 +221,9 @@ async def test_the_worker_finishes_every_job(account: SandboxProcess) -> None:
         await reconciler.drain(10)
 
     for job, prompt in zip(started, prompts, strict=True):
-        now = await service.reload(job)
+        now = await steps.reload(job)
         assert (now.status, now.leased_until) == ("failed", None)
-        assert len(service.sandbox_jobs(account, prompt)) == 1
+        assert len(await steps.sandbox_jobs(account, prompt)) == 1
         assert await runtime.in_db(jobs.replay_status, now) == "failed"
 
 
@@ -231,7 +231,7 @@ async def test_an_error_of_one_job_does_not_affect_the_others(
     account: SandboxProcess, running: Execution, caplog: pytest.LogCaptureFixture
 ) -> None:
     reconciler = Reconciler()
-    broken = await service.started()
+    broken = await steps.accepted()
     await runtime.in_db(Execution.objects.filter(pk=broken.pk).update, remote_id="..")
 
     def breaks(*_: Any) -> None:
@@ -265,7 +265,7 @@ async def test_dependents_start_when_due_if_they_cannot_be_woken(
 
     monkeypatch.setattr(chains, "wake_dependents", away)
     reconciler = Reconciler()
-    reconciler._add_finished((await service.queued(service.unique_prompt())).pk)
+    reconciler._add_finished((await steps.queued(steps.unique_prompt())).pk)
     await reconciler.drain(10)
     assert "Could not wake dependent jobs" in caplog.text
     assert not any(each.exc_info for each in caplog.records)

@@ -22,8 +22,8 @@ from executions.models import Execution, File, Input
 from executions.sync import submit
 from executions.tools import already_validated
 from executions.videogen import VideoGenError
+from tests import steps
 from tests.conftest import SandboxProcess
-from tests.executions import service
 from tests.factories import jobs
 
 IMAGE = tools.find("generate-image")
@@ -73,50 +73,50 @@ def test_an_identical_job_is_found_once_it_has_succeeded(db: None) -> None:
 
 
 async def test_a_job_is_submitted_with_its_request_and_gets_an_id(account: SandboxProcess) -> None:
-    prompt = service.unique_prompt()
-    job = await service.queued(prompt)
+    prompt = steps.unique_prompt()
+    job = await steps.queued(prompt)
 
     await submit.send(job.pk)
 
-    remote = service.sandbox_jobs(account, prompt)
-    now = await service.reload(job)
+    remote = await steps.sandbox_jobs(account, prompt)
+    now = await steps.reload(job)
     assert (now.status, now.remote_id) == ("pending", remote[0]["toolExecutionId"])
     assert len(remote) == 1
     assert remote[0]["tool"] == "generate-image"
     assert now.accepted_at is not None
     assert now.leased_until is None
     assert now.start_answer == {"toolExecutionId": now.remote_id}
-    assert await service.kinds(job) == ["started", "sent", "status"]
+    assert await steps.kinds(job) == ["started", "sent", "status"]
 
 
 async def test_concurrent_workers_submit_a_job_once(account: SandboxProcess) -> None:
-    prompt = service.unique_prompt()
-    job = await service.queued(prompt)
+    prompt = steps.unique_prompt()
+    job = await steps.queued(prompt)
 
     await asyncio.gather(*(submit.send(job.pk) for _ in range(8)))
-    await service.make_due(job)
+    await steps.make_due(job)
     await submit.send_claimed(job.pk)
 
-    assert len(service.sandbox_jobs(account, prompt)) == 1
-    assert (await service.reload(job)).status == "pending"
+    assert len(await steps.sandbox_jobs(account, prompt)) == 1
+    assert (await steps.reload(job)).status == "pending"
 
 
 async def test_a_job_that_is_leased_or_not_due_is_left_alone(account: SandboxProcess) -> None:
-    leased, later = service.unique_prompt(), service.unique_prompt()
-    leased_job = await service.queued(leased, leased=True)
-    later_job = await service.queued(later, not_before=timezone.now() + timedelta(minutes=1))
+    leased, later = steps.unique_prompt(), steps.unique_prompt()
+    leased_job = await steps.queued(leased, leased=True)
+    later_job = await steps.queued(later, not_before=timezone.now() + timedelta(minutes=1))
 
     await submit.send(leased_job.pk)
     await submit.send(later_job.pk)
-    assert service.sandbox_jobs(account, leased) == service.sandbox_jobs(account, later) == []
+    assert await steps.sandbox_jobs(account, leased) == await steps.sandbox_jobs(account, later) == []
 
     await submit.send_claimed(leased_job.pk)
-    assert len(service.sandbox_jobs(account, leased)) == 1
+    assert len(await steps.sandbox_jobs(account, leased)) == 1
 
 
 async def test_a_job_whose_worker_died_while_sending_is_never_sent_again(account: SandboxProcess) -> None:
-    prompt = service.unique_prompt()
-    job = await service.queued(prompt)
+    prompt = steps.unique_prompt()
+    job = await steps.queued(prompt)
     assert await runtime.in_db(leases.claim, job.pk)
     await runtime.in_db(lifecycle.apply, job.pk, observations.SubmissionStarted())
     ago = timezone.now() - timedelta(seconds=1)
@@ -125,8 +125,8 @@ async def test_a_job_whose_worker_died_while_sending_is_never_sent_again(account
     await submit.send(job.pk)
     await submit.send(job.pk)
 
-    assert (await service.reload(job)).status == "unconfirmed"
-    assert service.sandbox_jobs(account, prompt) == []
+    assert (await steps.reload(job)).status == "unconfirmed"
+    assert await steps.sandbox_jobs(account, prompt) == []
 
 
 # --- what can come back -------------------------------------------------------------------------------------
@@ -149,29 +149,29 @@ async def test_a_job_whose_worker_died_while_sending_is_never_sent_again(account
 async def test_a_permanent_rejection_fails_the_job(
     account: SandboxProcess, fault: dict[str, Any], code: str | None
 ) -> None:
-    service.add_fault(account, **fault)
-    prompt = service.unique_prompt()
-    job = await service.queued(prompt)
+    steps.add_fault(account, **fault)
+    prompt = steps.unique_prompt()
+    job = await steps.queued(prompt)
 
     await submit.send(job.pk)
     await submit.send(job.pk)
 
-    now = await service.reload(job)
+    now = await steps.reload(job)
     assert now.status == "failed"
     assert now.error is not None
     assert now.error["message"]
     assert now.error["code"] == code
     assert now.next_attempt_at is None
-    assert service.sandbox_jobs(account, prompt) == []
-    assert await service.kinds(job) == ["started", "sent", "status"]
+    assert await steps.sandbox_jobs(account, prompt) == []
+    assert await steps.kinds(job) == ["started", "sent", "status"]
 
 
 async def test_a_rejected_key_is_reported_until_a_call_succeeds(account: SandboxProcess) -> None:
-    service.add_fault(account, "unauthorized")
-    await submit.send((await service.queued(service.unique_prompt())).pk)
+    steps.add_fault(account, "unauthorized")
+    await submit.send((await steps.queued(steps.unique_prompt())).pk)
     assert await runtime.in_db(api_health.key_rejection)
 
-    await submit.send((await service.queued(service.unique_prompt())).pk)
+    await submit.send((await steps.queued(steps.unique_prompt())).pk)
     assert await runtime.in_db(api_health.key_rejection) == ""
 
 
@@ -182,35 +182,35 @@ async def test_a_rejected_key_is_reported_until_a_call_succeeds(account: Sandbox
 async def test_a_used_up_limit_defers_the_job_until_it_resets(
     account: SandboxProcess, hint: str, seconds: float, low: float, high: float
 ) -> None:
-    service.add_fault(account, "rate_limited", hint=hint, seconds=seconds)
-    prompt = service.unique_prompt()
-    job = await service.queued(prompt)
+    steps.add_fault(account, "rate_limited", hint=hint, seconds=seconds)
+    prompt = steps.unique_prompt()
+    job = await steps.queued(prompt)
 
     await submit.send(job.pk)
 
-    deferred = await service.reload(job)
+    deferred = await steps.reload(job)
     assert (deferred.status, deferred.sent_at, deferred.attempts) == ("queued", None, 1)
     assert "limit" in deferred.note
     assert deferred.next_attempt_at is not None
     assert low < (deferred.next_attempt_at - timezone.now()).total_seconds() < high
-    assert service.sandbox_jobs(account, prompt) == []
+    assert await steps.sandbox_jobs(account, prompt) == []
 
-    await service.reset_limits()
-    await service.make_due(job)
+    await steps.reset_limits()
+    await steps.make_due(job)
     await submit.send(job.pk)
-    assert len(service.sandbox_jobs(account, prompt)) == 1
-    assert await service.kinds(job) == ["started", "sent", "postponed", "sent", "status"]
+    assert len(await steps.sandbox_jobs(account, prompt)) == 1
+    assert await steps.kinds(job) == ["started", "sent", "postponed", "sent", "status"]
 
 
 async def test_a_retry_after_of_zero_is_ignored(account: SandboxProcess) -> None:
     """Rejected submissions count against the limit too, and each is recorded: immediate retries would never end."""
-    service.add_fault(account, "status", status=429, headers={"Retry-After": "0"}, count=None)
-    job = await service.queued(service.unique_prompt())
+    steps.add_fault(account, "status", status=429, headers={"Retry-After": "0"}, count=None)
+    job = await steps.queued(steps.unique_prompt())
     for low, high in ((1.5, 2.5), (3.1, 4.9)):
-        await service.reset_limits()
-        await service.make_due(job)
+        await steps.reset_limits()
+        await steps.make_due(job)
         await submit.send(job.pk)
-        now = await service.reload(job)
+        now = await steps.reload(job)
         assert now.next_attempt_at is not None
         assert low <= (now.next_attempt_at - timezone.now()).total_seconds() <= high
 
@@ -224,9 +224,9 @@ async def test_a_failure_to_store_limits_or_key_state_does_not_lose_the_response
 
     rate_limits.forget()
     monkeypatch.setattr(*((rate_limits, "store") if failing == "limits" else (cache, "get")), unavailable)
-    job = await service.queued(service.unique_prompt())
+    job = await steps.queued(steps.unique_prompt())
     await submit.send(job.pk)
-    assert (await service.reload(job)).status == "pending"
+    assert (await steps.reload(job)).status == "pending"
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
@@ -244,9 +244,9 @@ async def test_storing_a_response_is_retried_until_the_database_is_back(
         return apply(execution_id, observation)
 
     monkeypatch.setattr(lifecycle, "apply", unavailable)
-    job = await service.queued(service.unique_prompt())
+    job = await steps.queued(steps.unique_prompt())
     await submit.send(job.pk)
-    now = await service.reload(job)
+    now = await steps.reload(job)
     assert (now.status, len(failures)) == ("pending", 3)
     assert now.remote_id is not None
 
@@ -280,12 +280,12 @@ async def test_an_unreachable_service_is_retried_with_growing_delays(
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
         runtime.use_account(account.api_key, f"http://127.0.0.1:{unused.getsockname()[1]}")
-        job = await service.queued(service.unique_prompt())
+        job = await steps.queued(steps.unique_prompt())
         delays = []
         for _ in range(3):
-            await service.make_due(job)
+            await steps.make_due(job)
             await submit.send(job.pk)
-            now = await service.reload(job)
+            now = await steps.reload(job)
             assert (now.status, now.sent_at) == ("queued", None)
             assert now.next_attempt_at is not None
             delays.append((now.next_attempt_at - timezone.now()).total_seconds())
@@ -313,41 +313,41 @@ async def test_an_unreachable_service_is_retried_with_growing_delays(
 async def test_a_lost_response_leaves_the_job_unconfirmed_and_it_is_never_sent_again(
     account: SandboxProcess, fault: dict[str, Any], runs_there: int
 ) -> None:
-    service.add_fault(account, **fault)
-    prompt = service.unique_prompt()
-    job = await service.queued(prompt)
+    steps.add_fault(account, **fault)
+    prompt = steps.unique_prompt()
+    job = await steps.queued(prompt)
 
     await submit.send(job.pk)
-    await service.make_due(job)
+    await steps.make_due(job)
     await submit.send(job.pk)
 
-    now = await service.reload(job)
+    now = await steps.reload(job)
     assert (now.status, now.remote_id) == ("unconfirmed", None)
-    assert len(service.sandbox_jobs(account, prompt)) == runs_there
-    assert await service.kinds(job) == ["started", "sent", "status"]
+    assert len(await steps.sandbox_jobs(account, prompt)) == runs_there
+    assert await steps.kinds(job) == ["started", "sent", "status"]
 
 
 async def test_no_response_within_the_time_limit_is_a_lost_response(
     account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "CALL_LIMIT", 0.3)
-    service.add_fault(account, "slow", seconds=1.5)
-    job = await service.queued(service.unique_prompt())
+    steps.add_fault(account, "slow", seconds=1.5)
+    job = await steps.queued(steps.unique_prompt())
 
     await submit.send(job.pk)
 
-    assert (await service.reload(job)).status == "unconfirmed"
+    assert (await steps.reload(job)).status == "unconfirmed"
 
 
 async def test_the_id_of_another_job_leaves_both_jobs_unchanged(account: SandboxProcess) -> None:
-    first = await service.started()
-    service.add_fault(account, "status", status=202, body={"toolExecutionId": first.remote_id})
-    job = await service.queued(service.unique_prompt())
+    first = await steps.accepted()
+    steps.add_fault(account, "status", status=202, body={"toolExecutionId": first.remote_id})
+    job = await steps.queued(steps.unique_prompt())
 
     await submit.send(job.pk)
 
-    assert (await service.reload(job)).status == "unconfirmed"
-    assert (await service.reload(first)).remote_id == first.remote_id
+    assert (await steps.reload(job)).status == "unconfirmed"
+    assert (await steps.reload(first)).remote_id == first.remote_id
 
 
 def test_every_error_of_the_client_becomes_an_observation() -> None:

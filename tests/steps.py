@@ -1,25 +1,24 @@
-"""Steps of fault tests: start a job, poll it, wait for a state, compare with the sandbox."""
+"""Steps of tests with the domain and the sandbox: start a job, poll it, wait for a state, compare both sides."""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 from django.db import connections
 from django.utils import timezone
 
 from executions.core import runtime
-from executions.models import Execution
+from executions.limits import rate_limits
+from executions.models import Execution, RateWindow
 from executions.models.event import Kind, Source
 from executions.sync import submit
 from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
-from tests.factories import jobs
+from tests.factories import forms, jobs
 from tests.markup import value
 from tests.waiting import until
 
@@ -59,11 +58,18 @@ async def queued(prompt: str, **options: Any) -> Execution:
     return await runtime.in_db(jobs.queued, prompt, **options)
 
 
-async def started(prompt: str, **options: Any) -> Execution:
+async def started(prompt: str = "", **options: Any) -> Execution:
     """A job that was sent; its row has the outcome of that."""
-    job = await queued(prompt, **options)
+    job = await queued(prompt or unique_prompt(), **options)
     await submit.send(job.pk)
     return await reload(job)
+
+
+async def accepted(prompt: str = "", **options: Any) -> Execution:
+    """A job that the sandbox has accepted."""
+    job = await started(prompt, **options)
+    assert job.status == "pending", job.note
+    return job
 
 
 async def reload(job: Execution) -> Execution:
@@ -74,6 +80,11 @@ async def events_of(job: Execution) -> list[jobs.Step]:
     """The job's events, after a check that they lead to the status of the row."""
     assert await runtime.in_db(jobs.replay_status, job) == (await reload(job)).status
     return await runtime.in_db(jobs.events_of, job)
+
+
+async def kinds(job: Execution) -> list[str]:
+    """The kinds of the job's events."""
+    return [step[0] for step in await runtime.in_db(jobs.events_of, job)]
 
 
 async def wait_until_final(job: Execution) -> Execution:
@@ -116,16 +127,16 @@ def backs_off(waits: list[float]) -> bool:
 # --- the sandbox --------------------------------------------------------------------------------------------
 
 
-# One client for all control calls: a new one reads all certificates, which takes 90 ms.
-_http = httpx.Client(timeout=10, trust_env=False, verify=False)
-atexit.register(_http.close)
-
-
 async def control(sandbox: SandboxProcess, method: str, path: str, json: Any = None) -> Any:
-    """Call the sandbox's control interface."""
-    answer = await asyncio.to_thread(_http.request, method, f"{sandbox.url}/sandbox/{path}", json=json)
-    answer.raise_for_status()
-    return answer.json()
+    """Call the sandbox's control interface, while the event loop continues."""
+    return await asyncio.to_thread(sandbox.control, method, path, json)
+
+
+def add_fault(sandbox: SandboxProcess, kind: str, match: str = STARTS, **options: Any) -> None:
+    """Add a fault to the sandbox, for one call or for `count` calls (None: always)."""
+    count = options.pop("count", 1)
+    fault = {"kind": kind, "match": match, **options} | ({} if count is None else {"count": count})
+    sandbox.control("POST", "faults", {"faults": [fault]})
 
 
 async def add_faults(sandbox: SandboxProcess, *faults: dict[str, Any], **rest: Any) -> None:
@@ -143,17 +154,17 @@ async def times_struck(sandbox: SandboxProcess, kind: str) -> int:
     return sum(order["struck"] for order in orders if order["kind"] == kind)
 
 
-async def sandbox_jobs(sandbox: SandboxProcess, prompt: str) -> list[dict[str, Any]]:
-    """The starts with this prompt that the sandbox accepted, and their state."""
+async def sandbox_jobs(sandbox: SandboxProcess, wanted: str) -> list[dict[str, Any]]:
+    """The starts with this prompt or id that the sandbox accepted, and their state."""
     found = (await control(sandbox, "GET", "truth"))["executions"]
-    return [each for each in found if each["request"].get("prompt") == prompt]
+    return [each for each in found if wanted in (each["request"].get("prompt"), each["toolExecutionId"])]
 
 
-async def sandbox_outcome(sandbox: SandboxProcess, prompt: str) -> dict[str, Any]:
-    """The only execution with this prompt, once it has finished at the sandbox."""
+async def sandbox_outcome(sandbox: SandboxProcess, wanted: str) -> dict[str, Any]:
+    """The only execution with this prompt or id, once it has finished at the sandbox."""
 
     async def finished() -> dict[str, Any] | None:
-        (only,) = await sandbox_jobs(sandbox, prompt)
+        (only,) = await sandbox_jobs(sandbox, wanted)
         return only if only["endedAt"] else None
 
     found = await until(finished)
@@ -161,17 +172,31 @@ async def sandbox_outcome(sandbox: SandboxProcess, prompt: str) -> dict[str, Any
     return found
 
 
-def reset_sandbox(sandbox: SandboxProcess) -> None:
-    """Remove all faults, cancel all unfinished jobs, and reset the limits of starts and cancels."""
-    faults = f"{sandbox.url}/sandbox/faults"
-    unlimited = {"POST /v1/tools/executions/{id}/cancel": 10_000, "POST /v1/tools/*": 10_000}
-    _http.put(faults, json={"limits": unlimited}).raise_for_status()
-    key = {"Authorization": f"Bearer {sandbox.api_key}"}
-    for each in _http.get(f"{sandbox.url}/sandbox/truth").json()["executions"]:
+def cancel_unfinished(sandbox: SandboxProcess) -> None:
+    """Cancel what still runs: the sandbox runs two jobs at a time, so it would delay the next test."""
+    for each in sandbox.control("GET", "truth")["executions"]:
         if each["endedAt"] is None:
             path = f"/v1/tools/executions/{each['toolExecutionId']}/cancel"
-            _http.post(f"{sandbox.url}{path}", headers=key).raise_for_status()
-    _http.delete(faults).raise_for_status()
+            sandbox.call("POST", path).raise_for_status()
+
+
+def reset_sandbox(sandbox: SandboxProcess) -> None:
+    """Remove all faults, cancel all unfinished jobs, and reset the limits of starts and cancels."""
+    unlimited = {"POST /v1/tools/executions/{id}/cancel": 10_000, "POST /v1/tools/*": 10_000}
+    sandbox.control("PUT", "faults", {"limits": unlimited})
+    cancel_unfinished(sandbox)
+    sandbox.control("DELETE", "faults")
+
+
+async def unlimited() -> bool:
+    """A polling budget without a limit."""
+    return True
+
+
+async def reset_limits() -> None:
+    """Forget the rate limits that VideoGen reported."""
+    await runtime.in_db(RateWindow.objects.all().delete)
+    rate_limits.forget()
 
 
 # --- the studio ---------------------------------------------------------------------------------------------
@@ -179,8 +204,8 @@ def reset_sandbox(sandbox: SandboxProcess) -> None:
 
 def form(prompt: str, page: str = "") -> dict[str, str]:
     """The studio's form as a browser sends it; its key is taken from `page`, if given."""
-    filled = {"prompt": prompt, "numResults": "1", "aspectRatio": "1:1", "watermarkMode": "AUTO"}
-    return {**filled, "key": value(page, "key")} if page else filled
+    key = {"key": value(page, "key")} if page else {}
+    return forms.form(prompt=prompt, aspectRatio="1:1", **key)
 
 
 async def page_of(browser: Browser, job: Execution) -> str:
