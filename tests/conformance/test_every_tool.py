@@ -23,6 +23,7 @@ from executions.tools import api_versions
 from executions.tools import field_types as spec
 from sandbox.presenters import PRESENTERS
 from tests.conftest import READY, ROOT
+from tests.factories.jobs import reload
 from tests.markup import every, plain_text
 from tests.waiting import PROCESS_DEADLINE, until
 
@@ -81,10 +82,6 @@ def form_of(tool: tools.Tool, files: dict[str, str]) -> dict[str, Any]:
 
 def latest_execution() -> Execution:
     return Execution.objects.order_by("-id").first()  # type: ignore[return-value]
-
-
-def reload(execution: Execution) -> Execution:
-    return Execution.objects.get(pk=execution.pk)
 
 
 def result_file(execution: Execution) -> File | None:

@@ -21,9 +21,8 @@ from executions.copies import requests as copy_requests
 from executions.exports import evidence
 from executions.files import actions as file_actions
 from executions.files import uploads
-from executions.lifecycle import cancel, chains, observations, queue_actions, queue_state, voice_samples
+from executions.lifecycle import cancel, chains, queue_actions, queue_state, voice_samples
 from executions.lifecycle import create as submit
-from executions.lifecycle import status_machine as lifecycle
 from executions.models import Execution, File, Invitation, WebhookEndpoint
 from executions.models.event import FileKind
 from executions.models.selection import Act
@@ -34,6 +33,7 @@ from executions.team import settings as team_settings
 from executions.tools import already_validated
 from executions.videogen import Voice
 from executions.webhooks import deliveries, endpoints
+from tests.factories import files, jobs, planning
 
 IMAGE = tools.TOOLS["generate-image"]
 BODY = already_validated({"prompt": "a lighthouse", "numResults": 1})
@@ -80,23 +80,17 @@ class World:
             self.owner.save(update_fields=["is_active"])
 
     def job(self, status: str = "queued") -> Execution:
-        job, _ = submit.start(tool=IMAGE, body=BODY, actor=self.owner)
-        if status == "unconfirmed":
-            lifecycle.apply(job.pk, observations.SubmissionStarted())
-            lifecycle.apply(job.pk, observations.SubmissionUnconfirmed(reason="cut"))
-        if status == "failed":
-            lifecycle.apply(job.pk, observations.SubmissionRejected(error={"message": "no"}))
-        return Execution.objects.get(pk=job.pk)
+        return jobs.job(self.owner, status)
 
     def file(self, **columns: Any) -> File:
         defaults = {"remote_id": "vg_file_1", "type": "IMAGE", "display_name": "harbour", "state": "ready"}
-        return File.objects.create(**{**defaults, "created_by": self.owner, **columns})
+        return files.file(**{**defaults, "created_by": self.owner, **columns})
 
     def plan(self) -> Any:
-        return batches.plan(IMAGE, [Row(1, BODY)], name="One", actor=self.owner)
+        return planning.plan(self.owner, 1)
 
     def batch(self) -> Any:
-        return batches.confirm(self.plan().pk, actor=self.owner)[0]
+        return planning.batch(self.owner, 1, held=True)
 
     def invitation(self) -> Invitation:
         now = timezone.now()
