@@ -22,12 +22,11 @@ from executions.sync.reconciler import Reconciler, poll_interval
 from tests import steps
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser, text
+from tests.factories import deliveries
 from tests.faults.webhook_receiver import (
     LocalServer,
     WebhookReceiver,
     delivery_outcomes,
-    outcome_event,
-    signed,
 )
 from tests.processes import memory
 from tests.steps import ACCEPTED, SENT, STARTED
@@ -86,10 +85,10 @@ async def test_a_clock_jump_does_not_change_the_order_of_events(
         return (await steps.poll(job)).status == "running"
 
     await until(is_running)
-    assert (await webhook_receiver.deliver(outcome_event(job.remote_id, "succeeded"))).json() == {
+    assert (await webhook_receiver.deliver(deliveries.outcome(job.remote_id, "succeeded"))).json() == {
         "outcome": "applied"
     }
-    assert (await webhook_receiver.deliver(outcome_event(job.remote_id, "failed"))).json() == {
+    assert (await webhook_receiver.deliver(deliveries.outcome(job.remote_id, "failed"))).json() == {
         "outcome": "too late"
     }
 
@@ -239,7 +238,10 @@ async def test_a_thousand_simultaneous_deliveries_are_all_stored(
         return Execution(tool="generate-image", status="running", remote_id=remote_id, next_attempt_at=None)
 
     await runtime.in_db(Execution.objects.bulk_create, [running(number) for number in range(DELIVERIES)])
-    bodies = [json.dumps(outcome_event(f"vg_exec_{number}", "succeeded")) for number in range(DELIVERIES)]
+    bodies = [
+        json.dumps(deliveries.outcome(f"vg_exec_{number}", "succeeded")).encode()
+        for number in range(DELIVERIES)
+    ]
     begun = time.process_time()
 
     statuses = await asyncio.gather(*(post(webhook_receiver.url, body) for body in bodies))
@@ -260,14 +262,20 @@ async def test_a_thousand_simultaneous_deliveries_are_all_stored(
     assert await runtime.in_db(WebhookDelivery.objects.filter(outcome="applied").count) == DELIVERIES
 
 
-async def post(url: str, body: str) -> int:
+async def post(url: str, body: bytes) -> int:
     """Send one delivery over a new connection, as cheaply as possible; the status of the response."""
     host, _, rest = url.removeprefix("http://").partition("/")
     name, _, port = host.partition(":")
     reader, writer = await asyncio.open_connection(name, int(port))
-    head = {**signed(body), "host": host, "content-length": str(len(body.encode())), "connection": "close"}
+    head = {
+        **deliveries.signed(body),
+        "content-type": "application/json",
+        "host": host,
+        "connection": "close",
+    }
+    head["content-length"] = str(len(body))
     lines = [f"POST /{rest} HTTP/1.1", *(f"{key}: {value}" for key, value in head.items()), "", ""]
-    writer.write("\r\n".join(lines).encode() + body.encode())
+    writer.write("\r\n".join(lines).encode() + body)
     status = int((await reader.readline()).split()[1])
     await reader.read()
     writer.close()

@@ -19,7 +19,8 @@ from tests import steps
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser, text
 from tests.executions.videogen.misbehaving_service import Service, hangs_up, never_responds, responds
-from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes, outcome_event
+from tests.factories import deliveries
+from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes
 from tests.steps import ACCEPTED, READS, SENT, STARTED
 from tests.waiting import until
 
@@ -200,7 +201,7 @@ async def test_results_of_unknown_types_are_stored_and_missing_files_are_reporte
     await steps.add_faults(account, {"kind": "job", "seconds": 1000})
     job = await steps.started(steps.unique_prompt())
     results = [{"fileId": "vg_file_0", "type": "HOLOGRAM"}, {"fileId": "vg_file_1"}, {"type": "IMAGE"}, 7]
-    await webhook_receiver.deliver(outcome_event(job.remote_id, "succeeded", results=results))
+    await webhook_receiver.deliver(deliveries.outcome(job.remote_id, "succeeded", results=results))
 
     final = await steps.wait_until_final(job)
 

@@ -19,8 +19,8 @@ from executions.sync.reconciler import Reconciler
 from executions.webhooks import endpoints, signing_secrets
 from tests import steps
 from tests.conftest import SandboxProcess
-from tests.factories import jobs
-from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes, outcome_event
+from tests.factories import deliveries, jobs
+from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes
 from tests.waiting import DEADLINE, until
 
 NEXT_SECRET = "whsec_dGhlIG5leHQgb25lLCBhbHNvIGZvciB0ZXN0cyBhbG9uZQ=="
@@ -70,7 +70,10 @@ async def test_a_delivery_that_waits_for_the_database_is_answered_before_videoge
     """Fault 32: a write that takes too long is answered 503 in time; once it is done, the next attempt is a repeat."""
     assert receiver.RESPONSE_TIMEOUT < VIDEOGEN_TIMEOUT
     job = await runtime.in_db(jobs.running, "vg_exec_late")
-    first, second = outcome_event("vg_exec_late", "succeeded"), outcome_event("vg_exec_unknown", "failed")
+    first, second = (
+        deliveries.outcome("vg_exec_late", "succeeded"),
+        deliveries.outcome("vg_exec_unknown", "failed"),
+    )
     monkeypatch.setattr(receiver, "RESPONSE_TIMEOUT", 0.5)
     with locked_database():
         answers = [
@@ -123,7 +126,7 @@ async def test_replacing_the_secret_during_traffic_loses_no_delivery(
     attempts = await until(lambda: all_accepted(webhook_receiver, finals))
     assert set(attempts) <= {200, 401}
     # A delivery that was signed with the old secret is still accepted.
-    late = outcome_event("vg_exec_signed_before", "failed")
+    late = deliveries.outcome("vg_exec_signed_before", "failed")
     answer = await webhook_receiver.deliver(late, secret=old_secret)
     assert answer.status_code == 200
 
@@ -161,7 +164,7 @@ async def test_a_secret_created_by_another_process_is_loaded_at_the_first_delive
 
     await runtime.in_db(rotate_in_another_process)
     age_cached_secrets(monkeypatch, signing_secrets.MIN_RELOAD_AGE + 0.1)
-    body = outcome_event("vg_exec_unknown", "failed")
+    body = deliveries.outcome("vg_exec_unknown", "failed")
     assert (await webhook_receiver.deliver(body, secret=NEXT_SECRET)).status_code == 200
 
     before = len(queries)

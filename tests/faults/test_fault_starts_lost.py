@@ -34,8 +34,9 @@ from tests.executions.videogen.misbehaving_service import (
     never_responds,
     responds,
 )
+from tests.factories import deliveries
 from tests.faults.relay import Relay
-from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes, outcome_event
+from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes
 from tests.steps import ACCEPTED, POSTPONED, SENT, STARTED, STARTS, UNCONFIRMED
 from tests.waiting import until
 
@@ -254,7 +255,7 @@ async def test_a_webhook_before_the_response_to_the_start_is_applied_once(
     assert await delivery_outcomes(remote_id) == ["applied"]
     assert await webhook_receiver.attempts(remote_id) == [200]
     # A later message about the same job changes nothing.
-    assert (await webhook_receiver.deliver(outcome_event(remote_id, "failed"))).json() == {
+    assert (await webhook_receiver.deliver(deliveries.outcome(remote_id, "failed"))).json() == {
         "outcome": "too late"
     }
     assert len(await steps.sandbox_jobs(account, prompt)) == 1

@@ -16,8 +16,9 @@ from tests import steps
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
 from tests.executions.videogen.misbehaving_service import Behavior, Service, responds
+from tests.factories import deliveries
 from tests.faults.relay import Relay
-from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes, outcome_event
+from tests.faults.webhook_receiver import WebhookReceiver, delivery_outcomes
 from tests.steps import ACCEPTED, READS, SENT, STARTED
 from tests.waiting import until
 
@@ -80,7 +81,7 @@ async def test_ten_simultaneous_copies_of_a_webhook_are_applied_once(
     ]
     # Two messages from different endpoints about one outcome are two deliveries, and still one change.
     both = await asyncio.gather(
-        *(webhook_receiver.deliver(outcome_event(final.remote_id, "succeeded")) for _ in range(2))
+        *(webhook_receiver.deliver(deliveries.outcome(final.remote_id, "succeeded")) for _ in range(2))
     )
     assert [answer.status_code for answer in both] == [200, 200]
     assert await delivery_outcomes(final.remote_id) == ["applied", "too late", "too late"]
@@ -120,7 +121,7 @@ async def test_reports_after_the_outcome_change_nothing(
     events = await steps.events_of(final)
 
     for status in ("failed", "cancelled", "succeeded"):
-        late = outcome_event(final.remote_id, status, error={"message": "too late"})
+        late = deliveries.outcome(final.remote_id, status, error={"message": "too late"})
         assert (await webhook_receiver.deliver(late)).json() == {"outcome": "too late"}
     await steps.poll(final)
 

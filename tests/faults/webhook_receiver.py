@@ -5,23 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import uvicorn
-from standardwebhooks.webhooks import Webhook
 
 from executions.core import runtime
 from executions.models import WebhookDelivery, WebhookEndpoint
 from executions.webhooks import endpoints
 from tests import steps
 from tests.conftest import SandboxProcess
+from tests.factories.deliveries import SECRET, signed
 from tests.waiting import until
 
-SECRET = "whsec_dGVzdHMgb25seSwgbm90IGEgc2VjcmV0IQ=="
 HIGH_LIMITS = {"POST /v1/webhooks/endpoints": 1000, "DELETE /v1/webhooks/endpoints/{id}": 1000}
 
 
@@ -103,33 +100,12 @@ class WebhookReceiver:
         ]
 
     async def deliver(
-        self, body: dict[str, Any], webhook_id: str | None = None, secret: str = SECRET
+        self, body: dict[str, Any], webhook_id: str = "", secret: str = SECRET
     ) -> httpx.Response:
         """POST an event that the test made, signed now."""
-        text = json.dumps(body)
-        return await self._http.post(self.url, content=text, headers=signed(text, webhook_id, secret))
-
-
-def signed(text: str, webhook_id: str | None = None, secret: str = SECRET) -> dict[str, str]:
-    """The headers of a delivery of this body, sent now."""
-    message_id, now = webhook_id or f"msg_{uuid.uuid4().hex}", datetime.now(UTC).replace(microsecond=0)
-    return {
-        "content-type": "application/json",
-        "webhook-id": message_id,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(secret).sign(message_id, now, text),
-    }
-
-
-def outcome_event(remote_id: str, status: str, **fields: Any) -> dict[str, Any]:
-    """The body of the event that reports the outcome of an execution."""
-    return {
-        "event": f"tool_execution.{status}",
-        "toolExecutionId": remote_id,
-        "toolType": "GENERATE_IMAGE",
-        "occurredAt": datetime.now(UTC).isoformat(),
-        **fields,
-    }
+        content = json.dumps(body).encode()
+        headers = {"content-type": "application/json", **signed(content, webhook_id, secret=secret)}
+        return await self._http.post(self.url, content=content, headers=headers)
 
 
 async def delivery_outcomes(remote_id: str) -> list[str]:

@@ -20,7 +20,7 @@ from executions.models.event import Kind, Source
 from executions.tools import already_validated
 from executions.webhooks import ingest
 from tests.executions.threads import run_together
-from tests.factories import events, jobs
+from tests.factories import deliveries, jobs
 from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +34,7 @@ def test_concurrent_final_statuses_make_one_outcome(seed: int) -> None:
     ends = ["succeeded", "failed", "cancelled"]
     calls: list[Callable[[], bool]] = [
         lambda number=number, end=end: (
-            events.deliver_outcome(f"msg_{number}", f"vg_exec_{seed}", end) == "applied"
+            deliveries.ingest_outcome(f"msg_{number}", f"vg_exec_{seed}", end) == "applied"
         )
         for number, end in enumerate(ends)
     ]
@@ -61,7 +61,9 @@ def test_concurrent_final_statuses_make_one_outcome(seed: int) -> None:
 def test_ten_concurrent_attempts_of_a_delivery_are_one_delivery(seed: int) -> None:
     job = jobs.accepted(f"vg_exec_{seed}")
 
-    outcomes = run_together([partial(events.deliver_outcome, "msg_1", f"vg_exec_{seed}", "succeeded")] * 10)
+    outcomes = run_together(
+        [partial(deliveries.ingest_outcome, "msg_1", f"vg_exec_{seed}", "succeeded")] * 10
+    )
 
     assert sorted(outcomes) == ["applied"] + ["repeat"] * 9
     assert WebhookDelivery.objects.count() == 1
@@ -166,7 +168,7 @@ def test_a_delivery_that_crosses_the_response_is_applied(seed: int) -> None:
         ingest.apply_pending(remote_id)
         return "accepted"
 
-    run_together([accept, partial(events.deliver_outcome, "msg_1", remote_id, "succeeded")])
+    run_together([accept, partial(deliveries.ingest_outcome, "msg_1", remote_id, "succeeded")])
 
     assert jobs.reload(job).status == "succeeded"
     assert WebhookDelivery.objects.get().outcome == "applied"
@@ -184,7 +186,7 @@ def test_a_delivery_committed_after_the_response_is_applied() -> None:
     def deliver_slowly() -> None:
         try:
             with transaction.atomic():
-                assert events.deliver_outcome("msg_1", "vg_exec_slow", "succeeded") == "unknown job"
+                assert deliveries.ingest_outcome("msg_1", "vg_exec_slow", "succeeded") == "unknown job"
                 stored.set()
                 assert accepted.wait(DEADLINE)
         finally:

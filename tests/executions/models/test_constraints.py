@@ -13,7 +13,7 @@ from django.utils import timezone
 from executions.core.ids import uuid7
 from executions.models import Batch, Event, Execution, File, Input, Result, WebhookDelivery, WebhookEndpoint
 from executions.models.event import Kind, Source
-from tests.factories import events, jobs
+from tests.factories import deliveries, jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -158,8 +158,8 @@ def test_save_refuses_to_change_a_job() -> None:
 
 
 def test_a_delivery_is_unique_and_has_a_known_outcome() -> None:
-    events.deliver_outcome("msg_1", "vg_exec_1", "failed")
-    events.deliver_outcome("msg_2", "vg_exec_1", "failed")
+    deliveries.ingest_outcome("msg_1", "vg_exec_1", "failed")
+    deliveries.ingest_outcome("msg_2", "vg_exec_1", "failed")
     second = WebhookDelivery.objects.get(webhook_id="msg_2")
 
     assert is_refused(WebhookDelivery, second.pk, webhook_id="msg_1")

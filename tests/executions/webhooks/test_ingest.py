@@ -14,7 +14,7 @@ from executions.lifecycle import status_machine as lifecycle
 from executions.models import Event, File, WebhookDelivery
 from executions.models.event import Source
 from executions.webhooks import ingest
-from tests.factories import events, jobs
+from tests.factories import deliveries, jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 def test_a_final_status_is_applied_and_its_event_names_the_delivery(end: str) -> None:
     job = jobs.running("vg_exec_1")
 
-    assert events.deliver_outcome("msg_1", "vg_exec_1", end, error={"message": "broke"}) == "applied"
+    assert deliveries.ingest_outcome("msg_1", "vg_exec_1", end, error={"message": "broke"}) == "applied"
 
     now, delivery = jobs.reload(job), WebhookDelivery.objects.get()
     assert now.status == end
@@ -37,7 +37,7 @@ def test_a_final_status_is_applied_and_its_event_names_the_delivery(end: str) ->
 def test_a_delivery_is_stored_as_received() -> None:
     body = b'{ "event":"tool_execution.failed",  "toolExecutionId":"vg_exec_9", "extra":[1.50] }'
 
-    events.deliver("msg_1", body)
+    deliveries.ingest("msg_1", body)
 
     delivery = WebhookDelivery.objects.get()
     assert bytes(delivery.body) == body
@@ -48,9 +48,9 @@ def test_a_delivery_is_stored_as_received() -> None:
 
 def test_the_same_message_id_is_a_repeat_whatever_its_body() -> None:
     job = jobs.running("vg_exec_1")
-    events.deliver_outcome("msg_1", "vg_exec_1", "failed")
+    deliveries.ingest_outcome("msg_1", "vg_exec_1", "failed")
 
-    assert events.deliver_outcome("msg_1", "vg_exec_1", "succeeded") == ingest.REPEAT
+    assert deliveries.ingest_outcome("msg_1", "vg_exec_1", "succeeded") == ingest.REPEAT
 
     assert WebhookDelivery.objects.count() == 1
     assert jobs.reload(job).status == "failed"
@@ -58,10 +58,10 @@ def test_the_same_message_id_is_a_repeat_whatever_its_body() -> None:
 
 def test_another_message_about_a_finished_job_changes_nothing() -> None:
     job = jobs.running("vg_exec_1")
-    events.deliver_outcome("msg_1", "vg_exec_1", "succeeded")
+    deliveries.ingest_outcome("msg_1", "vg_exec_1", "succeeded")
 
-    assert events.deliver_outcome("msg_2", "vg_exec_1", "succeeded") == "too late"
-    assert events.deliver_outcome("msg_3", "vg_exec_1", "failed") == "too late"
+    assert deliveries.ingest_outcome("msg_2", "vg_exec_1", "succeeded") == "too late"
+    assert deliveries.ingest_outcome("msg_3", "vg_exec_1", "failed") == "too late"
 
     assert jobs.final_statuses(job) == ["succeeded"]
     assert WebhookDelivery.objects.filter(execution=job).count() == 3
@@ -75,18 +75,18 @@ def test_a_delivery_and_its_effect_are_one_transaction(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(transitions, "store_results", fails)
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        events.deliver_outcome("msg_1", "vg_exec_1", "succeeded")
+        deliveries.ingest_outcome("msg_1", "vg_exec_1", "succeeded")
     monkeypatch.undo()
 
     assert WebhookDelivery.objects.count() == 0
     assert jobs.reload(job).status == "running"
-    assert events.deliver_outcome("msg_1", "vg_exec_1", "succeeded") == "applied"
+    assert deliveries.ingest_outcome("msg_1", "vg_exec_1", "succeeded") == "applied"
 
 
 def test_a_delivery_before_the_response_waits_for_its_job() -> None:
     job = jobs.sending()
-    assert events.deliver_outcome("msg_1", "vg_exec_1", "succeeded") == "unknown job"
-    assert events.deliver_outcome("msg_2", "vg_exec_2", "failed") == "unknown job"
+    assert deliveries.ingest_outcome("msg_1", "vg_exec_1", "succeeded") == "unknown job"
+    assert deliveries.ingest_outcome("msg_2", "vg_exec_2", "failed") == "unknown job"
 
     lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
     ingest.apply_pending("vg_exec_1")
@@ -102,8 +102,8 @@ def test_a_delivery_before_the_response_waits_for_its_job() -> None:
 
 def test_of_several_pending_deliveries_the_first_decides() -> None:
     job = jobs.sending()
-    events.deliver_outcome("msg_1", "vg_exec_1", "failed")
-    events.deliver_outcome("msg_2", "vg_exec_1", "succeeded")
+    deliveries.ingest_outcome("msg_1", "vg_exec_1", "failed")
+    deliveries.ingest_outcome("msg_2", "vg_exec_1", "succeeded")
     lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
 
     ingest.apply_pending("vg_exec_1")
@@ -134,7 +134,7 @@ def test_of_several_pending_deliveries_the_first_decides() -> None:
 def test_an_unknown_event_is_stored_and_changes_nothing(payload: dict[str, Any]) -> None:
     job = jobs.running("vg_exec_1")
 
-    assert events.deliver("msg_1", json.dumps(payload).encode()) == "unknown event"
+    assert deliveries.ingest("msg_1", json.dumps(payload).encode()) == "unknown event"
 
     assert WebhookDelivery.objects.get().event == payload["event"]
     assert jobs.reload(job).status == "running"
@@ -149,8 +149,8 @@ def test_a_file_event_updates_a_tracked_file_and_ignores_others() -> None:
         file = {"fileId": file_id, "type": "IMAGE", "displayName": "after", "downloadSource": source}
         return json.dumps({"event": "file.download_ready", "fileId": file_id, "file": file}).encode()
 
-    assert events.deliver("msg_1", body("vg_file_1")) == "file"
-    assert events.deliver("msg_2", body("vg_file_untracked")) == "file"
+    assert deliveries.ingest("msg_1", body("vg_file_1")) == "file"
+    assert deliveries.ingest("msg_2", body("vg_file_untracked")) == "file"
 
     file = File.objects.get()
     assert (file.remote_id, file.display_name, file.width) == ("vg_file_1", "after", 64)
@@ -161,7 +161,7 @@ def test_an_event_without_a_time_ends_the_job_at_the_time_of_receipt() -> None:
     job = jobs.running("vg_exec_1")
     before = timezone.now()
 
-    events.deliver_outcome("msg_1", "vg_exec_1", "failed", occurredAt="yesterday")
+    deliveries.ingest_outcome("msg_1", "vg_exec_1", "failed", occurredAt="yesterday")
 
     now = jobs.reload(job)
     assert now.ended_at is not None
@@ -176,7 +176,7 @@ def test_results_are_stored_in_order_with_their_files() -> None:
         {"type": "IMAGE"},
     ]
 
-    events.deliver_outcome("msg_1", "vg_exec_1", "succeeded", results=results)
+    deliveries.ingest_outcome("msg_1", "vg_exec_1", "succeeded", results=results)
 
     found = job.results.values_list("position", "file__remote_id", "file__type", "file__display_name")
     assert list(found) == [(0, "vg_file_b", "IMAGE", "b.png"), (1, "vg_file_a", "IMAGE", "")]

@@ -15,14 +15,14 @@ from executions.videogen import parse_event
 from executions.webhooks import ingest
 from executions.webhooks.write_batcher import MAX_BATCH_SIZE, write_batcher
 from tests.factories import jobs
-from tests.factories.events import event_body
+from tests.factories.deliveries import event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def receive(number: int, remote_id: str = "") -> Any:
     """Pass a delivery to the batcher, as the webhook receiver does."""
-    body = event_body("tool_execution.cancelled", remote_id or f"vg_exec_{number}")
+    body = event(remote_id or f"vg_exec_{number}", "tool_execution.cancelled")
     return write_batcher().receive(f"msg_{number}", parse_event(body), {}, body)
 
 
@@ -93,7 +93,7 @@ def test_a_silently_rolled_back_batch_is_not_acknowledged(monkeypatch: pytest.Mo
         return outcome
 
     monkeypatch.setattr(ingest, "receive", failing_rollback)
-    body = event_body("tool_execution.cancelled", "vg_exec_1")
+    body = event("vg_exec_1", "tool_execution.cancelled")
     with pytest.raises(OperationalError):
         ingest.receive_many((f"msg_{number}", parse_event(body), {}, body) for number in range(2))
     assert count_deliveries() == 0
