@@ -17,7 +17,7 @@ EVENTS, SUMMARIES = Event._meta.db_table, Summary._meta.db_table
 CHAIN = ("position", "previous_hash", "hash")
 
 
-def refused(table: str) -> str:
+def append_only_message(table: str) -> str:
     return f"{table} is append-only"
 
 
@@ -41,7 +41,7 @@ def _sqlite() -> dict[str, str]:
     }  # fmt: skip
     return {
         _name(table, act): f"CREATE TRIGGER {_name(table, act)} BEFORE {act} ON {table} WHEN {condition} "
-        f"BEGIN SELECT RAISE(ABORT, '{refused(table)}'); END"
+        f"BEGIN SELECT RAISE(ABORT, '{append_only_message(table)}'); END"
         for (table, act), condition in conditions.items()
     }
 
@@ -66,7 +66,7 @@ BEGIN
       RETURN OLD;
     END IF;
   END IF;
-  RAISE EXCEPTION '{refused(EVENTS)}';
+  RAISE EXCEPTION '{append_only_message(EVENTS)}';
 END
 """,
     REFUSE: "BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END",

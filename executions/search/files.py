@@ -42,7 +42,7 @@ def find(
     They are older than `after`, have the values of `filters` (columns of models.file.FILTERED), and their names
     contain all search words.
     """
-    few = _smallest_filter(files, filters)
+    few = _first_selective_filter(files, filters)
     rows = files.filter(pk__in=few) if few is not None else files
     rows = rows.filter(**filters)
     if after is not None:
@@ -79,7 +79,7 @@ def _probe(rows: FileQuerySet, terms: Sequence[Term], limit: int) -> list[uuid.U
     return first_matches(newest, "display_name", terms, "id DESC", limit, connection)
 
 
-def _smallest_filter(files: FileQuerySet, filters: Mapping[str, Any]) -> list[uuid.UUID] | None:
+def _first_selective_filter(files: FileQuerySet, filters: Mapping[str, Any]) -> list[uuid.UUID] | None:
     """All files that match one of several filters, if they are few; then no index has to be scanned."""
     if len(filters) < 2:
         return None

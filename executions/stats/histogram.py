@@ -6,21 +6,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-FIRST = 0.001  # seconds: the lower end of bucket 0
+LOWEST_SECONDS = 0.001  # the lower end of bucket 0
 PER_DOUBLING = 4
-LAST = 160  # a few decades; longer durations count in it too
+LAST_BUCKET = 160  # a few decades; longer durations count in it too
 
 
 def bucket(seconds: float) -> int:
     """The bucket of a duration. A negative duration, due to clocks that disagree, counts in bucket 0."""
-    if seconds <= FIRST:
+    if seconds <= LOWEST_SECONDS:
         return 0
-    return min(LAST, int(math.log2(seconds / FIRST) * PER_DOUBLING))
+    return min(LAST_BUCKET, int(math.log2(seconds / LOWEST_SECONDS) * PER_DOUBLING))
 
 
 def lower_bound(number: int) -> float:
     """The lower bound of a bucket, in seconds. Its upper bound is the lower bound of the next one."""
-    return FIRST * math.exp2(number / PER_DOUBLING)
+    return LOWEST_SECONDS * math.exp2(number / PER_DOUBLING)
 
 
 def percentile(counts: Mapping[int, int], share: float) -> float | None:
