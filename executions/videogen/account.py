@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from executions.videogen import response_fields as wire_fields
+from executions.videogen import wire_fields
 from executions.videogen.errors import MalformedResponse
 from executions.videogen.wire import object_of, required_id
 

@@ -12,8 +12,7 @@ from types import MappingProxyType
 from typing import Any, Self
 from urllib.parse import quote
 
-from executions.videogen import response_fields as wire_fields
-from executions.videogen import safe_json
+from executions.videogen import safe_json, wire_fields
 from executions.videogen.account import Account, Presenter, RemoteEndpoint, Voice, WebhookEndpointCreated
 from executions.videogen.auth import BearerAuth
 from executions.videogen.error_parsing import to_error

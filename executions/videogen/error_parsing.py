@@ -6,8 +6,7 @@ import time
 from http import HTTPStatus
 from typing import Any
 
-from executions.videogen import response_fields as wire_fields
-from executions.videogen import safe_json
+from executions.videogen import safe_json, wire_fields
 from executions.videogen.auth import BearerAuth
 from executions.videogen.errors import (
     Conflict,

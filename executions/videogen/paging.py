@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from executions.videogen import response_fields as wire_fields
+from executions.videogen import wire_fields
 from executions.videogen.errors import MalformedResponse
 from executions.videogen.wire import all_of
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
-from executions.videogen import response_fields as wire_fields
+from executions.videogen import wire_fields
 
 # Seconds. Windows are an hour long, so a wait of more than a day is an error.
 MAX_WAIT = 24 * 60 * 60.0

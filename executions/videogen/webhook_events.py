@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from executions.videogen import response_fields as wire_fields
-from executions.videogen import safe_json
+from executions.videogen import safe_json, wire_fields
 from executions.videogen.errors import MalformedEvent
 from executions.videogen.wire import ApiError, RemoteFile, ToolResult, all_of, optional
 

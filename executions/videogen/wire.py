@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from executions.videogen import response_fields as wire_fields
+from executions.videogen import wire_fields
 from executions.videogen.errors import MalformedResponse
 
 FINAL_STATUSES = frozenset({"succeeded", "failed", "cancelled"})

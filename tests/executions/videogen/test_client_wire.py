@@ -26,8 +26,8 @@ from executions.videogen import (
     Voice,
     WebhookEndpointCreated,
     parse_event,
+    wire_fields,
 )
-from executions.videogen import response_fields as wire_fields
 from executions.videogen.account import Account
 from executions.videogen.safe_json import InvalidJson, decode
 from tests.executions.videogen.conftest import EXAMPLES
