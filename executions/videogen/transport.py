@@ -106,7 +106,7 @@ class Transport:
         """
         self._check_loop()
         status: int | None = None
-        answer: Response | None = None
+        result: Response | None = None
         failure: VideoGenError | None = None
         request = self._http.build_request(
             method,
@@ -119,28 +119,28 @@ class Transport:
             async with asyncio.timeout(self._timeouts.total):
                 response = await self._http.send(request, stream=True)
                 try:
-                    status, answer = (
+                    status, result = (
                         response.status_code,
                         Response(response.status_code, response.headers, None),
                     )
-                    limit = self._limit if answer.is_success else min(self._limit, MAX_ERROR_BYTES)
-                    answer = Response(status, response.headers, await _read(response, limit))
+                    limit = self._limit if result.is_success else min(self._limit, MAX_ERROR_BYTES)
+                    result = Response(status, response.headers, await _read(response, limit))
                 finally:
                     await response.aclose()
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
         except _BodyError as error:
             failure = MalformedResponse(
-                f"VideoGen's response {error}.", status=status, request_id=_request_id(answer)
+                f"VideoGen's response {error}.", status=status, request_id=_request_id(result)
             )
         except Exception as error:
-            failure = self._to_error(error, status, _request_id(answer))
+            failure = self._to_error(error, status, _request_id(result))
         # Raised outside the handler, so that the error has no reference to the library's frames.
-        if failure is not None and (answer is None or answer.is_success):
+        if failure is not None and (result is None or result.is_success):
             raise failure
-        if answer is None:
+        if result is None:
             raise ResponseLost("VideoGen's response was lost.")
-        return answer
+        return result
 
     def _check_loop(self) -> None:
         if self._http.is_closed:
@@ -167,8 +167,8 @@ class Transport:
         return ResponseLost(message, status=status, request_id=request_id)
 
 
-def _request_id(answer: Response | None) -> str | None:
-    return answer.request_id if answer else None
+def _request_id(result: Response | None) -> str | None:
+    return result.request_id if result else None
 
 
 def _unreachable_reason(error: Exception) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from executions.videogen import wire_fields
 from executions.videogen.errors import MalformedResponse
 
-FINAL_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
+TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 
 def object_of(data: Any, what: str) -> dict[str, Any]:
@@ -273,8 +273,8 @@ class ToolExecution:
         )
 
     @property
-    def is_final(self) -> bool:
-        return self.status in FINAL_STATUSES
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL
 
 
 @dataclass(frozen=True)

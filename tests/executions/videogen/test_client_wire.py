@@ -77,7 +77,7 @@ def test_every_example_can_be_parsed(path: Path) -> None:
 def test_a_succeeded_execution(example: Callable[[str], Any]) -> None:
     execution = ToolExecution.from_wire(example("execution-succeeded"))
 
-    assert execution.is_final
+    assert execution.is_terminal
     assert (execution.tool_type, execution.progress, execution.attempt) == ("GENERATE_IMAGE", None, None)
     (result,) = execution.results
     assert result.file is not None
@@ -124,7 +124,7 @@ def test_an_unknown_status_is_preserved_and_not_final(status: str, final: bool) 
         {"toolExecutionId": "x", "status": status, "toolType": "MAKE_COFFEE", "n": 1}
     )
 
-    assert (execution.status, execution.is_final, execution.tool_type) == (status, final, "MAKE_COFFEE")
+    assert (execution.status, execution.is_terminal, execution.tool_type) == (status, final, "MAKE_COFFEE")
     assert execution.raw["n"] == 1
 
 
