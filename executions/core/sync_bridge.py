@@ -35,17 +35,17 @@ def post(callback: Callable[..., object], *args: Any, loop: asyncio.AbstractEven
 def spawn[T](
     work: Callable[..., Coroutine[Any, Any, T]],
     *args: Any,
-    is_own: bool = True,
+    keep_address: bool = False,
     loop: asyncio.AbstractEventLoop | None = None,
 ) -> Future[T] | None:
     """Start `work(*args)` in `loop`, by default the attached one. Returns None if the loop is not running.
 
-    Events that it writes have no client address, unless the caller waits for it and passes `is_own=False`.
+    Events that it writes have no client address, unless the caller waits for it and passes `keep_address=True`.
     """
     running = _running(loop)
     if running is None:
         return None
-    with request_context.from_address("" if is_own else request_context.address()):
+    with request_context.from_address(request_context.address() if keep_address else ""):
         spawned = asyncio.run_coroutine_threadsafe(work(*args), running)
     _spawned.add(spawned)
     spawned.add_done_callback(_spawned.discard)
@@ -65,7 +65,7 @@ def run[T](work: Callable[..., Coroutine[Any, Any, T]], *args: Any, timeout: flo
     Uses the attached loop, or a temporary one. Raises what `work` raises, and TimeoutError if the attached loop takes
     longer than `timeout` seconds.
     """
-    spawned = spawn(work, *args, is_own=False)
+    spawned = spawn(work, *args, keep_address=True)
     if spawned is not None:
         return spawned.result(timeout)
     result: T = async_to_sync(_run_once)(work, *args)
