@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sandbox.art import caption, film, pictures, sound
+from sandbox.art import film, pictures, sound, watermark
 from sandbox.art.face import Appearance, Portrait
 from sandbox.art.film import Frame, Track
 from sandbox.art.sound import Samples
@@ -77,7 +77,7 @@ def speaking(
 ) -> Iterator[Frame]:
     """Draw one frame per mouth opening. The eyes blink at times, and the head rises a little while speaking."""
     portrait = Portrait(appearance, *size)
-    stamp = caption.Stamp(size)
+    mark = watermark.Watermark(size)
     cache: dict[tuple[int, bool, int], Frame] = {}
     rng = np.random.default_rng(seed)
     next_blink, nod = int(rng.integers(20, 80)), 0.0
@@ -88,7 +88,7 @@ def speaking(
         key = round(opening * (MOUTH_SHAPES - 1)), number >= next_blink, round(nod * 4)
         if key not in cache:
             shape, blinking, raised = key
-            cache[key] = stamp.apply(
+            cache[key] = mark.apply(
                 np.asarray(portrait.draw(shape / (MOUTH_SHAPES - 1), blinking, raised * 0.18))
             )
         yield cache[key]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sandbox.art import caption, dsp, effects, film, footage, pictures, sound
+from sandbox.art import dsp, effects, film, footage, pictures, sound, watermark
 from sandbox.art.film import Frame, Track
 from sandbox.art.mood import Mood, mood_of
 from sandbox.art.scene import Scene
@@ -40,7 +40,7 @@ def make(task: Task) -> Media:
     track = _track(task, mood, seed, seconds)
     try:
         video = film.write(
-            _captioned(_frames(task, text, seed, size, count), size),
+            _watermarked(_frames(task, text, seed, size, count), size),
             size,
             FPS,
             task.folder,
@@ -120,10 +120,10 @@ def _restyled(
             raise ValueError("there is no video in this file")
 
 
-def _captioned(frames: Iterator[Frame], size: tuple[int, int]) -> Iterator[Frame]:
-    stamp = caption.Stamp(size)
+def _watermarked(frames: Iterator[Frame], size: tuple[int, int]) -> Iterator[Frame]:
+    mark = watermark.Watermark(size)
     for picture in frames:
-        yield stamp.apply(picture)
+        yield mark.apply(picture)
 
 
 def _track(task: Task, mood: Mood, seed: int, seconds: int) -> Track | None:

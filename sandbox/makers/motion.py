@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageDraw
 
-from sandbox.art import caption, film, footage, pictures
+from sandbox.art import film, footage, pictures, watermark
 from sandbox.art.film import Frame
 from sandbox.art.mood import Palette, mood_of
 from sandbox.makers.base import MakerError, Media, Task, title
@@ -88,11 +88,11 @@ class Card:
             lines = [""]
             for word in text.split():
                 longer = f"{lines[-1]} {word}".strip()
-                if caption.font(self.font_size).getlength(longer) <= self.size[0] * 0.8 or not lines[-1]:
+                if watermark.font(self.font_size).getlength(longer) <= self.size[0] * 0.8 or not lines[-1]:
                     lines[-1] = longer
                 else:
                     lines.append(word)
-            widest = max(caption.font(self.font_size).getlength(line) for line in lines)
+            widest = max(watermark.font(self.font_size).getlength(line) for line in lines)
             if (len(lines) <= 4 and widest <= self.size[0] * 0.9) or self.font_size < 12:
                 return lines[:4]
             self.font_size *= 0.85
@@ -106,7 +106,7 @@ class Card:
         return Image.fromarray(np.ascontiguousarray(shade)).convert("RGBA")
 
     def frames(self, count: int, fps: int) -> Iterator[Frame]:
-        mark = caption.overlay(*self.size)
+        mark = watermark.overlay(*self.size)
         for number in range(count):
             picture = self.background.copy()
             self._draw(picture, number / fps, count / fps)
@@ -133,7 +133,7 @@ class Card:
                 ImageDraw.Draw(layer).text(
                     position,
                     line,
-                    font=caption.font(self.font_size),
+                    font=watermark.font(self.font_size),
                     fill=(255, 255, 255, strength),
                     stroke_width=max(1, round(self.font_size / 40)),
                     stroke_fill=(*self.palette.near, strength),

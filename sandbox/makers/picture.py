@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from sandbox.art import caption, pictures
+from sandbox.art import pictures, watermark
 from sandbox.art.scene import Scene
 from sandbox.makers.base import Media, Task, title
 
@@ -47,7 +47,7 @@ def make(task: Task) -> Media:
     references = task.input_list("imageFileIds")
     if references:
         picture = _blend_reference(picture, references[task.index % len(references)].path)
-    picture = caption.stamp(picture)
+    picture = watermark.stamp(picture)
     task.report(0.6)
     return Media(
         type="IMAGE",

@@ -42,7 +42,7 @@ def stamp(picture: Image.Image, text: str = TEXT) -> Image.Image:
     return stamped.convert(picture.mode)
 
 
-class Stamp:
+class Watermark:
     """The watermark for many pictures of one size. Changes only the rows that it covers."""
 
     def __init__(self, size: tuple[int, int], text: str = TEXT) -> None:
