@@ -119,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     arguments = parser().parse_args()
     # Import heavy modules after parsing, so that --help and invalid arguments respond quickly.
-    from sandbox.server import PortInUse, listen, serve
+    from sandbox.server import BindFailed, bind, serve
 
     api_version = arguments.strict_api_version or arguments.api_version
     if arguments.strict_api_version == "" and api_version == SUPERSET:
@@ -127,8 +127,8 @@ def main() -> int:
     if arguments.strict_api_version and arguments.api_version not in (SUPERSET, arguments.strict_api_version):
         parser().error("--strict-api-version and --api-version name different API versions")
     try:
-        bound = listen(arguments.host, arguments.port)
-    except PortInUse as error:
+        bound = bind(arguments.host, arguments.port)
+    except BindFailed as error:
         print(error, file=sys.stderr)
         return 2
     scratch = tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True)
