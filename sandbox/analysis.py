@@ -69,11 +69,11 @@ class Analyzer:
         file = self._store.get(File, file_id)
         if file is None or file.analysis != "LOADING":
             return
-        succeeded = bool(file.findings) and options.get("fail") is None
+        succeeded = bool(file.pending_description) and options.get("fail") is None
         file.analysis = "FULFILLED" if succeeded else "REJECTED"
         if succeeded:
-            file.description = file.findings
-            file.transcript = file.transcript or file.heard
+            file.description = file.pending_description
+            file.transcript = file.transcript or file.pending_transcript
         file.updated_at = time.time()
         expires_at = url_expiry(self._settings, self._faults)
         with self._store.transaction():

@@ -127,7 +127,7 @@ class Engine:
         if run is None:
             return
         execution = self.refresh(run.execution)
-        execution.cancel_asked_at = execution.cancel_asked_at or time.time()
+        execution.cancel_requested_at = execution.cancel_requested_at or time.time()
         if run.ignores_cancel:
             self._store.save(execution)
         elif run.task is not None:

@@ -15,6 +15,14 @@ HIDDEN, LISTED, EXPORTED = 0, 1, 2
 
 Json = dict[str, Any]
 
+# Fields that are stored under their name in version 0.1.0.
+_STORED_NAMES = {
+    "cancel_requested_at": "cancel_asked_at",
+    "pending_description": "findings",
+    "pending_transcript": "heard",
+}
+_FIELD_NAMES = {stored: name for name, stored in _STORED_NAMES.items()}
+
 
 @dataclass
 class Record:
@@ -39,11 +47,11 @@ class Record:
         return ""
 
     def as_json(self) -> Json:
-        return dataclasses.asdict(self)
+        return {_STORED_NAMES.get(name, name): value for name, value in dataclasses.asdict(self).items()}
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
-        return cls(**data)
+        return cls(**{_FIELD_NAMES.get(name, name): value for name, value in data.items()})
 
 
 @dataclass
@@ -59,7 +67,7 @@ class Execution(Record):
     attempt: int = 0
     progress: float = 0.0
     ended_at: float | None = None
-    cancel_asked_at: float | None = None
+    cancel_requested_at: float | None = None
     results: list[Json] = field(default_factory=list)
     error: Json | None = None
     signed_until: float | None = None
@@ -108,9 +116,9 @@ class File(Record):
     hydrated_until: float | None = None
     source_tool: str | None = None
     source_execution: str | None = None
-    findings: str | None = None
+    pending_description: str | None = None
     """The description that analysis will set."""
-    heard: str | None = None
+    pending_transcript: str | None = None
     """The transcript that analysis will set, for uploads only."""
     analysis: str = "UNATTEMPTED"
     analysis_attempt: int = 0
@@ -142,7 +150,7 @@ class File(Record):
         renditions = {
             name: None if value is None else Rendition(**value) for name, value in data["renditions"].items()
         }
-        return cls(**{**data, "renditions": renditions})
+        return super().from_json({**data, "renditions": renditions})
 
     def rendition(self, name: str) -> Rendition | None:
         return self.renditions.get(name)

@@ -106,7 +106,7 @@ def _file(execution: Execution, file_id: str, media: Json) -> File:
         duration=media["duration"],
         transcript=media["transcript"],
         language=media["language"],
-        findings=media["description"],
+        pending_description=media["description"],
         renditions=to_renditions(media),
         source_tool=execution.tool_type,
         source_execution=execution.id,

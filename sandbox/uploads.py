@@ -216,8 +216,8 @@ class Uploads:
         (self._settings.media_dir / file_id / INCOMING).unlink(missing_ok=True)
         file.type = media["type"]
         file.duration = media["duration"]
-        file.findings = media["description"]
-        file.heard = media["transcript"]
+        file.pending_description = media["description"]
+        file.pending_transcript = media["transcript"]
         file.renditions = to_renditions(media)
         file.upload = "completed"
         file.hydrated_until = None

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from sandbox.__main__ import parser
+from sandbox.records import Execution, File
 from tests.processes import children, cpu_seconds, is_alive, memory
 from tests.sandbox.process import ROOT, SandboxServer
 from tests.waiting import DEADLINE, eventually
@@ -125,6 +126,15 @@ def test_restart_keeps_executions_files_and_endpoints(launch: Launch, tmp_path: 
     assert len(httpx.get(source["url"]).content) == source["fileBytes"]
     (stored,) = second.client.get("/v1/webhooks/endpoints").json()["endpoints"]
     assert stored["endpointId"] == endpoint["endpointId"]
+
+
+def test_records_are_stored_under_the_names_of_version_0_1_0() -> None:
+    execution = Execution(id="vg_exec_1", cancel_requested_at=1.0)
+    file = File(id="vg_file_1", pending_description="A pier.", pending_transcript="Good evening.")
+    assert execution.as_json()["cancel_asked_at"] == 1.0
+    assert (file.as_json()["findings"], file.as_json()["heard"]) == ("A pier.", "Good evening.")
+    assert Execution.from_json(execution.as_json()) == execution
+    assert File.from_json(file.as_json()) == file
 
 
 def test_crash_during_a_job_starts_a_new_attempt(launch: Launch, tmp_path: Path) -> None:
