@@ -134,7 +134,7 @@ class Fault:
             "match": self.match,
             "count": self.count,
             "probability": self.probability,
-            "struck": self.triggered,
+            "triggered": self.triggered,
             **self.options,
         }
 

@@ -85,8 +85,10 @@ def soak(site: Site, options: argparse.Namespace, chance: random.Random) -> list
     return [
         Line("time", f"{took:.0f} s", [] if is_settled else ["not everything settled in time"]),
         Line("kills", summary(killed)),
-        Line("faults that struck", f"{trouble.struck.total()}, of {len(+trouble.struck)} kinds"),
-        Line("faults that never struck", ", ".join(trouble.never) or "none"),
+        Line(
+            "faults that were triggered", f"{trouble.triggered.total()}, of {len(+trouble.triggered)} kinds"
+        ),
+        Line("faults that were never triggered", ", ".join(trouble.never) or "none"),
         Line("responses to people", summary(load.answers)),
         Line("uploads", str(load.uploads)),
         *truth.lines(),

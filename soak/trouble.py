@@ -60,7 +60,7 @@ class Trouble:
         self._always = always
         self._chance = chance
         self._unused: list[dict[str, Any]] = []
-        self.struck: Counter[str] = Counter()
+        self.triggered: Counter[str] = Counter()
 
     def next(self) -> None:
         self._count()
@@ -81,11 +81,11 @@ class Trouble:
 
     def _count(self) -> None:
         for fault in self._site.control("GET", "faults")["faults"]:
-            self.struck[fault["kind"]] += fault["struck"]
+            self.triggered[fault["kind"]] += fault["triggered"]
 
     @property
     def never(self) -> list[str]:
-        """The kinds that have never struck."""
+        """The kinds that were never triggered."""
         return sorted(
-            {each["kind"] for each in FAULTS} - {kind for kind, count in self.struck.items() if count}
+            {each["kind"] for each in FAULTS} - {kind for kind, count in self.triggered.items() if count}
         )

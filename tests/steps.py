@@ -148,10 +148,10 @@ async def clear_faults(sandbox: SandboxProcess) -> None:
     await control(sandbox, "DELETE", "faults")
 
 
-async def times_struck(sandbox: SandboxProcess, kind: str) -> int:
-    """How often the active faults of this kind have struck."""
+async def times_triggered(sandbox: SandboxProcess, kind: str) -> int:
+    """How often the active faults of this kind were triggered."""
     orders = (await control(sandbox, "GET", "faults"))["faults"]
-    return sum(order["struck"] for order in orders if order["kind"] == kind)
+    return sum(order["triggered"] for order in orders if order["kind"] == kind)
 
 
 async def sandbox_jobs(sandbox: SandboxProcess, wanted: str) -> list[dict[str, Any]]:

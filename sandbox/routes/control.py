@@ -130,7 +130,7 @@ def _truth(execution: Execution) -> dict[str, Any]:
         "attemptIndex": execution.attempt,
         "createdAt": execution.created_at,
         "endedAt": execution.ended_at,
-        "cancelAskedAt": execution.cancel_requested_at,
+        "cancelRequestedAt": execution.cancel_requested_at,
         "results": execution.results,
         "error": execution.error,
         "request": {name: value for name, value in execution.request.items() if not name.startswith("_")},

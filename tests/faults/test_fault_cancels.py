@@ -77,7 +77,7 @@ async def test_a_success_after_an_accepted_cancel_request_wins(
     final = await steps.wait_until_final(job)
     answer.release.set()
     there = await steps.sandbox_outcome(account, prompt)
-    assert there["cancelAskedAt"] is not None
+    assert there["cancelRequestedAt"] is not None
     assert final.status == there["status"] == "succeeded"
     assert says_too_late(await steps.page_of(ann_browser, job))
     assert await runtime.in_db(final.results.count) == 1
@@ -135,7 +135,7 @@ async def test_a_failed_cancel_request_is_repeated_while_the_job_runs(
     waits = []
     for attempt in range(1, 4):
         job = await steps.poll(job, reconciler)
-        assert await steps.times_struck(account, "slow") == attempt, (
+        assert await steps.times_triggered(account, "slow") == attempt, (
             "each failed cancel request is followed by a poll"
         )
         if job.is_terminal:
@@ -174,7 +174,7 @@ async def test_a_cancel_request_for_a_finished_job_finds_its_outcome(
 
     final = await steps.wait_until_final(job)
     assert (final.status, final.next_attempt_at) == ("succeeded", None)
-    assert await steps.times_struck(account, "status") == 1
+    assert await steps.times_triggered(account, "status") == 1
     assert says_too_late(await steps.page_of(ann_browser, job))
 
 

@@ -89,7 +89,7 @@ def start_in_background(installation: Installation, browser: httpx.Client, promp
 
     thread = threading.Thread(target=run)
     thread.start()
-    eventually(lambda: installation.control("GET", "faults")["faults"][0]["struck"])
+    eventually(lambda: installation.control("GET", "faults")["faults"][0]["triggered"])
     installation.control("DELETE", "faults")
     return thread
 

@@ -112,7 +112,7 @@ async def test_no_job_is_polled_while_the_hourly_limit_is_used_up(
     others = [await steps.poll(job, reconciler) for job in started[1:]]
     await steps.poll(started[0], reconciler)
 
-    assert await steps.times_struck(account, "rate_limited") == 1
+    assert await steps.times_triggered(account, "rate_limited") == 1
     assert 3570 < steps.seconds_until_due(first) <= 3600
     assert "hourly limit is used up" in await steps.page_of(ann_browser, first)
     assert {job.status for job in others} == {"pending"}

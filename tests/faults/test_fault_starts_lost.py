@@ -165,7 +165,7 @@ async def test_an_unreadable_202_is_unconfirmed(account: SandboxProcess, shape: 
     job = await steps.started(prompt)
 
     await assert_never_sent_again(job)
-    assert await steps.times_struck(account, "malformed") == 1
+    assert await steps.times_triggered(account, "malformed") == 1
     assert len(await steps.sandbox_jobs(account, prompt)) == 1
 
 

@@ -108,7 +108,7 @@ async def test_a_401_or_403_is_explained_and_nothing_is_sent_again(
     assert prompt in answer.content.decode()
     job = await only_job()
     await steps.poll(job)
-    assert await steps.times_struck(account, fault["kind"]) == 1
+    assert await steps.times_triggered(account, fault["kind"]) == 1
     assert await steps.events_of(job) == [STARTED, SENT, FAILED_TO_START]
     assert await steps.sandbox_jobs(account, prompt) == []
 
@@ -201,6 +201,6 @@ async def test_a_start_without_credits_is_not_retried(account: SandboxProcess, a
     assert (job.status, job.next_attempt_at) == ("failed", None)
     await steps.make_due(job)
     await submit.send(job.pk)
-    assert await steps.times_struck(account, "rate_limited") == 1
+    assert await steps.times_triggered(account, "rate_limited") == 1
     assert await steps.events_of(job) == [STARTED, SENT, FAILED_TO_START]
     assert await steps.sandbox_jobs(account, prompt) == []

@@ -91,7 +91,7 @@ def test_job_can_ignore_a_cancel_request(sandbox: SandboxServer) -> None:
     assert sandbox.client.post(f"{EXECUTIONS}/{started}/cancel").status_code == 202
     assert sandbox.wait_until_final(started)["status"] == "succeeded"
     truth = sandbox.client.get("/sandbox/truth").json()["executions"]
-    assert next(each for each in truth if each["toolExecutionId"] == started)["cancelAskedAt"]
+    assert next(each for each in truth if each["toolExecutionId"] == started)["cancelRequestedAt"]
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

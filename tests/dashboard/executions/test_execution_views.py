@@ -197,7 +197,8 @@ async def test_a_running_job_is_cancelled_at_videogen(account: Any, ann_browser:
         truth = account.control("GET", "truth")["executions"]
         now = Execution.objects.get(pk=execution.pk)
         return any(
-            each["toolExecutionId"] == now.remote_id and each["cancelAskedAt"] is not None for each in truth
+            each["toolExecutionId"] == now.remote_id and each["cancelRequestedAt"] is not None
+            for each in truth
         )
 
     for _ in range(200):

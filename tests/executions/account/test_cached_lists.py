@@ -28,7 +28,7 @@ def service_account(sandbox: SandboxProcess) -> SandboxProcess:
 def call_count(sandbox: SandboxProcess) -> int:
     """The calls for lists since `watch`."""
     orders = sandbox.control("GET", "faults")["faults"]
-    return sum(order["struck"] for order in orders if order["match"] == RESOURCES)
+    return sum(order["triggered"] for order in orders if order["match"] == RESOURCES)
 
 
 def watch(sandbox: SandboxProcess) -> None:

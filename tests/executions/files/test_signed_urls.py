@@ -46,7 +46,7 @@ async def stored(remote_id: str = "vg_file_1", **sources: tuple[str, timedelta |
 def hydrations(sandbox: SandboxProcess) -> int:
     """The number of hydrate calls at the sandbox while a fault was active."""
     orders = sandbox.control("GET", "faults")["faults"]
-    return sum(order["struck"] for order in orders if order["match"] == HYDRATE)
+    return sum(order["triggered"] for order in orders if order["match"] == HYDRATE)
 
 
 @pytest.fixture

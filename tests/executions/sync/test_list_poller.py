@@ -375,14 +375,14 @@ async def test_without_a_list_each_job_is_polled_individually(account: Any) -> N
     account.control("POST", "faults", {"faults": [missing]})
     poller = list_poller.ListPoller(steps.unlimited, reconcile.poll_interval)
     assert await poller.run() == 1
-    struck = account.control("GET", "faults")["faults"][0]["struck"]
+    triggered = account.control("GET", "faults")["faults"][0]["triggered"]
     job = await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}")
     await submit.send(job.pk)
     for _ in range(list_poller.MIN_DUE):
         await runtime.in_db(_due_now)
         if await poller.is_due():
             await poller.work()
-    assert account.control("GET", "faults")["faults"][0]["struck"] == struck, (
+    assert account.control("GET", "faults")["faults"][0]["triggered"] == triggered, (
         "the list is not requested again"
     )
     reconciler = reconcile.Reconciler()
