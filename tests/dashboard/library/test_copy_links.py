@@ -30,9 +30,8 @@ from tests.markup import every, one
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
-@pytest.fixture(autouse=True)
-def _in_this_loop(transactional_db: None) -> None:
-    """Real transactions, because threads of the domain code use other connections."""
+# Real transactions, because threads of the domain use other connections.
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 async def only_copied(content: bytes, mime: str = "application/octet-stream", **columns: Any) -> File:

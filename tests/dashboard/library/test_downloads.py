@@ -18,9 +18,8 @@ from tests.waiting import DEADLINE, until
 PICTURE = png(padding=100_000)
 
 
-@pytest.fixture(autouse=True)
-def _in_this_loop(transactional_db: None) -> None:
-    """Real transactions, because threads of the domain code use other connections."""
+# Real transactions, because threads of the domain use other connections.
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 async def body(answer: Any) -> bytes:

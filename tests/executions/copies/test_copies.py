@@ -31,9 +31,8 @@ from tests.waiting import until
 PICTURE = png(padding=3 * 1024 * 1024 + 77)
 
 
-@pytest.fixture(autouse=True)
-def _in_this_loop(transactional_db: None) -> None:
-    """Real transactions, because the domain does its work in its own threads."""
+# Real transactions, because threads of the domain use other connections.
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 async def test_a_copy_is_complete_checked_and_recorded(people: Any) -> None:
