@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import threading
 import time
 from collections import Counter, deque
@@ -12,22 +11,34 @@ from contextlib import suppress
 from typing import Any
 
 import httpx
+from selectolax.lexbor import LexborHTMLParser
 
+from executions.core.ids import as_uuid
 from soak.forms import PlannedJob
 from soak.site import PASSWORD, Site
 
 PEOPLE = 4
 TIMEOUT = 30.0  # seconds per request
 PAGES = ("/", "/executions/", "/files/", "/settings/deliveries/")
-CANCELS = re.compile(r'formaction="(/executions/[0-9a-f-]+/cancel/)"')
-FILES = re.compile(r'"/files/([0-9a-f-]{36})/')
+CANCELS = '[formaction^="/executions/"][formaction$="/cancel/"]'
 # Shown in the form when VideoGen refused the job (templates/studio/_tool_form.html).
-REFUSAL = 'class="tool-form-refusal"'
+REFUSAL = ".tool-form-refusal"
 # A PNG of one grey pixel.
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c636000000002000148afa471"
     "0000000049454e44ae426082"
 )
+
+
+def attributes(page: httpx.Response, selector: str, name: str) -> list[str]:
+    """The values of this attribute of the matching elements."""
+    return [each.attributes[name] or "" for each in LexborHTMLParser(page.text).css(selector)]
+
+
+def file_ids(page: httpx.Response) -> list[str]:
+    """The files that a page links to or shows."""
+    paths = [*attributes(page, 'a[href^="/files/"]', "href"), *attributes(page, 'img[src^="/files/"]', "src")]
+    return [name for path in paths if as_uuid(name := path.split("/")[2])]
 
 
 class Load:
@@ -128,14 +139,14 @@ class Load:
         form = job.form(self.files, self._voice) | self._token()
         answer = browser.post(self._url(f"/tools/{job.tool.slug}/"), data=form)
         self._note(f"start {answer.status_code}")
-        if answer.status_code == 422 and REFUSAL not in answer.text:
+        if answer.status_code == 422 and not attributes(answer, REFUSAL, "class"):
             # No job was started: the voices could not be loaded, so a field could not be checked. Try again.
             return httpx.Response(503)
         return answer
 
     def _cancel_some(self, browser: httpx.Client, chance: random.Random) -> httpx.Response | None:
         page = browser.get(self._url("/board/"))
-        addresses = CANCELS.findall(page.text)
+        addresses = attributes(page, CANCELS, "formaction")
         if page.status_code != 200 or not addresses:
             return page
         return browser.post(self._url(chance.choice(addresses)), data=self._token())
@@ -151,7 +162,7 @@ class Load:
 
     def _visit(self, browser: httpx.Client, chance: random.Random) -> httpx.Response:
         page = browser.get(self._url(chance.choice(PAGES)))
-        if page.status_code == 200 and (files := FILES.findall(page.text)):
+        if page.status_code == 200 and (files := file_ids(page)):
             # The redirect leads to the sandbox, which may be failing.
             answer = browser.get(self._url(f"/files/{chance.choice(files)}/download"))
             if answer.status_code == 302:
