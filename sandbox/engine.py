@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.analysis import Analyzer, url_expiry
-from sandbox.faults import Faults, given_options
+from sandbox.faults import Fault, Faults, given_options
 from sandbox.ids import new_id
 from sandbox.pool import TaskRejected, WorkerDied, WorkerError
 from sandbox.records import Execution, File
@@ -26,6 +26,7 @@ log = logging.getLogger("sandbox")
 Json = dict[str, Any]
 
 MAX_ATTEMPTS = 3
+HOLD_INTERVAL = 0.05  # seconds between two checks whether a held job was released
 EXTRA_RESULT_SHARE = 0.25
 """Extra duration for each result after the first, as a share of the duration of one result."""
 
@@ -155,7 +156,8 @@ class Engine:
 
     async def _run(self, run: Run) -> None:
         execution, tool = run.execution, TOOLS[run.execution.tool]
-        options = given_options(self._faults.for_job(tool.slug))
+        faults = self._faults.for_job(tool.slug)
+        options = given_options(faults)
         run.ignores_cancel = bool(options.get("ignore_cancel"))
         seconds = self._duration(tool, execution.request["numResults"], options.get("seconds"))
         execution.status = options.get("status") or "running"
@@ -166,14 +168,22 @@ class Engine:
         code_option = options.get("fail")
         code = requested_failure(execution.request) if code_option is None else code_option
         if code is not None:
-            await asyncio.sleep(seconds)
+            await self._wait(seconds, faults)
             self._fail(run, "The sandbox was asked to fail this job.", code or None, "SBX-0001")
             return
-        files = await self._render(run, tool, seconds)
+        files = await self._render(run, tool, seconds, faults)
         if files is not None:
             self._succeed(run, [] if options.get("without_results") else files)
 
-    async def _render(self, run: Run, tool: Tool, seconds: float) -> list[File] | None:
+    async def _wait(self, seconds: float, faults: list[Fault]) -> None:
+        """Wait for the job's duration, or until the faults that hold it have been removed."""
+        holding = [fault for fault in faults if fault.options["hold"]]
+        if not holding:
+            await asyncio.sleep(seconds)
+        while any(fault in self._faults.active for fault in holding):
+            await asyncio.sleep(HOLD_INTERVAL)
+
+    async def _render(self, run: Run, tool: Tool, seconds: float, faults: list[Fault]) -> list[File] | None:
         """Render the results, no faster than ``seconds``. None when the job has failed."""
         execution = run.execution
         while True:
@@ -183,7 +193,7 @@ class Engine:
                     run.rendered = share
 
                 rendering = self._renderer.render_results(execution, tool, report)
-                files, _ = await asyncio.gather(rendering, asyncio.sleep(seconds))
+                files, _ = await asyncio.gather(rendering, self._wait(seconds, faults))
                 return files
             except WorkerDied as error:
                 log.warning("%s", error)

@@ -103,6 +103,7 @@ JOB_KINDS: dict[str, dict[str, Option]] = {
         "status": _one_of("running", "awaiting_approval"),
         "ignore_cancel": _flag(False),
         "without_results": _flag(False),
+        "hold": _flag(False),
     },
 }
 UPLOAD_KINDS: dict[str, dict[str, Option]] = {"upload": {"seconds": _number(None), "fail": _text()}}

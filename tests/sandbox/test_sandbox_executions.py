@@ -115,6 +115,15 @@ def test_a_job_can_wait_for_approval_and_succeed_without_results(sandbox: Sandbo
     assert (execution["status"], execution["results"]) == ("succeeded", [])
 
 
+def test_a_held_job_runs_until_the_fault_is_removed(sandbox: SandboxServer) -> None:
+    slow_jobs(sandbox, 0, hold=True, match="text-to-speech")
+    held = sandbox.start("text-to-speech", ttsText="held")
+    sandbox.make("generate-sound-effect", prompt="not held")
+    assert sandbox.execution(held)["status"] == "running"
+    sandbox.set_faults()
+    assert sandbox.wait_until_final(held)["status"] == "succeeded"
+
+
 def test_list_is_paginated_newest_first(sandbox: SandboxServer) -> None:
     ids = [sandbox.start("text-to-speech", ttsText=f"number {each}") for each in range(7)]
     seen: list[str] = []
