@@ -92,6 +92,16 @@ class Site:
         )
 
 
+def hold_jobs(sandbox: SandboxProcess, *faults: dict[str, object]) -> None:
+    """Jobs that start from now on run until `release_jobs`, and progress slowly. Replaces the sandbox's faults."""
+    set_faults(sandbox, {"kind": "job", "seconds": 60, "hold": True}, *faults)
+
+
+def release_jobs(sandbox: SandboxProcess) -> None:
+    """Let held jobs finish. Removes all faults."""
+    set_faults(sandbox)
+
+
 def set_faults(sandbox: SandboxProcess, *faults: dict[str, object]) -> None:
     """Replace the sandbox's faults by these."""
     sandbox.control("PUT", "faults", {"faults": list(faults)})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.browser import actions
 from tests.browser.conftest import BrowserErrors, Opener
 from tests.browser.proxy import Proxy
-from tests.browser.site import Site, set_faults
+from tests.browser.site import Site, hold_jobs, release_jobs
 from tests.conftest import SandboxProcess
+from tests.waiting import DEADLINE
 
 INTERRUPTED = "Live updates are disconnected. Refreshing every few seconds."
 UNREACHABLE = "Cannot reach Rushes. This page may be out of date."
@@ -24,7 +25,7 @@ def tab(beside: Page, path: str) -> Page:
     return page
 
 
-def shown_once(page: Page, *prompts: str, status: str = "succeeded", within: float = 10) -> None:
+def shown_once(page: Page, *prompts: str, status: str = "succeeded", within: float = DEADLINE) -> None:
     """Expect that the page shows each of these jobs exactly once, in this status."""
     deadline = time.monotonic() + within
     for prompt in prompts:
@@ -39,7 +40,7 @@ def test_a_page_catches_up_after_its_socket_was_cut(
 ) -> None:
     """Ten jobs change while no page can be reached."""
     browser_errors.expected.append(SOCKET_FAILED)
-    set_faults(sandbox, {"kind": "job", "seconds": 4, "count": 1})
+    hold_jobs(sandbox)
     studio = actions.wait_until_live(browse("/", base=proxy.url))
     history = actions.wait_until_live(tab(studio, "/executions/"))
     [running] = site.start(actions.unique_prompt())
@@ -52,6 +53,7 @@ def test_a_page_catches_up_after_its_socket_was_cut(
     proxy.block_sockets()
 
     new = site.start(*(actions.unique_prompt() for _ in range(9)))
+    release_jobs(sandbox)
     observer = actions.wait_until_live(browse("/"))
     for prompt in (running, *new):
         actions.wait_until_finished(observer, prompt)
@@ -61,10 +63,10 @@ def test_a_page_catches_up_after_its_socket_was_cut(
 
     studio.context.unroute("**/*")
     proxy.allow_sockets()
-    shown_once(studio, running, *new, within=5)
+    shown_once(studio, running, *new)
     # The history does not move its rows; it shows how many jobs are new.
     new_jobs = history.get_by_role("link", name="10 new at the top")
-    expect(new_jobs).to_be_visible(timeout=5000)
+    expect(new_jobs).to_be_visible()
     for page in (studio, history):
         actions.wait_until_live(page)
         assert actions.is_same_document(page)
@@ -77,7 +79,7 @@ def test_pages_poll_behind_a_proxy_that_blocks_sockets(
     browse: Opener, proxy: Proxy, browser_errors: BrowserErrors, sandbox: SandboxProcess
 ) -> None:
     browser_errors.expected.append(SOCKET_FAILED)
-    set_faults(sandbox, {"kind": "job", "seconds": 10})
+    hold_jobs(sandbox)
     proxy.block_sockets()
     page = browse("/", base=proxy.url)
     actions.mark_document(page)
@@ -85,10 +87,49 @@ def test_pages_poll_behind_a_proxy_that_blocks_sockets(
     prompt = actions.unique_prompt()
     actions.start(page, prompt)
     expect(actions.job(page, prompt)).to_be_visible()
+    release_jobs(sandbox)
     image = actions.wait_until_finished(page, prompt).locator("img")
     actions.picture_size(image)
     shown_once(page, prompt)
     assert actions.is_same_document(page)
+
+
+def test_a_change_during_a_poll_is_shown_after_the_socket_opens(
+    browse: Opener, site: Site, sandbox: SandboxProcess, proxy: Proxy, browser_errors: BrowserErrors
+) -> None:
+    """The response to the poll is older than the change, and arrives after the socket has opened."""
+    browser_errors.expected.append(SOCKET_FAILED)
+    hold_jobs(sandbox)
+    [prompt] = site.start(actions.unique_prompt())
+    studio = actions.wait_until_live(browse("/"))
+    link = actions.job(studio, prompt).get_by_role("link", name=prompt, exact=True)
+    job_page = actions.wait_until_live(browse(str(link.get_attribute("href")), base=proxy.url))
+    header = job_page.locator(".page-header")
+    expect(header).to_have_attribute("data-status", "running")
+
+    held: list[Route] = []
+    responses: list[APIResponse] = []
+
+    def hold_response(route: Route) -> None:
+        if held:
+            route.continue_()
+            return
+        held.append(route)
+        responses.append(route.fetch())
+
+    job_page.route(job_page.url, hold_response)
+    proxy.block_sockets()
+    deadline = time.monotonic() + DEADLINE
+    while not responses:
+        job_page.wait_for_timeout(100)
+        assert time.monotonic() < deadline
+    release_jobs(sandbox)
+    actions.wait_until_finished(studio, prompt)
+    proxy.allow_sockets()
+    expect(job_page.locator("body")).to_have_attribute("data-live", "up")
+    held[0].fulfill(response=responses[0])
+
+    expect(header).to_have_attribute("data-status", "succeeded")
 
 
 def test_open_pages_survive_a_restart_of_the_server(
@@ -96,7 +137,7 @@ def test_open_pages_survive_a_restart_of_the_server(
 ) -> None:
     """The server stops cleanly; pages say that it is unreachable, reconnect, and the job finishes."""
     browser_errors.expected += [SOCKET_FAILED, "ERR_CONNECTION_REFUSED", "htmx:(sendError|afterRequest)"]
-    set_faults(sandbox, {"kind": "job", "seconds": 60})
+    hold_jobs(sandbox)
     studio = actions.wait_until_live(browse("/"))
     prompt = actions.unique_prompt()
     actions.start(studio, prompt)
@@ -117,7 +158,7 @@ def test_open_pages_survive_a_restart_of_the_server(
         expect(page.get_by_text(UNREACHABLE)).to_be_hidden()
 
     # The restarted sandbox starts the job from the beginning, with its normal duration.
-    shown_once(studio, prompt, within=120)
+    shown_once(studio, prompt)
     shown_once(history, prompt)
     expect(job_page.locator(".page-header")).to_have_attribute("data-status", "succeeded")
     actions.picture_size(job_page.get_by_role("img", name=f"Take 1: {prompt}"))

@@ -65,6 +65,17 @@ if (body.hasAttribute('ws-connect')) {
 // While a region is being fetched, messages are held back: the response may be older.
 let fetching = 0
 let held = []
+// The socket opened during a fetch. htmx drops what the event triggers when the response replaces the region, and the
+// response may be older than the socket, so everything is fetched once more.
+let isOutdated = false
+
+document.addEventListener(
+  'htmx:wsOpen',
+  () => {
+    isOutdated = fetching > 0
+  },
+  { capture: true }, // before the event triggers fetches
+)
 
 const changesThePage = (element) => element.matches?.(`${regions}, ${answers}`)
 
@@ -79,7 +90,11 @@ body.addEventListener('htmx:beforeRequest', (event) => {
     'loadend',
     () => {
       fetching -= 1
-      if (fetching === 0) held.splice(0).forEach(apply)
+      if (fetching === 0) {
+        held.splice(0).forEach(apply)
+        if (isOutdated) pollSoon()
+        isOutdated = false
+      }
       if (xhr.status >= 200 && xhr.status < 400) delete body.dataset.reach
     },
     { once: true },
