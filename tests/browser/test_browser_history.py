@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import actions
 from tests.browser.conftest import Opener
-from tests.browser.site import Site, set_faults
+from tests.browser.site import Site, hold_jobs, release_jobs, set_faults
 from tests.conftest import SandboxProcess
 
 # 60 old jobs: their ids begin with the time of creation.
@@ -49,12 +49,11 @@ def apply_filter(page: Page, name: str, value: str) -> None:
 def test_the_newest_job_is_first_and_updates_live(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
-    set_faults(sandbox, {"kind": "job", "seconds": 3})
     [older] = site.start(actions.unique_prompt())
     page = actions.wait_until_live(browse("/executions/"))
     actions.mark_document(page)
     expect(page.locator("#rows tr").first).to_contain_text(older)
-    set_faults(sandbox, {"kind": "job", "seconds": 10})
+    hold_jobs(sandbox)
     [newer] = site.start(actions.unique_prompt(), name="admin")
     # The rows do not move: the new job is announced, and appears on request.
     pill = page.get_by_role("link", name="1 new at the top")
@@ -67,8 +66,9 @@ def test_the_newest_job_is_first_and_updates_live(
     first = page.locator("#rows tr").first
     expect(first).to_contain_text(newer)
     expect(first).to_contain_text("you")
-    for status in ("running", "succeeded"):
-        expect(actions.row(page, newer)).to_have_attribute("data-status", status)
+    expect(actions.row(page, newer)).to_have_attribute("data-status", "running")
+    release_jobs(sandbox)
+    expect(actions.row(page, newer)).to_have_attribute("data-status", "succeeded")
     actions.picture_size(actions.row(page, newer).locator("img"))
     assert prompts(page)[:2] == [newer, older]
     expect(actions.row(page, older)).to_contain_text("member")
@@ -127,12 +127,13 @@ def test_pages_follow_each_other_without_gaps(browse: Opener, site: Site, long_a
 
 def test_new_jobs_count_only_if_they_match(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
     mark = actions.unique_prompt("quay").split()[-1]
-    set_faults(sandbox, {"kind": "job", "seconds": 3, "count": 1})
+    hold_jobs(sandbox)
     # The match is at the end of a long prompt, and the list must show it.
     site.start(f"first {'far out on the water ' * 12}{mark}")
     page = actions.wait_until_live(browse(f"/executions/?q={mark}"))
     actions.mark_document(page)
     expect(page.locator("#rows mark")).to_have_text(mark)
+    release_jobs(sandbox)
     expect(page.locator("#rows tr")).to_have_attribute("data-status", "succeeded")
     # The updated row is the same for every page, and yet the match is highlighted here.
     expect(page.locator("#rows mark")).to_have_text(mark)
@@ -217,10 +218,11 @@ def test_jobs_can_be_selected_and_cancelled_by_keyboard(
 def test_a_selected_job_stays_selected_when_it_changes(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
-    set_faults(sandbox, {"kind": "job", "seconds": 3})
+    hold_jobs(sandbox)
     [prompt] = site.start(actions.unique_prompt())
     page = actions.wait_until_live(browse("/executions/"))
     box = actions.row(page, prompt).get_by_role("checkbox")
     box.check()
+    release_jobs(sandbox)
     expect(actions.row(page, prompt)).to_have_attribute("data-status", "succeeded")
     expect(box).to_be_checked()

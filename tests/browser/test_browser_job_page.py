@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import actions
 from tests.browser.conftest import BrowserErrors, Opener
-from tests.browser.site import STARTS, Site, set_faults
+from tests.browser.site import STARTS, Site, hold_jobs, release_jobs, set_faults
 from tests.conftest import SandboxProcess
 
 HYDRATES = "POST /v1/files/*/hydrate"
@@ -38,7 +38,7 @@ def raw(page: Page, label: str) -> dict[str, object]:
 def test_the_page_updates_live_and_shows_the_results(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
-    set_faults(sandbox, {"kind": "job", "seconds": 10})
+    hold_jobs(sandbox)
     page = actions.wait_until_live(browse("/", name="member"))
     [prompt] = site.start(actions.unique_prompt(), name="member", aspectRatio="16:9", numResults=2)
     actions.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
@@ -47,6 +47,7 @@ def test_the_page_updates_live_and_shows_the_results(
     head = page.locator(".page-header")
     expect(head).to_have_attribute("data-status", "running")
     expect(head.get_by_role("progressbar")).to_be_visible()
+    release_jobs(sandbox)
     expect(head).to_have_attribute("data-status", "succeeded")
     expect(page.locator("figure.result")).to_have_count(2)
     assert actions.is_same_document(page)
@@ -151,7 +152,7 @@ def test_an_image_with_an_expired_url_is_loaded_again(
     page = actions.wait_until_live(browse("/"))
     page.wait_for_load_state("networkidle")
     refusal = {"kind": "status", "match": "GET /media/*", "status": 403, "count": 1}
-    set_faults(sandbox, {"kind": "job", "seconds": 10}, refusal)
+    hold_jobs(sandbox)
     [prompt] = site.start(actions.unique_prompt())
     actions.job(page, prompt).get_by_role("link", name=prompt, exact=True).click()
     actions.wait_until_live(page)
@@ -159,6 +160,7 @@ def test_an_image_with_an_expired_url_is_loaded_again(
     failed: list[str] = []
     page.on("requestfailed", lambda request: failed.append(request.url))
     with page.expect_response(lambda response: response.ok and response.url in failed):
+        set_faults(sandbox, refusal)  # this also releases the job
         expect(page.locator(".page-header")).to_have_attribute("data-status", "succeeded")
     actions.picture_size(page.get_by_role("img", name=f"Take 1: {prompt}"))
     expect(page.locator("[data-broken]")).to_have_count(0)

@@ -6,13 +6,14 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import actions
 from tests.browser.conftest import BrowserErrors, Opener
-from tests.browser.site import CANCELS, STARTS, Site, set_faults
+from tests.browser.site import CANCELS, STARTS, Site, hold_jobs, release_jobs, set_faults
 from tests.conftest import SandboxProcess
+from tests.waiting import eventually
 
 
 def test_a_job_updates_live_for_two_people(browse: Opener, sandbox: SandboxProcess) -> None:
     """The card appears without a page load, updates live, and ends with the image; also for a colleague."""
-    set_faults(sandbox, {"kind": "slow", "match": STARTS, "seconds": 0.7}, {"kind": "job", "seconds": 8})
+    hold_jobs(sandbox, {"kind": "slow", "match": STARTS, "seconds": 0.7})
     mine, theirs = actions.wait_until_live(browse("/")), actions.wait_until_live(browse("/", name="member"))
     for page in (mine, theirs):
         actions.mark_document(page)
@@ -23,13 +24,15 @@ def test_a_job_updates_live_for_two_people(browse: Opener, sandbox: SandboxProce
 
     expect(actions.job(mine, prompt)).to_be_visible()
     expect(mine.locator(".tool-form-started")).to_contain_text("Started.")
+    for page in (mine, theirs):
+        eventually(lambda page=page: len(actions.progress(page, prompt)) > 1)
+    release_jobs(sandbox)
     for page, who in ((mine, "you"), (theirs, "admin")):
         tile = actions.wait_until_finished(page, prompt)
         seen = actions.statuses(page, prompt)
         assert [each["status"] for each in seen] == ["queued", "pending", "running", "succeeded"]
         progress = actions.progress(page, prompt)
         assert progress == sorted(progress)
-        assert len(progress) > 1
         width, height = actions.picture_size(tile.locator("img"))
         assert (width < height, round(height / width, 1)) == (True, round(16 / 9, 1))
         expect(tile).to_contain_text("2 takes")
@@ -107,12 +110,13 @@ def test_a_cancel_request_is_shown_at_once(browse: Opener, sandbox: SandboxProce
 
 
 def test_a_cancel_request_that_is_too_late_is_reported(browse: Opener, sandbox: SandboxProcess) -> None:
-    set_faults(sandbox, {"kind": "job", "seconds": 4, "ignore_cancel": True})
+    set_faults(sandbox, {"kind": "job", "ignore_cancel": True, "hold": True})
     page = actions.wait_until_live(browse("/"))
     prompt = actions.unique_prompt()
     actions.start(page, prompt)
     actions.job(page, prompt).get_by_role("button", name="Cancel").click()
     expect(actions.job(page, prompt)).to_contain_text("cancelling")
+    release_jobs(sandbox)
     actions.wait_until_finished(page, prompt).get_by_role("link", name=prompt, exact=True).click()
     expect(page.locator("[data-cancel]")).to_contain_text("the result is available")
 
