@@ -26,7 +26,6 @@ log = logging.getLogger("sandbox")
 Json = dict[str, Any]
 
 MAX_ATTEMPTS = 3
-HOLD_INTERVAL = 0.05  # seconds between two checks whether a held job was released
 EXTRA_RESULT_SHARE = 0.25
 """Extra duration for each result after the first, as a share of the duration of one result."""
 
@@ -180,8 +179,8 @@ class Engine:
         holding = [fault for fault in faults if fault.options["hold"]]
         if not holding:
             await asyncio.sleep(seconds)
-        while any(fault in self._faults.active for fault in holding):
-            await asyncio.sleep(HOLD_INTERVAL)
+        for fault in holding:
+            await fault.removed.wait()
 
     async def _render(self, run: Run, tool: Tool, seconds: float, faults: list[Fault]) -> list[File] | None:
         """Render the results, no faster than ``seconds``. None when the job has failed."""

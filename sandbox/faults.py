@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 import itertools
 import random
@@ -127,6 +128,8 @@ class Fault:
     """The names of the options that were given."""
     triggered: int = 0
     """Number of times the fault was applied."""
+    removed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the fault is no longer active."""
 
     def as_json(self) -> Json:
         return {
@@ -189,6 +192,8 @@ class Faults:
         """The same for upload URLs."""
 
     def clear(self) -> None:
+        for fault in self.active:
+            fault.removed.set()
         self.active = []
         self.url_lifetime = self.upload_lifetime = None
 
@@ -220,4 +225,5 @@ class Faults:
                 fault.count -= 1
                 if fault.count == 0:
                     self.active.remove(fault)
+                    fault.removed.set()
         return applied

@@ -66,7 +66,7 @@ if (body.hasAttribute('ws-connect')) {
 let fetching = 0
 let held = []
 // The socket opened during a fetch. htmx drops what the event triggers when the response replaces the region, and the
-// response may be older than the socket, so everything is fetched once more.
+// response may be older than the socket, so everything is fetched again.
 let isOutdated = false
 
 document.addEventListener(
