@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
@@ -18,7 +18,7 @@ from executions.core import runtime
 from executions.lifecycle import observations, queue_actions, queue_state
 from executions.lifecycle import status_machine as lifecycle
 from executions.limits import rate_limits
-from executions.models import DayClosing, Event, Execution
+from executions.models import Event, Execution
 from executions.models.event import Kind
 from executions.videogen import Group, RateLimit
 from tests.dashboard.browsers import HTMX, Browser, text
@@ -253,37 +253,3 @@ def test_pausing_the_queue_makes_every_page_refetch(ann_browser: Browser) -> Non
         keys = rendering.keys(topic, ann_browser.user)
         make(rendering, keys)
         assert rendering.frames(keys) == ["<i data-ask></i>"]
-
-
-# --- closings ---------------------------------------------------------------------------------------------
-
-
-def test_closings_are_listed_with_what_differs(ada_browser: Browser, ann_browser: Browser) -> None:
-    job = waiting(ann_browser)
-    difference = {"kind": "unconfirmed", "remote_id": "", "job": str(job.pk), "tool": "generate-image"}
-    differing = DayClosing.objects.create(
-        day=date(2026, 5, 20),
-        closed_at=timezone.now(),
-        here=411,
-        there=412,
-        differences=[difference | {"here": "unconfirmed", "there": ""}],
-    )
-    DayClosing.objects.create(day=date(2026, 5, 19), closed_at=timezone.now(), here=412, there=412)
-
-    page = text(ada_browser.get("/settings/closings/"))
-    assert "20 May 2026 1 difference 412 411" in page
-    assert "19 May 2026 agrees 412 412" in page
-    one = ada_browser.get(f"/settings/closings/{differing.pk}/")
-    assert f"/executions/{job.pk}/" in one.content.decode()
-    assert "Link it to one of the account's jobs" in text(one)
-
-
-@pytest.mark.parametrize(
-    "day", ["", "tomorrow", "2026-13-40", "9999-12-31", "0001-01-01", "\x00", "2026-05-20" * 1000]
-)
-def test_a_day_that_cannot_be_closed_is_refused_in_words(ada_browser: Browser, day: str) -> None:
-    answer = ada_browser.post("/settings/closings/", {"day": day}, follow=True)
-
-    assert answer.status_code == 200
-    said = text(answer)
-    assert "Choose a day." in said or "is not over yet" in said or "VideoGen did not exist" in said
