@@ -83,7 +83,7 @@ def test_cancelling(official: VideoGenApi) -> None:
     assert wait_until_final(official, started.tool_execution_id).status == "cancelled"
 
 
-def test_a_failure(official: VideoGenApi) -> None:
+def test_a_failed_job_reports_its_error(official: VideoGenApi) -> None:
     started = official.tools.generate_image(prompt="[fail:moderated]", quality="LOW")
     execution = wait_until_final(official, started.tool_execution_id)
     assert execution.status == "failed"

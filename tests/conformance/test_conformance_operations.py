@@ -162,7 +162,7 @@ def test_the_public_preview(official: VideoGenApi, inputs: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize("start", ["script_to_video", "voiceover_to_video", "slideshow_to_video"])
-def test_a_workflow_run(official: VideoGenApi, inputs: dict[str, str], start: str) -> None:
+def test_a_workflow_run_succeeds(official: VideoGenApi, inputs: dict[str, str], start: str) -> None:
     style = WorkflowVisualStyle(type="STOCK")
     arguments: dict[str, Any] = {
         "script_to_video": {"script": "A day at the sea.", "visual_style": style},

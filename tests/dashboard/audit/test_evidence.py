@@ -45,7 +45,7 @@ def read_json(found: zipfile.ZipFile, name: str) -> Any:
     return json.loads(found.read(name))
 
 
-async def test_a_job_that_succeeded(account: Any, ann_browser: Browser) -> None:
+async def test_the_evidence_of_a_succeeded_job_is_complete(account: Any, ann_browser: Browser) -> None:
     made = await completed_job(account, ann_browser)
     await runtime.in_db(
         WebhookDelivery.objects.create, webhook_id="w", outcome="applied", execution=made, body=b'{"a":  1}'

@@ -113,13 +113,13 @@ def test_production_starts_with_all_required_settings(tmp_path: Path) -> None:
     assert not (tmp_path / "secret.key").exists()
 
 
-def test_a_data_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+def test_an_unwritable_data_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     said = refusal(tmp_path / "file" / "data")
     assert said == f"DATA_DIR {tmp_path}/file/data cannot be written to: Not a directory."
 
 
-def test_a_database_whose_folder_cannot_be_created(tmp_path: Path) -> None:
+def test_a_database_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     said = refusal(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/file/rushes.sqlite3")
     assert said.startswith(f"DATABASE_URL {tmp_path}/file cannot be written to: ")

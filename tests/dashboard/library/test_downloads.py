@@ -42,7 +42,7 @@ async def test_a_download_is_an_attachment_with_the_files_name(ann_browser: Brow
     assert "signature" not in str(answer.headers), "the signed URL is not revealed"
 
 
-async def test_a_range_of_a_download(ann_browser: Browser) -> None:
+async def test_a_range_of_a_download_is_served(ann_browser: Browser) -> None:
     async with serving(PICTURE, "image/png") as media:
         made = await runtime.in_db(media.file)
         answer = await ann_browser.aget(f"/files/{made.pk}/download", headers={"Range": "bytes=5-99"})

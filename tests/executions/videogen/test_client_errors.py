@@ -144,7 +144,9 @@ WITHOUT_MESSAGE: dict[str, Behavior] = {
 
 
 @pytest.mark.parametrize("behavior", WITHOUT_MESSAGE.values(), ids=WITHOUT_MESSAGE.keys())
-async def test_a_rejection_without_a_message(service: Service, client: VideoGen, behavior: Behavior) -> None:
+async def test_a_rejection_without_a_message_is_reported(
+    service: Service, client: VideoGen, behavior: Behavior
+) -> None:
     error = await rejection(service, client, behavior)
 
     assert type(error) is Forbidden
@@ -155,7 +157,7 @@ async def test_a_rejection_without_a_message(service: Service, client: VideoGen,
     assert (error.code, error.requirement, error.internal_error_code) == (None, None, None)
 
 
-async def test_a_status_without_a_name(service: Service, client: VideoGen) -> None:
+async def test_a_status_without_a_name_is_reported_by_its_number(service: Service, client: VideoGen) -> None:
     error = await rejection(service, client, responds(799))
 
     assert error.message == "VideoGen responded with 799 and gave no reason."

@@ -115,7 +115,7 @@ def test_a_lone_surrogate_does_not_lose_the_event() -> None:
         (b'{"event": "x", "a": ' + b"9" * 5000 + b"}", "is not JSON"),
     ],
 )
-def test_a_body_that_is_not_an_event(text: bytes, reason: str) -> None:
+def test_a_body_that_is_not_an_event_is_rejected(text: bytes, reason: str) -> None:
     with pytest.raises(MalformedEvent, match=reason) as caught:
         parse_event(text)
 

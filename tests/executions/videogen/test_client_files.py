@@ -149,7 +149,7 @@ def test_when_a_file_is_ready_or_failed(statuses: list[str], ready: bool, failed
     assert (file.is_ready, file.is_failed) == (ready, failed)
 
 
-def test_a_file_with_a_public_preview(example: Callable[[str], Any]) -> None:
+def test_a_public_preview_is_parsed_and_never_expires(example: Callable[[str], Any]) -> None:
     file = RemoteFile.from_wire(example("file-public-preview"))
 
     assert file.is_public_preview_enabled

@@ -146,7 +146,9 @@ def executions(*names: str, **paging: Any) -> Behavior:
     )
 
 
-async def test_a_page_of_executions(service: Service, client: VideoGen) -> None:
+async def test_a_page_of_executions_is_requested_with_its_parameters(
+    service: Service, client: VideoGen
+) -> None:
     service.respond_with(executions("a", "b", hasMore=True, nextCursor="c/2"))
 
     page = await client.list_executions(limit=2, cursor="c 1", self_only=True)
@@ -156,7 +158,7 @@ async def test_a_page_of_executions(service: Service, client: VideoGen) -> None:
     assert service.requests[0].target == "/v1/tools/executions?limit=2&cursor=c+1&selfOnly=true"
 
 
-async def test_all_executions(service: Service, client: VideoGen) -> None:
+async def test_all_executions_are_read_page_by_page(service: Service, client: VideoGen) -> None:
     service.respond_with(
         executions("a", hasMore=True, nextCursor="2"), executions("b", hasMore=False, nextCursor=None)
     )
@@ -208,7 +210,7 @@ async def test_the_number_of_pages_is_limited(
     assert len([item async for item in client.all_executions()]) == 3
 
 
-async def test_a_cursor_that_is_too_long(service: Service, client: VideoGen) -> None:
+async def test_a_cursor_that_is_too_long_is_rejected(service: Service, client: VideoGen) -> None:
     service.respond_with(executions("a", hasMore=True, nextCursor="x" * 100_000))
 
     with pytest.raises(MalformedResponse, match="cursor"):
@@ -250,7 +252,9 @@ async def test_voices_of_all_pages(service: Service, client: VideoGen, example: 
     assert len(service.requests) == 2
 
 
-async def test_webhook_endpoints(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
+async def test_webhook_endpoints_are_listed_created_and_deleted(
+    service: Service, client: VideoGen, example: Callable[[str], Any]
+) -> None:
     service.respond_with(
         responds(200, example("webhook-endpoint-list")),
         responds(201, example("webhook-endpoint-created")),
@@ -385,7 +389,7 @@ def test_a_client_belongs_to_one_loop(pauses: list[float]) -> None:
         "https://x:99999",
     ],
 )
-def test_an_invalid_base_url(address: str) -> None:
+def test_an_invalid_base_url_is_rejected(address: str) -> None:
     with pytest.raises(ValueError):
         VideoGen(api_key="k", base_url=address)
 

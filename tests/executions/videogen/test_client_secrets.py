@@ -57,7 +57,7 @@ def test_a_key_cannot_be_pickled() -> None:
 
 
 @pytest.mark.parametrize("key", ["vgk two", "vgk\x7fdel", "schlüssel"])
-def test_an_invalid_key(key: str) -> None:
+def test_an_invalid_key_is_rejected_and_not_revealed(key: str) -> None:
     with pytest.raises(ValueError, match="API key") as caught:
         VideoGen(api_key=key)
 
@@ -65,7 +65,7 @@ def test_an_invalid_key(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "  ", "\n"])
-def test_an_empty_key(key: str) -> None:
+def test_an_empty_key_is_rejected(key: str) -> None:
     with pytest.raises(ValueError, match="API key is empty"):
         VideoGen(api_key=key)
 

@@ -74,7 +74,7 @@ def test_every_example_can_be_parsed(path: Path) -> None:
         assert found.raw == {name: value for name, value in data.items() if name != "signingSecret"}
 
 
-def test_a_succeeded_execution(example: Callable[[str], Any]) -> None:
+def test_the_result_of_a_succeeded_execution_is_parsed(example: Callable[[str], Any]) -> None:
     execution = ToolExecution.from_wire(example("execution-succeeded"))
 
     assert execution.is_terminal
@@ -86,7 +86,7 @@ def test_a_succeeded_execution(example: Callable[[str], Any]) -> None:
     assert (result.download.width, result.download.height) == (1920, 1080)
 
 
-def test_a_succeeded_execution_of_version_2(example: Callable[[str], Any]) -> None:
+def test_a_succeeded_execution_of_version_2_is_parsed(example: Callable[[str], Any]) -> None:
     execution = ToolExecution.from_wire(example("execution-succeeded-api-version-2"))
 
     assert (execution.progress, execution.attempt, execution.error) == (100, 1, None)
@@ -97,7 +97,7 @@ def test_a_succeeded_execution_of_version_2(example: Callable[[str], Any]) -> No
     assert result.download == result.file.download
 
 
-def test_a_failed_execution(example: Callable[[str], Any]) -> None:
+def test_the_error_of_a_failed_execution_is_parsed(example: Callable[[str], Any]) -> None:
     execution = ToolExecution.from_wire(example("execution-failed"))
 
     assert execution.error == ApiError(
@@ -183,7 +183,7 @@ def test_attempt(reported: Any, attempt: int | None) -> None:
         {"toolExecutionId": "x", "status": "s" * 65},
     ],
 )
-def test_an_invalid_execution(data: Any) -> None:
+def test_an_invalid_execution_is_rejected(data: Any) -> None:
     with pytest.raises(MalformedResponse):
         ToolExecution.from_wire(data)
 
