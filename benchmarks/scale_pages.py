@@ -57,7 +57,7 @@ WORDS = {
 }
 
 
-def measure(client: Any, path: str, asked: int = REQUESTS) -> dict[str, Any]:
+def measure(client: Any, path: str, requests: int = REQUESTS) -> dict[str, Any]:
     """The times (ms) of many responses, and the queries of one."""
     from django.db import connection
 
@@ -68,7 +68,7 @@ def measure(client: Any, path: str, asked: int = REQUESTS) -> dict[str, Any]:
         queries.append((sql, params))
         return execute(sql, params, many, context)
 
-    for number in range(asked + 2):
+    for number in range(requests + 2):
         queries.clear()
         with connection.execute_wrapper(note):
             began = time.perf_counter()

@@ -103,17 +103,17 @@ def _row(
     if end == statuses.FAILED:
         code = chance.choices(CODES, cum_weights=WEIGHTS)[0]
         error = _to_json({"message": ERRORS[code], "code": code})
-    asked = by = noted = None
+    requested = by = noted = None
     reason = ""
     if end == statuses.CANCELLED:
         took = waits + chance.random() * 20
-        asked, noted, by = at + took * 0.8, at + took * 0.9, person
+        requested, noted, by = at + took * 0.8, at + took * 0.9, person
         reason = chance.choice(REASONS)
     created, ended = _time(at), _time(at + took)
     return (
         job_id, f"seed_{job_id}", tool, origin, body, prompt, f"{chance.getrandbits(64):016x}", person, batch,
         "", end, 100.0 if end == statuses.SUCCEEDED else None, 0, error, code, "", 4, created,
-        created, _time(at + 0.2), _time(at + waits), ended, round(took, 3), asked and _time(asked),
+        created, _time(at + 0.2), _time(at + waits), ended, round(took, 3), requested and _time(requested),
         by, noted and _time(noted), reason, 0, ended,
     )  # fmt: skip
 

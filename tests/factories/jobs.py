@@ -103,7 +103,7 @@ def advance(execution: Execution, status: str, results: int = 1, error: dict[str
             attempt=0,
             results=tool_results if status == "succeeded" else (),
             error=error or ({"message": "It went wrong."} if status == "failed" else None),
-            answer={"status": status, "told": "by VideoGen"},
+            answer={"status": status, "reported": "by VideoGen"},
         ),
     )
 

@@ -137,7 +137,7 @@ def test_a_job_page_shows_the_request_and_the_responses(ann_browser: Browser, be
     page = ann_browser.get(f"{URL}{execution.pk}/").content.decode()
     assert "a pier &lt;in&gt; the rain" in page
     assert f'"toolExecutionId": "{execution.remote_id}"'.replace('"', "&quot;") in page
-    assert "&quot;told&quot;: &quot;by VideoGen&quot;" in page
+    assert "&quot;reported&quot;: &quot;by VideoGen&quot;" in page
     [raw] = [each for each in every(page, "details") if "Request as sent" in plain_text(each, "summary")]
     assert json.loads(content(one(raw, "pre"))) == execution.request_body
     assert "ben" in page
@@ -205,7 +205,7 @@ async def test_a_running_job_is_cancelled_at_videogen(account: Any, ann_browser:
         if await runtime.in_db(is_cancelled_there):
             break
     else:
-        pytest.fail("VideoGen was never asked to cancel it")
+        pytest.fail("VideoGen never received a cancel request")
 
 
 def test_a_cancel_with_htmx_returns_the_changed_fragments(ann_browser: Browser) -> None:

@@ -34,9 +34,9 @@ async def test_a_file_is_uploaded_intact_and_becomes_ready(
     body = make()
     answer = await send(ann_browser, body, "my pier (final).bin")
     assert answer.status_code == 201
-    told = answer.json()
+    uploaded = answer.json()
     made = (await stored_files())[0]
-    assert told == {
+    assert uploaded == {
         "id": str(made.pk),
         "remote_id": made.remote_id,
         "name": "my pier (final).bin",
@@ -63,8 +63,8 @@ async def test_events_make_a_file_ready_without_polling(account: Any, ann_browse
     remote_id = (await send(ann_browser, png())).json()["remote_id"]
 
     async def hydrated() -> Any:
-        told = account.call("POST", f"/v1/files/{remote_id}/hydrate").json()
-        return told if told["downloadSource"]["status"] == "ready" else None
+        answer = account.call("POST", f"/v1/files/{remote_id}/hydrate").json()
+        return answer if answer["downloadSource"]["status"] == "ready" else None
 
     body = {
         "event": "file.upload.completed",
@@ -100,18 +100,18 @@ async def test_a_file_that_videogen_cannot_process_shows_the_reason(
 ) -> None:
     fault = {"kind": "upload", "fail": "The picture is broken.", "match": "broken.png"}
     account.control("PUT", "faults", {"faults": [fault]})
-    told = (await send(ann_browser, png(), "broken.png")).json()
-    body = {"event": "file.upload.failed", "fileId": told["remote_id"], "occurredAt": 1, "error": {"message": "The picture is broken."}, "file": {"fileId": told["remote_id"], "scope": "GLOBAL"}}  # fmt: skip
+    uploaded = (await send(ann_browser, png(), "broken.png")).json()
+    body = {"event": "file.upload.failed", "fileId": uploaded["remote_id"], "occurredAt": 1, "error": {"message": "The picture is broken."}, "file": {"fileId": uploaded["remote_id"], "scope": "GLOBAL"}}  # fmt: skip
     await runtime.in_db(ingest.receive, "msg_1", parse_event(body), {}, b"{}")
-    page = text(await ann_browser.aget(told["url"]))
+    page = text(await ann_browser.aget(uploaded["url"]))
     assert "The picture is broken." in page
     assert "broken.png" not in text(await ann_browser.aget("/files/"))
 
 
 async def test_a_failure_without_an_event_is_found_by_polling(account: Any, ann_browser: Browser) -> None:
     account.control("PUT", "faults", {"faults": [{"kind": "upload", "fail": "The picture is broken."}]})
-    told = (await send(ann_browser, png())).json()
-    made = await processed(told["id"])
+    uploaded = (await send(ann_browser, png())).json()
+    made = await processed(uploaded["id"])
     assert (made.state, made.next_look_at) == (State.FAILED, None)
     assert made.problem
 
@@ -162,11 +162,11 @@ async def test_hostile_names_are_safe(
 ) -> None:
     answer = await send(ann_browser, png(), name)
     assert answer.status_code == 201
-    told = answer.json()["name"]
-    assert told == shown or shown is None
-    assert len(told.encode()) <= 255
+    stored_name = answer.json()["name"]
+    assert stored_name == shown or shown is None
+    assert len(stored_name.encode()) <= 255
     there = account.call("GET", f"/v1/files/{answer.json()['remote_id']}").json()
-    assert there["displayName"] == told
+    assert there["displayName"] == stored_name
     page = await ann_browser.aget(answer.json()["url"])
     assert "<b>&amp;</b>" not in page.content.decode()
     link = await ann_browser.aget(f"{answer.json()['url']}preview")

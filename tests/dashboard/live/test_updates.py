@@ -138,13 +138,13 @@ async def test_a_page_receives_only_what_it_shows(ann_browser: Browser) -> None:
         for topic in ("studio", "history", "rows", f"job:{mine.pk}")
     }
     await publisher.publish([change(other), change(mine)])
-    heard = {topic: await receive_until(page, "my pier") for topic, page in pages.items()}
-    assert f'id="job-{mine.pk}"' in heard["studio"]
-    assert f'id="row-{mine.pk}"' in heard["history"]
-    assert f'id="row-{mine.pk}"' in heard["rows"]
-    assert f'id="head-{mine.pk}"' in heard[f"job:{mine.pk}"]
-    assert "another pier" not in heard[f"job:{mine.pk}"]
-    assert "another pier" in heard["studio"]
+    frames = {topic: await receive_until(page, "my pier") for topic, page in pages.items()}
+    assert f'id="job-{mine.pk}"' in frames["studio"]
+    assert f'id="row-{mine.pk}"' in frames["history"]
+    assert f'id="row-{mine.pk}"' in frames["rows"]
+    assert f'id="head-{mine.pk}"' in frames[f"job:{mine.pk}"]
+    assert "another pier" not in frames[f"job:{mine.pk}"]
+    assert "another pier" in frames["studio"]
     for page in pages.values():
         await assert_no_job_follows(page)
         await page.disconnect()
@@ -154,8 +154,8 @@ async def test_only_the_first_history_page_receives_new_jobs(ann_browser: Browse
     execution = await runtime.in_db(job, ann_browser.user, "queued", "a new pier")
     history, rows = await open_socket(ann_browser, "history"), await open_socket(ann_browser, "rows")
     await publisher.publish([change(execution, "", created=True)])
-    told = await receive_until(history, 'id="arrived"')
-    assert "a new pier" not in told, "nothing that is being read may move"
+    frame = await receive_until(history, 'id="arrived"')
+    assert "a new pier" not in frame, "nothing that is being read may move"
     assert "nav-in-flight" in await rows.receive_from(DEADLINE)
     await assert_no_job_follows(rows)
     await history.disconnect()
@@ -187,8 +187,8 @@ async def test_changes_arrive_in_order(account: Any, ann_browser: Browser) -> No
             await runtime.in_db(lifecycle.apply, execution.pk, observation)
         else:
             await runtime.in_db(advance, execution, status)
-        heard = await receive_until(page, f'data-status="{status}"')
-        assert every(heard, f"header#head-{execution.pk}")
+        frame = await receive_until(page, f'data-status="{status}"')
+        assert every(frame, f"header#head-{execution.pk}")
     await page.disconnect()
 
 

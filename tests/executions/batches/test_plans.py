@@ -255,12 +255,12 @@ def test_an_interrupted_undo_sends_nothing_and_can_be_completed(people: Any, mon
 
 def test_cancel_affects_exactly_the_listed_jobs_and_reports_each(people: Any) -> None:
     batch = planning.batch(people.ann, 6)
-    unsent, taken, ended, lost, asked, late = planning.jobs(batch)
+    unsent, taken, ended, lost, requested, late = planning.jobs(batch)
     accept(taken)
     lifecycle.apply(lost.pk, observations.SubmissionStarted())
     lifecycle.apply(lost.pk, observations.SubmissionUnconfirmed(reason="cut"))
-    accept(asked)
-    lifecycle.apply(asked.pk, observations.CancelRequested(actor_id=people.ann.pk))
+    accept(requested)
+    lifecycle.apply(requested.pk, observations.CancelRequested(actor_id=people.ann.pk))
     planning.finish(late, "succeeded")
     request = planning.cancel_request(batch, actor=people.ada)
     planning.finish(ended, "succeeded")  # between the list and its confirmation
@@ -272,7 +272,7 @@ def test_cancel_affects_exactly_the_listed_jobs_and_reports_each(people: Any) ->
         str(taken.pk): bulk_actions.CANCEL_REQUESTED,
         str(ended.pk): bulk_actions.ALREADY_FINISHED,
         str(lost.pk): bulk_actions.UNCONFIRMED,
-        str(asked.pk): bulk_actions.ALREADY_REQUESTED,
+        str(requested.pk): bulk_actions.ALREADY_REQUESTED,
     }
     assert [job.status for job in planning.jobs(batch)] == [
         "cancelled",

@@ -214,7 +214,7 @@ async def test_an_interrupted_response_is_not_a_copy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "told", "mime"),
+    ("head", "declared_type", "mime"),
     [
         pytest.param(png(), "text/html", "image/png", id="a picture"),
         (b'<?xml version="1.0"?><svg onload="x()">', "image/svg+xml", "image/svg+xml"),
@@ -226,9 +226,9 @@ async def test_an_interrupted_response_is_not_a_copy() -> None:
     ],
 )
 async def test_the_media_type_of_a_copy_is_detected_from_its_content(
-    head: bytes, told: str, mime: str
+    head: bytes, declared_type: str, mime: str
 ) -> None:
-    async with serving(head, told) as media:
+    async with serving(head, declared_type) as media:
         made = await copying.make_copy(await runtime.in_db(media.file))
     assert made.kept_type == mime
 

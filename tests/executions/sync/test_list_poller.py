@@ -322,11 +322,11 @@ async def test_the_next_list_poll_makes_up_for_one_that_failed(
 
 
 async def test_starts_do_not_wait_for_a_slow_list(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, may_answer = asyncio.Event(), asyncio.Event()
+    requested, may_answer = asyncio.Event(), asyncio.Event()
     page = runtime.client().list_executions
 
     async def hangs(**kwargs: Any) -> Any:
-        asked.set()
+        requested.set()
         await may_answer.wait()
         return await page(**kwargs)
 
@@ -334,7 +334,7 @@ async def test_starts_do_not_wait_for_a_slow_list(account: Any, monkeypatch: pyt
     reconciler = reconcile.Reconciler()
     with reconciler.listening():
         working = asyncio.create_task(reconciler.run())
-        await asyncio.wait_for(asked.wait(), DEADLINE)
+        await asyncio.wait_for(requested.wait(), DEADLINE)
         job = await runtime.in_db(_start, f"a pier {uuid.uuid4().hex}")
         waiting = Execution.objects.filter(pk=job.pk, remote_id=None)
         # Before the slow call times out.

@@ -143,12 +143,12 @@ async def test_without_budget_nothing_is_polled_and_nothing_is_lost(
     reconciler = Reconciler()
     reconciler._budget = SharedBudget(hourly=0, reserve=1)
     await process(running, reconciler)
-    asked = await steps.reload(running)
+    unpolled = await steps.reload(running)
     await runtime.in_db(jobs.report, running, "hibernating")
 
     now = await process(running, reconciler)
 
-    assert asked.status == "running"
+    assert unpolled.status == "running"
     assert now.status == "hibernating"
     assert now.leased_until is None
     assert now.next_attempt_at is not None
