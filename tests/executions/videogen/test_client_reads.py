@@ -146,9 +146,7 @@ def executions(*names: str, **paging: Any) -> Behavior:
     )
 
 
-async def test_a_page_of_executions_is_requested_with_its_parameters(
-    service: Service, client: VideoGen
-) -> None:
+async def test_a_page_of_executions_is_requested(service: Service, client: VideoGen) -> None:
     service.respond_with(executions("a", "b", hasMore=True, nextCursor="c/2"))
 
     page = await client.list_executions(limit=2, cursor="c 1", self_only=True)
@@ -252,9 +250,7 @@ async def test_voices_of_all_pages(service: Service, client: VideoGen, example: 
     assert len(service.requests) == 2
 
 
-async def test_webhook_endpoints_are_listed_created_and_deleted(
-    service: Service, client: VideoGen, example: Callable[[str], Any]
-) -> None:
+async def test_webhook_endpoints_can_be_managed(service: Service, client: VideoGen, example: Any) -> None:
     service.respond_with(
         responds(200, example("webhook-endpoint-list")),
         responds(201, example("webhook-endpoint-created")),
