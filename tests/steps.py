@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from executions.sync.reconciler import Reconciler
 from tests.conftest import SandboxProcess
 from tests.dashboard.browsers import Browser
 from tests.factories import forms, jobs
+from tests.factories.forms import unique_prompt
 from tests.markup import value
 from tests.waiting import until
 
@@ -31,11 +31,6 @@ SENT = (Kind.SENT, "queued", "queued", Source.SYSTEM)
 POSTPONED = (Kind.POSTPONED, "queued", "queued", Source.RESPONSE)
 ACCEPTED = (Kind.STATUS, "queued", "pending", Source.RESPONSE)
 UNCONFIRMED = (Kind.STATUS, "queued", "unconfirmed", Source.RESPONSE)
-
-
-def unique_prompt() -> str:
-    """A prompt that no other job has."""
-    return f"a lighthouse {uuid.uuid4().hex}"
 
 
 async def in_thread[T](work: Callable[..., T], *args: Any, **kwargs: Any) -> T:

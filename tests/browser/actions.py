@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
+
+from tests.factories.forms import unique_prompt as unique_prompt
 
 FINAL = ("succeeded", "failed", "cancelled")
 
@@ -38,11 +39,6 @@ PLAY = """async (player) => {
   player.pause()
   return player.duration
 }"""
-
-
-def unique_prompt(about: str = "a lighthouse") -> str:
-    """A prompt that no other job has."""
-    return f"{about} {uuid.uuid4().hex[:10]}"
 
 
 def wait_until_live(page: Page) -> Page:
