@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 
 from tests.browser.actions import unique_prompt, wait_until_live
 from tests.browser.conftest import PHONE, BrowserErrors, Opener
+from tests.browser.site import hold_jobs
+from tests.conftest import SandboxProcess
 
 pytestmark = pytest.mark.browser
 
@@ -57,7 +59,8 @@ def test_a_csv_batch_is_corrected_undone_started_and_downloaded(
         assert len(archived.namelist()) == 20
 
 
-def test_the_studio_shows_another_persons_batch_as_one_card(browse: Opener) -> None:
+def test_the_studio_shows_another_persons_batch_as_one_card(browse: Opener, sandbox: SandboxProcess) -> None:
+    hold_jobs(sandbox)
     prompt = unique_prompt("a pier")
     studio = wait_until_live(browse("/", name="admin"))
     page = browse("/batches/new/", name="member", viewport=PHONE)

@@ -264,10 +264,12 @@ def test_a_player_continues_after_its_url_has_expired(
     sound = tmp_path / unique_name("wav")
     sound.write_bytes(long_sound(60))
     upload_and_open(page, sound.name, sound)
-    page.reload()
+    with page.expect_response(lambda response: "/media/" in response.url) as signed:
+        page.reload()
     player = page.locator("audio")
     player.evaluate("(player) => { player.muted = true; player.preload = 'metadata' }")
-    page.wait_for_timeout(4000)  # its URL has expired
+    eventually(lambda: page.request.get(signed.value.url).status == 403)
+    sandbox.control("DELETE", "faults")  # the next URL is valid for longer
     page.on("requestfailed", lambda request: refused.append(request.url))
     player.evaluate("(player) => { player.currentTime = 55; player.play().catch(() => {}) }")
     eventually(lambda: player.evaluate("(player) => player.currentTime > 55.5 && !player.paused"))

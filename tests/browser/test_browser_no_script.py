@@ -88,6 +88,7 @@ def test_a_form_sent_again_after_going_back_starts_one_job(
     expect(actions.job(page, prompt).or_(actions.finished_job(page, prompt))).to_be_visible()
     page.go_back()
     expect(page.get_by_label("Prompt")).to_have_value(prompt)
-    page.locator("#start").click()
+    with page.expect_navigation():
+        page.locator("#start").click()
     reload_until(page, prompt, "succeeded")
     assert len(site.sandbox_jobs(prompt)) == 1
