@@ -264,12 +264,17 @@ def test_a_player_continues_after_its_url_has_expired(
     sound = tmp_path / unique_name("wav")
     sound.write_bytes(long_sound(60))
     upload_and_open(page, sound.name, sound)
+    network = page.context.new_cdp_session(page)
+    limits = {"offline": False, "latency": 0, "uploadThroughput": -1}
+    # The browser must not have loaded the whole file before its URL expires.
+    network.send("Network.emulateNetworkConditions", {**limits, "downloadThroughput": 100_000})
     with page.expect_response(lambda response: "/media/" in response.url) as signed:
-        page.reload()
+        page.reload(wait_until="domcontentloaded")
     player = page.locator("audio")
     player.evaluate("(player) => { player.muted = true; player.preload = 'metadata' }")
     eventually(lambda: page.request.get(signed.value.url).status == 403)
     sandbox.control("DELETE", "faults")  # the next URL is valid for longer
+    network.send("Network.emulateNetworkConditions", {**limits, "downloadThroughput": -1})
     page.on("requestfailed", lambda request: refused.append(request.url))
     player.evaluate("(player) => { player.currentTime = 55; player.play().catch(() => {}) }")
     eventually(lambda: player.evaluate("(player) => player.currentTime > 55.5 && !player.paused"))

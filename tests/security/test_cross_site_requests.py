@@ -13,6 +13,8 @@ from tests.factories.forms import form
 from tests.security.test_url_table import path_of
 from tests.security.urls import TABLE, Line
 
+pytestmark = pytest.mark.one_engine  # refused requests never reach the database
+
 POSTS = [line for line in TABLE if line.method == "post" and line.name != "receiver"]
 
 

@@ -25,6 +25,8 @@ from tests.factories.files import file
 from tests.factories.jobs import job
 from tests.security.urls import ROLES, SIGN_IN, TABLE, Line
 
+pytestmark = pytest.mark.one_engine  # permissions do not depend on the database
+
 
 def url_names(resolver: URLResolver, space: str = "") -> Iterator[str | None]:
     for each in resolver.url_patterns:
