@@ -1,6 +1,6 @@
-"""A program for a test: the dashboard's server with an application that floods the socket at /flood.
+"""A program for a test: the dashboard's server with an application that sends much to its sockets.
 
-Prints the port that it listens on.
+It floods the socket at /flood, and sends 1 MiB for each message at /asked. Prints the port that it listens on.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ django.setup()
 from dashboard.server.daphne_server import Server  # noqa: E402 - needs Django's applications
 
 FRAMES, FRAME = 1500, "x" * 32 * 1024
+FRAMES_PER_MESSAGE = 32  # 1 MiB, a quarter of the backlog that is allowed
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -27,6 +28,10 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         for _ in range(FRAMES):
             await send({"type": "websocket.send", "text": FRAME})
             await asyncio.sleep(0)  # let the other sockets run
+    elif scope["path"] == "/asked":
+        while (await receive())["type"] == "websocket.receive":
+            for _ in range(FRAMES_PER_MESSAGE):
+                await send({"type": "websocket.send", "text": FRAME})
     else:
         while (await receive())["type"] == "websocket.receive":
             await send({"type": "websocket.send", "text": "here"})

@@ -191,7 +191,9 @@ def info_state(raw: socket.socket) -> int:
 
 async def test_a_page_that_reads_receives_everything(flooding: tuple[Any, int]) -> None:
     _, port = flooding
-    url, origin = f"ws://127.0.0.1:{port}/flood", f"http://127.0.0.1:{port}"
-    async with connect(url, origin=origin, max_size=None, close_timeout=0.2) as page:
-        for _ in range(100):
-            assert len(await asyncio.wait_for(page.recv(), DEADLINE)) == 32 * 1024
+    url, origin = f"ws://127.0.0.1:{port}/asked", f"http://127.0.0.1:{port}"
+    async with connect(url, origin=origin, max_size=None) as page:
+        for _ in range(8):  # MiB, twice the backlog that is allowed
+            await page.send("more")
+            for _ in range(32):
+                assert len(await asyncio.wait_for(page.recv(), DEADLINE)) == 32 * 1024
