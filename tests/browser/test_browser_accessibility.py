@@ -110,6 +110,7 @@ def test_the_studio_with_every_kind_of_card(browse: Opener, site: Site, sandbox:
     actions.wait_until_finished(page, running, "cancelled")
 
 
+@pytest.mark.slow
 def test_the_form_of_every_tool(browse: Opener, material: str) -> None:
     page = actions.wait_until_live(browse("/"))
     actions.finished_job(page, material).wait_for()

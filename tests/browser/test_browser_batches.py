@@ -21,6 +21,7 @@ def table(prompt: str, takes: str = "1") -> str:
     return "prompt,numResults\n" + "\n".join(rows)
 
 
+@pytest.mark.slow
 def test_a_csv_batch_is_corrected_undone_started_and_downloaded(
     browse: Opener, browser_errors: BrowserErrors
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.browser import actions
@@ -75,6 +76,7 @@ def test_a_page_catches_up_after_its_socket_was_cut(
     expect(studio.locator(".job-card")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_pages_poll_behind_a_proxy_that_blocks_sockets(
     browse: Opener, proxy: Proxy, browser_errors: BrowserErrors, sandbox: SandboxProcess
 ) -> None:
@@ -132,6 +134,7 @@ def test_a_change_during_a_poll_is_shown_after_the_socket_opens(
     expect(header).to_have_attribute("data-status", "succeeded")
 
 
+@pytest.mark.slow
 def test_open_pages_survive_a_restart_of_the_server(
     browse: Opener, site: Site, sandbox: SandboxProcess, browser_errors: BrowserErrors
 ) -> None:

@@ -58,6 +58,7 @@ def test_tools_that_use_an_image(browse: Opener) -> None:
         assert width > 0
 
 
+@pytest.mark.slow
 def test_tools_that_use_a_video(browse: Opener) -> None:
     page, prompt = wait_until_live(browse("/tools/generate-video-clip/")), unique_prompt("waves")
     page.get_by_label("Prompt").fill(prompt)

@@ -129,6 +129,7 @@ async def wait_for_file(started: Execution) -> File:
     return file
 
 
+@pytest.mark.slow
 async def test_every_tool_creates_its_media_type(strict_account: str, django_user_model: Any) -> None:
     runtime.attach(asyncio.get_running_loop())
     user = await runtime.in_db(django_user_model.objects.create_user, "ann", password="ann's own password")

@@ -174,6 +174,7 @@ class BusyService:
 
 
 @pytest.mark.parametrize("pages", [True, False], ids=["by the list", "one by one"])
+@pytest.mark.slow
 async def test_ten_thousand_running_jobs_do_not_delay_new_starts(
     account: SandboxProcess, pages: bool
 ) -> None:
@@ -228,6 +229,7 @@ async def test_ten_thousand_running_jobs_do_not_delay_new_starts(
     assert pages or await runtime.in_db(still_due) > 9000
 
 
+@pytest.mark.slow
 async def test_a_thousand_simultaneous_deliveries_are_all_stored(
     webhook_receiver: WebhookReceiver,
 ) -> None:

@@ -35,6 +35,7 @@ def full_disk(serving: Serving) -> Iterator[None]:
         resource.prlimit(serving.process.pid, resource.RLIMIT_FSIZE, (hard_limit, hard_limit))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_reported_and_pending_work_is_done_later(tmp_path: Path) -> None:
     """Fault 52: pages can be read, writes are refused with a message, and all work continues once there is space."""
     installation = Installation(tmp_path / "data")

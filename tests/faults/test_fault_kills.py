@@ -33,6 +33,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
     installation.end()
 
 
+@pytest.mark.slow
 def test_a_server_killed_during_a_start_never_starts_a_job_twice(installation: Installation) -> None:
     """Fault 9: killed before sending, while sending, while VideoGen works, after its response: sent once or unconfirmed."""
     moments = ("written", "sending", "answered")
@@ -94,6 +95,7 @@ def start_in_background(installation: Installation, browser: httpx.Client, promp
     return thread
 
 
+@pytest.mark.slow
 def test_random_kills_under_load_leave_every_job_with_its_true_outcome(
     installation: Installation,
 ) -> None:

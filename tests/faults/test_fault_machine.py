@@ -73,6 +73,7 @@ class Deliveries:
             self.refused.add(status)
 
 
+@pytest.mark.slow
 def test_a_stop_under_load_loses_nothing_and_releases_its_leases(installation: Installation) -> None:
     """Fault 54: SIGTERM under load: exit code 0, sockets closed with 1012, no lease left, each job and delivery once."""
     serving = installation.start(VIDEOGEN_WEBHOOK_SECRET=SECRET)
@@ -135,6 +136,7 @@ async def stop_while_connected(serving: Serving, cookie: str) -> tuple[int, int]
     return code, closed.value.rcvd.code if closed.value.rcvd else 1006
 
 
+@pytest.mark.slow
 def test_a_second_serve_refuses_to_start_with_one_message(tmp_path: Path) -> None:
     """Fault 55: two `serve` on one data folder, or on one SQLite database from two folders: the second refuses."""
     database = tmp_path / "database" / "rushes.sqlite3"

@@ -54,6 +54,7 @@ def start(browser: httpx.Client, prompt: str, key: str) -> int:
     return browser.post("/tools/generate-image/", data=form).status_code
 
 
+@pytest.mark.slow
 def test_a_postgresql_restart_is_reported_and_survived(site: Site, people: list[httpx.Client]) -> None:
     """Fault 56: while it is down pages say so and nothing is lost; afterwards every process works, and no job is doubled."""
     keys = {steps.unique_prompt() + " [fail]": uuid.uuid4().hex for _ in range(6)}

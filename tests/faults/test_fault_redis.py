@@ -107,6 +107,7 @@ async def close_code(page: ClientConnection) -> int:
     return end.value.rcvd.code if end.value.rcvd else 1006
 
 
+@pytest.mark.slow
 async def test_pages_poll_while_redis_is_down_and_reconnect_afterwards(
     redis: Redis, serving: Serving
 ) -> None:

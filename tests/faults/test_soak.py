@@ -36,6 +36,7 @@ def run_soak(folder: Path, database: str, kills: int) -> None:
 
 
 @pytest.mark.skipif(ON_POSTGRES, reason="the other test runs on PostgreSQL")
+@pytest.mark.slow
 def test_a_soak_on_sqlite_leaves_every_job_with_its_true_outcome(tmp_path: Path) -> None:
     """Fault 53: kill -9 of the server under every fault of VideoGen: each job right, once; no delivery lost."""
     prepare(tmp_path / "soak")
@@ -44,6 +45,7 @@ def test_a_soak_on_sqlite_leaves_every_job_with_its_true_outcome(tmp_path: Path)
 
 @pytest.mark.services
 @pytest.mark.skipif(not ON_POSTGRES, reason="needs PostgreSQL")
+@pytest.mark.slow
 def test_a_soak_on_postgresql_leaves_every_job_with_its_true_outcome(tmp_path: Path) -> None:
     """Faults 53 and 56: kill -9 of two servers and of the reconciler, and a crash of the database, under every fault."""
     assert programs() is not None, "DATABASE_URL is set, but the PostgreSQL server programs are not installed"

@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests import migrated
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +49,30 @@ def pytest_configure() -> None:
     os.environ[migrated.SHARED_FOLDER] = folder
     os.environ["SANDBOX_MEDIA_CACHE"] = f"{folder}/media-cache"
     os.environ["SANDBOX_LONGEST_SIDE"] = "480"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let every worker begin with its share of the slow tests, so that none of them is still running at the end.
+
+    xdist gives each worker an equal part of the list, in order; workers that finish early take over tests of others.
+    """
+    workers = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    items[:] = slow_first(items, [item.get_closest_marker("slow") is not None for item in items], workers)
+
+
+def slow_first[T](items: list[T], slow: list[bool], workers: int) -> list[T]:
+    """`items`, so that each of the equal parts that workers get begins with its share of the slow ones."""
+    late = [item for item, is_slow in zip(items, slow, strict=True) if not is_slow]
+    early = [item for item, is_slow in zip(items, slow, strict=True) if is_slow]
+    ordered: list[T] = []
+    for number in range(workers):
+        # As tests are handed out by WorkStealingScheduling of xdist.
+        size = (len(items) - len(ordered)) // (workers - number)
+        share = early[number::workers]
+        ordered += share + late[: size - len(share)]
+        del late[: size - len(share)]
+    return ordered
 
 
 def pytest_unconfigure() -> None:

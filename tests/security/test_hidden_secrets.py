@@ -99,6 +99,7 @@ def test_no_response_contains_a_secret(path: str, ada_browser: Browser) -> None:
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_a_failing_server_logs_no_secrets(tmp_path: Path) -> None:
     """An API key, an unreachable VideoGen, DEBUG logging, and failing requests."""
     data_dir = tmp_path / "data"

@@ -35,6 +35,7 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
     server.end()
 
 
+@pytest.mark.slow
 def test_it_prints_its_url_and_how_to_sign_in(serving: Serving) -> None:
     assert re.search(r"^  Rushes runs at http://127\.0\.0\.1:\d+$", serving.output, re.MULTILINE)
     assert "  Sign in as admin or member, password tests only, never typed\n" in serving.output
@@ -60,6 +61,7 @@ def test_it_prints_its_url_and_how_to_sign_in(serving: Serving) -> None:
     assert "Traceback" not in serving.errors
 
 
+@pytest.mark.slow
 def test_its_stop_finishes_requests_closes_sockets_and_ends_the_sandbox(serving: Serving) -> None:
     children = serving.children()
     assert len(children) == 1, "the sandbox"
