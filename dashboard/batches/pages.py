@@ -11,7 +11,7 @@ from typing import Any
 from django.urls import reverse
 
 from dashboard.cards import job as cards
-from dashboard.cards.batch import BatchCard, batch_cards
+from dashboard.cards.batch import batch_cards
 from dashboard.cards.cancellation import outcome_badge
 from dashboard.http.params import PageCursor, as_uuid
 from dashboard.http.query_urls import with_query
@@ -21,7 +21,7 @@ from executions.batches import service as batches
 from executions.batches.rows import known_files, plan_rows
 from executions.core import keyset
 from executions.lifecycle import estimates, queue_state
-from executions.models import Batch, BatchCancel, BatchPlan, Execution, File, Queue
+from executions.models import Batch, BatchCancel, BatchPlan, Execution, File
 from executions.statuses import StatusBadge
 
 BATCHES_PER_PAGE, JOBS_PER_PAGE = 30, 100
@@ -31,19 +31,11 @@ class BatchList:
     """Batches, the newest first; `after` is the last id of the previous page."""
 
     def __init__(self, user: Any, query: Mapping[str, str]) -> None:
-        self.user = user
         self._cursor = PageCursor(query, as_uuid)
         self.after = self._cursor.after
-
-    @cached_property
-    def _page(self) -> keyset.KeysetPage[Batch]:
-        return keyset.page(
-            Batch.objects.select_related("created_by"), size=BATCHES_PER_PAGE, after=self.after
-        )
-
-    @cached_property
-    def cards(self) -> list[BatchCard]:
-        return batch_cards(self.user, self._page.rows)
+        rows = Batch.objects.select_related("created_by")
+        self._page = keyset.page(rows, size=BATCHES_PER_PAGE, after=self.after)
+        self.cards = batch_cards(user, self._page.rows)
 
     @property
     def here_url(self) -> str:
@@ -58,22 +50,15 @@ class JobsPage:
     """A batch's jobs in their order, optionally of one status."""
 
     def __init__(self, user: Any, batch: Batch, query: Mapping[str, str]) -> None:
-        self.user = user
         self.batch = batch
         self.status = query.get("status", "")[:64].replace("\x00", "")
         self._cursor = PageCursor(query, as_uuid)
         self.after = self._cursor.after
-
-    @cached_property
-    def _page(self) -> keyset.KeysetPage[Execution]:
-        rows = Execution.objects.for_cards().filter(batch=self.batch)
+        rows = Execution.objects.for_cards().filter(batch=batch)
         if self.status:
             rows = rows.filter(status=self.status)
-        return keyset.page(rows, size=JOBS_PER_PAGE, after=self.after, by="pk")
-
-    @cached_property
-    def cards(self) -> list[cards.Card]:
-        return cards.cards_for(self.user, self._page.rows)
+        self._page = keyset.page(rows, size=JOBS_PER_PAGE, after=self.after, by="pk")
+        self.cards = cards.cards_for(user, self._page.rows)
 
     @property
     def base_url(self) -> str:
@@ -110,6 +95,10 @@ class PlanPage:
         self.plan = plan
         self.tool = tools.find(plan.tool)
         self._rows = plan_rows(plan)
+        self._files = known_files(self.tool, [row.body for row in self._rows])
+        self.queue = queue_state.state()
+        # When all jobs would have been submitted; None while the whole queue is paused.
+        self.forecast = None if self.queue.paused_at else estimates.forecast(self.jobs)
 
     @property
     def count(self) -> int:
@@ -118,15 +107,6 @@ class PlanPage:
     @property
     def jobs(self) -> int:
         return batch_insert.job_count(self._rows)
-
-    @cached_property
-    def forecast(self) -> estimates.SubmissionForecast | None:
-        """When all jobs would have been submitted; None while the whole queue is paused."""
-        return None if self.queue.paused_at else estimates.forecast(self.jobs)
-
-    @cached_property
-    def queue(self) -> Queue:
-        return queue_state.state()
 
     @property
     def takes(self) -> int:
@@ -169,13 +149,12 @@ class PlanPage:
 
     @cached_property
     def rows(self) -> list[PlanRow]:
-        files = known_files(self.tool, [row.body for row in self._rows])
         return [
             PlanRow(
                 row.number,
                 row.title,
                 [pair for pair in settings if pair not in self.shared],
-                [files[name] for _, name in self.tool.inputs(row.body) if name in files],
+                [self._files[name] for _, name in self.tool.inputs(row.body) if name in self._files],
                 reverse("execution", args=[row.duplicate_of]) if row.duplicate_of else "",
             )
             for row, settings in zip(self._rows, self._settings, strict=True)

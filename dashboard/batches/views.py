@@ -25,7 +25,7 @@ from dashboard.batches import csv_import
 from dashboard.batches.new_form import NewBatch
 from dashboard.batches.pages import BatchList, JobsPage, PlanPage, cancel_lines
 from dashboard.cards import job as job_card
-from dashboard.cards.batch import batch_card
+from dashboard.cards.batch import batch_card, batch_page_card
 from dashboard.forms.batch_rows import Library, recheck
 from dashboard.http.requests import AuthenticatedRequest
 from executions import policy, statuses, tools
@@ -119,7 +119,7 @@ def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     batch = _batch(pk)
     request.live_topic = f"batch:{pk}"
     context = {
-        "batch": batch_card(batch, job_card.audience(request.user, batch.created_by_id)),
+        "batch": batch_page_card(batch, job_card.audience(request.user, batch.created_by_id)),
         "page": JobsPage(request.user, batch, request.GET),
     }
     return render(request, "batches/detail.html", context)

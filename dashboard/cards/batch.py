@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.urls import reverse
@@ -43,13 +42,18 @@ class Segment:
 
 @dataclass(frozen=True)
 class BatchCard:
-    """`counts` is the number of jobs by status."""
+    """`counts` is the number of jobs by status. The fields with a default are filled by `batch_page_card` only."""
 
     batch: Batch
     tool: tools.Tool
     audience: str
     counts: Counter[str]
     results: int = 0
+    paused: int = 0
+    """The number of paused jobs."""
+    queue: Queue | None = None
+    forecast: estimates.SubmissionForecast | None = None
+    """When the queued jobs will have been submitted. None if there are none, or if the queue is paused."""
 
     @property
     def id(self) -> str:
@@ -110,24 +114,6 @@ class BatchCard:
     def may_pause(self) -> bool:
         return self.may_cancel and bool(self.counts[QUEUED])
 
-    @cached_property
-    def paused(self) -> int:
-        """The number of paused jobs. One query: only for the batch's own page."""
-        if not self.counts[QUEUED]:
-            return 0
-        return self.batch.executions.to_send().filter(ended_at=None, paused_at__isnull=False).count()
-
-    @cached_property
-    def queue(self) -> Queue:
-        return queue_state.state()
-
-    @cached_property
-    def forecast(self) -> estimates.SubmissionForecast | None:
-        """When the queued jobs will have been submitted. None if there are none, or if the queue is paused."""
-        if not self.counts[QUEUED] or self.is_undone or self.queue.paused_at:
-            return None
-        return estimates.forecast(0, batch=self.batch)
-
     @property
     def badge(self) -> StatusBadge:
         if self.is_undone:
@@ -162,10 +148,21 @@ class BatchCard:
 
 
 def batch_card(batch: Batch, audience: str) -> BatchCard:
-    """One batch, with everything that its page shows."""
-    counts = batches.counts([batch.pk])[batch.pk]
+    return BatchCard(batch, tools.find(batch.tool), audience, batches.counts([batch.pk])[batch.pk])
+
+
+def batch_page_card(batch: Batch, audience: str) -> BatchCard:
+    """The card with everything that the batch's own page shows."""
+    card = batch_card(batch, audience)
     results = Result.objects.filter(execution__batch=batch).count()
-    return BatchCard(batch, tools.find(batch.tool), audience, counts, results)
+    if not card.left or card.is_undone:
+        return replace(card, results=results)
+    queue = queue_state.state()
+    if not card.counts[QUEUED]:
+        return replace(card, results=results, queue=queue)
+    paused = batch.executions.to_send().filter(ended_at=None, paused_at__isnull=False).count()
+    forecast = None if queue.paused_at else estimates.forecast(0, batch=batch)
+    return replace(card, results=results, queue=queue, paused=paused, forecast=forecast)
 
 
 def batch_cards(user: Any, found: Iterable[Batch]) -> list[BatchCard]:

@@ -14,7 +14,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from dashboard.cards import job as job_card
-from dashboard.cards.batch import batch_card
+from dashboard.cards.batch import batch_card, batch_page_card
 from dashboard.cards.timeline import timeline
 from dashboard.live.changes import Change
 from executions.core import runtime
@@ -156,7 +156,8 @@ def batch_fragment(kind: str, batch_id: uuid.UUID, audience: str) -> str:
     batch = Batch.objects.select_related("created_by").filter(pk=batch_id).first()
     if batch is None:
         return ""
-    return render_to_string(f"live/{kind}.html", {"batch": batch_card(batch, audience)}).strip()
+    card = batch_page_card(batch, audience) if kind == "batch" else batch_card(batch, audience)
+    return render_to_string(f"live/{kind}.html", {"batch": card}).strip()
 
 
 def fragments(kinds: Iterable[str], job_id: uuid.UUID, user: Any, from_status: str = "") -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from executions import policy
@@ -80,13 +79,10 @@ def withdraw(comment_id: uuid.UUID, *, actor: Actor) -> bool:
     return True
 
 
-def for_job(execution: Execution) -> QuerySet[Comment]:
+def for_job(execution: Execution) -> list[Comment]:
     """The job's comments, oldest first, with their authors and mentioned people."""
-    return (
-        Comment.objects.filter(execution=execution)
-        .select_related("author")
-        .prefetch_related("mentions__person")
-    )
+    rows = Comment.objects.filter(execution=execution).select_related("author")
+    return list(rows.prefetch_related("mentions__person"))
 
 
 def latest_mentions(person_id: int, limit: int) -> list[Mention]:
