@@ -1,4 +1,4 @@
-"""One page of the audit log: its filters, keyset paging in both directions, and the rows of an export."""
+"""The audit log: its filters, one page of it with keyset paging in both directions, and the rows of an export."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ COLUMNS = (
 )
 
 
-class AuditPage:
-    """The events older than `after`, or newer than `before` (ids). Invalid parameters are ignored and listed."""
+class AuditQuery:
+    """The filters of a URL, and the events that match them. Invalid parameters are ignored and listed."""
 
     def __init__(self, query: Mapping[str, str]) -> None:
         given = {
@@ -50,9 +50,6 @@ class AuditPage:
         self.object, self.address, self.q = given["object"], given["address"], given["q"]
         self.since, self.until = as_day(given["since"]), as_day(given["until"])
         self._given = {name: value for name, value in given.items() if value}
-        self.after, self.before = as_id(query.get("after", "")), as_id(query.get("before", ""))
-
-    # --- filters ------------------------------------------------------------------------------------------
 
     @property
     def terms(self) -> dict[str, str]:
@@ -63,60 +60,6 @@ class AuditPage:
     @property
     def ignored_message(self) -> str:
         return ignored_values([each for name, each in self._given.items() if not getattr(self, name)])
-
-    @property
-    def choices(self) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
-        """(query parameter, label, choices as (value, label, whether selected))."""
-        people = get_user_model().objects.order_by("username")[:MAX_PEOPLE]
-        options_by_filter = {
-            "actor": ("Person", [(str(each.pk), each.get_username()) for each in people]),
-            "group": ("What", [(name, word) for name, (word, _) in KIND_GROUPS.items()]),
-            "source": ("Source", [(str(value), word) for value, word in SOURCE_LABELS.items()]),
-        }
-        return [
-            (
-                name,
-                label,
-                [
-                    ("", "any", not getattr(self, name)),
-                    *((value, word, value == self.terms.get(name)) for value, word in options),
-                ],
-            )
-            for name, (label, options) in options_by_filter.items()
-        ]
-
-    @property
-    def without_kind_url(self) -> str:
-        return self._url({name: value for name, value in self.terms.items() if name != "kind"})
-
-    # --- results ------------------------------------------------------------------------------------------
-
-    @property
-    def rows(self) -> list[Row]:
-        return self._found[0]
-
-    @property
-    def next_url(self) -> str:
-        found, _, has_older = self._found
-        return self._url({**self.terms, "after": found[-1].event.pk}) if found and has_older else ""
-
-    @property
-    def previous_url(self) -> str:
-        found, has_newer, _ = self._found
-        return self._url({**self.terms, "before": found[0].event.pk}) if found and has_newer else ""
-
-    @property
-    def export_query(self) -> str:
-        return query_string(self.terms)
-
-    @cached_property
-    def _found(self) -> tuple[list[Row], bool, bool]:
-        """(rows, whether there are newer ones, whether there are older ones)."""
-        if self.before:
-            page = keyset.cut(self._ids(PAGE_SIZE + 1, self.before, by="pk"), PAGE_SIZE)
-            return self._read(page.rows), page.has_more, True
-        page = keyset.cut(self._ids(PAGE_SIZE + 1, self.after), PAGE_SIZE)
-        return self._read(page.rows), self.after is not None, page.has_more
 
     def _read(self, ids: Sequence[int]) -> list[Row]:
         """These events, newest first."""
@@ -171,8 +114,6 @@ class AuditPage:
             rows = rows.filter(pk__lt=last) if last else rows
         return rows
 
-    # --- exports ------------------------------------------------------------------------------------------
-
     def each(self) -> Iterator[tuple[Any, ...]]:
         """Every matching row as COLUMNS, newest first, read in chunks."""
         after: int | None = None
@@ -186,6 +127,62 @@ class AuditPage:
                     *(event.pk, event.previous_hash, event.hash),
                 )
             after = ids[-1]
+
+
+class AuditPage(AuditQuery):
+    """The matching events older than `after`, or newer than `before` (ids), and the choices of the filters."""
+
+    def __init__(self, query: Mapping[str, str]) -> None:
+        super().__init__(query)
+        self.after, self.before = as_id(query.get("after", "")), as_id(query.get("before", ""))
+        self.choices = self._choices()
+        if self.before:
+            page = keyset.cut(self._ids(PAGE_SIZE + 1, self.before, by="pk"), PAGE_SIZE)
+            self.has_newer, self.has_older = page.has_more, True
+        else:
+            page = keyset.cut(self._ids(PAGE_SIZE + 1, self.after), PAGE_SIZE)
+            self.has_newer, self.has_older = self.after is not None, page.has_more
+        self.rows = self._read(page.rows)
+
+    def _choices(self) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
+        """(query parameter, label, choices as (value, label, whether selected))."""
+        people = get_user_model().objects.order_by("username")[:MAX_PEOPLE]
+        options_by_filter = {
+            "actor": ("Person", [(str(each.pk), each.get_username()) for each in people]),
+            "group": ("What", [(name, word) for name, (word, _) in KIND_GROUPS.items()]),
+            "source": ("Source", [(str(value), word) for value, word in SOURCE_LABELS.items()]),
+        }
+        return [
+            (
+                name,
+                label,
+                [
+                    ("", "any", not getattr(self, name)),
+                    *((value, word, value == self.terms.get(name)) for value, word in options),
+                ],
+            )
+            for name, (label, options) in options_by_filter.items()
+        ]
+
+    @property
+    def without_kind_url(self) -> str:
+        return self._url({name: value for name, value in self.terms.items() if name != "kind"})
+
+    @property
+    def next_url(self) -> str:
+        if not self.rows or not self.has_older:
+            return ""
+        return self._url({**self.terms, "after": self.rows[-1].event.pk})
+
+    @property
+    def previous_url(self) -> str:
+        if not self.rows or not self.has_newer:
+            return ""
+        return self._url({**self.terms, "before": self.rows[0].event.pk})
+
+    @property
+    def export_query(self) -> str:
+        return query_string(self.terms)
 
     def _url(self, terms: Mapping[str, Any]) -> str:
         return with_query(reverse("audit"), terms)

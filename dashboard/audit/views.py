@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
-from dashboard.audit.page import COLUMNS, AuditPage
+from dashboard.audit.page import COLUMNS, AuditPage, AuditQuery
 from dashboard.http import table_export
 from dashboard.http.decorators import requires
 from dashboard.http.requests import AuthenticatedRequest
@@ -50,11 +50,11 @@ def export(request: AuthenticatedRequest, kind: str) -> StreamingHttpResponse:
     """All events that match the filters, as CSV or JSON Lines."""
     if kind not in table_export.KINDS:
         raise Http404("Exports are available as .csv and .jsonl.")
-    page = AuditPage(request.GET)
+    query = AuditQuery(request.GET)
     audit_log.record(
-        ActKind.EXPORTED, actor_id=request.user.pk, name="the audit", format=kind, filters=page.terms
+        ActKind.EXPORTED, actor_id=request.user.pk, name="the audit", format=kind, filters=query.terms
     )
-    return table_export.stream(f"audit-{timezone.now():%Y-%m-%d}", COLUMNS, page.each(), kind)
+    return table_export.stream(f"audit-{timezone.now():%Y-%m-%d}", COLUMNS, query.each(), kind)
 
 
 @require_GET

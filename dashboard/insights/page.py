@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 
 from django.contrib.auth import get_user_model
@@ -17,7 +16,7 @@ from dashboard.insights.period import InsightsQuery
 from dashboard.insights.svg import Chart
 from executions import tools
 from executions.models.event import Source
-from executions.models.rollup import Measure, RollupState
+from executions.models.rollup import Measure
 from executions.stats import rollup
 from executions.statuses import SUCCEEDED
 
@@ -39,30 +38,15 @@ class InsightsPage:
     def __init__(self, query: QueryDict) -> None:
         self.query = InsightsQuery(query, timezone.now().date(), first_day())
         self.figures = Figures(self.query)
-
-    @cached_property
-    def names(self) -> dict[int, str]:
         people = get_user_model().objects.order_by("username").values_list("pk", "username")
-        return dict(people[:MAX_PEOPLE])
-
-    @property
-    def counted_until(self) -> datetime | None:
-        return self._state.counted_until
-
-    @cached_property
-    def _state(self) -> RollupState:
-        return rollup.state()
-
-    @cached_property
-    def lag(self) -> int:
-        """The approximate number of events not counted yet; 0 if these are only the latest few seconds."""
-        behind = rollup.backlog(self._state)
-        return behind if behind > rollup.STEP else 0
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was ever counted, regardless of the filters."""
-        return self._state.event_id == 0
+        self.names = dict(people[:MAX_PEOPLE])
+        state = rollup.state()
+        self.counted_until = state.counted_until
+        # Whether nothing was ever counted, regardless of the filters.
+        self.is_empty = state.event_id == 0
+        behind = rollup.backlog(state)
+        # The approximate number of events not counted yet; 0 if these are only the latest few seconds.
+        self.lag = behind if behind > rollup.STEP else 0
 
     @property
     def has_jobs(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -112,6 +111,11 @@ class CopiesPage:
         self.count: int = totals["count"]
         self.bytes: int = totals["bytes"] or 0
         self.copies_all = bool(team_settings.get(team_settings.COPY_ALL))
+        self.pending = Keeping.objects.filter(due_at__isnull=False).count()
+        self.failed = Keeping.objects.filter(due_at=None).count()
+        # Pending copies, the next one first, then failed ones.
+        found = Keeping.objects.select_related("file__created_by").order_by(F("due_at").asc(nulls_last=True))
+        self.rows = [(Tile(each.file, user), Copy(each.file, each)) for each in found[:MAX_ROWS]]
 
     @property
     def can_choose(self) -> bool:
@@ -125,17 +129,3 @@ class CopiesPage:
     def free(self) -> int | None:
         """Bytes that copies may still use on the disk; None for a bucket."""
         return copy_storage.room() if copy_storage.is_folder() else None
-
-    @cached_property
-    def pending(self) -> int:
-        return Keeping.objects.filter(due_at__isnull=False).count()
-
-    @cached_property
-    def failed(self) -> int:
-        return Keeping.objects.filter(due_at=None).count()
-
-    @cached_property
-    def rows(self) -> list[tuple[Tile, Copy]]:
-        """Pending copies, the next one first, then failed ones."""
-        found = Keeping.objects.select_related("file__created_by").order_by(F("due_at").asc(nulls_last=True))
-        return [(Tile(each.file, self.user), Copy(each.file, each)) for each in found[:MAX_ROWS]]

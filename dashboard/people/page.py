@@ -53,9 +53,15 @@ class Person:
 class TeamPage:
     def __init__(self, user: User) -> None:
         self.user = user
+        self.people = self._people()
+        self.invitations = list(
+            Invitation.objects.open(timezone.now())
+            .select_related("created_by")
+            .order_by("expires_at")[:MAX_ROWS]
+        )
+        self.team_cancels = bool(team_settings.get_uncached(team_settings.TEAM_CANCELS))
 
-    @property
-    def people(self) -> list[Person]:
+    def _people(self) -> list[Person]:
         """Active people first, by name."""
         found = (
             get_user_model().objects.select_related("presence").order_by("-is_active", "username")[:MAX_ROWS]
@@ -65,18 +71,6 @@ class TeamPage:
         return [
             Person(each, jobs.get(each.pk, 0), each.pk == self.user.pk, admins == [each.pk]) for each in found
         ]
-
-    @property
-    def invitations(self) -> list[Invitation]:
-        return list(
-            Invitation.objects.open(timezone.now())
-            .select_related("created_by")
-            .order_by("expires_at")[:MAX_ROWS]
-        )
-
-    @property
-    def team_cancels(self) -> bool:
-        return bool(team_settings.get_uncached(team_settings.TEAM_CANCELS))
 
 
 def _jobs() -> dict[int, int]:
