@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -17,9 +16,8 @@ from executions import tools
 from executions.batches import service as batches
 from executions.core.sync_bridge import wait_for
 from executions.files import actions as file_actions
-from executions.models import AccountWalk, File
+from executions.models import File
 from executions.search import files as file_search
-from executions.sync import file_import
 from executions.videogen import VideoGenError
 
 logger = logging.getLogger(__name__)
@@ -51,15 +49,15 @@ class LibraryPage:
         self.by = MEANING if query.get("by", "") == MEANING else ""
         self.after = as_uuid(query.get("after", ""))
         self.problem = ""
+        self.tiles, self._has_older = self._find()
 
-    @property
     def filters(self) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
         """(query parameter, label, choices as (value, label, whether it is selected))."""
 
         choices = {
             "type": ("Type", self.type, [(name, words[0]) for name, words in TYPES.items()]),
             "tool": ("Tool", self.tool, [(tool.slug, tool.label) for tool in tools.TOOLS.values()]),
-            "person": ("Person", self.person, self._people),
+            "person": ("Person", self.person, self._people()),
             "scope": ("Kind", self.scope, [(name, words[0]) for name, words in SCOPES.items()]),
             "show": ("Show", self.show, [(ARCHIVED, "archived")]),
         }
@@ -75,7 +73,6 @@ class LibraryPage:
             for name, (label, chosen, options) in choices.items()
         ]
 
-    @cached_property
     def _people(self) -> list[tuple[str, str]]:
         people = get_user_model().objects.filter(is_active=True).order_by("username")[:MAX_PEOPLE]
         return [(str(p.pk), "you" if p.pk == self.user.pk else p.get_username()) for p in people]
@@ -88,22 +85,12 @@ class LibraryPage:
     def is_by_meaning(self) -> bool:
         return bool(self.by and self.words)
 
-    @cached_property
-    def tiles(self) -> list[Tile]:
-        return self._found[0]
-
     @property
     def next_url(self) -> str:
-        found, has_older = self._found
-        return self._url(after=found[-1].id) if found and has_older else ""
+        return self._url(after=self.tiles[-1].id) if self.tiles and self._has_older else ""
 
-    @cached_property
-    def walk(self) -> AccountWalk:
-        """Progress of the import of the account's files."""
-        return file_import.state()
-
-    @cached_property
-    def _found(self) -> tuple[list[Tile], bool]:
+    def _find(self) -> tuple[list[Tile], bool]:
+        """The files of this page, and whether older ones follow."""
         rows = File.objects.archived() if self.show else File.objects.in_library()
         if self.is_by_meaning:
             return self._by_meaning(rows.filter(**self._given)), False

@@ -38,6 +38,11 @@ UPDATED_FIELDS = ("type", "scope", "display_name", "description", "transcript", 
 
 
 def state() -> AccountWalk:
+    """The progress of the import; initially, before the first round."""
+    return AccountWalk.objects.filter(pk=1).first() or AccountWalk()
+
+
+def _stored_state() -> AccountWalk:
     walk, _ = AccountWalk.objects.get_or_create(pk=1)
     return walk
 
@@ -45,12 +50,12 @@ def state() -> AccountWalk:
 def request_sync(actor: Actor) -> None:
     """Make the next round due now. Raises NotAllowed."""
     policy.require(actor, Action.FILES_IMPORT)
-    AccountWalk.objects.filter(pk=state().pk).update(ran_at=None)
+    AccountWalk.objects.filter(pk=_stored_state().pk).update(ran_at=None)
 
 
 def claim() -> AccountWalk | None:
     """Claim the next round, if it is due and no other worker has it."""
-    walk = state()
+    walk = _stored_state()
     due = Q(ran_at=None) | Q(ran_at__lte=timezone.now() - _interval(walk))
     walk.leased_until = AccountWalk.objects.filter(due, pk=walk.pk).claim_all(LEASE)
     return walk if walk.leased_until else None

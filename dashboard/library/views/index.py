@@ -22,7 +22,8 @@ def grid(request: AuthenticatedRequest) -> HttpResponse:
     if not page.after:
         # A visit imports new files of the account, if the last import is old enough.
         workers.wake_file_workers()
-    return render(request, "library/index.html", {"page": page})
+    context = {"page": page, "filters": page.filters(), "walk": file_import.state()}
+    return render(request, "library/index.html", context)
 
 
 @require_POST
