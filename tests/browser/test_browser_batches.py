@@ -16,6 +16,11 @@ from tests.conftest import SandboxProcess
 pytestmark = pytest.mark.browser
 
 
+# The left edges of the visible headings, and of the visible cells of the first row.
+COLUMNS = """() => ['thead tr', '#rows tr'].map((row) =>
+  [...document.querySelector(row).cells].filter((cell) => cell.offsetWidth).map((cell) => cell.offsetLeft))"""
+
+
 def table(prompt: str, takes: str = "1") -> str:
     rows = [f"{prompt} {number},{takes if number == 7 else 1}" for number in range(1, 21)]
     return "prompt,numResults\n" + "\n".join(rows)
@@ -53,6 +58,8 @@ def test_a_csv_batch_is_corrected_undone_started_and_downloaded(
     expect(page.get_by_role("button", name="Undo")).to_be_hidden(timeout=15_000)
     expect(page.locator(".batch-header .facts")).to_contain_text("20 of 20 finished", timeout=120_000)
     expect(page.locator("#rows tr[data-status=succeeded]")).to_have_count(20)
+    for column, (heading, cell) in enumerate(zip(*page.evaluate(COLUMNS), strict=True)):
+        assert heading == cell, f"column {column} and its heading are not aligned"
     with page.expect_download() as download:
         page.get_by_role("link", name="Download all 20 as ZIP").click()
     with zipfile.ZipFile(download.value.path()) as archived:
