@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -73,6 +72,13 @@ class SelectionPage:
         self.user = user
         self.act = Act(selection.act)
         self.problem = ""
+        self.lines: list[SelectionRow] = []
+
+    def load(self) -> None:
+        """Read the jobs in order, without those that no longer exist. For a page that is shown."""
+        ids = [UUID(each) for each in self.selection.ids]
+        jobs = Execution.objects.for_cards().for_lists().in_bulk(ids)
+        self.lines = [self._line(jobs[pk]) for pk in ids if pk in jobs]
 
     @property
     def texts(self) -> ActionTexts:
@@ -105,27 +111,12 @@ class SelectionPage:
         """Whether the action loses something."""
         return self.act in (Act.CANCEL, Act.ARCHIVE)
 
-    @cached_property
-    def lines(self) -> list[SelectionRow]:
-        """The jobs in order, without those that no longer exist."""
-        ids = [UUID(each) for each in self.selection.ids]
-        jobs = Execution.objects.for_cards().for_lists().in_bulk(ids)
-        lines = []
-        for pk in ids:
-            if (job := jobs.get(pk)) is None:
-                continue
-            card = job_card.card(job, job_card.audience(self.user, job.created_by_id))
-            if self.is_done:
-                lines.append(SelectionRow(card, self._outcome(self.selection.report.get(str(pk), ""), card)))
-            else:
-                lines.append(
-                    SelectionRow(
-                        card,
-                        card.badge,
-                        self._skipped(card, bulk_actions.is_allowed(self.act, self.user, job)),
-                    )
-                )
-        return lines
+    def _line(self, job: Execution) -> SelectionRow:
+        card = job_card.card(job, job_card.audience(self.user, job.created_by_id))
+        if self.is_done:
+            return SelectionRow(card, self._outcome(self.selection.report.get(card.id, ""), card))
+        is_allowed = bulk_actions.is_allowed(self.act, self.user, job)
+        return SelectionRow(card, card.badge, self._skipped(card, is_allowed))
 
     @property
     def included(self) -> list[SelectionRow]:

@@ -63,11 +63,13 @@ def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())[:200]
         if page.is_open and page.needs_reason and not reason:
             page.problem = REASON_REQUIRED
+            page.load()
             return render(request, "history/bulk_action.html", {"page": page}, status=422)
         bulk_actions.run(selection, actor=request.user, reason=reason)
         workers.wake()
         workers.wake_file_workers()
         return _as_303(redirect("selection", pk))
+    page.load()
     return render(request, "history/bulk_action.html", {"page": page})
 
 

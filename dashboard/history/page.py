@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard.cards import job as cards
-from dashboard.history.filter_menus import Menu, OtherFilters, menus
+from dashboard.history.filter_menus import OtherFilters, menus
 from dashboard.history.query import SORTS, parse_query
 from dashboard.http.params import as_uuid, ignored_values
 from executions import policy
@@ -49,12 +49,13 @@ class HistoryPage:
         )
         chosen = [name for name in (columns or "").split(" ") if name in COLUMNS]
         self.columns = chosen or list(DEFAULT_COLUMNS)
+        self.menus = menus(self.query)
+        self.saved = self._saved()
+        self._found = self._find()
+        self.cards = self._cards()
+        self.how_many = self._how_many()
 
     # --- filters ------------------------------------------------------------------------------------------
-
-    @cached_property
-    def menus(self) -> list[Menu]:
-        return menus(self.query)
 
     @property
     def other_filters(self) -> OtherFilters:
@@ -101,8 +102,7 @@ class HistoryPage:
     def shown_columns(self) -> str:
         return " ".join(self.columns)
 
-    @cached_property
-    def saved(self) -> list[tuple[SavedFilter, bool, bool]]:
+    def _saved(self) -> list[tuple[SavedFilter, bool, bool]]:
         """The team's saved views: (view, whether it is open, whether the person may remove it)."""
         here = self.query.string()
         rows = SavedFilter.objects.select_related("created_by")[:100]
@@ -171,14 +171,12 @@ class HistoryPage:
 
     # --- rows ---------------------------------------------------------------------------------------------
 
-    @cached_property
-    def cards(self) -> list[cards.Card]:
+    def _cards(self) -> list[cards.Card]:
         ids = self._found.ids
         jobs = {job.pk: job for job in Execution.objects.for_cards().for_lists().filter(pk__in=ids)}
         return cards.cards_for(self.user, (jobs[pk] for pk in ids if pk in jobs))
 
-    @property
-    def how_many(self) -> str:
+    def _how_many(self) -> str:
         """The number of jobs as far as it is known without counting millions of rows."""
         found = self._found
         if self.is_first and not found.has_after:
@@ -187,8 +185,7 @@ class HistoryPage:
             return f"{len(found.ids)} on this page{', and more' if found.has_after else ''}"
         return f"about {estimated_total():,} jobs"
 
-    @cached_property
-    def _found(self) -> JobPage:
+    def _find(self) -> JobPage:
         read = partial(page, self.query.filters, self.query.order, size=PAGE_SIZE)
         if self.after is None and self.before is None:
             return read(through=self.top if self.query.sort == "newest" else None)
