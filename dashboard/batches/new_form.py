@@ -65,6 +65,16 @@ class NewBatch:
             offered[0] if offered else None
         )
         self.csv_text, self.upload_error = self._csv_text()
+        # Recent files that are not selected.
+        self.others: list[File] = []
+
+    def load(self) -> None:
+        """Read the files that the form offers. For a form that is shown."""
+        if self.way.key == FILES:
+            newest = File.objects.in_library().newest_first().exclude(pk__in=[file.pk for file in self.files])
+            self.others = list(newest.exclude(type="")[:MAX_RECENT_FILES])
+        if self.tool is not None and self.way.key != TABLE:
+            self.composer.load(without=self._own_fields)
 
     # --- choices ------------------------------------------------------------------------------------------
 
@@ -92,12 +102,6 @@ class NewBatch:
         """The selected files that exist, without duplicates, in the order of selection."""
         found = (self.library.by_name.get(name) for name in self.data.getlist("file"))
         return list(dict.fromkeys(file for file in found if file is not None))
-
-    @property
-    def others(self) -> list[File]:
-        """Recent files that are not selected."""
-        newest = File.objects.in_library().newest_first().exclude(pk__in=[file.pk for file in self.files])
-        return list(newest.exclude(type="")[:MAX_RECENT_FILES])
 
     @property
     def columns(self) -> list[tables.Column]:

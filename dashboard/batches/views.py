@@ -73,6 +73,7 @@ def new(request: AuthenticatedRequest) -> HttpResponse:
 
 
 def _new(request: HttpRequest, form: NewBatch, status: int = 200) -> HttpResponse:
+    form.load()
     shown = form.problems[:MAX_PROBLEMS]
     context = {"form": form, "problems": shown, "more_problems": len(form.problems) - len(shown)}
     return render(request, "batches/new.html", context, status=status)

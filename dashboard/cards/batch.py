@@ -49,6 +49,8 @@ class BatchCard:
     audience: str
     counts: Counter[str]
     results: int = 0
+    may_stop: bool = False
+    """Whether the viewer may stop its jobs, if any can be stopped."""
     paused: int = 0
     """The number of paused jobs."""
     queue: Queue | None = None
@@ -104,11 +106,11 @@ class BatchCard:
 
     @property
     def may_undo(self) -> bool:
-        return job_card.may_stop(self.audience) and self.is_held
+        return self.may_stop and self.is_held
 
     @property
     def may_cancel(self) -> bool:
-        return job_card.may_stop(self.audience) and self.left > 0 and not self.is_held and not self.is_undone
+        return self.may_stop and self.left > 0 and not self.is_held and not self.is_undone
 
     @property
     def may_pause(self) -> bool:
@@ -155,14 +157,15 @@ def batch_page_card(batch: Batch, audience: str) -> BatchCard:
     """The card with everything that the batch's own page shows."""
     card = batch_card(batch, audience)
     results = Result.objects.filter(execution__batch=batch).count()
+    card = replace(card, results=results, may_stop=job_card.may_stop(audience))
     if not card.left or card.is_undone:
-        return replace(card, results=results)
-    queue = queue_state.state()
+        return card
+    card = replace(card, queue=queue_state.state())
     if not card.counts[QUEUED]:
-        return replace(card, results=results, queue=queue)
+        return card
     paused = batch.executions.to_send().filter(ended_at=None, paused_at__isnull=False).count()
-    forecast = None if queue.paused_at else estimates.forecast(0, batch=batch)
-    return replace(card, results=results, queue=queue, paused=paused, forecast=forecast)
+    forecast = None if card.queue and card.queue.paused_at else estimates.forecast(0, batch=batch)
+    return replace(card, paused=paused, forecast=forecast)
 
 
 def batch_cards(user: Any, found: Iterable[Batch]) -> list[BatchCard]:

@@ -97,6 +97,10 @@ class Card:
     takes: tuple[Take, ...]
     snapshot: QueueSnapshot
 
+    def load(self) -> None:
+        """Read what the job's own page, the studio and the queue show beyond a list of jobs."""
+        _ = self.may_cancel, self.place, self.next_try, self.typical_duration
+
     def seen_by(self, audience: str) -> Card:
         """The same card for another audience; the takes are shared."""
         return replace(self, audience=audience)
@@ -152,13 +156,13 @@ class Card:
     def is_cancelling(self) -> bool:
         return self.execution.cancel_requested_at is not None and not self.is_final
 
-    @property
+    @cached_property
     def may_cancel(self) -> bool:
         return (
-            may_stop(self.audience)
-            and not self.is_final
+            not self.is_final
             and not self.is_cancelling
             and self.status != statuses.UNCONFIRMED
+            and may_stop(self.audience)
         )
 
     @property
@@ -241,7 +245,7 @@ class Card:
         before = self.execution.after
         return before if before is not None and self.is_waiting and before.ended_at is None else None
 
-    @property
+    @cached_property
     def place(self) -> int | None:
         """Its place in the queue, from 1."""
         if not self.is_waiting or self.is_paused or self.snapshot.queue.paused_at:
@@ -255,7 +259,7 @@ class Card:
             return None
         return estimates.typical_duration(self.execution.tool)
 
-    @property
+    @cached_property
     def next_try(self) -> datetime | None:
         """When sending is tried next; None if the job is held back by a pause or by another job."""
         if self.status != statuses.QUEUED or not self.note or self.is_paused or self.snapshot.queue.paused_at:
@@ -264,7 +268,7 @@ class Card:
             return None
         return self._held_until or self.execution.next_attempt_at
 
-    @property
+    @cached_property
     def note(self) -> str:
         """Why it is queued or unconfirmed, as a message."""
         if self.is_final:
@@ -343,3 +347,13 @@ def cards_for(
 ) -> list[Card]:
     snapshot = snapshot or QueueSnapshot()
     return [card(execution, audience(user, execution.created_by_id), snapshot) for execution in executions]
+
+
+def loaded_cards(
+    user: Any, executions: Iterable[Execution], snapshot: QueueSnapshot | None = None
+) -> list[Card]:
+    """Cards for the studio and the queue."""
+    cards = cards_for(user, executions, snapshot)
+    for each in cards:
+        each.load()
+    return cards

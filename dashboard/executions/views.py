@@ -40,8 +40,10 @@ def page(request: AuthenticatedRequest, pk: uuid.UUID, *, status: int = 200, **c
     execution = get_object_or_404(Execution.objects.for_cards(), pk=pk)
     audience = job_card.audience(request.user, execution.created_by_id)
     request.live_topic = f"job:{pk}"
+    card = job_card.card(execution, audience)
+    card.load()
     context = {
-        "card": job_card.card(execution, audience),
+        "card": card,
         "can_view_audit": policy.can(request.user, Action.AUDIT_VIEW),
         "timeline": timeline(execution, audience),
         "advice": advice(execution.error or {}),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -73,6 +72,7 @@ class ToolForm(forms.Form):
         self.catalogues = catalogues or Catalogues.for_tool(tool)
         self.fields |= {each.spec.name: each for each in entries(tool)}
         self.validated: tools.ValidationResult | None = None
+        self.candidates: dict[str, list[Candidate]] = {}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -133,21 +133,20 @@ class ToolForm(forms.Form):
     def advanced_has_errors(self) -> bool:
         return any(bound.errors for bound in self.advanced)
 
-    @cached_property
-    def chosen(self) -> dict[str, list[File]]:
-        """The selected files of each file field, in the order of selection."""
-        ids = {entry.name: list(self[entry.name].value() or []) for entry in self.tool.file_fields}
+    def load(self, *, without: Collection[str] = ()) -> None:
+        """Read the files that each file field offers: the selected ones, then the latest suitable ones.
+
+        For a form that is shown; `without` names fields that are not.
+        """
+        shown = [entry for entry in self.tool.file_fields if entry.name not in without]
+        ids = {entry.name: list(self[entry.name].value() or []) for entry in shown}
         wanted = [each for chosen in ids.values() for each in chosen if "\x00" not in each]
         known = File.objects.in_bulk(wanted, field_name="remote_id") if wanted else {}
-        return {name: [known[each] for each in chosen if each in known] for name, chosen in ids.items()}
+        for entry in shown:
+            chosen = [known[each] for each in ids[entry.name] if each in known]
+            self.candidates[entry.name] = self._candidates(entry, chosen)
 
-    @cached_property
-    def candidates(self) -> dict[str, list[Candidate]]:
-        """For each file field: the selected files, then the latest suitable ones."""
-        return {entry.name: self._candidates(entry) for entry in self.tool.file_fields}
-
-    def _candidates(self, entry: spec.Files) -> list[Candidate]:
-        chosen = self.chosen[entry.name]
+    def _candidates(self, entry: spec.Files, chosen: Sequence[File]) -> list[Candidate]:
         fitting = File.objects.in_library().newest_first()
         if entry.media:
             fitting = fitting.filter(type__in=entry.media)

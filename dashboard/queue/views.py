@@ -42,9 +42,9 @@ def queue(request: AuthenticatedRequest) -> HttpResponse:
     line = list(Execution.objects.send_queue().for_cards()[:MAX_ROWS])
     paused = Execution.objects.to_send().filter(ended_at=None, paused_at__isnull=False).for_cards()
     context = {
-        "line": job_card.cards_for(request.user, line, snapshot),
+        "line": job_card.loaded_cards(request.user, line, snapshot),
         "count": Execution.objects.send_queue().count() if len(line) == MAX_ROWS else len(line),
-        "paused": job_card.cards_for(request.user, paused.newest_first()[:MAX_ROWS], snapshot),
+        "paused": job_card.loaded_cards(request.user, paused.newest_first()[:MAX_ROWS], snapshot),
         "queue": snapshot.queue,
         "can_pause_all": policy.can(request.user, Action.QUEUE_PAUSE),
         "gauge": Gauge(snapshot.starts),
@@ -127,6 +127,8 @@ def edit(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 def _edit_page(
     request: HttpRequest, card: job_card.Card, form: ToolForm | None, refusal: str = "", status: int = 200
 ) -> HttpResponse:
+    if form is not None:
+        form.load()
     context = {
         "card": card,
         "composer": form,

@@ -131,6 +131,7 @@ def _form_with_errors(
 def _composer(
     request: HttpRequest, tool: Tool, form: ToolForm, status: int = 200, **extra: Any
 ) -> HttpResponse:
+    form.load()
     context = {"tool": tool, "tool_groups": tools.groups(), "composer": form, **extra}
     return render(request, "studio/_tool_form.html", context, status=status)
 
@@ -139,10 +140,12 @@ def _page(
     request: AuthenticatedRequest, tool: Tool, form: ToolForm | None = None, status: int = 200, **extra: Any
 ) -> HttpResponse:
     request.live_topic = "studio"
+    form = form or ToolForm(tool)
+    form.load()
     context = {
         "tool": tool,
         "tool_groups": tools.groups(),
-        "composer": form or ToolForm(tool),
+        "composer": form,
         "since": AwaySummary(request.user, last_visit.last(request.user.pk).looked_at),
         **_board(request),
         **extra,
@@ -157,7 +160,7 @@ def _board(request: AuthenticatedRequest) -> dict[str, Any]:
     more = single.count() - MAX_IN_FLIGHT if len(flight) > MAX_IN_FLIGHT else 0
     finished = Execution.objects.finished().for_cards()[:MAX_FINISHED]
     return {
-        "flight": job_card.cards_for(request.user, flight[:MAX_IN_FLIGHT]),
+        "flight": job_card.loaded_cards(request.user, flight[:MAX_IN_FLIGHT]),
         "flight_more": more,
         "batches": batch_cards(request.user, batches.in_flight(MAX_BATCHES)),
         "finished": job_card.cards_for(request.user, finished),
