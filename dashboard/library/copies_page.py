@@ -30,6 +30,8 @@ class Copy:
 
     file: File
     keeping: Keeping | None
+    is_automatic: bool = False
+    """Whether a copy will be requested without a person, because all files are copied."""
 
     @property
     def exists(self) -> bool:
@@ -82,22 +84,19 @@ class Copy:
             return False
         return self.file.state == State.READY and self.file.gone_at is None
 
-    @property
-    def is_automatic(self) -> bool:
-        """Whether a copy will be requested without a person, because all files are copied."""
-        return (
-            bool(team_settings.get(team_settings.COPY_ALL))
-            and self.keeping is None
-            and self.file.origin != "account"
-        )
-
 
 def copy_of(file: File) -> Copy:
     """The copy of a file that was read together with its `keeping`.
 
     Two separate reads could miss a copy that finishes between them.
     """
-    return Copy(file, None if file.kept_at else getattr(file, "keeping", None))
+    if file.kept_at:
+        return Copy(file, None)
+    keeping = getattr(file, "keeping", None)
+    is_automatic = (
+        keeping is None and file.origin != "account" and bool(team_settings.get(team_settings.COPY_ALL))
+    )
+    return Copy(file, keeping, is_automatic)
 
 
 class CopiesPage:

@@ -30,6 +30,7 @@ from executions.webhooks import deliveries, rejections
 from executions.webhooks import endpoints as webhook_endpoints
 
 MAX_REPLAYS = 200
+MAX_REJECTIONS = 20
 DAY = timedelta(days=1)
 # Webhooks are reported as missing if this many jobs finished without one,
 MIN_MISSED = 5
@@ -91,13 +92,13 @@ def _page(request: HttpRequest, form: EndpointForm, status: int = 200) -> HttpRe
     except (VideoGenError, TimeoutError) as error:
         note = f"Could not read the endpoints: {getattr(error, 'message', 'no response')}"
     rejections.flush()
-    rejected = Rejection.objects.filter(hour__gte=timezone.now() - 7 * DAY).order_by("-hour", "reason")[:20]
+    rejected = Rejection.objects.filter(hour__gte=timezone.now() - 7 * DAY).order_by("-hour", "reason")
     context = {
         "endpoints": found,
         "note": note,
         "form": form,
         "health": _health(found, _own_url(request)),
-        "rejections": rejected,
+        "rejections": list(rejected[:MAX_REJECTIONS]),
         "receiver_url": _own_url(request),
         "secrets_configured": len(settings.VIDEOGEN_WEBHOOK_SECRETS),
     }
