@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import URLResolver, get_resolver, resolve
-from django.utils import timezone
 
-from executions.batches import bulk_actions
-from executions.models import Batch, SavedFilter, WebhookDelivery
-from executions.models.selection import Act
 from executions.policy import Action
-from executions.team import comments
 from tests.dashboard.browsers import Browser
-from tests.factories import planning
-from tests.factories.files import file
-from tests.factories.jobs import job
-from tests.security.urls import ROLES, SIGN_IN, TABLE, Line
+from tests.security.urls import ROLES, SIGN_IN, TABLE, Line, path_of
 
 pytestmark = pytest.mark.one_engine  # permissions do not depend on the database
 
@@ -34,29 +22,6 @@ def url_names(resolver: URLResolver, space: str = "") -> Iterator[str | None]:
             yield from url_names(each, f"{space}{each.namespace}:" if each.namespace else space)
         else:
             yield each.name and f"{space}{each.name}"
-
-
-def path_of(line: Line, owner: Any) -> str:
-    """The line's path, filled with things that it creates."""
-    url = "https://media.example.org/signed"
-    expires = (timezone.now() + timedelta(hours=1)).isoformat()
-    source = {"status": "ready", "url": url, "expiresAt": expires}
-    things = {
-        "job": lambda: job(owner, "running").pk,
-        "unconfirmed": lambda: job(owner, "unconfirmed").pk,
-        "file": lambda: file(snapshot={"fileId": uuid.uuid4().hex, "previewSource": source, "downloadSource": source}).pk,
-        "delivery": lambda: WebhookDelivery.objects.create(webhook_id=uuid.uuid4().hex, outcome="file", body=b"{}").pk,
-        "plan": lambda: planning.plan(owner).pk,
-        "batch": lambda: planning.batch(owner, held=True).pk,
-        "cancellation": lambda: planning.cancel_request(Batch.objects.latest("pk"), actor=owner).pk,
-        "comment": lambda: "{0.execution_id}/comments/{0.pk}".format(comments.write(job(owner), actor=owner, text="x")),
-        "person": lambda: get_user_model().objects.create(username=uuid.uuid4().hex).pk,
-        "view": lambda: SavedFilter.objects.create(name=uuid.uuid4().hex, created_by=owner).pk,
-        "selection": lambda: bulk_actions.create_selection([job(owner, "running").pk], Act.CANCEL, actor=owner).pk,
-        "own_file": lambda: file(type="VIDEO", created_by=owner).pk,
-        "public_file": lambda: file(type="VIDEO", public_since=timezone.now()).pk,
-    }  # fmt: skip
-    return line.path.format(**{name: make() for name, make in things.items() if "{%s}" % name in line.path})  # noqa: UP031
 
 
 def test_every_url_has_a_line_in_the_table() -> None:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
 
 from dashboard import admin
+from executions.batches import bulk_actions
+from executions.models import Batch, SavedFilter, WebhookDelivery
+from executions.models.selection import Act
 from executions.policy import Action, Role
+from executions.team import comments
+from tests.factories import planning
+from tests.factories.files import file
+from tests.factories.jobs import job
 
 # Expected statuses: shown, done, redirected to the sign-in page, refused, not found, wrong method.
 OK, DONE, SIGN_IN, REFUSED, NOT_FOUND, NO_METHOD = 200, 303, 302, 403, 404, 405
@@ -32,6 +45,29 @@ class Line:
     ada: int
     method: str = "get"
     action: Action | None = None
+
+
+def path_of(line: Line, owner: Any) -> str:
+    """The line's path, filled with things that it creates."""
+    url = "https://media.example.org/signed"
+    expires = (timezone.now() + timedelta(hours=1)).isoformat()
+    source = {"status": "ready", "url": url, "expiresAt": expires}
+    things = {
+        "job": lambda: job(owner, "running").pk,
+        "unconfirmed": lambda: job(owner, "unconfirmed").pk,
+        "file": lambda: file(snapshot={"fileId": uuid.uuid4().hex, "previewSource": source, "downloadSource": source}).pk,
+        "delivery": lambda: WebhookDelivery.objects.create(webhook_id=uuid.uuid4().hex, outcome="file", body=b"{}").pk,
+        "plan": lambda: planning.plan(owner).pk,
+        "batch": lambda: planning.batch(owner, held=True).pk,
+        "cancellation": lambda: planning.cancel_request(Batch.objects.latest("pk"), actor=owner).pk,
+        "comment": lambda: "{0.execution_id}/comments/{0.pk}".format(comments.write(job(owner), actor=owner, text="x")),
+        "person": lambda: get_user_model().objects.create(username=uuid.uuid4().hex).pk,
+        "view": lambda: SavedFilter.objects.create(name=uuid.uuid4().hex, created_by=owner).pk,
+        "selection": lambda: bulk_actions.create_selection([job(owner, "running").pk], Act.CANCEL, actor=owner).pk,
+        "own_file": lambda: file(type="VIDEO", created_by=owner).pk,
+        "public_file": lambda: file(type="VIDEO", public_since=timezone.now()).pk,
+    }  # fmt: skip
+    return line.path.format(**{name: make() for name, make in things.items() if "{%s}" % name in line.path})  # noqa: UP031
 
 
 def signed_in(
