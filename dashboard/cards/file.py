@@ -20,7 +20,7 @@ from executions.models.file import Origin, State
 from executions.policy import Action
 
 TYPES = {
-    IMAGE: ("Pictures", "picture", "image"),
+    IMAGE: ("Images", "image", "image"),
     VIDEO: ("Videos", "video", "film"),
     AUDIO: ("Sounds", "sound", "audio-lines"),
     "PDF": ("PDFs", "PDF", "file-text"),

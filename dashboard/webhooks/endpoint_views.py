@@ -39,7 +39,7 @@ MIN_SILENCE = timedelta(minutes=15)
 
 
 class EndpointForm(forms.Form):
-    url = forms.URLField(label="Address", max_length=500, assume_scheme="https")
+    url = forms.URLField(label="URL", max_length=500, assume_scheme="https")
     events = forms.MultipleChoiceField(
         label="Events", choices=[(name, name) for name in webhook_endpoints.EVENTS], required=True
     )

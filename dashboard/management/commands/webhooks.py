@@ -23,7 +23,7 @@ class Command(BaseCommand):
         acts.add_parser("list", help="Show the account's endpoints.")
         register = acts.add_parser("register", help="Register an endpoint; its secret is stored encrypted.")
         register.add_argument(
-            "--url", default="", help="Address to register. Default: the receiver under PUBLIC_URL."
+            "--url", default="", help="URL to register. Default: the receiver under PUBLIC_URL."
         )
         for act, words in (("delete", "Delete an endpoint."), ("rotate", "Rotate an endpoint's secret.")):
             acts.add_parser(act, help=words).add_argument("id", help="The endpoint's id, as `list` shows it.")
