@@ -210,6 +210,42 @@ def test_exactly_the_selected_deliveries_are_replayed_and_reported(
     assert text(answer).count("Its job is still unknown.") == 2
 
 
+def test_deliveries_are_filtered_by_a_file_and_by_videogens_id_of_a_job(
+    ada_browser: Browser, people: Any
+) -> None:
+    execution, upload = job(people.ann, "running"), file()
+    of_job = delivered(execution.remote_id)
+    of_file = delivered("", "file.upload.completed", fileId=upload.remote_id)
+    unknown = delivered("vg_exec_unknown_yet")
+
+    def shown(query: str) -> set[int]:
+        page = ada_browser.get(f"/settings/deliveries/?{query}")
+        return {
+            number
+            for number in (of_job.pk, of_file.pk, unknown.pk)
+            if f"/settings/deliveries/{number}/" in links(page)
+        }
+
+    assert shown("") == {of_job.pk, of_file.pk, unknown.pk}
+    assert shown(f"job={execution.remote_id}") == shown(f"job={execution.pk}") == {of_job.pk}
+    assert shown("job=vg_exec_unknown_yet") == {unknown.pk}
+    assert shown(f"file={upload.pk}") == shown(f"file={upload.remote_id}") == {of_file.pk}
+    assert shown(f"file={uuid.uuid4()}") == shown("job=vg_exec_nothing") == set()
+
+
+def test_an_open_list_of_deliveries_fetches_the_new_ones(ada_browser: Browser, people: Any) -> None:
+    first = delivered("vg_exec_1")
+    url = f"/settings/deliveries/?newer={first.pk}"
+    assert ada_browser.get(url).status_code == 204
+    second = delivered("vg_exec_2")
+    answer = ada_browser.get(url)
+    assert f"/settings/deliveries/{second.pk}/" in answer.content.decode()
+    assert f"/settings/deliveries/{first.pk}/" not in answer.content.decode()
+    for number in range(50):
+        delivered(f"vg_exec_more_{number}")
+    assert ada_browser.get(url)["HX-Refresh"] == "true", "more than a page: the list is loaded again"
+
+
 def test_a_repeat_is_counted_on_the_delivery(db: None) -> None:
     delivery = delivered("vg_exec_1")
     event = parse_event(bytes(delivery.body))
