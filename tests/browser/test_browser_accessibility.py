@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from tests.browser import actions
 from tests.browser.conftest import PHONE, WIDE, BrowserErrors, Opener
-from tests.browser.site import Site, set_faults
+from tests.browser.site import Site, hold_jobs, set_faults
 from tests.conftest import SandboxProcess
 
 # axe's violations, as "rule: elements".
@@ -97,7 +97,7 @@ def test_the_studio_with_every_kind_of_card(browse: Opener, site: Site, sandbox:
     [speech] = site.start(actions.unique_prompt("Words that are spoken."), tool="text-to-speech")
     for prompt in (picture, speech):
         actions.wait_until_finished(page, prompt)
-    set_faults(sandbox, {"kind": "job", "seconds": 60})
+    hold_jobs(sandbox)
     [running] = site.start(actions.unique_prompt(), name="admin")
     expect(actions.job(page, running)).to_have_attribute("data-status", "running")
     audit(page)
@@ -130,7 +130,7 @@ def test_the_form_of_every_tool(browse: Opener, material: str) -> None:
 
 
 def test_the_job_page_in_every_status(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
-    set_faults(sandbox, {"kind": "job", "seconds": 60})
+    hold_jobs(sandbox)
     studio = actions.wait_until_live(browse("/"))
     [running] = site.start(actions.unique_prompt(), name="admin")
     page = open_job(studio, actions.job(studio, running))

@@ -177,7 +177,7 @@ def test_a_saved_view_can_be_opened_by_another_person(
 def test_jobs_can_be_selected_and_cancelled_by_keyboard(
     browse: Opener, site: Site, sandbox: SandboxProcess
 ) -> None:
-    set_faults(sandbox, {"kind": "job", "seconds": 120})
+    hold_jobs(sandbox)
     mark = actions.unique_prompt().split()[-1]
     started = site.start(*(f"{mark} number {number}" for number in range(3)), name="admin")
     page = actions.wait_until_live(browse(f"/executions/?q={mark}"))

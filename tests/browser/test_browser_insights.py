@@ -143,13 +143,14 @@ def test_a_summary_that_was_seen_is_not_shown_again(
 ) -> None:
     [prompt] = site.start(actions.unique_prompt(), name="member")
     wait_until_finished(browse("/executions/", name="admin"), prompt, "succeeded")
-    # Jobs of other tests must not finish between the two visits.
-    expect(browse("/", name="admin").locator("#flight > *")).to_have_count(0, timeout=90_000)
     site.manage(LEFT_AN_HOUR_AGO)
     page = browse("/", name="member")
-    page.locator("#since").scroll_into_view_if_needed()
+    # Jobs of other tests may finish between the two visits, and are then summarised.
+    in_summary = page.locator("#since").get_by_title(prompt)
+    in_summary.scroll_into_view_if_needed()
     expect(page.locator("#since")).to_have_attribute("data-seen", "")
     page.goto("/")
-    expect(page.locator("#since")).to_have_count(0)
+    expect(page.get_by_role("heading", name="In flight")).to_be_visible()
+    expect(in_summary).to_have_count(0)
     page.get_by_role("link", name="Since you left").click()
-    expect(page.locator("#since")).to_contain_text("succeeded")
+    expect(in_summary).to_be_visible()

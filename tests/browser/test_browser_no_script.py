@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import actions
 from tests.browser.conftest import PHONE, BrowserErrors, Opener
-from tests.browser.site import Site, set_faults
+from tests.browser.site import Site, hold_jobs, set_faults
 from tests.conftest import SandboxProcess
 from tests.waiting import eventually
 
@@ -45,7 +45,7 @@ def test_the_main_journey(browse: Opener, site: Site, sandbox: SandboxProcess) -
     assert shown is not None
     assert shown["height"] > 200
 
-    set_faults(sandbox, {"kind": "job", "seconds": 60})
+    hold_jobs(sandbox)
     actions.start(page, second)
     actions.job(page, second).get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(second)

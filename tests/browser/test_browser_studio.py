@@ -58,7 +58,7 @@ def test_speech_can_be_played(browse: Opener, site: Site) -> None:
 
 def test_no_page_polls_while_its_socket_is_open(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
     """Neither the studio, nor the history, nor a job's page, even while the job runs."""
-    set_faults(sandbox, {"kind": "job", "seconds": 60, "count": 1})
+    hold_jobs(sandbox)
     [prompt] = site.start(actions.unique_prompt(), name="admin")
     studio = actions.wait_until_live(browse("/"))
     expect(actions.job(studio, prompt)).to_have_attribute("data-status", "running")
@@ -87,11 +87,7 @@ def _address(page: Page, prompt: str) -> str:
 
 
 def test_a_cancel_request_is_shown_at_once(browse: Opener, sandbox: SandboxProcess) -> None:
-    set_faults(
-        sandbox,
-        {"kind": "job", "seconds": 60},
-        {"kind": "slow", "match": CANCELS, "seconds": 8},
-    )
+    hold_jobs(sandbox, {"kind": "slow", "match": CANCELS, "seconds": 8})
     mine, theirs = actions.wait_until_live(browse("/")), actions.wait_until_live(browse("/", name="member"))
     prompt = actions.unique_prompt()
     actions.start(mine, prompt)
