@@ -9,17 +9,29 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from django.db.models import Model
 
 from executions import policy
 from executions.core import runtime
 from executions.lifecycle import cancel
-from executions.models import Event, Execution
+from executions.models import (
+    Batch,
+    BatchCancel,
+    BatchPlan,
+    Comment,
+    Event,
+    Execution,
+    File,
+    Mention,
+    SavedFilter,
+    Selection,
+)
 from executions.models.event import Kind
 from executions.policy import Action, NotAllowed, Role
 from executions.sync import daily_reconciliation
 from executions.team import settings as team_settings
 from executions.webhooks import deliveries
-from tests.executions.operations import ACTORS, OPERATIONS, Permitted, World
+from tests.executions.operations import ACTORS, OPERATIONS, SYSTEM, Permitted, World
 from tests.security.urls import ROLES, TABLE, Line
 
 
@@ -119,11 +131,62 @@ def test_members_may_cancel_each_others_jobs_if_the_team_setting_allows_it(
     world = World("other", django_user_model.objects.create)
     admin = django_user_model.objects.create(username="ada", is_staff=True)
     job, batch = world.job(), world.batch()
-    team_settings.change(team_settings.TEAM_CANCELS, setting, actor=admin)
+    for value in (not setting, setting):
+        team_settings.change(team_settings.TEAM_CANCELS, value, actor=admin)
 
     for action, thing in ((Action.JOB_CANCEL, job), (Action.BATCH_CANCEL, batch), (Action.BATCH_UNDO, batch)):
         assert policy.can(world.actor, action, thing) is setting
     assert not policy.can(world.actor, Action.JOB_PAUSE, job), "the setting only affects cancelling"
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_team_setting_affects_only_cancelling_by_members(role: Role) -> None:
+    def decisions(setting: bool) -> set[Action]:
+        return {
+            action
+            for action in Action
+            if policy.allows(role, action, is_own=False, team_cancels=lambda: setting)
+        }
+
+    cancelling = {Action.JOB_CANCEL, Action.BATCH_CANCEL, Action.BATCH_UNDO}
+    assert decisions(True) ^ decisions(False) == (cancelling if role is Role.MEMBER else set())
+
+
+def test_admins_may_do_to_their_own_things_what_they_may_not_do_for_others() -> None:
+    own, others = (
+        {action for action in Action if policy.allows(Role.ADMIN, action, is_own=is_own)}
+        for is_own in (True, False)
+    )
+
+    assert own - others == {
+        Action.COMMENT_WITHDRAW,
+        Action.BATCH_START,
+        Action.BATCH_DISCARD,
+        Action.SELECTION_RUN,
+    }
+
+
+@pytest.mark.parametrize(("role", "actors"), [(Role.MEMBER, {"owner", "other"}), (Role.SYSTEM, SYSTEM)])
+def test_an_action_that_is_closed_to_a_role_is_closed_to_it_for_its_own_things_too(
+    role: Role, actors: set[str]
+) -> None:
+    opened = {operation.action for operation in OPERATIONS.values() if operation.allowed & actors}
+    closed = {operation.action for operation in OPERATIONS.values()} - opened
+
+    assert closed
+    assert [a for a in closed if policy.allows(role, a, is_own=True, team_cancels=lambda: True)] == []
+
+
+def test_rushes_itself_cannot_stand_in_for_a_person() -> None:
+    assert policy.require(policy.SYSTEM, Action.JOB_START) is None
+    with pytest.raises(NotAllowed) as refused:
+        policy.require_person(policy.SYSTEM, Action.JOB_START)
+
+    assert refused.value.action is Action.JOB_START
+
+
+def test_a_refusal_says_what_is_not_allowed() -> None:
+    assert str(NotAllowed(Action.JOB_CANCEL)) == "You are not allowed to cancel this job."
 
 
 def test_a_refused_cancel_request_is_recorded_with_its_actor(db: None, django_user_model: Any) -> None:
@@ -141,7 +204,7 @@ def test_a_refused_cancel_request_is_recorded_with_its_actor(db: None, django_us
 def test_a_user_id_has_the_current_permissions_of_that_user(db: None, django_user_model: Any) -> None:
     person = django_user_model.objects.create(username="ann")
 
-    assert policy.can(person.pk, Action.JOB_START)
+    assert policy.require(person.pk, Action.JOB_START) == person.pk
     django_user_model.objects.filter(pk=person.pk).update(is_active=False)
     assert not policy.can(person.pk, Action.JOB_START)
     assert not policy.can(person.pk + 1, Action.JOB_START)
@@ -161,3 +224,18 @@ def test_plans_are_visible_only_to_their_creators(
     assert policy.visible_to(world.actor, type(plan).objects.all()).count() == plans
     is_active = who not in ("deactivated", "anonymous")
     assert policy.visible_to(world.actor, Execution.objects.filter(pk=job.pk)).exists() is is_active
+
+
+OWNER_COLUMNS = {BatchPlan: "created_by", Selection: "created_by", Mention: "person"}
+SHARED_ROWS = (Execution, File, Batch, Comment, SavedFilter, BatchCancel)
+
+
+@pytest.mark.parametrize("model", [*OWNER_COLUMNS, *SHARED_ROWS])
+def test_rows_are_visible_to_everyone_or_only_to_the_person_they_belong_to(
+    model: type[Model], ann: Any, ada: Any
+) -> None:
+    owner, rows = OWNER_COLUMNS.get(model), model._default_manager.all()
+
+    for actor in (ann, ada):
+        expected = rows.filter(**{owner: actor.pk}) if owner else rows
+        assert str(policy.visible_to(actor, rows).query) == str(expected.query)

@@ -60,6 +60,16 @@ def test_a_paused_job_is_not_claimed_until_it_is_resumed(ada: Any) -> None:
     assert events(job) == [(Kind.STARTED, None), (Kind.PAUSED, ada.pk), (Kind.RESUMED, ada.pk)]
 
 
+def test_a_job_that_is_not_paused_or_no_longer_queued_is_not_resumed(ada: Any) -> None:
+    job = jobs.queued()
+    assert not queue_actions.resume(job, actor=ada)
+    assert events(job) == [(Kind.STARTED, None)]
+
+    assert queue_actions.pause(job, actor=ada)
+    assert lifecycle.apply(job.pk, observations.CancelRequested())
+    assert not queue_actions.resume(job, actor=ada)
+
+
 def test_a_submitted_job_can_be_neither_paused_nor_edited_nor_moved(ada: Any) -> None:
     for job in (jobs.sending(), jobs.running("vg_exec_2")):
         before = events(job)
@@ -178,6 +188,7 @@ def test_prioritised_jobs_come_first_and_batches_last(people: Any) -> None:
     assert [snapshot.position(job) for job in (batch[2], first, batch[1])] == [1, 3, 6]
     assert set(leases.claim_due(4)) == set(order[:4])
     assert QueueSnapshot().position(first) is None, "a leased job has no position"
+    assert events(third) == [(Kind.STARTED, None), (Kind.MOVED_TO_FRONT, people.ada.pk)]
 
 
 def test_paused_and_dependent_jobs_have_no_position(people: Any) -> None:

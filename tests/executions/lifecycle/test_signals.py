@@ -10,9 +10,11 @@ from django.db import IntegrityError, transaction
 
 from executions import tools
 from executions.lifecycle import create
+from executions.lifecycle import status_machine as lifecycle
+from executions.models import Execution
 from executions.signals import execution_changed
 from executions.tools import already_validated
-from tests.factories import jobs
+from tests.factories import jobs, planning
 
 
 @pytest.fixture
@@ -58,3 +60,29 @@ def test_a_change_of_progress_sends_a_signal(signals: list[dict[str, Any]]) -> N
 
     assert [(each["from_status"], each["to_status"]) for each in signals] == [("running", "running")]
     assert signals[0]["created"] is False
+
+
+def test_the_signal_of_a_job_in_a_batch_names_the_batch(signals: list[dict[str, Any]], ann: Any) -> None:
+    batch = planning.batch(ann, 1)
+
+    assert [(each["batch_id"], each["owner_id"]) for each in signals] == [(batch.pk, ann.pk)]
+
+
+def test_the_signal_of_an_external_job_says_that_it_is_new(signals: list[dict[str, Any]]) -> None:
+    job = Execution(tool="generate-image", origin=Execution.Origin.EXTERNAL, remote_id="vg_exec_1")
+
+    lifecycle.insert_external(job)
+
+    assert [(each["created"], each["from_status"], each["to_status"]) for each in signals] == [
+        (True, "", "pending")
+    ]
+
+
+def test_an_announcement_without_a_change_names_the_current_status(signals: list[dict[str, Any]]) -> None:
+    job = jobs.running()
+    signals.clear()
+
+    lifecycle.announce_change(job)
+
+    expected = {"execution_id": job.pk, "created": False, "from_status": "running", "to_status": "running"}
+    assert signals == [{**expected, "owner_id": None, "batch_id": None}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -121,6 +121,23 @@ def test_the_table_has_every_status_and_final_ones_have_no_followers() -> None:
     assert {follower for followers in FOLLOWERS.values() for follower in followers} <= set(FOLLOWERS)
 
 
+def test_what_may_follow_what() -> None:
+    statuses, ends = (*ALL, UNKNOWN), (SUCCEEDED, FAILED, CANCELLED)
+
+    allowed = {
+        before: {after for after in statuses if transitions.may_follow(before, after)} for before in statuses
+    }
+
+    assert allowed == {
+        QUEUED: {PENDING, UNCONFIRMED, FAILED, CANCELLED},
+        UNCONFIRMED: {PENDING},
+        PENDING: {RUNNING, UNKNOWN, *ends},
+        RUNNING: {UNKNOWN, *ends},
+        UNKNOWN: {RUNNING, UNKNOWN, *ends},
+        **{end: set() for end in ends},
+    }
+
+
 def test_a_job_without_an_id_ignores_reports() -> None:
     for job in (jobs.queued(), jobs.sending(), job_in(UNCONFIRMED)):
         assert not any(jobs.report(job, status) for status in REPORTED)
@@ -209,6 +226,50 @@ def test_a_deferred_submission_is_sent_again() -> None:
     assert lifecycle.apply(job.pk, observations.SubmissionStarted())
     assert jobs.reload(job).note == ""
     assert [step[0] for step in jobs.events_of(job)] == [Kind.STARTED, Kind.SENT, Kind.POSTPONED, Kind.SENT]
+
+
+def test_an_accepted_job_starts_afresh_and_is_polled_after_a_second() -> None:
+    job = jobs.sending()
+    Execution.objects.filter(pk=job.pk).update(note="busy", attempts=3, leased_until=NOW)
+
+    lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1", at=NOW, answer={"id": 1}))
+
+    now = jobs.reload(job)
+    assert (now.accepted_at, now.last_heard_at) == (NOW, NOW)
+    assert (now.next_attempt_at, now.leased_until) == (NOW + timedelta(seconds=1), None)
+    assert (now.note, now.attempts, now.start_answer) == ("", 0, {"id": 1})
+    assert now.events.last().detail == {"remote_id": "vg_exec_1"}
+
+
+def test_an_unconfirmed_job_waits_for_nothing_and_says_why() -> None:
+    job = jobs.sending()
+    Execution.objects.filter(pk=job.pk).update(note="busy", next_attempt_at=NOW, leased_until=NOW)
+
+    lifecycle.apply(job.pk, observations.SubmissionUnconfirmed(reason="the connection was cut"))
+
+    now = jobs.reload(job)
+    assert (now.status, now.note, now.next_attempt_at, now.leased_until) == (UNCONFIRMED, "", None, None)
+    assert now.events.last().detail == {"reason": "the connection was cut"}
+
+
+def test_each_report_is_stored_with_its_time() -> None:
+    job = jobs.accepted()
+    created, first, second, third = (NOW - timedelta(seconds=age) for age in (30, 20, 15, 5))
+    Execution.objects.filter(pk=job.pk).update(created_at=created, note="busy", leased_until=NOW)
+
+    def report(status: str, at: datetime, **fields: Any) -> Execution:
+        assert jobs.report(job, status, at=at, answer={"at": at.isoformat()}, **fields)
+        now = jobs.reload(job)
+        assert now.last_answer == {"at": at.isoformat()}
+        return now
+
+    now = report(RUNNING, first, progress=0.5)
+    assert (now.running_at, now.last_heard_at, now.progress) == (first, first, 0.5)
+    now = report(RUNNING, second, progress=9.0)
+    assert (now.running_at, now.last_heard_at) == (first, second)
+    now = report(SUCCEEDED, third)
+    assert (now.running_at, now.ended_at, now.duration) == (first, third, 25.0)
+    assert (now.note, now.next_attempt_at, now.leased_until) == ("", None, None)
 
 
 def test_a_queued_job_is_cancelled_locally() -> None:

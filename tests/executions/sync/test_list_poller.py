@@ -151,6 +151,7 @@ def test_an_external_job_is_imported_once_and_marked(db: None) -> None:
         "generate-image",
     )
     assert events_of(job) == [("started", "", "pending", "system")]
+    assert job.events.get().detail == {"origin": job.origin, "remote_id": "vg_tool_theirs"}
     assert job.pk.int >> 80 == int(job.created_at.timestamp() * 1000), "sorted by its start"
     report(job, "succeeded")
     assert reload(job).status == SUCCEEDED

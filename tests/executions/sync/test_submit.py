@@ -19,12 +19,13 @@ from executions.lifecycle import create, leases, observations
 from executions.lifecycle import status_machine as lifecycle
 from executions.limits import api_health, rate_limits
 from executions.models import Execution, File, Input
+from executions.models.event import Kind
 from executions.sync import submit
 from executions.tools import already_validated
 from executions.videogen import VideoGenError
 from tests import steps
 from tests.conftest import SandboxProcess
-from tests.factories import jobs
+from tests.factories import deliveries, jobs
 
 IMAGE = tools.find("generate-image")
 
@@ -44,6 +45,19 @@ def test_a_form_creates_one_job_and_idempotency_keys_are_per_person(ann: Any, be
     assert repeated[0] == first[0]
     assert Execution.objects.count() == 3
     assert jobs.reload(first[0]).request_body == body
+
+
+def test_the_first_event_names_the_person_and_the_job_that_is_run_again(ann: Any) -> None:
+    job, _ = create.start(tool=IMAGE, body=already_validated({"prompt": "x"}), actor=ann)
+    again, _ = create.rerun(job, actor=ann, key="k")
+
+    (first,), (second,) = job.events.all(), again.events.all()
+    assert (first.kind, first.actor, first.detail) == (Kind.STARTED, ann, {})
+    assert (second.kind, second.actor, second.detail) == (
+        Kind.STARTED,
+        ann,
+        {"again": str(job.pk), "knowingly": False},
+    )
 
 
 def test_the_input_files_of_a_job_are_stored(db: None) -> None:
@@ -87,6 +101,19 @@ async def test_a_job_is_submitted_with_its_request_and_gets_an_id(account: Sandb
     assert now.leased_until is None
     assert now.start_answer == {"toolExecutionId": now.remote_id}
     assert await steps.kinds(job) == ["started", "sent", "status"]
+
+
+async def test_a_webhook_before_the_response_is_applied_when_the_response_arrives(
+    account: SandboxProcess,
+) -> None:
+    steps.add_fault(account, "status", status=202, body={"toolExecutionId": "vg_exec_early"})
+    job = await steps.queued(steps.unique_prompt())
+    early = await runtime.in_db(deliveries.ingest_outcome, "msg_1", "vg_exec_early", "failed")
+    assert early == "unknown job"
+
+    await submit.send(job.pk)
+
+    assert (await steps.reload(job)).status == "failed"
 
 
 async def test_concurrent_workers_submit_a_job_once(account: SandboxProcess) -> None:
@@ -161,6 +188,7 @@ async def test_a_permanent_rejection_fails_the_job(
     assert now.error is not None
     assert now.error["message"]
     assert now.error["code"] == code
+    assert now.start_answer, "VideoGen's response is kept"
     assert now.next_attempt_at is None
     assert await steps.sandbox_jobs(account, prompt) == []
     assert await steps.kinds(job) == ["started", "sent", "status"]
@@ -234,13 +262,14 @@ async def test_storing_a_response_is_retried_until_the_database_is_back(
     error: type[Exception], account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """VideoGen's id is stored nowhere else."""
-    monkeypatch.setattr(submit, "RETRY_DELAYS", (0.0, 0.0, 0.0))
-    apply, failures = lifecycle.apply, []
+    monkeypatch.setattr(submit, "RETRY_DELAYS", (0.0, 0.0, 0.0, 0.0))
+    apply, failures, stored = lifecycle.apply, [], []
 
     def unavailable(execution_id: Any, observation: observations.Observation) -> bool:
         if isinstance(observation, observations.Accepted) and len(failures) < 3:
             failures.append(1)
             raise error("terminating connection")
+        stored.append(observation)
         return apply(execution_id, observation)
 
     monkeypatch.setattr(lifecycle, "apply", unavailable)
@@ -248,6 +277,7 @@ async def test_storing_a_response_is_retried_until_the_database_is_back(
     await submit.send(job.pk)
     now = await steps.reload(job)
     assert (now.status, len(failures)) == ("pending", 3)
+    assert sum(isinstance(each, observations.Accepted) for each in stored) == 1
     assert now.remote_id is not None
 
 
@@ -268,6 +298,7 @@ async def test_storing_a_response_is_not_retried_after_the_lease_has_expired(
         with pytest.raises(OperationalError):
             await submit._store_outcome(uuid.uuid4(), observations.SubmissionUnconfirmed(reason="cut"), until)
         assert len(attempts) == count
+    assert asyncio.get_running_loop().time() - now > submit.RETRY_DELAYS[0] * 0.9, "it waits between attempts"
 
 
 def test_the_lease_leaves_time_to_store_a_response() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from executions.videogen import BadSignature, Reason, VerifiedDelivery, verify
+from executions.videogen.signature import MAX_WEBHOOK_ID_LENGTH
 
 SECRET = "whsec_c2FuZGJveC1leGFtcGxlLWtleS0wMDAxLTMyYnl0ZXM="
 OTHER = "whsec_" + base64.b64encode(b"another secret of thirty-two byt").decode()
@@ -139,6 +140,13 @@ def test_a_missing_header_is_reported(name: str, value: str | None) -> None:
 @pytest.mark.parametrize("webhook_id", ["müll", "x" * 256, "x" * 10_000])
 def test_an_invalid_id_counts_as_missing(webhook_id: str) -> None:
     assert reason(dict(HEADERS) | {"webhook-id": webhook_id}) is Reason.MISSING_HEADER
+
+
+def test_an_id_of_the_maximum_length_is_valid() -> None:
+    longest = "x" * MAX_WEBHOOK_ID_LENGTH
+
+    assert verify(signed(BODY, webhook_id=longest), BODY, [SECRET], AT).webhook_id == longest
+    assert reason(signed(BODY, webhook_id=longest + "x")) is Reason.MISSING_HEADER
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,19 @@ from executions.lifecycle import observations, transitions
 from executions.lifecycle import status_machine as lifecycle
 from executions.models import Event, File, WebhookDelivery
 from executions.models.event import Source
+from executions.models.file import State
+from executions.videogen import parse_event
 from executions.webhooks import ingest
 from tests.factories import deliveries, jobs
 
 pytestmark = pytest.mark.django_db
+
+
+def store_failed(payload: dict[str, Any]) -> WebhookDelivery:
+    """A delivery that an error in Rushes prevented from being applied."""
+    body = json.dumps(payload).encode()
+    ingest.store_failed("msg_1", parse_event(body), {}, body)
+    return WebhookDelivery.objects.get()
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
@@ -32,6 +41,7 @@ def test_a_final_status_is_applied_and_its_event_names_the_delivery(end: str) ->
     assert event is not None
     assert (event.source, event.delivery, event.to_status) == (Source.WEBHOOK, delivery, end)
     assert (now.error or {}).get("message") == ("broke" if end == "failed" else None)
+    assert now.last_answer == json.loads(bytes(delivery.body))
 
 
 def test_a_delivery_is_stored_as_received() -> None:
@@ -100,6 +110,30 @@ def test_a_delivery_before_the_response_waits_for_its_job() -> None:
     assert last.delivery == WebhookDelivery.objects.get(webhook_id="msg_1")
 
 
+def test_a_job_that_became_known_during_the_receipt_is_found_after_the_commit(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    job = jobs.sending()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert deliveries.ingest_outcome("msg_1", "vg_exec_1", "failed") == "unknown job"
+        lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
+
+    assert jobs.reload(job).status == "failed"
+
+
+def test_a_failure_after_the_commit_does_not_refuse_the_delivery(
+    django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ingest, "apply_pending", fails)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert deliveries.ingest_outcome("msg_1", "vg_exec_1", "failed") == "unknown job"
+
+
 def test_of_several_pending_deliveries_the_first_decides() -> None:
     job = jobs.sending()
     deliveries.ingest_outcome("msg_1", "vg_exec_1", "failed")
@@ -136,7 +170,9 @@ def test_an_unknown_event_is_stored_and_changes_nothing(payload: dict[str, Any])
 
     assert deliveries.ingest("msg_1", json.dumps(payload).encode()) == "unknown event"
 
-    assert WebhookDelivery.objects.get().event == payload["event"]
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.event, delivery.remote_file_id) == (payload["event"], "")
+    assert delivery.remote_execution_id == payload.get("toolExecutionId", "")
     assert jobs.reload(job).status == "running"
 
 
@@ -155,6 +191,76 @@ def test_a_file_event_updates_a_tracked_file_and_ignores_others() -> None:
     file = File.objects.get()
     assert (file.remote_id, file.display_name, file.width) == ("vg_file_1", "after", 64)
     assert file.snapshot["downloadSource"]["url"] == "https://media.example/1.png"
+
+
+@pytest.mark.parametrize(
+    ("event", "state"), [("file.analysis_completed", "FULFILLED"), ("file.analysis_failed", "REJECTED")]
+)
+def test_the_end_of_an_analysis_is_stored(event: str, state: str) -> None:
+    File.objects.create(remote_id="vg_file_1", type="IMAGE")
+    payload = {"event": event, "fileId": "vg_file_1", "file": {"fileId": "vg_file_1", "type": "IMAGE"}}
+
+    assert deliveries.ingest("msg_1", json.dumps(payload).encode()) == "file"
+
+    assert File.objects.get().analysis_state == state
+
+
+def test_an_upload_fails_only_when_an_event_says_so() -> None:
+    file = File.objects.create(remote_id="vg_file_1", type="IMAGE", state=State.PROCESSING)
+
+    def receive(webhook_id: str, event: str) -> None:
+        wire = {"fileId": "vg_file_1", "type": "IMAGE"}
+        payload = {"event": event, "fileId": "vg_file_1", "file": wire}
+        deliveries.ingest(webhook_id, json.dumps(payload).encode())
+        file.refresh_from_db()
+
+    receive("msg_1", "file.upload.completed")
+    assert (file.state, file.problem) == (State.PROCESSING, "")
+    receive("msg_2", "file.upload.failed")
+    assert (file.state, file.problem) == (State.FAILED, "VideoGen could not process this upload.")
+
+
+def test_a_failed_delivery_about_a_file_is_applied_later() -> None:
+    File.objects.create(remote_id="vg_file_1", type="IMAGE", display_name="before")
+    file = {"fileId": "vg_file_1", "type": "IMAGE", "displayName": "after"}
+    failed = store_failed({"event": "file.download_ready", "fileId": "vg_file_1", "file": file})
+    assert failed.outcome == "failed"
+
+    assert ingest.reapply(failed) == "file"
+
+    failed.refresh_from_db()
+    assert (failed.outcome, File.objects.get().display_name) == ("file", "after")
+
+
+def test_a_failed_delivery_about_an_unknown_job_waits_for_it() -> None:
+    failed = store_failed(deliveries.outcome("vg_exec_1", "failed"))
+    assert ingest.reapply(failed) == "unknown job"
+    job = jobs.accepted("vg_exec_1")
+
+    ingest.apply_pending("vg_exec_1")
+
+    failed.refresh_from_db()
+    assert (failed.outcome, failed.execution) == ("applied", job)
+    assert jobs.reload(job).status == "failed"
+
+
+def test_a_second_replay_does_not_change_the_outcome_of_a_delivery() -> None:
+    job = jobs.running("vg_exec_1")
+    deliveries.ingest_outcome("msg_1", "vg_exec_1", "failed")
+    delivery = WebhookDelivery.objects.get()
+
+    assert ingest.reapply(delivery) == "too late"
+
+    delivery.refresh_from_db()
+    assert (delivery.outcome, delivery.execution) == ("applied", job)
+
+
+def test_a_delivery_that_is_stored_already_is_not_marked_as_failed() -> None:
+    deliveries.ingest_outcome("msg_1", "vg_exec_1", "failed")
+
+    store_failed(deliveries.outcome("vg_exec_1", "failed"))
+
+    assert WebhookDelivery.objects.get().outcome == "unknown job"
 
 
 def test_an_event_without_a_time_ends_the_job_at_the_time_of_receipt() -> None:
