@@ -162,8 +162,6 @@ def _progressed(observation: observations.StatusReported, execution: Execution) 
         columns["attempt"] = attempt
     if new_attempt or (observation.progress is not None and observation.progress > (execution.progress or 0)):
         columns["progress"] = observation.progress
-    if columns.get("progress", execution.progress) == execution.progress:
-        columns.pop("progress", None)
     if not columns:
         return None
     kind = Kind.STATUS if "status" in columns else Kind.ATTEMPT if new_attempt else None
