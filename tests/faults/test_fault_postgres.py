@@ -94,7 +94,7 @@ def test_a_postgresql_restart_is_reported_and_survived(site: Site, people: list[
             )
             return {prompt: (status, count) for prompt, status, count in rows}
 
-        eventually(lambda: outcomes().keys() == keys.keys(), seconds=120)
+        eventually(lambda: outcomes().keys() == keys.keys(), seconds=300)
         assert set(outcomes().values()) == {("failed", 1)}
         total = database.execute("SELECT count(*) FROM executions_execution").fetchone()
     assert total == (6,)
