@@ -156,16 +156,17 @@ def batch_card(batch: Batch, audience: str) -> BatchCard:
 def batch_page_card(batch: Batch, audience: str) -> BatchCard:
     """The card with everything that the batch's own page shows."""
     card = batch_card(batch, audience)
-    results = Result.objects.filter(execution__batch=batch).count()
-    card = replace(card, results=results, may_stop=job_card.may_stop(audience))
-    if not card.left or card.is_undone:
-        return card
-    card = replace(card, queue=queue_state.state())
-    if not card.counts[QUEUED]:
-        return card
-    paused = batch.executions.to_send().filter(ended_at=None, paused_at__isnull=False).count()
-    forecast = None if card.queue and card.queue.paused_at else estimates.forecast(0, batch=batch)
-    return replace(card, paused=paused, forecast=forecast)
+    queue = queue_state.state() if card.left and not card.is_undone else None
+    waits = queue is not None and card.counts[QUEUED] > 0
+    to_send = batch.executions.to_send().filter(ended_at=None)
+    return replace(
+        card,
+        results=Result.objects.filter(execution__batch=batch).count(),
+        may_stop=job_card.may_stop(audience),
+        paused=to_send.filter(paused_at__isnull=False).count() if waits else 0,
+        queue=queue,
+        forecast=estimates.forecast(0, batch=batch) if waits and queue and not queue.paused_at else None,
+    )
 
 
 def batch_cards(user: Any, found: Iterable[Batch]) -> list[BatchCard]:

@@ -132,12 +132,11 @@ class Tile:
         """How the file came into the library, as text."""
         if self.file.origin == Origin.UPLOAD:
             return f"uploaded by {self.who}"
-        tool = f" with “{self.tool.label}”" if self.tool else ""
-        if self.file.origin == Origin.RESULT:
-            return (
-                f"made outside Rushes{tool}" if self.file.created_by is None else f"made by {self.who}{tool}"
-            )
-        return f"made outside Rushes{tool}" if tool else "imported from the account"
+        if self.file.origin != Origin.RESULT and self.tool is None:
+            return "imported from the account"
+        by_a_person = self.file.origin == Origin.RESULT and self.file.created_by is not None
+        made = f"made by {self.who}" if by_a_person else "made outside Rushes"
+        return f"{made} with “{self.tool.label}”" if self.tool else made
 
     @property
     def is_uploading(self) -> bool:
