@@ -120,7 +120,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "dashboard.http.middleware.record_address",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "dashboard.http.middleware.RequireSignIn",
     "django.contrib.messages.middleware.MessageMiddleware",
     "dashboard.http.middleware.record_visit",
     "django_htmx.middleware.HtmxMiddleware",

@@ -15,7 +15,7 @@ from executions.policy import Action
 
 
 def requires[View: Callable[..., HttpResponseBase]](action: Action) -> Callable[[View], View]:
-    """Respond with 403 to people whose role does not allow `action`; LoginRequiredMiddleware handles anonymous ones."""
+    """Respond with 403 to people whose role does not allow `action`; RequireSignIn handles anonymous ones."""
 
     def guard(view: View) -> View:
         @wraps(view)

@@ -1,4 +1,4 @@
-"""Middleware: static files under ASGI, the client's address, and when a person was last seen."""
+"""Middleware: static files under ASGI, required sign-in, the client's address, and when a person was last seen."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.http import url_has_allowed_host_and_scheme
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from dashboard.http.client_ip import client_address
@@ -42,6 +46,31 @@ class StaticFiles(WhiteNoiseMiddleware):
         for name, value in static_response.headers:
             response[name] = value
         return response
+
+
+class RequireSignIn(LoginRequiredMiddleware):
+    """Redirect to the sign-in page, and from there to the page that was requested.
+
+    After a form that was sent without a session, that is the page which showed the form. Django's middleware names the
+    form's own URL, which answers a GET with 405.
+    """
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseRedirect:
+        if request.method in ("GET", "HEAD"):
+            response: HttpResponseRedirect = super().handle_no_permission(request, view_func)
+            return response
+        return redirect_to_login(
+            _referring_page(request), self.get_login_url(view_func), self.get_redirect_field_name(view_func)
+        )
+
+
+def _referring_page(request: HttpRequest) -> str:
+    """Path and query of the page that sent the request; the start page if the header names none of this site."""
+    referer = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(referer, {request.get_host()}, require_https=request.is_secure()):
+        return "/"
+    page = urlsplit(referer)
+    return page._replace(scheme="", netloc="", fragment="").geturl() or "/"
 
 
 @sync_and_async_middleware

@@ -11,7 +11,7 @@ from django_htmx.middleware import HtmxDetails
 
 
 class AuthenticatedRequest(HttpRequest):
-    """A request that passed LoginRequiredMiddleware: that of every view that is not `login_not_required`.
+    """A request that passed RequireSignIn: that of every view that is not `login_not_required`.
 
     Views that use the signed-in user, or anything else that middleware adds, take this type.
     """

@@ -20,8 +20,12 @@ from executions.models.event import ActKind
 class SignIn(auth_views.LoginView):
     """Django's sign-in, limited to a number of failed attempts."""
 
-    redirect_authenticated_user = True
     template_name = "account/sign_in.html"
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        # A script that was redirected here must not follow to a page: the person may have signed in elsewhere meanwhile.
+        self.redirect_authenticated_user = "HX-Request" not in request.headers
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         attempts = login_throttle.FailedAttempts(request)

@@ -182,7 +182,7 @@ def test_a_start_succeeds_after_signing_in_in_another_tab(
     """The new session has a new CSRF token, which replaces that of the form; pressing Start once is enough."""
     browser_errors.expected.append("status of 403")
     page, text = actions.wait_until_live(browse("/")), actions.unique_prompt()
-    # The hint about an earlier result would be redirected to the sign-in page, and back if the sign-in is faster.
+    # Without the hint about an earlier result, whose response would replace the message being tested.
     page.route("**/before/", lambda route: route.fulfill(status=204))
     actions.mark_document(page)
     page.context.clear_cookies(name="sessionid")

@@ -56,6 +56,29 @@ def test_next_leads_to_the_requested_page(people: Any, client: Client) -> None:
     assert answer["Location"] == "/executions/?status=failed"
 
 
+@pytest.mark.parametrize(
+    ("referer", "target"),
+    [
+        ("http://testserver/tools/text-to-speech/?from=1#part", "/tools/text-to-speech/?from=1"),
+        ("http://testserver", "/"),
+        ("https://evil.example/tools/", "/"),
+        (None, "/"),
+    ],
+)
+def test_after_a_form_next_leads_to_the_page_that_showed_it(
+    referer: str | None, target: str, people: Any, client: Client
+) -> None:
+    headers = {"Referer": referer} if referer else {}
+    redirect = client.post("/tools/generate-image/", {"prompt": "a pier"}, headers=headers)
+    assert redirect.status_code == 302
+    assert client.post(redirect["Location"], CORRECT)["Location"] == target
+
+
+def test_a_script_is_not_redirected_onwards_after_a_sign_in_elsewhere(ann_browser: Browser) -> None:
+    answer = ann_browser.client.get(URL, {"next": "/executions/"}, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+
+
 def test_markup_in_next_is_shown_as_text(client: Client, db: None) -> None:
     page = client.get(URL, {"next": '"><script>alert(1)</script>'}).content.decode()
     assert "<script>alert(1)" not in page
