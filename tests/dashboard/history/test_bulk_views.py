@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import OperationalError
 from django.utils import timezone
 
 from executions.batches import bulk_actions
@@ -19,7 +18,7 @@ from executions.models.event import FileKind, Kind
 from executions.models.selection import Act
 from tests.dashboard.browsers import Browser, text
 from tests.factories.jobs import job
-from tests.waiting import DEADLINE
+from tests.threads import run_together
 
 URL = "/executions/choose/"
 pytestmark = pytest.mark.django_db
@@ -183,18 +182,9 @@ def test_two_concurrent_resumptions_take_turns(ann_browser: Browser, monkeypatch
     jobs = [job(ann_browser.user, "failed", f"pier {number}") for number in range(9)]
     selected(ann_browser, "again", *jobs)
     selection = Selection.objects.get()
-    barrier = threading.Barrier(2)
 
-    def work() -> None:
-        barrier.wait()
-        bulk_actions.run(selection, actor=ann_browser.user)
-        connections.close_all()
+    run_together([lambda: bulk_actions.run(selection, actor=ann_browser.user)] * 2)
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(DEADLINE)
     assert Execution.objects.count() == 18
     assert set(Selection.objects.get().report) == {str(each.pk) for each in jobs}
 

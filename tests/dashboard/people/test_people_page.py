@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
@@ -21,7 +20,7 @@ from executions.models.selection import Act
 from executions.team import members
 from tests.dashboard.browsers import Browser, text
 from tests.factories.jobs import job
-from tests.waiting import DEADLINE
+from tests.threads import run_together
 
 URL = "/settings/people/"
 NEW = {"username": "kim", "password1": "salt flats at noon", "password2": "salt flats at noon"}
@@ -68,23 +67,16 @@ def test_a_link_works_once(ada_browser: Browser, client: Client) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_link_works_once_for_two_concurrent_requests(ada_browser: Browser) -> None:
     _, token = members.invite("", members.MEMBER, 1, actor=ada_browser.user)
-    barrier, outcomes = threading.Barrier(2), []
 
-    def work(name: str) -> None:
-        barrier.wait()
+    def join(name: str) -> str:
         try:
             members.join(token, name, "salt flats at noon")
-            outcomes.append("joined")
         except members.MemberChangeRejected:
-            outcomes.append("refused")
-        finally:
-            connections.close_all()
+            return "refused"
+        return "joined"
 
-    threads = [threading.Thread(target=work, args=(name,)) for name in ("kim", "kit")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(DEADLINE)
+    outcomes = run_together([lambda: join("kim"), lambda: join("kit")])
+
     assert sorted(outcomes) == ["joined", "refused"]
 
 
@@ -189,26 +181,17 @@ def test_two_admins_who_remove_each_other_leave_one_admin(
     act: str, ada_browser: Browser, ann_browser: Browser
 ) -> None:
     members.change_role(ann_browser.user.pk, members.ADMIN, actor=ada_browser.user)
-    barrier = threading.Barrier(2)
+    ada, ann = ada_browser.user.pk, ann_browser.user.pk
 
-    def work(whom: int, by: int) -> None:
-        barrier.wait()
-        try:
+    def remove(whom: int, by: int) -> None:
+        with contextlib.suppress(members.MemberChangeRejected, policy.NotAllowed):
             if act == "demote":
                 members.change_role(whom, members.MEMBER, actor=by)
             else:
                 members.deactivate(whom, actor=by)
-        except (members.MemberChangeRejected, policy.NotAllowed):
-            pass
-        finally:
-            connections.close_all()
 
-    pairs = [(ann_browser.user.pk, ada_browser.user.pk), (ada_browser.user.pk, ann_browser.user.pk)]
-    threads = [threading.Thread(target=work, args=pair) for pair in pairs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(DEADLINE)
+    run_together([lambda: remove(ann, by=ada), lambda: remove(ada, by=ann)])
+
     assert get_user_model().objects.filter(is_staff=True, is_active=True).count() == 1
 
 

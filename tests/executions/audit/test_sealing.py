@@ -14,6 +14,7 @@ from executions.audit import hash_chain, sealing
 from executions.core import runtime
 from executions.models import Event
 from tests.executions.audit.conftest import record_events
+from tests.threads import run_together
 from tests.waiting import DEADLINE
 
 
@@ -66,21 +67,12 @@ def test_every_column_of_an_event_is_hashed() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_sealers_make_one_chain() -> None:
     record_events(300)
-    barrier = threading.Barrier(2)
 
-    def work() -> None:
-        barrier.wait()
-        try:
-            while sealing.has_unsealed():
-                sealing.seal(7)
-        finally:
-            connections.close_all()
+    def seal_all() -> None:
+        while sealing.has_unsealed():
+            sealing.seal(7)
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(DEADLINE)
+    run_together([seal_all, seal_all])
     assert list(Event.objects.order_by("id").values_list("position", flat=True)) == [*range(1, 301)]
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -24,7 +23,7 @@ from executions.tools import already_validated
 from tests.factories import planning
 from tests.factories.files import ready_file
 from tests.factories.jobs import accept
-from tests.waiting import DEADLINE
+from tests.threads import run_together
 
 pytestmark = pytest.mark.django_db
 
@@ -66,20 +65,8 @@ def test_confirming_twice_starts_once(people: Any) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_confirming_concurrently_starts_once(people: Any) -> None:
     plan = planning.plan(people.ann)
-    barrier = threading.Barrier(4)
 
-    def confirm() -> None:
-        try:
-            barrier.wait(DEADLINE)
-            batches.confirm(plan.pk, actor=people.ann)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=confirm) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(DEADLINE)
+    run_together([lambda: batches.confirm(plan.pk, actor=people.ann)] * 4)
 
     assert Batch.objects.count() == 1
     assert Execution.objects.count() == 3

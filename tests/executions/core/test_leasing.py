@@ -16,9 +16,9 @@ from django.utils.timezone import now as real_now
 from executions.core.leasing import LeasedQuerySet
 from executions.models import AccountWalk, DayClosing, Execution, File, Keeping, RollupState
 from executions.models.daily_reconciliation import RETRY_AFTER
-from tests.executions.threads import run_together
 from tests.factories import jobs
 from tests.factories.files import file
+from tests.threads import run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

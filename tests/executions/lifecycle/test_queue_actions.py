@@ -20,9 +20,9 @@ from executions.sync import reconciler, submit
 from executions.tools import already_validated
 from tests import steps
 from tests.conftest import SandboxProcess
-from tests.executions.threads import run_together
 from tests.factories import jobs, planning
 from tests.factories.files import ready_file
+from tests.threads import run_together
 
 IMAGE = tools.find("generate-image")
 

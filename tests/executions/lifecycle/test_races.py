@@ -19,8 +19,8 @@ from executions.models import Event, Execution, Result, WebhookDelivery
 from executions.models.event import Kind, Source
 from executions.tools import already_validated
 from executions.webhooks import ingest
-from tests.executions.threads import run_together
 from tests.factories import deliveries, jobs
+from tests.threads import run_together
 from tests.waiting import DEADLINE
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -23,8 +23,8 @@ from executions.videogen import Group, RateLimit
 from executions.videogen.rate_limit_headers import rate_limit
 from tests import steps
 from tests.conftest import SandboxProcess
-from tests.executions.threads import run_together
 from tests.factories import jobs, planning
+from tests.threads import run_together
 from tests.waiting import until
 
 STARTS = "POST /v1/tools/*"

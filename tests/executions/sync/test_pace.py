@@ -14,8 +14,8 @@ from executions.limits.poll_budget import HOURLY_BUDGET, Budget
 from executions.models import Execution
 from executions.sync import reconciler
 from executions.sync.reconciler import poll_interval
-from tests.executions.threads import run_together
 from tests.factories import jobs
+from tests.threads import run_together
 
 # --- intervals, budget, backoff -------------------------------------------------------------------------------
 
