@@ -14,7 +14,7 @@ from dashboard.cards.file import Tile
 from executions import policy
 from executions.copies import storage as copy_storage
 from executions.copies.requests import LEASE
-from executions.models import File, Keeping
+from executions.models import CopyRequest, File
 from executions.models.file import State
 from executions.policy import Action
 from executions.team import settings as team_settings
@@ -26,10 +26,10 @@ REFRESH_BEFORE_RETRY = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Copy:
-    """A file and its copy. `keeping` is the pending or failed copy request, None if there is none."""
+    """A file and its copy. `copy_request` is the pending or failed copy request, None if there is none."""
 
     file: File
-    keeping: Keeping | None
+    copy_request: CopyRequest | None
     is_automatic: bool = False
     """Whether a copy will be requested without a person, because all files are copied."""
 
@@ -43,12 +43,12 @@ class Copy:
 
     @property
     def is_pending(self) -> bool:
-        return self.keeping is not None and self.keeping.due_at is not None
+        return self.copy_request is not None and self.copy_request.due_at is not None
 
     @property
     def is_copying(self) -> bool:
         """Whether a worker holds a lease on it, which is short and renewed."""
-        due = self.keeping.due_at if self.keeping else None
+        due = self.copy_request.due_at if self.copy_request else None
         return due is not None and not self.problem and timezone.now() < due <= timezone.now() + LEASE
 
     @property
@@ -60,22 +60,22 @@ class Copy:
 
     @property
     def has_failed(self) -> bool:
-        return self.keeping is not None and self.keeping.due_at is None
+        return self.copy_request is not None and self.copy_request.due_at is None
 
     @property
     def problem(self) -> str:
-        return self.keeping.problem if self.keeping else ""
+        return self.copy_request.problem if self.copy_request else ""
 
     @property
     def next_try(self) -> datetime | None:
-        due = self.keeping.due_at if self.keeping else None
+        due = self.copy_request.due_at if self.copy_request else None
         return due if due and self.problem and due > timezone.now() else None
 
     @property
     def percent(self) -> int | None:
-        if self.keeping is None or not self.keeping.total:
+        if self.copy_request is None or not self.copy_request.total:
             return None
-        return min(100, round(100 * self.keeping.received / self.keeping.total))
+        return min(100, round(100 * self.copy_request.received / self.copy_request.total))
 
     @property
     def can_be_requested(self) -> bool:
@@ -86,17 +86,17 @@ class Copy:
 
 
 def copy_of(file: File) -> Copy:
-    """The copy of a file that was read together with its `keeping`.
+    """The copy of a file that was read together with its `copy_request`.
 
     Two separate reads could miss a copy that finishes between them.
     """
     if file.kept_at:
         return Copy(file, None)
-    keeping = getattr(file, "keeping", None)
+    copy_request = getattr(file, "copy_request", None)
     is_automatic = (
-        keeping is None and file.origin != "account" and bool(team_settings.get(team_settings.COPY_ALL))
+        copy_request is None and file.origin != "account" and bool(team_settings.get(team_settings.COPY_ALL))
     )
-    return Copy(file, keeping, is_automatic)
+    return Copy(file, copy_request, is_automatic)
 
 
 class CopiesPage:
@@ -110,10 +110,12 @@ class CopiesPage:
         self.count: int = totals["count"]
         self.bytes: int = totals["bytes"] or 0
         self.copies_all = bool(team_settings.get(team_settings.COPY_ALL))
-        self.pending = Keeping.objects.filter(due_at__isnull=False).count()
-        self.failed = Keeping.objects.filter(due_at=None).count()
+        self.pending = CopyRequest.objects.filter(due_at__isnull=False).count()
+        self.failed = CopyRequest.objects.filter(due_at=None).count()
         # Pending copies, the next one first, then failed ones.
-        found = Keeping.objects.select_related("file__created_by").order_by(F("due_at").asc(nulls_last=True))
+        found = CopyRequest.objects.select_related("file__created_by").order_by(
+            F("due_at").asc(nulls_last=True)
+        )
         self.rows = [(Tile(each.file, user), Copy(each.file, each)) for each in found[:MAX_ROWS]]
 
     @property

@@ -26,7 +26,7 @@ from executions.team import last_visit
 @require_GET
 def page(request: AuthenticatedRequest) -> HttpResponse:
     """The summary since the visit before the last one, so that a dismissed summary can be read again."""
-    summary = AwaySummary(request.user, last_visit.last(request.user.pk).before_at)
+    summary = AwaySummary(request.user, last_visit.last(request.user.pk).summary_since)
     return render(request, "studio/away.html", {"since": summary})
 
 

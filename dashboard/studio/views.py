@@ -146,7 +146,7 @@ def _page(
         "tool": tool,
         "tool_groups": tools.groups(),
         "composer": form,
-        "since": AwaySummary(request.user, last_visit.last(request.user.pk).looked_at),
+        "since": AwaySummary(request.user, last_visit.last(request.user.pk).seen_until),
         **_board(request),
         **extra,
     }

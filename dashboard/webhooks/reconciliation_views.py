@@ -16,7 +16,7 @@ from dashboard.http.requests import AuthenticatedRequest
 from executions import tools
 from executions.core import keyset
 from executions.core.sync_bridge import wait_for
-from executions.models import DayClosing
+from executions.models import DailyReconciliation
 from executions.policy import Action
 from executions.sync import daily_reconciliation
 
@@ -30,7 +30,7 @@ def days(request: AuthenticatedRequest) -> HttpResponse:
     if request.method == "POST":
         return _reconcile(request)
     cursor = PageCursor(request.GET, as_day, name="before")
-    rows = DayClosing.objects.select_related("closed_by")
+    rows = DailyReconciliation.objects.select_related("reconciled_by")
     page = keyset.page(rows, size=PAGE_SIZE, after=cursor.after, by="-day")
     context = {
         "rows": page.rows,
@@ -59,7 +59,7 @@ def _reconcile(request: AuthenticatedRequest) -> HttpResponse:
 @requires(Action.WEBHOOKS_VIEW)
 @require_GET
 def day(request: HttpRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(DayClosing.objects.select_related("closed_by"), pk=pk)
+    row = get_object_or_404(DailyReconciliation.objects.select_related("reconciled_by"), pk=pk)
     differences = [
         (each, tools.find(each.tool).label if each.tool else "")
         for each in daily_reconciliation.differences_of(row)

@@ -14,7 +14,7 @@ import httpx
 from executions.copies import storage as copy_storage
 from executions.files import media_download, media_http, signed_urls
 from executions.files.media_types import HEAD_BYTES, IMAGE, media_type, stored_type
-from executions.models import File, Keeping
+from executions.models import CopyRequest, File
 
 # Bytes that are written and hashed at once.
 CHUNK_SIZE = 1024 * 1024
@@ -40,7 +40,7 @@ class CompleteDownload:
     mime: str
 
 
-async def fetch(copy_request: Keeping) -> CompleteDownload:
+async def fetch(copy_request: CopyRequest) -> CompleteDownload:
     """Download the rest of the file, and update the progress in `copy_request`.
 
     Raises DownloadInterrupted, signed_urls.Gone, signed_urls.NotReady, copy_storage.NoRoom or OSError.
@@ -81,7 +81,7 @@ async def thumbnail(file: File) -> tuple[bytes, str]:
     return bytes(picture), found.mime
 
 
-async def _download_rest(part: Path, copy_request: Keeping, digest: Any) -> tuple[str, Any]:
+async def _download_rest(part: Path, copy_request: CopyRequest, digest: Any) -> tuple[str, Any]:
     """Append the missing bytes to the part. Returns the Content-Type and the digest of the whole file."""
     async with media_http.client() as http:
         response = await _open(http, copy_request)
@@ -104,7 +104,7 @@ async def _download_rest(part: Path, copy_request: Keeping, digest: Any) -> tupl
     return response.headers.get("content-type", ""), digest
 
 
-def _hash_part(part: Path, copy_request: Keeping) -> Any:
+def _hash_part(part: Path, copy_request: CopyRequest) -> Any:
     """The digest of the bytes on disk, and their number in `received`. A part without a validator is deleted."""
     digest = hashlib.sha256()
     copy_request.received = 0
@@ -121,7 +121,7 @@ def _hash_part(part: Path, copy_request: Keeping) -> Any:
     return digest
 
 
-async def _open(http: httpx.AsyncClient, copy_request: Keeping) -> httpx.Response:
+async def _open(http: httpx.AsyncClient, copy_request: CopyRequest) -> httpx.Response:
     """The response with the missing bytes, or with the whole file. Raises DownloadInterrupted."""
     try:
         return await media_download.open_from(
@@ -138,7 +138,7 @@ async def _open(http: httpx.AsyncClient, copy_request: Keeping) -> httpx.Respons
         raise DownloadInterrupted(f"VideoGen's storage answered {error.status}.") from None
 
 
-async def _append(response: httpx.Response, part: Path, copy_request: Keeping, digest: Any) -> None:
+async def _append(response: httpx.Response, part: Path, copy_request: CopyRequest, digest: Any) -> None:
     handle = await asyncio.to_thread(_lock, part, copy_request.received)
     count = 0
     try:

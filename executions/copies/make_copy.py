@@ -16,7 +16,7 @@ from executions.core import runtime
 from executions.core.worker import Worker
 from executions.files import signed_urls
 from executions.files.media_types import VIDEO
-from executions.models import Keeping
+from executions.models import CopyRequest
 from executions.team import settings as team_settings
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class CopyWorker(Worker):
             self.start_task(make(copy_request), f"the copy of file {copy_request.file_id}")
 
 
-async def make(copy_request: Keeping) -> None:
+async def make(copy_request: CopyRequest) -> None:
     """Make one claimed copy and store the outcome."""
     is_over = asyncio.Event()
     working = asyncio.create_task(_make_copy(copy_request))
@@ -93,7 +93,7 @@ async def make(copy_request: Keeping) -> None:
         await runtime.in_db(copy_requests.record_failure, copy_request, problem, **options)
 
 
-async def _make_copy(copy_request: Keeping) -> copy_requests.StoredCopy:
+async def _make_copy(copy_request: CopyRequest) -> copy_requests.StoredCopy:
     complete = await copy_download.fetch(copy_request)
     name = copy_storage.name_of(copy_request.file, complete.mime)
     stored_name = await asyncio.to_thread(copy_storage.store, complete.part, name, complete.mime)
@@ -101,7 +101,7 @@ async def _make_copy(copy_request: Keeping) -> copy_requests.StoredCopy:
     return copy_requests.StoredCopy(stored_name, complete.sha256, complete.size, complete.mime, thumbnail)
 
 
-async def _thumbnail(copy_request: Keeping) -> str:
+async def _thumbnail(copy_request: CopyRequest) -> str:
     """The thumbnail of a video, stored with its copy. Errors are logged; the copy succeeds without it."""
     if copy_request.file.type != VIDEO:
         return ""
@@ -121,7 +121,7 @@ async def _thumbnail(copy_request: Keeping) -> str:
 
 
 async def _report_progress(
-    copy_request: Keeping, working: asyncio.Task[copy_requests.StoredCopy], is_over: asyncio.Event
+    copy_request: CopyRequest, working: asyncio.Task[copy_requests.StoredCopy], is_over: asyncio.Event
 ) -> None:
     """Store the progress and renew the lease, until `is_over`. Stops the work if another worker has the lease."""
     reported, last = 0, timezone.now()

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from executions import policy
 from executions.copies import storage as copy_storage
-from executions.models import Event, File, Keeping
+from executions.models import CopyRequest, Event, File
 from executions.models.event import FileKind, Source
 from executions.models.file import State
 from executions.policy import Action, Actor
@@ -55,11 +55,13 @@ def request_copy(file: File, actor: Actor) -> bool:
     if file.kept_at is not None or file.state != State.READY:
         return False
     now = timezone.now()
-    _, is_new = Keeping.objects.get_or_create(
-        file=file, defaults={"asked_by_id": actor_id, "asked_at": now, "due_at": now}
+    _, is_new = CopyRequest.objects.get_or_create(
+        file=file, defaults={"requested_by_id": actor_id, "requested_at": now, "due_at": now}
     )
     if not is_new:
-        Keeping.objects.filter(file=file, due_at=None).update(due_at=now, asked_at=now, tries=0, problem="")
+        CopyRequest.objects.filter(file=file, due_at=None).update(
+            due_at=now, requested_at=now, tries=0, problem=""
+        )
     return True
 
 
@@ -75,7 +77,9 @@ class CopyOutcome(StrEnum):
 
 def preview_outcomes(files: Sequence[File]) -> dict[uuid.UUID, CopyOutcome]:
     """The outcomes that `request_copies` would have now."""
-    queued = Keeping.objects.filter(file__in=files, due_at__isnull=False).values_list("file_id", flat=True)
+    queued = CopyRequest.objects.filter(file__in=files, due_at__isnull=False).values_list(
+        "file_id", flat=True
+    )
     in_progress = set(queued)
     found = {}
     for file in files:
@@ -97,10 +101,13 @@ def request_copies(files: Sequence[File], actor: Actor) -> dict[uuid.UUID, CopyO
     with transaction.atomic():
         found = preview_outcomes(files)
         requested = [pk for pk, outcome in found.items() if outcome is CopyOutcome.REQUESTED]
-        reset = {"due_at": now, "asked_at": now, "tries": 0, "problem": ""}
-        Keeping.objects.filter(file__in=requested, due_at=None).update(**reset)
-        Keeping.objects.bulk_create(
-            (Keeping(file_id=pk, asked_by_id=actor_id, asked_at=now, due_at=now) for pk in requested),
+        reset = {"due_at": now, "requested_at": now, "tries": 0, "problem": ""}
+        CopyRequest.objects.filter(file__in=requested, due_at=None).update(**reset)
+        CopyRequest.objects.bulk_create(
+            (
+                CopyRequest(file_id=pk, requested_by_id=actor_id, requested_at=now, due_at=now)
+                for pk in requested
+            ),
             ignore_conflicts=True,
         )
     return found
@@ -108,11 +115,11 @@ def request_copies(files: Sequence[File], actor: Actor) -> dict[uuid.UUID, CopyO
 
 def request_missing() -> int:
     """Request copies of the newest files without one, up to MAX_QUEUED. Used if every file is copied."""
-    room = MAX_QUEUED - Keeping.objects.filter(due_at__isnull=False)[:MAX_QUEUED].count()
+    room = MAX_QUEUED - CopyRequest.objects.filter(due_at__isnull=False)[:MAX_QUEUED].count()
     if room <= 0:
         return 0
     ids = list(File.objects.without_copy().newest_first().values_list("pk", flat=True)[:room])
-    Keeping.objects.bulk_create([Keeping(file_id=pk) for pk in ids], ignore_conflicts=True)
+    CopyRequest.objects.bulk_create([CopyRequest(file_id=pk) for pk in ids], ignore_conflicts=True)
     return len(ids)
 
 
@@ -120,24 +127,24 @@ def retry_failed(actor: Actor) -> int:
     """Retry all failed requests now, including those given up. Returns their number. Raises NotAllowed."""
     policy.require(actor, Action.COPIES_RETRY)
     now = timezone.now()
-    failed = Keeping.objects.exclude(problem="").filter(Q(due_at=None) | Q(due_at__gt=now + LEASE))
-    return failed.filter(file__gone_at=None).update(due_at=now, asked_at=now, tries=0, problem="")
+    failed = CopyRequest.objects.exclude(problem="").filter(Q(due_at=None) | Q(due_at__gt=now + LEASE))
+    return failed.filter(file__gone_at=None).update(due_at=now, requested_at=now, tries=0, problem="")
 
 
 # --- working ----------------------------------------------------------------------------------------------
 
 
-def claim_due(limit: int) -> list[Keeping]:
+def claim_due(limit: int) -> list[CopyRequest]:
     """Claim due requests, the longest due first. Each is claimed by one process only."""
-    return Keeping.objects.order_by("due_at").prefetch_related("file").claim(limit, LEASE)
+    return CopyRequest.objects.order_by("due_at").prefetch_related("file").claim(limit, LEASE)
 
 
-def renew(copy_request: Keeping) -> bool:
+def renew(copy_request: CopyRequest) -> bool:
     """Renew the lease and store the progress. False if the lease was lost."""
-    return Keeping.objects.renew(copy_request, LEASE, **_progress(copy_request))
+    return CopyRequest.objects.renew(copy_request, LEASE, **_progress(copy_request))
 
 
-def _progress(copy_request: Keeping) -> dict[str, Any]:
+def _progress(copy_request: CopyRequest) -> dict[str, Any]:
     return {
         "received": copy_request.received,
         "total": copy_request.total,
@@ -145,11 +152,11 @@ def _progress(copy_request: Keeping) -> dict[str, Any]:
     }
 
 
-def complete(copy_request: Keeping, copied: StoredCopy) -> bool:
+def complete(copy_request: CopyRequest, copied: StoredCopy) -> bool:
     """Record a complete copy. False if the lease was lost: then its new holder records the copy."""
     now = timezone.now()
     with transaction.atomic():
-        held, _ = Keeping.objects.held(copy_request).delete()
+        held, _ = CopyRequest.objects.held(copy_request).delete()
         if not held:
             return False
         File.objects.filter(pk=copy_request.file_id).update(
@@ -164,8 +171,8 @@ def complete(copy_request: Keeping, copied: StoredCopy) -> bool:
         Event.objects.create(
             file_id=copy_request.file_id,
             kind=FileKind.COPIED,
-            source=Source.PERSON if copy_request.asked_by_id else Source.SYSTEM,
-            actor_id=copy_request.asked_by_id,
+            source=Source.PERSON if copy_request.requested_by_id else Source.SYSTEM,
+            actor_id=copy_request.requested_by_id,
             occurred_at=now,
             detail={"sha256": copied.sha256, "bytes": copied.size, "type": copied.mime},
         )
@@ -173,7 +180,7 @@ def complete(copy_request: Keeping, copied: StoredCopy) -> bool:
 
 
 def record_failure(
-    copy_request: Keeping, problem: str, *, permanent: bool = False, retry_forever: bool = False
+    copy_request: CopyRequest, problem: str, *, permanent: bool = False, retry_forever: bool = False
 ) -> None:
     """Schedule a retry with exponential backoff, or give up after GIVE_UP_AFTER.
 
@@ -183,8 +190,8 @@ def record_failure(
     seconds = min(MAX_RETRY_DELAY, MIN_RETRY_DELAY * 2 ** min(copy_request.tries, 20)) * random.uniform(
         0.8, 1.2
     )
-    is_given_up = permanent or (not retry_forever and now - copy_request.asked_at > GIVE_UP_AFTER)
-    Keeping.objects.release(
+    is_given_up = permanent or (not retry_forever and now - copy_request.requested_at > GIVE_UP_AFTER)
+    CopyRequest.objects.release(
         copy_request,
         None if is_given_up else now + timedelta(seconds=seconds),
         tries=copy_request.tries + 1,
@@ -220,10 +227,10 @@ def forget_missing(file_id: uuid.UUID) -> bool:
 def sweep_parts() -> None:
     """Delete the parts of copies that are no longer requested, because another process has made them."""
     for part in copy_storage.parts():
-        if not Keeping.objects.filter(file_id=part.stem).exists():
+        if not CopyRequest.objects.filter(file_id=part.stem).exists():
             part.unlink(missing_ok=True)
 
 
 def release_all() -> int:
     """Release all leases. Only for a starting process that is certainly the only one (SQLite)."""
-    return Keeping.objects.release_all(LEASE)
+    return CopyRequest.objects.release_all(LEASE)

@@ -1,19 +1,20 @@
 """The database models: jobs, files and results, events, webhook deliveries, the queue, people and statistics.
 
-Some classes have an older name than their module, because tables and migrations keep theirs.
+Tables and columns keep the name with which they were created, because during a rollout the previous version uses them
+too: hence `db_table` and `db_column` where a class or field was renamed.
 """
 
 from executions.models.audit_chain import Summary, Verification
 from executions.models.batch import Batch, BatchCancel, BatchPlan
 from executions.models.comment import Comment, Mention
-from executions.models.copy_request import Keeping
-from executions.models.daily_reconciliation import DayClosing
+from executions.models.copy_request import CopyRequest
+from executions.models.daily_reconciliation import DailyReconciliation
 from executions.models.event import Event
 from executions.models.execution import Execution
-from executions.models.external_job import Stranger
+from executions.models.external_job import ExternalJob
 from executions.models.file import File, Input, Result
-from executions.models.file_import import AccountWalk
-from executions.models.last_visit import LastLook
+from executions.models.file_import import FileImport
+from executions.models.last_visit import LastVisit
 from executions.models.queue import CallBudget, Queue, RateWindow
 from executions.models.rollup import Rollup, RollupState
 from executions.models.saved_filter import SavedFilter
@@ -24,20 +25,21 @@ from executions.models.webhook_endpoint import WebhookEndpoint
 from executions.models.webhook_rejection import Rejection
 
 __all__ = [
-    "AccountWalk",
     "Batch",
     "BatchCancel",
     "BatchPlan",
     "CallBudget",
     "Comment",
-    "DayClosing",
+    "CopyRequest",
+    "DailyReconciliation",
     "Event",
     "Execution",
+    "ExternalJob",
     "File",
+    "FileImport",
     "Input",
     "Invitation",
-    "Keeping",
-    "LastLook",
+    "LastVisit",
     "Mention",
     "Presence",
     "Queue",
@@ -49,7 +51,6 @@ __all__ = [
     "SavedFilter",
     "Selection",
     "Setting",
-    "Stranger",
     "Summary",
     "Verification",
     "WebhookDelivery",

@@ -11,18 +11,19 @@ from executions.core.leasing import LeasedQuerySet
 from executions.models.file import File
 
 
-class KeepingQuerySet(LeasedQuerySet["Keeping"]):
+class CopyRequestQuerySet(LeasedQuerySet["CopyRequest"]):
     lease_column = "due_at"
     is_free_when_null = False
 
 
-class Keeping(models.Model):
-    file = models.OneToOneField(File, on_delete=models.CASCADE, related_name="keeping")
-    asked_at = models.DateTimeField(default=timezone.now)
-    asked_by = models.ForeignKey(
+class CopyRequest(models.Model):
+    file = models.OneToOneField(File, on_delete=models.CASCADE, related_name="copy_request")
+    requested_at = models.DateTimeField(db_column="asked_at", default=timezone.now)
+    requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
         on_delete=models.PROTECT,
+        db_column="asked_by_id",
         related_name="+",
         help_text="Null if every file is copied automatically.",
     )
@@ -38,11 +39,12 @@ class Keeping(models.Model):
         max_length=200, blank=True, help_text="The media server's validator (ETag) of the stored bytes."
     )
 
-    objects = KeepingQuerySet.as_manager()
+    objects = CopyRequestQuerySet.as_manager()
 
     class Meta:
+        db_table = "executions_keeping"
         indexes = [
-            models.Index(fields=["due_at"], name="keeping_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["due_at"], name="copy_request_due", condition=Q(due_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

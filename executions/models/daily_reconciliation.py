@@ -15,7 +15,7 @@ from executions.core.leasing import LeasedQuerySet
 RETRY_AFTER = timedelta(minutes=30)
 
 
-class DayClosingQuerySet(LeasedQuerySet["DayClosing"]):
+class DailyReconciliationQuerySet(LeasedQuerySet["DailyReconciliation"]):
     """The column holds the start of the lease, not its end."""
 
     lease_column = "began_at"
@@ -25,20 +25,24 @@ class DayClosingQuerySet(LeasedQuerySet["DayClosing"]):
         return super().free(now - RETRY_AFTER)
 
     def due(self, now: datetime) -> Self:
-        return self.free(now).filter(closed_at=None)
+        return self.free(now).filter(reconciled_at=None)
 
     def claim_value(self, now: datetime, lease: timedelta) -> datetime:
         return now
 
 
-class DayClosing(models.Model):
-    """A worker claims a row by writing `began_at`; its figures are valid once `closed_at` is set. Days are UTC days."""
+class DailyReconciliation(models.Model):
+    """A worker claims a row by writing `began_at`; its figures are valid once `reconciled_at` is set. Days are UTC days."""
 
     day = models.DateField(unique=True)
     began_at = models.DateTimeField(default=timezone.now)
-    closed_at = models.DateTimeField(null=True)
-    closed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    reconciled_at = models.DateTimeField(db_column="closed_at", null=True)
+    reconciled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_column="closed_by_id",
     )
     here = models.PositiveIntegerField(
         default=0, help_text="Jobs that VideoGen accepted that day, according to Rushes."
@@ -49,9 +53,10 @@ class DayClosing(models.Model):
         default=list, help_text="executions.sync.daily_reconciliation.Difference, as dictionaries."
     )
 
-    objects = DayClosingQuerySet.as_manager()
+    objects = DailyReconciliationQuerySet.as_manager()
 
     class Meta:
+        db_table = "executions_dayclosing"
         ordering = ["-day"]
 
     def __str__(self) -> str:
@@ -59,4 +64,4 @@ class DayClosing(models.Model):
 
     @property
     def agrees(self) -> bool:
-        return self.closed_at is not None and self.there is not None and not self.differences
+        return self.reconciled_at is not None and self.there is not None and not self.differences

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 
-class Stranger(models.Model):
+class ExternalJob(models.Model):
     """A job seen in the account's list or in a webhook. It was started outside Rushes, or by a request of Rushes whose
     response was lost.
 
@@ -24,7 +24,8 @@ class Stranger(models.Model):
     is_past = models.BooleanField(default=False)
 
     class Meta:
-        indexes = [models.Index(fields=["is_past", "tool"], name="stranger_by_tool")]
+        db_table = "executions_stranger"
+        indexes = [models.Index(fields=["is_past", "tool"], name="external_job_by_tool")]
 
     def __str__(self) -> str:
         return f"{self.tool} {self.remote_id} ({self.status})"

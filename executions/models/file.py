@@ -65,7 +65,9 @@ class FileQuerySet(LeasedQuerySet["File"]):
 
     def without_copy(self) -> FileQuerySet:
         """Files that could have a copy, and for which none is stored or requested."""
-        return self.filter(kept_at=None, gone_at=None, state=State.READY, origin__in=MADE_HERE, keeping=None)
+        return self.filter(
+            kept_at=None, gone_at=None, state=State.READY, origin__in=MADE_HERE, copy_request=None
+        )
 
 
 class File(models.Model):

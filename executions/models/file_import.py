@@ -7,7 +7,7 @@ from django.db import models
 from executions.core.leasing import LeasedQuerySet
 
 
-class AccountWalk(models.Model):
+class FileImport(models.Model):
     """A single row. VideoGen lists files in pages, most recently changed first; reading all may take many rounds."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
@@ -21,7 +21,10 @@ class AccountWalk(models.Model):
     leased_until = models.DateTimeField(null=True)
     problem = models.CharField(max_length=500, blank=True, help_text="Why the last round failed.")
 
-    objects = LeasedQuerySet["AccountWalk"].as_manager()
+    objects = LeasedQuerySet["FileImport"].as_manager()
+
+    class Meta:
+        db_table = "executions_accountwalk"
 
     def __str__(self) -> str:
         return f"{self.position} files read"

@@ -6,10 +6,17 @@ from django.conf import settings
 from django.db import models
 
 
-class LastLook(models.Model):
+class LastVisit(models.Model):
     person = models.OneToOneField(settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE)
-    looked_at = models.DateTimeField(help_text="Jobs that finished before this time have been seen.")
-    before_at = models.DateTimeField(help_text="The visit before that, where the summary page begins.")
+    seen_until = models.DateTimeField(
+        db_column="looked_at", help_text="Jobs that finished before this time have been seen."
+    )
+    summary_since = models.DateTimeField(
+        db_column="before_at", help_text="The visit before that, where the summary page begins."
+    )
+
+    class Meta:
+        db_table = "executions_lastlook"
 
     def __str__(self) -> str:
-        return f"{self.person_id} at {self.looked_at}"
+        return f"{self.person_id} at {self.seen_until}"

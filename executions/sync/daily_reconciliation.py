@@ -22,7 +22,7 @@ from executions.core import runtime
 from executions.lifecycle import leases
 from executions.lifecycle import status_machine as lifecycle
 from executions.limits import api_health, poll_budget
-from executions.models import DayClosing, Execution, Stranger
+from executions.models import DailyReconciliation, Execution, ExternalJob
 from executions.models.daily_reconciliation import RETRY_AFTER
 from executions.models.event import ActKind
 from executions.policy import Action, Actor
@@ -92,7 +92,7 @@ class LocalJob:
     accepted_at: datetime
 
 
-async def reconcile_day(day: date, *, actor: Actor) -> DayClosing:
+async def reconcile_day(day: date, *, actor: Actor) -> DailyReconciliation:
     """Reconcile a day, or do so again. Raises CannotReconcile. API errors are stored in the row's `problem`."""
     actor_id = await runtime.in_db(policy.require, actor, Action.DAY_RECONCILE)
     if day.year < FIRST_YEAR:
@@ -131,20 +131,22 @@ def due_days() -> list[date]:
     over = (timezone.now() - SETTLING_TIME).date()
     days = [over - timedelta(days=back) for back in range(CATCH_UP_DAYS, 0, -1)]
     closed = set(
-        DayClosing.objects.filter(day__in=days, closed_at__isnull=False).values_list("day", flat=True)
+        DailyReconciliation.objects.filter(day__in=days, reconciled_at__isnull=False).values_list(
+            "day", flat=True
+        )
     )
     return [day for day in days if day not in closed and day >= first.accepted_at.date()]
 
 
-def _claim(day: date, *, again: bool = False) -> DayClosing | None:
+def _claim(day: date, *, again: bool = False) -> DailyReconciliation | None:
     """The day's row, if this call created it or took it over from a worker that did not finish."""
-    row, is_new = DayClosing.objects.get_or_create(day=day, defaults={"began_at": timezone.now()})
+    row, is_new = DailyReconciliation.objects.get_or_create(day=day, defaults={"began_at": timezone.now()})
     if is_new or again:
         return row
-    return row if DayClosing.objects.filter(pk=row.pk).claim_all(RETRY_AFTER) else None
+    return row if DailyReconciliation.objects.filter(pk=row.pk).claim_all(RETRY_AFTER) else None
 
 
-async def _reconcile(row: DayClosing, actor_id: int | None) -> DayClosing:
+async def _reconcile(row: DailyReconciliation, actor_id: int | None) -> DailyReconciliation:
     try:
         listed = await _read(row.day)
     except NotFound:
@@ -183,15 +185,15 @@ def _reaches(found: Sequence[ToolExecution], moment: datetime) -> bool:
     return Execution.objects.filter(remote_id__in=ids, accepted_at__lt=moment).exists()
 
 
-def _postpone(pk: int, problem: str) -> DayClosing:
-    DayClosing.objects.filter(pk=pk).update(problem=problem[:500])
-    return DayClosing.objects.get(pk=pk)
+def _postpone(pk: int, problem: str) -> DailyReconciliation:
+    DailyReconciliation.objects.filter(pk=pk).update(problem=problem[:500])
+    return DailyReconciliation.objects.get(pk=pk)
 
 
 def _finish(
     pk: int, listed: Sequence[ToolExecution] | None, problem: str, actor_id: int | None
-) -> DayClosing:
-    row = DayClosing.objects.get(pk=pk)
+) -> DailyReconciliation:
+    row = DailyReconciliation.objects.get(pk=pk)
     if listed is not None:
         _catch_up(listed)
     here, there, differences = compare(row.day, listed)
@@ -199,7 +201,7 @@ def _finish(
         problem = f"{problem} There are {len(differences):,} differences; only the first {MAX_DIFFERENCES} are stored.".strip()
     row.here, row.there, row.problem = here, there, problem[:500]
     row.differences = [asdict(each) for each in differences[:MAX_DIFFERENCES]]
-    row.closed_at, row.closed_by_id = timezone.now(), actor_id
+    row.reconciled_at, row.reconciled_by_id = timezone.now(), actor_id
     with transaction.atomic():
         row.save()
         audit_log.record(
@@ -247,8 +249,8 @@ def compare(day: date, listed: Sequence[ToolExecution] | None) -> tuple[int, int
         elif mine.status != theirs.status and {mine.status, theirs.status} & TERMINAL:
             differences.append(Difference(STATUS, remote_id, mine.pk, mine.tool, mine.status, theirs.status))
     certain, doubtful = _unknown(listed, begin, end)
-    differences += [_stranger(UNKNOWN, each) for each in certain] + [
-        _stranger(EDGE, each) for each in doubtful
+    differences += [_unlinked(UNKNOWN, each) for each in certain] + [
+        _unlinked(EDGE, each) for each in doubtful
     ]
     return len(ours), len(ours.keys() & there.keys()) + len(certain), differences
 
@@ -256,7 +258,7 @@ def compare(day: date, listed: Sequence[ToolExecution] | None) -> tuple[int, int
 _COLUMNS = ("remote_id", "pk", "tool", "status", "accepted_at")
 
 
-def _stranger(kind: str, each: ToolExecution) -> Difference:
+def _unlinked(kind: str, each: ToolExecution) -> Difference:
     return Difference(
         kind, each.execution_id, tool=external_jobs.tool_slug(each.tool_type), there=each.status
     )
@@ -268,28 +270,28 @@ def _unknown(
     """Listed jobs that are not ours: those that certainly started between `begin` and `end`, and those that may have."""
     ids = [each.execution_id for each in listed]
     known: dict[str, tuple[datetime | None, datetime | None]] = {}
-    strangers: dict[str, Stranger] = {}
+    externals: dict[str, ExternalJob] = {}
     for first in range(0, len(ids), 500):
         some = ids[first : first + 500]
         rows = Execution.objects.filter(remote_id__in=some, accepted_at__isnull=False)
         times = rows.values_list("remote_id", "sent_at", "accepted_at")
         known |= {str(remote_id): (sent_at, accepted_at) for remote_id, sent_at, accepted_at in times}
-        strangers |= {each.remote_id: each for each in Stranger.objects.filter(remote_id__in=some)}
+        externals |= {each.remote_id: each for each in ExternalJob.objects.filter(remote_id__in=some)}
     taken = set(known) | _without_a_time(ids)
     after, before = external_jobs.start_bounds(ids, known, timezone.now())
     certain: list[ToolExecution] = []
     doubtful: list[ToolExecution] = []
     for each in listed:
-        stranger = strangers.get(each.execution_id)
-        if stranger is not None and stranger.is_past:
+        external = externals.get(each.execution_id)
+        if external is not None and external.is_past:
             # The rest of the list is older than the first time that Rushes read it.
             break
         if each.execution_id in taken:
             continue
         earliest, latest = after[each.execution_id], before[each.execution_id]
-        if stranger is not None:
-            latest = min(latest, stranger.started_before)
-            earliest = max(filter(None, (earliest, stranger.started_after)), default=None)
+        if external is not None:
+            latest = min(latest, external.started_before)
+            earliest = max(filter(None, (earliest, external.started_after)), default=None)
         if latest < begin or (earliest is not None and earliest >= end):
             continue
         is_certain = earliest is not None and earliest >= begin and latest < end
@@ -308,13 +310,13 @@ def _without_a_time(ids: Sequence[str]) -> set[str]:
     }
 
 
-def differences_of(row: DayClosing) -> list[Difference]:
+def differences_of(row: DailyReconciliation) -> list[Difference]:
     return [Difference(**kept) for kept in row.differences]
 
 
-def summary(row: DayClosing) -> str:
+def summary(row: DailyReconciliation) -> str:
     """The outcome as a message."""
-    if row.closed_at is None:
+    if row.reconciled_at is None:
         return row.problem or "Reconciling…"
     if row.there is None:
         return f"{row.here:,} here. {row.problem}".strip()

@@ -25,7 +25,7 @@ from executions import policy, tools
 from executions.core import ids
 from executions.lifecycle import errors, observations
 from executions.lifecycle import status_machine as lifecycle
-from executions.models import Execution, Stranger, WebhookDelivery
+from executions.models import Execution, ExternalJob, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome
 from executions.policy import Action, Actor
@@ -73,7 +73,7 @@ def record_listed(found: Sequence[ToolExecution], *, at: datetime, is_past: bool
     ids = [each.execution_id for each in found]
     rows = Execution.objects.filter(remote_id__in=ids).values_list("remote_id", "sent_at", "accepted_at")
     ours = {str(remote_id): (sent_at, accepted_at) for remote_id, sent_at, accepted_at in rows}
-    known = {each.remote_id: each for each in Stranger.objects.filter(remote_id__in=ids)}
+    known = {each.remote_id: each for each in ExternalJob.objects.filter(remote_id__in=ids)}
     after, before = start_bounds(ids, ours, at)
     new_rows = []
     for each in found:
@@ -81,15 +81,17 @@ def record_listed(found: Sequence[ToolExecution], *, at: datetime, is_past: bool
         # Everything after a job of the baseline is older than the baseline.
         is_past = is_past or (row is not None and row.is_past)
         if row is not None and row.status != each.status:
-            Stranger.objects.filter(pk=row.pk).update(status=each.status)
+            ExternalJob.objects.filter(pk=row.pk).update(status=each.status)
         if row is None and not is_past and each.execution_id not in ours:
-            new_rows.append(_stranger(each, at, after[each.execution_id], before[each.execution_id]))
-    Stranger.objects.bulk_create(new_rows, ignore_conflicts=True)
+            new_rows.append(_external_job(each, at, after[each.execution_id], before[each.execution_id]))
+    ExternalJob.objects.bulk_create(new_rows, ignore_conflicts=True)
     return RecordResult(len(new_rows), is_past)
 
 
-def _stranger(listed: ToolExecution, at: datetime, after: datetime | None, before: datetime) -> Stranger:
-    return Stranger(
+def _external_job(
+    listed: ToolExecution, at: datetime, after: datetime | None, before: datetime
+) -> ExternalJob:
+    return ExternalJob(
         remote_id=listed.execution_id,
         tool=tool_slug(listed.tool_type),
         status=listed.status,
@@ -103,11 +105,11 @@ def record_baseline(newest: Sequence[ToolExecution], *, at: datetime) -> None:
     """Record the jobs listed at the first poll. They and older ones are not imported."""
     ids = [each.execution_id for each in newest]
     ours = set(Execution.objects.filter(remote_id__in=ids).values_list("remote_id", flat=True))
-    Stranger.objects.bulk_create(
+    ExternalJob.objects.bulk_create(
         [
-            Stranger(remote_id=BASELINE, tool="", status="", seen_at=at, started_before=at, is_past=True),
+            ExternalJob(remote_id=BASELINE, tool="", status="", seen_at=at, started_before=at, is_past=True),
             *(
-                Stranger(
+                ExternalJob(
                     remote_id=each.execution_id,
                     tool=tool_slug(each.tool_type),
                     status=each.status,
@@ -124,7 +126,7 @@ def record_baseline(newest: Sequence[ToolExecution], *, at: datetime) -> None:
 
 
 def has_baseline() -> bool:
-    return Stranger.objects.filter(remote_id=BASELINE).exists()
+    return ExternalJob.objects.filter(remote_id=BASELINE).exists()
 
 
 def start_bounds(
@@ -154,7 +156,7 @@ def record_deliveries(now: datetime) -> None:
     """Record the jobs of webhooks that matched none of our jobs, unless a response has named them since."""
     long_ago = now - RESPONSE_TIMEOUT
     claimed = Execution.objects.filter(remote_id=OuterRef("remote_execution_id"))
-    known = Stranger.objects.filter(remote_id=OuterRef("remote_execution_id"))
+    known = ExternalJob.objects.filter(remote_id=OuterRef("remote_execution_id"))
     waiting = (
         WebhookDelivery.objects.filter(outcome=Outcome.UNKNOWN_JOB, received_at__lt=long_ago)
         .exclude(Exists(claimed))
@@ -163,7 +165,7 @@ def record_deliveries(now: datetime) -> None:
     )
     for delivery in waiting:
         event = parse_event(bytes(delivery.body))
-        Stranger.objects.get_or_create(
+        ExternalJob.objects.get_or_create(
             remote_id=delivery.remote_execution_id,
             defaults={
                 "tool": tool_slug(event.tool_type),
@@ -174,15 +176,15 @@ def record_deliveries(now: datetime) -> None:
         )
 
 
-def candidates(execution: Execution) -> list[Stranger]:
+def candidates(execution: Execution) -> list[ExternalJob]:
     """Unknown jobs that an unconfirmed job may be, the likeliest (the latest possible) first."""
     if execution.status != UNCONFIRMED or execution.sent_at is None:
         return []
     return list(_possible(execution.tool, execution.sent_at)[:20])
 
 
-def _possible(tool: str, sent_at: datetime) -> QuerySet[Stranger]:
-    return Stranger.objects.filter(
+def _possible(tool: str, sent_at: datetime) -> QuerySet[ExternalJob]:
+    return ExternalJob.objects.filter(
         Q(started_after=None) | Q(started_after__lte=sent_at + MATCH_WINDOW),
         tool=tool,
         is_past=False,
@@ -193,7 +195,7 @@ def _possible(tool: str, sent_at: datetime) -> QuerySet[Stranger]:
 def match_and_import(now: datetime) -> None:
     """Link unconfirmed jobs that have one possible match, and import external jobs."""
     claimed = Execution.objects.filter(remote_id=OuterRef("remote_id"))
-    Stranger.objects.filter(Exists(claimed)).delete()  # a response has named them since
+    ExternalJob.objects.filter(Exists(claimed)).delete()  # a response has named them since
     record_deliveries(now)
     # Includes jobs whose response is pending, or was lost in a crash just now: an unknown job may be theirs.
     unresolved = list(
@@ -216,20 +218,20 @@ def match_and_import(now: datetime) -> None:
         _import_all(sent, now)
 
 
-def _owners(stranger: Stranger, sent: dict[str, list[datetime]]) -> int:
+def _owners(external: ExternalJob, sent: dict[str, list[datetime]]) -> int:
     """How many of our jobs it can belong to; `sent` has their times by tool, sorted. The inverse of `_possible`."""
-    times = sent.get(stranger.tool, [])
-    first = bisect_left(times, stranger.started_after - MATCH_WINDOW) if stranger.started_after else 0
-    return max(0, bisect_right(times, stranger.started_before + CLOCK_SKEW) - first)
+    times = sent.get(external.tool, [])
+    first = bisect_left(times, external.started_after - MATCH_WINDOW) if external.started_after else 0
+    return max(0, bisect_right(times, external.started_before + CLOCK_SKEW) - first)
 
 
-def _is_confined(stranger: Stranger, job: Execution) -> bool:
+def _is_confined(external: ExternalJob, job: Execution) -> bool:
     """Whether it certainly started within the match window; `_possible` also accepts unknown start times."""
     assert job.sent_at is not None
     return (
-        stranger.started_after is not None
-        and stranger.started_after >= job.sent_at - MATCH_WINDOW
-        and stranger.started_before <= job.sent_at + RESPONSE_TIMEOUT + MATCH_WINDOW
+        external.started_after is not None
+        and external.started_after >= job.sent_at - MATCH_WINDOW
+        and external.started_before <= job.sent_at + RESPONSE_TIMEOUT + MATCH_WINDOW
     )
 
 
@@ -245,7 +247,7 @@ def link(execution_id: uuid.UUID, remote_id: str, *, actor: Actor, source: Sourc
         with transaction.atomic():
             if not lifecycle.apply(execution_id, accepted):
                 return False
-            Stranger.objects.filter(remote_id=remote_id).delete()
+            ExternalJob.objects.filter(remote_id=remote_id).delete()
     except IntegrityError:
         return False
     ingest.apply_pending(remote_id)
@@ -259,29 +261,29 @@ def _import_all(sent: dict[str, list[datetime]], now: datetime) -> None:
     )
     if sending.exists():
         return  # the response may name any of them
-    ready = Stranger.objects.filter(is_past=False, seen_at__lt=now - RESPONSE_TIMEOUT).order_by("id")
-    for stranger in islice((each for each in ready if not _owners(each, sent)), MAX_IMPORTS):
-        import_one(stranger)
+    ready = ExternalJob.objects.filter(is_past=False, seen_at__lt=now - RESPONSE_TIMEOUT).order_by("id")
+    for external in islice((each for each in ready if not _owners(each, sent)), MAX_IMPORTS):
+        import_one(external)
 
 
-def import_one(stranger: Stranger) -> Execution | None:
+def import_one(external: ExternalJob) -> Execution | None:
     """Create our row of an external job; from now on it is polled like any other. None if it was imported already."""
     job = Execution(
         # Sorted in the history by its start, not by its import.
-        id=ids.uuid7_at(int(stranger.started_before.timestamp() * 1000)),
-        tool=stranger.tool,
-        remote_id=stranger.remote_id,
+        id=ids.uuid7_at(int(external.started_before.timestamp() * 1000)),
+        tool=external.tool,
+        remote_id=external.remote_id,
         origin=Execution.Origin.EXTERNAL,
-        created_at=stranger.started_before,
-        accepted_at=stranger.started_before,
+        created_at=external.started_before,
+        accepted_at=external.started_before,
     )
     try:
         with transaction.atomic():
             lifecycle.insert_external(job)
-            stranger.delete()
+            external.delete()
     except IntegrityError:
         return None  # another reconciler was faster
-    ingest.apply_pending(stranger.remote_id)
+    ingest.apply_pending(external.remote_id)
     return job
 
 

@@ -20,7 +20,7 @@ from executions import policy, tools
 from executions.core import runtime
 from executions.core.ids import uuid7_at
 from executions.limits import api_health, poll_budget
-from executions.models import AccountWalk, File
+from executions.models import File, FileImport
 from executions.models.file import Origin, State
 from executions.policy import Action, Actor
 from executions.videogen import ApiPage, InvalidRequest, RemoteFile, VideoGenError
@@ -37,59 +37,59 @@ SHORT_INTERVAL = timedelta(seconds=30)
 UPDATED_FIELDS = ("type", "scope", "display_name", "description", "transcript", "duration", "analysis_state")
 
 
-def state() -> AccountWalk:
+def state() -> FileImport:
     """The progress of the import; initially, before the first round."""
-    return AccountWalk.objects.filter(pk=1).first() or AccountWalk()
+    return FileImport.objects.filter(pk=1).first() or FileImport()
 
 
-def _stored_state() -> AccountWalk:
-    walk, _ = AccountWalk.objects.get_or_create(pk=1)
-    return walk
+def _stored_state() -> FileImport:
+    progress, _ = FileImport.objects.get_or_create(pk=1)
+    return progress
 
 
 def request_sync(actor: Actor) -> None:
     """Make the next round due now. Raises NotAllowed."""
     policy.require(actor, Action.FILES_IMPORT)
-    AccountWalk.objects.filter(pk=_stored_state().pk).update(ran_at=None)
+    FileImport.objects.filter(pk=_stored_state().pk).update(ran_at=None)
 
 
-def claim() -> AccountWalk | None:
+def claim() -> FileImport | None:
     """Claim the next round, if it is due and no other worker has it."""
-    walk = _stored_state()
-    due = Q(ran_at=None) | Q(ran_at__lte=timezone.now() - _interval(walk))
-    walk.leased_until = AccountWalk.objects.filter(due, pk=walk.pk).claim_all(LEASE)
-    return walk if walk.leased_until else None
+    progress = _stored_state()
+    due = Q(ran_at=None) | Q(ran_at__lte=timezone.now() - _interval(progress))
+    progress.leased_until = FileImport.objects.filter(due, pk=progress.pk).claim_all(LEASE)
+    return progress if progress.leased_until else None
 
 
-def _interval(walk: AccountWalk) -> timedelta:
-    return INTERVAL if walk.completed_at and not walk.problem else SHORT_INTERVAL
+def _interval(progress: FileImport) -> timedelta:
+    return INTERVAL if progress.completed_at and not progress.problem else SHORT_INTERVAL
 
 
 async def run() -> int:
     """Run a round, if it is due. Returns the number of new files; never raises VideoGenError."""
-    walk = await runtime.in_db(claim)
-    if walk is None:
+    progress = await runtime.in_db(claim)
+    if progress is None:
         return 0
     problem, imported = "", 0
     try:
-        imported = await _import_new(walk)
+        imported = await _import_new(progress)
         await api_health.record_success()
     except VideoGenError as error:
         await api_health.record_error(error)
         problem = error.message
         logger.warning("Could not list the account's files: %s", error)
-    await runtime.in_db(_save_progress, walk, problem)
+    await runtime.in_db(_save_progress, progress, problem)
     return imported
 
 
-async def _import_new(walk: AccountWalk) -> int:
+async def _import_new(progress: FileImport) -> int:
     """Import from the top of the list, then continue with its older part. Returns the number of new files."""
     left, imported = MAX_PAGES, 0
     # New files at the top are dated from now, unless the whole list is being read for the first time.
-    has_read_before = bool(walk.cursor or walk.completed_at)
+    has_read_before = bool(progress.cursor or progress.completed_at)
     if not has_read_before:
-        walk.began_at, walk.position = timezone.now(), 0
-    began, position, cursor = (timezone.now(), 0, None) if has_read_before else (walk.began_at, 0, None)
+        progress.began_at, progress.position = timezone.now(), 0
+    began, position, cursor = (timezone.now(), 0, None) if has_read_before else (progress.began_at, 0, None)
     while left:
         page = await runtime.client().list_files(cursor=cursor)
         await poll_budget.shared.spend()  # counts like any other read
@@ -98,37 +98,42 @@ async def _import_new(walk: AccountWalk) -> int:
         imported, position = imported + new, position + len(page.items)
         cursor = page.next_cursor
         if cursor is None:
-            walk.cursor, walk.completed_at = "", walk.completed_at or timezone.now()
+            progress.cursor, progress.completed_at = "", progress.completed_at or timezone.now()
             return imported
         if has_read_before and not new:
             break
     else:
         # There are more new files than one round reads: the next round continues here.
-        walk.cursor, walk.completed_at, walk.began_at, walk.position = cursor or "", None, began, position
+        progress.cursor, progress.completed_at, progress.began_at, progress.position = (
+            cursor or "",
+            None,
+            began,
+            position,
+        )
         return imported
-    return imported + (await _import_older(walk, left) if walk.cursor else 0)
+    return imported + (await _import_older(progress, left) if progress.cursor else 0)
 
 
-async def _import_older(walk: AccountWalk, left: int) -> int:
+async def _import_older(progress: FileImport, left: int) -> int:
     """Read the rest of the list, from where the last round stopped. Returns the number of new files."""
     imported = 0
-    while left and walk.cursor:
+    while left and progress.cursor:
         try:
-            page: ApiPage[RemoteFile] = await runtime.client().list_files(cursor=walk.cursor)
+            page: ApiPage[RemoteFile] = await runtime.client().list_files(cursor=progress.cursor)
         except InvalidRequest:
             # VideoGen no longer accepts the cursor: read the whole list again.
-            walk.cursor, walk.completed_at = "", None
+            progress.cursor, progress.completed_at = "", None
             return imported
         await poll_budget.shared.spend()
         left -= 1
-        began = walk.began_at or timezone.now()
-        imported += await runtime.in_db(store_page, page.items, began, walk.position)
-        walk.position += len(page.items)
-        if page.next_cursor == walk.cursor:
+        began = progress.began_at or timezone.now()
+        imported += await runtime.in_db(store_page, page.items, began, progress.position)
+        progress.position += len(page.items)
+        if page.next_cursor == progress.cursor:
             page = ApiPage(())
-        walk.cursor = page.next_cursor or ""
-        if not walk.cursor:
-            walk.completed_at = timezone.now()
+        progress.cursor = page.next_cursor or ""
+        if not progress.cursor:
+            progress.completed_at = timezone.now()
     return imported
 
 
@@ -201,14 +206,14 @@ def _update(file: File, wire: RemoteFile) -> bool:
     return bool(changes)
 
 
-def _save_progress(walk: AccountWalk, problem: str) -> None:
+def _save_progress(progress: FileImport, problem: str) -> None:
     """Store the position, unless the lease has expired: then another process continues from the previous one."""
-    AccountWalk.objects.release(
-        walk,
-        cursor=walk.cursor,
-        completed_at=walk.completed_at,
-        began_at=walk.began_at,
-        position=walk.position,
+    FileImport.objects.release(
+        progress,
+        cursor=progress.cursor,
+        completed_at=progress.completed_at,
+        began_at=progress.began_at,
+        position=progress.position,
         ran_at=timezone.now(),
         problem=problem[:500],
     )
@@ -216,7 +221,7 @@ def _save_progress(walk: AccountWalk, problem: str) -> None:
 
 def seconds_until_due() -> float:
     """Seconds until the next round is due."""
-    walk = state()
-    if walk.ran_at is None:
+    progress = state()
+    if progress.ran_at is None:
         return 0.0
-    return max(0.0, walk.ran_at.timestamp() + _interval(walk).total_seconds() - time.time())
+    return max(0.0, progress.ran_at.timestamp() + _interval(progress).total_seconds() - time.time())

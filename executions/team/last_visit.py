@@ -8,20 +8,22 @@ from django.db.models import F
 from django.utils import timezone
 
 from executions import policy
-from executions.models import Execution, LastLook
+from executions.models import Execution, LastVisit
 from executions.policy import Action, Actor
 
 # Finished jobs that are read; if there are more, the latest.
 MAX_ROWS = 500
 
 
-def last(person_id: int) -> LastLook:
+def last(person_id: int) -> LastVisit:
     """The person's last visit. For a new person it is the current time: they have missed nothing."""
     now = timezone.now()
-    found = LastLook.objects.filter(pk=person_id).first()
+    found = LastVisit.objects.filter(pk=person_id).first()
     return (
         found
-        or LastLook.objects.get_or_create(pk=person_id, defaults={"looked_at": now, "before_at": now})[0]
+        or LastVisit.objects.get_or_create(pk=person_id, defaults={"seen_until": now, "summary_since": now})[
+            0
+        ]
     )
 
 
@@ -29,18 +31,18 @@ def mark_seen(actor: Actor, until: datetime) -> bool:
     """Mark jobs that finished until then as seen. The time never moves back; False if it did not move."""
     person_id = policy.require_person(actor, Action.VISIT_MARK)
     until = min(until, timezone.now())
-    moved = LastLook.objects.filter(pk=person_id, looked_at__lt=until)
-    return bool(moved.update(before_at=F("looked_at"), looked_at=until))
+    moved = LastVisit.objects.filter(pk=person_id, seen_until__lt=until)
+    return bool(moved.update(summary_since=F("seen_until"), seen_until=until))
 
 
 def mark_watched(actor: Actor) -> bool:
     """Record that the person left the studio and has seen everything that finished until now.
 
-    `before_at` stays, so the summary page still lists what they missed.
+    `summary_since` stays, so the summary page still lists what they missed.
     """
     person_id = policy.require_person(actor, Action.VISIT_MARK)
     now = timezone.now()
-    return bool(LastLook.objects.filter(pk=person_id, looked_at__lt=now).update(looked_at=now))
+    return bool(LastVisit.objects.filter(pk=person_id, seen_until__lt=now).update(seen_until=now))
 
 
 def finished_jobs(person_id: int, since: datetime, until: datetime) -> list[Execution]:

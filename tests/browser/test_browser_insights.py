@@ -15,12 +15,12 @@ from tests.conftest import SandboxProcess
 LEFT_AN_HOUR_AGO = """
 from datetime import timedelta
 from django.utils import timezone
-from executions.models import LastLook
+from executions.models import LastVisit
 at = timezone.now() - timedelta(hours=1)
-LastLook.objects.all().delete()
+LastVisit.objects.all().delete()
 from django.contrib.auth import get_user_model
 for person in get_user_model().objects.all():
-    LastLook.objects.create(person=person, looked_at=at, before_at=at)
+    LastVisit.objects.create(person=person, seen_until=at, summary_since=at)
 """
 
 

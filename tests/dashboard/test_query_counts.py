@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from executions.models import Input, LastLook
+from executions.models import Input, LastVisit
 from executions.team import settings as team_settings
 from tests.dashboard.browsers import Browser
 from tests.factories.files import file
@@ -59,7 +59,7 @@ def test_queries_do_not_grow_with_rows(
     owners = [ann_browser.user, ben_browser.user]
     long_ago = timezone.now() - timedelta(days=1)
     # Jobs that finished since then are listed in the studio in both cases.
-    LastLook.objects.create(person=ann_browser.user, looked_at=long_ago, before_at=long_ago)
+    LastVisit.objects.create(person=ann_browser.user, seen_until=long_ago, summary_since=long_ago)
     fill(owners, FEW_ROWS)
     for url in PAGES:
         ann_browser.get(url)

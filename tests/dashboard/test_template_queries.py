@@ -20,7 +20,7 @@ from dashboard.http.context_processors import Shell
 from executions import tools
 from executions.copies import requests as copy_requests
 from executions.lifecycle import queue_actions
-from executions.models import Execution, Invitation, LastLook, SavedFilter, WebhookDelivery
+from executions.models import Execution, Invitation, LastVisit, SavedFilter, WebhookDelivery
 from executions.team import comments
 from executions.team import settings as team_settings
 from tests.dashboard.browsers import HTMX, Browser
@@ -88,7 +88,7 @@ def _rows_of_every_kind(ann_browser: Browser, ben_browser: Browser, ada_browser:
     )
     long_ago = timezone.now() - timedelta(days=1)
     for person in (ann, ben):
-        LastLook.objects.create(person=person, looked_at=long_ago, before_at=long_ago)
+        LastVisit.objects.create(person=person, seen_until=long_ago, summary_since=long_ago)
     Invitation.objects.create(
         note="Cy", token_hash="x", created_by=ada_browser.user, expires_at=timezone.now() + timedelta(days=1)
     )

@@ -14,7 +14,7 @@ COLUMN = "status"
 KEYWORD_WRITES = {"update", "create", "get_or_create", "update_or_create", "Execution"}
 LIST_WRITES = {"bulk_update", "save"}
 # Models with a status that is not the status of a job: an external job is only observed.
-OTHER_MODELS = {"Stranger"}
+OTHER_MODELS = {"ExternalJob"}
 
 
 def status_writers(root: Path) -> list[str]:
@@ -114,7 +114,7 @@ def _name(value: ast.expr) -> str:
 
 
 def _root(value: ast.expr) -> str:
-    """The first name of a chain: `Stranger` of `Stranger.objects.filter(...).update(...)`."""
+    """The first name of a chain: `ExternalJob` of `ExternalJob.objects.filter(...).update(...)`."""
     while isinstance(value, ast.Call | ast.Attribute):
         value = value.func if isinstance(value, ast.Call) else value.value
     return _name(value)

@@ -12,14 +12,14 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 FIRST = "0001_initial"
-# Operations that remove or rename what old code uses.
-FORBIDDEN = (
+# Operations that may remove or rename a table or a column which old code uses.
+MAY_REMOVE = (
     migrations.RemoveField,
     migrations.RenameField,
     migrations.DeleteModel,
     migrations.RenameModel,
     migrations.AlterModelTable,
-    migrations.RunSQL,
+    migrations.SeparateDatabaseAndState,
 )
 
 
@@ -45,7 +45,9 @@ def operations_after_first() -> Iterator[tuple[str, Any, Any]]:
 
 def offence(operation: Any, before: Any) -> str:
     """Why old code would fail after this operation; empty if it would not."""
-    if isinstance(operation, FORBIDDEN):
+    if isinstance(operation, migrations.RunSQL):
+        return "may remove what old code uses"
+    if isinstance(operation, MAY_REMOVE) and not _columns(before) <= _columns_after(operation, before):
         return "removes what old code uses"
     if isinstance(operation, migrations.AddField) and _is_required(operation.field):
         return "adds a column that old code's INSERT does not fill"
@@ -54,6 +56,21 @@ def offence(operation: Any, before: Any) -> str:
         if previous.null or previous.db_default is not models.NOT_PROVIDED:
             return "requires a value that old code may leave out"
     return ""
+
+
+def _columns(state: Any) -> set[tuple[str, str]]:
+    """The names of all tables and their columns."""
+    return {
+        (model._meta.db_table, field.column)
+        for model in state.apps.get_models()
+        for field in model._meta.local_fields
+    }
+
+
+def _columns_after(operation: Any, before: Any) -> set[tuple[str, str]]:
+    after = before.clone()
+    operation.state_forwards("executions", after)
+    return _columns(after)
 
 
 def _is_required(field: models.Field[Any, Any]) -> bool:
@@ -73,6 +90,12 @@ def test_migrations_after_the_first_only_add() -> None:
 PLANTED_OPERATIONS = {
     "a removed column": migrations.RemoveField("execution", "note"),
     "a renamed column": migrations.RenameField("execution", "note", "remark"),
+    "a removed table": migrations.DeleteModel("Stranger"),
+    "a renamed table": migrations.RenameModel("Stranger", "ExternalJob"),
+    "a removed column, hidden from the database": migrations.SeparateDatabaseAndState(
+        state_operations=[migrations.RemoveField("execution", "note")]
+    ),
+    "SQL": migrations.RunSQL("DROP TABLE executions_stranger"),
     "a new required column": migrations.AddField("execution", "price", models.IntegerField(default=0)),
     "a column that becomes required": migrations.AlterField(
         "execution", "progress", models.FloatField(default=0)
@@ -84,6 +107,12 @@ PLANTED_OPERATIONS = {
 def test_a_planted_offence_is_found(name: str) -> None:
     state = MigrationLoader(None).project_state(("executions", FIRST))
     assert offence(PLANTED_OPERATIONS[name], state)
+
+
+def test_a_model_may_be_renamed_if_its_table_is_not() -> None:
+    state = MigrationLoader(None).project_state(("executions", FIRST))
+    migrations.AlterModelTable("stranger", "executions_stranger").state_forwards("executions", state)
+    assert offence(migrations.RenameModel("Stranger", "ExternalJob"), state) == ""
 
 
 @pytest.mark.django_db

@@ -37,7 +37,7 @@ OFFENCES = {
 HARMLESS = {
     "a filter": "Execution.objects.filter(status='failed').update(note='')",
     "a comparison": "def f(job):\n    return job.status == 'failed'",
-    "the observed status of an external job": "Stranger.objects.filter(pk=1).update(status='failed')",
+    "the observed status of an external job": "ExternalJob.objects.filter(pk=1).update(status='failed')",
     "another column": "Execution.objects.filter(pk=1).update(next_attempt_at=None)",
     "the status of an error": "class E(Exception):\n    def __init__(self, status):\n        self.status = status",
     "a returned dictionary": "def f(job):\n    return {'status': job.status}",

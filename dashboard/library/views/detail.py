@@ -24,7 +24,7 @@ NOT_ALLOWED = "Only the file’s owner or an admin can do this."
 
 @require_GET
 def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    file = get_object_or_404(File.objects.select_related("created_by", "public_by", "keeping"), pk=pk)
+    file = get_object_or_404(File.objects.select_related("created_by", "public_by", "copy_request"), pk=pk)
     context = {
         "tile": Tile(file, request.user),
         "sharing": Sharing(file),

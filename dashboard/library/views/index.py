@@ -22,7 +22,7 @@ def grid(request: AuthenticatedRequest) -> HttpResponse:
     if not page.after:
         # A visit imports new files of the account, if the last import is old enough.
         workers.wake_file_workers()
-    context = {"page": page, "filters": page.filters(), "walk": file_import.state()}
+    context = {"page": page, "filters": page.filters(), "file_import": file_import.state()}
     return render(request, "library/index.html", context)
 
 

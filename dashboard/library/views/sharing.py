@@ -49,7 +49,7 @@ def publish(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
             workers.wake_file_workers()
             messages.success(request, "The file is public: anyone with the link can view it.")
             return HttpResponseRedirect(f"{reverse('file', args=[pk])}#public", status=303)
-    file = File.objects.select_related("created_by", "public_by", "keeping").get(pk=pk)
+    file = File.objects.select_related("created_by", "public_by", "copy_request").get(pk=pk)
     context = {
         "tile": Tile(file, request.user),
         "sharing": Sharing(file),

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from dashboard.http.params import as_day
 from executions import policy
 from executions.core import runtime
-from executions.models import DayClosing
+from executions.models import DailyReconciliation
 from executions.sync import daily_reconciliation
 
 
@@ -34,11 +34,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         finally:
             runtime.close_database_threads()
-        if row.closed_at is None:
+        if row.reconciled_at is None:
             raise CommandError(row.problem)
         self.print_report(row)
 
-    async def run(self, day: date) -> DayClosing:
+    async def run(self, day: date) -> DailyReconciliation:
         runtime.attach(asyncio.get_running_loop())
         try:
             return await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             await runtime.close_client()
             runtime.detach()
 
-    def print_report(self, row: DayClosing) -> None:
+    def print_report(self, row: DailyReconciliation) -> None:
         self.stdout.write(f"{row}: {daily_reconciliation.summary(row)}")
         for each in daily_reconciliation.differences_of(row):
             name = each.remote_id or each.job

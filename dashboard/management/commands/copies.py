@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from executions import policy
 from executions.copies import requests as copy_requests
 from executions.copies import verify as verify_copies
-from executions.models import File, Keeping
+from executions.models import CopyRequest, File
 
 
 class Command(BaseCommand):
@@ -29,9 +29,9 @@ class Command(BaseCommand):
         elif act == "again":
             self.stdout.write(f"{copy_requests.retry_failed(policy.SYSTEM)} copies will be retried.")
         else:
-            failed = Keeping.objects.filter(due_at=None).count()
+            failed = CopyRequest.objects.filter(due_at=None).count()
             self.stdout.write(f"{File.objects.filter(kept_at__isnull=False).count()} stored")
-            self.stdout.write(f"{Keeping.objects.count() - failed} in progress")
+            self.stdout.write(f"{CopyRequest.objects.count() - failed} in progress")
             self.stdout.write(f"{failed} failed")
 
     def verify(self) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from dashboard.library.views.copies import MAX_FILES
 from executions.batches.service import MAX_ROWS
 from executions.copies import requests as copy_requests
-from executions.models import Event, Keeping
+from executions.models import CopyRequest, Event
 from executions.team import settings as team_settings
 from tests.dashboard.browsers import Browser, text
 from tests.factories.files import file
@@ -46,10 +46,10 @@ def test_an_admin_turns_on_copying_every_file_and_it_is_audited(
     event = Event.objects.get(kind="setting changed")
     assert (event.actor_id, event.detail["after"]) == (ada_browser.user.pk, True)
     made = file(origin="result")
-    Keeping.objects.create(file=made, due_at=None, problem="no answer", tries=9)
+    CopyRequest.objects.create(file=made, due_at=None, problem="no answer", tries=9)
     ada_browser.post("/files/copies/choose/", {"again": "1"})
     assert team_settings.get_uncached(team_settings.COPY_ALL) is True, "a retry does not change the setting"
-    again = Keeping.objects.get()
+    again = CopyRequest.objects.get()
     assert (again.tries, again.problem) == (0, "")
     assert again.due_at is not None
 
@@ -92,12 +92,12 @@ def test_selected_files_are_listed_then_copied_and_each_is_reported(ann_browser:
     assert "already copied" in page
     assert "VideoGen no longer has it" in page
     assert "not selected" not in page
-    assert not Keeping.objects.exists(), "reviewing changes nothing"
+    assert not CopyRequest.objects.exists(), "reviewing changes nothing"
     page = text(ann_browser.post("/files/keep/", {"file": names}))
     assert "1 file will be copied in the background." in page
-    assert [each.file_id for each in Keeping.objects.all()] == [wanted.pk]
+    assert [each.file_id for each in CopyRequest.objects.all()] == [wanted.pk]
     assert "already in progress" in text(ann_browser.post("/files/keep/", {"file": names}))
-    assert Keeping.objects.count() == 1
+    assert CopyRequest.objects.count() == 1
 
 
 def test_a_selection_too_long_for_a_url_is_posted_and_reviewed_first(ann_browser: Browser) -> None:
@@ -105,7 +105,7 @@ def test_a_selection_too_long_for_a_url_is_posted_and_reviewed_first(ann_browser
     page = text(ann_browser.post("/files/keep/", {"file": [wanted.remote_id], "ask": "yes"}))
     assert "Keep copies of these files?" in page
     assert "1 of these files will be copied." in page
-    assert not Keeping.objects.exists(), "reviewing changes nothing"
+    assert not CopyRequest.objects.exists(), "reviewing changes nothing"
 
 
 def test_files_beyond_the_maximum_are_skipped_and_counted(
@@ -117,7 +117,7 @@ def test_files_beyond_the_maximum_are_skipped_and_counted(
     assert "3 of these files will be copied." in page
     assert "2 more selected files were skipped: at most 3 at once." in page
     assert "2 more selected files were skipped" in text(ann_browser.post("/files/keep/", {"file": names}))
-    assert Keeping.objects.count() == 3
+    assert CopyRequest.objects.count() == 3
     assert "skipped" not in text(ann_browser.post("/files/keep/", {"file": names[:3]}))
 
 
@@ -129,9 +129,9 @@ def test_as_many_files_can_be_copied_as_selected(ann_browser: Browser) -> None:
 
 def test_a_failed_copy_is_restarted_when_requested_again(ann_browser: Browser) -> None:
     made = file(origin="result")
-    Keeping.objects.create(file=made, due_at=None, problem="no answer", tries=9)
+    CopyRequest.objects.create(file=made, due_at=None, problem="no answer", tries=9)
     ann_browser.post("/files/keep/", {"file": [made.remote_id]})
-    again = Keeping.objects.get()
+    again = CopyRequest.objects.get()
     assert (again.tries, again.problem) == (0, "")
     assert again.due_at is not None
 

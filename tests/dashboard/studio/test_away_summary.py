@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from executions.models import Batch, BatchPlan, Event, Execution, LastLook
+from executions.models import Batch, BatchPlan, Event, Execution, LastVisit
 from executions.models.event import Kind
 from executions.team import last_visit
 from tests.dashboard.browsers import Browser
@@ -24,7 +24,7 @@ REFUSED = {"message": "The prompt was refused by moderation.", "code": "moderati
 def left(browser: Browser, ago: timedelta = timedelta(hours=1)) -> None:
     """The person's last visit was this long ago."""
     at = timezone.now() - ago
-    LastLook.objects.update_or_create(pk=browser.user.pk, defaults={"looked_at": at, "before_at": at})
+    LastVisit.objects.update_or_create(pk=browser.user.pk, defaults={"seen_until": at, "summary_since": at})
 
 
 def studio(browser: Browser) -> str:
@@ -118,10 +118,10 @@ def test_the_summary_stays_until_dismissed_and_can_be_read_again(ann_browser: Br
 def test_leaving_the_studio_dismisses_what_finished_there(ann_browser: Browser) -> None:
     left(ann_browser)
     job(ann_browser.user, "succeeded")
-    before = LastLook.objects.get(pk=ann_browser.user.pk).before_at
+    before = LastVisit.objects.get(pk=ann_browser.user.pk).summary_since
     assert ann_browser.post("/since/seen/", {"quiet": "1"}).status_code == 204
     assert panel(studio(ann_browser)) == ""
-    assert LastLook.objects.get(pk=ann_browser.user.pk).before_at == before, (
+    assert LastVisit.objects.get(pk=ann_browser.user.pk).summary_since == before, (
         "the page of the summary keeps its start"
     )
 
@@ -129,10 +129,10 @@ def test_leaving_the_studio_dismisses_what_finished_there(ann_browser: Browser) 
 def test_a_visit_never_moves_back_or_into_the_future(ann_browser: Browser) -> None:
     left(ann_browser)
     last_visit.mark_seen(ann_browser.user, timezone.now() + timedelta(days=9))
-    now = LastLook.objects.get(pk=ann_browser.user.pk).looked_at
+    now = LastVisit.objects.get(pk=ann_browser.user.pk).seen_until
     assert now <= timezone.now()
     assert not last_visit.mark_seen(ann_browser.user, now - timedelta(days=1))
-    assert LastLook.objects.get(pk=ann_browser.user.pk).looked_at == now
+    assert LastVisit.objects.get(pk=ann_browser.user.pk).seen_until == now
 
 
 @pytest.mark.parametrize("until", ["yesterday", "2026-01-01", "2026-01-01T00:00:00", "9" * 50, "\x00"])

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from executions.models import DayClosing
+from executions.models import DailyReconciliation
 from tests.dashboard.browsers import Browser, text
 from tests.factories.jobs import job
 
@@ -21,14 +21,16 @@ def test_reconciled_days_are_listed_with_their_differences(
 ) -> None:
     queued = job(ann_browser.user)
     difference = {"kind": "unconfirmed", "remote_id": "", "job": str(queued.pk), "tool": "generate-image"}
-    differing = DayClosing.objects.create(
+    differing = DailyReconciliation.objects.create(
         day=date(2026, 5, 20),
-        closed_at=timezone.now(),
+        reconciled_at=timezone.now(),
         here=411,
         there=412,
         differences=[difference | {"here": "unconfirmed", "there": ""}],
     )
-    DayClosing.objects.create(day=date(2026, 5, 19), closed_at=timezone.now(), here=412, there=412)
+    DailyReconciliation.objects.create(
+        day=date(2026, 5, 19), reconciled_at=timezone.now(), here=412, there=412
+    )
 
     page = text(ada_browser.get(URL))
     assert "20 May 2026 1 difference 412 411" in page

@@ -12,12 +12,12 @@ from executions import policy
 from executions.copies import make_copy as copy_worker
 from executions.copies import requests as copy_requests
 from executions.core import runtime
-from executions.models import File, Keeping
+from executions.models import CopyRequest, File
 
 
 async def attempt(file: File) -> File:
     """Make the request due, run one attempt, and reload the file."""
-    await runtime.in_db(Keeping.objects.filter(file=file).update, due_at=timezone.now())
+    await runtime.in_db(CopyRequest.objects.filter(file=file).update, due_at=timezone.now())
     [mine] = await runtime.in_db(copy_requests.claim_due, 1)
     assert mine.file_id == file.pk
     await copy_worker.make(mine)
@@ -38,7 +38,7 @@ async def reload(file: File) -> File:
 
 async def request_row(file: File) -> Any:
     """The row of the file's copy request, as a dictionary; None if there is none."""
-    return await runtime.in_db(lambda: Keeping.objects.filter(file=file).values().first())
+    return await runtime.in_db(lambda: CopyRequest.objects.filter(file=file).values().first())
 
 
 def stored_files() -> list[str]:

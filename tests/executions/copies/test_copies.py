@@ -19,7 +19,7 @@ from executions.copies import make_copy as copy_worker
 from executions.copies import requests as copy_requests
 from executions.copies import storage as copy_storage
 from executions.core import runtime
-from executions.models import Event, Keeping
+from executions.models import CopyRequest, Event
 from executions.models.event import FileKind
 from executions.team import settings as team_settings
 from tests.executions.copies import copying
@@ -141,7 +141,7 @@ def test_a_worker_that_lost_its_lease_records_nothing(people: Any) -> None:
     copy_requests.record_failure(slow, "too late")
     assert copy_requests.complete(other, copied)
     assert Event.objects.filter(file=made, kind=FileKind.COPIED).count() == 1
-    assert not Keeping.objects.exists()
+    assert not CopyRequest.objects.exists()
 
 
 @contextmanager
@@ -245,13 +245,13 @@ def test_requests_are_merged_and_a_given_up_one_is_retried(people: Any) -> None:
     assert copy_requests.claim_due(5) == []
     assert copy_requests.request_copy(made, people.ben)
     [mine] = copy_requests.claim_due(5)
-    assert (mine.asked_by_id, mine.tries, mine.problem) == (people.ann.pk, 0, "")
+    assert (mine.requested_by_id, mine.tries, mine.problem) == (people.ann.pk, 0, "")
 
 
 def test_copied_and_unready_files_are_not_requested() -> None:
     assert not copy_requests.request_copy(file(kept_at=timezone.now()), policy.SYSTEM)
     assert not copy_requests.request_copy(file(state="processing"), policy.SYSTEM)
-    assert not Keeping.objects.exists()
+    assert not CopyRequest.objects.exists()
 
 
 def test_retries_back_off_and_end_after_a_day() -> None:
@@ -259,22 +259,24 @@ def test_retries_back_off_and_end_after_a_day() -> None:
     copy_requests.request_copy(made, policy.SYSTEM)
     pauses = []
     for _ in range(12):
-        Keeping.objects.update(due_at=timezone.now())
+        CopyRequest.objects.update(due_at=timezone.now())
         [mine] = copy_requests.claim_due(1)
         copy_requests.record_failure(mine, "no answer")
-        due = Keeping.objects.get().due_at
+        due = CopyRequest.objects.get().due_at
         assert due is not None
         pauses.append((due - timezone.now()).total_seconds())
     assert pauses[0] < 10 < pauses[3] < 100 < pauses[6]
     assert pauses[-1] < 3600 * 1.3
-    Keeping.objects.update(asked_at=timezone.now() - copy_requests.GIVE_UP_AFTER * 1.1, due_at=timezone.now())
+    CopyRequest.objects.update(
+        requested_at=timezone.now() - copy_requests.GIVE_UP_AFTER * 1.1, due_at=timezone.now()
+    )
     [mine] = copy_requests.claim_due(1)
     copy_requests.record_failure(mine, copy_storage.FULL, retry_forever=True)
-    assert Keeping.objects.get().due_at is not None, "a full disk is retried forever"
-    Keeping.objects.update(due_at=timezone.now())
+    assert CopyRequest.objects.get().due_at is not None, "a full disk is retried forever"
+    CopyRequest.objects.update(due_at=timezone.now())
     [mine] = copy_requests.claim_due(1)
     copy_requests.record_failure(mine, "no answer")
-    assert Keeping.objects.get().due_at is None
+    assert CopyRequest.objects.get().due_at is None
 
 
 def test_if_every_file_is_copied_the_newest_are_requested_first(monkeypatch: Any) -> None:
@@ -286,11 +288,11 @@ def test_if_every_file_is_copied_the_newest_are_requested_first(monkeypatch: Any
     file(origin="result", kept_at=timezone.now())
     assert copy_requests.request_missing() == 3
     assert copy_requests.request_missing() == 0, "three are queued"
-    wanted = set(Keeping.objects.values_list("file_id", flat=True))
+    wanted = set(CopyRequest.objects.values_list("file_id", flat=True))
     assert wanted == {each.pk for each in files[2:]}
-    Keeping.objects.update(due_at=None)
+    CopyRequest.objects.update(due_at=None)
     assert copy_requests.request_missing() == 2
-    assert Keeping.objects.count() == 5
+    assert CopyRequest.objects.count() == 5
 
 
 async def test_the_worker_copies_every_file_if_configured(people: Any) -> None:

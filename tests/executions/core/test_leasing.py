@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.timezone import now as real_now
 
 from executions.core.leasing import LeasedQuerySet
-from executions.models import AccountWalk, DayClosing, Execution, File, Keeping, RollupState
+from executions.models import CopyRequest, DailyReconciliation, Execution, File, FileImport, RollupState
 from executions.models.daily_reconciliation import RETRY_AFTER
 from tests.factories import jobs
 from tests.factories.files import file
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LEASE = RETRY_AFTER  # the same for all tables, since the length is fixed in the table of days
 
 
-def copy_request() -> Keeping:
-    return Keeping.objects.create(file=file(), due_at=timezone.now() - timedelta(minutes=1))
+def copy_request() -> CopyRequest:
+    return CopyRequest.objects.create(file=file(), due_at=timezone.now() - timedelta(minutes=1))
 
 
 def due_file() -> File:
@@ -34,10 +34,12 @@ def due_file() -> File:
     return file(next_look_at=ago)
 
 
-def day() -> DayClosing:
+def day() -> DailyReconciliation:
     began = timezone.now() - RETRY_AFTER - timedelta(minutes=1)
     first = datetime(2026, 5, 1).date()
-    return DayClosing.objects.create(day=first + timedelta(days=DayClosing.objects.count()), began_at=began)
+    return DailyReconciliation.objects.create(
+        day=first + timedelta(days=DailyReconciliation.objects.count()), began_at=began
+    )
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,10 @@ class Table:
 
 TABLES = [
     Table(Execution, jobs.queued),
-    Table(Keeping, copy_request),
+    Table(CopyRequest, copy_request),
     Table(File, due_file),
-    Table(AccountWalk, lambda: AccountWalk.objects.create(pk=AccountWalk.objects.count() + 1)),
-    Table(DayClosing, day),
+    Table(FileImport, lambda: FileImport.objects.create(pk=FileImport.objects.count() + 1)),
+    Table(DailyReconciliation, day),
     Table(RollupState, lambda: RollupState.objects.create(pk=RollupState.objects.count() + 1)),
 ]
 
@@ -133,12 +135,12 @@ def test_a_renewal_stores_progress_and_extends_the_lease(
     later: Callable[[timedelta], None],
 ) -> None:
     copy_request()
-    [mine] = Keeping.objects.claim(1, LEASE)
+    [mine] = CopyRequest.objects.claim(1, LEASE)
     later(LEASE - timedelta(seconds=30))
-    assert Keeping.objects.renew(mine, LEASE, received=7)
+    assert CopyRequest.objects.renew(mine, LEASE, received=7)
     later(LEASE + timedelta(seconds=30))
-    assert Keeping.objects.claim(1, LEASE) == []
-    assert Keeping.objects.get(received=7).due_at == mine.due_at
+    assert CopyRequest.objects.claim(1, LEASE) == []
+    assert CopyRequest.objects.get(received=7).due_at == mine.due_at
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing(
@@ -164,21 +166,21 @@ def test_a_released_row_is_free_at_once(later: Callable[[timedelta], None]) -> N
 
 def test_a_row_can_be_released_until_a_later_time(later: Callable[[timedelta], None]) -> None:
     copy_request()
-    [mine] = Keeping.objects.claim(1, LEASE)
-    assert Keeping.objects.release(mine, timezone.now() + timedelta(hours=1), tries=3)
+    [mine] = CopyRequest.objects.claim(1, LEASE)
+    assert CopyRequest.objects.release(mine, timezone.now() + timedelta(hours=1), tries=3)
     later(timedelta(minutes=59))
-    assert Keeping.objects.claim(1, LEASE) == []
+    assert CopyRequest.objects.claim(1, LEASE) == []
     later(timedelta(minutes=61))
-    [again] = Keeping.objects.claim(1, LEASE)
+    [again] = CopyRequest.objects.claim(1, LEASE)
     assert again.tries == 3
 
 
 def test_null_means_free_or_never_due_depending_on_the_table(table: Table) -> None:
-    if table.model is DayClosing:
+    if table.model is DailyReconciliation:
         pytest.skip("its column cannot be null")
     table.make()
     table.rows.update(**{table.rows.lease_column: None})
-    assert len(table.rows.claim(1, LEASE)) == (0 if table.model in (Keeping, File) else 1)
+    assert len(table.rows.claim(1, LEASE)) == (0 if table.model in (CopyRequest, File) else 1)
 
 
 def test_a_single_process_frees_all_leases_but_no_row_that_is_due_later() -> None:
@@ -186,11 +188,11 @@ def test_a_single_process_frees_all_leases_but_no_row_that_is_due_later() -> Non
         make()
     waiting = copy_request()
     at = timezone.now() + LEASE + timedelta(hours=1)
-    Keeping.objects.filter(pk=waiting.pk).update(due_at=at)
-    assert (len(Keeping.objects.claim(5, LEASE)), len(Execution.objects.claim(5, LEASE))) == (1, 1)
-    assert Keeping.objects.release_all(LEASE) == 1
+    CopyRequest.objects.filter(pk=waiting.pk).update(due_at=at)
+    assert (len(CopyRequest.objects.claim(5, LEASE)), len(Execution.objects.claim(5, LEASE))) == (1, 1)
+    assert CopyRequest.objects.release_all(LEASE) == 1
     assert Execution.objects.release_all(LEASE) == 1
-    assert (len(Keeping.objects.claim(5, LEASE)), len(Execution.objects.claim(5, LEASE))) == (1, 1)
+    assert (len(CopyRequest.objects.claim(5, LEASE)), len(Execution.objects.claim(5, LEASE))) == (1, 1)
     waiting.refresh_from_db()
     assert waiting.due_at == at
 

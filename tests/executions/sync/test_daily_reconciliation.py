@@ -12,7 +12,7 @@ from django.utils import timezone
 from executions import policy
 from executions.core import runtime
 from executions.core.runtime import in_db
-from executions.models import DayClosing, Event, Execution, Stranger
+from executions.models import DailyReconciliation, Event, Execution, ExternalJob
 from executions.models.daily_reconciliation import RETRY_AFTER
 from executions.models.event import ActKind
 from executions.statuses import TERMINAL
@@ -84,7 +84,7 @@ def test_an_unknown_job_between_two_days_may_belong_to_either(three: None) -> No
         [(EDGE, "late"), (EDGE, "early")],
     )
     # It was seen in the list, or in a webhook, during the day: that narrows its start.
-    Stranger.objects.create(
+    ExternalJob.objects.create(
         remote_id="late",
         tool="generate-image",
         status="succeeded",
@@ -95,7 +95,7 @@ def test_an_unknown_job_between_two_days_may_belong_to_either(three: None) -> No
 
 
 def test_jobs_of_the_baseline_are_not_counted(three: None) -> None:
-    Stranger.objects.create(
+    ExternalJob.objects.create(
         remote_id="old", tool="generate-image", status="failed", started_before=NOON, is_past=True
     )
 
@@ -127,7 +127,7 @@ def test_missed_days_of_a_week_are_due_and_none_is_reconciled_twice(
     assert daily_reconciliation._claim(DAY) is None, "another worker has it"
     now += timedelta(minutes=31)
     assert daily_reconciliation._claim(DAY) is not None, "the other worker did not finish"
-    DayClosing.objects.filter(pk=row.pk).update(closed_at=now)
+    DailyReconciliation.objects.filter(pk=row.pk).update(reconciled_at=now)
     assert daily_reconciliation.due_days() == [DAY + timedelta(days=1)]
 
 
@@ -190,13 +190,13 @@ async def test_a_list_that_cannot_be_read_is_retried(account: SandboxProcess) ->
 
     row = await daily_reconciliation.reconcile_day(day, actor=policy.SYSTEM)
 
-    assert row.closed_at is None
+    assert row.reconciled_at is None
     assert row.problem.startswith("The list could not be read")
     assert day in await in_db(daily_reconciliation.due_days)
     account.control("DELETE", "faults")
-    await in_db(partial(DayClosing.objects.update, began_at=timezone.now() - RETRY_AFTER))
+    await in_db(partial(DailyReconciliation.objects.update, began_at=timezone.now() - RETRY_AFTER))
     await daily_reconciliation.reconcile_due_days()
-    assert (await in_db(DayClosing.objects.get)).agrees
+    assert (await in_db(DailyReconciliation.objects.get)).agrees
 
 
 async def test_a_day_that_fails_does_not_block_the_next(
@@ -208,13 +208,13 @@ async def test_a_day_that_fails_does_not_block_the_next(
     finish = daily_reconciliation._finish
 
     def fails(pk: int, *more: Any) -> Any:
-        if DayClosing.objects.get(pk=pk).day == days[0]:
+        if DailyReconciliation.objects.get(pk=pk).day == days[0]:
             raise ValueError("an unexpected response")
         return finish(pk, *more)
 
     monkeypatch.setattr(daily_reconciliation, "_finish", fails)
     await daily_reconciliation.reconcile_due_days()
-    rows = await runtime.in_db(lambda: dict(DayClosing.objects.values_list("day", "closed_at")))
+    rows = await runtime.in_db(lambda: dict(DailyReconciliation.objects.values_list("day", "reconciled_at")))
     assert rows[days[0]] is None
     assert rows[days[1]] is not None
 
@@ -222,4 +222,4 @@ async def test_a_day_that_fails_does_not_block_the_next(
 async def test_a_day_that_is_not_over_cannot_be_reconciled(transactional_db: None) -> None:
     with pytest.raises(daily_reconciliation.CannotReconcile, match="not over yet"):
         await daily_reconciliation.reconcile_day(timezone.now().date(), actor=policy.SYSTEM)
-    assert await in_db(DayClosing.objects.count) == 0
+    assert await in_db(DailyReconciliation.objects.count) == 0

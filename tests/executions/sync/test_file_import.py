@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from executions import policy
 from executions.core import runtime
-from executions.models import AccountWalk, File
+from executions.models import File, FileImport
 from executions.sync import file_import
 from executions.videogen import ApiPage, InvalidRequest, RemoteFile, ServerError, VideoGen
 from tests.dashboard.browsers import Browser, text
@@ -146,8 +146,8 @@ async def test_an_expired_cursor_restarts_the_list(listed: Account, monkeypatch:
 async def test_an_error_of_the_list_is_shown_and_retried(listed: Account, people: Any) -> None:
     listed.trouble = lambda cursor: ServerError("VideoGen is down.")
     assert await file_import.run() == 0
-    walk = await runtime.in_db(file_import.state)
-    assert (walk.problem, walk.leased_until) == ("VideoGen is down.", None)
+    progress = await runtime.in_db(file_import.state)
+    assert (progress.problem, progress.leased_until) == ("VideoGen is down.", None)
     listed.trouble = lambda cursor: None
     listed.make(1)
     assert await again() == 1
@@ -158,7 +158,7 @@ async def test_two_processes_do_not_read_concurrently(listed: Account) -> None:
     assert await runtime.in_db(file_import.claim) is not None
     assert await runtime.in_db(file_import.claim) is None
     late = timezone.now() - timedelta(seconds=1)
-    await runtime.in_db(AccountWalk.objects.update, leased_until=late)
+    await runtime.in_db(FileImport.objects.update, leased_until=late)
     assert await runtime.in_db(file_import.claim) is not None, "the claim of a dead worker expires"
 
 

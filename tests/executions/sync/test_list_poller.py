@@ -16,7 +16,7 @@ from executions import policy, tools
 from executions.core import runtime
 from executions.lifecycle import create, leases, observations
 from executions.lifecycle import status_machine as lifecycle
-from executions.models import Execution, Stranger
+from executions.models import Execution, ExternalJob
 from executions.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED, UNCONFIRMED
 from executions.sync import external_jobs, list_poller, submit
 from executions.sync import reconciler as reconcile
@@ -62,7 +62,7 @@ def test_an_unconfirmed_job_is_linked_to_its_only_match(db: None) -> None:
     external_jobs.match_and_import(timezone.now())
     assert (reload(job).status, reload(job).remote_id) == (PENDING, "vg_tool_mine")
     assert events_of(job)[-1] == ("status", "unconfirmed", "pending", "poll")
-    assert not Stranger.objects.exclude(is_past=True).exists()
+    assert not ExternalJob.objects.exclude(is_past=True).exists()
 
 
 @pytest.mark.parametrize(
@@ -102,15 +102,15 @@ def test_a_job_with_more_matches_than_are_shown_may_own_each_of_them(db: None) -
     baseline()
     first, second = lost(timedelta(seconds=190)), lost(timedelta(seconds=160))
 
-    def met(remote_id: str, after: Any, before: Any) -> Stranger:
-        return Stranger(
+    def met(remote_id: str, after: Any, before: Any) -> ExternalJob:
+        return ExternalJob(
             remote_id=remote_id, tool=first.tool, status="running", started_after=after, started_before=before
         )
 
     early = met("vg_tool_early", earlier(seconds=200), earlier(seconds=150))
     # Only the second job can match these, and they are its latest matches.
     late = [met(f"vg_tool_late_{each}", earlier(seconds=110), earlier(seconds=100)) for each in range(25)]
-    Stranger.objects.bulk_create([early, *late])
+    ExternalJob.objects.bulk_create([early, *late])
     assert external_jobs.candidates(first) == [early]
     assert early not in external_jobs.candidates(second)
     external_jobs.match_and_import(timezone.now())
@@ -174,7 +174,7 @@ def test_nothing_is_imported_while_a_response_is_pending(db: None) -> None:
     lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_tool_mine"))
     external_jobs.match_and_import(timezone.now())
     assert external_rows() == []
-    assert not Stranger.objects.exclude(is_past=True).exists()
+    assert not ExternalJob.objects.exclude(is_past=True).exists()
 
 
 def test_jobs_of_the_baseline_are_not_imported(db: None) -> None:
@@ -248,11 +248,11 @@ async def test_a_job_started_during_a_list_poll_is_not_mismatched(
     monkeypatch.setattr(runtime.client(), "list_executions", slow_list)
     await poller.run()
     assert len(await steps.sandbox_jobs(account, overtakes.prompt)) == 1
-    strangers = await runtime.in_db(lambda: list(Stranger.objects.filter(is_past=False)))
-    assert len(strangers) == 1, "its job is listed, and may belong to either"
+    externals = await runtime.in_db(lambda: list(ExternalJob.objects.filter(is_past=False)))
+    assert len(externals) == 1, "its job is listed, and may belong to either"
     for job in (never_there, overtakes):
         assert (await steps.reload(job)).status == UNCONFIRMED
-        assert await runtime.in_db(external_jobs.candidates, await steps.reload(job)) == strangers
+        assert await runtime.in_db(external_jobs.candidates, await steps.reload(job)) == externals
 
 
 async def test_a_job_started_by_a_script_is_imported_and_polled(
@@ -315,10 +315,10 @@ async def test_the_next_list_poll_makes_up_for_one_that_failed(
     monkeypatch.setattr(runtime.client(), "list_executions", small)
     poller = list_poller.ListPoller(steps.unlimited, reconcile.poll_interval)
     assert await poller.run() == 3
-    strangers = Stranger.objects.filter(is_past=False)
-    assert await runtime.in_db(strangers.count) == 2
+    externals = ExternalJob.objects.filter(is_past=False)
+    assert await runtime.in_db(externals.count) == 2
     await poller.run()
-    assert await runtime.in_db(strangers.count) >= 5
+    assert await runtime.in_db(externals.count) >= 5
     assert await poller.run() == 1, "only once"
 
 
