@@ -14,6 +14,7 @@ from executions import statuses, tools
 from executions.batches import service as batches
 from executions.lifecycle import estimates, queue_state
 from executions.models import Batch, Queue, Result
+from executions.policy import Action
 from executions.statuses import (
     CANCELLED,
     FAILED,
@@ -162,7 +163,7 @@ def batch_page_card(batch: Batch, audience: str) -> BatchCard:
     return replace(
         card,
         results=Result.objects.filter(execution__batch=batch).count(),
-        may_stop=job_card.may_stop(audience),
+        may_stop=job_card.allows(audience, Action.JOB_CANCEL),
         paused=to_send.filter(paused_at__isnull=False).count() if waits else 0,
         queue=queue,
         forecast=estimates.forecast(0, batch=batch) if waits and queue and not queue.paused_at else None,

@@ -35,11 +35,6 @@ def audience(user: Any, owner_id: int | None) -> str:
     return ADMIN if policy.role_of(user) is Role.ADMIN else TEAM
 
 
-def may_stop(audience: str) -> bool:
-    """Whether the audience may cancel the job. Admins can allow it for the whole team."""
-    return allows(audience, Action.JOB_CANCEL)
-
-
 def allows(audience: str, action: Action) -> bool:
     """The policy for everyone in the audience. The admins' setting is cached and may be a moment old."""
     role = Role.ADMIN if audience == ADMIN else Role.MEMBER
@@ -162,7 +157,7 @@ class Card:
             not self.is_final
             and not self.is_cancelling
             and self.status != statuses.UNCONFIRMED
-            and may_stop(self.audience)
+            and allows(self.audience, Action.JOB_CANCEL)
         )
 
     @property

@@ -45,11 +45,6 @@ class Catalogues:
         return tools.AccountChoices(voice_ids, [each.presenter_id for each in self.presenters], files)
 
 
-def find_files(ids: Sequence[str]) -> dict[str, File]:
-    """The existing files, by VideoGen's id."""
-    return File.objects.in_bulk(ids, field_name="remote_id")
-
-
 # Recent files that a file field shows without opening the library.
 MAX_RECENT_FILES = 12
 
@@ -77,7 +72,7 @@ class ToolForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         values = {name: value for name, value in cleaned.items() if name != "key"}
-        self.validated = tools.validate(self.tool, values, self.catalogues.choices(find_files))
+        self.validated = tools.validate(self.tool, values, self.catalogues.choices(File.objects.by_remote_id))
         for name, message in self.validated.errors.items():
             self.add_error(name or None, message)
         return cleaned
@@ -141,7 +136,7 @@ class ToolForm(forms.Form):
         shown = [entry for entry in self.tool.file_fields if entry.name not in without]
         ids = {entry.name: list(self[entry.name].value() or []) for entry in shown}
         wanted = [each for chosen in ids.values() for each in chosen if "\x00" not in each]
-        known = File.objects.in_bulk(wanted, field_name="remote_id") if wanted else {}
+        known = File.objects.by_remote_id(wanted)
         for entry in shown:
             chosen = [known[each] for each in ids[entry.name] if each in known]
             self.candidates[entry.name] = self._candidates(entry, chosen)

@@ -10,8 +10,7 @@ from typing import Any
 
 from executions import tools
 from executions.batches.rows import Row, known_files
-from executions.lifecycle import create
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import create, status_machine
 from executions.lifecycle.chains import speech_title
 from executions.models import Batch, Execution, File, Input
 from executions.tools import Tool, ValidatedBody
@@ -33,7 +32,7 @@ def insert(batch: Batch, rows: Sequence[Row]) -> int:
     for index, job in enumerate(jobs):
         # A microsecond apart, so that they are sent in the order of the rows.
         job.next_attempt_at = batch.sends_at + timedelta(microseconds=index)
-    lifecycle.start_all(jobs, actor_id=batch.created_by_id, details=details)
+    status_machine.start_all(jobs, actor_id=batch.created_by_id, details=details)
     Input.objects.bulk_create(inputs)
     return len(jobs)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from executions.lifecycle import create
-from executions.lifecycle.chains import Speech, speech_title
+from executions.lifecycle.chains import speech_title
 from executions.models import BatchPlan, Execution, File
 from executions.statuses import SUCCEEDED
-from executions.tools import Tool, ValidatedBody, already_validated, find
+from executions.tools import Speech, Tool, ValidatedBody, already_validated, find
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def plan_rows(plan: BatchPlan) -> list[Row]:
 def known_files(tool: Tool, bodies: Iterable[dict[str, Any]]) -> dict[str, File]:
     """The files that the request bodies name, by VideoGen's id, in one query."""
     remote_ids = {remote_id for body in bodies for _, remote_id in tool.inputs(body)}
-    return File.objects.in_bulk(remote_ids, field_name="remote_id") if remote_ids else {}
+    return File.objects.by_remote_id(remote_ids)
 
 
 def with_titles(tool: Tool, rows: Sequence[Row]) -> list[Row]:

@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from executions import policy
 from executions.core import runtime
-from executions.lifecycle import leases, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import leases, observations, status_machine
 from executions.limits import api_health
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
@@ -30,7 +29,7 @@ def request(execution: Execution, *, actor: Actor, reason: str = "") -> bool:
     if not policy.can(actor, Action.JOB_CANCEL, execution):
         _record_denial(execution, actor)
         raise policy.NotAllowed(Action.JOB_CANCEL)
-    return lifecycle.apply(
+    return status_machine.apply(
         execution.pk, observations.CancelRequested(actor_id=policy.id_of(actor), reason=reason[:200])
     )
 
@@ -63,5 +62,5 @@ async def send_request(execution_id: uuid.UUID, remote_id: str) -> bool:
         return False
     except TimeoutError:
         return False
-    await runtime.in_db(lifecycle.apply, execution_id, observations.CancelAccepted())
+    await runtime.in_db(status_machine.apply, execution_id, observations.CancelAccepted())
     return True

@@ -14,14 +14,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from executions import tools
-from executions.lifecycle import create, leases, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import create, leases, observations, status_machine
 from executions.models import Execution, Input
 from executions.models.event import Source
 from executions.policy import Actor
 from executions.statuses import FAILED, SUCCEEDED
-from executions.tools import Speech as Speech
-from executions.tools import ValidatedBody
+from executions.tools import Speech, ValidatedBody
 
 # Time between two checks of the first job. Its end also wakes the second one (`wake_dependents`).
 RECHECK_INTERVAL = timedelta(seconds=3)
@@ -71,7 +69,7 @@ def completed_body(execution: Execution) -> dict[str, Any] | None:
         label = tools.find(before.tool).label.lower()
         outcome = {SUCCEEDED: "produced no result", FAILED: "failed"}.get(before.status, "was cancelled")
         message = f"The {label} it depends on {outcome}."
-        lifecycle.apply(
+        status_machine.apply(
             execution.pk, observations.SubmissionRejected(source=Source.SYSTEM, error={"message": message})
         )
         return None

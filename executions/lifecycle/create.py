@@ -12,8 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from executions import policy
-from executions.lifecycle import leases
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import leases, status_machine
 from executions.models import Batch, Execution, File, Input
 from executions.policy import Action, Actor
 from executions.statuses import SUCCEEDED, UNCONFIRMED
@@ -61,7 +60,9 @@ def start(
     )
     try:
         with transaction.atomic():
-            lifecycle.start(execution, actor_id=actor_id, **_rerun_detail(rerun_of))
+            status_machine.start_all(
+                [execution], actor_id=actor_id, details={execution.pk: _rerun_detail(rerun_of)}
+            )
             Input.objects.bulk_create(
                 Input(execution=execution, file=file, field=field, position=position)
                 for field, position, file in input_files
@@ -106,9 +107,7 @@ def _require_permission(actor: Actor, rerun_of: Execution | None) -> int | None:
 def inputs(tool: Tool, body: dict[str, Any]) -> list[tuple[str, int, File]]:
     """The files that the body refers to, as (field, position, file). Files unknown to Rushes are left out."""
     named = tool.inputs(body)
-    known = (
-        File.objects.in_bulk([remote_id for _, remote_id in named], field_name="remote_id") if named else {}
-    )
+    known = File.objects.by_remote_id([remote_id for _, remote_id in named])
     found, positions = [], Counter[str]()
     for field, remote_id in named:
         if remote_id in known:

@@ -12,8 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from executions import policy
-from executions.lifecycle import create, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import create, observations, status_machine
 from executions.models import Batch, Execution, Input
 from executions.policy import Action, Actor
 from executions.tools import Tool, ValidatedBody
@@ -28,18 +27,18 @@ CHUNK_SIZE = 25
 def pause(execution: Execution, *, actor: Actor) -> bool:
     """Hold the job back until it is resumed. False if it was submitted or paused meanwhile. Raises NotAllowed."""
     actor_id = policy.require(actor, Action.JOB_PAUSE, execution)
-    return lifecycle.apply(execution.pk, observations.PauseRequested(actor_id=actor_id))
+    return status_machine.apply(execution.pk, observations.PauseRequested(actor_id=actor_id))
 
 
 def resume(execution: Execution, *, actor: Actor) -> bool:
     actor_id = policy.require(actor, Action.JOB_RESUME, execution)
-    return lifecycle.apply(execution.pk, observations.ResumeRequested(actor_id=actor_id))
+    return status_machine.apply(execution.pk, observations.ResumeRequested(actor_id=actor_id))
 
 
 def move_to_front(execution: Execution, *, actor: Actor) -> bool:
     """Submit the job before all other queued ones. False if it was submitted meanwhile. Raises NotAllowed."""
     actor_id = policy.require(actor, Action.JOB_PRIORITISE, execution)
-    return lifecycle.apply(execution.pk, observations.PrioritiseRequested(actor_id=actor_id))
+    return status_machine.apply(execution.pk, observations.PrioritiseRequested(actor_id=actor_id))
 
 
 def edit(
@@ -60,7 +59,7 @@ def edit(
         fingerprint=create.fingerprint(tool, body),
         inputs=tuple(Input(file=file, field=field, position=position) for field, position, file in inputs),
     )
-    return lifecycle.apply(execution.pk, edited)
+    return status_machine.apply(execution.pk, edited)
 
 
 # --- a batch ----------------------------------------------------------------------------------------------
@@ -85,5 +84,5 @@ def _apply_to_all(rows: Any, observation: observations.Observation) -> int:
     changed = 0
     for first in range(0, len(ids), CHUNK_SIZE):
         with transaction.atomic():
-            changed += sum(lifecycle.apply(pk, observation) for pk in ids[first : first + CHUNK_SIZE])
+            changed += sum(status_machine.apply(pk, observation) for pk in ids[first : first + CHUNK_SIZE])
     return changed

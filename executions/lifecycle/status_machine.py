@@ -22,12 +22,6 @@ from executions.signals import execution_changed
 from executions.statuses import PENDING, QUEUED
 
 
-def start(execution: Execution, *, actor_id: int | None, **detail: Any) -> Execution:
-    """Insert a new job as `queued`, with its first event. executions.sync.submit sends it."""
-    start_all([execution], actor_id=actor_id, details={execution.pk: detail})
-    return execution
-
-
 def start_all(
     jobs: Sequence[Execution],
     *,
@@ -35,9 +29,9 @@ def start_all(
     source: Source = Source.PERSON,
     details: Mapping[uuid.UUID, dict[str, Any]] | None = None,
 ) -> None:
-    """Insert many jobs as `start` does, in as few statements as the database allows. A job may depend on an earlier one.
+    """Insert new jobs as `queued`, with their first events. executions.sync.submit sends them.
 
-    `details` maps the id of a job to the detail of its first event.
+    A job may depend on an earlier one. `details` maps the id of a job to the detail of its first event.
     """
     details = details or {}
     columns = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
@@ -45,6 +46,10 @@ FILTERED = {
 class FileQuerySet(LeasedQuerySet["File"]):
     lease_column = "next_look_at"
     is_free_when_null = False
+
+    def by_remote_id(self, remote_ids: Collection[str]) -> dict[str, File]:
+        """The existing files with these ids at VideoGen, by id."""
+        return self.in_bulk(remote_ids, field_name="remote_id")
 
     def in_library(self) -> FileQuerySet:
         """Files that the library shows: not archived, and completely uploaded."""

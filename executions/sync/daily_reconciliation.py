@@ -19,8 +19,7 @@ from django.utils import timezone
 from executions import policy
 from executions.audit import record as audit_log
 from executions.core import runtime
-from executions.lifecycle import leases
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import leases, status_machine
 from executions.limits import api_health, poll_budget
 from executions.models import DailyReconciliation, Execution, ExternalJob
 from executions.models.daily_reconciliation import RETRY_AFTER
@@ -224,7 +223,7 @@ def _catch_up(listed: Iterable[ToolExecution]) -> None:
     )
     for remote_id, pk in list(open_here):
         if str(remote_id) in ended:
-            lifecycle.apply(pk, external_jobs.to_observation(ended[str(remote_id)]))
+            status_machine.apply(pk, external_jobs.to_observation(ended[str(remote_id)]))
 
 
 # --- the comparison ---------------------------------------------------------------------------------------

@@ -23,8 +23,7 @@ from django.utils import timezone
 
 from executions import policy, tools
 from executions.core import ids
-from executions.lifecycle import errors, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import errors, observations, status_machine
 from executions.models import Execution, ExternalJob, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome
@@ -245,7 +244,7 @@ def link(execution_id: uuid.UUID, remote_id: str, *, actor: Actor, source: Sourc
     accepted = observations.Accepted(source=source, actor_id=actor_id, remote_id=remote_id, answer=None)
     try:
         with transaction.atomic():
-            if not lifecycle.apply(execution_id, accepted):
+            if not status_machine.apply(execution_id, accepted):
                 return False
             ExternalJob.objects.filter(remote_id=remote_id).delete()
     except IntegrityError:
@@ -279,7 +278,7 @@ def import_one(external: ExternalJob) -> Execution | None:
     )
     try:
         with transaction.atomic():
-            lifecycle.insert_external(job)
+            status_machine.insert_external(job)
             external.delete()
     except IntegrityError:
         return None  # another reconciler was faster

@@ -16,8 +16,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from executions.core import runtime
-from executions.lifecycle import leases
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import leases, status_machine
 from executions.limits import api_health
 from executions.models import Execution
 from executions.statuses import TERMINAL, UNCONFIRMED
@@ -195,7 +194,7 @@ def apply_page(
         if row is None:
             continue
         if row.differs_from(answer):
-            lifecycle.apply(row.pk, external_jobs.to_observation(answer))
+            status_machine.apply(row.pk, external_jobs.to_observation(answer))
         if answer.status not in TERMINAL:
             age = (at - (row.accepted_at or at)).total_seconds()
             by_interval.setdefault(poll_interval(age, count), []).append(row.pk)

@@ -22,8 +22,7 @@ from django.utils import timezone
 
 from executions.core import backoff, runtime, sync_bridge
 from executions.core.worker import Worker
-from executions.lifecycle import cancel, chains, leases, queue_state
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import cancel, chains, leases, queue_state, status_machine
 from executions.limits import api_health, poll_budget
 from executions.limits.poll_budget import HOURLY_BUDGET
 from executions.models import Execution
@@ -65,7 +64,7 @@ class Reconciler(Worker):
         self._waking_dependents: asyncio.Task[None] | None = None
         self._budget = poll_budget.shared
         self._no_polls_before = 0.0  # monotonic; VideoGen asked for no reads before this
-        self._list_poller = ListPoller(self._spend_call, poll_interval)
+        self._list_poller = ListPoller(self._budget.spend, poll_interval)
         self._list_poll: asyncio.Task[None] | None = None
         self._has_polled_list = False
 
@@ -122,10 +121,6 @@ class Reconciler(Worker):
     def _free_slots(self) -> int:
         """How many more jobs this process can work on. The list poll does not count."""
         return MAX_CONCURRENT - sum(task is not self._list_poll for task in self.tasks)
-
-    async def _spend_call(self) -> bool:
-        """Take one call from the polling budget, which all processes share."""
-        return await self._budget.spend()
 
     def _polls_allowed(self) -> int:
         """How many jobs may be polled individually now. None during a list poll."""
@@ -195,7 +190,7 @@ class Reconciler(Worker):
         await self._poll(execution)
 
     async def _poll(self, execution: Execution) -> None:
-        if time.monotonic() < self._no_polls_before or not await self._spend_call():
+        if time.monotonic() < self._no_polls_before or not await self._budget.spend():
             await runtime.in_db(leases.release, execution.pk, timezone.now() + timedelta(seconds=5))
             return
         polled_at = timezone.now()
@@ -228,15 +223,15 @@ class Reconciler(Worker):
                 wait, note = timedelta(minutes=10), UNKNOWN_AT_VIDEOGEN
         schedule_retry(execution, now + wait, note=note)
         if note != execution.note:
-            lifecycle.announce_change(execution)
+            status_machine.announce_change(execution)
 
 
 def apply_response(execution: Execution, answer: ToolExecution, polled_at: datetime) -> None:
     """Apply a response and schedule the next poll."""
-    lifecycle.apply(execution.pk, external_jobs.to_observation(answer))
+    status_machine.apply(execution.pk, external_jobs.to_observation(answer))
     schedule_poll(execution, polled_at)
     if execution.note:
-        lifecycle.announce_change(execution)
+        status_machine.announce_change(execution)
 
 
 def schedule_poll(before: Execution, polled_at: datetime) -> None:

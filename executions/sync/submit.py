@@ -18,8 +18,7 @@ from django.utils import timezone
 
 from executions import tools, videogen
 from executions.core import backoff, runtime
-from executions.lifecycle import chains, errors, leases, observations, queue_state
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import chains, errors, leases, observations, queue_state, status_machine
 from executions.limits import api_health
 from executions.models import Execution
 from executions.models.event import Source
@@ -70,7 +69,7 @@ async def _store_outcome(
     """
     for delay in (*RETRY_DELAYS, None):
         try:
-            await runtime.in_db(lifecycle.apply, execution_id, observation)
+            await runtime.in_db(status_machine.apply, execution_id, observation)
         except (OperationalError, InterfaceError) as error:
             if delay is None or asyncio.get_running_loop().time() + delay > until:
                 raise
@@ -85,7 +84,7 @@ def _prepare(execution_id: uuid.UUID) -> tuple[str, dict[str, Any], int] | None:
     execution = Execution.objects.select_related("after").get(pk=execution_id)
     if execution.was_sent:
         # The worker died between the request and the response.
-        lifecycle.apply(
+        status_machine.apply(
             execution_id,
             observations.SubmissionUnconfirmed(
                 source=Source.SYSTEM, reason="Rushes stopped before the response arrived"
@@ -102,7 +101,7 @@ def _prepare(execution_id: uuid.UUID) -> tuple[str, dict[str, Any], int] | None:
         if completed is None:
             return None
         body = completed
-    if not lifecycle.apply(
+    if not status_machine.apply(
         execution_id, observations.SubmissionStarted(body=body, based_on=execution.request_body)
     ):
         # It was cancelled, paused or edited meanwhile. If it is still queued, the next claim submits it.

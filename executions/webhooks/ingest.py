@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from executions.files import uploads
 from executions.files.store import store_file
-from executions.lifecycle import errors, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import errors, observations, status_machine
 from executions.models import Execution, File, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome
@@ -63,7 +62,8 @@ def receive(webhook_id: str, event: WebhookEvent, headers: Mapping[str, str], bo
                 delivery.outcome = Outcome.APPLIED
             delivery.save(force_insert=True)
             if delivery.execution is not None:
-                if not _observe(delivery.execution, delivery, event):
+                observation = to_observation(delivery, event)
+                if not status_machine.apply(delivery.execution.pk, observation, row=delivery.execution):
                     delivery.outcome = Outcome.TOO_LATE
                     delivery.save(update_fields=["outcome"])
             elif delivery.outcome == Outcome.UNKNOWN_JOB:
@@ -153,15 +153,11 @@ def _apply(delivery: WebhookDelivery, event: WebhookEvent) -> str:
     if execution is None:
         row.filter(outcome=Outcome.FAILED).update(outcome=Outcome.UNKNOWN_JOB)
         return Outcome.UNKNOWN_JOB
-    outcome = Outcome.APPLIED if _observe(execution, delivery, event) else Outcome.TOO_LATE
+    has_changed = status_machine.apply(execution.pk, to_observation(delivery, event), row=execution)
+    outcome = Outcome.APPLIED if has_changed else Outcome.TOO_LATE
     # If it is applied twice at the same time, only the first one writes the outcome.
     row.filter(outcome__in=UNAPPLIED).update(outcome=outcome, execution=execution)
     return outcome
-
-
-def _observe(execution: Execution, delivery: WebhookDelivery, event: WebhookEvent) -> bool:
-    """Apply the delivery to its job. Returns whether the job changed."""
-    return lifecycle.apply(execution.pk, to_observation(delivery, event), row=execution)
 
 
 def to_observation(delivery: WebhookDelivery, event: WebhookEvent) -> observations.StatusReported:

@@ -8,8 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from executions import policy, tools
-from executions.lifecycle import create, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import create, observations, status_machine
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
 from executions.tools import already_validated
@@ -30,14 +29,16 @@ def queued(prompt: str = "a lighthouse", **options: Any) -> Execution:
 def sending() -> Execution:
     """A job whose request has been sent, and not been answered."""
     execution = queued()
-    lifecycle.apply(execution.pk, observations.SubmissionStarted())
+    status_machine.apply(execution.pk, observations.SubmissionStarted())
     return reload(execution)
 
 
 def accept(job: Execution, remote_id: str = "", **accepted: Any) -> Execution:
     """Let VideoGen accept the job."""
-    lifecycle.apply(job.pk, observations.SubmissionStarted())
-    lifecycle.apply(job.pk, observations.Accepted(remote_id=remote_id or f"vg_exec_{job.pk}", **accepted))
+    status_machine.apply(job.pk, observations.SubmissionStarted())
+    status_machine.apply(
+        job.pk, observations.Accepted(remote_id=remote_id or f"vg_exec_{job.pk}", **accepted)
+    )
     return reload(job)
 
 
@@ -54,7 +55,9 @@ def running(remote_id: str = "vg_exec_1") -> Execution:
 
 def report(execution: Execution, status: str, source: Source = Source.POLL, **fields: Any) -> bool:
     """Apply a status report of VideoGen. Returns whether it changed the job."""
-    return lifecycle.apply(execution.pk, observations.StatusReported(source=source, status=status, **fields))
+    return status_machine.apply(
+        execution.pk, observations.StatusReported(source=source, status=status, **fields)
+    )
 
 
 def job(
@@ -71,18 +74,20 @@ def job(
     user_id = owner.pk if owner else None
     execution, _ = create.start(tool=entry, body=already_validated(body), actor=owner or policy.SYSTEM)
     if status == "cancelled before":
-        lifecycle.apply(execution.pk, observations.CancelRequested(actor_id=user_id))
+        status_machine.apply(execution.pk, observations.CancelRequested(actor_id=user_id))
     elif status != "queued":
-        lifecycle.apply(execution.pk, observations.SubmissionStarted())
+        status_machine.apply(execution.pk, observations.SubmissionStarted())
         if status == "unconfirmed":
-            lifecycle.apply(execution.pk, observations.SubmissionUnconfirmed(reason="the connection was cut"))
+            status_machine.apply(
+                execution.pk, observations.SubmissionUnconfirmed(reason="the connection was cut")
+            )
         elif status == "refused":
             refusal = error or {"message": "The prompt is refused.", "code": "invalid_parameters"}
-            lifecycle.apply(execution.pk, observations.SubmissionRejected(error=refusal))
+            status_machine.apply(execution.pk, observations.SubmissionRejected(error=refusal))
         else:
             remote_id = f"vg_exec_{execution.pk.hex}"
             answer = {"toolExecutionId": remote_id, "status": "pending"}
-            lifecycle.apply(execution.pk, observations.Accepted(remote_id=remote_id, answer=answer))
+            status_machine.apply(execution.pk, observations.Accepted(remote_id=remote_id, answer=answer))
             if status != "pending":
                 advance(execution, status, results=results, error=error)
     return Execution.objects.get(pk=execution.pk)
@@ -94,7 +99,7 @@ def advance(execution: Execution, status: str, results: int = 1, error: dict[str
     tool_results = tuple(
         ToolResult(file_id=f"vg_file_{execution.pk.hex}_{number}", type=media) for number in range(results)
     )
-    return lifecycle.apply(
+    return status_machine.apply(
         execution.pk,
         observations.StatusReported(
             source=observations.Source.POLL,

@@ -10,8 +10,7 @@ from django.utils import timezone
 from executions import tools
 from executions.batches import service as batches
 from executions.batches.rows import Row
-from executions.lifecycle import create, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import create, observations, status_machine
 from executions.models import Batch, BatchCancel, BatchPlan, Execution
 from executions.tools import already_validated
 from tests.factories.jobs import accept, reload, report
@@ -56,8 +55,8 @@ def bring_to(job: Execution, status: str) -> None:
     if status == "pending":
         accept(job)
     elif status == "unconfirmed":
-        lifecycle.apply(job.pk, observations.SubmissionStarted())
-        lifecycle.apply(job.pk, observations.SubmissionUnconfirmed(reason="cut"))
+        status_machine.apply(job.pk, observations.SubmissionStarted())
+        status_machine.apply(job.pk, observations.SubmissionUnconfirmed(reason="cut"))
     elif status != "queued":
         finish(job, status)
 

@@ -18,8 +18,7 @@ from executions.audit import hash_chain, sealing
 from executions.audit import record as audit_log
 from executions.core import runtime
 from executions.exports import evidence
-from executions.lifecycle import create
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import create, status_machine
 from executions.models import Event, Execution, WebhookDelivery
 from executions.models.event import ActKind
 from executions.sync import external_jobs, submit
@@ -197,7 +196,7 @@ async def completed_job(account: Any, browser: Browser) -> Execution:
     sent = await runtime.in_db(Execution.objects.get, pk=fresh.pk)
     await steps.sandbox_outcome(account, sent.remote_id)
     answer = await runtime.client().get_execution(sent.remote_id)
-    await runtime.in_db(lifecycle.apply, sent.pk, external_jobs.to_observation(answer))
+    await runtime.in_db(status_machine.apply, sent.pk, external_jobs.to_observation(answer))
     return sent
 
 

@@ -11,8 +11,7 @@ from django.utils import timezone
 from dashboard.cards import lineage
 from dashboard.cards.job import OWNER
 from dashboard.cards.timeline import timeline
-from executions.lifecycle import observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import observations, status_machine
 from executions.models import Execution, Input, WebhookDelivery
 from executions.models.event import Source
 from executions.models.webhook_delivery import Outcome
@@ -32,7 +31,7 @@ def at(seconds: float) -> datetime:
 def report(
     execution: Execution, status: str, seconds: float, source: Source = Source.POLL, **more: Any
 ) -> None:
-    lifecycle.apply(
+    status_machine.apply(
         execution.pk, observations.StatusReported(source=source, status=status, at=at(seconds), **more)
     )
 
@@ -50,8 +49,8 @@ def running(people: People) -> Execution:
     """Started, accepted after 2 seconds, running after 6, its second attempt after 16."""
     execution = job(people.ann, "queued")
     Execution.objects.filter(pk=execution.pk).update(created_at=BEGAN)
-    lifecycle.apply(execution.pk, observations.SubmissionStarted(at=at(1)))
-    lifecycle.apply(execution.pk, observations.Accepted(remote_id="vg_exec_1", at=at(2)))
+    status_machine.apply(execution.pk, observations.SubmissionStarted(at=at(1)))
+    status_machine.apply(execution.pk, observations.Accepted(remote_id="vg_exec_1", at=at(2)))
     report(execution, "running", 6, attempt=0)
     report(execution, "running", 16, attempt=1)
     return Execution.objects.get(pk=execution.pk)

@@ -9,7 +9,7 @@ import pytest
 from django.utils.datastructures import MultiValueDict
 
 from dashboard.forms.batch_rows import Library, RawRow, check
-from dashboard.forms.tool_form import ToolForm, find_files
+from dashboard.forms.tool_form import ToolForm
 from executions import tools
 from executions.account import presenters, voices
 from executions.batches import insert as batch_insert
@@ -17,7 +17,7 @@ from executions.batches import service as batches
 from executions.batches.rows import Row
 from executions.core.ids import uuid7
 from executions.lifecycle import create, queue_actions
-from executions.models import Batch
+from executions.models import Batch, File
 from executions.tools import field_types as spec
 from executions.tools.validation import ValidatedBody, already_validated
 from executions.videogen import Presenter, Voice
@@ -55,7 +55,7 @@ def by_row(tool: tools.Tool, sent: dict[str, Any]) -> tuple[list[str], Any]:
 
 def directly(tool: tools.Tool, sent: dict[str, Any]) -> tuple[tools.ValidationResult, Any]:
     """As for a caller without forms: no value for empty input, lists as lists."""
-    choices = tools.AccountChoices(["vg_voic_1"], ["vg_pres_1"], find_files)
+    choices = tools.AccountChoices(["vg_voic_1"], ["vg_pres_1"], File.objects.by_remote_id)
     switches = {each.name: False for each in tool.fields if isinstance(each, spec.Switch)}
     found = tools.validate(tool, {**switches, **filled(sent)}, choices)
     return found, (found.body, found.speech) if found.body is not None else None

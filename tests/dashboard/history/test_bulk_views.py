@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from executions.batches import bulk_actions
 from executions.core import chunked
-from executions.lifecycle import observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import observations, status_machine
 from executions.models import Event, Execution, Selection
 from executions.models.event import FileKind, Kind
 from executions.models.selection import Act
@@ -236,13 +235,13 @@ def test_a_late_cancel_request_says_by_how_much(
 
     running = job(ann_browser.user, "running", "a slow pier")
     began = running.created_at - timedelta(minutes=1)
-    lifecycle.apply(
+    status_machine.apply(
         running.pk,
         observations.CancelRequested(
             actor_id=ann_browser.user.pk, at=began + timedelta(seconds=requested), reason="wrong file"
         ),
     )
-    lifecycle.apply(
+    status_machine.apply(
         running.pk,
         observations.StatusReported(
             source=observations.Source.WEBHOOK,
@@ -262,7 +261,7 @@ def test_a_successful_cancel_request_is_reported(ann_browser: Browser) -> None:
     running = job(ann_browser.user, "running")
     ann_browser.post(f"/executions/{running.pk}/cancel/", {"reason": "twice the same"})
     assert "waiting for VideoGen" in text(ann_browser.get("/executions/"))
-    lifecycle.apply(
+    status_machine.apply(
         running.pk,
         observations.StatusReported(source=observations.Source.POLL, status="cancelled", answer={}),
     )

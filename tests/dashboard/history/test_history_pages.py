@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from dashboard.history import page as history_page
 from dashboard.history.page import HistoryPage
 from executions.core import runtime
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import status_machine
 from executions.models import Event, Execution, SavedFilter
 from executions.models.event import ActKind
 from tests.dashboard.browsers import Browser, text
@@ -67,7 +67,9 @@ def test_ignored_filter_values_are_listed(ann_browser: Browser) -> None:
 def test_an_unknown_tool_can_be_filtered_by(ann_browser: Browser) -> None:
     """An external job may use a tool that this version does not know."""
     job(ann_browser.user, prompt="a pier")
-    lifecycle.insert_external(Execution(tool="future-thing", remote_id="vg_exec_future", origin="elsewhere"))
+    status_machine.insert_external(
+        Execution(tool="future-thing", remote_id="vg_exec_future", origin="elsewhere")
+    )
     page = text(ann_browser.get(f"{URL}?tool=future-thing"))
     assert "Ignored" not in page
     assert "1 job" in page

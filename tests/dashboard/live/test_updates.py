@@ -11,8 +11,7 @@ import pytest
 from dashboard.live import publisher, renderer
 from dashboard.live.changes import Change
 from executions.core import runtime
-from executions.lifecycle import observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import observations, status_machine
 from tests.dashboard.browsers import Browser, text
 from tests.dashboard.sockets import assert_no_job_follows, open_socket, receive_until
 from tests.factories.jobs import advance, job
@@ -184,7 +183,7 @@ async def test_changes_arrive_in_order(account: Any, ann_browser: Browser) -> No
     ]
     for status, observation in steps:
         if observation is not None:
-            await runtime.in_db(lifecycle.apply, execution.pk, observation)
+            await runtime.in_db(status_machine.apply, execution.pk, observation)
         else:
             await runtime.in_db(advance, execution, status)
         frame = await receive_until(page, f'data-status="{status}"')

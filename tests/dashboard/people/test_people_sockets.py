@@ -7,8 +7,7 @@ import pytest
 from dashboard.live.consumers import SIGNED_OUT
 from dashboard.live.fanout import fanout
 from executions.core import runtime
-from executions.lifecycle import observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import observations, status_machine
 from executions.team import settings as team_settings
 from tests.dashboard.browsers import Browser, signed_in
 from tests.dashboard.sockets import open_socket, receive_until
@@ -47,7 +46,7 @@ async def test_an_open_page_of_a_former_admin_shows_what_a_member_sees(
     running = observations.StatusReported(
         source=observations.Source.POLL, status="running", progress=60.0, attempt=0
     )
-    await runtime.in_db(lifecycle.apply, made.pk, running)
+    await runtime.in_db(status_machine.apply, made.pk, running)
     assert "/cancel/" not in await receive_until(page, 'value="60')
     await page.disconnect()
 
@@ -64,6 +63,6 @@ async def test_a_live_page_offers_to_cancel_if_the_setting_is_on(
     running = observations.StatusReported(
         source=observations.Source.POLL, status="running", progress=60.0, attempt=0
     )
-    await runtime.in_db(lifecycle.apply, made.pk, running)
+    await runtime.in_db(status_machine.apply, made.pk, running)
     assert f"/executions/{made.pk}/cancel/" in await receive_until(page, 'value="60')
     await page.disconnect()

@@ -15,8 +15,7 @@ from django.utils import timezone
 from dashboard.live import renderer
 from dashboard.live.changes import Change
 from executions.core import runtime
-from executions.lifecycle import observations, queue_actions, queue_state
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import observations, queue_actions, queue_state, status_machine
 from executions.limits import rate_limits
 from executions.models import Event, Execution
 from executions.models.event import Kind
@@ -75,7 +74,7 @@ def test_the_owner_can_pause_resume_and_prioritise(ann_browser: Browser) -> None
 def test_actions_on_a_job_already_sent_are_reported(ann_browser: Browser) -> None:
     job = waiting(ann_browser)
     page = ann_browser.get(f"/executions/{job.pk}/edit/").content.decode()
-    lifecycle.apply(job.pk, observations.SubmissionStarted())
+    status_machine.apply(job.pk, observations.SubmissionStarted())
 
     assert "Too late: the job has already been sent" in text(
         ann_browser.post(f"/executions/{job.pk}/pause/", follow=True)

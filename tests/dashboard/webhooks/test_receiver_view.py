@@ -10,7 +10,7 @@ from django.test import AsyncClient
 
 from executions import policy
 from executions.core import runtime
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import status_machine
 from executions.models import Event, Execution, WebhookDelivery
 from executions.models import File as LibraryFile
 from executions.webhooks import deliveries
@@ -76,7 +76,7 @@ async def test_a_delivery_that_fails_here_is_stored_and_applied_by_the_next_atte
     body = event(execution.remote_id)
     headers = signed(body, "msg_1")
     with monkeypatch.context() as broken:
-        broken.setattr(lifecycle, "apply", _raise)
+        broken.setattr(status_machine, "apply", _raise)
         assert [(await deliver(body, headers)).status_code for _ in range(2)] == [503, 503]
     delivery = await runtime.in_db(WebhookDelivery.objects.get)
     assert (delivery.outcome, bytes(delivery.body), delivery.headers, delivery.repeats) == (
@@ -100,7 +100,7 @@ async def test_a_failed_delivery_is_replayed_after_a_fix(
 ) -> None:
     execution = await runtime.in_db(job, None, "running")
     with monkeypatch.context() as broken:
-        broken.setattr(lifecycle, "apply", _raise)
+        broken.setattr(status_machine, "apply", _raise)
         await deliver(event(execution.remote_id))
         delivery = await runtime.in_db(WebhookDelivery.objects.get)
         message = await runtime.in_db(deliveries.replay, delivery, actor=policy.SYSTEM)

@@ -20,11 +20,10 @@ from executions.batches.rows import Row
 from executions.core import runtime
 from executions.exports import zip_archive
 from executions.lifecycle import leases, transitions
-from executions.lifecycle.chains import Speech
 from executions.models import Batch, Execution, File, Result
 from executions.sync import reconciler as sync
 from executions.sync.reconciler import MAX_CONCURRENT, Reconciler
-from executions.tools import already_validated
+from executions.tools import Speech, already_validated
 from tests import steps
 from tests.dashboard.browsers import Browser
 from tests.factories import planning

@@ -14,12 +14,10 @@ from executions import tools
 from executions.batches import bulk_actions
 from executions.batches import service as batches
 from executions.batches.rows import Row
-from executions.lifecycle import create, leases, observations
-from executions.lifecycle import status_machine as lifecycle
-from executions.lifecycle.chains import Speech
+from executions.lifecycle import create, leases, observations, status_machine
 from executions.models import Batch, BatchPlan, Event, Execution, Input
 from executions.models.event import Kind
-from executions.tools import already_validated
+from executions.tools import Speech, already_validated
 from tests.factories import planning
 from tests.factories.files import ready_file
 from tests.factories.jobs import accept
@@ -244,10 +242,10 @@ def test_cancel_affects_exactly_the_listed_jobs_and_reports_each(people: Any) ->
     batch = planning.batch(people.ann, 6)
     unsent, taken, ended, lost, requested, late = planning.jobs(batch)
     accept(taken)
-    lifecycle.apply(lost.pk, observations.SubmissionStarted())
-    lifecycle.apply(lost.pk, observations.SubmissionUnconfirmed(reason="cut"))
+    status_machine.apply(lost.pk, observations.SubmissionStarted())
+    status_machine.apply(lost.pk, observations.SubmissionUnconfirmed(reason="cut"))
     accept(requested)
-    lifecycle.apply(requested.pk, observations.CancelRequested(actor_id=people.ann.pk))
+    status_machine.apply(requested.pk, observations.CancelRequested(actor_id=people.ann.pk))
     planning.finish(late, "succeeded")
     request = planning.cancel_request(batch, actor=people.ada)
     planning.finish(ended, "succeeded")  # between the list and its confirmation
@@ -325,7 +323,7 @@ def test_a_rerun_repeats_a_failed_speech(people: Any) -> None:
     batch, _ = batches.confirm(plan.pk, actor=people.ann)
     speech, avatar = planning.jobs(batch)
     planning.finish(speech, "failed")
-    lifecycle.apply(
+    status_machine.apply(
         avatar.pk, observations.SubmissionRejected(error={"message": "The speech before it failed."})
     )
 

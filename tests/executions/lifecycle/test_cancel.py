@@ -10,8 +10,7 @@ import pytest
 from django.utils import timezone
 
 from executions.core import runtime
-from executions.lifecycle import cancel, leases, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import cancel, leases, observations, status_machine
 from executions.models import Event, Execution
 from executions.sync import submit
 from executions.sync.reconciler import Reconciler
@@ -67,7 +66,7 @@ def test_a_second_cancel_request_is_ignored(ada: Any, django_user_model: Any) ->
 def test_a_finished_or_unconfirmed_job_cannot_be_cancelled(ada: Any) -> None:
     finished, unconfirmed = jobs.running(), jobs.sending()
     jobs.report(finished, "succeeded")
-    lifecycle.apply(unconfirmed.pk, observations.SubmissionUnconfirmed(reason="cut"))
+    status_machine.apply(unconfirmed.pk, observations.SubmissionUnconfirmed(reason="cut"))
 
     assert not request_cancel(finished, ada.pk)
     assert not request_cancel(unconfirmed, ada.pk)

@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from executions import tools
 from executions.core import runtime
-from executions.lifecycle import chains, leases, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import chains, leases, observations, status_machine
 from executions.models import Execution, Input
 from executions.sync.reconciler import Reconciler
 from executions.tools import already_validated
@@ -31,7 +30,7 @@ def finish(job: Execution, status: str, *file_ids: str) -> None:
     """Submit a queued job and let it finish."""
     remote_id = f"vg_exec_{job.pk}"
     for observation in (observations.SubmissionStarted(), observations.Accepted(remote_id=remote_id)):
-        assert lifecycle.apply(job.pk, observation)
+        assert status_machine.apply(job.pk, observation)
     assert jobs.report(job, status, results=jobs.results(*file_ids))
 
 

@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from executions import tools
 from executions.core.runtime import in_db
-from executions.lifecycle import create, leases, observations, queue_actions, queue_state
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import create, leases, observations, queue_actions, queue_state, status_machine
 from executions.lifecycle.estimates import QueueSnapshot
 from executions.models import Event, Execution
 from executions.models.event import ActKind, Kind
@@ -66,7 +65,7 @@ def test_a_job_that_is_not_paused_or_no_longer_queued_is_not_resumed(ada: Any) -
     assert events(job) == [(Kind.STARTED, None)]
 
     assert queue_actions.pause(job, actor=ada)
-    assert lifecycle.apply(job.pk, observations.CancelRequested())
+    assert status_machine.apply(job.pk, observations.CancelRequested())
     assert not queue_actions.resume(job, actor=ada)
 
 
@@ -100,7 +99,7 @@ def test_of_a_concurrent_pause_and_submission_one_succeeds(ada: Any) -> None:
         paused, sent = run_together(
             [
                 partial(queue_actions.pause, job, actor=ada),
-                partial(lifecycle.apply, job.pk, observations.SubmissionStarted(body=job.request_body)),
+                partial(status_machine.apply, job.pk, observations.SubmissionStarted(body=job.request_body)),
             ]
         )
 

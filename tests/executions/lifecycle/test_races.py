@@ -13,8 +13,7 @@ import pytest
 from django.db import IntegrityError, connection, connections, transaction
 
 from executions import tools
-from executions.lifecycle import create, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import create, observations, status_machine
 from executions.models import Event, Execution, Result, WebhookDelivery
 from executions.models.event import Kind, Source
 from executions.tools import already_validated
@@ -40,7 +39,7 @@ def test_concurrent_final_statuses_make_one_outcome(seed: int) -> None:
     ]
     calls += [partial(jobs.report, job, end, results=jobs.results("vg_file_polled")) for end in ends]
     calls += [partial(jobs.report, job, "running", progress=50.0 + 10 * number) for number in range(2)]
-    calls += [partial(lifecycle.apply, job.pk, observations.CancelRequested())]
+    calls += [partial(status_machine.apply, job.pk, observations.CancelRequested())]
     random.Random(seed).shuffle(calls)
     before = jobs.reload(job).version
 
@@ -112,7 +111,7 @@ def test_a_concurrent_cancel_and_submission_agree(seed: int) -> None:
 
     run_together(
         [
-            lambda kind=kind: lifecycle.apply(job.pk, kind())
+            lambda kind=kind: status_machine.apply(job.pk, kind())
             for kind in (observations.CancelRequested, observations.SubmissionStarted)
         ]
     )
@@ -147,7 +146,7 @@ def test_an_id_for_two_jobs_at_once_is_given_to_one(seed: int) -> None:
 
     def accept(job: Execution) -> bool:
         try:
-            return lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_same"))
+            return status_machine.apply(job.pk, observations.Accepted(remote_id="vg_exec_same"))
         except IntegrityError:
             return False
 
@@ -164,7 +163,7 @@ def test_a_delivery_that_crosses_the_response_is_applied(seed: int) -> None:
     job = jobs.sending()
 
     def accept() -> str:
-        lifecycle.apply(job.pk, observations.Accepted(remote_id=remote_id))
+        status_machine.apply(job.pk, observations.Accepted(remote_id=remote_id))
         ingest.apply_pending(remote_id)
         return "accepted"
 
@@ -195,7 +194,7 @@ def test_a_delivery_committed_after_the_response_is_applied() -> None:
     thread = threading.Thread(target=deliver_slowly)
     thread.start()
     assert stored.wait(DEADLINE)
-    lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_slow"))
+    status_machine.apply(job.pk, observations.Accepted(remote_id="vg_exec_slow"))
     ingest.apply_pending("vg_exec_slow")
     accepted.set()
     thread.join(DEADLINE)

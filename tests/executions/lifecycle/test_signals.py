@@ -9,8 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from executions import tools
-from executions.lifecycle import create
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import create, status_machine
 from executions.models import Execution
 from executions.signals import execution_changed
 from executions.tools import already_validated
@@ -71,7 +70,7 @@ def test_the_signal_of_a_job_in_a_batch_names_the_batch(signals: list[dict[str, 
 def test_the_signal_of_an_external_job_says_that_it_is_new(signals: list[dict[str, Any]]) -> None:
     job = Execution(tool="generate-image", origin=Execution.Origin.EXTERNAL, remote_id="vg_exec_1")
 
-    lifecycle.insert_external(job)
+    status_machine.insert_external(job)
 
     assert [(each["created"], each["from_status"], each["to_status"]) for each in signals] == [
         (True, "", "pending")
@@ -82,7 +81,7 @@ def test_an_announcement_without_a_change_names_the_current_status(signals: list
     job = jobs.running()
     signals.clear()
 
-    lifecycle.announce_change(job)
+    status_machine.announce_change(job)
 
     expected = {"execution_id": job.pk, "created": False, "from_status": "running", "to_status": "running"}
     assert signals == [{**expected, "owner_id": None, "batch_id": None}]

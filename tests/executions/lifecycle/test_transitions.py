@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from executions.lifecycle import observations, transitions
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import observations, status_machine, transitions
 from executions.lifecycle.transitions import ANYTHING_NOT_FINAL, FOLLOWERS
 from executions.models import Execution, Result
 from executions.models.event import Kind, Source
@@ -58,7 +57,7 @@ def job_in(status: str) -> Execution:
         return jobs.sending()
     if status == UNCONFIRMED:
         job = jobs.sending()
-        lifecycle.apply(job.pk, observations.SubmissionUnconfirmed(reason="cut"))
+        status_machine.apply(job.pk, observations.SubmissionUnconfirmed(reason="cut"))
         return jobs.reload(job)
     job = jobs.accepted()
     if status != PENDING:
@@ -76,7 +75,7 @@ def test_an_observation_follows_the_table_and_applies_once(before: str, name: st
     job = job_in(before)
     observation = OBSERVATIONS[name]
 
-    changed = lifecycle.apply(job.pk, observation)
+    changed = status_machine.apply(job.pk, observation)
 
     now = jobs.reload(job)
     cancelled_unsent = (job.status, now.status, job.sent_at) == (QUEUED, CANCELLED, None)
@@ -87,7 +86,7 @@ def test_an_observation_follows_the_table_and_applies_once(before: str, name: st
     assert now.ended_at is None or now.next_attempt_at is None
     # The same observation has no further effect.
     row, story = columns(job), jobs.events_of(job)
-    assert lifecycle.apply(job.pk, observation) is False
+    assert status_machine.apply(job.pk, observation) is False
     assert (columns(job), jobs.events_of(job)) == (row, story)
 
 
@@ -108,7 +107,9 @@ def test_a_finished_job_never_changes(end: str) -> None:
     job = job_in(end)
     row, story = columns(job), jobs.events_of(job)
 
-    applied = [name for name, observation in OBSERVATIONS.items() if lifecycle.apply(job.pk, observation)]
+    applied = [
+        name for name, observation in OBSERVATIONS.items() if status_machine.apply(job.pk, observation)
+    ]
 
     assert applied == []
     assert (columns(job), jobs.events_of(job)) == (row, story)
@@ -216,14 +217,14 @@ def test_a_deferred_submission_is_sent_again() -> None:
     job = jobs.sending()
     later = timezone.now() + timedelta(minutes=5)
 
-    lifecycle.apply(
+    status_machine.apply(
         job.pk, observations.SubmissionDeferred(reason="the hourly limit is used up", next_attempt_at=later)
     )
     now = jobs.reload(job)
     assert (now.status, now.sent_at, now.next_attempt_at, now.attempts) == (QUEUED, None, later, 1)
     assert now.note == "the hourly limit is used up"
 
-    assert lifecycle.apply(job.pk, observations.SubmissionStarted())
+    assert status_machine.apply(job.pk, observations.SubmissionStarted())
     assert jobs.reload(job).note == ""
     assert [step[0] for step in jobs.events_of(job)] == [Kind.STARTED, Kind.SENT, Kind.POSTPONED, Kind.SENT]
 
@@ -232,7 +233,7 @@ def test_an_accepted_job_starts_afresh_and_is_polled_after_a_second() -> None:
     job = jobs.sending()
     Execution.objects.filter(pk=job.pk).update(note="busy", attempts=3, leased_until=NOW)
 
-    lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1", at=NOW, answer={"id": 1}))
+    status_machine.apply(job.pk, observations.Accepted(remote_id="vg_exec_1", at=NOW, answer={"id": 1}))
 
     now = jobs.reload(job)
     assert (now.accepted_at, now.last_heard_at) == (NOW, NOW)
@@ -245,7 +246,7 @@ def test_an_unconfirmed_job_waits_for_nothing_and_says_why() -> None:
     job = jobs.sending()
     Execution.objects.filter(pk=job.pk).update(note="busy", next_attempt_at=NOW, leased_until=NOW)
 
-    lifecycle.apply(job.pk, observations.SubmissionUnconfirmed(reason="the connection was cut"))
+    status_machine.apply(job.pk, observations.SubmissionUnconfirmed(reason="the connection was cut"))
 
     now = jobs.reload(job)
     assert (now.status, now.note, now.next_attempt_at, now.leased_until) == (UNCONFIRMED, "", None, None)
@@ -275,20 +276,22 @@ def test_each_report_is_stored_with_its_time() -> None:
 def test_a_queued_job_is_cancelled_locally() -> None:
     job = jobs.queued()
 
-    assert lifecycle.apply(job.pk, observations.CancelRequested())
+    assert status_machine.apply(job.pk, observations.CancelRequested())
 
     now = jobs.reload(job)
     assert now.status == CANCELLED
     assert now.cancel_requested_at is not None
-    assert not lifecycle.apply(job.pk, observations.SubmissionStarted())
+    assert not status_machine.apply(job.pk, observations.SubmissionStarted())
 
 
 def test_a_job_cancelled_while_being_sent_is_cancelled_when_deferred() -> None:
     job = jobs.sending()
-    assert lifecycle.apply(job.pk, observations.CancelRequested())
+    assert status_machine.apply(job.pk, observations.CancelRequested())
     assert jobs.reload(job).status == QUEUED
 
-    lifecycle.apply(job.pk, observations.SubmissionDeferred(reason="busy", next_attempt_at=timezone.now()))
+    status_machine.apply(
+        job.pk, observations.SubmissionDeferred(reason="busy", next_attempt_at=timezone.now())
+    )
 
     assert jobs.reload(job).status == CANCELLED
     assert jobs.final_statuses(job) == [CANCELLED]
@@ -296,9 +299,9 @@ def test_a_job_cancelled_while_being_sent_is_cancelled_when_deferred() -> None:
 
 def test_a_job_cancelled_while_being_sent_is_due_at_once_when_accepted() -> None:
     job = jobs.sending()
-    lifecycle.apply(job.pk, observations.CancelRequested())
+    status_machine.apply(job.pk, observations.CancelRequested())
 
-    lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
+    status_machine.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
 
     now = jobs.reload(job)
     assert now.status == PENDING
@@ -330,7 +333,7 @@ def test_the_id_of_another_job_is_not_accepted() -> None:
     job = jobs.sending()
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
+        status_machine.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
 
     assert jobs.reload(job).status == QUEUED
     assert jobs.replay_status(job) == QUEUED

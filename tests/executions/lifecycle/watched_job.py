@@ -12,8 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis.stateful import RuleBasedStateMachine
 
-from executions.lifecycle import observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import observations, status_machine
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
 from executions.signals import execution_changed
@@ -56,7 +55,7 @@ class WatchedJob(RuleBasedStateMachine):
         return f"vg_exec_{'other_' if other else ''}{self.job.pk}"
 
     def observe(self, observation: observations.Observation) -> None:
-        self.apply(Input(observation.source, lambda: lifecycle.apply(self.job.pk, observation)))
+        self.apply(Input(observation.source, lambda: status_machine.apply(self.job.pk, observation)))
 
     def apply(self, entry: Input) -> None:
         self.past.append(entry)

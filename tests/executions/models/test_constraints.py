@@ -200,14 +200,13 @@ def test_a_file_that_a_job_made_or_used_cannot_be_deleted() -> None:
 
 
 def test_in_flight_excludes_finished_and_long_unconfirmed_jobs() -> None:
-    from executions.lifecycle import observations
-    from executions.lifecycle import status_machine as lifecycle
+    from executions.lifecycle import observations, status_machine
 
     queued, running, failed = jobs.queued(), jobs.running("vg_exec_1"), jobs.running("vg_exec_2")
     jobs.report(failed, "failed")
     unconfirmed, long_unconfirmed, long_queued = jobs.sending(), jobs.sending(), jobs.sending()
     for job in (unconfirmed, long_unconfirmed, long_queued):
-        lifecycle.apply(job.pk, observations.SubmissionUnconfirmed(reason="cut"))
+        status_machine.apply(job.pk, observations.SubmissionUnconfirmed(reason="cut"))
     two_days_ago = timezone.now() - timedelta(days=2)
     old = Execution.objects.filter(pk__in=[long_unconfirmed.pk, long_queued.pk])
     old.update(created_at=two_days_ago)

@@ -14,8 +14,7 @@ from django.utils import timezone
 
 from executions import policy, tools
 from executions.core import runtime
-from executions.lifecycle import create, leases, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import create, leases, observations, status_machine
 from executions.models import Execution, ExternalJob
 from executions.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED, UNCONFIRMED
 from executions.sync import external_jobs, list_poller, submit
@@ -34,7 +33,7 @@ def there(remote_id: str, status: str = "running", tool_type: str = "GENERATE_IM
 def lost(ago: timedelta = timedelta(seconds=30)) -> Execution:
     """An unconfirmed job that was sent `ago`."""
     execution = sending()
-    lifecycle.apply(execution.pk, observations.SubmissionUnconfirmed(reason="the connection was cut"))
+    status_machine.apply(execution.pk, observations.SubmissionUnconfirmed(reason="the connection was cut"))
     Execution.objects.filter(pk=execution.pk).update(sent_at=timezone.now() - ago)
     return reload(execution)
 
@@ -171,7 +170,7 @@ def test_nothing_is_imported_while_a_response_is_pending(db: None) -> None:
     external_jobs.record_listed([there("vg_tool_mine")], at=earlier(minutes=4))
     external_jobs.match_and_import(timezone.now())
     assert external_rows() == [], "the response may name it"
-    lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_tool_mine"))
+    status_machine.apply(job.pk, observations.Accepted(remote_id="vg_tool_mine"))
     external_jobs.match_and_import(timezone.now())
     assert external_rows() == []
     assert not ExternalJob.objects.exclude(is_past=True).exists()

@@ -12,8 +12,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from executions.core import runtime
-from executions.lifecycle import chains, leases, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import chains, leases, observations, status_machine
 from executions.limits.poll_budget import SharedBudget
 from executions.models import Execution
 from executions.sync.reconciler import Reconciler
@@ -178,8 +177,8 @@ async def test_a_404_is_ignored_for_a_young_job_and_shown_for_an_old_one(
 async def test_an_unconfirmed_job_is_left_to_a_person(account: SandboxProcess) -> None:
     prompt = steps.unique_prompt()
     job = await steps.queued(prompt)
-    await runtime.in_db(lifecycle.apply, job.pk, observations.SubmissionStarted())
-    await runtime.in_db(lifecycle.apply, job.pk, observations.SubmissionUnconfirmed(reason="cut"))
+    await runtime.in_db(status_machine.apply, job.pk, observations.SubmissionStarted())
+    await runtime.in_db(status_machine.apply, job.pk, observations.SubmissionUnconfirmed(reason="cut"))
 
     now = await process(job)
 

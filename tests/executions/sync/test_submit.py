@@ -15,8 +15,7 @@ from django.utils import timezone
 
 from executions import policy, tools
 from executions.core import runtime
-from executions.lifecycle import create, leases, observations
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import create, leases, observations, status_machine
 from executions.limits import api_health, rate_limits
 from executions.models import Execution, File, Input
 from executions.models.event import Kind
@@ -145,7 +144,7 @@ async def test_a_job_whose_worker_died_while_sending_is_never_sent_again(account
     prompt = steps.unique_prompt()
     job = await steps.queued(prompt)
     assert await runtime.in_db(leases.claim, job.pk)
-    await runtime.in_db(lifecycle.apply, job.pk, observations.SubmissionStarted())
+    await runtime.in_db(status_machine.apply, job.pk, observations.SubmissionStarted())
     ago = timezone.now() - timedelta(seconds=1)
     await runtime.in_db(Execution.objects.filter(pk=job.pk).update, leased_until=ago)
 
@@ -263,7 +262,7 @@ async def test_storing_a_response_is_retried_until_the_database_is_back(
 ) -> None:
     """VideoGen's id is stored nowhere else."""
     monkeypatch.setattr(submit, "RETRY_DELAYS", (0.0, 0.0, 0.0, 0.0))
-    apply, failures, stored = lifecycle.apply, [], []
+    apply, failures, stored = status_machine.apply, [], []
 
     def unavailable(execution_id: Any, observation: observations.Observation) -> bool:
         if isinstance(observation, observations.Accepted) and len(failures) < 3:
@@ -272,7 +271,7 @@ async def test_storing_a_response_is_retried_until_the_database_is_back(
         stored.append(observation)
         return apply(execution_id, observation)
 
-    monkeypatch.setattr(lifecycle, "apply", unavailable)
+    monkeypatch.setattr(status_machine, "apply", unavailable)
     job = await steps.queued(steps.unique_prompt())
     await submit.send(job.pk)
     now = await steps.reload(job)
@@ -291,7 +290,7 @@ async def test_storing_a_response_is_not_retried_after_the_lease_has_expired(
         attempts.append(1)
         raise OperationalError("the connection is closed")
 
-    monkeypatch.setattr(lifecycle, "apply", unavailable)
+    monkeypatch.setattr(status_machine, "apply", unavailable)
     now = asyncio.get_running_loop().time()
     for until, count in ((now - 1, 1), (now + 0.3, 2)):
         attempts.clear()

@@ -9,8 +9,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from executions.lifecycle import observations, transitions
-from executions.lifecycle import status_machine as lifecycle
+from executions.lifecycle import observations, status_machine, transitions
 from executions.models import Event, File, WebhookDelivery
 from executions.models.event import Source
 from executions.models.file import State
@@ -98,7 +97,7 @@ def test_a_delivery_before_the_response_waits_for_its_job() -> None:
     assert deliveries.ingest_outcome("msg_1", "vg_exec_1", "succeeded") == "unknown job"
     assert deliveries.ingest_outcome("msg_2", "vg_exec_2", "failed") == "unknown job"
 
-    lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
+    status_machine.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
     ingest.apply_pending("vg_exec_1")
 
     assert jobs.reload(job).status == "succeeded"
@@ -117,7 +116,7 @@ def test_a_job_that_became_known_during_the_receipt_is_found_after_the_commit(
 
     with django_capture_on_commit_callbacks(execute=True):
         assert deliveries.ingest_outcome("msg_1", "vg_exec_1", "failed") == "unknown job"
-        lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
+        status_machine.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
 
     assert jobs.reload(job).status == "failed"
 
@@ -138,7 +137,7 @@ def test_of_several_pending_deliveries_the_first_decides() -> None:
     job = jobs.sending()
     deliveries.ingest_outcome("msg_1", "vg_exec_1", "failed")
     deliveries.ingest_outcome("msg_2", "vg_exec_1", "succeeded")
-    lifecycle.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
+    status_machine.apply(job.pk, observations.Accepted(remote_id="vg_exec_1"))
 
     ingest.apply_pending("vg_exec_1")
     ingest.apply_pending("vg_exec_1")
