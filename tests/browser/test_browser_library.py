@@ -73,6 +73,7 @@ def upload_and_open(page: Page, file_name: str, body: bytes | Path) -> Page:
     wait_until_ready(page, file_name)
     row(page, file_name).get_by_role("link", name="Open").click()
     expect(page.get_by_role("heading", name=file_name)).to_be_visible()
+    page.wait_for_load_state()  # without its scripts, a click would follow links
     return page
 
 

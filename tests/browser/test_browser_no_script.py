@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import actions
 from tests.browser.conftest import PHONE, BrowserErrors, Opener
-from tests.browser.site import Site, hold_jobs, set_faults
+from tests.browser.site import Site, hold_jobs, release_jobs
 from tests.conftest import SandboxProcess
 from tests.waiting import eventually
 
@@ -25,7 +25,6 @@ def reload_until(page: Page, prompt: str, status: str) -> None:
 
 
 def test_the_main_journey(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
-    set_faults(sandbox, {"kind": "job", "seconds": 1})
     page = browse("/", name=None, java_script_enabled=False, viewport=PHONE)
     page.get_by_label("Username").fill("member")
     page.get_by_label("Password").fill(site.password)
@@ -34,9 +33,11 @@ def test_the_main_journey(browse: Opener, site: Site, sandbox: SandboxProcess) -
     assert "Without JavaScript this page does not update" in page.content()
 
     first, second = actions.unique_prompt(), actions.unique_prompt()
+    hold_jobs(sandbox)
     actions.start(page, first, shape="1:1")
     expect(page).to_have_url(f"{site.url}/tools/generate-image/")
     expect(actions.job(page, first)).to_be_visible()
+    release_jobs(sandbox)
     reload_until(page, first, "succeeded")
     image = actions.finished_job(page, first).locator("img")
     picture = page.request.get(urljoin(page.url, image.get_attribute("src")))
