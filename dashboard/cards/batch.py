@@ -13,7 +13,7 @@ from dashboard.cards import job as job_card
 from executions import statuses, tools
 from executions.batches import service as batches
 from executions.lifecycle import estimates, queue_state
-from executions.models import Batch, Queue, Result
+from executions.models import Batch, Queue
 from executions.policy import Action
 from executions.statuses import (
     CANCELLED,
@@ -159,12 +159,11 @@ def batch_page_card(batch: Batch, audience: str) -> BatchCard:
     card = batch_card(batch, audience)
     queue = queue_state.state() if card.left and not card.is_undone else None
     waits = queue is not None and card.counts[QUEUED] > 0
-    to_send = batch.executions.to_send().filter(ended_at=None)
     return replace(
         card,
-        results=Result.objects.filter(execution__batch=batch).count(),
+        results=batches.result_count(batch),
         may_stop=job_card.allows(audience, Action.JOB_CANCEL),
-        paused=to_send.filter(paused_at__isnull=False).count() if waits else 0,
+        paused=batch.executions.paused().count() if waits else 0,
         queue=queue,
         forecast=estimates.forecast(0, batch=batch) if waits and queue and not queue.paused_at else None,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from dashboard.cards import job as job_card
 from dashboard.cards.file import Tile, tiles_for
-from executions.models import Event, Execution, File, Input
+from executions.models import Event, Execution, File
 from executions.models.event import FileKind
 
 MAX_RELATED = 12
@@ -31,13 +31,9 @@ class Lineage:
 
 def file_lineage(file: File, user: Any) -> Lineage:
     """The lineage of a file, in a constant number of queries."""
-    job = Execution.objects.for_cards().filter(results__file=file).order_by("id").first()
-    inputs = Input.objects.filter(execution=job).select_related("file__created_by") if job else []
-    uses = list(
-        Execution.objects.for_cards()
-        .filter(pk__in=Input.objects.filter(file=file).values("execution"))
-        .newest_first()[: MAX_RELATED + 1]
-    )
+    job = Execution.objects.for_cards().with_result(file).order_by("id").first()
+    inputs = job.inputs.select_related("file__created_by") if job else ()
+    uses = list(Execution.objects.for_cards().with_input(file).newest_first()[: MAX_RELATED + 1])
     return Lineage(
         job=job_card.cards_for(user, [job])[0] if job else None,
         sources=tiles_for(user, (each.file for each in inputs)),
@@ -62,13 +58,9 @@ class JobLineage:
 
 def job_lineage(execution: Execution, user: Any) -> JobLineage:
     """The lineage of a job, in a constant number of queries."""
-    inputs = Input.objects.filter(execution=execution).select_related("file__created_by")[:MAX_RELATED]
-    results = execution.results.values("file")
-    # A union of ids, because for an OR of both conditions PostgreSQL would read every job.
-    from_results = Input.objects.filter(file__in=results).values_list("execution")
-    followers = from_results.union(Execution.objects.filter(after=execution).values_list("pk"))
-    uses = list(Execution.objects.for_cards().filter(pk__in=followers).newest_first()[: MAX_RELATED + 1])
-    before = Execution.objects.for_cards().filter(pk=execution.after_id) if execution.after_id else ()
+    inputs = execution.inputs.select_related("file__created_by")[:MAX_RELATED]
+    uses = list(Execution.objects.for_cards().following(execution).newest_first()[: MAX_RELATED + 1])
+    before = [Execution.objects.for_cards().get(pk=execution.after_id)] if execution.after_id else []
     return JobLineage(
         sources=tiles_for(user, (each.file for each in inputs)),
         before=job_card.cards_for(user, before),
@@ -89,7 +81,7 @@ class HistoryLine:
 
 def file_history(file: File, user: Any) -> list[HistoryLine]:
     """The latest MAX_EVENTS events of a file, in order of time."""
-    events = Event.objects.filter(file=file).select_related("actor").order_by("-id")[:MAX_EVENTS]
+    events = file.events.select_related("actor").order_by("-id")[:MAX_EVENTS]
     return [_line(event, user) for event in events][::-1]
 
 

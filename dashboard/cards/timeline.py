@@ -16,9 +16,7 @@ from executions import statuses
 from executions.models import Event, Execution
 from executions.models.event import Kind, Source
 from executions.statuses import StatusBadge
-
-# Webhook events that report the end of a job begin with this.
-FINISHED_EVENTS = "tool_execution."
+from executions.webhooks import deliveries
 
 
 @dataclass(frozen=True)
@@ -136,8 +134,7 @@ def _reported_by(execution: Execution, events: Sequence[Event]) -> str:
     if end.source == Source.WEBHOOK:
         delay = None if end.delivery is None else end.delivery.delay
         return "Reported by webhook." if delay is None else f"Reported by webhook after {brief(delay)}."
-    webhooks = execution.deliveries.filter(event__startswith=FINISHED_EVENTS).order_by("id")
-    received_at: datetime | None = webhooks.values_list("received_at", flat=True).first()
+    received_at = deliveries.finish_received_at(execution)
     if received_at is None:
         return "Reported by polling; no webhook has arrived."
     return f"Reported by polling; the webhook arrived {brief(max(0.0, _seconds(end.recorded_at, received_at)))} later."

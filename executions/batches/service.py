@@ -24,7 +24,7 @@ from executions.batches.rows import Row, plan_rows, rerun_rows, with_titles
 from executions.core import chunked
 from executions.lifecycle import cancel as canceling
 from executions.lifecycle import create
-from executions.models import Batch, BatchCancel, BatchPlan, Execution
+from executions.models import Batch, BatchCancel, BatchPlan, Execution, Result
 from executions.models.event import ActKind
 from executions.policy import Action, Actor
 from executions.tools import Tool, find
@@ -190,6 +190,11 @@ def counts(batch_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Counter[str]]:
     for batch_id, status, count in rows.values_list("batch", "status").annotate(Count("id")):
         found[batch_id][status] = count
     return found
+
+
+def result_count(batch: Batch) -> int:
+    """The number of results that the batch's jobs have made."""
+    return Result.objects.filter(execution__batch=batch).count()
 
 
 def in_flight(limit: int) -> list[Batch]:

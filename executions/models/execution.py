@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, models
@@ -15,6 +15,9 @@ from executions import statuses
 from executions.core.ids import uuid7
 from executions.core.leasing import LeasedQuerySet
 from executions.models.batch import Batch
+
+if TYPE_CHECKING:
+    from executions.models.file import File
 
 # An unconfirmed job is listed as in flight for a day; then only the history shows it.
 UNCONFIRMED_VISIBLE_FOR = timedelta(days=1)
@@ -59,6 +62,26 @@ class ExecutionQuerySet(LeasedQuerySet["Execution"]):
     def newest_first(self) -> ExecutionQuerySet:
         return self.order_by("-id")
 
+    def with_result(self, file: File) -> ExecutionQuerySet:
+        """Jobs that made the file."""
+        return self.filter(results__file=file)
+
+    def with_input(self, file: File) -> ExecutionQuerySet:
+        """Jobs that used the file."""
+        from executions.models.file import Input
+
+        return self.filter(pk__in=Input.objects.filter(file=file).values("execution"))
+
+    def following(self, execution: Execution) -> ExecutionQuerySet:
+        """Jobs that wait for the job or use its results."""
+        from executions.models.file import Input
+
+        # A union of ids, because for an OR of both conditions PostgreSQL would read every job.
+        uses = Input.objects.filter(file__in=execution.results.values("file")).values_list("execution")
+        return self.filter(
+            pk__in=uses.union(self.model._default_manager.filter(after=execution).values_list("pk"))
+        )
+
     def in_flight(self) -> ExecutionQuerySet:
         """Unfinished jobs, without those that have been unconfirmed for longer than UNCONFIRMED_VISIBLE_FOR."""
         cutoff = timezone.now() - UNCONFIRMED_VISIBLE_FOR
@@ -75,6 +98,10 @@ class ExecutionQuerySet(LeasedQuerySet["Execution"]):
     def to_send(self) -> ExecutionQuerySet:
         """Queued jobs that were never sent to VideoGen."""
         return self.filter(status=statuses.QUEUED, sent_at=None)
+
+    def paused(self) -> ExecutionQuerySet:
+        """Queued jobs that are not sent until a person resumes them."""
+        return self.to_send().filter(ended_at=None, paused_at__isnull=False)
 
     def send_queue(self) -> ExecutionQuerySet:
         """Jobs ready to be sent, next one first: those moved to the front, then single jobs, then those of batches.

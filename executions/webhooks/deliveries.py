@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
@@ -21,6 +21,8 @@ from executions.webhooks import ingest, signing_secrets
 logger = logging.getLogger(__name__)
 
 PRUNE_BATCH_SIZE = 500
+# Events that report the end of a job begin with this.
+FINISHED_EVENTS = "tool_execution."
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,12 @@ def replay(delivery: WebhookDelivery, *, actor: Actor) -> str:
         Outcome.FILE: "Applied to the file.",
         Outcome.UNKNOWN_EVENT: "Rushes does not handle this kind of event.",
     }[Outcome(outcome)]
+
+
+def finish_received_at(execution: Execution) -> datetime | None:
+    """When the first webhook that reported the job's end was received; None if none was."""
+    finished = execution.deliveries.filter(event__startswith=FINISHED_EVENTS).order_by("id")
+    return finished.values_list("received_at", flat=True).first()
 
 
 def prune() -> int:
