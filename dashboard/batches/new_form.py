@@ -71,8 +71,8 @@ class NewBatch:
     def load(self) -> None:
         """Read the files that the form offers. For a form that is shown."""
         if self.way.key == FILES:
-            newest = File.objects.in_library().newest_first().exclude(pk__in=[file.pk for file in self.files])
-            self.others = list(newest.exclude(type="")[:MAX_RECENT_FILES])
+            offered = File.objects.in_library().other_than(self.files).of_known_type()
+            self.others = list(offered.newest_first()[:MAX_RECENT_FILES])
         if self.tool is not None and self.way.key != TABLE:
             self.composer.load(without=self._own_fields)
 

@@ -6,11 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q
-
 from dashboard.forms.form_fields import entered
 from dashboard.forms.tool_form import Catalogues
-from dashboard.http.params import as_uuid
 from executions.batches.rows import Row
 from executions.models import File
 from executions.tools import AccountChoices, Tool, validate
@@ -44,8 +41,7 @@ class Library:
 
     def __init__(self, names: Iterable[str]) -> None:
         wanted = {name for name in names if name and "\x00" not in name}
-        ours = {key for name in wanted if (key := as_uuid(name)) is not None}
-        found = File.objects.filter(Q(remote_id__in=wanted) | Q(pk__in=ours)) if wanted else ()
+        found = File.objects.with_any_id(wanted) if wanted else ()
         self.by_name: dict[str, File] = {}
         for file in found:
             self.by_name[file.remote_id] = self.by_name[str(file.pk)] = file

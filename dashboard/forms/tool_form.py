@@ -142,9 +142,7 @@ class ToolForm(forms.Form):
             self.candidates[entry.name] = self._candidates(entry, chosen)
 
     def _candidates(self, entry: spec.Files, chosen: Sequence[File]) -> list[Candidate]:
-        fitting = File.objects.in_library().newest_first()
-        if entry.media:
-            fitting = fitting.filter(type__in=entry.media)
+        fitting = File.objects.in_library().of_types(entry.media).newest_first()
         others = [file for file in fitting[:MAX_RECENT_FILES] if file not in chosen]
         return [Candidate(file, True) for file in chosen] + [Candidate(file, False) for file in others]
 

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, F, Sum
 from django.utils import timezone
 
 from dashboard.cards.file import Tile
@@ -104,18 +103,11 @@ class CopiesPage:
 
     def __init__(self, user: Any) -> None:
         self.user = user
-        totals = File.objects.filter(kept_at__isnull=False).aggregate(
-            count=Count("pk"), bytes=Sum("kept_bytes")
-        )
-        self.count: int = totals["count"]
-        self.bytes: int = totals["bytes"] or 0
+        self.count, self.bytes = File.objects.copy_totals()
         self.copies_all = bool(team_settings.get(team_settings.COPY_ALL))
-        self.pending = CopyRequest.objects.filter(due_at__isnull=False).count()
-        self.failed = CopyRequest.objects.filter(due_at=None).count()
-        # Pending copies, the next one first, then failed ones.
-        found = CopyRequest.objects.select_related("file__created_by").order_by(
-            F("due_at").asc(nulls_last=True)
-        )
+        self.pending = CopyRequest.objects.pending().count()
+        self.failed = CopyRequest.objects.failed().count()
+        found = CopyRequest.objects.select_related("file__created_by").next_first()
         self.rows = [(Tile(each.file, user), Copy(each.file, each)) for each in found[:MAX_ROWS]]
 
     @property

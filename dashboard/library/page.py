@@ -14,9 +14,11 @@ from dashboard.http.params import MAX_USER_ID, as_number, as_uuid
 from dashboard.http.query_urls import with_query
 from executions import tools
 from executions.batches import service as batches
+from executions.core import keyset
 from executions.core.sync_bridge import wait_for
 from executions.files import actions as file_actions
 from executions.models import File
+from executions.models.file import FileQuerySet
 from executions.search import files as file_search
 from executions.videogen import VideoGenError
 
@@ -93,17 +95,18 @@ class LibraryPage:
         """The files of this page, and whether older ones follow."""
         rows = File.objects.archived() if self.show else File.objects.in_library()
         if self.is_by_meaning:
-            return self._by_meaning(rows.filter(**self._given)), False
+            return self._by_meaning(rows.matching(self._given)), False
         ids = file_search.find(rows, self._given, self.words, PAGE_SIZE + 1, self.after)
-        files = File.objects.filter(pk__in=ids[:PAGE_SIZE]).select_related("created_by").newest_first()
-        return [Tile(file, self.user) for file in files], len(ids) > PAGE_SIZE
+        page = keyset.cut(ids, PAGE_SIZE)
+        files = File.objects.select_related("created_by").in_bulk(page.rows)
+        return [Tile(files[pk], self.user) for pk in page.rows if pk in files], page.has_more
 
     @property
     def _given(self) -> dict[str, str]:
         given = {"type": self.type, "scope": self.scope, "source_tool": self.tool, "created_by": self.person}
         return {name: value for name, value in given.items() if value}
 
-    def _by_meaning(self, rows: Any) -> list[Tile]:
+    def _by_meaning(self, rows: FileQuerySet) -> list[Tile]:
         """Results of VideoGen's search by content, in its order, without files that the filters exclude."""
         try:
             similar = wait_for(file_actions.search, self.words)
@@ -113,8 +116,7 @@ class LibraryPage:
         except TimeoutError:
             self.problem = "VideoGen did not respond in time. Search by name, or try again."
             return []
-        rows = rows.filter(remote_id__in=list(similar)).select_related("created_by")
-        found = {file.remote_id: file for file in rows}
+        found = rows.select_related("created_by").by_remote_id(list(similar))
         return [
             Tile(found[remote_id], self.user, similarity)
             for remote_id, similarity in similar.items()

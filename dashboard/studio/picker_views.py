@@ -33,16 +33,14 @@ def pick(request: HttpRequest) -> HttpResponse:
         raise Http404("No form has this file field.")
     uploaded = request.GET.get("id", "").replace("\x00", "")
     if uploaded:
-        file = File.objects.filter(remote_id=uploaded).first()
+        file = File.objects.by_remote_id([uploaded]).get(uploaded)
         if file is None:
             raise Http404("This file is not in the library.")
         return render(request, "forms/_file_option.html", {"choice": Candidate(file, True), "spec": field})
     query = request.GET.get("q", "").replace("\x00", "").strip()[:200]
-    files = File.objects.in_library()
-    if field.media:
-        files = files.filter(type__in=field.media)
+    files = File.objects.in_library().of_types(field.media)
     if query:
-        files = files.filter(display_name__icontains=query)
+        files = files.name_contains(query)
     cursor = PageCursor(request.GET, as_uuid, name="before")
     page = keyset.page(files, size=PAGE_SIZE, after=cursor.after)
     target = {"tool": tool.slug, "field": field.name}

@@ -115,7 +115,7 @@ def request_copies(files: Sequence[File], actor: Actor) -> dict[uuid.UUID, CopyO
 
 def request_missing() -> int:
     """Request copies of the newest files without one, up to MAX_QUEUED. Used if every file is copied."""
-    room = MAX_QUEUED - CopyRequest.objects.filter(due_at__isnull=False)[:MAX_QUEUED].count()
+    room = MAX_QUEUED - CopyRequest.objects.pending()[:MAX_QUEUED].count()
     if room <= 0:
         return 0
     ids = list(File.objects.without_copy().newest_first().values_list("pk", flat=True)[:room])
@@ -211,7 +211,7 @@ def forget_missing(file_id: uuid.UUID) -> bool:
     file = File.objects.filter(pk=file_id, kept_at__isnull=False, gone_at=None).first()
     if file is None:
         return False
-    others = File.objects.filter(kept_at__isnull=False).exclude(pk=file_id).order_by("-id")
+    others = File.objects.with_copy().exclude(pk=file_id).order_by("-id")
     is_there = copy_storage.path(file.kept_path).parent.exists() or any(
         copy_storage.path(path).exists()
         for path in others.values_list("kept_path", flat=True)[:MAX_OTHER_COPIES]

@@ -14,7 +14,7 @@ CHUNK_SIZE = 200
 
 def verify() -> Iterator[tuple[File, str]]:
     """Each file that has a copy, oldest first, and the problem with its copy; empty if it is intact."""
-    for file in keyset.iterate(File.objects.filter(kept_at__isnull=False), size=CHUNK_SIZE, by="pk"):
+    for file in keyset.iterate(File.objects.with_copy(), size=CHUNK_SIZE, by="pk"):
         yield file, _problem(file)
 
 

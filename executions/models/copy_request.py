@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from executions.core.leasing import LeasedQuerySet
@@ -14,6 +14,17 @@ from executions.models.file import File
 class CopyRequestQuerySet(LeasedQuerySet["CopyRequest"]):
     lease_column = "due_at"
     is_free_when_null = False
+
+    def pending(self) -> CopyRequestQuerySet:
+        return self.filter(due_at__isnull=False)
+
+    def failed(self) -> CopyRequestQuerySet:
+        """Requests that were given up."""
+        return self.filter(due_at=None)
+
+    def next_first(self) -> CopyRequestQuerySet:
+        """Pending requests, the next one first, then failed ones."""
+        return self.order_by(F("due_at").asc(nulls_last=True))
 
 
 class CopyRequest(models.Model):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
-from executions.core.ids import uuid7
+from executions.core.ids import as_uuid, uuid7
 from executions.core.leasing import LeasedQuerySet
 from executions.models.execution import Execution
 
@@ -51,6 +51,32 @@ class FileQuerySet(LeasedQuerySet["File"]):
         """The existing files with these ids at VideoGen, by id."""
         return self.in_bulk(remote_ids, field_name="remote_id")
 
+    def with_any_id(self, ids: Collection[str]) -> FileQuerySet:
+        """Files with one of these ids, which may be VideoGen's or ours."""
+        ours = {pk for each in ids if (pk := as_uuid(each)) is not None}
+        return self.filter(Q(remote_id__in=ids) | Q(pk__in=ours))
+
+    def of_types(self, types: Collection[str]) -> FileQuerySet:
+        """Files of one of these types; all files if there are none."""
+        return self.filter(type__in=types) if types else self
+
+    def of_known_type(self) -> FileQuerySet:
+        return self.exclude(type="")
+
+    def other_than(self, files: Collection[File]) -> FileQuerySet:
+        return self.exclude(pk__in=[file.pk for file in files])
+
+    def matching(self, filters: Mapping[str, Any]) -> FileQuerySet:
+        """Files with these values, by column of FILTERED."""
+        return self.filter(**filters)
+
+    def name_contains(self, part: str) -> FileQuerySet:
+        return self.filter(display_name__icontains=part)
+
+    def uploads(self) -> FileQuerySet:
+        """Uploaded files that are not archived."""
+        return self.filter(origin=Origin.UPLOAD, archived_at=None)
+
     def in_library(self) -> FileQuerySet:
         """Files that the library shows: not archived, and completely uploaded."""
         return self.filter(archived_at=None).exclude(state__in=[State.UPLOADING, State.FAILED])
@@ -67,6 +93,15 @@ class FileQuerySet(LeasedQuerySet["File"]):
 
     def public(self) -> FileQuerySet:
         return self.filter(public_since__isnull=False)
+
+    def with_copy(self) -> FileQuerySet:
+        """Files of which a copy is stored."""
+        return self.filter(kept_at__isnull=False)
+
+    def copy_totals(self) -> tuple[int, int]:
+        """The number of stored copies, and their bytes."""
+        totals = self.with_copy().aggregate(count=Count("pk"), bytes=Sum("kept_bytes"))
+        return totals["count"], totals["bytes"] or 0
 
     def without_copy(self) -> FileQuerySet:
         """Files that could have a copy, and for which none is stored or requested."""

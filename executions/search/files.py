@@ -44,7 +44,7 @@ def find(
     """
     few = _first_selective_filter(files, filters)
     rows = files.filter(pk__in=few) if few is not None else files
-    rows = rows.filter(**filters)
+    rows = rows.matching(filters)
     if after is not None:
         rows = rows.filter(pk__lt=after)
     ids = rows.newest_first().values_list("pk", flat=True)
@@ -84,7 +84,7 @@ def _first_selective_filter(files: FileQuerySet, filters: Mapping[str, Any]) -> 
     if len(filters) < 2:
         return None
     for column, value in filters.items():
-        matching = files.filter(**{column: value}).newest_first()
+        matching = files.matching({column: value}).newest_first()
         found = list(matching.values_list("pk", flat=True)[: MAX_COLLECTED + 1])
         if len(found) <= MAX_COLLECTED:
             return found

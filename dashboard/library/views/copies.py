@@ -56,9 +56,7 @@ def request_many(request: AuthenticatedRequest) -> HttpResponse:
     is_done = request.method == "POST" and "ask" not in given
     selected = [name for name in dict.fromkeys(given.getlist("file")) if "\x00" not in name]
     names = selected[:MAX_FILES]
-    by_name = {
-        file.remote_id: file for file in File.objects.filter(remote_id__in=names).select_related("created_by")
-    }
+    by_name = File.objects.select_related("created_by").by_remote_id(names)
     files = [by_name[name] for name in names if name in by_name]
     if not files:
         messages.info(request, "Select the files to copy in the library.")

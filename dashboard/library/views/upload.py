@@ -25,7 +25,6 @@ from executions.files import uploads
 from executions.files.media_types import HEAD_BYTES
 from executions.files.uploads import UploadRejected
 from executions.models import File
-from executions.models.file import Origin
 from executions.policy import Actor
 
 logger = logging.getLogger(__name__)
@@ -93,8 +92,8 @@ async def _upload_form(request: AuthenticatedRequest, actor: Actor) -> HttpRespo
 def states(request: AuthenticatedRequest) -> HttpResponse:
     """`?id=…&id=…`: the states of the user's own uploads."""
     ids = [pk for text in request.GET.getlist("id")[:MAX_STATES] if (pk := as_uuid(text))]
-    files = File.objects.filter(pk__in=ids, created_by=request.user)
-    return JsonResponse({"files": [to_json(file) for file in files]})
+    files = request.user.files.in_bulk(ids)
+    return JsonResponse({"files": [to_json(file) for file in files.values()]})
 
 
 def to_json(file: File) -> dict[str, Any]:
@@ -112,8 +111,8 @@ def to_json(file: File) -> dict[str, Any]:
 
 
 def _page(request: AuthenticatedRequest, status: int = 200, **extra: Any) -> HttpResponse:
-    recent = File.objects.filter(created_by=request.user, origin=Origin.UPLOAD, archived_at=None)
-    tiles = tiles_for(request.user, recent.select_related("created_by").newest_first()[:MAX_RECENT])
+    recent = request.user.files.uploads().newest_first()
+    tiles = tiles_for(request.user, recent.select_related("created_by")[:MAX_RECENT])
     return render(request, "library/upload.html", {"tiles": tiles, **extra}, status=status)
 
 

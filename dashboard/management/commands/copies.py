@@ -29,8 +29,8 @@ class Command(BaseCommand):
         elif act == "again":
             self.stdout.write(f"{copy_requests.retry_failed(policy.SYSTEM)} copies will be retried.")
         else:
-            failed = CopyRequest.objects.filter(due_at=None).count()
-            self.stdout.write(f"{File.objects.filter(kept_at__isnull=False).count()} stored")
+            failed = CopyRequest.objects.failed().count()
+            self.stdout.write(f"{File.objects.with_copy().count()} stored")
             self.stdout.write(f"{CopyRequest.objects.count() - failed} in progress")
             self.stdout.write(f"{failed} failed")
 
