@@ -54,9 +54,9 @@ class JobsPage:
         self.status = query.get("status", "")[:64].replace("\x00", "")
         self._cursor = PageCursor(query, as_uuid)
         self.after = self._cursor.after
-        rows = Execution.objects.for_cards().filter(batch=batch)
+        rows = batch.executions.for_cards()
         if self.status:
-            rows = rows.filter(status=self.status)
+            rows = rows.with_status(self.status)
         self._page = keyset.page(rows, size=JOBS_PER_PAGE, after=self.after, by="pk")
         self.cards = cards.cards_for(user, self._page.rows)
 

@@ -76,9 +76,8 @@ def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 @require_GET
 def results(request: AuthenticatedRequest, pk: uuid.UUID) -> StreamingHttpResponse:
     """All results of the selected jobs as one streamed ZIP."""
-    selection = get_object_or_404(
-        policy.visible_to(request.user, Selection.objects.filter(act=Act.DOWNLOAD)), pk=pk
-    )
+    own = policy.visible_to(request.user, Selection.objects.all())
+    selection = get_object_or_404(own, pk=pk, act=Act.DOWNLOAD)
     wanted = zip_archive.job_entries([uuid.UUID(each) for each in selection.ids])
     if not wanted:
         raise Http404("None of these jobs has a result.")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import batched
 from typing import Any
 
-from executions.models import Execution
-from executions.search.jobs import Filters, iterate
+from executions.search.jobs import Filters, iterate_values
 
 # Column of the export -> field of the job.
 FIELD_OF_COLUMN = {
@@ -32,16 +30,9 @@ FIELD_OF_COLUMN = {
     "cancel_reason": "cancel_reason",
 }
 COLUMNS = tuple(FIELD_OF_COLUMN)
-CHUNK_SIZE = 500
 
 
 def export_rows(filters: Filters) -> Iterator[tuple[Any, ...]]:
-    """The matching jobs, newest first, read in chunks without holding a database cursor."""
-    for ids in batched(iterate(filters), CHUNK_SIZE, strict=False):
-        found = {
-            row[0]: row for row in Execution.objects.filter(pk__in=ids).values_list(*FIELD_OF_COLUMN.values())
-        }
-        for pk in ids:
-            if pk in found:
-                _, *rest = found[pk]
-                yield (str(pk), *rest)
+    """The matching jobs, newest first."""
+    for pk, *rest in iterate_values(filters, FIELD_OF_COLUMN.values()):
+        yield (str(pk), *rest)

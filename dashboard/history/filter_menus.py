@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.contrib.auth import get_user_model
-
 from dashboard.history.query import WHEN, HistoryQuery
 from dashboard.http.params import as_uuid
 from executions import statuses, tools
 from executions.models import Batch, Execution
 from executions.search.jobs import NO_CODE
+from executions.team import members
 
 MAX_OPTIONS = 200
 MAX_BATCHES = 30
@@ -96,14 +95,14 @@ def _tools(query: HistoryQuery) -> list[tuple[str, str, str, str]]:
 
 
 def _people() -> list[tuple[str, str, str, str]]:
-    people = get_user_model().objects.order_by("username").values_list("pk", "username")[:MAX_OPTIONS]
-    return [(str(pk), name, "", "") for pk, name in people]
+    return [(str(pk), name, "", "") for pk, name in members.usernames(MAX_OPTIONS).items()]
 
 
 def _batches(query: HistoryQuery) -> list[tuple[str, str, str, str]]:
     """The selected batches, then the newest."""
     rows = Batch.objects.only("pk", "name")
-    chosen = list(rows.filter(pk__in=filter(None, map(as_uuid, _chosen(query, "batch")))))
+    ids = [pk for each in _chosen(query, "batch") if (pk := as_uuid(each))]
+    chosen = list(rows.in_bulk(ids).values())
     newest = [batch for batch in rows.order_by("-id")[:MAX_BATCHES] if batch not in chosen]
     return [(str(batch.pk), batch.name, "", "") for batch in [*chosen, *newest]]
 

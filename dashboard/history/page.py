@@ -173,7 +173,7 @@ class HistoryPage:
 
     def _cards(self) -> list[cards.Card]:
         ids = self._found.ids
-        jobs = {job.pk: job for job in Execution.objects.for_cards().for_lists().filter(pk__in=ids)}
+        jobs = Execution.objects.for_cards().for_lists().in_bulk(ids)
         return cards.cards_for(self.user, (jobs[pk] for pk in ids if pk in jobs))
 
     def _how_many(self) -> str:

@@ -53,7 +53,7 @@ SINGLE_VALUE_FILTERS = ("origin", "when", "from", "to", "min", "max", "q")
 
 def _slug(text: str) -> str | None:
     """A tool of the catalogue, or an unknown one that an external job used."""
-    return text if text in tools.TOOLS or Execution.objects.filter(tool=text).exists() else None
+    return text if text in tools.TOOLS or Execution.objects.of_tool(text).exists() else None
 
 
 def _person(text: str) -> int | None:

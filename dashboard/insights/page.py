@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.contrib.auth import get_user_model
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -19,6 +18,7 @@ from executions.models.event import Source
 from executions.models.rollup import Measure
 from executions.stats import rollup
 from executions.statuses import SUCCEEDED
+from executions.team import members
 
 MAX_PEOPLE = 500  # in the filter
 
@@ -38,8 +38,7 @@ class InsightsPage:
     def __init__(self, query: QueryDict) -> None:
         self.query = InsightsQuery(query, timezone.now().date(), first_day())
         self.figures = Figures(self.query)
-        people = get_user_model().objects.order_by("username").values_list("pk", "username")
-        self.names = dict(people[:MAX_PEOPLE])
+        self.names = members.usernames(MAX_PEOPLE)
         state = rollup.state()
         self.counted_until = state.counted_until
         # Whether nothing was ever counted, regardless of the filters.

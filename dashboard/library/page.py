@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from dashboard.cards.file import SCOPES, TYPES, Tile
@@ -20,6 +19,7 @@ from executions.files import actions as file_actions
 from executions.models import File
 from executions.models.file import FileQuerySet
 from executions.search import files as file_search
+from executions.team import members
 from executions.videogen import VideoGenError
 
 logger = logging.getLogger(__name__)
@@ -76,8 +76,8 @@ class LibraryPage:
         ]
 
     def _people(self) -> list[tuple[str, str]]:
-        people = get_user_model().objects.filter(is_active=True).order_by("username")[:MAX_PEOPLE]
-        return [(str(p.pk), "you" if p.pk == self.user.pk else p.get_username()) for p in people]
+        people = members.usernames(MAX_PEOPLE, only_active=True)
+        return [(str(pk), "you" if pk == self.user.pk else name) for pk, name in people.items()]
 
     @property
     def is_filtered(self) -> bool:

@@ -18,7 +18,7 @@ from dashboard.live.comments import job_group, people_group
 from dashboard.live.fanout import RECONNECT, fanout
 from executions.core import runtime
 from executions.models import Batch, Execution
-from executions.team import comments
+from executions.team import comments, members
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         for group in self._groups():
             await self.channel_layer.group_add(group, self.channel_name)
         # From here on, a deactivation closes this socket; it may have happened just before, so check again.
-        if not await runtime.in_reader(get_user_model().objects.filter(pk=user.pk, is_active=True).exists):
+        if not await runtime.in_reader(members.is_active, user.pk):
             await self.close(REFUSED)
             return
         await fanout().join(self)
@@ -88,7 +88,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if thing_id is None:
             return False
         self.topic = f"{kind}:{thing_id}"
-        return await runtime.in_reader(THINGS[kind].objects.filter(pk=thing_id).exists)
+        return bool(await runtime.in_reader(THINGS[kind].objects.only("pk").in_bulk, [thing_id]))
 
     async def person_left(self, message: dict[str, Any]) -> None:
         """Close the socket when its session signs out, or, without a session key, when the person is deactivated."""

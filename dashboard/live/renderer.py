@@ -104,8 +104,10 @@ class Rendering:
 
     def _make(self, keys: Sequence[Key]) -> Sequence[Key]:
         if self._cards is None:
-            jobs = Execution.objects.for_cards().filter(pk__in=[each for each in self.changes if each])
-            self._cards = {str(job.pk): job_card.card(job, job_card.TEAM, self._snapshot) for job in jobs}
+            jobs = Execution.objects.for_cards().in_bulk(list(filter(None, self.changes)))
+            self._cards = {
+                str(pk): job_card.card(job, job_card.TEAM, self._snapshot) for pk, job in jobs.items()
+            }
         until = time.perf_counter() + RENDER_SLICE
         for place, key in enumerate(keys, start=1):
             self._made[key] = self._fragment(*key)
@@ -134,7 +136,7 @@ def _count() -> str:
 def places(job_id: str, snapshot: QueueSnapshot) -> str:
     """The queue position of the job, or for an empty id those of the first single jobs."""
     line = Execution.objects.send_queue().for_cards()
-    moved = line.filter(pk=job_id) if job_id else line.filter(batch=None)[:MAX_POSITIONS]
+    moved = line.in_bulk([job_id]).values() if job_id else line.single()[:MAX_POSITIONS]
     shown = [job_card.card(job, job_card.TEAM, snapshot) for job in moved]
     return "".join(
         render_to_string("executions/_queue_position.html", {"card": card, "oob": True}).strip()
@@ -153,7 +155,7 @@ def fragment(kind: str, card: job_card.Card, change: Change) -> str:
 
 def batch_fragment(kind: str, batch_id: uuid.UUID, audience: str) -> str:
     """The HTML that a page of this kind receives for a batch with changed jobs."""
-    batch = Batch.objects.select_related("created_by").filter(pk=batch_id).first()
+    batch = Batch.objects.select_related("created_by").in_bulk([batch_id]).get(batch_id)
     if batch is None:
         return ""
     card = batch_page_card(batch, audience) if kind == "batch" else batch_card(batch, audience)

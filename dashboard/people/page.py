@@ -8,11 +8,10 @@ from datetime import datetime
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from django.db.models import Count
 from django.utils import timezone
 
 from executions import policy
-from executions.models import Execution, Invitation
+from executions.models import Invitation
 from executions.team import members
 from executions.team import settings as team_settings
 
@@ -77,7 +76,6 @@ def _jobs() -> dict[int, int]:
     """Number of jobs by user id. Cached for a minute, because counting reads an index of all jobs."""
     counts: dict[int, int] | None = cache.get("people:jobs")
     if counts is None:
-        rows = Execution.objects.filter(created_by__isnull=False).order_by().values_list("created_by")
-        counts = dict(rows.annotate(Count("pk")))
+        counts = members.job_counts()
         cache.set("people:jobs", counts, JOB_COUNT_TTL)
     return counts

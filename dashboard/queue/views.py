@@ -40,7 +40,7 @@ def queue(request: AuthenticatedRequest) -> HttpResponse:
     request.live_topic = "queue"
     snapshot = QueueSnapshot()
     line = list(Execution.objects.send_queue().for_cards()[:MAX_ROWS])
-    paused = Execution.objects.to_send().filter(ended_at=None, paused_at__isnull=False).for_cards()
+    paused = Execution.objects.paused().for_cards()
     context = {
         "line": job_card.loaded_cards(request.user, line, snapshot),
         "count": Execution.objects.send_queue().count() if len(line) == MAX_ROWS else len(line),

@@ -147,5 +147,6 @@ class AwaySummary:
     def _takes(self, user: Any) -> list[job_card.Card]:
         """The latest single jobs that succeeded, with their takes."""
         ids = [job.pk for job in self.jobs if job.status == SUCCEEDED and job.batch_id is None][:TAKES_SHOWN]
-        rows = Execution.objects.for_cards().filter(pk__in=ids).order_by("-ended_at") if ids else ()
-        return [each for each in job_card.cards_for(user, rows) if each.takes]
+        found = Execution.objects.for_cards().in_bulk(ids)
+        jobs = [found[pk] for pk in ids if pk in found]
+        return [each for each in job_card.cards_for(user, jobs) if each.takes]

@@ -18,8 +18,6 @@ from dashboard.studio.away_summary import AwaySummary
 from executions import tools
 from executions.batches import service as batches
 from executions.batches.rows import plan_rows
-from executions.models import Execution
-from executions.statuses import CANCELLED, FAILED
 from executions.team import last_visit
 
 
@@ -48,8 +46,9 @@ def dismiss(request: AuthenticatedRequest) -> HttpResponse:
 
 @require_POST
 def run_again(request: AuthenticatedRequest) -> HttpResponse:
-    """Plan a batch with the same requests as these jobs; the person reviews and confirms it."""
-    jobs = _jobs(request)
+    """Plan a batch with the same requests as these jobs of the person, who reviews and confirms it."""
+    ids = {pk for text in request.POST.getlist("job")[: batches.MAX_ROWS] if (pk := as_uuid(text))}
+    jobs = batches.unsuccessful_jobs(ids, request.user.pk)
     slugs = {job.tool for job in jobs}
     tool = tools.available().get(slugs.pop()) if len(slugs) == 1 else None
     if tool is None:
@@ -66,13 +65,6 @@ def run_again(request: AuthenticatedRequest) -> HttpResponse:
     response = redirect("batch-plan", plan.pk)
     response.status_code = 303
     return response
-
-
-def _jobs(request: AuthenticatedRequest) -> list[Execution]:
-    """The person's own failed or cancelled jobs among those named, in the order in which they were started."""
-    ids = {pk for text in request.POST.getlist("job")[: batches.MAX_ROWS] if (pk := as_uuid(text))}
-    own = Execution.objects.filter(pk__in=ids, created_by=request.user, status__in=[FAILED, CANCELLED])
-    return list(own.select_related("after").order_by("id"))
 
 
 def _parse_time(text: str) -> datetime | None:

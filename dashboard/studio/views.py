@@ -109,10 +109,10 @@ def _initial(request: HttpRequest, tool: Tool) -> dict[str, Any]:
     """Initial values: `?from=<job>` fills in that job's settings, `?file=<id>` a file."""
     initial: dict[str, Any] = {}
     if source := as_uuid(request.GET.get("from", "")):
-        execution = Execution.objects.filter(pk=source, tool=tool.slug).first()
+        execution = Execution.objects.of_tool(tool.slug).in_bulk([source]).get(source)
         initial = tool.values(execution.request_body) if execution else {}
     remote_ids = [each for each in request.GET.getlist("file") if each and "\x00" not in each]
-    for file in File.objects.filter(remote_id__in=remote_ids):
+    for file in File.objects.by_remote_id(remote_ids).values():
         field = tool.field_for(file.type)
         if field is not None:
             initial.setdefault(field.name, []).append(file.remote_id)
@@ -155,7 +155,7 @@ def _page(
 
 def _board(request: AuthenticatedRequest) -> dict[str, Any]:
     # A batch is one line, so that its jobs do not crowd out single ones.
-    single = Execution.objects.in_flight().filter(batch=None)
+    single = Execution.objects.in_flight().single()
     flight = list(single.for_cards().newest_first()[: MAX_IN_FLIGHT + 1])
     more = single.count() - MAX_IN_FLIGHT if len(flight) > MAX_IN_FLIGHT else 0
     finished = Execution.objects.finished().for_cards()[:MAX_FINISHED]

@@ -27,6 +27,7 @@ from executions.lifecycle import create
 from executions.models import Batch, BatchCancel, BatchPlan, Execution, Result
 from executions.models.event import ActKind
 from executions.policy import Action, Actor
+from executions.statuses import CANCELLED, FAILED
 from executions.tools import Tool, find
 
 MAX_ROWS = 500
@@ -105,6 +106,12 @@ def plan_rerun(batch: Batch, status: str, *, actor: Actor) -> BatchPlan | None:
 def plan_jobs(tool: Tool, jobs: Sequence[Execution], *, name: str, actor: Actor) -> BatchPlan:
     """A plan that repeats these jobs of one tool. Load the jobs with select_related("after")."""
     return plan(tool, rerun_rows(jobs)[:MAX_ROWS], name=name, actor=actor)
+
+
+def unsuccessful_jobs(ids: Collection[uuid.UUID], person_id: int) -> list[Execution]:
+    """The person's own failed or cancelled jobs among these, in the order of their start, for `plan_jobs`."""
+    own = Execution.objects.filter(pk__in=ids, created_by_id=person_id, status__in=[FAILED, CANCELLED])
+    return list(own.select_related("after").order_by("id"))
 
 
 def discard(found: BatchPlan, *, actor: Actor) -> None:

@@ -62,6 +62,20 @@ class ExecutionQuerySet(LeasedQuerySet["Execution"]):
     def newest_first(self) -> ExecutionQuerySet:
         return self.order_by("-id")
 
+    def single(self) -> ExecutionQuerySet:
+        """Jobs that belong to no batch."""
+        return self.filter(batch=None)
+
+    def of_tool(self, slug: str) -> ExecutionQuerySet:
+        return self.filter(tool=slug)
+
+    def with_status(self, status: str) -> ExecutionQuerySet:
+        return self.filter(status=status)
+
+    def count_by(self, column: str) -> dict[Any, int]:
+        """The number of jobs for each value of a column."""
+        return dict(self.order_by().values_list(column).annotate(models.Count("pk")))
+
     def with_result(self, file: File) -> ExecutionQuerySet:
         """Jobs that made the file."""
         return self.filter(results__file=file)
@@ -82,10 +96,13 @@ class ExecutionQuerySet(LeasedQuerySet["Execution"]):
             pk__in=uses.union(self.model._default_manager.filter(after=execution).values_list("pk"))
         )
 
+    def unfinished(self) -> ExecutionQuerySet:
+        return self.filter(ended_at=None)
+
     def in_flight(self) -> ExecutionQuerySet:
         """Unfinished jobs, without those that have been unconfirmed for longer than UNCONFIRMED_VISIBLE_FOR."""
         cutoff = timezone.now() - UNCONFIRMED_VISIBLE_FOR
-        return self.filter(ended_at=None).exclude(status=statuses.UNCONFIRMED, sent_at__lt=cutoff)
+        return self.unfinished().exclude(status=statuses.UNCONFIRMED, sent_at__lt=cutoff)
 
     def finished(self) -> ExecutionQuerySet:
         """Finished jobs, most recently finished first."""
@@ -101,7 +118,7 @@ class ExecutionQuerySet(LeasedQuerySet["Execution"]):
 
     def paused(self) -> ExecutionQuerySet:
         """Queued jobs that are not sent until a person resumes them."""
-        return self.to_send().filter(ended_at=None, paused_at__isnull=False)
+        return self.to_send().unfinished().filter(paused_at__isnull=False)
 
     def send_queue(self) -> ExecutionQuerySet:
         """Jobs ready to be sent, next one first: those moved to the front, then single jobs, then those of batches.

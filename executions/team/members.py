@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from executions import policy
 from executions.audit import record as audit_log
-from executions.models import Invitation, Presence
+from executions.models import Execution, Invitation, Presence
 from executions.models.event import ActKind
 from executions.policy import Action, Actor
 
@@ -115,6 +115,23 @@ def _end_sessions(person_id: int) -> int:
     ]
     Session.objects.filter(pk__in=sessions).delete()
     return len(sessions)
+
+
+def usernames(limit: int, *, only_active: bool = False) -> dict[int, str]:
+    """The names of the first `limit` people by their id, in the order of their names."""
+    people = get_user_model().objects.order_by("username")
+    if only_active:
+        people = people.filter(is_active=True)
+    return dict(people.values_list("pk", "username")[:limit])
+
+
+def is_active(person_id: int) -> bool:
+    return get_user_model().objects.filter(pk=person_id, is_active=True).exists()
+
+
+def job_counts() -> dict[int, int]:
+    """The number of jobs that each person has started, by the person's id."""
+    return Execution.objects.filter(created_by__isnull=False).count_by("created_by")
 
 
 def without_member(names: Collection[str]) -> list[str]:

@@ -5,7 +5,7 @@ Pages use keyset pagination: no query has an OFFSET, and none counts the whole t
 
 from executions.search.jobs.filters import NO_CODE, FilterChoice, Filters
 from executions.search.jobs.ordering import ORDERS, Order
-from executions.search.jobs.paging import JobPage, count_newer, iterate, page
+from executions.search.jobs.paging import JobPage, count_newer, iterate, iterate_values, page
 
 __all__ = [
     "NO_CODE",
@@ -16,5 +16,6 @@ __all__ = [
     "Order",
     "count_newer",
     "iterate",
+    "iterate_values",
     "page",
 ]

@@ -14,8 +14,9 @@ All strategies are exact: they find the same jobs.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import batched
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -94,6 +95,13 @@ def iterate(filters: Filters) -> Iterator[uuid.UUID]:
         if len(chunk) < CHUNK:
             return
         key = Key(chunk[-1])
+
+
+def iterate_values(filters: Filters, fields: Collection[str]) -> Iterator[tuple[Any, ...]]:
+    """These fields of all matching jobs, newest first, read in chunks without holding a cursor. The first is "pk"."""
+    for chunk in batched(iterate(filters), CHUNK, strict=False):
+        rows = {row[0]: row for row in Execution.objects.filter(pk__in=chunk).values_list(*fields)}
+        yield from (rows[pk] for pk in chunk if pk in rows)
 
 
 def first(
