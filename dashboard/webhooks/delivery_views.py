@@ -11,13 +11,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from dashboard.http.decorators import requires
-from dashboard.http.params import PageCursor, as_id, as_number, as_uuid
+from dashboard.http.params import PageCursor, as_id, as_number
 from dashboard.http.query_urls import with_query
 from executions.core import keyset
-from executions.models import Execution, File, WebhookDelivery
+from executions.models import WebhookDelivery
 from executions.models.webhook_delivery import Outcome
 from executions.policy import Action
-from executions.webhooks import endpoints
+from executions.webhooks import deliveries, endpoints
 
 PAGE_SIZE = 50
 
@@ -42,27 +42,8 @@ class Filters:
 
     def rows(self) -> QuerySet[WebhookDelivery]:
         """The deliveries that match, in no order."""
-        rows = WebhookDelivery.objects.select_related("execution").defer("body", "headers")
-        if self.outcome:
-            rows = rows.filter(outcome=self.outcome)
-        if self.event:
-            rows = rows.filter(event=self.event)
-        if self.file:
-            rows = rows.filter(remote_file_id__in=self._files())
-        return self._of_job(rows) if self.job else rows
-
-    def _files(self) -> list[str]:
-        if pk := as_uuid(self.file):
-            return list(File.objects.filter(pk=pk).values_list("remote_id", flat=True))
-        return [self.file]
-
-    def _of_job(self, rows: QuerySet[WebhookDelivery]) -> QuerySet[WebhookDelivery]:
-        if pk := as_uuid(self.job):
-            return rows.filter(execution_id=pk)
-        known = Execution.objects.filter(remote_id=self.job).values_list("pk", flat=True).first()
-        if known is not None:
-            return rows.filter(execution_id=known)
-        return rows.filter(remote_execution_id=self.job, outcome=Outcome.UNKNOWN_JOB)
+        found = deliveries.search(**self.terms)
+        return found.select_related("execution").defer("body", "headers")
 
 
 @requires(Action.WEBHOOKS_VIEW)
@@ -94,7 +75,7 @@ def log(request: HttpRequest) -> HttpResponse:
 
 def _follow(request: HttpRequest, filters: Filters, newer: int) -> HttpResponse:
     """The deliveries since `newer`; 204, which swaps nothing, if there are none."""
-    page = keyset.page(filters.rows().filter(pk__gt=newer), size=PAGE_SIZE)
+    page = keyset.page(keyset.beyond(filters.rows(), newer, "pk"), size=PAGE_SIZE)
     if not page.rows:
         return HttpResponse(status=204)
     if page.has_more:

@@ -21,10 +21,9 @@ from dashboard.http.paths import RECEIVER_PATH
 from dashboard.http.requests import AuthenticatedRequest
 from executions.audit import record as audit_log
 from executions.core.sync_bridge import wait_for
-from executions.models import Event, File, Rejection, WebhookDelivery
+from executions.models import Event, File, WebhookDelivery
 from executions.models.event import ActKind, Source
 from executions.policy import Action
-from executions.statuses import TERMINAL
 from executions.videogen import VideoGenError
 from executions.webhooks import deliveries, rejections
 from executions.webhooks import endpoints as webhook_endpoints
@@ -92,13 +91,12 @@ def _page(request: HttpRequest, form: EndpointForm, status: int = 200) -> HttpRe
     except (VideoGenError, TimeoutError) as error:
         note = f"Could not read the endpoints: {getattr(error, 'message', 'no response')}"
     rejections.flush()
-    rejected = Rejection.objects.filter(hour__gte=timezone.now() - 7 * DAY).order_by("-hour", "reason")
     context = {
         "endpoints": found,
         "note": note,
         "form": form,
         "health": _health(found, _own_url(request)),
-        "rejections": list(rejected[:MAX_REJECTIONS]),
+        "rejections": rejections.latest(timezone.now() - 7 * DAY, MAX_REJECTIONS),
         "receiver_url": _own_url(request),
         "secrets_configured": len(settings.VIDEOGEN_WEBHOOK_SECRETS),
     }
@@ -112,9 +110,9 @@ def _own_url(request: HttpRequest) -> str:
 def _health(found: list[webhook_endpoints.Endpoint], own_url: str) -> dict[str, Any]:
     """How completions of the last 24 hours were reported, and messages about problems with webhooks."""
     now = timezone.now()
-    ends = Event.objects.filter(recorded_at__gte=now - DAY, to_status__in=TERMINAL)
-    by_webhook = ends.filter(source=Source.WEBHOOK).count()
-    by_poll = ends.filter(source=Source.POLL).count()
+    ends = Event.objects.ends_since(now - DAY)
+    by_webhook = ends.from_source(Source.WEBHOOK).count()
+    by_poll = ends.from_source(Source.POLL).count()
     last = WebhookDelivery.objects.order_by("-id").first()
     working = [each for each in found if each.remote and each.local]
     problems = []
@@ -125,7 +123,7 @@ def _health(found: list[webhook_endpoints.Endpoint], own_url: str) -> dict[str, 
     elif working and not any(each.url == own_url for each in working):
         problems.append(f"The registered endpoint has another address than {own_url}.")
     silent_since = max(last.received_at if last else now - DAY, now - DAY)
-    missed = ends.filter(source=Source.POLL, recorded_at__gt=silent_since).count()
+    missed = Event.objects.ends_since(silent_since).from_source(Source.POLL).count()
     if missed >= MIN_MISSED and now - silent_since >= MIN_SILENCE:
         since = "in the last day" if not last or last.received_at < now - DAY else "since the last delivery"
         problems.append(
@@ -164,7 +162,7 @@ def delivery(request: HttpRequest, pk: int) -> HttpResponse:
         shown = body.decode(errors="replace")
     context = {
         "delivery": stored,
-        "file": File.objects.filter(remote_id=stored.remote_file_id).first()
+        "file": File.objects.by_remote_id([stored.remote_file_id]).get(stored.remote_file_id)
         if stored.remote_file_id
         else None,
         "check": deliveries.check(stored),

@@ -18,6 +18,7 @@ from executions.core.ids import as_uuid
 from executions.models.execution import Execution
 from executions.models.file import File
 from executions.models.webhook_delivery import WebhookDelivery
+from executions.statuses import TERMINAL
 
 
 class Source(models.TextChoices):
@@ -103,6 +104,20 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def sealed(self) -> EventQuerySet:
         return self.filter(position__isnull=False)
+
+    def of_kinds(self, *kinds: str) -> EventQuerySet:
+        return self.filter(kind__in=kinds)
+
+    def from_source(self, source: str) -> EventQuerySet:
+        return self.filter(source=source)
+
+    def ends_since(self, at: datetime) -> EventQuerySet:
+        """Events recorded at `at` or later with which a job finished."""
+        return self.filter(recorded_at__gte=at, to_status__in=TERMINAL)
+
+    def between(self, after: int, until: int) -> EventQuerySet:
+        """Events with ids from `after`, exclusive, to `until`, inclusive."""
+        return self.filter(id__gt=after, id__lte=until)
 
     def from_address(self, address: str) -> EventQuerySet:
         return self.filter(address=address, address__gt=EMPTY_STRING)

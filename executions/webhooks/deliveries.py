@@ -1,4 +1,4 @@
-"""Stored deliveries: signature check, replay and pruning."""
+"""Stored deliveries: search, signature check, replay and pruning."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from executions import policy
+from executions.core.ids import as_uuid
 from executions.lifecycle import transitions
-from executions.models import Execution, WebhookDelivery
+from executions.models import Execution, File, WebhookDelivery
 from executions.models.webhook_delivery import Outcome
 from executions.policy import Action, Actor
 from executions.videogen import BadSignature, MalformedEvent, parse_event, verify
@@ -23,6 +25,33 @@ logger = logging.getLogger(__name__)
 PRUNE_BATCH_SIZE = 500
 # Events that report the end of a job begin with this.
 FINISHED_EVENTS = "tool_execution."
+
+
+def search(*, outcome: str = "", event: str = "", job: str = "", file: str = "") -> QuerySet[WebhookDelivery]:
+    """The deliveries that match, in no order. `job` and `file` are ids of Rushes or of VideoGen; empty: any."""
+    rows = WebhookDelivery.objects.all()
+    if outcome:
+        rows = rows.filter(outcome=outcome)
+    if event:
+        rows = rows.filter(event=event)
+    if file:
+        rows = rows.filter(remote_file_id__in=_remote_file_ids(file))
+    return _of_job(rows, job) if job else rows
+
+
+def _remote_file_ids(file: str) -> list[str]:
+    if pk := as_uuid(file):
+        return list(File.objects.filter(pk=pk).values_list("remote_id", flat=True))
+    return [file]
+
+
+def _of_job(rows: QuerySet[WebhookDelivery], job: str) -> QuerySet[WebhookDelivery]:
+    if pk := as_uuid(job):
+        return rows.filter(execution_id=pk)
+    known = Execution.objects.filter(remote_id=job).values_list("pk", flat=True).first()
+    if known is not None:
+        return rows.filter(execution_id=known)
+    return rows.filter(remote_execution_id=job, outcome=Outcome.UNKNOWN_JOB)
 
 
 @dataclass(frozen=True)

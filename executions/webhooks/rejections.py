@@ -61,6 +61,11 @@ def flush() -> None:
         )
 
 
+def latest(since: datetime, limit: int) -> list[Rejection]:
+    """The stored counts since then, the latest hour first."""
+    return list(Rejection.objects.filter(hour__gte=since).order_by("-hour", "reason")[:limit])
+
+
 _flushed_at = 0.0  # monotonic
 
 

@@ -32,7 +32,7 @@ class Command(BaseCommand):
             return
         began = time.monotonic()
         if rebuild:
-            if not force and Event.objects.filter(kind=ActKind.PRUNED).exists():
+            if not force and Event.objects.of_kinds(ActKind.PRUNED).exists():
                 raise CommandError(
                     "Old events were pruned and remain only in the counts; a rebuild would lose them. Use --force to rebuild anyway."
                 )
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         if after > before:
             # The planner's statistics are outdated after many inserts.
             database.analyze(Rollup)
-        events = Event.objects.filter(id__gt=before, id__lte=after).count()
+        events = Event.objects.between(before, after).count()
         self.stdout.write(f"{events:,} events counted in {time.monotonic() - began:.1f} s.")
 
     def _check(self) -> None:
