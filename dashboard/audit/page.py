@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from django.apps import apps
-from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from dashboard.audit.wording import FOUND_BY_ID, KIND_GROUPS, Row
@@ -18,16 +16,16 @@ from dashboard.cards.sources import SOURCE_LABELS
 from dashboard.http import table_export
 from dashboard.http.params import MAX_USER_ID, as_day, as_id, as_number, ignored_values
 from dashboard.http.query_urls import query_string, with_query
-from executions.core import database, keyset
+from executions.audit.search import EventFilters
+from executions.core import keyset
 from executions.models import Event
-from executions.models.event import KINDS, EventQuerySet
+from executions.models.event import KINDS
+from executions.team import members
 
 PAGE_SIZE = 50
 MAX_PEOPLE = 500
 MAX_LENGTH = 200  # characters of a filter's value
 UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
-# Ids are in order of time, except for events written at about the same time. An hour is far more than that.
-ID_TIME_SLACK = timedelta(hours=1)
 FILTERS = ("actor", "group", "kind", "source", "object", "address", "since", "until", "q")
 COLUMNS = (
     *("position", "recorded_at", "occurred_at", "kind", "who", "what", "address", "source"),
@@ -70,54 +68,27 @@ class AuditQuery:
             "file__snapshot",
         )
         rows = Event.objects.select_related("actor", "execution", "file").defer(*large_columns)
-        return [Row(event) for event in rows.filter(pk__in=ids).order_by("-pk")]
-
-    def _ids(self, size: int, after: int | None = None, *, by: str = "-pk") -> list[int]:
-        """The ids of the first `size` events that follow `after`, in the order of `by`."""
-        rows = keyset.beyond(self._matching, after, by)
-        kinds = (self.kind,) if self.kind else KIND_GROUPS[self.group][1] if self.group else ()
-        if self.object or self.q:
-            queries = [rows.filter(kind__in=kinds) if kinds else rows]
-        elif kinds or self.actor or self.source or self.address:
-            # One query per kind, each in the order of an index; a single query would have to sort.
-            queries = [rows.filter(kind=kind) for kind in kinds or dict(KINDS)]
-            if not (self.actor or self.source or self.address):
-                queries = [each.filter(source=source) for each in queries for source in SOURCE_LABELS]
-        else:
-            queries = [rows]
-        return database.ids_of_any([each.values_list("pk")[:size] for each in queries], by)[:size]
+        events = rows.in_bulk(ids)
+        return [Row(events[pk]) for pk in sorted(events, reverse=True)]
 
     @cached_property
-    def _matching(self) -> EventQuerySet:
-        rows = Event.objects.all()
-        if self.actor:
-            rows = rows.filter(actor=self.actor)
-        if self.source:
-            rows = rows.filter(source=self.source)
-        if self.object:
-            rows = rows.about(*_object(self.object))
-        if self.address:
-            rows = rows.from_address(self.address)
-        for word in self.q.split():
-            rows = rows.name_contains(word)
-        return self._in_time(rows)
-
-    def _in_time(self, rows: EventQuerySet) -> EventQuerySet:
-        if self.since:
-            begin = datetime.combine(self.since, datetime.min.time(), UTC)
-            first = Event.objects.first_since(begin - ID_TIME_SLACK)
-            rows = rows.filter(recorded_at__gte=begin, pk__gte=first or 0)
-        if self.until:
-            end = datetime.combine(self.until, datetime.min.time(), UTC) + timedelta(days=1)
-            last = Event.objects.first_since(end + ID_TIME_SLACK)
-            rows = rows.filter(recorded_at__lt=end)
-            rows = rows.filter(pk__lt=last) if last else rows
-        return rows
+    def _filters(self) -> EventFilters:
+        kinds = (self.kind,) if self.kind else KIND_GROUPS[self.group][1] if self.group else ()
+        return EventFilters(
+            actor_id=self.actor,
+            kinds=kinds,
+            source=self.source,
+            subject=_object(self.object) if self.object else None,
+            address=self.address,
+            words=tuple(self.q.split()),
+            since=self.since,
+            until=self.until,
+        )
 
     def each(self) -> Iterator[tuple[Any, ...]]:
         """Every matching row as COLUMNS, newest first, read in chunks."""
         after: int | None = None
-        while ids := self._ids(table_export.CHUNK_ROWS, after):
+        while ids := self._filters.ids(table_export.CHUNK_ROWS, after):
             for row in self._read(ids):
                 event = row.event
                 yield (
@@ -137,18 +108,18 @@ class AuditPage(AuditQuery):
         self.after, self.before = as_id(query.get("after", "")), as_id(query.get("before", ""))
         self.choices = self._choices()
         if self.before:
-            page = keyset.cut(self._ids(PAGE_SIZE + 1, self.before, by="pk"), PAGE_SIZE)
+            page = keyset.cut(self._filters.ids(PAGE_SIZE + 1, self.before, by="pk"), PAGE_SIZE)
             self.has_newer, self.has_older = page.has_more, True
         else:
-            page = keyset.cut(self._ids(PAGE_SIZE + 1, self.after), PAGE_SIZE)
+            page = keyset.cut(self._filters.ids(PAGE_SIZE + 1, self.after), PAGE_SIZE)
             self.has_newer, self.has_older = self.after is not None, page.has_more
         self.rows = self._read(page.rows)
 
     def _choices(self) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
         """(query parameter, label, choices as (value, label, whether selected))."""
-        people = get_user_model().objects.order_by("username")[:MAX_PEOPLE]
+        people = members.usernames(MAX_PEOPLE)
         options_by_filter = {
-            "actor": ("Person", [(str(each.pk), each.get_username()) for each in people]),
+            "actor": ("Person", [(str(pk), name) for pk, name in people.items()]),
             "group": ("What", [(name, word) for name, (word, _) in KIND_GROUPS.items()]),
             "source": ("Source", [(str(value), word) for value, word in SOURCE_LABELS.items()]),
         }

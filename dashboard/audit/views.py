@@ -34,9 +34,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "page": AuditPage(request.GET),
         "head": head,
-        "sealed_at": Event.objects.filter(position=head.position)
-        .values_list("recorded_at", flat=True)
-        .first(),
+        "sealed_at": hash_chain.recorded_at(head),
         "unsealed": Event.objects.unsealed()[: MAX_UNSEALED_COUNTED + 1].count(),
         "max_unsealed": MAX_UNSEALED_COUNTED,
         "verification": verification.latest(),

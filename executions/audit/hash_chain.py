@@ -78,6 +78,11 @@ def head() -> Head:
     return max(pruned_head(), _sealed_head(), key=lambda each: each.position)
 
 
+def recorded_at(head: Head) -> datetime | None:
+    """When the event at this position was recorded; None if it is not stored any more."""
+    return Event.objects.filter(position=head.position).values_list("recorded_at", flat=True).first()
+
+
 def pruned_head() -> Head:
     """The last event that retention removed: the stored chain continues from it."""
     last = Summary.objects.order_by("-last_position").first()

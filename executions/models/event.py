@@ -105,8 +105,8 @@ class EventQuerySet(models.QuerySet["Event"]):
     def sealed(self) -> EventQuerySet:
         return self.filter(position__isnull=False)
 
-    def of_kinds(self, *kinds: str) -> EventQuerySet:
-        return self.filter(kind__in=kinds)
+    def of_kind(self, kind: str) -> EventQuerySet:
+        return self.filter(kind=kind)
 
     def from_source(self, source: str) -> EventQuerySet:
         return self.filter(source=source)

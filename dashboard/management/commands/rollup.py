@@ -32,7 +32,7 @@ class Command(BaseCommand):
             return
         began = time.monotonic()
         if rebuild:
-            if not force and Event.objects.of_kinds(ActKind.PRUNED).exists():
+            if not force and Event.objects.of_kind(ActKind.PRUNED).exists():
                 raise CommandError(
                     "Old events were pruned and remain only in the counts; a rebuild would lose them. Use --force to rebuild anyway."
                 )
