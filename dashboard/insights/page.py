@@ -10,13 +10,13 @@ from django.utils import timezone
 
 from dashboard.insights import breakdown_charts, time_charts
 from dashboard.insights.breakdown_charts import measured_time
-from dashboard.insights.data import Figures, first_day, median, p95
+from dashboard.insights.data import Figures, median, p95
 from dashboard.insights.period import InsightsQuery
 from dashboard.insights.svg import Chart
 from executions import tools
 from executions.models.event import Source
 from executions.models.rollup import Measure
-from executions.stats import rollup
+from executions.stats import rollup, rollup_reader
 from executions.statuses import SUCCEEDED
 from executions.team import members
 
@@ -36,7 +36,7 @@ class Figure:
 
 class InsightsPage:
     def __init__(self, query: QueryDict) -> None:
-        self.query = InsightsQuery(query, timezone.now().date(), first_day())
+        self.query = InsightsQuery(query, timezone.now().date(), rollup_reader.first_day())
         self.figures = Figures(self.query)
         self.names = members.usernames(MAX_PEOPLE)
         state = rollup.state()

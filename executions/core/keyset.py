@@ -26,7 +26,7 @@ def cut[Row](found: Sequence[Row], size: int) -> KeysetPage[Row]:
     return KeysetPage(found[:size], len(found) > size)
 
 
-def beyond[Row: Model](rows: QuerySet[Row], after: Any, by: str = "-pk") -> QuerySet[Row]:
+def beyond[Rows: QuerySet[Any]](rows: Rows, after: Any, by: str = "-pk") -> Rows:
     """The rows after the column value `after`, in order; all rows if it is None."""
     rows = rows.order_by(by)
     if after is None:
