@@ -112,7 +112,8 @@ def _initial(request: HttpRequest, tool: Tool) -> dict[str, Any]:
         execution = Execution.objects.of_tool(tool.slug).in_bulk([source]).get(source)
         initial = tool.values(execution.request_body) if execution else {}
     remote_ids = [each for each in request.GET.getlist("file") if each and "\x00" not in each]
-    for file in File.objects.by_remote_id(remote_ids).values():
+    files = File.objects.by_remote_id(remote_ids)
+    for file in files.values():
         field = tool.field_for(file.type)
         if field is not None:
             initial.setdefault(field.name, []).append(file.remote_id)
