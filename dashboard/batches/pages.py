@@ -109,7 +109,7 @@ class PlanPage:
         return batch_insert.job_count(self._rows)
 
     @property
-    def takes(self) -> int:
+    def result_count(self) -> int:
         """The number of results that the jobs would make."""
         return sum(int(row.body.get("numResults") or 1) for row in self._rows)
 

@@ -46,7 +46,7 @@ def _team_cancels() -> bool:
 
 
 @dataclass(frozen=True)
-class Take:
+class ResultCard:
     """One result of a job. Its links do not expire: they redirect to a newly signed URL."""
 
     id: str
@@ -89,7 +89,7 @@ class Card:
     tool: tools.Tool
     badge: statuses.StatusBadge
     audience: str
-    takes: tuple[Take, ...]
+    results: tuple[ResultCard, ...]
     snapshot: QueueSnapshot
 
     def load(self) -> None:
@@ -97,7 +97,7 @@ class Card:
         _ = self.may_cancel, self.place, self.next_try, self.typical_duration
 
     def seen_by(self, audience: str) -> Card:
-        """The same card for another audience; the takes are shared."""
+        """The same card for another audience; the results are shared."""
         return replace(self, audience=audience)
 
     @property
@@ -304,9 +304,9 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def take(result: Result) -> Take:
+def result_card(result: Result) -> ResultCard:
     file = result.file
-    return Take(
+    return ResultCard(
         id=str(file.pk),
         remote_id=file.remote_id,
         number=result.position + 1,
@@ -332,7 +332,7 @@ def card(execution: Execution, audience: str, snapshot: QueueSnapshot | None = N
         tool=tools.find(execution.tool),
         badge=PAUSED if is_paused else statuses.badge(execution.status),
         audience=audience,
-        takes=tuple(take(result) for result in execution.results.all()),
+        results=tuple(result_card(result) for result in execution.results.all()),
         snapshot=snapshot or QueueSnapshot(),
     )
 

@@ -129,7 +129,7 @@ class SelectionPage:
 
     @property
     def result_count(self) -> int:
-        return sum(len(line.card.takes) for line in self.included)
+        return sum(len(line.card.results) for line in self.included)
 
     def _skipped(self, card: job_card.Card, is_allowed: bool) -> str:
         match self.act:
@@ -137,7 +137,7 @@ class SelectionPage:
                 return "already finished"
             case Act.CANCEL if card.is_cancelling:
                 return "already being cancelled"
-            case Act.ARCHIVE | Act.DOWNLOAD if not card.takes:
+            case Act.ARCHIVE | Act.DOWNLOAD if not card.results:
                 return "no result"
         if is_allowed:
             return ""

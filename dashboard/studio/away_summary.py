@@ -21,7 +21,7 @@ from executions.search.jobs import NO_CODE
 from executions.statuses import CANCELLED, FAILED, SUCCEEDED
 from executions.team import last_visit
 
-TAKES_SHOWN = 6
+MAX_CARDS = 6
 
 
 @dataclass
@@ -92,7 +92,7 @@ class AwaySummary:
         self.counts = Counter(job.status for job in self.jobs)
         self.batches = self._batches()
         self.causes = self._causes(user)
-        self.takes = self._takes(user)
+        self.succeeded_cards = self._succeeded_cards(user)
 
     def __bool__(self) -> bool:
         return bool(self.jobs)
@@ -144,9 +144,9 @@ class AwaySummary:
             causes[key].days.append(job.created_at.astimezone(UTC).date())
         return sorted(causes.values(), key=lambda cause: -cause.count)
 
-    def _takes(self, user: Any) -> list[job_card.Card]:
-        """The latest single jobs that succeeded, with their takes."""
-        ids = [job.pk for job in self.jobs if job.status == SUCCEEDED and job.batch_id is None][:TAKES_SHOWN]
+    def _succeeded_cards(self, user: Any) -> list[job_card.Card]:
+        """The latest single jobs that succeeded and have results."""
+        ids = [job.pk for job in self.jobs if job.status == SUCCEEDED and job.batch_id is None][:MAX_CARDS]
         found = Execution.objects.for_cards().in_bulk(ids)
         jobs = [found[pk] for pk in ids if pk in found]
-        return [each for each in job_card.cards_for(user, jobs) if each.takes]
+        return [each for each in job_card.cards_for(user, jobs) if each.results]

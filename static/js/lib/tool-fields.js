@@ -90,11 +90,11 @@ function finished(job) {
       fail(new Error('The sample is not ready yet. Try again in a moment.'))
     }, 60_000)
     function check() {
-      const take = document.getElementById(`take-${job}`)
-      if (!take) return
+      const card = document.getElementById(`finished-${job}`)
+      if (!card) return
       watch.disconnect()
       clearTimeout(limit)
-      if (take.dataset.status === 'succeeded') done()
+      if (card.dataset.status === 'succeeded') done()
       else fail(new Error('The sample could not be generated.'))
     }
     watch.observe(document.body, { childList: true, subtree: true })

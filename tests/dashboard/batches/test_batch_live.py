@@ -85,7 +85,7 @@ async def test_the_studio_replaces_a_finished_batch_by_its_results(people: Any) 
     frames = await updates(people.ann, "studio", change(only))
 
     assert contains(frames, f'hx-swap-oob="delete:#batch-{batch.pk}"')
-    assert targets(frames) == {f"take-{only.pk}"}
+    assert targets(frames) == {f"finished-{only.pk}"}
 
 
 async def test_the_list_updates_while_a_batch_runs(people: Any) -> None:
