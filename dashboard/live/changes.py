@@ -23,19 +23,19 @@ class Change:
         return self.to_status in statuses.TERMINAL and self.from_status not in statuses.TERMINAL
 
     @property
-    def is_of_all(self) -> bool:
+    def is_queue_wide(self) -> bool:
         """Whether the queue as a whole changed, rather than a single job."""
         return not self.id
 
     @property
-    def moves_the_queue(self) -> bool:
+    def affects_queue(self) -> bool:
         return statuses.QUEUED in (self.from_status, self.to_status)
 
-    def joined(self, later: Change) -> Change:
+    def merged(self, later: Change) -> Change:
         return replace(self, created=self.created or later.created, to_status=later.to_status)
 
 
-def join(waiting: dict[str, Change], change: Change) -> None:
+def merge(waiting: dict[str, Change], change: Change) -> None:
     """Add a change to the pending ones, merged with an earlier one of the same job."""
     earlier = waiting.get(change.id)
-    waiting[change.id] = earlier.joined(change) if earlier else change
+    waiting[change.id] = earlier.merged(change) if earlier else change

@@ -60,7 +60,7 @@ async def _publish(execution_id: uuid.UUID, people: Iterable[int]) -> None:
         # The job's page first, so that a person who has it open has read the comment before the notification.
         await layer.group_send(job_group(execution_id), {"type": "job.commented"})
         for person_id in people:
-            await layer.group_send(people_group(person_id), {"type": "person.called"})
+            await layer.group_send(people_group(person_id), {"type": "mentions.changed"})
     except Exception as error:
         logger.warning("Could not publish a comment to open pages: %s", error)
 

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 TOPICS = {"studio", "history", "rows", "gallery", "tiles", "batches", "queue"}
 # Topics of the form "job:<id>" and "batch:<id>".
-THINGS: dict[str, type[Execution] | type[Batch]] = {"job": Execution, "batch": Batch}
+TOPIC_MODELS: dict[str, type[Execution] | type[Batch]] = {"job": Execution, "batch": Batch}
 # Close codes after which pages do not reconnect; after 1012 they do (docs/architecture.md).
 REFUSED, SIGNED_OUT = 4403, 4401
 
@@ -82,15 +82,15 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _may_see(self, topic: str) -> bool:
         """Whether the topic exists. Everyone in the team may see all of them."""
         kind, _, wanted = topic.partition(":")
-        if kind not in THINGS:
+        if kind not in TOPIC_MODELS:
             return topic in TOPICS
         thing_id = as_uuid(wanted)
         if thing_id is None:
             return False
         self.topic = f"{kind}:{thing_id}"
-        return bool(await runtime.in_reader(THINGS[kind].objects.only("pk").in_bulk, [thing_id]))
+        return bool(await runtime.in_reader(TOPIC_MODELS[kind].objects.only("pk").in_bulk, [thing_id]))
 
-    async def person_left(self, message: dict[str, Any]) -> None:
+    async def signed_out(self, message: dict[str, Any]) -> None:
         """Close the socket when its session signs out, or, without a session key, when the person is deactivated."""
         session = self.scope.get("session")
         key = message["session_key"]
@@ -104,13 +104,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
         context = {"job_id": job_id, "number": next(self._comments)}
         await self.send(text_data=render_to_string("live/comments.html", context))
 
-    async def person_called(self, message: dict[str, Any]) -> None:
+    async def mentions_changed(self, message: dict[str, Any]) -> None:
         """The number of unread mentions changed."""
         unread = await runtime.in_reader(comments.unread_count, self.scope["user"].pk)
         await self.send(
             text_data=render_to_string("shared/_mentions_bell.html", {"unread": unread, "oob": True})
         )
 
-    async def person_changed(self, message: dict[str, Any]) -> None:
+    async def role_changed(self, message: dict[str, Any]) -> None:
         """The person's role changed: render for the new role from here on."""
         self.scope["user"] = await runtime.in_reader(get_user_model().objects.get, pk=message["user_id"])

@@ -19,7 +19,7 @@ from channels.layers import get_channel_layer
 from dashboard.config import channel_layer as redis_layer
 from dashboard.http.metrics import SOCKETS
 from dashboard.live import publisher, renderer
-from dashboard.live.changes import Change, join
+from dashboard.live.changes import Change, merge
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Fanout:
                         self._probe_received.set()
                         continue
                     for change in message["changes"]:
-                        join(self._waiting, Change(**change))
+                        merge(self._waiting, Change(**change))
                     self._arrived.set()
         except* Exception:
             logger.exception("Could not deliver a change; all pages reconnect and refetch")

@@ -16,7 +16,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from dashboard.live.changes import Change, join
+from dashboard.live.changes import Change, merge
 from executions import statuses
 from executions.core import sync_bridge
 from executions.signals import execution_changed, queue_changed
@@ -34,7 +34,7 @@ class Broadcaster:
         self._sender: asyncio.Task[None] | None = None
 
     def note(self, change: Change) -> None:
-        join(self._waiting, change)
+        merge(self._waiting, change)
         if self._sender is None or self._sender.done():
             self._sender = asyncio.get_running_loop().create_task(self._send())
 

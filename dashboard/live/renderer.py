@@ -50,8 +50,8 @@ class Rendering:
     def keys(self, topic: str, user: Any) -> list[Key]:
         """The fragments for a page of `user` with this topic: the changed jobs and batches it shows, each once."""
         kind, _, wanted = topic.partition(":")
-        if any(change.is_of_all for change in self.changes.values()):
-            return [("ask", "", "")]
+        if any(change.is_queue_wide for change in self.changes.values()):
+            return [("refetch", "", "")]
         jobs: list[Key] = []
         batches: dict[str, str] = {}
         for change in self.changes.values():
@@ -68,11 +68,11 @@ class Rendering:
 
     def _moved(self, kind: str, wanted: str) -> list[Key]:
         """The fragments for queue positions on a page, which change when any job enters or leaves the queue."""
-        if not any(change.moves_the_queue for change in self.changes.values()):
+        if not any(change.affects_queue for change in self.changes.values()):
             return []
         match kind:
             case "queue":
-                return [("ask", "", "")]
+                return [("refetch", "", "")]
             case "studio":
                 return [("places", "", "")]
             case "job" if wanted not in self.changes:
@@ -117,7 +117,7 @@ class Rendering:
 
     def _fragment(self, kind: str, thing: str, audience: str) -> str:
         assert self._cards is not None
-        if kind == "ask":
+        if kind == "refetch":
             return REFETCH
         if kind == "places":
             return places(thing, self._snapshot)

@@ -13,14 +13,14 @@ from executions.core import sync_bridge
 logger = logging.getLogger(__name__)
 
 
-def left(user_id: int, session_key: str | None = None) -> None:
+def close_sockets(user_id: int, session_key: str | None = None) -> None:
     """Close the sockets of that session; without one, all of the person's."""
-    _notify(user_id, {"type": "person.left", "session_key": session_key})
+    _notify(user_id, {"type": "signed.out", "session_key": session_key})
 
 
-def changed(user_id: int) -> None:
+def role_changed(user_id: int) -> None:
     """Apply the person's new role to their open pages."""
-    _notify(user_id, {"type": "person.changed", "user_id": user_id})
+    _notify(user_id, {"type": "role.changed", "user_id": user_id})
 
 
 def _notify(user_id: int, message: dict[str, Any]) -> None:

@@ -63,5 +63,5 @@ def sign_out(request: AuthenticatedRequest) -> HttpResponse:
     user, session_key = request.user, request.session.session_key
     audit_log.record(ActKind.SIGNED_OUT, actor_id=user.pk, subject=user, name=user.get_username())
     logout(request)
-    live_sessions.left(user.pk, session_key)
+    live_sessions.close_sockets(user.pk, session_key)
     return HttpResponseRedirect(reverse("login"), status=303)

@@ -74,7 +74,7 @@ def change(request: AuthenticatedRequest, pk: int, what: str) -> HttpResponse:
     try:
         match what:
             case "deactivate" if members.deactivate(pk, actor=request.user):
-                live_sessions.left(pk)
+                live_sessions.close_sockets(pk)
                 messages.success(request, f"{name} was deactivated. Their sessions have ended.")
             case "reactivate" if members.reactivate(pk, actor=request.user):
                 messages.success(request, f"{name} can sign in again.")
@@ -85,7 +85,7 @@ def change(request: AuthenticatedRequest, pk: int, what: str) -> HttpResponse:
                         "The role must be member or admin.", status=400, content_type="text/plain"
                     )
                 if members.change_role(pk, new, actor=request.user):
-                    live_sessions.changed(pk)
+                    live_sessions.role_changed(pk)
                     messages.success(request, f"{name} is now {new}.")
     except members.MemberChangeRejected as error:
         messages.error(request, str(error))

@@ -30,11 +30,11 @@ def change(execution: Any, before: str = "pending", created: bool = False) -> Ch
 
 def test_changes_of_one_job_are_merged() -> None:
     first = Change("a", 1, True, "", "queued")
-    joined = first.joined(Change("a", 1, False, "queued", "pending")).joined(
+    merged = first.merged(Change("a", 1, False, "queued", "pending")).merged(
         Change("a", 1, False, "pending", "succeeded")
     )
-    assert joined == Change("a", 1, True, "", "succeeded")
-    assert joined.ended
+    assert merged == Change("a", 1, True, "", "succeeded")
+    assert merged.ended
     assert not Change("a", 1, False, "succeeded", "succeeded").ended
 
 
