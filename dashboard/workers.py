@@ -35,7 +35,7 @@ async def drain(seconds: float) -> None:
     await drain_all(_all, seconds)
 
 
-def hurry(execution_id: uuid.UUID) -> None:
+def process_soon(execution_id: uuid.UUID) -> None:
     """Do the next step of a job now instead of when it is due."""
     sync_bridge.spawn(reconciler.process_now, execution_id)
 

@@ -18,33 +18,33 @@ OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 1, "retry": Retry(NoBa
 
 
 class Cache(RedisCache):
-    is_away = False
+    is_down = False
 
-    def _ask[T](self, otherwise: T, work: Callable[..., T], *args: Any, **options: Any) -> T:
+    def _call[T](self, otherwise: T, work: Callable[..., T], *args: Any, **options: Any) -> T:
         try:
             answer = work(*args, **options)
         except RedisError as error:
-            if not self.is_away:
+            if not self.is_down:
                 logger.warning("Cache unavailable: %s", error)
-            self.is_away = True
+            self.is_down = True
             return otherwise
-        self.is_away = False
+        self.is_down = False
         return answer
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
-        return self._ask(default, super().get, key, default, version)
+        return self._call(default, super().get, key, default, version)
 
     def get_many(self, keys: Any, version: int | None = None) -> dict[str, Any]:
-        return self._ask({}, super().get_many, keys, version)
+        return self._call({}, super().get_many, keys, version)
 
     def set(self, *args: Any, **options: Any) -> None:
-        self._ask(None, super().set, *args, **options)
+        self._call(None, super().set, *args, **options)
 
     def add(self, *args: Any, **options: Any) -> bool:
-        return self._ask(False, super().add, *args, **options)
+        return self._call(False, super().add, *args, **options)
 
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
-        return self._ask(delta, super().incr, key, delta, version)
+        return self._call(delta, super().incr, key, delta, version)
 
     def delete(self, key: str, version: int | None = None) -> bool:
-        return self._ask(False, super().delete, key, version)
+        return self._call(False, super().delete, key, version)

@@ -71,7 +71,7 @@ def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     except policy.NotAllowed:
         return HttpResponseForbidden("Only the person who started a job, or an admin, may cancel it.")
     if is_requested:
-        workers.hurry(execution.pk)
+        workers.process_soon(execution.pk)
     if not request.htmx:
         return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
     return HttpResponse(renderer.fragments(("studio", "job"), pk, request.user, before))
@@ -102,5 +102,5 @@ def link(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if remote_id not in {candidate.remote_id for candidate in external_jobs.candidates(execution)}:
         messages.error(request, "That job can no longer be linked: it was resolved in the meantime.")
     elif external_jobs.link(pk, remote_id, actor=request.user):
-        workers.hurry(pk)
+        workers.process_soon(pk)
     return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)

@@ -9,9 +9,9 @@ from django.http import HttpRequest
 
 from dashboard.http.client_ip import client_address
 
-# Failures within WINDOW (seconds) after which attempts are rejected: by name and address, and by address alone.
+# Failures within THROTTLE_SECONDS after which attempts are rejected: by name and address, and by address alone.
 MAX_BY_NAME, MAX_BY_ADDRESS = 10, 50
-WINDOW = 300
+THROTTLE_SECONDS = 300
 
 
 class FailedAttempts:
@@ -31,7 +31,7 @@ class FailedAttempts:
 
     def count(self) -> None:
         for key in self.keys:
-            cache.add(key, 0, WINDOW)
+            cache.add(key, 0, THROTTLE_SECONDS)
             cache.incr(key)
 
     def reset(self) -> None:

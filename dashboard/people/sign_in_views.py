@@ -33,7 +33,7 @@ class SignIn(auth_views.LoginView):
             form = self.get_form_class()(request)
             context = self.get_context_data(form=form, throttled=True)
             return self.render_to_response(
-                context, status=429, headers={"Retry-After": str(login_throttle.WINDOW)}
+                context, status=429, headers={"Retry-After": str(login_throttle.THROTTLE_SECONDS)}
             )
         response = super().post(request, *args, **kwargs)
         if request.user.is_authenticated:

@@ -112,7 +112,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     attempts = login_throttle.FailedAttempts(request, "join")
     if attempts.too_many():
         response = render(request, "account/join.html", {"throttled": True}, status=429)
-        response["Retry-After"] = str(login_throttle.WINDOW)
+        response["Retry-After"] = str(login_throttle.THROTTLE_SECONDS)
         return response
     invitation = members.invitation_of(token)
     if invitation is None:
