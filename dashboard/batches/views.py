@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
@@ -12,10 +11,9 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseForbidden,
-    HttpResponseRedirect,
     StreamingHttpResponse,
 )
-from django.shortcuts import aget_object_or_404, get_object_or_404, redirect, render
+from django.shortcuts import aget_object_or_404, get_object_or_404, render
 from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
@@ -27,6 +25,7 @@ from dashboard.batches.pages import BatchList, JobsPage, PlanPage, cancel_lines
 from dashboard.cards import job as job_card
 from dashboard.cards.batch import batch_card, batch_page_card
 from dashboard.forms.batch_rows import Library, recheck
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from executions import policy, statuses, tools
 from executions.audit import record as audit_log
@@ -69,7 +68,7 @@ def new(request: AuthenticatedRequest) -> HttpResponse:
         return _new(request, form, status=422)
     rows = form.checked.rows
     plan_made = batches.plan(form.tool, rows, name=form.batch_name(len(rows)), actor=request.user)
-    return _see(redirect("batch-plan", plan_made.pk))
+    return see_other("batch-plan", plan_made.pk)
 
 
 def _new(request: HttpRequest, form: NewBatch, status: int = 200) -> HttpResponse:
@@ -105,10 +104,10 @@ def plan(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
             batches.confirm(found.pk, actor=request.user, only_new=request.POST.get("only") == "new")
         except ValueError as error:
             messages.warning(request, str(error))
-            return _see(redirect("batch-plan", pk))
+            return see_other("batch-plan", pk)
         found.refresh_from_db()
     if found.batch_id is not None:
-        return _see(redirect("batch", found.batch_id))
+        return see_other("batch", found.batch_id)
     return render(request, "batches/review.html", {"page": PlanPage(found)})
 
 
@@ -135,7 +134,7 @@ def undo(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         batches.undo(batch, actor=request.user)
     except batches.TooLate as error:
         messages.warning(request, str(error))
-    return _see(redirect("batch", pk))
+    return see_other("batch", pk)
 
 
 @require_POST
@@ -149,14 +148,14 @@ def run_again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     new_plan = batches.plan_rerun(batch, status, actor=request.user) if tool else None
     if tool is None or new_plan is None:
         messages.info(request, "There are no jobs to run again.")
-        return _see(redirect("batch", pk))
+        return see_other("batch", pk)
     problems = recheck(tool, plan_rows(new_plan)).problems
     if problems:
         batches.discard(new_plan, actor=request.user)
         first = problems[0]
         messages.error(request, f"Nothing was started. Job {first.number}: {first.message}")
-        return _see(redirect("batch", pk))
-    return _see(redirect("batch-plan", new_plan.pk))
+        return see_other("batch", pk)
+    return see_other("batch-plan", new_plan.pk)
 
 
 @require_POST
@@ -168,8 +167,8 @@ def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     planned = batches.plan_cancel(batch, actor=request.user)
     if planned is None:
         messages.info(request, "All jobs in this batch have finished. There is nothing to cancel.")
-        return _see(redirect("batch", pk))
-    return _see(redirect("batch-cancel-confirm", pk, planned.pk))
+        return see_other("batch", pk)
+    return see_other("batch-cancel-confirm", pk, planned.pk)
 
 
 @require_http_methods(["GET", "POST"])
@@ -182,7 +181,7 @@ def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, cancel_id: uuid
     if request.method == "POST":
         batches.cancel(found, actor=request.user)
         workers.wake()
-        return _see(redirect("batch-cancel-confirm", pk, cancel_id))
+        return see_other("batch-cancel-confirm", pk, cancel_id)
     context = {
         "batch": batch_card(batch, job_card.audience(request.user, batch.created_by_id)),
         "cancel": found,
@@ -218,9 +217,3 @@ def _batch(pk: uuid.UUID) -> Batch:
 
 def _may_stop(request: AuthenticatedRequest, batch: Batch) -> bool:
     return policy.can(request.user, Action.BATCH_CANCEL, batch)
-
-
-def _see(response: HttpResponseRedirect, **_: Any) -> HttpResponseRedirect:
-    """Make the redirect a 303, so that the browser follows it by GET."""
-    response.status_code = 303
-    return response

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.executions import views as executions_views
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live.comments import comments_context
 from executions import policy
@@ -57,10 +58,10 @@ def mentions(request: AuthenticatedRequest) -> HttpResponse:
     """The person's mentions, the latest first; POST marks them all as read."""
     if request.method == "POST":
         comments.mark_read(request.user)
-        return HttpResponseRedirect(reverse("mentions"), status=303)
+        return see_other("mentions")
     found = comments.latest_mentions(request.user.pk, MAX_MENTIONS)
     return render(request, "people/mentions.html", {"mentions": found})
 
 
 def _back(pk: uuid.UUID) -> HttpResponse:
-    return HttpResponseRedirect(f"{reverse('execution', args=[pk])}#talk", status=303)
+    return see_other(f"{reverse('execution', args=[pk])}#talk")

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseForbidden, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseForbidden
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -18,6 +18,7 @@ from dashboard.cards import lineage
 from dashboard.cards.error_advice import advice
 from dashboard.cards.timeline import timeline
 from dashboard.executions import code_samples
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import renderer
 from dashboard.live.comments import comments_context
@@ -73,7 +74,7 @@ def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if is_requested:
         workers.process_soon(execution.pk)
     if not request.htmx:
-        return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
+        return see_other("execution", pk)
     return HttpResponse(renderer.fragments(("studio", "job"), pk, request.user, before))
 
 
@@ -87,9 +88,7 @@ def run_again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     new_job, _ = create.rerun(execution, actor=request.user, key=request.GET.get("key", "")[:32])
     sync_bridge.spawn(submit.send, new_job.pk)
     url = reverse("execution", args=[new_job.pk])
-    return (
-        HttpResponse(headers={"HX-Redirect": url}) if request.htmx else HttpResponseRedirect(url, status=303)
-    )
+    return HttpResponse(headers={"HX-Redirect": url}) if request.htmx else see_other(url)
 
 
 @require_POST
@@ -103,4 +102,4 @@ def link(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         messages.error(request, "That job can no longer be linked: it was resolved in the meantime.")
     elif external_jobs.link(pk, remote_id, actor=request.user):
         workers.process_soon(pk)
-    return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
+    return see_other("execution", pk)

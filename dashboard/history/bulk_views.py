@@ -8,11 +8,10 @@ from django.contrib import messages
 from django.http import (
     Http404,
     HttpResponse,
-    HttpResponseRedirect,
     QueryDict,
     StreamingHttpResponse,
 )
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -21,6 +20,7 @@ from dashboard import workers
 from dashboard.history.bulk_page import SelectionPage
 from dashboard.history.query import parse_query
 from dashboard.http.params import as_uuid
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from executions import policy
 from executions.audit import record as audit_log
@@ -47,8 +47,8 @@ def choose(request: AuthenticatedRequest) -> HttpResponse:
     if selection is None:
         messages.info(request, "No jobs selected. Select jobs first, then choose an action.")
         query = parse_query(QueryDict(request.POST.get("query", "")[:4000])).string()
-        return HttpResponseRedirect(reverse("executions") + (f"?{query}" if query else ""), status=303)
-    return _as_303(redirect("selection", selection.pk))
+        return see_other(reverse("executions") + (f"?{query}" if query else ""))
+    return see_other("selection", selection.pk)
 
 
 @require_http_methods(["GET", "POST"])
@@ -58,7 +58,7 @@ def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     selection = get_object_or_404(policy.visible_to(request.user, Selection.objects.all()), pk=pk)
     page = SelectionPage(selection, request.user)
     if request.method == "POST" and not page.is_open and not page.left:
-        return _as_303(redirect("selection", pk))  # already done: show the report
+        return see_other("selection", pk)  # already done: show the report
     if request.method == "POST":
         reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())[:200]
         if page.is_open and page.needs_reason and not reason:
@@ -68,7 +68,7 @@ def confirm(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         bulk_actions.run(selection, actor=request.user, reason=reason)
         workers.wake()
         workers.wake_file_workers()
-        return _as_303(redirect("selection", pk))
+        return see_other("selection", pk)
     page.load()
     return render(request, "history/bulk_action.html", {"page": page})
 
@@ -94,9 +94,3 @@ def results(request: AuthenticatedRequest, pk: uuid.UUID) -> StreamingHttpRespon
         "Cache-Control": "no-store",
     }
     return StreamingHttpResponse(zip_archive.stream(wanted), content_type="application/zip", headers=headers)
-
-
-def _as_303(response: HttpResponseRedirect) -> HttpResponseRedirect:
-    """Make the redirect a 303, so that the browser follows it by GET."""
-    response.status_code = 303
-    return response

@@ -21,6 +21,7 @@ from dashboard.history.export import export_rows
 from dashboard.history.page import COLUMNS, HistoryPage
 from dashboard.history.query import parse_query
 from dashboard.http import table_export
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from executions import policy
 from executions.audit import record as audit_log
@@ -122,11 +123,7 @@ def export(request: AuthenticatedRequest, kind: str) -> HttpResponseBase:
 
 
 def _redirect_back(request: HttpRequest) -> HttpResponseRedirect:
-    response = HttpResponseRedirect(
-        _page_url(parse_query(QueryDict(request.POST.get("query", "")[:4000])).string())
-    )
-    response.status_code = 303
-    return response
+    return see_other(_page_url(parse_query(QueryDict(request.POST.get("query", "")[:4000])).string()))
 
 
 def _page_url(query: str) -> str:

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.contrib.auth import logout
 from django.contrib.auth import views as auth_views
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
 from dashboard.http import login_throttle
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import sessions as live_sessions
 from executions.audit import record as audit_log
@@ -64,4 +64,4 @@ def sign_out(request: AuthenticatedRequest) -> HttpResponse:
     audit_log.record(ActKind.SIGNED_OUT, actor_id=user.pk, subject=user, name=user.get_username())
     logout(request)
     live_sessions.close_sockets(user.pk, session_key)
-    return HttpResponseRedirect(reverse("login"), status=303)
+    return see_other("login")

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model, login
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from dashboard.http import login_throttle
 from dashboard.http.decorators import requires
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import sessions as live_sessions
 from dashboard.people.forms import InvitationForm, JoinForm
@@ -62,7 +63,7 @@ def withdraw(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         messages.success(request, "Invitation withdrawn. Its link no longer works.")
     else:
         messages.info(request, "This invitation was already used, withdrawn or expired.")
-    return HttpResponseRedirect(reverse("people"), status=303)
+    return see_other("people")
 
 
 @requires(Action.PEOPLE_VIEW)
@@ -90,8 +91,8 @@ def change(request: AuthenticatedRequest, pk: int, what: str) -> HttpResponse:
     except members.MemberChangeRejected as error:
         messages.error(request, str(error))
     if pk == request.user.pk and what == "role":
-        return HttpResponseRedirect(reverse("studio"), status=303)
-    return HttpResponseRedirect(reverse("people"), status=303)
+        return see_other("studio")
+    return see_other("people")
 
 
 @requires(Action.SETTING_CHANGE)
@@ -100,7 +101,7 @@ def change_setting(request: AuthenticatedRequest) -> HttpResponse:
     """Change what members may do."""
     if team_settings.change(team_settings.TEAM_CANCELS, "team_cancels" in request.POST, actor=request.user):
         messages.success(request, "Saved.")
-    return HttpResponseRedirect(reverse("people"), status=303)
+    return see_other("people")
 
 
 @login_not_required
@@ -132,6 +133,6 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
                 ActKind.SIGNED_IN, actor_id=person.pk, subject=person, name=person.get_username()
             )
             messages.success(request, f"Welcome, {person.get_username()}.")
-            return HttpResponseRedirect(reverse("studio"), status=303)
+            return see_other("studio")
     status = 422 if request.method == "POST" else 200
     return render(request, "account/join.html", {"form": form, "invitation": invitation}, status=status)

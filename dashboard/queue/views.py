@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dashboard import workers
@@ -18,6 +17,7 @@ from dashboard.cards import job as job_card
 from dashboard.cards.limit_gauge import Gauge
 from dashboard.forms.tool_form import ToolForm
 from dashboard.http.decorators import requires
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import renderer
 from executions import policy, tools
@@ -80,7 +80,7 @@ def _act(request: AuthenticatedRequest, pk: uuid.UUID, act: Callable[..., bool])
         return HttpResponse(renderer.fragments(("studio", "job"), pk, request.user, execution.status))
     if not is_done and not execution.is_to_send:
         messages.warning(request, ALREADY_SENT)
-    return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
+    return see_other("execution", pk)
 
 
 @require_http_methods(["GET", "POST"])
@@ -113,7 +113,7 @@ def edit(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
             status=409,
         )
     if card.is_waiting and form.body == before:
-        return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
+        return see_other("execution", pk)
     if not queue_actions.edit(execution, tool, form.body, before=before, actor=request.user):
         execution.refresh_from_db()
         # The input is kept, so that it can be started as a new job.
@@ -121,7 +121,7 @@ def edit(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
             request, job_card.card(execution, audience), form.renewed(), ALREADY_SENT, status=409
         )
     messages.success(request, "Saved. The job will be sent with these settings.")
-    return HttpResponseRedirect(reverse("execution", args=[pk]), status=303)
+    return see_other("execution", pk)
 
 
 def _edit_page(
@@ -144,7 +144,7 @@ def _edit_page(
 def pause_all(request: AuthenticatedRequest) -> HttpResponse:
     """Stop sending jobs. Jobs that VideoGen has accepted continue."""
     queue_state.pause_all(actor=request.user)
-    return HttpResponseRedirect(reverse("queue"), status=303)
+    return see_other("queue")
 
 
 @requires(Action.QUEUE_RESUME)
@@ -152,7 +152,7 @@ def pause_all(request: AuthenticatedRequest) -> HttpResponse:
 def resume_all(request: AuthenticatedRequest) -> HttpResponse:
     if queue_state.resume_all(actor=request.user):
         workers.wake()
-    return HttpResponseRedirect(reverse("queue"), status=303)
+    return see_other("queue")
 
 
 @require_POST
@@ -168,4 +168,4 @@ def batch(request: AuthenticatedRequest, pk: uuid.UUID, what: str) -> HttpRespon
         messages.info(request, f"This batch has no jobs to {what}.")
     elif what == "resume":
         workers.wake()
-    return HttpResponseRedirect(reverse("batch", args=[pk]), status=303)
+    return see_other("batch", pk)

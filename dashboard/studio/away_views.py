@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.http import HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.forms.batch_rows import recheck
 from dashboard.http.params import as_uuid
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.studio.away_summary import AwaySummary
 from executions import tools
@@ -41,7 +41,7 @@ def dismiss(request: AuthenticatedRequest) -> HttpResponse:
         last_visit.mark_watched(request.user)
     if request.POST.get("quiet"):
         return HttpResponse(status=204)
-    return HttpResponseRedirect(reverse("studio"), status=303)
+    return see_other("studio")
 
 
 @require_POST
@@ -53,7 +53,7 @@ def run_again(request: AuthenticatedRequest) -> HttpResponse:
     tool = tools.available().get(slugs.pop()) if len(slugs) == 1 else None
     if tool is None:
         messages.info(request, "These jobs cannot be run again together.")
-        return HttpResponseRedirect(reverse("since"), status=303)
+        return see_other("since")
     name = f"{len(jobs)} × {tool.label} (again)" if len(jobs) > 1 else f"{tool.label} (again)"
     plan = batches.plan_jobs(tool, jobs, name=name, actor=request.user)
     problems = recheck(tool, plan_rows(plan)).problems
@@ -61,10 +61,8 @@ def run_again(request: AuthenticatedRequest) -> HttpResponse:
         batches.discard(plan, actor=request.user)
         first = problems[0]
         messages.error(request, f"Nothing was started. Job {first.number}: {first.message}")
-        return HttpResponseRedirect(reverse("since"), status=303)
-    response = redirect("batch-plan", plan.pk)
-    response.status_code = 303
-    return response
+        return see_other("since")
+    return see_other("batch-plan", plan.pk)
 
 
 def _parse_time(text: str) -> datetime | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from concurrent.futures import wait
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dashboard.cards import job as job_card
@@ -15,6 +14,7 @@ from dashboard.cards.batch import batch_cards
 from dashboard.cards.error_advice import refusal
 from dashboard.forms.tool_form import ToolForm
 from dashboard.http.params import as_uuid
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.studio.away_summary import AwaySummary
 from executions import statuses, tools
@@ -80,7 +80,7 @@ def _start(request: AuthenticatedRequest, tool: Tool) -> HttpResponse:
         rejection = refusal(execution.error or {})
         return _form_with_errors(request, tool, form.renewed(), status=422, refusal=rejection)
     if not request.htmx:
-        return HttpResponseRedirect(reverse("tool", args=[tool.slug]), status=303)
+        return see_other("tool", tool.slug)
     started = job_card.card(execution, job_card.OWNER)
     return _composer(request, tool, form.renewed(), started=started, started_before=not is_new)
 

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dashboard.http.decorators import requires
 from dashboard.http.params import as_id
 from dashboard.http.paths import RECEIVER_PATH
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from executions.audit import record as audit_log
 from executions.core.sync_bridge import wait_for
@@ -57,7 +58,7 @@ def endpoints(request: AuthenticatedRequest) -> HttpResponse:
     if request.method == "POST":
         form = EndpointForm(request.POST)
         if form.is_valid() and _register(request, form):
-            return HttpResponseRedirect(reverse("webhooks"), status=303)
+            return see_other("webhooks")
         return _page(request, form, status=422)
     initial = {
         "url": _own_url(request),
@@ -148,7 +149,7 @@ def change_endpoint(request: AuthenticatedRequest, remote_id: str, what: str) ->
             messages.success(request, "Endpoint deleted.")
     except (VideoGenError, TimeoutError) as error:
         messages.error(request, f"VideoGen rejected this: {getattr(error, 'message', 'no response')}")
-    return HttpResponseRedirect(reverse("webhooks"), status=303)
+    return see_other("webhooks")
 
 
 @requires(Action.WEBHOOKS_VIEW)
@@ -194,4 +195,4 @@ def replay(request: AuthenticatedRequest) -> HttpResponse:
     else:
         return render(request, "webhooks/replay_results.html", {"results": results})
     to = reverse("delivery", args=[results[0][0].pk]) if results else reverse("deliveries")
-    return HttpResponseRedirect(to, status=303)
+    return see_other(to)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from dashboard.http.decorators import requires
 from dashboard.http.params import PageCursor, as_day
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from executions import tools
 from executions.core import keyset
@@ -44,7 +45,7 @@ def _reconcile(request: AuthenticatedRequest) -> HttpResponse:
     day = as_day(request.POST.get("day", ""))
     if day is None:
         messages.error(request, "Choose a day.")
-        return HttpResponseRedirect(reverse("reconciliations"), status=303)
+        return see_other("reconciliations")
     try:
         row = wait_for(lambda: daily_reconciliation.reconcile_day(day, actor=request.user))
     except daily_reconciliation.CannotReconcile as error:
@@ -52,8 +53,8 @@ def _reconcile(request: AuthenticatedRequest) -> HttpResponse:
     except TimeoutError:
         messages.error(request, "Still comparing. Check again in a minute.")
     else:
-        return HttpResponseRedirect(reverse("reconciliation", args=[row.pk]), status=303)
-    return HttpResponseRedirect(reverse("reconciliations"), status=303)
+        return see_other("reconciliation", row.pk)
+    return see_other("reconciliations")
 
 
 @requires(Action.WEBHOOKS_VIEW)

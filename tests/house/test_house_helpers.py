@@ -69,6 +69,16 @@ def _last_name(node: ast.Name | ast.Attribute | ast.alias) -> str:
     return ""
 
 
+def _redirects_by_get(node: ast.AST) -> bool:
+    """A redirect with status 303: `status=303` in a call, or set afterwards."""
+    match node:
+        case ast.keyword(arg="status", value=ast.Constant(value=303)):
+            return True
+        case ast.Assign(targets=[ast.Attribute(attr="status_code")], value=ast.Constant(value=303)):
+            return True
+    return False
+
+
 # Helper: how to recognise it, and the modules that may contain it.
 HELPERS: dict[str, tuple[Callable[[ast.AST], bool], set[str]]] = {
     "a UUID or None": (_parses_uuid, {"executions/core/ids.py"}),
@@ -79,6 +89,7 @@ HELPERS: dict[str, tuple[Callable[[ast.AST], bool], set[str]]] = {
     "the loop of a worker": (_loops_for_ever, {"executions/core/worker.py", "dashboard/live/fanout.py"}),
     # The history repeats names and keeps their order, which a mapping cannot.
     "a query string": (_encodes_a_query, {"dashboard/http/query_urls.py", "dashboard/history/query.py"}),
+    "a redirect after a form": (_redirects_by_get, {"dashboard/http/redirects.py"}),
 }
 PLANTED = {
     "a UUID or None": [
@@ -106,6 +117,10 @@ PLANTED = {
         "from urllib.parse import urlencode\n",
         "url = path + '?' + parse.urlencode(terms)\n",
     ],
+    "a redirect after a form": [
+        "def view(request):\n    return HttpResponseRedirect('/', status=303)\n",
+        "response = redirect('studio')\nresponse.status_code = 303\n",
+    ],
 }
 HARMLESS = [
     "ids = [uuid.UUID(each) for each in stored]\n",
@@ -114,6 +129,7 @@ HARMLESS = [
     "span = re.fullmatch(r'bytes=(\\d+)-', header)\n",
     "while True:\n    page = read()\n    if not page:\n        break\n",
     "url = with_query(path, terms)\n",
+    "response = render(request, template, status=422)\n",
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dashboard import workers
 from dashboard.cards.file import Tile
 from dashboard.http.decorators import requires
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import CopiesPage
 from executions.batches import service as batches
@@ -43,7 +44,7 @@ def request_copy(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         workers.wake_file_workers()
     elif file.kept_at is None:
         messages.error(request, "Only a file that is ready can be copied.")
-    return HttpResponseRedirect(f"{reverse('file', args=[pk])}#copy", status=303)
+    return see_other(f"{reverse('file', args=[pk])}#copy")
 
 
 @require_http_methods(["GET", "POST"])
@@ -60,7 +61,7 @@ def request_many(request: AuthenticatedRequest) -> HttpResponse:
     files = [by_name[name] for name in names if name in by_name]
     if not files:
         messages.info(request, "Select the files to copy in the library.")
-        return HttpResponseRedirect(reverse("files"), status=303)
+        return see_other("files")
     outcomes = (
         copy_requests.request_copies(files, request.user)
         if is_done
@@ -94,4 +95,4 @@ def change_setting(request: AuthenticatedRequest) -> HttpResponse:
     elif team_settings.change(team_settings.COPY_ALL, "all" in request.POST, actor=request.user):
         messages.success(request, "Saved.")
     workers.wake_file_workers()
-    return HttpResponseRedirect(reverse("copies"), status=303)
+    return see_other("copies")

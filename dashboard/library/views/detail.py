@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseForbidden, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseForbidden
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard import workers
 from dashboard.cards import lineage
 from dashboard.cards.file import Tile, may_act
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import copy_of
 from dashboard.library.sharing import Sharing
@@ -43,7 +43,7 @@ def archive(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if file_actions.archive(file, request.user):
         workers.wake_file_workers()
     # The page says that it is archived, and offers to restore it.
-    return HttpResponseRedirect(reverse("file", args=[pk]), status=303)
+    return see_other("file", pk)
 
 
 @require_POST
@@ -57,4 +57,4 @@ def restore(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         if file.archive_told_at is not None:
             message += " VideoGen’s own lists still hide it, because its API cannot restore files."
         messages.success(request, message)
-    return HttpResponseRedirect(reverse("file", args=[pk]), status=303)
+    return see_other("file", pk)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard import workers
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.page import LibraryPage
 from executions.sync import file_import
@@ -32,4 +32,4 @@ def sync(request: HttpRequest) -> HttpResponse:
     file_import.request_sync(request.user)
     workers.wake_file_workers()
     messages.info(request, "Importing files made outside Rushes. New ones will appear here.")
-    return HttpResponseRedirect(reverse("files"), status=303)
+    return see_other("files")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseForbidden
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -14,6 +14,7 @@ from dashboard import workers
 from dashboard.cards import lineage
 from dashboard.cards.file import Tile, may_act, public_reason, tiles_for
 from dashboard.http.params import PageCursor, as_uuid
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import copy_of
 from dashboard.library.sharing import PublishForm, Sharing
@@ -48,7 +49,7 @@ def publish(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         else:
             workers.wake_file_workers()
             messages.success(request, "The file is public: anyone with the link can view it.")
-            return HttpResponseRedirect(f"{reverse('file', args=[pk])}#public", status=303)
+            return see_other(f"{reverse('file', args=[pk])}#public")
     file = File.objects.select_related("created_by", "public_by", "copy_request").get(pk=pk)
     context = {
         "tile": Tile(file, request.user),
@@ -77,7 +78,7 @@ def withdraw(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         messages.error(request, TIMED_OUT)
     else:
         messages.success(request, "Public link withdrawn. It no longer works.")
-    return HttpResponseRedirect(back, status=303)
+    return see_other(back)
 
 
 @require_POST

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.urls import reverse
@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from dashboard import workers
 from dashboard.cards.file import tiles_for
 from dashboard.http.params import as_number, as_uuid
+from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from executions.files import uploads
 from executions.files.media_types import HEAD_BYTES
@@ -85,7 +86,7 @@ async def _upload_form(request: AuthenticatedRequest, actor: Actor) -> HttpRespo
     messages.success(
         request, "One file was uploaded." if uploaded == 1 else f"{uploaded} files were uploaded."
     )
-    return HttpResponseRedirect(reverse("file-upload"), status=303)
+    return see_other("file-upload")
 
 
 @require_GET
