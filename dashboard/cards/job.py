@@ -115,7 +115,7 @@ class Card:
     @property
     def again_url(self) -> str:
         """Has a new key for each rendered button, so that pressing a button twice starts one job."""
-        return f"{reverse('execution-again', args=[self.id])}?key={secrets.token_urlsafe(9)}"
+        return with_query(reverse("execution-again", args=[self.id]), {"key": secrets.token_urlsafe(9)})
 
     @property
     def status(self) -> str:

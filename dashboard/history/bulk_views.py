@@ -12,7 +12,6 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -46,8 +45,7 @@ def choose(request: AuthenticatedRequest) -> HttpResponse:
     )
     if selection is None:
         messages.info(request, "No jobs selected. Select jobs first, then choose an action.")
-        query = parse_query(QueryDict(request.POST.get("query", "")[:4000])).string()
-        return see_other(reverse("executions") + (f"?{query}" if query else ""))
+        return see_other(parse_query(QueryDict(request.POST.get("query", "")[:4000])).url())
     return see_other("selection", selection.pk)
 
 

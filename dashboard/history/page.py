@@ -134,8 +134,8 @@ class HistoryPage:
     def here_url(self) -> str:
         """The URL that shows the same jobs again."""
         if not self.is_first:
-            return self._url(after=self.after, before=self.before)
-        return self._url(top=self.cards[0].id if self.is_live and self.cards else None)
+            return self.query.url(after=self.after, before=self.before)
+        return self.query.url(top=self.cards[0].id if self.is_live and self.cards else None)
 
     @property
     def fresh_url(self) -> str:
@@ -151,23 +151,23 @@ class HistoryPage:
 
     @property
     def all_url(self) -> str:
-        return self._url()
+        return self.query.url()
 
     @property
     def next_url(self) -> str:
-        return self._url(after=self._found.ids[-1]) if self._found.ids and self._found.has_after else ""
+        return self.query.url(after=self._found.ids[-1]) if self._found.ids and self._found.has_after else ""
 
     @property
     def previous_url(self) -> str:
-        return self._url(before=self._found.ids[0]) if self._found.ids and self._found.has_before else ""
+        return self.query.url(before=self._found.ids[0]) if self._found.ids and self._found.has_before else ""
 
     @property
     def list_url(self) -> str:
-        return self._url(view="list")
+        return self.query.url(view="list")
 
     @property
     def gallery_url(self) -> str:
-        return self._url(view="gallery")
+        return self.query.url(view="gallery")
 
     # --- rows ---------------------------------------------------------------------------------------------
 
@@ -194,10 +194,6 @@ class HistoryPage:
             # Too few jobs precede it to fill a page: show the first page instead.
             return read()
         return found
-
-    def _url(self, **more: Any) -> str:
-        query = self.query.string(**more)
-        return reverse("executions") + (f"?{query}" if query else "")
 
 
 def count_new(query: QueryDict) -> int:

@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import QueryDict
+from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.http.params import MAX_USER_ID, as_day, as_number, as_uuid
+from dashboard.http.query_urls import query_string, with_query
 from executions import tools
 from executions.models import Execution
 from executions.search.jobs import ORDERS, FilterChoice, Filters
@@ -84,10 +85,16 @@ class HistoryQuery:
 
     def string(self, **more: Any) -> str:
         """The query string; `more` may change the sort and the view, and add a page's position."""
+        return query_string(self._all_terms(more))
+
+    def url(self, **more: Any) -> str:
+        """The History with this query."""
+        return with_query(reverse("executions"), self._all_terms(more))
+
+    def _all_terms(self, more: dict[str, Any]) -> list[tuple[str, Any]]:
         shape = {"sort": self.sort, "view": self.view} | more
         default = {"sort": "newest", "view": "list"}
-        added = [(name, str(value)) for name, value in shape.items() if value and value != default.get(name)]
-        return urlencode([*self.terms, *added])
+        return [*self.terms, *((name, value) for name, value in shape.items() if value != default.get(name))]
 
     def values(self, name: str) -> list[str]:
         return [value for each, value in self.terms if each == name]

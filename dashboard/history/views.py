@@ -12,7 +12,6 @@ from django.http import (
     QueryDict,
 )
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.history import page as history_page
@@ -64,7 +63,7 @@ def count_new(request: HttpRequest) -> HttpResponse:
     context = {
         "count": history_page.count_new(request.GET),
         "max": history_page.MAX_NEW,
-        "url": _page_url(parse_query(request.GET).string()),
+        "url": parse_query(request.GET).url(),
     }
     return render(request, "history/_new_jobs.html", context)
 
@@ -123,8 +122,4 @@ def export(request: AuthenticatedRequest, kind: str) -> HttpResponseBase:
 
 
 def _redirect_back(request: HttpRequest) -> HttpResponseRedirect:
-    return see_other(_page_url(parse_query(QueryDict(request.POST.get("query", "")[:4000])).string()))
-
-
-def _page_url(query: str) -> str:
-    return reverse("executions") + (f"?{query}" if query else "")
+    return see_other(parse_query(QueryDict(request.POST.get("query", "")[:4000])).url())

@@ -87,8 +87,7 @@ HELPERS: dict[str, tuple[Callable[[ast.AST], bool], set[str]]] = {
     "a download that resumes": (_requests_a_range, {"executions/files/media_download.py"}),
     # The fan-out is driven by messages, and its tasks end with the last open page.
     "the loop of a worker": (_loops_for_ever, {"executions/core/worker.py", "dashboard/live/fanout.py"}),
-    # The history repeats names and keeps their order, which a mapping cannot.
-    "a query string": (_encodes_a_query, {"dashboard/http/query_urls.py", "dashboard/history/query.py"}),
+    "a query string": (_encodes_a_query, {"dashboard/http/query_urls.py"}),
     "a redirect after a form": (_redirects_by_get, {"dashboard/http/redirects.py"}),
 }
 PLANTED = {
