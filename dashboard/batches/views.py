@@ -38,7 +38,7 @@ from executions.models.event import ActKind
 from executions.policy import Action
 
 MAX_PROBLEMS = 50
-NOT_YOURS = "Only the person who started a batch, or an admin, may cancel it."
+NOT_ALLOWED = "Only the person who started a batch, or an admin, may cancel it."
 
 
 @require_GET
@@ -129,7 +129,7 @@ def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 def undo(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     batch = _batch(pk)
     if not _may_stop(request, batch):
-        return HttpResponseForbidden(NOT_YOURS)
+        return HttpResponseForbidden(NOT_ALLOWED)
     try:
         batches.undo(batch, actor=request.user)
     except batches.TooLate as error:
@@ -163,7 +163,7 @@ def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Store the jobs that a cancel would affect, and show them for confirmation."""
     batch = _batch(pk)
     if not _may_stop(request, batch):
-        return HttpResponseForbidden(NOT_YOURS)
+        return HttpResponseForbidden(NOT_ALLOWED)
     planned = batches.plan_cancel(batch, actor=request.user)
     if planned is None:
         messages.info(request, "All jobs in this batch have finished. There is nothing to cancel.")
@@ -176,7 +176,7 @@ def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, cancel_id: uuid
     """The jobs to cancel, and their outcomes afterwards. POST cancels them, or resumes an interrupted cancel."""
     batch = _batch(pk)
     if not _may_stop(request, batch):
-        return HttpResponseForbidden(NOT_YOURS)
+        return HttpResponseForbidden(NOT_ALLOWED)
     found = get_object_or_404(BatchCancel, pk=cancel_id, batch=batch)
     if request.method == "POST":
         batches.cancel(found, actor=request.user)

@@ -27,9 +27,9 @@ from executions.models import Batch, Execution
 from executions.policy import Action
 
 MAX_ROWS = 100
-NOT_YOURS = "Only the person who started a job, or an admin, may change when it is sent."
+NOT_ALLOWED = "Only the person who started a job, or an admin, may change when it is sent."
 NOT_EDITABLE = (
-    "It waits for another job's result, or its tool is no longer available. Cancel it and start a new job."
+    "It depends on another job's result, or its tool is no longer available. Cancel it and start a new job."
 )
 ALREADY_SENT = "Too late: the job has already been sent. You can cancel it or let it run."
 
@@ -71,7 +71,7 @@ def _act(request: AuthenticatedRequest, pk: uuid.UUID, act: Callable[..., bool])
     """Apply an action: members to their own jobs, admins to any. Reports if the job has already been sent."""
     execution = get_object_or_404(Execution, pk=pk)
     if not policy.can(request.user, Action.JOB_PAUSE, execution):
-        return HttpResponseForbidden(NOT_YOURS)
+        return HttpResponseForbidden(NOT_ALLOWED)
     is_done = act(execution, actor=request.user)
     if is_done:
         workers.wake()

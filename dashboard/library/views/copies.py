@@ -51,10 +51,10 @@ def request_copy(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 def request_many(request: AuthenticatedRequest) -> HttpResponse:
     """Lists the selected files and what a copy request would lead to. POST requests exactly these and reports.
 
-    POST with `ask` only lists them, because a URL is too short for many files.
+    POST with `review` only lists them, because a URL is too short for many files.
     """
     given = request.POST if request.method == "POST" else request.GET
-    is_done = request.method == "POST" and "ask" not in given
+    is_done = request.method == "POST" and "review" not in given
     selected = [name for name in dict.fromkeys(given.getlist("file")) if "\x00" not in name]
     names = selected[:MAX_FILES]
     by_name = File.objects.select_related("created_by").by_remote_id(names)

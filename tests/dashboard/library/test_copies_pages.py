@@ -102,7 +102,7 @@ def test_selected_files_are_listed_then_copied_and_each_is_reported(ann_browser:
 
 def test_a_selection_too_long_for_a_url_is_posted_and_reviewed_first(ann_browser: Browser) -> None:
     wanted = file(display_name="wanted", origin="result")
-    page = text(ann_browser.post("/files/keep/", {"file": [wanted.remote_id], "ask": "yes"}))
+    page = text(ann_browser.post("/files/keep/", {"file": [wanted.remote_id], "review": "yes"}))
     assert "Keep copies of these files?" in page
     assert "1 of these files will be copied." in page
     assert not CopyRequest.objects.exists(), "reviewing changes nothing"
@@ -113,7 +113,7 @@ def test_files_beyond_the_maximum_are_skipped_and_counted(
 ) -> None:
     names = [file(display_name=f"number {each}", origin="result").remote_id for each in range(5)]
     monkeypatch.setattr("dashboard.library.views.copies.MAX_FILES", 3)
-    page = text(ann_browser.post("/files/keep/", {"file": names, "ask": "yes"}))
+    page = text(ann_browser.post("/files/keep/", {"file": names, "review": "yes"}))
     assert "3 of these files will be copied." in page
     assert "2 more selected files were skipped: at most 3 at once." in page
     assert "2 more selected files were skipped" in text(ann_browser.post("/files/keep/", {"file": names}))

@@ -144,7 +144,7 @@ def test_a_chained_job_cannot_be_edited(ann_browser: Browser) -> None:
     answer = ann_browser.get(f"/executions/{follower.pk}/edit/")
 
     assert answer.status_code == 409
-    assert "waits for another job" in text(answer)
+    assert "depends on another job" in text(answer)
 
 
 def test_admins_pause_the_queue_and_everyone_with_queued_jobs_sees_it(
