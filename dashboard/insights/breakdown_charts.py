@@ -13,7 +13,7 @@ from django.urls import reverse
 from dashboard.cards.durations import took
 from dashboard.cards.error_advice import advice
 from dashboard.insights import svg
-from dashboard.insights.data import Figures, median, p95
+from dashboard.insights.data import InsightsData, median, p95
 from dashboard.insights.period import Span
 from dashboard.insights.svg import Chart, Mark, Table, Tick, percent, px
 from dashboard.insights.time_charts import count_text, end_badge, jobs_url
@@ -46,10 +46,10 @@ def measured_time(seconds: float | None) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds is not None and seconds < 0.95 else str(took(seconds))
 
 
-def times(figures: Figures) -> Chart:
+def times(data: InsightsData) -> Chart:
     """Waiting and running times by tool, as bars from p50 to p95 on a logarithmic scale."""
     row, lanes = 46, []
-    for slug, found in figures.times.items():
+    for slug, found in data.times.items():
         if found.running:
             lanes.append((slug, found))
     lanes.sort(key=lambda lane: -(median(lane[1].running) or 0))
@@ -64,7 +64,7 @@ def times(figures: Figures) -> Chart:
     marks, rows, names = [], [], []
     for number, (slug, found) in enumerate(lanes):
         tool = tools.find(slug)
-        url = jobs_url(figures.query, tool=slug)
+        url = jobs_url(data.query, tool=slug)
         names.append(Tick(px(number * row + 13), tool.label))
         cells = [tool.label]
         for lane, (counts, what, hue) in enumerate(
@@ -117,15 +117,15 @@ class BarRow:
     parts: list[Mark]
 
 
-def failures(figures: Figures) -> list[BarRow]:
-    counts = figures.totals[Measure.FAILED].most_common(MAX_BARS)
+def failures(data: InsightsData) -> list[BarRow]:
+    counts = data.totals[Measure.FAILED].most_common(MAX_BARS)
     most = max((count for _, count in counts), default=1)
     return [
         BarRow(
             code or "no code",
             advice({"code": code}),
             f"{count:,}",
-            jobs_url(figures.query, end="failed", error=code or NO_CODE),
+            jobs_url(data.query, end="failed", error=code or NO_CODE),
             [
                 Mark(
                     "0",
@@ -134,7 +134,7 @@ def failures(figures: Figures) -> list[BarRow]:
                     "10",
                     "failed",
                     f"{count:,} failed: {code or 'no code'}",
-                    jobs_url(figures.query, end="failed", error=code or NO_CODE),
+                    jobs_url(data.query, end="failed", error=code or NO_CODE),
                 )
             ],
         )
@@ -142,8 +142,8 @@ def failures(figures: Figures) -> list[BarRow]:
     ]
 
 
-def people(figures: Figures, names: Mapping[int, str]) -> list[BarRow]:
-    found = figures.people_by_jobs[:MAX_BARS]
+def people(data: InsightsData, names: Mapping[int, str]) -> list[BarRow]:
+    found = data.people_by_jobs[:MAX_BARS]
     most = max((ends.started for _, ends in found), default=1) or 1
     rows = []
     for person, ends in found:
@@ -157,17 +157,17 @@ def people(figures: Figures, names: Mapping[int, str]) -> list[BarRow]:
             width = 100 * count / most
             if count:
                 words = f"{name}: {count:,} {end_badge(end).label}"
-                url = jobs_url(figures.query, end=end, **more)
+                url = jobs_url(data.query, end=end, **more)
                 parts.append(Mark(percent(x), "0", percent(width), "10", end_badge(end).hue, words, url))
             x += width
         rate = f"{ends.rate:.0f} % succeeded" if ends.rate is not None else ""
-        rows.append(BarRow(name, rate, f"{ends.started:,}", jobs_url(figures.query, **more), parts))
+        rows.append(BarRow(name, rate, f"{ends.started:,}", jobs_url(data.query, **more), parts))
     return rows
 
 
-def week(figures: Figures) -> Chart:
+def week(data: InsightsData) -> Chart:
     """A heat map of the hours of the week. A cell links to the latest such day."""
-    counts = {int(value): count for value, count in figures.totals[Measure.HOUR].items()}
+    counts = {int(value): count for value, count in data.totals[Measure.HOUR].items()}
     most = max(counts.values(), default=1)
     width, tall = 100 / 24, 26
     marks, rows = [], []
@@ -180,7 +180,7 @@ def week(figures: Figures) -> Chart:
                 )
                 continue
             words = f"{name}s {hour:02}:00 to {hour:02}:59: {count_text(count)}. Shows the latest {name}."
-            url = _latest_day(figures, day)
+            url = _latest_day(data, day)
             marks.append(
                 Mark(percent(width * hour), px(day * tall), percent(width), px(tall), "accent", words, url, svg.level(count, most))
             )  # fmt: skip
@@ -206,16 +206,16 @@ def week(figures: Figures) -> Chart:
     )
 
 
-def _latest_day(figures: Figures, weekday: int) -> str:
-    last = figures.query.span.last
+def _latest_day(data: InsightsData, weekday: int) -> str:
+    last = data.query.span.last
     day = last - timedelta(days=(last.weekday() - weekday) % 7)
-    return jobs_url(figures.query, Span(day, day))
+    return jobs_url(data.query, Span(day, day))
 
 
-def delay(figures: Figures) -> Chart:
+def delay(data: InsightsData) -> Chart:
     """A histogram of webhook delays; each bar covers two buckets."""
     counts: dict[int, int] = {}
-    for number, count in figures.delay.items():
+    for number, count in data.delay.items():
         counts[number // 2] = counts.get(number // 2, 0) + count
     first, last = min(counts, default=0), max(counts, default=1)
     columns = list(range(first, last + 1))
@@ -241,7 +241,7 @@ def delay(figures: Figures) -> Chart:
             )
         )
         rows.append((reverse("deliveries"), [words, f"{count:,}"]))
-    p50, late = median(figures.delay), p95(figures.delay)
+    p50, late = median(data.delay), p95(data.delay)
     places = [columns[number] for number in svg.spaced_indexes(len(columns), 5)]
     return Chart(
         "delay",
@@ -259,14 +259,14 @@ def delay(figures: Figures) -> Chart:
     )
 
 
-def updates(figures: Figures) -> Chart:
+def updates(data: InsightsData) -> Chart:
     """How status updates arrived: by webhook or by polling."""
-    counts = figures.totals[Measure.REPORTED]
+    counts = data.totals[Measure.REPORTED]
     total = counts.total() or 1
     marks, rows, x = [], [], 0.0
     for source, hue, words, url in (
         (Source.WEBHOOK.value, "accent", "by webhook", reverse("deliveries")),
-        (Source.POLL.value, "soft", "by polling", jobs_url(figures.query)),
+        (Source.POLL.value, "soft", "by polling", jobs_url(data.query)),
     ):
         count = counts[source]
         width = 100 * count / total

@@ -56,7 +56,7 @@ class Times:
     running: Counter[int] = field(default_factory=Counter)
 
 
-class Figures:
+class InsightsData:
     def __init__(self, query: InsightsQuery) -> None:
         self.query = query
         self._reader = RollupReader(query.tools, query.people)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from dashboard.insights import breakdown_charts, time_charts
 from dashboard.insights.breakdown_charts import measured_time
-from dashboard.insights.data import Figures, median, p95
+from dashboard.insights.data import InsightsData, median, p95
 from dashboard.insights.period import InsightsQuery
 from dashboard.insights.svg import Chart
 from executions import tools
@@ -37,7 +37,7 @@ class Figure:
 class InsightsPage:
     def __init__(self, query: QueryDict) -> None:
         self.query = InsightsQuery(query, timezone.now().date(), rollup_reader.first_day())
-        self.figures = Figures(self.query)
+        self.data = InsightsData(self.query)
         self.names = members.usernames(MAX_PEOPLE)
         state = rollup.state()
         self.counted_until = state.counted_until
@@ -49,7 +49,7 @@ class InsightsPage:
 
     @property
     def has_jobs(self) -> bool:
-        return self.figures.whole.started > 0
+        return self.data.whole.started > 0
 
     # --- the filters --------------------------------------------------------------------------------------------
 
@@ -65,9 +65,9 @@ class InsightsPage:
 
     @property
     def top(self) -> list[Figure]:
-        figures, query = self.figures, self.query
-        whole, before = figures.whole, figures.before
-        updates = figures.totals[Measure.REPORTED]
+        data, query = self.data, self.query
+        whole, before = data.whole, data.before
+        updates = data.totals[Measure.REPORTED]
         webhook = 100 * updates[Source.WEBHOOK.value] / updates.total() if updates else None
         return [
             Figure(
@@ -84,12 +84,12 @@ class InsightsPage:
                 _better(whole.rate, before.rate),
             ),
             Figure(
-                measured_time(median(figures.running)),
-                f"median run; p95 {measured_time(p95(figures.running))}",
+                measured_time(median(data.running)),
+                f"median run; p95 {measured_time(p95(data.running))}",
                 "",
-                _relative_change(median(figures.running), median(figures.times_before.running)),
+                _relative_change(median(data.running), median(data.times_before.running)),
             ),
-            Figure(measured_time(median(figures.delay)), "median webhook delay"),
+            Figure(measured_time(median(data.delay)), "median webhook delay"),
             Figure(f"{webhook:.1f} %" if webhook is not None else "—", "of updates by webhook"),
         ]
 
@@ -97,39 +97,39 @@ class InsightsPage:
 
     @cached_property
     def ends(self) -> Chart:
-        return time_charts.by_end(self.figures)
+        return time_charts.by_end(self.data)
 
     @cached_property
     def rate(self) -> Chart:
-        return time_charts.rate(self.figures)
+        return time_charts.rate(self.data)
 
     @cached_property
     def tools(self) -> list[time_charts.ToolRow]:
-        return time_charts.by_tool(self.figures)
+        return time_charts.by_tool(self.data)
 
     @cached_property
     def times(self) -> Chart:
-        return breakdown_charts.times(self.figures)
+        return breakdown_charts.times(self.data)
 
     @cached_property
     def failures(self) -> list[breakdown_charts.BarRow]:
-        return breakdown_charts.failures(self.figures)
+        return breakdown_charts.failures(self.data)
 
     @cached_property
     def people(self) -> list[breakdown_charts.BarRow]:
-        return breakdown_charts.people(self.figures, self.names)
+        return breakdown_charts.people(self.data, self.names)
 
     @cached_property
     def week(self) -> Chart:
-        return breakdown_charts.week(self.figures)
+        return breakdown_charts.week(self.data)
 
     @cached_property
     def delay(self) -> Chart:
-        return breakdown_charts.delay(self.figures)
+        return breakdown_charts.delay(self.data)
 
     @cached_property
     def updates(self) -> Chart:
-        return breakdown_charts.updates(self.figures)
+        return breakdown_charts.updates(self.data)
 
 
 def _growth(now: int, before: int) -> str:

@@ -48,7 +48,7 @@ class Span:
 
     def columns(self) -> Iterator[Span]:
         """The days, or the weeks or months clipped to this range."""
-        first, end_of = self.first, ENDS_OF[self.step]
+        first, end_of = self.first, LAST_DAY_OF[self.step]
         while first <= self.last:
             last = min(end_of(first), self.last)
             yield Span(first, last)
@@ -58,7 +58,7 @@ class Span:
         """The same days as few parts, (step, first day): whole steps of the first kind, and the remainder in the next
         finer ones. The last of `steps` must be "day"."""
         step, *finer = steps
-        first, end_of = self.first, ENDS_OF[step]
+        first, end_of = self.first, LAST_DAY_OF[step]
         while first <= self.last:
             end = end_of(first)
             # A whole step begins here if the previous one ended the day before.
@@ -83,7 +83,7 @@ def end_of_week(day: date) -> date:
     return day + DAY * (6 - day.weekday())
 
 
-ENDS_OF: dict[str, Callable[[date], date]] = {
+LAST_DAY_OF: dict[str, Callable[[date], date]] = {
     "day": lambda day: day,
     "week": end_of_week,
     "month": end_of_month,

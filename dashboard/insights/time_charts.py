@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.cards.durations import took
 from dashboard.http.history_links import history_url
 from dashboard.insights import svg
-from dashboard.insights.data import OPEN, Ends, Figures, combined, median, p95
+from dashboard.insights.data import OPEN, Ends, InsightsData, combined, median, p95
 from dashboard.insights.period import InsightsQuery, Span
 from dashboard.insights.svg import PLOT, TOP, Chart, Mark, Table, Tick, percent, px
 from executions import statuses, tools
@@ -61,12 +61,12 @@ def _labels(columns: Sequence[Span], step: str) -> list[Tick]:
     ]
 
 
-def by_end(figures: Figures) -> Chart:
-    query, step = figures.query, figures.query.span.step
-    top, values = svg.scale(max(ends.started for ends in figures.by_column))
-    width = 100 / len(figures.columns)
+def by_end(data: InsightsData) -> Chart:
+    query, step = data.query, data.query.span.step
+    top, values = svg.scale(max(ends.started for ends in data.by_column))
+    width = 100 / len(data.columns)
     marks, rows = [], []
-    for number, (span, ends) in enumerate(zip(figures.columns, figures.by_column, strict=True)):
+    for number, (span, ends) in enumerate(zip(data.columns, data.by_column, strict=True)):
         words, y = column_label(span, step), float(TOP + PLOT)
         for end, count in ends.by_end():
             if not count:
@@ -86,7 +86,7 @@ def by_end(figures: Figures) -> Chart:
             )
         cells = [words, f"{ends.started:,}", *(f"{count:,}" for _, count in ends.by_end())]
         rows.append((jobs_url(query, span), cells))
-    whole = figures.whole
+    whole = data.whole
     return Chart(
         "ends",
         f"Jobs per {step}",
@@ -104,19 +104,19 @@ def by_end(figures: Figures) -> Chart:
             rows[::-1],
         ),
         lines=[Tick(px(TOP + PLOT - svg.height_of(value, top)), f"{value:,.0f}") for value in values],
-        labels=_labels(figures.columns, step),
+        labels=_labels(data.columns, step),
     )
 
 
-def rate(figures: Figures) -> Chart:
+def rate(data: InsightsData) -> Chart:
     """The success rate. The axis starts at 0, 50 or 90 %, so that changes are visible."""
-    query, step = figures.query, figures.query.span.step
-    known = [ends.rate for ends in figures.by_column if ends.rate is not None]
+    query, step = data.query, data.query.span.step
+    known = [ends.rate for ends in data.by_column if ends.rate is not None]
     floor = 0.0 if not known or min(known) < 50 else 50.0 if min(known) < 90 else 90.0
-    width, height = 100 / len(figures.columns), 132
+    width, height = 100 / len(data.columns), 132
     plot = height - TOP - 26
     marks, rows = [], []
-    for number, (span, ends) in enumerate(zip(figures.columns, figures.by_column, strict=True)):
+    for number, (span, ends) in enumerate(zip(data.columns, data.by_column, strict=True)):
         words = column_label(span, step)
         if ends.rate is None:
             continue
@@ -133,7 +133,7 @@ def rate(figures: Figures) -> Chart:
             )
         )
         rows.append((jobs_url(query, span, FAILED), [words, f"{ends.rate:.1f} %", f"{ends.ended[FAILED]:,}"]))
-    whole = figures.whole
+    whole = data.whole
     values = [floor, (floor + 100) / 2, 100.0]
     return Chart(
         "rate",
@@ -150,7 +150,7 @@ def rate(figures: Figures) -> Chart:
             Tick(px(TOP + plot - plot * (value - floor) / (100 - floor)), f"{value:.0f} %")
             for value in values
         ],
-        labels=_labels(figures.columns, step),
+        labels=_labels(data.columns, step),
         height=height,
     )
 
@@ -168,14 +168,14 @@ class ToolRow:
     running: str
 
 
-def by_tool(figures: Figures) -> list[ToolRow]:
+def by_tool(data: InsightsData) -> list[ToolRow]:
     """The tools, busiest first."""
-    query, step = figures.query, figures.query.span.step
-    wholes = {slug: combined(columns) for slug, columns in figures.by_tool.items()}
-    width, tall = 100 / len(figures.columns), 32
+    query, step = data.query, data.query.span.step
+    wholes = {slug: combined(columns) for slug, columns in data.by_tool.items()}
+    width, tall = 100 / len(data.columns), 32
     found = []
     for slug in sorted(wholes, key=lambda slug: -wholes[slug].started):
-        columns = figures.by_tool[slug]
+        columns = data.by_tool[slug]
         most = max(1, *(ends.started for ends in columns))
         tool = tools.find(slug)
         marks = [
@@ -188,10 +188,10 @@ def by_tool(figures: Figures) -> list[ToolRow]:
                 f"{tool.label}, {column_label(span, step)}: {count_text(ends.started)}",
                 jobs_url(query, span, tool=slug),
             )
-            for number, (span, ends) in enumerate(zip(figures.columns, columns, strict=True))
+            for number, (span, ends) in enumerate(zip(data.columns, columns, strict=True))
             if ends.started
         ]
-        times = figures.times[slug]
+        times = data.times[slug]
         found.append(
             ToolRow(
                 tool,

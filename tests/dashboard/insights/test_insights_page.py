@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from dashboard.insights import svg
 from dashboard.insights.breakdown_charts import _latest_day
-from dashboard.insights.data import Figures
-from dashboard.insights.period import ENDS_OF, InsightsQuery, Span
+from dashboard.insights.data import InsightsData
+from dashboard.insights.period import LAST_DAY_OF, InsightsQuery, Span
 from executions.models import Execution, Rollup
 from executions.stats import event_reader, rollup
 from tests.dashboard.browsers import Browser
@@ -184,7 +184,7 @@ def test_months_weeks_and_days_cover_each_day_once() -> None:
             days = sorted(
                 day
                 for step, first in span.parts(*steps)
-                for day in range(first.toordinal(), ENDS_OF[step](first).toordinal() + 1)
+                for day in range(first.toordinal(), LAST_DAY_OF[step](first).toordinal() + 1)
             )
             assert days == list(range(span.first.toordinal(), span.last.toordinal() + 1)), (query, steps)
         columns = list(span.columns())
@@ -224,7 +224,7 @@ def test_a_long_range_counts_the_same_as_its_days() -> None:
         ("range=30", 30),
         ("since=2026-02-10&until=2026-08-20", 192),
     ):
-        assert Figures(query_of(query)).totals["heard"]["poll"] == days, query
+        assert InsightsData(query_of(query)).totals["heard"]["poll"] == days, query
 
 
 def test_every_figure_counts_all_matching_jobs(
@@ -258,16 +258,14 @@ def test_every_figure_counts_all_matching_jobs(
                 and (not tool or which == "generate-image")
                 and (not person or who == ann_browser.user.pk)
             }
-            figures = Figures(chosen)
-            by_tool = {
-                name: sum(each.started for each in columns) for name, columns in figures.by_tool.items()
-            }
-            assert figures.whole.started == figures.whole.ended["succeeded"] == len(counted)
+            data = InsightsData(chosen)
+            by_tool = {name: sum(each.started for each in columns) for name, columns in data.by_tool.items()}
+            assert data.whole.started == data.whole.ended["succeeded"] == len(counted)
             assert by_tool == Counter(which for _, which in counted.values())
-            assert {who: each.started for who, each in figures.people.items()} == Counter(
+            assert {who: each.started for who, each in data.people.items()} == Counter(
                 who for who, _ in counted.values()
             )
-            assert figures.running.total() == figures.totals["hour"].total() == len(counted)
+            assert data.running.total() == data.totals["hour"].total() == len(counted)
 
 
 def test_the_previous_period_has_the_same_length() -> None:
@@ -285,7 +283,7 @@ def test_an_axis_is_round_and_reaches_the_maximum(maximum: int) -> None:
 
 
 def test_the_latest_day_of_the_week_is_within_the_period() -> None:
-    figures: Any = SimpleNamespace(query=query_of("range=7"))
+    data: Any = SimpleNamespace(query=query_of("range=7"))
     for weekday, day in ((6, "2026-11-22"), (1, "2026-11-24"), (2, "2026-11-18")):
-        url = parse_qs(urlsplit(_latest_day(figures, weekday)).query)
+        url = parse_qs(urlsplit(_latest_day(data, weekday)).query)
         assert url == {"from": [day], "to": [day]}
