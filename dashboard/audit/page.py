@@ -11,7 +11,7 @@ from typing import Any
 from django.apps import apps
 from django.urls import reverse
 
-from dashboard.audit.wording import FOUND_BY_ID, KIND_GROUPS, Row
+from dashboard.audit.wording import FOUND_BY_ID, KIND_GROUPS, AuditEntry
 from dashboard.cards.sources import SOURCE_LABELS
 from dashboard.http import table_export
 from dashboard.http.params import MAX_USER_ID, as_day, as_id, as_number, ignored_values
@@ -59,7 +59,7 @@ class AuditQuery:
     def ignored_message(self) -> str:
         return ignored_values([each for name, each in self._given.items() if not getattr(self, name)])
 
-    def _read(self, ids: Sequence[int]) -> list[Row]:
+    def _read(self, ids: Sequence[int]) -> list[AuditEntry]:
         """These events, newest first."""
         large_columns = (
             "execution__request_body",
@@ -69,7 +69,7 @@ class AuditQuery:
         )
         rows = Event.objects.select_related("actor", "execution", "file").defer(*large_columns)
         events = rows.in_bulk(ids)
-        return [Row(events[pk]) for pk in sorted(events, reverse=True)]
+        return [AuditEntry(events[pk]) for pk in sorted(events, reverse=True)]
 
     @cached_property
     def _filters(self) -> EventFilters:

@@ -106,7 +106,7 @@ FOUND_BY_ID = ("job", "file", "batch", "execution")
 
 
 @dataclass(frozen=True)
-class Row:
+class AuditEntry:
     """One event, as the page and the exports show it."""
 
     event: Event

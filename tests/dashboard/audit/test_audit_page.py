@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard.audit.page import COLUMNS, PAGE_SIZE
-from dashboard.audit.wording import KIND_GROUPS, KIND_TEXTS, Row
+from dashboard.audit.wording import KIND_GROUPS, KIND_TEXTS, AuditEntry
 from executions.audit import record as audit_log
 from executions.audit import sealing, verification
 from executions.batches import bulk_actions
@@ -39,8 +39,8 @@ def rows(answer: Any) -> list[int]:
     return [row.event.pk for row in answer.context["page"].rows]
 
 
-def rows_of(answer: Any) -> list[Row]:
-    found: list[Row] = answer.context["page"].rows
+def rows_of(answer: Any) -> list[AuditEntry]:
+    found: list[AuditEntry] = answer.context["page"].rows
     return found
 
 
