@@ -121,4 +121,4 @@ class CopiesPage:
     @property
     def free(self) -> int | None:
         """Bytes that copies may still use on the disk; None for a bucket."""
-        return copy_storage.room() if copy_storage.is_folder() else None
+        return copy_storage.free_bytes() if copy_storage.is_folder() else None

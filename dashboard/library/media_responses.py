@@ -205,7 +205,7 @@ def _headers(mime: str, disposition: str) -> dict[str, str]:
 
 def _disposition(file: File, mime: str, as_download: bool) -> str:
     name = clean_name(file.display_name or f"{file.type.lower() or 'file'} {file.pk.hex[:8]}")
-    ending = copy_storage.ending(mime)
-    if ending != ".bin" and not re.search(r"\.[A-Za-z0-9]{2,4}$", name):
-        name += ending
+    extension = copy_storage.extension(mime)
+    if extension != ".bin" and not re.search(r"\.[A-Za-z0-9]{2,4}$", name):
+        name += extension
     return str(content_disposition_header(as_download or not is_displayable(mime), name))

@@ -43,7 +43,7 @@ class CompleteDownload:
 async def fetch(copy_request: CopyRequest) -> CompleteDownload:
     """Download the rest of the file, and update the progress in `copy_request`.
 
-    Raises DownloadInterrupted, signed_urls.Gone, signed_urls.NotReady, copy_storage.NoRoom or OSError.
+    Raises DownloadInterrupted, signed_urls.Gone, signed_urls.NotReady, copy_storage.DiskFull or OSError.
     """
     part = copy_storage.part_of(copy_request.file)
     digest = await asyncio.to_thread(_hash_part, part, copy_request)
@@ -93,7 +93,7 @@ async def _download_rest(part: Path, copy_request: CopyRequest, digest: Any) -> 
             copy_request.total = None if length is None else copy_request.received + length
             copy_request.validator = media_download.validator_of(response)
             missing = (copy_request.total or 0) - copy_request.received
-            await asyncio.to_thread(copy_storage.check_room, missing)
+            await asyncio.to_thread(copy_storage.check_free_bytes, missing)
             await _append(response, part, copy_request, digest)
         finally:
             await response.aclose()
@@ -152,7 +152,7 @@ async def _append(response: httpx.Response, part: Path, copy_request: CopyReques
             buffer = bytearray()
             count += 1
             if count % SPACE_CHECK_INTERVAL == 0:
-                await asyncio.to_thread(copy_storage.check_room, CHUNK_SIZE * SPACE_CHECK_INTERVAL)
+                await asyncio.to_thread(copy_storage.check_free_bytes, CHUNK_SIZE * SPACE_CHECK_INTERVAL)
         await asyncio.to_thread(_write, handle, digest, buffer)
         copy_request.received += len(buffer)
     except media_http.IncompleteResponse:

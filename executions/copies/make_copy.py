@@ -70,10 +70,10 @@ async def make(copy_request: CopyRequest) -> None:
         problem, options = f"{gone} There is nothing to copy.", {"permanent": True}
     except (signed_urls.NotReady, copy_download.DownloadInterrupted, copy_storage.StoreFailed) as error:
         problem = str(error)
-    except (copy_storage.NoRoom, OSError) as error:
-        full = isinstance(error, copy_storage.NoRoom) or copy_storage.no_room(error)
+    except (copy_storage.DiskFull, OSError) as error:
+        full = isinstance(error, copy_storage.DiskFull) or copy_storage.is_disk_full(error)
         problem, options = (
-            (copy_storage.FULL, {"retry_forever": True})
+            (copy_storage.DISK_FULL_MESSAGE, {"retry_forever": True})
             if full
             else (f"It could not be written: {error}.", {})
         )
@@ -113,7 +113,7 @@ async def _thumbnail(copy_request: CopyRequest) -> str:
         signed_urls.Gone,
         signed_urls.NotReady,
         copy_download.DownloadInterrupted,
-        copy_storage.NoRoom,
+        copy_storage.DiskFull,
         copy_storage.StoreFailed,
     ) as error:
         logger.info("Could not store the thumbnail of file %s: %s", copy_request.file_id, error)

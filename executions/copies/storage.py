@@ -28,14 +28,16 @@ RESERVE = 256 * 1024 * 1024
 CHUNK_SIZE = 256 * 1024
 # Seconds until a signed URL of a copy in a bucket expires.
 SIGNED_FOR = 3600
-FULL = "The disk of Rushes is full. An admin needs to free some space; Rushes retries automatically."
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL_MESSAGE = (
+    "The disk of Rushes is full. An admin needs to free some space; Rushes retries automatically."
+)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # For types where the standard library has no extension, or an unusual one.
-ENDINGS = {"image/jpeg": ".jpg", "audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/x-wav": ".wav"}
-ENDINGS |= {"audio/mp4": ".m4a", "audio/ogg": ".ogg", "audio/flac": ".flac", "image/avif": ".avif"}
+EXTENSIONS = {"image/jpeg": ".jpg", "audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/x-wav": ".wav"}
+EXTENSIONS |= {"audio/mp4": ".m4a", "audio/ogg": ".ogg", "audio/flac": ".flac", "image/avif": ".avif"}
 
 
-class NoRoom(Exception):
+class DiskFull(Exception):
     """The disk is full or nearly full."""
 
 
@@ -70,27 +72,27 @@ def drop_part(file: File) -> None:
 
 def name_of(file: File, mime: str, addition: str = "") -> str:
     """The same name at every try, so that a copy made twice is stored once."""
-    return f"{file.pk.hex[:4]}/{file.pk}{addition}{ending(mime)}"
+    return f"{file.pk.hex[:4]}/{file.pk}{addition}{extension(mime)}"
 
 
-def ending(mime: str) -> str:
-    return ENDINGS.get(mime) or mimetypes.guess_extension(mime) or ".bin"
+def extension(mime: str) -> str:
+    return EXTENSIONS.get(mime) or mimetypes.guess_extension(mime) or ".bin"
 
 
-def room() -> int:
+def free_bytes() -> int:
     """Bytes of disk space available for copies."""
     Path(settings.KEEP_PARTS).mkdir(parents=True, exist_ok=True)
     return max(0, shutil.disk_usage(settings.KEEP_PARTS).free - RESERVE)
 
 
-def check_room(more: int) -> None:
-    """Raises NoRoom if there is no space for `more` bytes."""
-    if room() < more:
-        raise NoRoom(FULL)
+def check_free_bytes(more: int) -> None:
+    """Raises DiskFull if there is no space for `more` bytes."""
+    if free_bytes() < more:
+        raise DiskFull(DISK_FULL_MESSAGE)
 
 
-def no_room(error: OSError) -> bool:
-    return error.errno in _NO_ROOM
+def is_disk_full(error: OSError) -> bool:
+    return error.errno in _DISK_FULL
 
 
 if TYPE_CHECKING:
@@ -110,15 +112,15 @@ class _Part(BytesFile):
 
 
 def store(part: Path, name: str, mime: str) -> str:
-    """Move a complete part into the storage. Returns its name there. Raises NoRoom or StoreFailed."""
+    """Move a complete part into the storage. Returns its name there. Raises DiskFull or StoreFailed."""
     try:
         with part.open("rb") as handle:
             os.fsync(handle.fileno())
             stored = storage().save(name, _Part(part, handle, mime))
     except OSError as error:
         raise (
-            NoRoom(FULL)
-            if no_room(error)
+            DiskFull(DISK_FULL_MESSAGE)
+            if is_disk_full(error)
             else StoreFailed(f"The copy could not be stored: {error.strerror}.")
         ) from None
     except Exception as error:
@@ -129,11 +131,11 @@ def store(part: Path, name: str, mime: str) -> str:
 
 
 def put(name: str, content: bytes) -> str:
-    """Store something small. Returns its name in the storage. Raises NoRoom or StoreFailed."""
+    """Store something small. Returns its name in the storage. Raises DiskFull or StoreFailed."""
     try:
-        check_room(len(content))
+        check_free_bytes(len(content))
         return storage().save(name, ContentFile(content))
-    except NoRoom:
+    except DiskFull:
         raise
     except Exception as error:
         raise StoreFailed(f"The storage did not accept the copy ({type(error).__name__}).") from None

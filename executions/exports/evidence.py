@@ -96,7 +96,7 @@ def collect(execution_id: uuid.UUID) -> Evidence:
             }
         ),
     }  # fmt: skip
-    return Evidence(job.pk, texts, files, list(_unproven(events)))
+    return Evidence(job.pk, texts, files, list(_unsealed_notes(events)))
 
 
 def _job(job: Execution) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def _events(job: Execution) -> Iterator[dict[str, Any]]:
         yield event
 
 
-def _unproven(events: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _unsealed_notes(events: Sequence[dict[str, Any]]) -> Iterator[str]:
     """A message about events that are not sealed: they are brand new, or another process held the chain for too long."""
     count = sum(event["position"] is None for event in events)
     if count:
@@ -212,7 +212,7 @@ async def _media(
     source = await open_source(client, await runtime.in_reader(File.objects.get, pk=file.pk))
     digest, size = hashlib.sha256(), 0
     async with aclosing(source):
-        name = stem + source.ending
+        name = stem + source.extension
         with archive.open(entry_info(name), "w", force_zip64=True) as entry:
             async with aclosing(source.pieces()) as pieces:
                 async for piece in pieces:

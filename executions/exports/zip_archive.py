@@ -110,7 +110,7 @@ async def _entry(
     except SourceError as error:
         raise SourceError(f"{entry.stem}: {error}") from None
     async with aclosing(source):
-        name = entry.stem + source.ending
+        name = entry.stem + source.extension
         large = source.size is None or source.size > ZIP64_LIMIT
         with archive.open(entry_info(name), "w", force_zip64=large) as output:
             try:
@@ -175,12 +175,12 @@ class ArchiveSource:
         self.response: httpx.Response | None = None
         self.validator = ""
         self.received = 0
-        self.ending = ""
+        self.extension = ""
         self.size: int | None = None
 
     async def open(self) -> None:
         self.response = await self._request()
-        self.ending = _extension(self.response)
+        self.extension = _extension(self.response)
         self.size = media_download.length_of(self.response)
         self.validator = media_download.validator_of(self.response)
 
@@ -233,7 +233,7 @@ class Copy:
     def __init__(self, file: File) -> None:
         self.file = file
         self.size: int | None = file.kept_bytes
-        self.ending = copy_storage.ending(file.kept_type)
+        self.extension = copy_storage.extension(file.kept_type)
         self.handle: Any = None
 
     async def open(self) -> None:
@@ -257,4 +257,4 @@ def _extension(response: httpx.Response) -> str:
     if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix):
         return suffix
     media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return copy_storage.ending(media)
+    return copy_storage.extension(media)

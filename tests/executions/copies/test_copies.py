@@ -271,7 +271,7 @@ def test_retries_back_off_and_end_after_a_day() -> None:
         requested_at=timezone.now() - copy_requests.GIVE_UP_AFTER * 1.1, due_at=timezone.now()
     )
     [mine] = copy_requests.claim_due(1)
-    copy_requests.record_failure(mine, copy_storage.FULL, retry_forever=True)
+    copy_requests.record_failure(mine, copy_storage.DISK_FULL_MESSAGE, retry_forever=True)
     assert CopyRequest.objects.get().due_at is not None, "a full disk is retried forever"
     CopyRequest.objects.update(due_at=timezone.now())
     [mine] = copy_requests.claim_due(1)
