@@ -233,7 +233,7 @@ def _no_leftovers() -> Iterator[None]:
         from executions.team import settings as team_settings
         from executions.webhooks import signing_secrets
 
-        poll_budget.shared.left = 0.0
+        poll_budget.shared.remaining = 0.0
         rate_limits.forget()
         runtime.detach()
         runtime.close_database_threads()

@@ -22,18 +22,18 @@ from executions.models.event import Kind
 from executions.statuses import CANCELLED, FAILED, PENDING, QUEUED, RUNNING, SUCCEEDED, TERMINAL, UNCONFIRMED
 
 # An unknown status of VideoGen's counts as not final (docs/api-notes.md#statuses).
-ANYTHING_NOT_FINAL = "*"
+ANY_NON_FINAL = "*"
 
 # The allowed changes from each status. Unknown statuses, which are not keys, follow the last line.
 FOLLOWERS: dict[str, frozenset[str]] = {
     QUEUED: frozenset({PENDING, UNCONFIRMED, FAILED, CANCELLED}),
     UNCONFIRMED: frozenset({PENDING}),
-    PENDING: frozenset({RUNNING, ANYTHING_NOT_FINAL, SUCCEEDED, FAILED, CANCELLED}),
-    RUNNING: frozenset({ANYTHING_NOT_FINAL, SUCCEEDED, FAILED, CANCELLED}),
+    PENDING: frozenset({RUNNING, ANY_NON_FINAL, SUCCEEDED, FAILED, CANCELLED}),
+    RUNNING: frozenset({ANY_NON_FINAL, SUCCEEDED, FAILED, CANCELLED}),
     SUCCEEDED: frozenset(),
     FAILED: frozenset(),
     CANCELLED: frozenset(),
-    ANYTHING_NOT_FINAL: frozenset({RUNNING, ANYTHING_NOT_FINAL, SUCCEEDED, FAILED, CANCELLED}),
+    ANY_NON_FINAL: frozenset({RUNNING, ANY_NON_FINAL, SUCCEEDED, FAILED, CANCELLED}),
 }
 assert all(not FOLLOWERS[status] for status in TERMINAL), "a terminal status has no follower"
 
@@ -42,8 +42,8 @@ FIRST_POLL_DELAY = timedelta(seconds=1)
 
 
 def may_follow(before: str, after: str) -> bool:
-    followers = FOLLOWERS.get(before, FOLLOWERS[ANYTHING_NOT_FINAL])
-    return after in followers or (after not in FOLLOWERS and ANYTHING_NOT_FINAL in followers)
+    followers = FOLLOWERS.get(before, FOLLOWERS[ANY_NON_FINAL])
+    return after in followers or (after not in FOLLOWERS and ANY_NON_FINAL in followers)
 
 
 @dataclass

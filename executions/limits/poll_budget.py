@@ -26,24 +26,24 @@ class Budget:
     def __init__(self, hourly: int = HOURLY_BUDGET, reserve: int = RESERVE) -> None:
         self.rate = hourly / 3600
         self.reserve = float(reserve)
-        self.left = self.reserve
+        self.remaining = self.reserve
         self.counted_at = time.monotonic()
 
     async def refill(self) -> None:
-        """Draw calls if none are left. Call it before `available` and `take`."""
+        """Draw calls if none are left. Call it before `available` and `spend_available`."""
 
     def available(self) -> int:
         """The number of calls that can be made now."""
         now = time.monotonic()
-        self.left = min(self.reserve, self.left + (now - self.counted_at) * self.rate)
+        self.remaining = min(self.reserve, self.remaining + (now - self.counted_at) * self.rate)
         self.counted_at = now
-        return int(self.left)
+        return int(self.remaining)
 
-    def take(self) -> bool:
+    def spend_available(self) -> bool:
         """Use up one call. Returns False if none is available."""
         if self.available() < 1:
             return False
-        self.left -= 1
+        self.remaining -= 1
         return True
 
 
@@ -53,7 +53,7 @@ class SharedBudget(Budget):
     def __init__(self, hourly: int = HOURLY_BUDGET, reserve: int = RESERVE) -> None:
         super().__init__(hourly, reserve)
         self.hourly = hourly
-        self.left = 0.0  # drawn by this process and not spent
+        self.remaining = 0.0  # drawn by this process and not spent
         self._account = ""
         self._retry_at = 0.0  # monotonic; when to draw again from a bucket that was empty
 
@@ -61,18 +61,18 @@ class SharedBudget(Budget):
         now, account = time.monotonic(), runtime.account_fingerprint()
         if account != self._account:
             # Calls drawn for one API key do not count for another.
-            self._account, self.left, self._retry_at = account, 0.0, 0.0
-        if self.left < 1 and now >= self._retry_at:
-            self.left += await runtime.in_db(draw, CHUNK_SIZE, self.hourly, int(self.reserve))
-            self._retry_at = now + 1.0 if self.left < 1 else 0.0
+            self._account, self.remaining, self._retry_at = account, 0.0, 0.0
+        if self.remaining < 1 and now >= self._retry_at:
+            self.remaining += await runtime.in_db(draw, CHUNK_SIZE, self.hourly, int(self.reserve))
+            self._retry_at = now + 1.0 if self.remaining < 1 else 0.0
 
     def available(self) -> int:
-        return int(self.left)
+        return int(self.remaining)
 
     async def spend(self) -> bool:
         """Use up one call, drawing from the bucket if necessary. Returns False if none is available."""
         await self.refill()
-        return self.take()
+        return self.spend_available()
 
 
 # This process's share of the budget.

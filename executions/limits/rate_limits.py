@@ -38,7 +38,7 @@ DOCUMENTED: dict[str, int] = {
 # Seconds between two writes of a group's limit, unless few calls are left.
 WRITE_INTERVAL = 1.0
 # With more starts left for batches than this, neither starts in progress nor each response need be counted.
-COUNT_BELOW = 100
+EXACT_BELOW = 100
 # Two windows whose resets are closer than this are the same: resets are reported in whole seconds.
 SAME_WINDOW = timedelta(seconds=30)
 
@@ -76,7 +76,7 @@ def _is_worth_a_write(account: str, group: str, reported: RateLimit, now: float)
     is_low = (
         reported.remaining is not None
         and reported.limit is not None
-        and reported.remaining - reserve(reported.limit) <= COUNT_BELOW
+        and reported.remaining - reserve(reported.limit) <= EXACT_BELOW
     )
     return is_low or now - written_at >= WRITE_INTERVAL
 
@@ -199,7 +199,7 @@ def _batch_starts_left(state: LimitState, now: datetime) -> int | None:
     if state.remaining is None or state.reset_at is None or state.reset_at <= now:
         return None
     left = state.remaining - reserve(state.limit or 0)
-    if left > COUNT_BELOW:
+    if left > EXACT_BELOW:
         return None
     # The last reported count does not include starts that are being sent now, by any process.
     in_progress = Execution.objects.filter(status=QUEUED, leased_until__gt=now).count()

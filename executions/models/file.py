@@ -31,7 +31,7 @@ class Origin(models.TextChoices):
 
 
 # Files that the team made or uploaded in Rushes; the others were imported from the account.
-MADE_HERE = [Origin.RESULT, Origin.UPLOAD]
+LOCAL_ORIGINS = [Origin.RESULT, Origin.UPLOAD]
 
 
 # Columns that the library is filtered by, each with the index that serves the filter.
@@ -106,7 +106,7 @@ class FileQuerySet(LeasedQuerySet["File"]):
     def without_copy(self) -> FileQuerySet:
         """Files that could have a copy, and for which none is stored or requested."""
         return self.filter(
-            kept_at=None, gone_at=None, state=State.READY, origin__in=MADE_HERE, copy_request=None
+            kept_at=None, gone_at=None, state=State.READY, origin__in=LOCAL_ORIGINS, copy_request=None
         )
 
 
@@ -211,7 +211,7 @@ class File(models.Model):
             models.Index(
                 fields=["-id"],
                 name="file_without_copy",
-                condition=Q(kept_at=None, gone_at=None, state=State.READY, origin__in=MADE_HERE),
+                condition=Q(kept_at=None, gone_at=None, state=State.READY, origin__in=LOCAL_ORIGINS),
             ),
         ]
 

@@ -173,12 +173,12 @@ async def _read(day: date) -> list[ToolExecution]:
         await api_health.record_success()
         listed += page.items
         cursor = page.next_cursor
-        if not cursor or await runtime.in_db(_reaches, page.items, cutoff):
+        if not cursor or await runtime.in_db(_extends_before, page.items, cutoff):
             break
     return listed
 
 
-def _reaches(found: Sequence[ToolExecution], moment: datetime) -> bool:
+def _extends_before(found: Sequence[ToolExecution], moment: datetime) -> bool:
     """Whether one of these is our job and was accepted before `moment`."""
     ids = [each.execution_id for each in found]
     return Execution.objects.filter(remote_id__in=ids, accepted_at__lt=moment).exists()
@@ -276,7 +276,7 @@ def _unknown(
         times = rows.values_list("remote_id", "sent_at", "accepted_at")
         known |= {str(remote_id): (sent_at, accepted_at) for remote_id, sent_at, accepted_at in times}
         externals |= {each.remote_id: each for each in ExternalJob.objects.filter(remote_id__in=some)}
-    taken = set(known) | _without_a_time(ids)
+    taken = set(known) | _ids_without_time(ids)
     after, before = external_jobs.start_bounds(ids, known, timezone.now())
     certain: list[ToolExecution] = []
     doubtful: list[ToolExecution] = []
@@ -298,7 +298,7 @@ def _unknown(
     return certain, doubtful
 
 
-def _without_a_time(ids: Sequence[str]) -> set[str]:
+def _ids_without_time(ids: Sequence[str]) -> set[str]:
     """Our jobs whose time of acceptance is unknown."""
     return {
         str(remote_id)

@@ -53,7 +53,7 @@ def change_role(person_id: int, new_role: str, *, actor: Actor) -> bool:
                 f"{person.get_username()} is the last admin. Make someone else an admin first."
             )
         if before == ADMIN:
-            _withdraw_theirs(person.pk, actor_id)
+            _withdraw_invitations_of(person.pk, actor_id)
         person.is_staff = person.is_superuser = new_role == ADMIN
         person.save(update_fields=["is_staff", "is_superuser"])
         _record(ActKind.ROLE_CHANGED, person, actor_id, before=before, after=new_role)
@@ -75,7 +75,7 @@ def deactivate(person_id: int, *, actor: Actor) -> bool:
             raise MemberChangeRejected(
                 f"{person.get_username()} is the last admin. Make someone else an admin first."
             )
-        _withdraw_theirs(person.pk, actor_id)
+        _withdraw_invitations_of(person.pk, actor_id)
         person.is_active = False
         person.save(update_fields=["is_active"])
         ended = _end_sessions(person.pk)
@@ -188,7 +188,7 @@ def withdraw(invitation_id: int, *, actor: Actor) -> bool:
         return _withdraw(Invitation.objects.open(timezone.now()).filter(pk=invitation_id), actor_id)
 
 
-def _withdraw_theirs(person_id: int, actor_id: int | None) -> None:
+def _withdraw_invitations_of(person_id: int, actor_id: int | None) -> None:
     """Withdraw the open invitations that this person created, so that they cannot be used to return."""
     theirs = Invitation.objects.open(timezone.now()).filter(created_by_id=person_id)
     for pk in list(theirs.values_list("pk", flat=True)):

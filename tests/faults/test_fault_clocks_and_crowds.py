@@ -113,7 +113,7 @@ def test_polling_stays_within_the_hourly_budget(monkeypatch: pytest.MonkeyPatch)
     taken: list[float] = []
     for _ in range(2 * 3600 * 4):
         now += 0.25
-        while budget.take():
+        while budget.spend_available():
             taken.append(now)
 
     late = [sum(begun <= at < begun + 3600 for at in taken) for begun in range(1000, 4600, 300)]

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from executions.lifecycle import observations, status_machine, transitions
-from executions.lifecycle.transitions import ANYTHING_NOT_FINAL, FOLLOWERS
+from executions.lifecycle.transitions import ANY_NON_FINAL, FOLLOWERS
 from executions.models import Execution, Result
 from executions.models.event import Kind, Source
 from executions.statuses import (
@@ -116,7 +116,7 @@ def test_a_finished_job_never_changes(end: str) -> None:
 
 
 def test_the_table_has_every_status_and_final_ones_have_no_followers() -> None:
-    assert set(FOLLOWERS) == {*ALL, ANYTHING_NOT_FINAL}
+    assert set(FOLLOWERS) == {*ALL, ANY_NON_FINAL}
     assert all(FOLLOWERS[status] == frozenset() for status in TERMINAL)
     assert all(FOLLOWERS[status] for status in FOLLOWERS if status not in TERMINAL)
     assert {follower for followers in FOLLOWERS.values() for follower in followers} <= set(FOLLOWERS)

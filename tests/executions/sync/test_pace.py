@@ -42,11 +42,11 @@ def test_the_budget_grants_its_reserve_and_then_the_hourly_rate(
     monkeypatch.setattr(reconciler.time, "monotonic", lambda: clock[0])
     budget = Budget(hourly=3600, reserve=5)
 
-    assert [budget.take() for _ in range(7)] == [True] * 5 + [False] * 2
+    assert [budget.spend_available() for _ in range(7)] == [True] * 5 + [False] * 2
     clock[0] += 2
-    assert [budget.take() for _ in range(3)] == [True, True, False]
+    assert [budget.spend_available() for _ in range(3)] == [True, True, False]
     clock[0] += 3600
-    assert sum(budget.take() for _ in range(100)) == 5
+    assert sum(budget.spend_available() for _ in range(100)) == 5
 
 
 def test_backoff_doubles_to_five_minutes() -> None:
