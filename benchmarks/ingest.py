@@ -12,7 +12,7 @@ from benchmarks.load import Answer, Connection, post
 from benchmarks.product import Rushes, folder, rushes
 from benchmarks.table import Figure, at_least, at_most, info, percentile
 
-AT_ONCE = 16
+CONNECTIONS = 16
 ROUNDS = 5
 SECONDS = 1.5  # of each kind in each round
 JOBS = 4000
@@ -32,7 +32,7 @@ async def _measure(product: Rushes) -> list[Figure]:
         for path in (TRIVIAL, BARE)
     }
     kinds[RECEIVER] = deliveries
-    connections = [await Connection.to(product.host) for _ in range(AT_ONCE)]
+    connections = [await Connection.to(product.host) for _ in range(CONNECTIONS)]
     answers: dict[str, list[Answer]] = {path: [] for path in kinds}
     seconds = dict.fromkeys(kinds, 0.0)
     for requests in kinds.values():
@@ -51,7 +51,7 @@ async def _measure(product: Rushes) -> list[Figure]:
     rate = {path: len(answers[path]) / seconds[path] for path in kinds}
     waits = [each.seconds * 1000 for each in answers[RECEIVER]]
     return [
-        info(f"ingest: deliveries per second, {AT_ONCE} at a time", rate[RECEIVER], "/s"),
+        info(f"ingest: deliveries per second, {CONNECTIONS} at a time", rate[RECEIVER], "/s"),
         info("ingest: a trivial async view of the same process", rate[TRIVIAL], "/s"),
         at_least("ingest: deliveries to that trivial view", rate[RECEIVER] / rate[TRIVIAL], 0.5),
         info("ingest: the same view without any middleware", rate[BARE], "/s"),

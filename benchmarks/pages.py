@@ -15,7 +15,7 @@ from benchmarks.product import Rushes
 from benchmarks.seed import PEOPLE
 
 TOPICS = ("studio", "history")
-AT_ONCE = 50  # concurrent handshakes
+MAX_HANDSHAKES = 50  # at the same time
 
 
 class Awaited:
@@ -73,7 +73,7 @@ class Pages:
 async def pages(
     rushes: Rushes, count: int, clock: Callable[[], float] = time.perf_counter
 ) -> AsyncIterator[Pages]:
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(MAX_HANDSHAKES)
     places = itertools.islice(itertools.cycle(itertools.product(TOPICS, PEOPLE)), count)
 
     async def opened(topic: str, person: str) -> ClientConnection:

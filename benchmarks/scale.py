@@ -20,7 +20,7 @@ from benchmarks.table import Figure, at_least, at_most, info
 TIMEOUT = 3600  # seconds; a million jobs are written twice
 SIZES = (10_000, int(os.environ.get("BENCH_JOBS", "1000000")))
 MAX_RATIO = 1.5  # of the times at both sizes
-FULLER = 1.3  # a page larger by this factor has more rows
+MIN_GROWTH = 1.3  # a page larger by this factor has more rows
 # Times below this many ms are not compared: noise dominates.
 NOISE = 10.0
 MAX_PAGE, MAX_TEXT_SEARCH = 100, 200  # ms
@@ -68,7 +68,7 @@ def _page(what: str, few: dict[str, Any], many: dict[str, Any], pair: str) -> It
         return
     limit = MAX_TEXT_SEARCH if " text: " in what else MAX_PAGE
     # A filter with few matches does not fill a page of the small database, so the times are not comparable.
-    is_fuller = many["bytes"] > FULLER * few["bytes"]
+    is_fuller = many["bytes"] > MIN_GROWTH * few["bytes"]
     is_near = is_fuller or many["p95"] <= max(MAX_RATIO * few["p95"], NOISE)
     yield Figure(
         what,

@@ -6,7 +6,7 @@ import random
 from datetime import timedelta
 from typing import Any
 
-AT_ONCE = 500
+CHUNK_SIZE = 500
 # Tool that made a file, and the file's type.
 MADE = (("generate-image", "IMAGE"), ("upscale-image", "IMAGE"), ("text-to-speech", "AUDIO"), ("", "VIDEO"))
 WORDS = [
@@ -58,7 +58,7 @@ def write_files(count: int, person_ids: list[int]) -> None:
         )
 
     with transaction.atomic():
-        File.objects.bulk_create((one(number) for number in range(count)), AT_ONCE)
+        File.objects.bulk_create((one(number) for number in range(count)), CHUNK_SIZE)
 
 
 def write_batch(count: int, media_url: str, maker_id: int) -> str:
@@ -78,7 +78,7 @@ def write_batch(count: int, media_url: str, maker_id: int) -> str:
         jobs = [job(9_000_000 + 2 * number, "succeeded", now, maker_id) for number in range(count)]
         for each in jobs:
             each.batch = batch
-        Execution.objects.bulk_create(jobs, AT_ONCE)
+        Execution.objects.bulk_create(jobs, CHUNK_SIZE)
         for number, each in enumerate(jobs):
             remote_id = f"vg_file_batch{number:08}"
             source = {"status": "ready", "url": f"{media_url}/{number}", "expiresAt": expires}

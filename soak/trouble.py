@@ -9,7 +9,7 @@ from typing import Any
 from soak.site import Site
 
 STARTS, READS, MEDIA = "POST /v1/tools/*", "GET /v1/*", "GET /media/*"
-AT_ONCE = 7
+ACTIVE_FAULTS = 7
 PROBABILITY = 0.2
 SHAPES = ("html", "truncated", "no_id", "empty")
 
@@ -65,7 +65,7 @@ class Trouble:
     def next(self) -> None:
         self._count()
         chosen = []
-        while len(chosen) < AT_ONCE:
+        while len(chosen) < ACTIVE_FAULTS:
             if not self._unused:
                 self._unused = self._chance.sample(FAULTS, len(FAULTS))
             chosen.append({"probability": PROBABILITY, **self._unused.pop()})

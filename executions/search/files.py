@@ -6,7 +6,7 @@ are collected first instead.
 
 With search words there are three strategies, which all find the same files:
 
-- probe: test the newest WINDOW files first. Common words fill a page there.
+- probe: test the newest PROBE_SIZE files first. Common words fill a page there.
 - collect: words that few names contain, as the search index shows immediately, are looked up completely.
 - scan: words that many names contain are found by scanning from the newest file.
 """
@@ -26,7 +26,7 @@ from executions.search import text as text_search
 from executions.search.text import Term
 from executions.search.text.matching import IndexMatch, RawCondition, all_in_text, first_matches
 
-WINDOW = 300
+PROBE_SIZE = 300
 MAX_COLLECTED = 1000
 
 
@@ -71,9 +71,9 @@ def find(
 
 
 def _probe(rows: FileQuerySet, terms: Sequence[Term], limit: int) -> list[uuid.UUID]:
-    """The matches among the newest WINDOW files."""
+    """The matches among the newest PROBE_SIZE files."""
     try:
-        newest = rows.newest_first().values_list("id", "display_name")[:WINDOW].query.sql_with_params()
+        newest = rows.newest_first().values_list("id", "display_name")[:PROBE_SIZE].query.sql_with_params()
     except EmptyResultSet:
         return []
     return first_matches(newest, "display_name", terms, "id DESC", limit, connection)

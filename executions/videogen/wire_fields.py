@@ -17,7 +17,7 @@ MAX_INTEGER = 2**31 - 1
 
 _YEAR_2100 = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 _YEAR_9999 = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def text(value: Any) -> str | None:
@@ -105,4 +105,4 @@ def timestamp(value: Any, *, latest: float = _YEAR_2100) -> datetime | None:
 
 def expiry(value: Any) -> datetime | None:
     """An expiry; None means never. One that cannot be parsed counts as past, so that the URL is signed again."""
-    return None if value is None else timestamp(value, latest=_YEAR_9999) or LONG_AGO
+    return None if value is None else timestamp(value, latest=_YEAR_9999) or EPOCH

@@ -11,7 +11,7 @@ from tests.browser.site import Site, hold_jobs, release_jobs, set_faults
 from tests.conftest import SandboxProcess
 
 # 60 old jobs: their ids begin with the time of creation.
-LONG_AGO = """
+CREATE_OLD_JOBS = """
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from executions.models import Execution
@@ -31,7 +31,7 @@ Execution.objects.bulk_create(
 
 @pytest.fixture(scope="module")
 def long_ago(site: Site) -> None:
-    site.manage(LONG_AGO)
+    site.manage(CREATE_OLD_JOBS)
 
 
 def prompts(page: Page) -> list[str]:

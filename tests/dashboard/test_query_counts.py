@@ -19,7 +19,7 @@ from tests.factories.files import file
 from tests.factories.jobs import job
 
 # Both exceed one page, so that paging links exist in both cases.
-FEW_ROWS, MANY_ROWS = 9, 12
+ROWS_BEFORE, ROWS_AFTER = 9, 12
 PAGES = (
     "/",
     "/board/",
@@ -60,11 +60,11 @@ def test_queries_do_not_grow_with_rows(
     long_ago = timezone.now() - timedelta(days=1)
     # Jobs that finished since then are listed in the studio in both cases.
     LastVisit.objects.create(person=ann_browser.user, seen_until=long_ago, summary_since=long_ago)
-    fill(owners, FEW_ROWS)
+    fill(owners, ROWS_BEFORE)
     for url in PAGES:
         ann_browser.get(url)
     few = {url: queries(lambda url=url: ann_browser.get(url)) for url in PAGES}
-    fill(owners, MANY_ROWS - FEW_ROWS)
+    fill(owners, ROWS_AFTER - ROWS_BEFORE)
     for url in PAGES:
         with subtests.test(url=url):
             many = queries(lambda url=url: ann_browser.get(url))

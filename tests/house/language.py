@@ -36,7 +36,8 @@ TURNS = re.compile(rf"(?<![a-z])(?:{'|'.join(_TURNS)})(?![a-z])", re.IGNORECASE)
 
 # A bound says what it bounds: MAX_ROWS, CACHE_TTL, RETRY_AFTER.
 VAGUE = re.compile(
-    r"(?:^|_)(?:MOST|LONGEST|LARGEST|AGAIN|MANY|PATIENCE|LATER|BARREN|KEPT|FRESH|SOON|ENOUGH)(?:_|$)"
+    r"(?:^|_)(?:MOST|LONGEST|LARGEST|AGAIN|MANY|PATIENCE|LATER|BARREN|KEPT|FRESH|SOON|ENOUGH|AT_ONCE|LONG_AGO)(?:_|$)"
+    r"|^_?(?:WINDOW|THINGS|FULL|FULLER|ENDS_OF)$"  # fine with a word that says of what: UNDO_WINDOW
 )
 
 
@@ -61,8 +62,12 @@ def vague_constants(root: Path, files: Iterable[Path]) -> list[str]:
     found = []
     for path, node in _definitions(root, files):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        names = (target.id for target in targets if isinstance(target, ast.Name))
-        found += [f"{path}: {name}" for name in names if VAGUE.search(name)]
+        nodes = (each for target in targets if target for each in ast.walk(target))
+        found += [
+            f"{path}: {each.id}"
+            for each in nodes
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store) and VAGUE.search(each.id)
+        ]
     return found
 
 

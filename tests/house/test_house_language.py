@@ -56,13 +56,32 @@ def test_odd_turns_are_found(tmp_path: Path, text: str, is_odd: bool) -> None:
     assert odd_turns(tmp_path, [Path("module.py")], frozenset({"module.py"})) == []
 
 
-def test_vague_constants_and_repeated_classes_are_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "is_vague"),
+    [
+        ("MOST_ROWS", True),
+        ("MAX_ROWS", False),
+        ("JOBS_AT_ONCE", True),
+        ("LONG_AGO", True),
+        ("WINDOW", True),
+        ("_WINDOW", True),
+        ("UNDO_WINDOW", False),
+        ("FULL", True),
+        ("DISK_FULL_MESSAGE", False),
+    ],
+)
+def test_vague_constants_are_found(tmp_path: Path, name: str, is_vague: bool) -> None:
+    (tmp_path / "one.py").write_text(f"{name} = 3\n", encoding="utf-8")
+    (tmp_path / "two.py").write_text(f"{name}: int = 3\n", encoding="utf-8")
+    (tmp_path / "three.py").write_text(f"MAX_ROWS, {name} = 3, 4\n", encoding="utf-8")
+    files = [Path("one.py"), Path("two.py"), Path("three.py")]
+    assert vague_constants(tmp_path, files) == ([f"{file}: {name}" for file in files] if is_vague else [])
+
+
+def test_repeated_classes_are_found(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        (tmp_path / f"{name}.py").write_text(
-            "MOST_ROWS: int = 3\nMAX_ROWS = 3\nclass Page: ...\n", encoding="utf-8"
-        )
+        (tmp_path / f"{name}.py").write_text("class Page: ...\n", encoding="utf-8")
     files = [Path("one.py"), Path("two.py")]
-    assert vague_constants(tmp_path, files) == ["one.py: MOST_ROWS", "two.py: MOST_ROWS"]
     (tmp_path / "room").mkdir()
     for file in files:
         (tmp_path / file).rename(tmp_path / "room" / file)

@@ -5,7 +5,7 @@ There are three strategies; the number of matching jobs decides which one is use
 - scan: follow an index in the page's order and test each job until the page is full. Fast if matches are common.
 - collect: look up all matches of a filter that few jobs match (at most MAX_COLLECTED, which its index counts
   quickly), then test and sort them. Fast if matches are rare.
-- probe: for search words, first test the WINDOW jobs at the start of a scan. If they contain matches, test twice as
+- probe: for search words, first test the PROBE_SIZE jobs at the start of a scan. If they contain matches, test twice as
   many jobs as should fill the page at that rate, at most 2 × MAX_ESTIMATE. Enough for common words.
 
 All strategies are exact: they find the same jobs.
@@ -31,7 +31,7 @@ from executions.search.text.matching import IndexMatch, RawCondition, first_matc
 from executions.statuses import SUCCEEDED
 
 MAX_COLLECTED = 5000
-WINDOW, MAX_ESTIMATE = 1500, 10_000
+PROBE_SIZE, MAX_ESTIMATE = 1500, 10_000
 # Maximum number of values of one filter that are scanned separately, each in its own range of the index.
 MAX_VALUES = 12
 CHUNK = 500
@@ -80,7 +80,7 @@ def page(
 def count_newer(filters: Filters, than: uuid.UUID, limit: int) -> int:
     """The number of matching jobs newer than `than`, at most `limit`."""
     newer = Execution.objects.filter(id__gt=than)
-    if newer[: WINDOW + 1].count() <= WINDOW:
+    if newer[: PROBE_SIZE + 1].count() <= PROBE_SIZE:
         return newer.filter(*filters.conditions())[:limit].count()
     # Too many to test each of them: find the matches as for a page.
     return sum(each > than for each in first(filters, NEWEST, limit))
@@ -172,8 +172,8 @@ class PagePlanner:
 
     def probe(self, limit: int) -> list[uuid.UUID]:
         """The matches among the first jobs of a scan, at most `limit`; fewer if it has to scan further."""
-        found = self._probe(limit, WINDOW)
-        if found and len(found) < limit and (estimate := WINDOW * limit // len(found)) <= MAX_ESTIMATE:
+        found = self._probe(limit, PROBE_SIZE)
+        if found and len(found) < limit and (estimate := PROBE_SIZE * limit // len(found)) <= MAX_ESTIMATE:
             found = self._probe(limit, 2 * estimate)
         return found
 

@@ -63,7 +63,7 @@ def names(ids: list[uuid.UUID]) -> set[str]:
     return set(File.objects.filter(pk__in=ids).values_list("display_name", flat=True))
 
 
-# Values of WINDOW and MAX_COLLECTED that force each strategy.
+# Values of PROBE_SIZE and MAX_COLLECTED that force each strategy.
 STRATEGIES = {"probe": (1000, 1000), "collect": (0, 1000), "scan": (0, 0)}
 
 
@@ -72,14 +72,14 @@ STRATEGIES = {"probe": (1000, 1000), "collect": (0, 1000), "scan": (0, 0)}
 def test_all_strategies_find_the_same(typed: str, strategy: str, db: None, monkeypatch: Any) -> None:
     for name in NAMES:
         file(display_name=name)
-    monkeypatch.setattr(file_search, "WINDOW", STRATEGIES[strategy][0])
+    monkeypatch.setattr(file_search, "PROBE_SIZE", STRATEGIES[strategy][0])
     monkeypatch.setattr(file_search, "MAX_COLLECTED", STRATEGIES[strategy][1])
     assert names(file_search.find(File.objects.in_library(), {}, typed, 100)) == expected(typed)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_pages_are_newest_first_without_gaps(strategy: str, db: None, monkeypatch: Any) -> None:
-    monkeypatch.setattr(file_search, "WINDOW", STRATEGIES[strategy][0])
+    monkeypatch.setattr(file_search, "PROBE_SIZE", STRATEGIES[strategy][0])
     monkeypatch.setattr(file_search, "MAX_COLLECTED", STRATEGIES[strategy][1])
     wanted = []
     for number in range(12):

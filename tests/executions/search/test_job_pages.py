@@ -156,7 +156,7 @@ def test_all_pages_forwards_and_backwards(
     name: str, sort: str, strategy: str, many: list[Execution], people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paging, "MAX_COLLECTED", STRATEGIES[strategy][0])
-    monkeypatch.setattr(paging, "WINDOW", 20)
+    monkeypatch.setattr(paging, "PROBE_SIZE", 20)
     monkeypatch.setattr(paging, "MAX_ESTIMATE", STRATEGIES[strategy][1])
     batch = Batch.objects.get().pk
     make, matches = FILTERS[name]
@@ -183,12 +183,12 @@ def test_common_words_are_found_by_probing_without_a_join(
     many: list[Execution], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the newest jobs were joined with all jobs, PostgreSQL would scan all of them for a word that never occurs."""
-    monkeypatch.setattr(paging, "WINDOW", 20)
+    monkeypatch.setattr(paging, "PROBE_SIZE", 20)
     with CaptureQueriesContext(connection) as queries:
         found = page(Filters(words="fog"), ORDERS["newest"], size=30)
     assert len(found.ids) == 30
     statements = [query["sql"] for query in queries]
-    # First WINDOW jobs, then as many as should fill the page. Nothing is counted.
+    # First PROBE_SIZE jobs, then as many as should fill the page. Nothing is counted.
     assert len(statements) == 2
     assert all(sql.count('FROM "executions_execution"') == 1 for sql in statements)
 
@@ -209,7 +209,7 @@ def test_newer_jobs_are_counted_without_testing_each(
     name: str, many: list[Execution], people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An empty page counts from the beginning: on SQLite, that used to test the words in a million jobs."""
-    monkeypatch.setattr(paging, "WINDOW", 20)
+    monkeypatch.setattr(paging, "PROBE_SIZE", 20)
     batch = Batch.objects.get().pk
     make, matches = FILTERS[name]
     for position in (-1, 30, 190):
