@@ -268,12 +268,12 @@ STORAGES = {
 
 KEEP_FOLDER = Path(environment.text("KEEP_FOLDER", str(DATA_DIR / "kept"))).absolute()
 # Incomplete copies, on the same file system as the folder, so that completing one is an atomic rename.
-KEEP_PARTS = (DATA_DIR if S3_BUCKET else KEEP_FOLDER) / ".parts"
+COPY_PARTS = (DATA_DIR if S3_BUCKET else KEEP_FOLDER) / ".parts"
 if S3_BUCKET:
-    STORAGES["kept"] = bucket(S3_BUCKET, S3_ENDPOINT, environment.text("S3_REGION"))
+    STORAGES["copies"] = bucket(S3_BUCKET, S3_ENDPOINT, environment.text("S3_REGION"))
 else:
     writable_folder("KEEP_FOLDER", KEEP_FOLDER)
-    STORAGES["kept"] = {
+    STORAGES["copies"] = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": KEEP_FOLDER, "allow_overwrite": True},
     }

@@ -167,11 +167,11 @@ def videogen_unreachable(settings: Any) -> None:
 @pytest.fixture
 def copies_folder(settings: Any, tmp_path: Path) -> None:
     """Copies of files are stored in a folder that belongs to the test alone."""
-    folder = tmp_path / "kept"
+    folder = tmp_path / "copies"
     folder.mkdir()
-    settings.KEEP_FOLDER, settings.KEEP_PARTS = folder, folder / ".parts"
-    kept = {**settings.STORAGES["kept"], "OPTIONS": {"location": folder, "allow_overwrite": True}}
-    settings.STORAGES = {**settings.STORAGES, "kept": kept}
+    settings.KEEP_FOLDER, settings.COPY_PARTS = folder, folder / ".parts"
+    copies = {**settings.STORAGES["copies"], "OPTIONS": {"location": folder, "allow_overwrite": True}}
+    settings.STORAGES = {**settings.STORAGES, "copies": copies}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Storage of copies: a folder, or a bucket of an S3-compatible service (settings.STORAGES["kept"]).
+"""Storage of copies: a folder, or a bucket of an S3-compatible service (settings.STORAGES["copies"]).
 
 A copy is downloaded to a part file on the local disk and stored only when it is complete.
 """
@@ -46,7 +46,7 @@ class StoreFailed(Exception):
 
 
 def storage() -> Storage:
-    return storages["kept"]
+    return storages["copies"]
 
 
 def is_folder() -> bool:
@@ -55,14 +55,14 @@ def is_folder() -> bool:
 
 def part_of(file: File) -> Path:
     """The path of the file's part. For folder storage it is on the same disk, so that the move is atomic."""
-    folder = Path(settings.KEEP_PARTS)
+    folder = Path(settings.COPY_PARTS)
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{file.pk}.part"
 
 
 def parts() -> list[Path]:
     """The part files on this disk."""
-    found = Path(settings.KEEP_PARTS).glob("*.part")
+    found = Path(settings.COPY_PARTS).glob("*.part")
     return [path for path in found if re.fullmatch(r"[0-9a-f-]{36}", path.stem)]
 
 
@@ -81,8 +81,8 @@ def extension(mime: str) -> str:
 
 def free_bytes() -> int:
     """Bytes of disk space available for copies."""
-    Path(settings.KEEP_PARTS).mkdir(parents=True, exist_ok=True)
-    return max(0, shutil.disk_usage(settings.KEEP_PARTS).free - RESERVE)
+    Path(settings.COPY_PARTS).mkdir(parents=True, exist_ok=True)
+    return max(0, shutil.disk_usage(settings.COPY_PARTS).free - RESERVE)
 
 
 def check_free_bytes(more: int) -> None:

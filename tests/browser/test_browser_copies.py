@@ -22,7 +22,7 @@ def test_an_image_is_copied_and_downloaded(browse: Opener) -> None:
     actions.wait_until_finished(page, prompt)
     page.goto("/files/")
     page.get_by_role("link", name=prompt).click()
-    page.get_by_role("button", name="Keep a copy").click()
+    page.get_by_role("button", name="Store a copy").click()
     copy = page.locator("#copy")
     expect(copy.get_by_text("stored", exact=True)).to_be_visible(timeout=60_000)
     sha256 = copy.locator("code").inner_text()

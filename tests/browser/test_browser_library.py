@@ -221,7 +221,7 @@ def test_the_selection_bar_fits_on_a_phone(theme: str, browse: Opener, site: Sit
 
 @pytest.mark.parametrize(
     ("button", "message"),
-    [("Keep copies", "400 of these files will be copied."), ("Run a tool on these", "(400 selected)")],
+    [("Store copies", "400 of these files will be copied."), ("Run a tool on these", "(400 selected)")],
 )
 def test_more_files_than_fit_into_a_url_can_be_selected(
     button: str, message: str, browse: Opener, site: Site
@@ -248,11 +248,11 @@ def test_a_selection_that_is_too_large_cannot_be_submitted(browse: Opener, site:
     for box in boxes.all():
         box.check()
     expect(bar.get_by_role("status")).to_have_text("3 selected; at most 500 at once", use_inner_text=True)
-    for label in ("Keep copies", "Run a tool on these"):
+    for label in ("Store copies", "Run a tool on these"):
         expect(bar.get_by_role("button", name=label)).to_be_disabled()
     boxes.first.uncheck()
     expect(bar.get_by_role("status")).to_have_text("2 selected", use_inner_text=True)
-    expect(bar.get_by_role("button", name="Keep copies")).to_be_enabled()
+    expect(bar.get_by_role("button", name="Store copies")).to_be_enabled()
 
 
 def test_a_player_continues_after_its_url_has_expired(

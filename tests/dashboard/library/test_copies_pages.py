@@ -82,10 +82,10 @@ def test_a_copy_that_finishes_while_its_page_renders_is_shown(ann_browser: Brows
 
 def test_selected_files_are_listed_then_copied_and_each_is_reported(ann_browser: Browser) -> None:
     wanted = file(display_name="wanted", origin="result")
-    kept = file(display_name="copied before", kept_at=timezone.now())
+    copied = file(display_name="copied before", kept_at=timezone.now())
     gone = file(display_name="gone", gone_at=timezone.now())
     file(display_name="not selected", origin="result")
-    names = [wanted.remote_id, kept.remote_id, gone.remote_id, "vg_file_unknown", "a\x00b"]
+    names = [wanted.remote_id, copied.remote_id, gone.remote_id, "vg_file_unknown", "a\x00b"]
     page = text(ann_browser.get("/files/keep/", {"file": names}))
     assert "1 of these files will be copied." in page
     assert "wanted" in page
@@ -103,7 +103,7 @@ def test_selected_files_are_listed_then_copied_and_each_is_reported(ann_browser:
 def test_a_selection_too_long_for_a_url_is_posted_and_reviewed_first(ann_browser: Browser) -> None:
     wanted = file(display_name="wanted", origin="result")
     page = text(ann_browser.post("/files/keep/", {"file": [wanted.remote_id], "review": "yes"}))
-    assert "Keep copies of these files?" in page
+    assert "Store copies of these files?" in page
     assert "1 of these files will be copied." in page
     assert not CopyRequest.objects.exists(), "reviewing changes nothing"
 

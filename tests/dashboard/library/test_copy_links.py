@@ -256,7 +256,7 @@ async def test_a_copy_is_requested_on_the_page_and_its_progress_shown(ann_browse
     content = png(padding=1000)
     async with serving(content) as media:
         made = await runtime.in_db(media.file)
-        assert "Keep a copy" in text(await ann_browser.aget(f"/files/{made.pk}/"))
+        assert "Store a copy" in text(await ann_browser.aget(f"/files/{made.pk}/"))
         answer = await ann_browser.apost(f"/files/{made.pk}/keep/")
         assert (answer.status_code, answer["Location"]) == (303, f"/files/{made.pk}/#copy")
         answer = await ann_browser.aget(f"/files/{made.pk}/")
@@ -271,7 +271,7 @@ async def test_a_copy_is_requested_on_the_page_and_its_progress_shown(ann_browse
     assert made.kept_sha256 in page
     assert "In the Rushes folder" in page
     assert "a copy was made, requested by you" in page
-    assert "Keep a copy" not in page
+    assert "Store a copy" not in page
 
 
 async def test_temporary_files_show_when_they_may_be_removed(ann_browser: Browser) -> None:

@@ -43,7 +43,7 @@ def bucket(endpoint: str, settings: Any, monkeypatch: Any, transactional_db: Non
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tests-only")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "tests-only-too")
-    settings.STORAGES = {**settings.STORAGES, "kept": bucket(BUCKET, endpoint, "eu-west-1")}
+    settings.STORAGES = {**settings.STORAGES, "copies": bucket(BUCKET, endpoint, "eu-west-1")}
     client = boto3.client("s3", endpoint_url=endpoint, region_name="eu-west-1")
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     yield client
@@ -95,9 +95,9 @@ async def test_a_batch_archive_reads_the_bucket(bucket: Any) -> None:
 async def test_a_missing_bucket_is_reported_and_retried(bucket: Any, settings: Any) -> None:
     from dashboard.config.s3 import bucket as named
 
-    kept = named("no-such-bucket", settings.STORAGES["kept"]["OPTIONS"]["endpoint_url"], "eu-west-1")
+    missing = named("no-such-bucket", settings.STORAGES["copies"]["OPTIONS"]["endpoint_url"], "eu-west-1")
     before = settings.STORAGES
-    settings.STORAGES = {**before, "kept": kept}
+    settings.STORAGES = {**before, "copies": missing}
     async with serving(LARGE) as media:
         made = await runtime.in_db(media.file)
         from executions.copies import requests as copy_requests
