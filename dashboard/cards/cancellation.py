@@ -52,7 +52,7 @@ def cancellation(execution: Execution) -> Cancellation | None:
 def _outcome(execution: Execution, requested_at: datetime) -> str:
     ended_at = execution.ended_at
     if ended_at is None:
-        return "waiting for VideoGen" if execution.cancel_noted_at is None else "VideoGen is stopping it"
+        return "waiting for VideoGen" if execution.cancel_accepted_at is None else "VideoGen is stopping it"
     if execution.status == statuses.CANCELLED:
         return (
             "stopped before it was sent"

@@ -101,7 +101,7 @@ class Tile:
         if self.file.state != State.READY:
             return False
         if self.file.gone_at is not None:
-            return self.file.kept_type.startswith("image/") or bool(self.file.kept_thumbnail)
+            return self.file.copy_type.startswith("image/") or bool(self.file.copy_thumbnail)
         return self.file.type in (IMAGE, VIDEO)
 
     @property
@@ -156,12 +156,12 @@ class Tile:
 
     @property
     def has_copy(self) -> bool:
-        return self.file.kept_at is not None
+        return self.file.copied_at is not None
 
     @property
     def is_gone(self) -> bool:
         """Whether neither VideoGen nor Rushes has the content any longer: only its record remains."""
-        return self.file.gone_at is not None and self.file.kept_at is None
+        return self.file.gone_at is not None and self.file.copied_at is None
 
     @property
     def removed_from(self) -> datetime | None:
@@ -191,7 +191,7 @@ class Tile:
     @property
     def undo_until(self) -> datetime | None:
         """Until when archiving can be undone without a trace at VideoGen, which has not received it yet; None if it has."""
-        if self.file.archived_at is None or self.file.archive_told_at is not None:
+        if self.file.archived_at is None or self.file.archive_reported_at is not None:
             return None
         return self.file.archived_at + UNDO_WINDOW
 
@@ -215,7 +215,7 @@ class Tile:
         """Whether its page should refresh, because its state is still changing."""
         if self.is_uploading or self.is_processing:
             return True
-        return self.file.origin == Origin.UPLOAD and self.file.next_look_at is not None
+        return self.file.origin == Origin.UPLOAD and self.file.next_poll_at is not None
 
     @property
     def uses(self) -> list[tuple[str, str, str]]:

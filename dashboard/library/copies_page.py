@@ -34,7 +34,7 @@ class Copy:
 
     @property
     def exists(self) -> bool:
-        return self.file.kept_at is not None
+        return self.file.copied_at is not None
 
     @property
     def place(self) -> str:
@@ -89,7 +89,7 @@ def copy_of(file: File) -> Copy:
 
     Two separate reads could miss a copy that finishes between them.
     """
-    if file.kept_at:
+    if file.copied_at:
         return Copy(file, None)
     copy_request = getattr(file, "copy_request", None)
     is_automatic = (

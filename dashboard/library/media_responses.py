@@ -52,11 +52,11 @@ class _NotStored(CopyMissing):
 
 async def copy_response(request: HttpRequest, file: File, *, as_download: bool) -> HttpResponseBase:
     """The response with the copy of a file. Raises CopyMissing."""
-    if file.kept_at is None:
+    if file.copied_at is None:
         raise CopyMissing
-    disposition = _disposition(file, file.kept_type, as_download)
+    disposition = _disposition(file, file.copy_type, as_download)
     try:
-        return await _stored_response(request, file.kept_path, file.kept_type, disposition, file.kept_sha256)
+        return await _stored_response(request, file.copy_path, file.copy_type, disposition, file.copy_sha256)
     except _NotStored:
         await runtime.in_db(copy_requests.forget_missing, file.pk)
         raise
@@ -64,14 +64,14 @@ async def copy_response(request: HttpRequest, file: File, *, as_download: bool) 
 
 async def copy_thumbnail_response(request: HttpRequest, file: File) -> HttpResponseBase:
     """A picture of the copy: the copy if it is an image, else its stored thumbnail. Raises CopyMissing."""
-    if file.kept_at is not None and file.kept_type.startswith("image/"):
+    if file.copied_at is not None and file.copy_type.startswith("image/"):
         return await copy_response(request, file, as_download=False)
-    if not file.kept_thumbnail:
+    if not file.copy_thumbnail:
         raise CopyMissing
-    mime = mimetypes.guess_type(file.kept_thumbnail)[0] or UNKNOWN
+    mime = mimetypes.guess_type(file.copy_thumbnail)[0] or UNKNOWN
     disposition = _disposition(file, mime, as_download=False)
     return await _stored_response(
-        request, file.kept_thumbnail, mime, disposition, f"{file.kept_sha256}-thumbnail"
+        request, file.copy_thumbnail, mime, disposition, f"{file.copy_sha256}-thumbnail"
     )
 
 

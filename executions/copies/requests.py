@@ -52,7 +52,7 @@ def request_copy(file: File, actor: Actor) -> bool:
     Raises NotAllowed.
     """
     actor_id = policy.require(actor, Action.FILE_COPY, file)
-    if file.kept_at is not None or file.state != State.READY:
+    if file.copied_at is not None or file.state != State.READY:
         return False
     now = timezone.now()
     _, is_new = CopyRequest.objects.get_or_create(
@@ -83,7 +83,7 @@ def preview_outcomes(files: Sequence[File]) -> dict[uuid.UUID, CopyOutcome]:
     in_progress = set(queued)
     found = {}
     for file in files:
-        if file.kept_at is not None:
+        if file.copied_at is not None:
             found[file.pk] = CopyOutcome.COPIED
         elif file.gone_at is not None:
             found[file.pk] = CopyOutcome.GONE
@@ -160,12 +160,12 @@ def complete(copy_request: CopyRequest, copied: StoredCopy) -> bool:
         if not held:
             return False
         File.objects.filter(pk=copy_request.file_id).update(
-            kept_at=now,
-            kept_path=copied.path,
-            kept_sha256=copied.sha256,
-            kept_type=copied.mime,
-            kept_bytes=copied.size,
-            kept_thumbnail=copied.thumbnail,
+            copied_at=now,
+            copy_path=copied.path,
+            copy_sha256=copied.sha256,
+            copy_type=copied.mime,
+            copy_bytes=copied.size,
+            copy_thumbnail=copied.thumbnail,
             updated_at=now,
         )
         Event.objects.create(
@@ -208,18 +208,18 @@ def forget_missing(file_id: uuid.UUID) -> bool:
     A copy is not forgotten if VideoGen no longer has the file, because the record is its only trace. Nor is it
     forgotten if the storage folder seems unmounted: neither the folder of this copy nor any other copy exists.
     """
-    file = File.objects.filter(pk=file_id, kept_at__isnull=False, gone_at=None).first()
+    file = File.objects.filter(pk=file_id, copied_at__isnull=False, gone_at=None).first()
     if file is None:
         return False
     others = File.objects.with_copy().exclude(pk=file_id).order_by("-id")
-    is_there = copy_storage.path(file.kept_path).parent.exists() or any(
+    is_there = copy_storage.path(file.copy_path).parent.exists() or any(
         copy_storage.path(path).exists()
-        for path in others.values_list("kept_path", flat=True)[:MAX_OTHER_COPIES]
+        for path in others.values_list("copy_path", flat=True)[:MAX_OTHER_COPIES]
     )
     if not is_there:
         return False
     forgotten = File.objects.filter(pk=file_id, gone_at=None).update(
-        kept_at=None, kept_path="", kept_sha256="", kept_type="", kept_bytes=None, kept_thumbnail=""
+        copied_at=None, copy_path="", copy_sha256="", copy_type="", copy_bytes=None, copy_thumbnail=""
     )
     return bool(forgotten)
 

@@ -21,7 +21,7 @@ def verify() -> Iterator[tuple[File, str]]:
 def _problem(file: File) -> str:
     digest, size = hashlib.sha256(), 0
     try:
-        with copy_storage.storage().open(file.kept_path) as copy:
+        with copy_storage.storage().open(file.copy_path) as copy:
             while chunk := copy.read(copy_storage.CHUNK_SIZE):
                 digest.update(chunk)
                 size += len(chunk)
@@ -30,6 +30,6 @@ def _problem(file: File) -> str:
     except Exception as error:
         # Each storage raises its own errors.
         return f"it cannot be read ({type(error).__name__})"
-    if size != file.kept_bytes:
-        return f"it has {size} bytes, not {file.kept_bytes}"
-    return "" if digest.hexdigest() == file.kept_sha256 else "its bytes have changed"
+    if size != file.copy_bytes:
+        return f"it has {size} bytes, not {file.copy_bytes}"
+    return "" if digest.hexdigest() == file.copy_sha256 else "its bytes have changed"

@@ -124,7 +124,7 @@ async def _entry(
 
 async def open_source(client: httpx.AsyncClient, file: File) -> ArchiveSource | Copy:
     """Open the file at VideoGen, or its copy if VideoGen no longer has it. Raises SourceError."""
-    has_copy = file.kept_at is not None
+    has_copy = file.copied_at is not None
     if not has_copy or file.gone_at is None:
         source = ArchiveSource(client, file)
         try:
@@ -232,12 +232,12 @@ class Copy:
 
     def __init__(self, file: File) -> None:
         self.file = file
-        self.size: int | None = file.kept_bytes
-        self.extension = copy_storage.extension(file.kept_type)
+        self.size: int | None = file.copy_bytes
+        self.extension = copy_storage.extension(file.copy_type)
         self.handle: Any = None
 
     async def open(self) -> None:
-        self.handle = await asyncio.to_thread(copy_storage.storage().open, self.file.kept_path)
+        self.handle = await asyncio.to_thread(copy_storage.storage().open, self.file.copy_path)
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         try:

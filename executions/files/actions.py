@@ -44,7 +44,7 @@ def archive(file: File, actor: Actor, reason: str = "", result_of: Execution | N
         actor_id = policy.require(actor, Action.FILE_ARCHIVE, file)
     now = timezone.now()
     with transaction.atomic():
-        changed = File.objects.filter(pk=file.pk, archived_at=None).update(archived_at=now, next_look_at=now)
+        changed = File.objects.filter(pk=file.pk, archived_at=None).update(archived_at=now, next_poll_at=now)
         if changed:
             detail = {"reason": reason} if reason else {}
             _write(file, FileKind.ARCHIVED, actor_id, now, **detail)
@@ -60,11 +60,15 @@ def restore(file: File, actor: Actor) -> bool:
     now = timezone.now()
     with transaction.atomic():
         changed = File.objects.filter(pk=file.pk, archived_at__isnull=False).update(
-            archived_at=None, next_look_at=now
+            archived_at=None, next_poll_at=now
         )
         if changed:
             _write(
-                file, FileKind.RESTORED, actor_id, now, hidden_at_videogen=file.archive_told_at is not None
+                file,
+                FileKind.RESTORED,
+                actor_id,
+                now,
+                hidden_at_videogen=file.archive_reported_at is not None,
             )
     return bool(changed)
 
@@ -74,7 +78,7 @@ async def hide_at_videogen(file: File) -> None:
     with suppress(NotFound):
         await runtime.client().archive_file(file.remote_id)
     await runtime.in_db(
-        File.objects.filter(pk=file.pk, archived_at__isnull=False).update, archive_told_at=timezone.now()
+        File.objects.filter(pk=file.pk, archived_at__isnull=False).update, archive_reported_at=timezone.now()
     )
 
 
@@ -120,8 +124,8 @@ def _mark_public(file: File, until: datetime | None, actor_id: int | None) -> Pu
             public_by=row.public_by_id if before else actor_id,
             public_until=until,
             # Poll soon: the playback id may follow after the confirmation.
-            next_look_at=now + timedelta(seconds=5),
-            looks=0,
+            next_poll_at=now + timedelta(seconds=5),
+            polls=0,
             updated_at=now,
         )
     return before

@@ -156,7 +156,7 @@ def _create_or_retarget(
         origin=Origin.UPLOAD,
         state=State.UPLOADING,
         created_by_id=user_id,
-        next_look_at=timezone.now() + ABANDONED_AFTER,
+        next_poll_at=timezone.now() + ABANDONED_AFTER,
     )
 
 
@@ -165,7 +165,7 @@ def _mark_uploaded(file: File, user_id: int | None) -> File:
     now = timezone.now()
     with transaction.atomic():
         File.objects.filter(pk=file.pk, state=State.UPLOADING).update(
-            state=State.PROCESSING, next_look_at=now + FIRST_POLL_AFTER, updated_at=now
+            state=State.PROCESSING, next_poll_at=now + FIRST_POLL_AFTER, updated_at=now
         )
         Event.objects.create(
             file=file,
@@ -181,7 +181,7 @@ def _mark_uploaded(file: File, user_id: int | None) -> File:
 def _mark_failed(file: File | None, problem: str) -> None:
     if file is not None:
         File.objects.filter(pk=file.pk, state=State.UPLOADING).update(
-            state=State.FAILED, problem=problem[:500], next_look_at=None
+            state=State.FAILED, problem=problem[:500], next_poll_at=None
         )
 
 
@@ -191,7 +191,7 @@ def fail_abandoned(older_than: timedelta = ABANDONED_AFTER) -> int:
     A process that is the only one passes zero when it starts.
     """
     late = File.objects.filter(state=State.UPLOADING, created_at__lte=timezone.now() - older_than)
-    return late.update(state=State.FAILED, problem=INTERRUPTED, next_look_at=None)
+    return late.update(state=State.FAILED, problem=INTERRUPTED, next_poll_at=None)
 
 
 def apply_report(file: File, wire: RemoteFile, failure: str = "") -> bool:
@@ -202,10 +202,10 @@ def apply_report(file: File, wire: RemoteFile, failure: str = "") -> bool:
     if file.state == State.READY:
         return False
     if wire.is_ready:
-        columns = {"state": State.READY, "problem": "", "next_look_at": None, "looks": 0}
+        columns = {"state": State.READY, "problem": "", "next_poll_at": None, "polls": 0}
     elif (failure or wire.is_failed) and file.state == State.PROCESSING:
         problem = failure or "VideoGen could not process this file."
-        columns = {"state": State.FAILED, "problem": problem[:500], "next_look_at": None}
+        columns = {"state": State.FAILED, "problem": problem[:500], "next_poll_at": None}
     else:
         return False
     return bool(File.objects.filter(pk=file.pk).exclude(state=State.READY).update(**columns))

@@ -100,7 +100,7 @@ class QueueSnapshot:
 
     def held_until(self, execution: Execution) -> datetime | None:
         """When VideoGen's hourly limit allows the submission; None if the limit does not hold it back."""
-        in_batch = execution.batch_id is not None and execution.hastened_at is None
+        in_batch = execution.batch_id is not None and execution.prioritised_at is None
         return self.starts.opens_at(timezone.now(), in_batch=in_batch)
 
 
@@ -124,7 +124,7 @@ def forecast(count: int, *, batch: Batch | None = None) -> SubmissionForecast | 
     queued = Execution.objects.send_queue()
     begin = timezone.now()
     if batch is not None:
-        own = queued.filter(batch=batch, hastened_at=None)
+        own = queued.filter(batch=batch, prioritised_at=None)
         count = own.count()
         begin = max(begin, batch.sends_at)
         # Jobs that are submitted first: single jobs, and batches that were started earlier.

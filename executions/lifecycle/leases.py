@@ -21,7 +21,7 @@ from executions.statuses import QUEUED
 LEASE = timedelta(seconds=60)
 CALL_LIMIT = 45.0  # seconds
 # Jobs that need more than a poll: a submission or a cancel request.
-NEEDS_ACTION = Q(remote_id=None) | Q(cancel_requested_at__isnull=False, cancel_noted_at=None)
+NEEDS_ACTION = Q(remote_id=None) | Q(cancel_requested_at__isnull=False, cancel_accepted_at=None)
 # Slots of a worker that submissions of batches never use.
 RESERVED_SLOTS = 4
 
@@ -73,7 +73,7 @@ def claim_due(limit: int, max_polls: int | None = None) -> list[uuid.UUID]:
     with transaction.atomic():
         room = rate_limits.hold_starts(now)
         rows = queue_state.workable(now).order_by(PRIORITISED_FIRST, "next_attempt_at", "id").skip_locked()
-        queued_in_batch = Q(status=QUEUED, batch__isnull=False, hastened_at=None)
+        queued_in_batch = Q(status=QUEUED, batch__isnull=False, prioritised_at=None)
         single = rows.exclude(queued_in_batch).values_list("pk", flat=True)
         if max_polls is None:
             ids = list(single[:limit])

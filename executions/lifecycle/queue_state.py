@@ -51,7 +51,7 @@ def check_hold(execution: Execution) -> tuple[bool, datetime | None]:
     """Whether the job is held back now, and until when (None: until a person resumes it, or not held)."""
     if execution.paused_at is not None or is_paused():
         return True, None
-    in_batch = execution.batch_id is not None and execution.hastened_at is None
+    in_batch = execution.batch_id is not None and execution.prioritised_at is None
     until = rate_limits.starts().opens_at(timezone.now(), in_batch=in_batch)
     return until is not None, until
 

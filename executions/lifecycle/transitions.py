@@ -110,7 +110,7 @@ def accepted(observation: observations.Accepted, execution: Execution) -> Change
         "status": PENDING,
         "remote_id": observation.remote_id,
         "accepted_at": observation.at,
-        "last_heard_at": observation.at,
+        "last_reported_at": observation.at,
         "next_attempt_at": observation.at + (timedelta(0) if wants_cancel else FIRST_POLL_DELAY),
         "note": "",
         "attempts": 0,
@@ -165,7 +165,7 @@ def _progressed(observation: observations.StatusReported, execution: Execution) 
     if not columns:
         return None
     kind = Kind.STATUS if "status" in columns else Kind.ATTEMPT if new_attempt else None
-    columns |= {"last_heard_at": observation.at, "last_answer": observation.answer}
+    columns |= {"last_reported_at": observation.at, "last_answer": observation.answer}
     return Change(columns, kind, {"attempt": attempt} if new_attempt else {})
 
 
@@ -192,11 +192,11 @@ def cancel_requested(observation: observations.CancelRequested, execution: Execu
 def cancel_accepted(observation: observations.CancelAccepted, execution: Execution) -> Change | None:
     if (
         execution.is_terminal
-        or execution.cancel_noted_at is not None
+        or execution.cancel_accepted_at is not None
         or execution.cancel_requested_at is None
     ):
         return None
-    columns = {"cancel_noted_at": observation.at, "next_attempt_at": observation.at, "attempts": 0}
+    columns = {"cancel_accepted_at": observation.at, "next_attempt_at": observation.at, "attempts": 0}
     return Change(columns, Kind.CANCEL_NOTED)
 
 
@@ -217,7 +217,7 @@ def prioritise_requested(
 ) -> Change | None:
     if not execution.is_to_send:
         return None
-    return Change({"hastened_at": observation.at}, Kind.MOVED_TO_FRONT)
+    return Change({"prioritised_at": observation.at}, Kind.MOVED_TO_FRONT)
 
 
 def edited(observation: observations.Edited, execution: Execution) -> Change | None:
@@ -261,7 +261,7 @@ def _finish(
         "note": "",
         "next_attempt_at": None,
         "leased_until": None,
-        "last_heard_at": timezone.now(),
+        "last_reported_at": timezone.now(),
     }
     return Change(columns, Kind.STATUS)
 

@@ -106,7 +106,7 @@ def _columns(limit: RateLimit) -> dict[str, object]:
         "limit": limit.limit,
         "remaining": limit.remaining,
         "reset_at": limit.reset_at,
-        "heard_at": timezone.now(),
+        "reported_at": timezone.now(),
     }
 
 
@@ -171,10 +171,10 @@ def _state(group: str, window: RateWindow | None) -> LimitState:
     limit = window.limit if window.limit is not None else DOCUMENTED.get(group)
     if window.reset_at is not None and window.reset_at <= timezone.now():
         # The window is over. The next one starts with the next call.
-        return LimitState(group, limit, limit, None, window.heard_at)
-    if window.reset_at is None and window.heard_at < timezone.now() - HOUR:
-        return LimitState(group, limit, None, None, window.heard_at)
-    return LimitState(group, limit, window.remaining, window.reset_at, window.heard_at)
+        return LimitState(group, limit, limit, None, window.reported_at)
+    if window.reset_at is None and window.reported_at < timezone.now() - HOUR:
+        return LimitState(group, limit, None, None, window.reported_at)
+    return LimitState(group, limit, window.remaining, window.reset_at, window.reported_at)
 
 
 # --- effect on starts -------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def hold_starts(now: datetime) -> int | None:
     if single_until is not None:
         due.update(next_attempt_at=single_until)
     elif batch_until is not None:
-        due.filter(batch__isnull=False, hastened_at=None).update(next_attempt_at=batch_until)
+        due.filter(batch__isnull=False, prioritised_at=None).update(next_attempt_at=batch_until)
     return _batch_starts_left(state, now)
 
 

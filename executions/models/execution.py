@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 UNCONFIRMED_VISIBLE_FOR = timedelta(days=1)
 
 # Order of sending: the job moved to the front last goes first; single jobs go before those of a batch.
-PRIORITISED_FIRST = F("hastened_at").desc(nulls_last=True)
+PRIORITISED_FIRST = F("prioritised_at").desc(nulls_last=True)
 SEND_ORDER = (PRIORITISED_FIRST, IsNull(F("batch"), False), "next_attempt_at", "id")
 
 
@@ -192,7 +192,9 @@ class Execution(models.Model):
     cancel_requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    cancel_noted_at = models.DateTimeField(null=True, help_text="When VideoGen accepted the cancel request.")
+    cancel_accepted_at = models.DateTimeField(
+        db_column="cancel_noted_at", null=True, help_text="When VideoGen accepted the cancel request."
+    )
     cancel_reason = models.CharField(
         max_length=200,
         blank=True,
@@ -203,7 +205,9 @@ class Execution(models.Model):
 
     # Set by people while the job is not sent yet.
     paused_at = models.DateTimeField(null=True, help_text="If set, the job is not sent until it is resumed.")
-    hastened_at = models.DateTimeField(null=True, help_text="When it was moved to the front of the queue.")
+    prioritised_at = models.DateTimeField(
+        db_column="hastened_at", null=True, help_text="When it was moved to the front of the queue."
+    )
 
     # For the reconciler. These say when to poll or send, never what the status is.
     next_attempt_at = models.DateTimeField(null=True, default=timezone.now)
@@ -211,7 +215,7 @@ class Execution(models.Model):
         default=0, help_text="Failed calls in a row; backoff grows with it."
     )
     leased_until = models.DateTimeField(null=True)
-    last_heard_at = models.DateTimeField(null=True)
+    last_reported_at = models.DateTimeField(db_column="last_heard_at", null=True)
 
     # VideoGen's responses as received, for inspection.
     start_answer = models.JSONField(null=True)
@@ -244,7 +248,7 @@ class Execution(models.Model):
                 condition=Q(progress=None) | Q(progress__range=(0, 100)), name="execution_progress_is_percent"
             ),
             models.CheckConstraint(
-                condition=Q(cancel_noted_at=None) | Q(cancel_requested_at__isnull=False),
+                condition=Q(cancel_accepted_at=None) | Q(cancel_requested_at__isnull=False),
                 name="execution_cancel_noted_after_wish",
             ),
         ]

@@ -44,7 +44,7 @@ FILTERED = {
 
 
 class FileQuerySet(LeasedQuerySet["File"]):
-    lease_column = "next_look_at"
+    lease_column = "next_poll_at"
     is_free_when_null = False
 
     def by_remote_id(self, remote_ids: Collection[str]) -> dict[str, File]:
@@ -106,7 +106,7 @@ class FileQuerySet(LeasedQuerySet["File"]):
     def without_copy(self) -> FileQuerySet:
         """Files that could have a copy, and for which none is stored or requested."""
         return self.filter(
-            kept_at=None, gone_at=None, state=State.READY, origin__in=LOCAL_ORIGINS, copy_request=None
+            copied_at=None, gone_at=None, state=State.READY, origin__in=LOCAL_ORIGINS, copy_request=None
         )
 
 
@@ -138,8 +138,10 @@ class File(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True)
-    archive_told_at = models.DateTimeField(
-        null=True, help_text="When VideoGen was asked to hide it, which its API cannot undo."
+    archive_reported_at = models.DateTimeField(
+        db_column="archive_told_at",
+        null=True,
+        help_text="When VideoGen was asked to hide it, which its API cannot undo.",
     )
 
     # The public preview: when it was published, when Rushes withdraws it, and who published it.
@@ -150,18 +152,21 @@ class File(models.Model):
     )
 
     # When the file worker polls it next (workers/file_worker.py); null if there is nothing to do.
-    next_look_at = models.DateTimeField(null=True)
-    looks = models.PositiveIntegerField(
-        default=0, help_text="Polls in a row without a change; the interval grows with it."
+    next_poll_at = models.DateTimeField(db_column="next_look_at", null=True)
+    polls = models.PositiveIntegerField(
+        db_column="looks", default=0, help_text="Polls in a row without a change; the interval grows with it."
     )
 
     # The copy in the storage of Rushes, if there is one.
-    kept_at = models.DateTimeField(null=True)
-    kept_path = models.CharField(max_length=300, blank=True)
-    kept_sha256 = models.CharField(max_length=64, blank=True)
-    kept_type = models.CharField(max_length=100, blank=True, help_text="The copy's media type.")
-    kept_bytes = models.PositiveBigIntegerField(null=True)
-    kept_thumbnail = models.CharField(
+    copied_at = models.DateTimeField(db_column="kept_at", null=True)
+    copy_path = models.CharField(db_column="kept_path", max_length=300, blank=True)
+    copy_sha256 = models.CharField(db_column="kept_sha256", max_length=64, blank=True)
+    copy_type = models.CharField(
+        db_column="kept_type", max_length=100, blank=True, help_text="The copy's media type."
+    )
+    copy_bytes = models.PositiveBigIntegerField(db_column="kept_bytes", null=True)
+    copy_thumbnail = models.CharField(
+        db_column="kept_thumbnail",
         max_length=300,
         blank=True,
         default="",
@@ -206,12 +211,12 @@ class File(models.Model):
             models.Index(fields=["-id"], name="file_on_its_way", condition=~Q(state=State.READY)),
             models.Index(fields=["-id"], name="file_archived", condition=Q(archived_at__isnull=False)),
             models.Index(fields=["-id"], name="file_in_register", condition=Q(public_since__isnull=False)),
-            models.Index(fields=["next_look_at"], name="file_due", condition=Q(next_look_at__isnull=False)),
-            models.Index(fields=["kept_bytes"], name="file_kept", condition=Q(kept_at__isnull=False)),
+            models.Index(fields=["next_poll_at"], name="file_due", condition=Q(next_poll_at__isnull=False)),
+            models.Index(fields=["copy_bytes"], name="file_kept", condition=Q(copied_at__isnull=False)),
             models.Index(
                 fields=["-id"],
                 name="file_without_copy",
-                condition=Q(kept_at=None, gone_at=None, state=State.READY, origin__in=LOCAL_ORIGINS),
+                condition=Q(copied_at=None, gone_at=None, state=State.READY, origin__in=LOCAL_ORIGINS),
             ),
         ]
 

@@ -28,7 +28,7 @@ class RateWindow(models.Model):
     limit = models.PositiveIntegerField(null=True)
     remaining = models.PositiveIntegerField(null=True)
     reset_at = models.DateTimeField(null=True, help_text="By our clock.")
-    heard_at = models.DateTimeField(default=timezone.now)
+    reported_at = models.DateTimeField(db_column="heard_at", default=timezone.now)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "group"], name="rate_window_once")]

@@ -202,7 +202,9 @@ def apply_page(
     for wait, ids in by_interval.items():
         # A cancel request has its own schedule: it is sent immediately and retried with backoff.
         polled = Execution.objects.filter(pk__in=ids, ended_at=None).exclude(
-            cancel_requested_at__isnull=False, cancel_noted_at=None
+            cancel_requested_at__isnull=False, cancel_accepted_at=None
         )
-        polled.update(leased_until=None, next_attempt_at=now + wait, last_heard_at=now, attempts=0, note="")
+        polled.update(
+            leased_until=None, next_attempt_at=now + wait, last_reported_at=now, attempts=0, note=""
+        )
     return external_jobs.record_listed(found, at=at, is_past=is_past)

@@ -185,7 +185,7 @@ class Reconciler(Worker):
         if execution.remote_id is None:
             await runtime.in_db(unschedule, execution_id)
             return
-        if execution.cancel_requested_at is not None and execution.cancel_noted_at is None:
+        if execution.cancel_requested_at is not None and execution.cancel_accepted_at is None:
             await cancel.send_request(execution_id, execution.remote_id)
         await self._poll(execution)
 
@@ -244,14 +244,14 @@ def schedule_poll(before: Execution, polled_at: datetime) -> None:
         wait, attempts = poll_interval(age, Execution.objects.filter(ended_at=None).count()), 0
         if job.status == "awaiting_approval":
             wait = max(wait, APPROVAL_POLL_INTERVAL)
-        if job.cancel_requested_at is not None and job.cancel_noted_at is None:
+        if job.cancel_requested_at is not None and job.cancel_accepted_at is None:
             # A cancel request made during the poll is sent immediately; one that failed is retried with backoff.
             is_new = before.cancel_requested_at is None
             wait = timedelta(0) if is_new else backoff.delay(job.attempts)
             attempts = 0 if is_new else job.attempts + 1
         now = timezone.now()
         Execution.objects.filter(pk=job.pk).update(
-            leased_until=None, next_attempt_at=now + wait, last_heard_at=now, attempts=attempts, note=""
+            leased_until=None, next_attempt_at=now + wait, last_reported_at=now, attempts=attempts, note=""
         )
 
 

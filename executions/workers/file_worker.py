@@ -1,6 +1,6 @@
 """Background work on files: polling uploads, reporting archived files, withdrawing expired public previews.
 
-A file with work to do has the time of its next check (`next_look_at`), which is also its lease (core/leasing.py), so
+A file with work to do has the time of its next check (`next_poll_at`), which is also its lease (core/leasing.py), so
 any number of processes can share the work. Each step also imports the account's files (sync/file_import.py).
 """
 
@@ -38,7 +38,7 @@ ANALYSIS_DONE = ("FULFILLED", "REJECTED")
 
 def claim_due(limit: int) -> list[File]:
     """Claim files that are due, the longest due first."""
-    return File.objects.order_by("next_look_at").claim(limit, LEASE)
+    return File.objects.order_by("next_poll_at").claim(limit, LEASE)
 
 
 class FileWorker(Worker):
@@ -66,7 +66,7 @@ class FileWorker(Worker):
 
 
 def _has_due_soon() -> bool:
-    return File.objects.filter(next_look_at__lte=timezone.now() + timedelta(seconds=MAX_SLEEP)).exists()
+    return File.objects.filter(next_poll_at__lte=timezone.now() + timedelta(seconds=MAX_SLEEP)).exists()
 
 
 async def process(file: File) -> None:
@@ -75,7 +75,7 @@ async def process(file: File) -> None:
     try:
         if (
             file.archived_at
-            and file.archive_told_at is None
+            and file.archive_reported_at is None
             and file.archived_at + file_actions.UNDO_WINDOW <= now
         ):
             await file_actions.hide_at_videogen(file)
@@ -91,7 +91,7 @@ async def process(file: File) -> None:
             return
     except VideoGenError as error:
         await api_health.record_error(error)
-        seconds = (error.retry_after or 60.0) if isinstance(error, RateLimited) else 30.0 * (file.looks + 1)
+        seconds = (error.retry_after or 60.0) if isinstance(error, RateLimited) else 30.0 * (file.polls + 1)
         await runtime.in_db(_reschedule, file, timezone.now() + timedelta(seconds=min(seconds, 3600.0)))
         return
     await runtime.in_db(_schedule_next, file)
@@ -121,7 +121,7 @@ def _handle_not_found(file: File) -> bool:
 
 
 def _reschedule(file: File, at: datetime) -> None:
-    File.objects.filter(pk=file.pk).update(next_look_at=at, looks=file.looks + 1)
+    File.objects.filter(pk=file.pk).update(next_poll_at=at, polls=file.polls + 1)
 
 
 def _schedule_next(before: File) -> None:
@@ -129,23 +129,23 @@ def _schedule_next(before: File) -> None:
     file = File.objects.get(pk=before.pk)
     now = timezone.now()
     times: list[datetime] = []
-    if file.archived_at and file.archive_told_at is None:
+    if file.archived_at and file.archive_reported_at is None:
         times.append(file.archived_at + file_actions.UNDO_WINDOW)
     if file.public_since and file.public_until:
         times.append(file.public_until)
-    looks = before.looks + 1
+    polls = before.polls + 1
     if file.state == State.UPLOADING:
         times.append(file.created_at + uploads.ABANDONED_AFTER)
     elif file.state == State.PROCESSING:
         times.append(
-            now + timedelta(seconds=PROCESSING_DELAYS[min(before.looks, len(PROCESSING_DELAYS) - 1)])
+            now + timedelta(seconds=PROCESSING_DELAYS[min(before.polls, len(PROCESSING_DELAYS) - 1)])
         )
     elif before.state == State.PROCESSING and _needs_follow_up(file):
-        looks = 0
+        polls = 0
         times.append(now + timedelta(seconds=FOLLOW_UP_DELAYS[0]))
-    elif _needs_follow_up(file) and looks < len(FOLLOW_UP_DELAYS):
-        times.append(now + timedelta(seconds=FOLLOW_UP_DELAYS[looks]))
-    File.objects.filter(pk=file.pk).update(next_look_at=min(times) if times else None, looks=looks)
+    elif _needs_follow_up(file) and polls < len(FOLLOW_UP_DELAYS):
+        times.append(now + timedelta(seconds=FOLLOW_UP_DELAYS[polls]))
+    File.objects.filter(pk=file.pk).update(next_poll_at=min(times) if times else None, polls=polls)
 
 
 def _needs_follow_up(file: File) -> bool:

@@ -96,7 +96,7 @@ def delete_old_rejections() -> None:
 def delete_old_keys() -> None:
     """Delete the rate limits and budgets of API keys that are no longer used."""
     old = timezone.now() - timedelta(days=7)
-    RateWindow.objects.filter(heard_at__lt=old).delete()
+    RateWindow.objects.filter(reported_at__lt=old).delete()
     CallBudget.objects.filter(counted_at__lt=old).delete()
 
 

@@ -44,7 +44,7 @@ async def wait_until_cancel_accepted(job: Execution) -> None:
     """Wait until VideoGen has accepted the cancel request."""
 
     async def is_accepted() -> bool:
-        return (await steps.reload(job)).cancel_noted_at is not None
+        return (await steps.reload(job)).cancel_accepted_at is not None
 
     await until(is_accepted)
 
@@ -105,7 +105,7 @@ async def test_a_success_during_the_cancel_request_wins(
         return bool(relay.finished)
 
     await until(was_answered)
-    assert (final.status, final.cancel_noted_at) == ("succeeded", None)
+    assert (final.status, final.cancel_accepted_at) == ("succeeded", None)
     assert await steps.events_of(job) == events
     assert says_too_late(await steps.page_of(ann_browser, job))
     assert (await steps.sandbox_outcome(account, prompt))["status"] == "succeeded"
@@ -140,7 +140,7 @@ async def test_a_failed_cancel_request_is_repeated_while_the_job_runs(
         )
         if job.is_terminal:
             break
-        assert job.cancel_noted_at is None
+        assert job.cancel_accepted_at is None
         waits.append(steps.seconds_until_due(job))
 
     if fault["kind"] == "lost_after":

@@ -38,11 +38,11 @@ DONE = {copy_requests.CopyOutcome.REQUESTED: ("running", "clock", "in progress")
 def request_copy(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Requests a copy. Anyone who sees the file may: it harms no one, and the file may be gone later."""
     file = get_object_or_404(File, pk=pk)
-    if file.gone_at is not None and file.kept_at is None:
+    if file.gone_at is not None and file.copied_at is None:
         messages.error(request, "VideoGen no longer has this file, so there is nothing to copy.")
     elif copy_requests.request_copy(file, request.user):
         workers.wake_file_workers()
-    elif file.kept_at is None:
+    elif file.copied_at is None:
         messages.error(request, "Only a file that is ready can be copied.")
     return see_other(f"{reverse('file', args=[pk])}#copy")
 

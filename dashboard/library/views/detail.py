@@ -54,7 +54,7 @@ def restore(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     if file_actions.restore(file, request.user):
         workers.wake_file_workers()
         message = "The file is back in the library."
-        if file.archive_told_at is not None:
+        if file.archive_reported_at is not None:
             message += " VideoGen’s own lists still hide it, because its API cannot restore files."
         messages.success(request, message)
     return see_other("file", pk)

@@ -92,7 +92,7 @@ async def _copy(request: HttpRequest, file: File, rendition: str) -> HttpRespons
 def _error_page(
     request: HttpRequest, error: signed_urls.Gone | signed_urls.NotReady, file: File | None = None
 ) -> HttpResponse:
-    if isinstance(error, signed_urls.Gone) and file is not None and file.kept_at is not None:
+    if isinstance(error, signed_urls.Gone) and file is not None and file.copied_at is not None:
         return render(request, "503.html", {"reason": COPY_UNREADABLE}, status=503)
     if isinstance(error, signed_urls.Gone):
         return render(request, "404.html", {"reason": str(error)}, status=404)

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             count += 1
             if problem:
                 broken += 1
-                self.stderr.write(f"{file.pk}  {file.kept_path}: {problem}")
+                self.stderr.write(f"{file.pk}  {file.copy_path}: {problem}")
         if broken:
             raise CommandError(f"{broken} of {count} copies are damaged.")
         self.stdout.write(f"{count} copies are intact.")

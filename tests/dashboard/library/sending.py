@@ -33,7 +33,7 @@ async def processed(pk: Any) -> File:
 
     async def poll_once() -> File | None:
         await runtime.in_db(
-            File.objects.filter(pk=pk, next_look_at__isnull=False).update, next_look_at=timezone.now()
+            File.objects.filter(pk=pk, next_poll_at__isnull=False).update, next_poll_at=timezone.now()
         )
         for each in await runtime.in_db(file_worker.claim_due, 10):
             await file_worker.process(each)

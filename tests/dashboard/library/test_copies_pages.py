@@ -20,7 +20,11 @@ from tests.factories.files import file
 
 def test_copies_are_counted_and_failures_listed(ann_browser: Browser, ada_browser: Browser) -> None:
     file(
-        kept_at=timezone.now(), kept_bytes=2048, kept_path="aa/x.png", kept_type="image/png", origin="result"
+        copied_at=timezone.now(),
+        copy_bytes=2048,
+        copy_path="aa/x.png",
+        copy_type="image/png",
+        origin="result",
     )
     lost = file(display_name="The lost one", origin="result")
     copy_requests.request_copy(lost, ann_browser.user)
@@ -82,7 +86,7 @@ def test_a_copy_that_finishes_while_its_page_renders_is_shown(ann_browser: Brows
 
 def test_selected_files_are_listed_then_copied_and_each_is_reported(ann_browser: Browser) -> None:
     wanted = file(display_name="wanted", origin="result")
-    copied = file(display_name="copied before", kept_at=timezone.now())
+    copied = file(display_name="copied before", copied_at=timezone.now())
     gone = file(display_name="gone", gone_at=timezone.now())
     file(display_name="not selected", origin="result")
     names = [wanted.remote_id, copied.remote_id, gone.remote_id, "vg_file_unknown", "a\x00b"]

@@ -94,7 +94,7 @@ async def test_a_stale_if_range_gets_the_whole_file(ann_browser: Browser) -> Non
     made = await only_copied(wav(), type="AUDIO")
     headers = {"Range": "bytes=0-3", "If-Range": '"older"'}
     assert (await ann_browser.aget(f"/files/{made.pk}/preview", headers=headers)).status_code == 200
-    cached = {"If-None-Match": f'"{made.kept_sha256}"'}
+    cached = {"If-None-Match": f'"{made.copy_sha256}"'}
     assert (await ann_browser.aget(f"/files/{made.pk}/preview", headers=cached)).status_code == 304
 
 
@@ -120,7 +120,7 @@ VIDEO = b"\0\0\0\x18ftypisom" + bytes(100)
 
 async def test_a_video_copy_is_not_its_own_thumbnail(account: Any, ann_browser: Browser) -> None:
     made = await only_copied(VIDEO, type="VIDEO")
-    assert made.kept_thumbnail == ""
+    assert made.copy_thumbnail == ""
     assert (await ann_browser.aget(f"/files/{made.pk}/thumbnail")).status_code == 404
     answer = await ann_browser.aget(f"/files/{made.pk}/preview")
     assert (answer.status_code, answer["Content-Type"]) == (200, "video/mp4")
@@ -171,9 +171,9 @@ async def test_a_copy_deleted_by_hand_counts_as_missing_while_videogen_has_the_f
     ann_browser: Browser,
 ) -> None:
     made, _ = await copied_files("vg_file_1", "vg_file_2")
-    copy_storage.path(made.kept_path).unlink()
+    copy_storage.path(made.copy_path).unlink()
     await ann_browser.aget(f"/files/{made.pk}/download")
-    assert (await copying.reload(made)).kept_at is None
+    assert (await copying.reload(made)).copied_at is None
     assert await runtime.in_db(copy_requests.request_copy, await copying.reload(made), policy.SYSTEM), (
         "it can be copied again"
     )
@@ -186,7 +186,7 @@ async def test_any_number_of_deleted_copies_can_be_made_again(
     made = await copied_files("vg_file_1", "vg_file_2", "vg_file_3")
     gone = [each for each in made if each.remote_id in missing]
     for each in gone:
-        copy_storage.path(each.kept_path).unlink()
+        copy_storage.path(each.copy_path).unlink()
     for each in gone:
         await ann_browser.aget(f"/files/{each.pk}/download")
         assert await runtime.in_db(copy_requests.request_copy, await copying.reload(each), policy.SYSTEM)
@@ -207,13 +207,13 @@ async def test_an_unmounted_folder_loses_no_copy(account: Any, ann_browser: Brow
     for each in (gone, there, other):
         answer = await ann_browser.aget(f"/files/{each.pk}/download")
         assert answer.status_code == 200
-        assert hashlib.sha256(await body(answer)).hexdigest() == each.kept_sha256
+        assert hashlib.sha256(await body(answer)).hexdigest() == each.copy_sha256
 
 
 async def test_the_path_of_the_only_copy_is_never_cleared(account: Any, ann_browser: Browser) -> None:
     gone = await only_copied(png(), remote_id="vg_file_that_never_was")
     await copied_files("vg_file_2")
-    place = copy_storage.path(gone.kept_path)
+    place = copy_storage.path(gone.copy_path)
     moved = place.rename(place.with_name("moved"))
     assert (await ann_browser.aget(f"/files/{gone.pk}/preview")).status_code == 503
     moved.rename(place)
@@ -227,13 +227,13 @@ async def test_an_unreadable_copy_stays_recorded(
     stat = Path.stat
 
     def refuses(path: Path, **options: Any) -> Any:
-        if path.name == Path(made.kept_path).name:
+        if path.name == Path(made.copy_path).name:
             raise OSError(errno.EIO, "Input/output error")
         return stat(path, **options)
 
     monkeypatch.setattr(Path, "stat", refuses)
     await ann_browser.aget(f"/files/{made.pk}/download")
-    assert (await copying.reload(made)).kept_at is not None
+    assert (await copying.reload(made)).copied_at is not None
 
 
 async def test_a_batch_download_contains_the_copy_of_a_lost_file() -> None:
@@ -243,7 +243,7 @@ async def test_a_batch_download_contains_the_copy_of_a_lost_file() -> None:
     pieces = [piece async for piece in zip_archive.stream(wanted)]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
         assert {name: archived.read(name) for name in archived.namelist()} == {"001 pier.png": content}
-    copy_storage.path(made.kept_path).unlink()
+    copy_storage.path(made.copy_path).unlink()
     pieces = [piece async for piece in zip_archive.stream(wanted)]
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archived:
         assert "the Rushes copy cannot be read" in archived.read("_missing.txt").decode()
@@ -268,7 +268,7 @@ async def test_a_copy_is_requested_on_the_page_and_its_progress_shown(ann_browse
         assert "The connection to VideoGen's storage was lost. Next attempt" in page.replace("&#x27;", "'")
         made = await copying.attempt(made)
     page = text(await ann_browser.aget(f"/files/{made.pk}/"))
-    assert made.kept_sha256 in page
+    assert made.copy_sha256 in page
     assert "In the Rushes folder" in page
     assert "a copy was made, requested by you" in page
     assert "Store a copy" not in page

@@ -31,18 +31,18 @@ async def test_videogen_archives_a_file_after_the_undo_period(account: Any, ann_
     listed = lambda: made.remote_id in str(account.call("GET", "/v1/files?limit=200").json())  # noqa: E731
     await ann_browser.apost(f"/files/{made.pk}/archive/")
     made = await processed(made.pk)
-    assert made.archive_told_at is None
+    assert made.archive_reported_at is None
     assert listed(), "it can still be undone"
-    assert made.next_look_at is not None
+    assert made.next_poll_at is not None
     over = timezone.now() - file_actions.UNDO_WINDOW
     await runtime.in_db(File.objects.filter(pk=made.pk).update, archived_at=over)
 
     async def settled() -> File | None:
         # Its analysis may still be pending; then it is polled again.
         found = await processed(made.pk)
-        return found if found.next_look_at is None else None
+        return found if found.next_poll_at is None else None
 
-    assert (await until(settled)).archive_told_at is not None
+    assert (await until(settled)).archive_reported_at is not None
     assert not listed()
     await ann_browser.apost(f"/files/{made.pk}/restore/")
     assert "old.png" in text(await ann_browser.aget("/files/"))
@@ -172,7 +172,7 @@ async def test_a_404_for_a_new_file_is_not_final(account: Any, ann_browser: Brow
     await file_worker.process(upload)
     upload = await runtime.in_db(File.objects.get, pk=upload.pk)
     assert (upload.state, upload.gone_at) == ("processing", None)
-    assert upload.next_look_at is not None
+    assert upload.next_poll_at is not None
     await runtime.in_db(
         File.objects.filter(pk=upload.pk).update, created_at=timezone.now() - timedelta(minutes=2)
     )

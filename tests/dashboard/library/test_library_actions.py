@@ -54,7 +54,7 @@ def test_repeating_an_action_adds_no_event(ann_browser: Browser) -> None:
 
 def test_restoring_a_file_says_that_videogen_still_hides_it(ann_browser: Browser) -> None:
     now = timezone.now()
-    made = mine(ann_browser, archived_at=now - timedelta(days=1), archive_told_at=now)
+    made = mine(ann_browser, archived_at=now - timedelta(days=1), archive_reported_at=now)
     assert "Restore" in text(ann_browser.get(f"/files/{made.pk}/"))
     words = text(ann_browser.post(f"/files/{made.pk}/restore/", follow=True))
     assert "VideoGen’s own lists still hide it" in words

@@ -112,7 +112,7 @@ async def test_a_failure_without_an_event_is_found_by_polling(account: Any, ann_
     account.control("PUT", "faults", {"faults": [{"kind": "upload", "fail": "The picture is broken."}]})
     uploaded = (await send(ann_browser, png())).json()
     made = await processed(uploaded["id"])
-    assert (made.state, made.next_look_at) == (State.FAILED, None)
+    assert (made.state, made.next_poll_at) == (State.FAILED, None)
     assert made.problem
 
 
@@ -210,7 +210,7 @@ async def test_a_failed_upload_is_a_clean_error(
     answer = await send(ann_browser, png())
     assert answer.status_code == status
     assert words in answer.json()["error"]
-    assert all(each.state == State.FAILED and each.next_look_at is None for each in await stored_files())
+    assert all(each.state == State.FAILED and each.next_poll_at is None for each in await stored_files())
     assert "pier" not in text(await ann_browser.aget("/files/")), "no partial file is in the library"
     account.control("DELETE", "faults")
     again = await send(ann_browser, png())
@@ -245,15 +245,15 @@ async def test_a_cancelled_upload_fails(account: Any, people: Any) -> None:
 async def test_an_upload_of_a_dead_process_fails(account: Any, people: Any) -> None:
     now = timezone.now()
     dead = await runtime.in_db(
-        file, state=State.UPLOADING, created_at=now - uploads.ABANDONED_AFTER, next_look_at=now
+        file, state=State.UPLOADING, created_at=now - uploads.ABANDONED_AFTER, next_poll_at=now
     )
-    alive = await runtime.in_db(file, state=State.UPLOADING, next_look_at=now)
+    alive = await runtime.in_db(file, state=State.UPLOADING, next_poll_at=now)
     for each in await runtime.in_db(file_worker.claim_due, 10):
         await file_worker.process(each)
     dead, alive = [await runtime.in_db(File.objects.get, pk=each.pk) for each in (dead, alive)]
     assert (dead.state, dead.problem) == (State.FAILED, uploads.INTERRUPTED)
     assert alive.state == State.UPLOADING
-    assert alive.next_look_at is not None
+    assert alive.next_poll_at is not None
 
 
 async def test_an_empty_file_is_rejected(account: Any, people: Any) -> None:

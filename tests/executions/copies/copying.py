@@ -28,7 +28,7 @@ async def make_copy(file: File, actor: Any = policy.SYSTEM) -> File:
     """Request and make a copy. Returns the file."""
     assert await runtime.in_db(copy_requests.request_copy, file, actor)
     file = await attempt(file)
-    assert file.kept_at is not None, await request_row(file)
+    assert file.copied_at is not None, await request_row(file)
     return file
 
 

@@ -40,9 +40,9 @@ async def test_a_copy_is_complete_checked_and_recorded(people: Any) -> None:
         made = await runtime.in_db(media.file)
         made = await copying.make_copy(made, people.ann)
     sha256 = hashlib.sha256(PICTURE).hexdigest()
-    assert (made.kept_sha256, made.kept_bytes, made.kept_type) == (sha256, len(PICTURE), "image/png")
-    assert copy_storage.path(made.kept_path).read_bytes() == PICTURE
-    assert copying.stored_files() == [made.kept_path], "no part is left"
+    assert (made.copy_sha256, made.copy_bytes, made.copy_type) == (sha256, len(PICTURE), "image/png")
+    assert copy_storage.path(made.copy_path).read_bytes() == PICTURE
+    assert copying.stored_files() == [made.copy_path], "no part is left"
     assert await copying.request_row(made) is None
     event = await runtime.in_db(Event.objects.get, file=made)
     assert (event.kind, event.actor_id) == (FileKind.COPIED, people.ann.pk)
@@ -56,15 +56,15 @@ async def test_an_interrupted_copy_is_resumed() -> None:
         await runtime.in_db(copy_requests.request_copy, made, policy.SYSTEM)
         made = await copying.attempt(made)
         row = await copying.request_row(made)
-        assert made.kept_at is None
+        assert made.copied_at is None
         assert 0 < row["received"] < 2_000_001
         assert row["total"] == len(PICTURE)
         assert row["due_at"] > timezone.now()
         made = await copying.attempt(made)
     assert f"range: bytes={row['received']}-" in media.heads[1]
     assert 'if-range: "first"' in media.heads[1]
-    assert copy_storage.path(made.kept_path).read_bytes() == PICTURE
-    assert made.kept_sha256 == hashlib.sha256(PICTURE).hexdigest()
+    assert copy_storage.path(made.copy_path).read_bytes() == PICTURE
+    assert made.copy_sha256 == hashlib.sha256(PICTURE).hexdigest()
 
 
 async def test_bytes_of_different_versions_are_not_mixed() -> None:
@@ -75,7 +75,7 @@ async def test_bytes_of_different_versions_are_not_mixed() -> None:
         await copying.attempt(made)
         media.content, media.etag = png(padding=2_500_000), '"second"'
         made = await copying.attempt(made)
-    assert copy_storage.path(made.kept_path).read_bytes() == media.content
+    assert copy_storage.path(made.copy_path).read_bytes() == media.content
 
 
 async def test_a_dead_processs_copy_is_resumed() -> None:
@@ -100,7 +100,7 @@ async def test_a_dead_processs_copy_is_resumed() -> None:
         await copy_worker.make(mine)
     made = await copying.reload(made)
     assert "range: bytes=" in media.heads[1]
-    assert copy_storage.path(made.kept_path).read_bytes() == PICTURE
+    assert copy_storage.path(made.copy_path).read_bytes() == PICTURE
 
 
 def test_parts_that_are_not_requested_are_deleted(people: Any) -> None:
@@ -164,12 +164,12 @@ async def test_a_full_disk_is_reported_and_leaves_no_part() -> None:
         with disk_of(40 * 1024 * 1024):
             made = await copying.attempt(made)
         row = await copying.request_row(made)
-        assert made.kept_at is None
+        assert made.copied_at is None
         assert "disk of Rushes is full" in row["problem"]
         assert row["due_at"] is not None, "it will be retried"
         assert copying.stored_files() == []
         made = await copying.attempt(made)
-    assert made.kept_sha256 == hashlib.sha256(large).hexdigest()
+    assert made.copy_sha256 == hashlib.sha256(large).hexdigest()
 
 
 async def test_copies_leave_disk_space_for_the_database(monkeypatch: Any) -> None:
@@ -209,7 +209,7 @@ async def test_an_interrupted_response_is_not_a_copy() -> None:
         media.breaks = [0]
         await runtime.in_db(copy_requests.request_copy, made, policy.SYSTEM)
         made = await copying.attempt(made)
-        assert made.kept_at is None
+        assert made.copied_at is None
         assert copying.stored_files() in ([], [f".parts/{made.pk}.part"])
 
 
@@ -230,7 +230,7 @@ async def test_the_media_type_of_a_copy_is_detected_from_its_content(
 ) -> None:
     async with serving(head, declared_type) as media:
         made = await copying.make_copy(await runtime.in_db(media.file))
-    assert made.kept_type == mime
+    assert made.copy_type == mime
 
 
 # --- requests ---------------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def test_requests_are_merged_and_a_given_up_one_is_retried(people: Any) -> None:
 
 
 def test_copied_and_unready_files_are_not_requested() -> None:
-    assert not copy_requests.request_copy(file(kept_at=timezone.now()), policy.SYSTEM)
+    assert not copy_requests.request_copy(file(copied_at=timezone.now()), policy.SYSTEM)
     assert not copy_requests.request_copy(file(state="processing"), policy.SYSTEM)
     assert not CopyRequest.objects.exists()
 
@@ -285,7 +285,7 @@ def test_if_every_file_is_copied_the_newest_are_requested_first(monkeypatch: Any
     file(origin="account")
     file(origin="upload", state="processing")
     file(origin="result", gone_at=timezone.now())
-    file(origin="result", kept_at=timezone.now())
+    file(origin="result", copied_at=timezone.now())
     assert copy_requests.request_missing() == 3
     assert copy_requests.request_missing() == 0, "three are queued"
     wanted = set(CopyRequest.objects.values_list("file_id", flat=True))
@@ -303,7 +303,7 @@ async def test_the_worker_copies_every_file_if_configured(people: Any) -> None:
         task = asyncio.create_task(working.run())
 
         async def there() -> bool:
-            return (await copying.reload(made)).kept_at is not None
+            return (await copying.reload(made)).copied_at is not None
 
         await until(there)
         task.cancel()
@@ -331,10 +331,10 @@ async def test_an_operator_verifies_the_copies() -> None:
         return said.getvalue()
 
     assert "3 copies are intact." in await runtime.in_db(verified)
-    copy_storage.path(changed.kept_path).write_bytes(PICTURE[:-1] + b"x")
-    copy_storage.path(missing.kept_path).unlink()
+    copy_storage.path(changed.copy_path).write_bytes(PICTURE[:-1] + b"x")
+    copy_storage.path(missing.copy_path).unlink()
     said = await runtime.in_db(verified)
-    assert f"{changed.kept_path}: its bytes have changed" in said
-    assert f"{missing.kept_path}: it is not there" in said
-    assert whole.kept_path not in said
+    assert f"{changed.copy_path}: its bytes have changed" in said
+    assert f"{missing.copy_path}: it is not there" in said
+    assert whole.copy_path not in said
     assert "2 of 3 copies are damaged." in said

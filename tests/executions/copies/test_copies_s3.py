@@ -60,8 +60,8 @@ async def gone(made: File) -> None:
 async def test_a_copy_is_stored_in_the_bucket(bucket: Any) -> None:
     async with serving(LARGE) as media:
         made = await copying.make_copy(await runtime.in_db(media.file))
-    assert made.kept_sha256 == hashlib.sha256(LARGE).hexdigest()
-    there = bucket.get_object(Bucket=BUCKET, Key=made.kept_path)
+    assert made.copy_sha256 == hashlib.sha256(LARGE).hexdigest()
+    there = bucket.get_object(Bucket=BUCKET, Key=made.copy_path)
     assert there["ContentType"] == "image/png"
     assert there["Body"].read() == LARGE
     assert copying.stored_files() == [], "no part is left"
@@ -105,10 +105,10 @@ async def test_a_missing_bucket_is_reported_and_retried(bucket: Any, settings: A
         await runtime.in_db(copy_requests.request_copy, made, policy.SYSTEM)
         made = await copying.attempt(made)
         row = await copying.request_row(made)
-        assert made.kept_at is None
+        assert made.copied_at is None
         assert "The storage did not accept the copy" in row["problem"]
         assert row["due_at"] > timezone.now()
         settings.STORAGES = before
         made = await copying.attempt(made)
-    assert made.kept_at is not None
+    assert made.copied_at is not None
     assert len(media.heads) == 1, "a complete part is not downloaded again"

@@ -31,7 +31,7 @@ def copy_request() -> CopyRequest:
 
 def due_file() -> File:
     ago = timezone.now() - timedelta(minutes=1)
-    return file(next_look_at=ago)
+    return file(next_poll_at=ago)
 
 
 def day() -> DailyReconciliation:

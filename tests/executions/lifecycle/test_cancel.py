@@ -94,7 +94,7 @@ async def test_a_cancel_request_is_sent_once_and_videogen_decides_the_outcome(
 
     now = await steps.reload(running)
     assert now.status == "cancelled"
-    assert now.cancel_noted_at is not None
+    assert now.cancel_accepted_at is not None
     assert await steps.kinds(running) == [
         "started",
         "sent",
@@ -141,12 +141,12 @@ async def test_a_cancel_request_that_was_not_accepted_is_sent_again_while_the_jo
 
     await process(running)
     before = await steps.reload(running)
-    assert before.cancel_noted_at is None
+    assert before.cancel_accepted_at is None
     assert not before.is_terminal
     assert before.next_attempt_at is not None
 
     await process(running)
-    assert (await steps.reload(running)).cancel_noted_at is not None
+    assert (await steps.reload(running)).cancel_accepted_at is not None
 
 
 async def test_a_lost_response_does_not_lose_the_cancel_request(
@@ -179,7 +179,7 @@ async def test_a_job_cancelled_while_being_sent_is_cancelled_once_its_id_is_know
 
     now = await steps.reload(job)
     assert now.remote_id is not None
-    assert now.cancel_noted_at is not None
+    assert now.cancel_accepted_at is not None
     remote = await steps.sandbox_outcome(account, now.remote_id)
     assert remote["status"] == "cancelled"
 

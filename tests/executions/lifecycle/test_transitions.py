@@ -236,7 +236,7 @@ def test_an_accepted_job_starts_afresh_and_is_polled_after_a_second() -> None:
     status_machine.apply(job.pk, observations.Accepted(remote_id="vg_exec_1", at=NOW, answer={"id": 1}))
 
     now = jobs.reload(job)
-    assert (now.accepted_at, now.last_heard_at) == (NOW, NOW)
+    assert (now.accepted_at, now.last_reported_at) == (NOW, NOW)
     assert (now.next_attempt_at, now.leased_until) == (NOW + timedelta(seconds=1), None)
     assert (now.note, now.attempts, now.start_answer) == ("", 0, {"id": 1})
     assert now.events.last().detail == {"remote_id": "vg_exec_1"}
@@ -265,9 +265,9 @@ def test_each_report_is_stored_with_its_time() -> None:
         return now
 
     now = report(RUNNING, first, progress=0.5)
-    assert (now.running_at, now.last_heard_at, now.progress) == (first, first, 0.5)
+    assert (now.running_at, now.last_reported_at, now.progress) == (first, first, 0.5)
     now = report(RUNNING, second, progress=9.0)
-    assert (now.running_at, now.last_heard_at) == (first, second)
+    assert (now.running_at, now.last_reported_at) == (first, second)
     now = report(SUCCEEDED, third)
     assert (now.running_at, now.ended_at, now.duration) == (first, third, 25.0)
     assert (now.note, now.next_attempt_at, now.leased_until) == ("", None, None)

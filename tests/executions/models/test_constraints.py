@@ -68,7 +68,7 @@ def test_several_jobs_can_have_no_remote_id() -> None:
         {"remote_id": None},
         {"progress": 100.5},
         {"progress": -1.0},
-        {"cancel_noted_at": timezone.now()},
+        {"cancel_accepted_at": timezone.now()},
         {"attempt": -1},
     ],
     ids=" ".join,
