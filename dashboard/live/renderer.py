@@ -32,7 +32,7 @@ BATCH_KINDS = {"batch", *BATCH_LISTS.values()}
 # Queue positions shift when a job leaves the queue: the Studio updates this many of them.
 MAX_POSITIONS = 20
 # Makes the page refetch its content.
-REFETCH = "<i data-ask></i>"
+REFETCH = "<i data-refetch></i>"
 
 
 type Key = tuple[str, str, str]  # kind of page, job or batch, audience

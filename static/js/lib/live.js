@@ -152,7 +152,7 @@ function plain(element) {
 
 function apply(message) {
   for (const fragment of fragmentsOf(message)) {
-    if ('ask' in fragment.dataset) {
+    if ('refetch' in fragment.dataset) {
       pollSoon()
       continue
     }

@@ -241,7 +241,7 @@ def test_jobs_that_move_up_receive_their_new_place(ann_browser: Browser) -> None
         assert plain_text(place) == "next in the queue"
     queue = rendering.keys("queue", ann_browser.user)
     make(rendering, queue)
-    assert rendering.frames(queue) == ["<i data-ask></i>"]
+    assert rendering.frames(queue) == ["<i data-refetch></i>"]
     assert renderer.Rendering([change(first, "running", "running")]).keys("queue", ann_browser.user) == []
 
 
@@ -251,4 +251,4 @@ def test_pausing_the_queue_makes_every_page_refetch(ann_browser: Browser) -> Non
     for topic in ("studio", "history", f"job:{waiting(ann_browser).pk}", "queue"):
         keys = rendering.keys(topic, ann_browser.user)
         make(rendering, keys)
-        assert rendering.frames(keys) == ["<i data-ask></i>"]
+        assert rendering.frames(keys) == ["<i data-refetch></i>"]
