@@ -96,11 +96,11 @@ class FileQuerySet(LeasedQuerySet["File"]):
 
     def with_copy(self) -> FileQuerySet:
         """Files of which a copy is stored."""
-        return self.filter(kept_at__isnull=False)
+        return self.filter(copied_at__isnull=False)
 
     def copy_totals(self) -> tuple[int, int]:
         """The number of stored copies, and their bytes."""
-        totals = self.with_copy().aggregate(count=Count("pk"), bytes=Sum("kept_bytes"))
+        totals = self.with_copy().aggregate(count=Count("pk"), bytes=Sum("copy_bytes"))
         return totals["count"], totals["bytes"] or 0
 
     def without_copy(self) -> FileQuerySet:
