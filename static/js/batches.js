@@ -17,7 +17,7 @@ function count() {
 
 // Live updates do not know the filter of this page, so mark its link again.
 function markFilter() {
-  for (const link of document.querySelectorAll('.batch-tally a')) {
+  for (const link of document.querySelectorAll('.batch-counts a')) {
     const here = new URL(location)
     const there = new URL(link.href)
     if (here.searchParams.get('status') === there.searchParams.get('status'))

@@ -131,14 +131,14 @@ document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
 
 function copyMessages(form, answer) {
   form
-    .querySelectorAll('.tool-form-started, .tool-form-refusal, .field-problem, .tool-form-shelves ~ .notice')
+    .querySelectorAll('.tool-form-started, .tool-form-refusal, .field-problem, .tool-form-groups ~ .notice')
     .forEach((message) => message.remove())
   form.querySelectorAll('.field-invalid').forEach((field) => field.classList.remove('field-invalid'))
   form.querySelectorAll('[aria-invalid]').forEach((control) => control.removeAttribute('aria-invalid'))
   form
     .querySelector('.field-list')
     .before(
-      ...answer.querySelectorAll('.tool-form-started, .tool-form-refusal, .tool-form-shelves ~ .notice'),
+      ...answer.querySelectorAll('.tool-form-started, .tool-form-refusal, .tool-form-groups ~ .notice'),
     )
   // Both forms are of the same tool, so their fields are in the same order.
   const fields = form.querySelectorAll('.field')
