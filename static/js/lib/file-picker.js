@@ -1,7 +1,7 @@
 // Files for a form: selected from the library in a dialog, or dropped, pasted or picked from disk and uploaded.
 
 import { call } from './session.js'
-import { tell } from './toast.js'
+import { showToast } from './toast.js'
 import { Upload } from './upload.js'
 
 const dialog = document.getElementById('picker')
@@ -10,7 +10,7 @@ const isUploading = () => [...uploads].some((upload) => upload.field.isConnected
 const TYPES = { IMAGE: 'image/', VIDEO: 'video/', AUDIO: 'audio/' }
 
 const fieldOf = (element) => element.closest?.('[data-files]')
-const most = (field) => Number(field.dataset.most)
+const maxFiles = (field) => Number(field.dataset.maxFiles)
 const chosen = (field) => field.querySelectorAll('.tool-field-options input:checked')
 
 function enhance() {
@@ -31,7 +31,7 @@ function choose(field, tile) {
   )
   if (!known) field.querySelector('.tool-field-options').prepend(tile)
   const input = known ?? tile.querySelector('input')
-  if (most(field) === 1)
+  if (maxFiles(field) === 1)
     chosen(field).forEach((other) => {
       other.checked = false
     })
@@ -42,15 +42,15 @@ function choose(field, tile) {
 }
 
 function enforceLimit(field, input) {
-  if (chosen(field).length <= most(field)) return true
-  if (most(field) === 1) {
+  if (chosen(field).length <= maxFiles(field)) return true
+  if (maxFiles(field) === 1) {
     chosen(field).forEach((other) => {
       other.checked = other === input
     })
     return true
   }
   input.checked = false
-  tell(`Select at most ${most(field)} files.`)
+  showToast(`Select at most ${maxFiles(field)} files.`)
   return false
 }
 
@@ -60,7 +60,7 @@ async function browse(button) {
   const field = fieldOf(button)
   const answer = await call(button.dataset.browse, { headers: { 'HX-Request': 'true' } })
   if (!answer) return
-  if (!answer.ok) return tell('The library could not be loaded. Try again.')
+  if (!answer.ok) return showToast('The library could not be loaded. Try again.')
   dialog.innerHTML = await answer.text()
   htmx.process(dialog)
   dialog.dataset.field = field.id
@@ -88,16 +88,16 @@ function togglePicked(input) {
     announceChange(field)
   }
   mark()
-  if (most(field) === 1 && input.checked) dialog.close()
+  if (maxFiles(field) === 1 && input.checked) dialog.close()
 }
 
 // --- from disk
 
-function take(field, files) {
+function addFiles(field, files) {
   const media = field.dataset.media.split(' ').filter(Boolean)
   for (const file of files) {
     if (media.length && file.type && !media.some((kind) => file.type.startsWith(TYPES[kind])))
-      tell(`“${file.name}” has an unsuitable file type.`)
+      showToast(`“${file.name}” has an unsuitable file type.`)
     else startUpload(field, file)
   }
 }
@@ -148,7 +148,7 @@ async function uploadReady(field, tile, upload) {
   uploads.delete(upload)
   tile.remove()
   if (!field.isConnected || (answer && !answer.ok))
-    tell(`“${upload.name}” was uploaded. Find it in the library.`)
+    showToast(`“${upload.name}” was uploaded. Find it in the library.`)
   if (!field.isConnected || !answer?.ok) return
   const holder = document.createElement('template')
   holder.innerHTML = await answer.text()
@@ -165,7 +165,7 @@ document.addEventListener('click', ({ target }) => {
 
 document.addEventListener('change', ({ target }) => {
   if (target.type === 'file' && target.closest('[data-upload]')) {
-    take(fieldOf(target), target.files)
+    addFiles(fieldOf(target), target.files)
     target.value = ''
   } else if (dialog.contains(target) && target.closest('.tool-field-option')) togglePicked(target)
   else if (target.closest?.('[data-files] .tool-field-options')) enforceLimit(fieldOf(target), target)
@@ -200,7 +200,7 @@ document.addEventListener('drop', (event) => {
   document.querySelectorAll('[data-over]').forEach((each) => {
     delete each.dataset.over
   })
-  if (field) take(field, event.dataTransfer.files)
+  if (field) addFiles(field, event.dataTransfer.files)
 })
 
 document.addEventListener('paste', (event) => {
@@ -214,20 +214,20 @@ document.addEventListener('paste', (event) => {
   const field = fieldOf(event.target) ?? [...document.querySelectorAll('#composer [data-files]')].find(fits)
   if (!field) return
   event.preventDefault()
-  take(field, files)
+  addFiles(field, files)
 })
 
 document.body.addEventListener('htmx:beforeRequest', (event) => {
   if (event.detail.elt.id !== 'composer' || !isUploading()) return
   event.preventDefault()
-  tell('A file is still uploading. Start when it has finished.')
+  showToast('A file is still uploading. Start when it has finished.')
 })
 
 // A form without htmx.
 document.addEventListener('submit', (event) => {
   if (event.target.id !== 'composer' || event.target.hasAttribute('hx-post') || !isUploading()) return
   event.preventDefault()
-  tell('A file is still uploading. Continue when it has finished.')
+  showToast('A file is still uploading. Continue when it has finished.')
 })
 
 document.body.addEventListener('htmx:afterSwap', enhance)

@@ -18,7 +18,7 @@ function isWorthStoring(control) {
   return control.type === 'radio' ? group(control).some(isChanged) : isChanged(control)
 }
 
-export function keep(form) {
+export function save(form) {
   for (const control of form.elements) {
     if (!isCarried(control) || (control.type === 'radio' && !control.checked) || !isWorthStoring(control))
       continue
@@ -77,7 +77,7 @@ function place(field, tile) {
     (input) => input.value === value,
   )
   const chosen = field.querySelectorAll('.tool-field-options input:checked').length
-  if (chosen >= Number(field.dataset.most)) return
+  if (chosen >= Number(field.dataset.maxFiles)) return
   if (!there) field.querySelector('.tool-field-options').prepend(tile)
   ;(there ?? tile.querySelector('input')).checked = true
 }

@@ -1,7 +1,7 @@
 // Handles a session that has ended, or was renewed in another tab with another token, without losing typed text.
 
 import { hasUnsentInput } from './form-changes.js'
-import { UNREACHED, tell } from './toast.js'
+import { UNREACHED, showToast } from './toast.js'
 
 const signIn = document.body.dataset.signIn
 let toast = null // says that the session has ended
@@ -23,7 +23,7 @@ export function showSignedOut(then = 'try again') {
     rel: 'noopener',
     textContent: 'Sign in in another tab',
   })
-  toast = tell(['You are signed out. ', link, `, then ${then}.`], { stays: true })
+  toast = showToast(['You are signed out. ', link, `, then ${then}.`], { stays: true })
 }
 
 // Automatic requests, and those sent while typing, show the message only once.
@@ -75,7 +75,7 @@ export async function call(url, options = {}, isRetry = false) {
     ...(options.method === 'POST' && { 'X-CSRFToken': tokenOf(document) }),
   }
   const answer = await fetch(url, { ...options, headers }).catch(() => null)
-  if (!answer) tell('Rushes is not reachable. Try again in a moment.')
+  if (!answer) showToast('Rushes is not reachable. Try again in a moment.')
   else if (isSignIn(answer.url)) showSignedOut()
   else if (answer.status === 403 && !isRetry && isExpiredToken(await answer.clone().text()))
     return (await renew()) ? call(url, options, true) : null
@@ -88,10 +88,10 @@ export async function call(url, options = {}, isRetry = false) {
 export async function renew(over = () => showSignedOut()) {
   const answer = await fetch(signIn).catch(() => null)
   const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), 'text/html')
-  if (!page) tell(UNREACHED)
+  if (!page) showToast(UNREACHED)
   else if (isSignIn(answer.url)) over()
   else if (personOf(page) !== personOf(document))
-    tell(
+    showToast(
       'You are now signed in as another person, so nothing was sent. Copy what you typed, then reload the page.',
       { stays: true },
     )

@@ -8,7 +8,7 @@ const place = () =>
   document.querySelector('dialog:modal [data-trouble]') ?? document.getElementById('trouble')
 
 // `words` is a text, or a list of texts and elements. A toast with a button `stays`.
-export function tell(words, { stays = false } = {}) {
+export function showToast(words, { stays = false } = {}) {
   clearTimeout(timer)
   const toast = document.createElement('p')
   toast.className = 'toast'
@@ -23,7 +23,7 @@ export function tell(words, { stays = false } = {}) {
 
 export const UNREACHED = 'Cannot reach Rushes. Nothing was sent. Try again in a moment.'
 
-export function wordsFor(status) {
+export function messageFor(status) {
   if (status === 403) return 'You don’t have permission, or the page has expired. Reload it and try again.'
   if (status === 404) return 'It no longer exists. Reload the page.'
   if (status === 429) return 'Too many requests. Wait a moment, then try again.'
@@ -34,14 +34,14 @@ const isAutomatic = (detail) => detail.elt.matches?.('[data-region]')
 
 document.body.addEventListener('htmx:sendError', ({ detail }) => {
   if (isAutomatic(detail)) document.body.dataset.reach = 'lost'
-  else tell(UNREACHED)
+  else showToast(UNREACHED)
 })
 
 document.body.addEventListener('htmx:responseError', ({ detail }) => {
-  if (!isAutomatic(detail)) tell(wordsFor(detail.xhr.status))
+  if (!isAutomatic(detail)) showToast(messageFor(detail.xhr.status))
 })
 
 document.body.addEventListener('htmx:timeout', ({ detail }) => {
   if (!isAutomatic(detail))
-    tell('The server did not respond in time. The action may have worked: check before you try again.')
+    showToast('The server did not respond in time. The action may have worked: check before you try again.')
 })

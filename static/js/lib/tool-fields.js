@@ -2,7 +2,7 @@
 // The form works without this script.
 
 import { call } from './session.js'
-import { tell } from './toast.js'
+import { showToast } from './toast.js'
 
 const UNPLAYABLE = 'This voice cannot be played right now.'
 const player = new Audio()
@@ -61,7 +61,7 @@ async function listen(button) {
   } catch (problem) {
     if (playing !== button) return // another voice was started meanwhile
     stop()
-    tell(problem.message)
+    showToast(problem.message)
   }
 }
 

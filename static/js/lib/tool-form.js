@@ -1,8 +1,8 @@
 // The form that starts a job: shortcuts, input and focus that survive a change of tool, and responses to a start.
 
-import { fill, keep } from './form-memory.js'
+import { fill, save } from './form-memory.js'
 import { isSignIn, showSignedOut } from './session.js'
-import { UNREACHED, tell, wordsFor } from './toast.js'
+import { UNREACHED, messageFor, showToast } from './toast.js'
 
 const apple = /Mac|iPhone|iPad/.test(navigator.platform)
 const starts = new WeakMap() // for each form being sent: its content, and whether input made meanwhile is to be started next
@@ -49,7 +49,7 @@ document.body.addEventListener('htmx:beforeSend', ({ detail }) => {
   const form = detail.target
   lastFocus = null
   remember(form)
-  keep(form)
+  save(form)
   const start = { sent: contents(form), next: false, isLeft: false }
   starts.set(form, start)
   // If the form has left the page, htmx does not report the response.
@@ -65,7 +65,7 @@ document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
   if (!detail.shouldSwap || !isSwitch(detail)) return
   const form = detail.target
   remember(form)
-  keep(form)
+  save(form)
   if (starts.has(form)) starts.get(form).isLeft = true
 })
 
@@ -89,11 +89,11 @@ addEventListener(
 const formOf = (answer) => new DOMParser().parseFromString(answer, 'text/html').getElementById('composer')
 
 function report(xhr) {
-  if (!xhr.status) return tell(UNREACHED)
+  if (!xhr.status) return showToast(UNREACHED)
   if (isSignIn(xhr.responseURL)) return showSignedOut('start the job again')
   const form = formOf(xhr.responseText)
   if (form) announceOutcome(form)
-  else tell(wordsFor(xhr.status))
+  else showToast(messageFor(xhr.status))
 }
 
 // The fields may be out of view by now, so errors are announced.
@@ -101,7 +101,7 @@ function announceOutcome(form) {
   const words = [
     ...form.querySelectorAll('.field-problem, .tool-form-refusal p:first-child, .notice[role="alert"]'),
   ].map(wordsOf)
-  if (words.length) tell(`Not started. ${words.join(' ')}`)
+  if (words.length) showToast(`Not started. ${words.join(' ')}`)
   else say(form.dataset.say)
 }
 
@@ -137,9 +137,7 @@ function copyMessages(form, answer) {
   form.querySelectorAll('[aria-invalid]').forEach((control) => control.removeAttribute('aria-invalid'))
   form
     .querySelector('.field-list')
-    .before(
-      ...answer.querySelectorAll('.tool-form-started, .tool-form-refusal, .tool-form-groups ~ .notice'),
-    )
+    .before(...answer.querySelectorAll('.tool-form-started, .tool-form-refusal, .tool-form-groups ~ .notice'))
   // Both forms are of the same tool, so their fields are in the same order.
   const fields = form.querySelectorAll('.field')
   answer.querySelectorAll('.field').forEach((wrong, index) => {
