@@ -115,7 +115,7 @@ def test_the_progress_bar_follows_the_upload(browse: Opener) -> None:
     assert values == sorted(values)
     assert len({value for value in values if 0 < value < 100}) >= 2, values
     order_of = list(dict.fromkeys(state for state, _ in seen))
-    assert order_of == ["sending", "handing over", "processing", "ready"]
+    assert order_of == ["sending", "forwarding", "processing", "ready"]
 
 
 def test_a_cancelled_upload_can_be_tried_again(

@@ -102,7 +102,7 @@ function addFiles(field, files) {
   }
 }
 
-const STEPS = { 'handing over': 'Sending to VideoGen', processing: 'Processing…' }
+const STEPS = { forwarding: 'Sending to VideoGen', processing: 'Processing…' }
 
 function startUpload(field, file) {
   const tile = document.createElement('div')

@@ -10,7 +10,7 @@ const UNREACHED = 'Rushes is not reachable. Try again.'
 
 export class Upload {
   // `onChange(upload)` is called at every change.
-  // state: waiting, sending, handing over (Rushes sends it to VideoGen), processing, ready, failed, cancelled
+  // state: waiting, sending, forwarding (Rushes sends it to VideoGen), processing, ready, failed, cancelled
   constructor(file, { url, statesUrl, onChange }) {
     Object.assign(this, {
       file,
@@ -26,7 +26,7 @@ export class Upload {
   }
 
   get canCancel() {
-    return ['waiting', 'sending', 'handing over'].includes(this.state)
+    return ['waiting', 'sending', 'forwarding'].includes(this.state)
   }
 
   get canRetry() {
@@ -83,7 +83,7 @@ export class Upload {
         request.upload.addEventListener('progress', ({ loaded, total }) =>
           this.change({ sent: loaded / (total || 1) }),
         )
-        request.upload.addEventListener('load', () => this.change({ state: 'handing over', sent: 1 }))
+        request.upload.addEventListener('load', () => this.change({ state: 'forwarding', sent: 1 }))
       }
       request.addEventListener('error', () => reject(new Error(UNREACHED)))
       request.addEventListener('abort', () => reject(new Error('Cancelled.')))
