@@ -11,7 +11,7 @@ function count() {
   if (time.textContent !== text) time.textContent = text
   if (left <= 0 && refetched !== time.dateTime) {
     refetched = time.dateTime
-    htmx.trigger(document.body, 'rushes:ask')
+    htmx.trigger(document.body, 'rushes:refetch')
   }
 }
 

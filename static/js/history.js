@@ -75,7 +75,7 @@ const SHORTCUTS = {
   X: () => toggle(true),
   a: () => chooseAll(true),
   '/': () => document.getElementById('words').focus(),
-  n: () => document.querySelector('#fresh a')?.click(),
+  n: () => document.querySelector('#new-jobs a')?.click(),
   '[': () => document.querySelector('[rel=prev]')?.click(),
   ']': () => document.querySelector('[rel=next]')?.click(),
   '?': () => keys.togglePopover(),
@@ -153,7 +153,7 @@ if (news) {
     if (!changes.some(({ addedNodes }) => [...addedNodes].some((node) => node.id === 'arrived'))) return
     pendingCount ??= setTimeout(() => {
       pendingCount = null
-      htmx.trigger(news, 'rushes:fresh')
+      htmx.trigger(news, 'rushes:count-new-jobs')
     }, 150)
   }).observe(news, { childList: true })
 }

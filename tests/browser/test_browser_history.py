@@ -150,7 +150,7 @@ def test_unchanged_rows_are_not_replaced_by_a_refresh(browse: Opener, long_ago: 
     page.wait_for_load_state("networkidle")
     page.evaluate("document.querySelector('#rows tr').isOriginal = true")
     with page.expect_response(lambda answer: "/executions/?" in answer.url):
-        page.evaluate("htmx.trigger(document.body, 'rushes:ask')")
+        page.evaluate("htmx.trigger(document.body, 'rushes:refetch')")
     page.wait_for_load_state("networkidle")
     assert page.evaluate("document.querySelector('#rows tr').isOriginal") is True
 

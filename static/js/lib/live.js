@@ -16,7 +16,7 @@ htmx.config.wsReconnectDelay = (tries) => Math.min(3000, 500 * 2 ** tries) * (0.
 let pollTimer = null
 
 function poll() {
-  htmx.trigger(body, 'rushes:ask')
+  htmx.trigger(body, 'rushes:refetch')
 }
 
 // Throttles polls; the last change is always included.

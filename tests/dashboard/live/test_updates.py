@@ -196,7 +196,9 @@ async def test_a_lost_update_is_there_after_a_refetch(
 ) -> None:
     execution = await runtime.in_db(job, ann_browser.user, "running", "a lost pier")
     shown = (await ann_browser.aget("/")).content.decode()
-    assert 'hx-trigger="htmx:wsOpen from:body, rushes:ask from:body"' in shown, "what makes the page ask"
+    assert 'hx-trigger="htmx:wsOpen from:body, rushes:refetch from:body"' in shown, (
+        "what makes the page refetch"
+    )
     assert 'hx-get="/board/"' in shown
     page = await open_socket(ann_browser, "studio")
     await page.disconnect()
