@@ -31,12 +31,13 @@ MAX_UNSEALED_COUNTED = 1000
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
     head = hash_chain.head()
+    unsealed = Event.objects.unsealed()[: MAX_UNSEALED_COUNTED + 1].count()
     context = {
         "page": AuditPage(request.GET),
         "head": head,
         "sealed_at": hash_chain.recorded_at(head),
-        "unsealed": Event.objects.unsealed()[: MAX_UNSEALED_COUNTED + 1].count(),
-        "max_unsealed": MAX_UNSEALED_COUNTED,
+        "unsealed": min(unsealed, MAX_UNSEALED_COUNTED),
+        "has_more_unsealed": unsealed > MAX_UNSEALED_COUNTED,
         "verification": verification.latest(),
     }
     return render(request, "audit/index.html", context)

@@ -62,7 +62,7 @@ def _about(entry: spec.Field) -> str:
         case spec.Switch():
             return "yes or no"
         case spec.Files():
-            return "File ids, separated by spaces." if entry.max_files > 1 else "Id of a file."
+            return "File ids, separated by spaces." if entry.accepts_several else "Id of a file."
         case spec.VoicePicker():
             return "Id or name of a voice."
         case spec.PresenterPicker():

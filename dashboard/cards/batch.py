@@ -118,6 +118,10 @@ class BatchCard:
         return self.may_cancel and bool(self.counts[QUEUED])
 
     @property
+    def has_jobs_to_pause(self) -> bool:
+        return self.counts[QUEUED] > self.paused
+
+    @property
     def badge(self) -> StatusBadge:
         if self.is_undone:
             return StatusBadge("undone", "undo-2", CANCELLED)

@@ -44,6 +44,8 @@ ANALYSES = {
 
 # VideoGen keeps a temporary file for at least this long (docs/api-notes.md#temporary-files).
 TEMPORARY_LIFETIME = timedelta(hours=24)
+# More similar files usually match the words of a search (docs/api-notes.md#file-search).
+GOOD_SIMILARITY = 0.7
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Tile:
     @property
     def has_picture(self) -> bool:
         """Whether it has a thumbnail."""
-        if self.file.state != State.READY:
+        if not self.is_ready:
             return False
         if self.file.gone_at is not None:
             return self.file.copy_type.startswith("image/") or bool(self.file.copy_thumbnail)
@@ -107,6 +109,10 @@ class Tile:
     @property
     def percent(self) -> int | None:
         return None if self.similarity is None else round(100 * self.similarity)
+
+    @property
+    def is_good_match(self) -> bool:
+        return self.similarity is not None and self.similarity > GOOD_SIMILARITY
 
     @property
     def who(self) -> str:
@@ -145,6 +151,10 @@ class Tile:
     @property
     def is_processing(self) -> bool:
         return self.file.state == State.PROCESSING
+
+    @property
+    def is_ready(self) -> bool:
+        return self.file.state == State.READY
 
     @property
     def is_failed(self) -> bool:
@@ -211,6 +221,11 @@ class Tile:
         return self.file.analysis_state in ("FULFILLED", "REJECTED") or self.is_temporary
 
     @property
+    def is_awaiting_description(self) -> bool:
+        """Whether VideoGen is analysing it, and has not described it yet."""
+        return self.file.analysis_state == "LOADING" and not self.file.description
+
+    @property
     def is_moving(self) -> bool:
         """Whether its page should refresh, because its state is still changing."""
         if self.is_uploading or self.is_processing:
@@ -219,7 +234,7 @@ class Tile:
 
     @property
     def uses(self) -> list[tuple[str, str, str]]:
-        usable = self.file.state == State.READY and self.file.gone_at is None
+        usable = self.is_ready and self.file.gone_at is None
         return job_card.uses(self.file.type, self.file.remote_id) if usable else []
 
     @property

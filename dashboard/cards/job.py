@@ -24,6 +24,8 @@ from executions.team import settings as team_settings
 # The kinds of viewers. A change is rendered once for each kind, not once for each person.
 OWNER, ADMIN, TEAM = "owner", "admin", "team"
 AUDIENCES = (OWNER, ADMIN, TEAM)
+# Later takes load when the page is scrolled to them.
+TAKES_LOADED_AT_ONCE = 4
 # The badge of a queued job that a person paused.
 PAUSED = statuses.StatusBadge("paused", "circle-pause", statuses.QUEUED)
 
@@ -60,6 +62,19 @@ class ResultCard:
     preview_url: str
     thumbnail_url: str
     download_url: str
+
+    @property
+    def shape(self) -> str:
+        """wide, tall or square; empty if the size is unknown."""
+        if not self.width or not self.height:
+            return ""
+        if self.width == self.height:
+            return "square"
+        return "wide" if self.width > self.height else "tall"
+
+    @property
+    def loads_lazily(self) -> bool:
+        return self.number > TAKES_LOADED_AT_ONCE
 
     @cached_property
     def uses(self) -> list[tuple[str, str, str]]:
@@ -136,6 +151,19 @@ class Card:
     @property
     def is_final(self) -> bool:
         return self.status in statuses.TERMINAL
+
+    @property
+    def has_several_results(self) -> bool:
+        return len(self.results) > 1
+
+    @property
+    def requested_takes(self) -> int:
+        """The number of takes that the request asks for; 0 if it does not say."""
+        return int(self.execution.request_body.get("numResults") or 0)
+
+    @property
+    def requests_several_takes(self) -> bool:
+        return self.requested_takes > 1
 
     @property
     def is_mine(self) -> bool:
@@ -217,6 +245,10 @@ class Card:
     def may_queue(self) -> bool:
         """Whether the viewer may pause, resume and prioritise it: its owner and admins."""
         return self.is_waiting and allows(self.audience, Action.JOB_PAUSE)
+
+    @property
+    def may_move_to_front(self) -> bool:
+        return self.may_queue and not self.is_paused and self.place != 1
 
     @property
     def may_edit(self) -> bool:

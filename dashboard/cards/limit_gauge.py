@@ -44,11 +44,15 @@ class Gauge:
         return 100 * self.state.used / self.state.limit
 
     @property
+    def is_used_up(self) -> bool:
+        return self.state.remaining == 0
+
+    @property
     def hue(self) -> str:
         """Red when nothing is left, amber when a batch has to wait."""
         remaining, limit = self.state.remaining, self.state.limit
         if remaining is None or limit is None:
             return "queued"
-        if remaining == 0:
+        if self.is_used_up:
             return "failed"
         return "pending" if remaining <= rate_limits.reserve(limit) else "running"

@@ -59,6 +59,7 @@ class Entry(forms.Field):
             widget=WIDGETS[entry.kind](),
         )
         self.spec = entry
+        self.template_name = f"forms/fields/{entry.kind}.html"
 
     def clean(self, value: Any) -> Any:
         return value

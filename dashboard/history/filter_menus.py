@@ -14,6 +14,8 @@ from executions.team import members
 
 MAX_OPTIONS = 200
 MAX_BATCHES = 30
+# Longer menus have a search field.
+MAX_WITHOUT_SEARCH = 9
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,10 @@ class Menu:
         without = [each.label for each in self.options if each.is_without]
         parts = [_shortened(only)] if only else []
         return ", ".join([*parts, f"not {_shortened(without)}"] if without else parts) or self.default
+
+    @property
+    def is_searchable(self) -> bool:
+        return len(self.options) > MAX_WITHOUT_SEARCH
 
     @property
     def is_set(self) -> bool:

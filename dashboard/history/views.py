@@ -60,9 +60,10 @@ def page(request: AuthenticatedRequest) -> HttpResponse:
 @require_GET
 def count_new(request: HttpRequest) -> HttpResponse:
     """The button with the number of new jobs."""
+    count = history_page.count_new(request.GET)
     context = {
-        "count": history_page.count_new(request.GET),
-        "max": history_page.MAX_NEW,
+        "count": min(count, history_page.MAX_NEW),
+        "has_more": count > history_page.MAX_NEW,
         "url": parse_query(request.GET).url(),
     }
     return render(request, "history/_new_jobs.html", context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from channels.layers import get_channel_layer
@@ -13,12 +14,32 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from dashboard.http.history_links import history_url
+from executions import policy
 from executions.core import sync_bridge
 from executions.models import Comment, Execution
+from executions.policy import Action
 from executions.signals import job_commented
 from executions.team import comments
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CommentCard:
+    """A comment as one person sees it."""
+
+    comment: Comment
+    person: Any
+
+    @property
+    def who(self) -> str:
+        author = self.comment.author
+        return "you" if author.pk == self.person.pk else author.get_username()
+
+    @property
+    def may_withdraw(self) -> bool:
+        is_shown = self.comment.withdrawn_at is None
+        return is_shown and policy.can(self.person, Action.COMMENT_WITHDRAW, self.comment)
 
 
 def comments_context(person: Any, execution: Execution, **more: Any) -> dict[str, Any]:
@@ -27,7 +48,7 @@ def comments_context(person: Any, execution: Execution, **more: Any) -> dict[str
         comments.mark_read(person, execution)
     return {
         "job_id": execution.pk,
-        "comments": comments.for_job(execution),
+        "comments": [CommentCard(comment, person) for comment in comments.for_job(execution)],
         "max_length": comments.MAX_LENGTH,
         **more,
     }

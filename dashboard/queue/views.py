@@ -41,9 +41,11 @@ def queue(request: AuthenticatedRequest) -> HttpResponse:
     snapshot = QueueSnapshot()
     line = list(Execution.objects.send_queue().for_cards()[:MAX_ROWS])
     paused = Execution.objects.paused().for_cards()
+    count = Execution.objects.send_queue().count() if len(line) == MAX_ROWS else len(line)
     context = {
         "line": job_card.loaded_cards(request.user, line, snapshot),
-        "count": Execution.objects.send_queue().count() if len(line) == MAX_ROWS else len(line),
+        "count": count,
+        "is_cut": count > len(line),
         "paused": job_card.loaded_cards(request.user, paused.newest_first()[:MAX_ROWS], snapshot),
         "queue": snapshot.queue,
         "can_pause_all": policy.can(request.user, Action.QUEUE_PAUSE),

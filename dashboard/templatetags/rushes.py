@@ -21,6 +21,9 @@ from executions.search import text as text_search
 from executions.search.text import Term
 from executions.videogen import Voice
 
+# Longer titles of pages are set smaller.
+MAX_LARGE_TITLE = 110
+
 register = template.Library()
 register.filter("advice", advice)
 register.filter("took", took)
@@ -126,6 +129,12 @@ def language_name(code: str) -> str:
 def pairs_and_one_more(pairs: Sequence[tuple[str, str]] | None) -> list[tuple[str, str]]:
     """The rows of a repeatable field, and an empty one for the next entry."""
     return [*((written, spoken) for written, spoken in pairs or () if written or spoken), ("", "")]
+
+
+@register.filter
+def is_long(title: str) -> bool:
+    """Whether a page shows the title in a smaller size."""
+    return len(title) > MAX_LARGE_TITLE
 
 
 @register.filter

@@ -249,6 +249,14 @@ class Files(Field):
     is_list: bool = False
 
     @property
+    def accepts_several(self) -> bool:
+        return self.max_files > 1
+
+    @property
+    def needs_exactly_one(self) -> bool:
+        return self.required and not self.accepts_several
+
+    @property
     def required_message(self) -> str:
         wanted = MEDIA_NOUNS.get(self.media[0], "a file") if self.media else "a file"
         return f"{self.label}: please choose {wanted}."
@@ -257,7 +265,7 @@ class Files(Field):
         given = [value] if isinstance(value, str) else value or []
         ids = list(dict.fromkeys(str(each) for each in given if each))
         if len(ids) > self.max_files:
-            limit = "one file" if self.max_files == 1 else f"at most {self.max_files} files"
+            limit = f"at most {self.max_files} files" if self.accepts_several else "one file"
             raise Invalid(f"Choose {limit} (you chose {len(ids)}).")
         known = choices.files([each for each in ids if "\x00" not in each]) if ids else {}
         for each in ids:

@@ -1,4 +1,4 @@
-"""Templates contain no inline scripts or styles: the content security policy would block them."""
+"""Templates contain no inline scripts or styles, which the content security policy would block, and no arithmetic."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ OFFENCES = {
     "htmx code": re.compile(r"""\shx-on[:\w-]*\s*=|=\s*["']js:""", re.IGNORECASE),
 }
 
+CONDITION = re.compile(r"\{%\s*(?:el)?if\s(.*?)%\}", re.DOTALL)
+QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+# Only the comparison with one is allowed, which chooses between singular and plural.
+COMPARISON = re.compile(r"[<>]|!=\s*\d|==\s*(?!1\b)\d")
+
 
 def offences(root: Path) -> list[str]:
     pages = [path for path in sorted((root / "templates").rglob("*")) if path.is_file()]
@@ -31,6 +36,48 @@ def offences(root: Path) -> list[str]:
         for name, pattern in OFFENCES.items()
         if pattern.search(COMMENTS.sub("", path.read_text(encoding="utf-8")))
     ]
+
+
+def comparisons(root: Path) -> list[str]:
+    """Conditions that compare numbers, where a view or a card should offer a boolean."""
+    return [
+        f"{path.relative_to(root)}: {condition.strip()}"
+        for path in sorted((root / "templates").rglob("*.html"))
+        for condition in CONDITION.findall(COMMENTS.sub("", path.read_text(encoding="utf-8")))
+        if COMPARISON.search(QUOTED.sub("", condition))
+    ]
+
+
+def test_no_template_compares_numbers() -> None:
+    assert comparisons(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "file.similarity > 0.7",
+        "name|length >= 110",
+        "first.width < first.height",
+        "limit.remaining == 0",
+        "card.place != 1",
+        "count == 12",
+        'kind == "a" and count > max',
+    ],
+)
+def test_a_planted_comparison_is_found(tmp_path: Path, condition: str) -> None:
+    (tmp_path / "templates").mkdir()
+    page = f"{{% if other %}}<p>{{% elif {condition} %}}</p>{{% endif %}}"
+    (tmp_path / "templates" / "page.html").write_text(page)
+
+    assert comparisons(tmp_path) == [f"templates/page.html: {condition}"]
+
+
+@pytest.mark.parametrize("condition", ["count == 1", "card.is_paused", 'label == "> 9"', "page.jobs"])
+def test_conditions_that_only_choose_a_text_are_accepted(tmp_path: Path, condition: str) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "page.html").write_text(f"{{% if {condition} %}}<b> 2 > 1</b>{{% endif %}}")
+
+    assert comparisons(tmp_path) == []
 
 
 def test_no_template_has_an_inline_script_or_style() -> None:
