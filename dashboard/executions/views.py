@@ -55,7 +55,7 @@ def page(request: AuthenticatedRequest, pk: uuid.UUID, *, status: int = 200, **c
             tools.find(execution.tool).request(execution.request_body, settings.VIDEOGEN_API_ERA)
         ),
         "code_samples": code_samples.code_samples(execution),
-        "lineage": lineage.job_lineage(execution, request.user),
+        "related_jobs": lineage.job_lineage(execution, request.user),
         **comments_context(request.user, execution, **comment),
     }
     return render(request, "executions/detail.html", context, status=status)

@@ -29,7 +29,7 @@ def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         "tile": Tile(file, request.user),
         "sharing": Sharing(file),
         "copy": copy_of(file),
-        "lineage": lineage.file_lineage(file, request.user),
+        "related_jobs": lineage.file_lineage(file, request.user),
         "story": lineage.file_history(file, request.user),
     }
     return render(request, "library/detail.html", context)

@@ -55,7 +55,7 @@ def publish(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
         "tile": Tile(file, request.user),
         "sharing": Sharing(file),
         "copy": copy_of(file),
-        "lineage": lineage.file_lineage(file, request.user),
+        "related_jobs": lineage.file_lineage(file, request.user),
         "story": lineage.file_history(file, request.user),
         "form": form,
     }
