@@ -62,7 +62,7 @@ function showThumbnail(upload) {
   const image = new Image()
   image.alt = ''
   image.src = upload.answer.thumbnail_url
-  upload.row.querySelector('.thumbnail').replaceChildren(image)
+  upload.row.querySelector('.upload-thumbnail').replaceChildren(image)
 }
 
 function addFiles(files) {
