@@ -1,6 +1,4 @@
-// One file's page: zoom and copy buttons.
-
-// --- zoom -------------------------------------------------------------------------------------------------
+// One file's page: enlarges its image.
 
 document.addEventListener('click', (event) => {
   const link = event.target.closest?.('a.library-file-zoom')
@@ -39,35 +37,4 @@ function zoom(link) {
   dialog.append(image, close)
   document.body.append(dialog)
   dialog.showModal()
-}
-
-// --- copy -------------------------------------------------------------------------------------------------
-
-if (navigator.clipboard) for (const button of document.querySelectorAll('[data-copy]')) button.hidden = false
-
-document.addEventListener('click', async (event) => {
-  const button = event.target.closest?.('[data-copy]')
-  if (!button) return
-  try {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent)
-    document.getElementById('said').textContent = 'Copied.'
-    recordCopy(button.closest('[data-copied]')?.dataset.copied)
-    button.dataset.done = ''
-    const word = [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim())
-    if (word) {
-      word.data = 'Copied'
-      setTimeout(() => {
-        word.data = 'Copy'
-      }, 2000)
-    }
-  } catch {
-    getSelection().selectAllChildren(document.getElementById(button.dataset.copy))
-  }
-})
-
-// Copying a public link writes an audit entry.
-function recordCopy(url) {
-  if (!url) return
-  const token = document.querySelector('#csrf [name=csrfmiddlewaretoken]').value
-  fetch(url, { method: 'POST', headers: { 'X-CSRFToken': token }, keepalive: true })
 }

@@ -83,7 +83,7 @@ def withdraw(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def copied(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    """Records that a person copied the public link, as static/js/library-file.js reports."""
+    """Records that a person copied the public link, as static/js/lib/copy-buttons.js reports."""
     file = get_object_or_404(File, pk=pk)
     if not Sharing(file).is_on:
         raise Http404("This file is not public.")
