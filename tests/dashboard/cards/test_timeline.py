@@ -120,6 +120,6 @@ def test_the_page_offers_code_samples(ann_browser: Browser) -> None:
     page = ann_browser.get(f"/executions/{job(ann_browser.user, 'succeeded').pk}/").content.decode()
     assert "client.tools.generate_image(" in page
     assert "$VIDEOGEN_API_KEY" in page
-    assert 'data-copy="snippet-python" hidden' in page, (
+    assert 'data-copy="sample-python" hidden' in page, (
         "the button needs JavaScript, so it is hidden without it"
     )
