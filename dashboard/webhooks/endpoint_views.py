@@ -20,10 +20,9 @@ from dashboard.http.params import as_id
 from dashboard.http.paths import RECEIVER_PATH
 from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
-from executions.audit import record as audit_log
 from executions.core.sync_bridge import wait_for
 from executions.models import Event, File, WebhookDelivery
-from executions.models.event import ActKind, Source
+from executions.models.event import Source
 from executions.policy import Action
 from executions.videogen import VideoGenError
 from executions.webhooks import deliveries, rejections
@@ -180,14 +179,8 @@ def replay(request: AuthenticatedRequest) -> HttpResponse:
     given = map(as_id, request.POST.getlist("delivery"))
     ids = [pk for pk in given if pk is not None][:MAX_REPLAYS]
     stored = WebhookDelivery.objects.in_bulk(ids)
-    results = [
-        (stored[pk], deliveries.replay(stored[pk], actor=request.user))
-        for pk in dict.fromkeys(ids)
-        if pk in stored
-    ]
-    if results:
-        outcomes = {str(each.pk): outcome for each, outcome in results}
-        audit_log.record(ActKind.REPLAYED, actor_id=request.user.pk, deliveries=outcomes)
+    selected = [stored[pk] for pk in dict.fromkeys(ids) if pk in stored]
+    results = deliveries.replay(selected, actor=request.user)
     if not results:
         messages.warning(request, "No deliveries selected.")
     elif len(results) == 1:

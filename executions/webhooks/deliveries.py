@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,9 +12,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from executions import policy
+from executions.audit import record as audit_log
 from executions.core.ids import as_uuid
 from executions.lifecycle import transitions
 from executions.models import Execution, File, WebhookDelivery
+from executions.models.event import ActKind
 from executions.models.webhook_delivery import Outcome
 from executions.policy import Action, Actor
 from executions.videogen import BadSignature, MalformedEvent, parse_event, verify
@@ -110,9 +113,20 @@ def preview_effect(delivery: WebhookDelivery) -> str:
     return f"{execution.status} \N{RIGHTWARDS ARROW} {change.columns.get('status', execution.status)}"
 
 
-def replay(delivery: WebhookDelivery, *, actor: Actor) -> str:
-    """Apply a delivery again, as if it had just arrived. Returns the outcome as a message. Raises NotAllowed."""
-    policy.require(actor, Action.DELIVERY_REPLAY)
+def replay(stored: Sequence[WebhookDelivery], *, actor: Actor) -> list[tuple[WebhookDelivery, str]]:
+    """Apply deliveries again, as if they had just arrived. Returns each with its outcome as a message.
+
+    Raises NotAllowed.
+    """
+    actor_id = policy.require(actor, Action.DELIVERY_REPLAY)
+    results = [(delivery, _replay(delivery)) for delivery in stored]
+    if results:
+        outcomes = {str(delivery.pk): outcome for delivery, outcome in results}
+        audit_log.record(ActKind.REPLAYED, actor_id=actor_id, deliveries=outcomes)
+    return results
+
+
+def _replay(delivery: WebhookDelivery) -> str:
     result = check(delivery)
     if not result.can_replay:
         return result.signature

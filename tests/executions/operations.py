@@ -23,7 +23,7 @@ from executions.files import actions as file_actions
 from executions.files import uploads
 from executions.lifecycle import cancel, chains, queue_actions, queue_state, voice_samples
 from executions.lifecycle import create as submit
-from executions.models import Execution, File, Invitation, WebhookEndpoint
+from executions.models import Execution, File, Invitation, WebhookDelivery, WebhookEndpoint
 from executions.models.event import FileKind
 from executions.models.selection import Act
 from executions.policy import Action, Role
@@ -364,8 +364,11 @@ OPERATIONS: dict[str, Operation] = {
         lambda _, a: run(endpoints.rotate(endpoint(), actor=a)),
     ),
     "replay a delivery": Operation(
-        Action.DELIVERY_REPLAY, ADMINS | SYSTEM, nothing, lambda _, a: deliveries.replay(None, actor=a)
-    ),  # type: ignore[arg-type]
+        Action.DELIVERY_REPLAY,
+        ADMINS | SYSTEM,
+        nothing,
+        lambda _, a: deliveries.replay([WebhookDelivery()], actor=a),
+    ),
     "reconcile a day": Operation(
         Action.DAY_RECONCILE,
         ADMINS | SYSTEM,

@@ -103,9 +103,9 @@ async def test_a_failed_delivery_is_replayed_after_a_fix(
         broken.setattr(status_machine, "apply", _raise)
         await deliver(event(execution.remote_id))
         delivery = await runtime.in_db(WebhookDelivery.objects.get)
-        message = await runtime.in_db(deliveries.replay, delivery, actor=policy.SYSTEM)
-    assert message == "The replay failed. See the log for the reason."
-    assert await runtime.in_db(deliveries.replay, delivery, actor=policy.SYSTEM) == "Applied."
+        results = await runtime.in_db(deliveries.replay, [delivery], actor=policy.SYSTEM)
+    assert results == [(delivery, "The replay failed. See the log for the reason.")]
+    assert await runtime.in_db(deliveries.replay, [delivery], actor=policy.SYSTEM) == [(delivery, "Applied.")]
     assert (await fresh(execution)).status == "succeeded"
     await runtime.in_db(delivery.refresh_from_db)
     assert (delivery.outcome, delivery.execution_id) == ("applied", execution.pk)

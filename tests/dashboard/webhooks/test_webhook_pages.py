@@ -198,7 +198,8 @@ def test_a_delivery_with_an_unknown_secret_is_not_replayed(
     settings.VIDEOGEN_WEBHOOK_SECRETS = ["whsec_" + "YW5vdGhlci1zZWNyZXQtb2YtMzItYnl0ZXMtbGVuZ3Ro"]
     delivery = delivered("vg_exec_unknown_yet")
     assert not deliveries.check(delivery).can_replay
-    assert "cannot be checked again" in deliveries.replay(delivery, actor=policy.SYSTEM)
+    ((_, message),) = deliveries.replay([delivery], actor=policy.SYSTEM)
+    assert "cannot be checked again" in message
 
 
 def test_exactly_the_selected_deliveries_are_replayed_and_reported(
