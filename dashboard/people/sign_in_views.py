@@ -38,10 +38,7 @@ class SignIn(auth_views.LoginView):
         response = super().post(request, *args, **kwargs)
         if request.user.is_authenticated:
             attempts.reset()
-            person = request.user
-            audit_log.record(
-                ActKind.SIGNED_IN, actor_id=person.pk, subject=person, name=person.get_username()
-            )
+            record_sign_in(request.user)
         else:
             attempts.count()
             # Throttled attempts write no audit entry, so guessing cannot fill the log.
@@ -50,6 +47,10 @@ class SignIn(auth_views.LoginView):
 
     def form_invalid(self, form: Any) -> HttpResponse:
         return self.render_to_response(self.get_context_data(form=form), status=422)
+
+
+def record_sign_in(person: Any) -> None:
+    audit_log.record(ActKind.SIGNED_IN, actor_id=person.pk, subject=person, name=person.get_username())
 
 
 def _entered_name(request: HttpRequest) -> str:

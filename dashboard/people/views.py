@@ -20,8 +20,7 @@ from dashboard.http.requests import AuthenticatedRequest
 from dashboard.live import sessions as live_sessions
 from dashboard.people.forms import InvitationForm, JoinForm
 from dashboard.people.page import TeamPage
-from executions.audit import record as audit_log
-from executions.models.event import ActKind
+from dashboard.people.sign_in_views import record_sign_in
 from executions.policy import Action
 from executions.team import members
 from executions.team import settings as team_settings
@@ -129,9 +128,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
             form.add_error("username", str(error))
         else:
             login(request, person, backend=settings.AUTHENTICATION_BACKENDS[0])
-            audit_log.record(
-                ActKind.SIGNED_IN, actor_id=person.pk, subject=person, name=person.get_username()
-            )
+            record_sign_in(person)
             messages.success(request, f"Welcome, {person.get_username()}.")
             return see_other("studio")
     status = 422 if request.method == "POST" else 200
