@@ -17,10 +17,8 @@ from dashboard.http.decorators import requires
 from dashboard.http.requests import AuthenticatedRequest
 from executions import policy
 from executions.audit import hash_chain, verification
-from executions.audit import record as audit_log
-from executions.exports import evidence
+from executions.exports import evidence, tables
 from executions.models import Event, Execution
-from executions.models.event import ActKind
 from executions.policy import Action
 
 # Unsealed events are counted up to this many.
@@ -50,9 +48,7 @@ def export(request: AuthenticatedRequest, kind: str) -> StreamingHttpResponse:
     if kind not in table_export.KINDS:
         raise Http404("Exports are available as .csv and .jsonl.")
     query = AuditQuery(request.GET)
-    audit_log.record(
-        ActKind.EXPORTED, actor_id=request.user.pk, name="the audit", format=kind, filters=query.terms
-    )
+    tables.record_audit_export(filters=query.terms, file_format=kind, actor=request.user)
     return table_export.stream(f"audit-{timezone.now():%Y-%m-%d}", COLUMNS, query.each(), kind)
 
 

@@ -28,13 +28,11 @@ from dashboard.forms.batch_rows import Library, recheck
 from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from executions import policy, statuses, tools
-from executions.audit import record as audit_log
 from executions.batches import service as batches
 from executions.batches.rows import plan_rows
 from executions.core import chunked, runtime
 from executions.exports import zip_archive
 from executions.models import Batch, BatchCancel, BatchPlan
-from executions.models.event import ActKind
 from executions.policy import Action
 
 MAX_PROBLEMS = 50
@@ -196,7 +194,10 @@ def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, cancel_id: uuid
 async def results(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse | StreamingHttpResponse:
     """All results of the batch as one streamed ZIP."""
     batch = await aget_object_or_404(Batch, pk=pk)
-    wanted = await runtime.in_reader(zip_archive.batch_entries, batch)
+    if request.method == "HEAD":
+        wanted = await runtime.in_reader(zip_archive.batch_entries, batch)
+    else:
+        wanted = await sync_to_async(zip_archive.export_batch)(batch, await request.auser())
     if not wanted:
         raise Http404("This batch has no results yet.")
     name = f"{slugify(batch.name)[:60] or 'batch'}.zip"
@@ -206,8 +207,6 @@ async def results(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse 
     }
     if request.method == "HEAD":
         return HttpResponse(content_type="application/zip", headers=headers)
-    actor_id = policy.require(await request.auser(), Action.FILE_DOWNLOAD)
-    await sync_to_async(audit_log.record)(ActKind.EXPORTED, actor_id=actor_id, subject=batch, name=batch.name, results=len(wanted))  # fmt: skip
     return StreamingHttpResponse(zip_archive.stream(wanted), content_type="application/zip", headers=headers)
 
 

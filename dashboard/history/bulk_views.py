@@ -22,13 +22,10 @@ from dashboard.http.params import as_uuid
 from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from executions import policy
-from executions.audit import record as audit_log
 from executions.batches import bulk_actions
 from executions.exports import zip_archive
 from executions.models import Selection
-from executions.models.event import ActKind
 from executions.models.selection import Act
-from executions.policy import Action
 
 REASON_REQUIRED = "Enter a reason. It is stored with the jobs."
 
@@ -76,17 +73,9 @@ def results(request: AuthenticatedRequest, pk: uuid.UUID) -> StreamingHttpRespon
     """All results of the selected jobs as one streamed ZIP."""
     own = policy.visible_to(request.user, Selection.objects.all())
     selection = get_object_or_404(own, pk=pk, act=Act.DOWNLOAD)
-    wanted = zip_archive.job_entries([uuid.UUID(each) for each in selection.ids])
+    wanted = zip_archive.export_selection(selection, request.user)
     if not wanted:
         raise Http404("None of these jobs has a result.")
-    audit_log.record(
-        ActKind.EXPORTED,
-        actor_id=policy.require(request.user, Action.FILE_DOWNLOAD),
-        subject=selection,
-        name=f"results of {len(selection.ids)} jobs",
-        jobs=selection.ids,
-        format="zip",
-    )
     headers = {
         "Content-Disposition": content_disposition_header(True, "results.zip"),
         "Cache-Control": "no-store",

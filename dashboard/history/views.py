@@ -15,17 +15,14 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.history import page as history_page
-from dashboard.history.export import COLUMNS as EXPORT_COLUMNS
-from dashboard.history.export import export_rows
 from dashboard.history.page import COLUMNS, HistoryPage
 from dashboard.history.query import parse_query
 from dashboard.http import table_export
 from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from executions import policy
-from executions.audit import record as audit_log
+from executions.exports import tables
 from executions.models import SavedFilter
-from executions.models.event import ActKind
 from executions.policy import Action
 from executions.team import saved_filters
 
@@ -115,11 +112,10 @@ def remove(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 @require_GET
 def export(request: AuthenticatedRequest, kind: str) -> HttpResponseBase:
     """All matching jobs, newest first, however many there are."""
-    actor_id = policy.require(request.user, Action.HISTORY_EXPORT)
     found = parse_query(request.GET)
     query = found.string(sort="", view="")
-    audit_log.record(ActKind.EXPORTED, actor_id=actor_id, name="history", query=query, format=kind)
-    return table_export.stream("history", EXPORT_COLUMNS, export_rows(found.filters), kind)
+    rows = tables.export_history(found.filters, query=query, file_format=kind, actor=request.user)
+    return table_export.stream("history", tables.HISTORY_COLUMNS, rows, kind)
 
 
 def _redirect_back(request: HttpRequest) -> HttpResponseRedirect:

@@ -1,1 +1,1 @@
-"""Downloads of several files as ZIP archives: the results of batches, and the evidence of a job."""
+"""Exports: the results of many jobs and the evidence of a job as ZIP archives, and the rows of tables."""

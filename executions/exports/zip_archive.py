@@ -1,4 +1,4 @@
-"""The results of a batch as a ZIP, streamed while it is created: only one piece of one file is in memory at a time.
+"""The results of many jobs as a ZIP, streamed while it is created: only one piece of one file is in memory at a time.
 
 Media files are stored uncompressed, since compression would not make them smaller. Files that cannot be read are
 listed in an entry at the end.
@@ -22,10 +22,14 @@ from urllib.parse import urlsplit
 import httpx
 from django.utils import timezone
 
+from executions import policy
+from executions.audit import record as audit_log
 from executions.copies import storage as copy_storage
 from executions.core import runtime
 from executions.files import media_download, media_http, signed_urls
-from executions.models import Batch, File, Result
+from executions.models import Batch, File, Result, Selection
+from executions.models.event import ActKind
+from executions.policy import Action, Actor
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +51,39 @@ class SourceError(Exception):
     """A file cannot be read, or not completely; the message says why."""
 
 
+def export_batch(batch: Batch, actor: Actor) -> list[Entry]:
+    """The entries of the batch's archive, recorded as an export unless there are none. Raises NotAllowed."""
+    actor_id = policy.require(actor, Action.FILE_DOWNLOAD)
+    entries = batch_entries(batch)
+    if entries:
+        audit_log.record(
+            ActKind.EXPORTED, actor_id=actor_id, subject=batch, name=batch.name, results=len(entries)
+        )
+    return entries
+
+
+def export_selection(selection: Selection, actor: Actor) -> list[Entry]:
+    """The entries of the archive of selected jobs, recorded as an export unless there are none. Raises NotAllowed."""
+    actor_id = policy.require(actor, Action.FILE_DOWNLOAD)
+    entries = _job_entries([uuid.UUID(each) for each in selection.ids])
+    if entries:
+        audit_log.record(
+            ActKind.EXPORTED,
+            actor_id=actor_id,
+            subject=selection,
+            name=f"results of {len(selection.ids)} jobs",
+            jobs=selection.ids,
+            format="zip",
+        )
+    return entries
+
+
 def batch_entries(batch: Batch) -> list[Entry]:
     """The batch's results in the order of its jobs, with unique names that are valid on all systems."""
-    return job_entries(list(batch.executions.order_by("id").values_list("pk", flat=True)))
+    return _job_entries(list(batch.executions.order_by("id").values_list("pk", flat=True)))
 
 
-def job_entries(ids: Sequence[uuid.UUID]) -> list[Entry]:
+def _job_entries(ids: Sequence[uuid.UUID]) -> list[Entry]:
     """The results of these jobs in this order, named in the same way."""
     numbers = {pk: number for number, pk in enumerate(ids, 1)}
     rows = sorted(

@@ -18,7 +18,7 @@ from executions.batches import bulk_actions
 from executions.batches import service as batches
 from executions.batches.rows import Row
 from executions.copies import requests as copy_requests
-from executions.exports import evidence
+from executions.exports import evidence, tables, zip_archive
 from executions.files import actions as file_actions
 from executions.files import uploads
 from executions.lifecycle import cancel, chains, queue_actions, queue_state, voice_samples
@@ -27,6 +27,7 @@ from executions.models import Execution, File, Invitation, WebhookDelivery, Webh
 from executions.models.event import FileKind
 from executions.models.selection import Act
 from executions.policy import Action, Role
+from executions.search.jobs import Filters
 from executions.sync import daily_reconciliation, external_jobs, file_import
 from executions.team import comments, last_visit, members, saved_filters
 from executions.team import settings as team_settings
@@ -200,6 +201,24 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "export evidence": Operation(
         Action.JOB_EXPORT_EVIDENCE, OWNERS, World.job, lambda job, a: evidence.export(job.pk, a)
+    ),
+    "download the results of a batch": Operation(
+        Action.FILE_DOWNLOAD, EVERYONE, World.batch, zip_archive.export_batch
+    ),
+    "download the results of selected jobs": Operation(
+        Action.FILE_DOWNLOAD, EVERYONE, World.selection, zip_archive.export_selection
+    ),
+    "export the history": Operation(
+        Action.HISTORY_EXPORT,
+        EVERYONE,
+        nothing,
+        lambda _, a: tables.export_history(Filters(), query="", file_format="csv", actor=a),
+    ),
+    "export the audit log": Operation(
+        Action.AUDIT_VIEW,
+        ADMINS,
+        nothing,
+        lambda _, a: tables.record_audit_export(filters={}, file_format="csv", actor=a),
     ),
     "comment": Operation(
         Action.COMMENT_WRITE, EVERYONE, World.job, lambda job, a: comments.write(job, actor=a, text="fine")

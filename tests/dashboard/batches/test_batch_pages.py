@@ -12,7 +12,9 @@ from django.utils import timezone
 
 from executions.batches import service as batches
 from executions.core import chunked
-from executions.models import Batch, BatchCancel, BatchPlan, Execution
+from executions.models import Batch, BatchCancel, BatchPlan, Event, Execution
+from executions.models.event import ActKind
+from executions.videogen import ToolResult
 from tests.dashboard.browsers import Browser, text
 from tests.factories import planning
 from tests.factories.jobs import accept
@@ -213,6 +215,23 @@ def test_only_its_creator_sees_and_confirms_a_plan(
         assert other.get(f"/batches/plans/{plan.pk}/").status_code == 404
         assert other.post(f"/batches/plans/{plan.pk}/").status_code == 404
     assert not Execution.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_a_download_of_the_results_is_recorded_not_a_request_for_its_headers(
+    ann_browser: Browser,
+) -> None:
+    batch = planning.batch(ann_browser.user, 1)
+    result = ToolResult(file_id="vg_file_1", type="IMAGE")
+    planning.finish(planning.jobs(batch)[0], "succeeded", results=(result,))
+    exports = Event.objects.filter(kind=ActKind.EXPORTED)
+    url = f"/batches/{batch.pk}/results.zip"
+
+    asked = ann_browser.client.head(url)
+    assert (asked.status_code, asked["Content-Type"], exports.count()) == (200, "application/zip", 0)
+
+    assert ann_browser.get(url).status_code == 200
+    assert exports.count() == 1
 
 
 def test_anonymous_requests_are_redirected_to_sign_in(client: Any, people: Any) -> None:

@@ -11,9 +11,14 @@ from typing import Any
 
 import pytest
 
+from executions.batches import bulk_actions
 from executions.core import runtime
 from executions.exports import zip_archive
 from executions.files import signed_urls
+from executions.models import Event
+from executions.models.event import ActKind
+from executions.models.selection import Act
+from executions.videogen import ToolResult
 from tests.factories import planning
 from tests.factories.files import ready_file
 
@@ -41,8 +46,6 @@ def test_titles_become_names_valid_on_all_systems(title: str, name: str) -> None
 
 def test_names_are_unique_for_equal_titles(db: None, people: Any) -> None:
     batch = planning.batch(people.ann, 2)
-    from executions.videogen import ToolResult
-
     for job in planning.jobs(batch):
         results = tuple(ToolResult(file_id=f"{job.pk}.{n}", type="IMAGE") for n in range(2))
         planning.finish(job, "succeeded", results=results)
@@ -51,6 +54,44 @@ def test_names_are_unique_for_equal_titles(db: None, people: Any) -> None:
     stems = [each.stem for each in zip_archive.batch_entries(batch)]
 
     assert stems == ["001-1 same", "001-2 same", "002-1 same", "002-2 same"]
+
+
+def exports() -> list[tuple[Any, ...]]:
+    rows = Event.objects.filter(kind=ActKind.EXPORTED)
+    return list(rows.values_list("actor", "subject_type", "subject_name", "detail"))
+
+
+def test_the_download_of_a_batch_is_recorded_with_the_number_of_its_results(db: None, people: Any) -> None:
+    batch = planning.batch(people.ann, 2)
+    for job in planning.jobs(batch):
+        result = ToolResult(file_id=str(job.pk), type="IMAGE")
+        planning.finish(job, "succeeded", results=(result,))
+
+    entries = zip_archive.export_batch(batch, people.ben)
+
+    assert entries == zip_archive.batch_entries(batch)
+    assert exports() == [(people.ben.pk, "batch", "Lighthouses", {"results": 2})]
+
+
+def test_the_download_of_selected_jobs_is_recorded_with_their_ids(db: None, people: Any) -> None:
+    job = planning.jobs(planning.batch(people.ann, 1))[0]
+    planning.finish(job, "succeeded", results=(ToolResult(file_id="vg_file_1", type="IMAGE"),))
+    selection = bulk_actions.create_selection([job.pk], Act.DOWNLOAD, actor=people.ben)
+
+    assert len(zip_archive.export_selection(selection, people.ben)) == 1
+
+    detail = {"jobs": [str(job.pk)], "format": "zip"}
+    assert exports() == [(people.ben.pk, "selection", "results of 1 jobs", detail)]
+
+
+def test_an_archive_without_results_is_not_recorded(db: None, people: Any) -> None:
+    batch = planning.batch(people.ann, 1)
+    ids = [job.pk for job in planning.jobs(batch)]
+    selection = bulk_actions.create_selection(ids, Act.DOWNLOAD, actor=people.ann)
+
+    assert zip_archive.export_batch(batch, people.ann) == []
+    assert zip_archive.export_selection(selection, people.ann) == []
+    assert exports() == []
 
 
 @asynccontextmanager
