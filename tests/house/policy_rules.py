@@ -1,4 +1,4 @@
-"""Finds permission checks outside the policy, writes of rows by the dashboard, and bodies that nothing validated."""
+"""Finds permission checks outside the policy, writes by the dashboard, and bodies that nothing validated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from executions.policy import Action
-from tests.house.source_tree import called_name, modules, parse
+from tests.house.source_tree import called_name, forbidden_imports, modules, parse
 
 POLICY = "executions/policy.py"
 # Modules that may know how a role is stored.
@@ -25,6 +25,9 @@ MAY_SKIP_VALIDATION = {
     "executions/lifecycle/create.py": {"rerun"},
     "executions/batches/rows.py": {"Row", "rerun_rows"},
 }
+AUDIT_RECORD = "executions.audit.record"
+# Signing in and out is Django's. All other acts are recorded where they happen, in the domain.
+MAY_RECORD = {"dashboard/people/sign_in_views.py"}
 # Methods of Django's managers, querysets and models that write.
 WRITES = {
     "save",
@@ -75,6 +78,12 @@ def _is_write(node: ast.Call) -> bool:
         return False
     # `values.update({...})` and `cache.delete(key)` write no row: they take a positional argument, writes of rows do not.
     return not node.args or isinstance(node.func.value, ast.Attribute | ast.Call)
+
+
+def dashboard_records(root: Path) -> list[str]:
+    """Every import of the audit log's `record` by a module of the dashboard that may not write audit entries."""
+    found = forbidden_imports(root, "dashboard", AUDIT_RECORD)
+    return [each for each in found if each.partition(":")[0] not in MAY_RECORD]
 
 
 def acting_modules(root: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Only the policy decides permissions, the dashboard writes no rows, and only stored bodies skip validation.
+"""Only the policy decides permissions, only the domain writes rows, and only stored bodies skip validation.
 
 tests/executions/test_policy.py proves that every action is tried as every role.
 """
@@ -12,6 +12,7 @@ import pytest
 from executions.policy import RULES, Action
 from tests.house.policy_rules import (
     acting_modules,
+    dashboard_records,
     dashboard_writes,
     role_checks,
     unchecked,
@@ -107,6 +108,25 @@ def test_a_planted_write_is_found(tmp_path: Path, code: str) -> None:
 @pytest.mark.parametrize("code", ["values.update({'a': 1})", "cache.delete(key)", "known.update(others)"])
 def test_calls_that_write_no_row_are_allowed(tmp_path: Path, code: str) -> None:
     assert dashboard_writes(planted(tmp_path, "dashboard/planted.py", code)) == []
+
+
+def test_the_dashboard_records_no_act_but_signing_in_and_out() -> None:
+    assert dashboard_records(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from executions.audit import record as audit_log\n",
+        "from executions.audit.record import record\n",
+        "import executions.audit.record\n",
+        "def f():\n    from executions.audit import record\n",
+    ],
+)
+def test_a_planted_audit_entry_of_the_dashboard_is_found(tmp_path: Path, code: str) -> None:
+    planted(tmp_path, "dashboard/people/sign_in_views.py", code)
+
+    assert len(dashboard_records(planted(tmp_path, "dashboard/people/planted.py", code))) == 1
 
 
 def test_only_stored_bodies_skip_validation() -> None:
