@@ -57,8 +57,8 @@ async def download_evidence(
     request: AuthenticatedRequest, pk: uuid.UUID
 ) -> HttpResponse | StreamingHttpResponse:
     """The evidence of a job as one ZIP, for its owner and admins."""
-    execution = await aget_object_or_404(Execution, pk=pk)
     user = await request.auser()
+    execution = await aget_object_or_404(policy.visible_to(user, Execution.objects.all()), pk=pk)
     if not policy.can(user, Action.JOB_EXPORT_EVIDENCE, execution):
         return HttpResponseForbidden("Only the job’s owner or an admin can export its evidence.")
     found = await sync_to_async(evidence.export)(pk, user)

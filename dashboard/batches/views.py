@@ -114,7 +114,7 @@ def plan(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_GET
 def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    batch = _batch(pk)
+    batch = _batch(request, pk)
     request.live_topic = f"batch:{pk}"
     context = {
         "batch": batch_page_card(batch, job_card.audience(request.user, batch.created_by_id)),
@@ -125,7 +125,7 @@ def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def undo(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    batch = _batch(pk)
+    batch = _batch(request, pk)
     if not _may_stop(request, batch):
         return HttpResponseForbidden(NOT_ALLOWED)
     try:
@@ -138,7 +138,7 @@ def undo(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def run_again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Plan a new batch from the failed (or cancelled) jobs, and show it for review."""
-    batch = _batch(pk)
+    batch = _batch(request, pk)
     status = request.GET.get("status", statuses.FAILED)
     if status not in (statuses.FAILED, statuses.CANCELLED):
         return HttpResponse("Only failed or cancelled jobs can be run again.", status=400)
@@ -159,7 +159,7 @@ def run_again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Store the jobs that a cancel would affect, and show them for confirmation."""
-    batch = _batch(pk)
+    batch = _batch(request, pk)
     if not _may_stop(request, batch):
         return HttpResponseForbidden(NOT_ALLOWED)
     planned = batches.plan_cancel(batch, actor=request.user)
@@ -172,10 +172,11 @@ def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, cancel_id: uuid.UUID) -> HttpResponse:
     """The jobs to cancel, and their outcomes afterwards. POST cancels them, or resumes an interrupted cancel."""
-    batch = _batch(pk)
+    batch = _batch(request, pk)
     if not _may_stop(request, batch):
         return HttpResponseForbidden(NOT_ALLOWED)
-    found = get_object_or_404(BatchCancel, pk=cancel_id, batch=batch)
+    cancels = policy.visible_to(request.user, BatchCancel.objects.all())
+    found = get_object_or_404(cancels, pk=cancel_id, batch=batch)
     if request.method == "POST":
         batches.cancel(found, actor=request.user)
         workers.wake()
@@ -193,11 +194,12 @@ def confirm_cancel(request: AuthenticatedRequest, pk: uuid.UUID, cancel_id: uuid
 @require_safe
 async def results(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse | StreamingHttpResponse:
     """All results of the batch as one streamed ZIP."""
-    batch = await aget_object_or_404(Batch, pk=pk)
+    user = await request.auser()
+    batch = await aget_object_or_404(policy.visible_to(user, Batch.objects.all()), pk=pk)
     if request.method == "HEAD":
         wanted = await runtime.in_reader(zip_archive.batch_entries, batch)
     else:
-        wanted = await sync_to_async(zip_archive.export_batch)(batch, await request.auser())
+        wanted = await sync_to_async(zip_archive.export_batch)(batch, user)
     if not wanted:
         raise Http404("This batch has no results yet.")
     name = f"{slugify(batch.name)[:60] or 'batch'}.zip"
@@ -210,8 +212,10 @@ async def results(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse 
     return StreamingHttpResponse(zip_archive.stream(wanted), content_type="application/zip", headers=headers)
 
 
-def _batch(pk: uuid.UUID) -> Batch:
-    return get_object_or_404(Batch.objects.select_related("created_by"), pk=pk)
+def _batch(request: AuthenticatedRequest, pk: uuid.UUID) -> Batch:
+    return get_object_or_404(
+        policy.visible_to(request.user, Batch.objects.select_related("created_by")), pk=pk
+    )
 
 
 def _may_stop(request: AuthenticatedRequest, batch: Batch) -> bool:

@@ -24,7 +24,7 @@ MAX_MENTIONS = 50
 @require_http_methods(["GET", "POST"])
 def job_comments(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """GET returns the list of comments, which pages refetch; POST adds one."""
-    execution = get_object_or_404(Execution, pk=pk)
+    execution = get_object_or_404(policy.visible_to(request.user, Execution.objects.all()), pk=pk)
     if request.method == "GET":
         return render(request, "executions/_comment_list.html", comments_context(request.user, execution))
     try:
@@ -43,7 +43,9 @@ def job_comments(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def withdraw(request: AuthenticatedRequest, pk: uuid.UUID, comment: uuid.UUID) -> HttpResponse:
     """Withdraw a comment. Only its author may: not even admins can withdraw the comments of others."""
-    found = get_object_or_404(Comment, pk=comment, execution=pk)
+    found = get_object_or_404(
+        policy.visible_to(request.user, Comment.objects.all()), pk=comment, execution=pk
+    )
     if not policy.can(request.user, Action.COMMENT_WITHDRAW, found):
         return HttpResponse("Only the author of a comment may withdraw it.", status=403)
     comments.withdraw(comment, actor=request.user)

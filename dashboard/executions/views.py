@@ -38,7 +38,7 @@ def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 def page(request: AuthenticatedRequest, pk: uuid.UUID, *, status: int = 200, **comment: Any) -> HttpResponse:
     """The job's page. `comment` holds a rejected comment's `typed` text and `problem`."""
-    execution = get_object_or_404(Execution.objects.for_cards(), pk=pk)
+    execution = get_object_or_404(policy.visible_to(request.user, Execution.objects.for_cards()), pk=pk)
     audience = job_card.audience(request.user, execution.created_by_id)
     request.live_topic = f"job:{pk}"
     card = job_card.card(execution, audience)
@@ -64,7 +64,7 @@ def page(request: AuthenticatedRequest, pk: uuid.UUID, *, status: int = 200, **c
 @require_POST
 def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Request a cancel. Members may cancel their own jobs, admins any; admins can allow it for the whole team."""
-    execution = get_object_or_404(Execution, pk=pk)
+    execution = get_object_or_404(policy.visible_to(request.user, Execution.objects.all()), pk=pk)
     before = execution.status
     reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())
     try:
@@ -81,7 +81,7 @@ def cancel(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def run_again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Start a new job with the same request for this person. An unconfirmed job may then run twice."""
-    execution = get_object_or_404(Execution, pk=pk)
+    execution = get_object_or_404(policy.visible_to(request.user, Execution.objects.all()), pk=pk)
     audience = job_card.audience(request.user, execution.created_by_id)
     if not job_card.card(execution, audience).may_start_again:
         return HttpResponseForbidden("You cannot run this job again.")
@@ -94,7 +94,7 @@ def run_again(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def link(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Link an unconfirmed job to one of the account's jobs. For its owner and admins."""
-    execution = get_object_or_404(Execution, pk=pk)
+    execution = get_object_or_404(policy.visible_to(request.user, Execution.objects.all()), pk=pk)
     if not policy.can(request.user, Action.JOB_LINK, execution):
         return HttpResponseForbidden("Only the person who started a job, or an admin, may link it.")
     remote_id = request.POST.get("remote_id", "")

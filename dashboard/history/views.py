@@ -101,7 +101,7 @@ def save(request: AuthenticatedRequest) -> HttpResponse:
 
 @require_POST
 def remove(request: AuthenticatedRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(SavedFilter, pk=pk)
+    row = get_object_or_404(policy.visible_to(request.user, SavedFilter.objects.all()), pk=pk)
     if not policy.can(request.user, Action.FILTER_DELETE, row):
         return HttpResponseForbidden(NOT_ALLOWED)
     saved_filters.remove(row, actor=request.user)

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from dashboard.http.params import as_uuid
 from dashboard.live.comments import job_group, people_group
 from dashboard.live.fanout import RECONNECT, fanout
+from executions import policy
 from executions.core import runtime
 from executions.models import Batch, Execution
 from executions.team import comments, members
@@ -80,7 +81,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         return [*own, job_group(thing_id)] if kind == "job" else own
 
     async def _may_see(self, topic: str) -> bool:
-        """Whether the topic exists. Everyone in the team may see all of them."""
+        """Whether the topic exists, and the person may see it."""
         kind, _, wanted = topic.partition(":")
         if kind not in TOPIC_MODELS:
             return topic in TOPICS
@@ -88,7 +89,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if thing_id is None:
             return False
         self.topic = f"{kind}:{thing_id}"
-        return bool(await runtime.in_reader(TOPIC_MODELS[kind].objects.only("pk").in_bulk, [thing_id]))
+        visible = policy.visible_to(self.scope["user"], TOPIC_MODELS[kind].objects.only("pk"))
+        return bool(await runtime.in_reader(visible.in_bulk, [thing_id]))
 
     async def signed_out(self, message: dict[str, Any]) -> None:
         """Close the socket when its session signs out, or, without a session key, when the person is deactivated."""

@@ -71,7 +71,7 @@ def front(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 def _act(request: AuthenticatedRequest, pk: uuid.UUID, act: Callable[..., bool]) -> HttpResponse:
     """Apply an action: members to their own jobs, admins to any. Reports if the job has already been sent."""
-    execution = get_object_or_404(Execution, pk=pk)
+    execution = get_object_or_404(policy.visible_to(request.user, Execution.objects.all()), pk=pk)
     if not policy.can(request.user, Action.JOB_PAUSE, execution):
         return HttpResponseForbidden(NOT_ALLOWED)
     is_done = act(execution, actor=request.user)
@@ -88,7 +88,7 @@ def _act(request: AuthenticatedRequest, pk: uuid.UUID, act: Callable[..., bool])
 @require_http_methods(["GET", "POST"])
 def edit(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """The tool's form with the job's settings. Saved only if the job has not been sent."""
-    execution = get_object_or_404(Execution.objects.for_cards(), pk=pk)
+    execution = get_object_or_404(policy.visible_to(request.user, Execution.objects.for_cards()), pk=pk)
     audience = job_card.audience(request.user, execution.created_by_id)
     if not policy.can(request.user, Action.JOB_EDIT, execution):
         return HttpResponseForbidden("Only the person who started a job, or an admin, may edit it.")
@@ -160,7 +160,7 @@ def resume_all(request: AuthenticatedRequest) -> HttpResponse:
 @require_POST
 def batch(request: AuthenticatedRequest, pk: uuid.UUID, what: str) -> HttpResponse:
     """Pause or resume the queued jobs of a batch."""
-    found = get_object_or_404(Batch, pk=pk)
+    found = get_object_or_404(policy.visible_to(request.user, Batch.objects.all()), pk=pk)
     if not policy.can(request.user, Action.BATCH_PAUSE, found):
         return HttpResponseForbidden(
             "Only the person who started a batch, or an admin, may pause or resume it."

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from executions.policy import Action
+from executions.policy import VISIBILITY, Action
 from tests.house.source_tree import called_name, forbidden_imports, modules, parse
 
 POLICY = "executions/policy.py"
@@ -84,6 +84,22 @@ def dashboard_records(root: Path) -> list[str]:
     """Every import of the audit log's `record` by a module of the dashboard that may not write audit entries."""
     found = forbidden_imports(root, "dashboard", AUDIT_RECORD)
     return [each for each in found if each.partition(":")[0] not in MAY_RECORD]
+
+
+def unrestricted_loads(root: Path) -> list[str]:
+    """Every object that a view loads without `visible_to`, though the policy says who may see it, as `module:line`."""
+    restricted = {model.__name__ for model in VISIBILITY}
+    return [
+        f"{module}:{node.lineno}"
+        for module in modules(root, "dashboard")
+        for node in ast.walk(parse(root, module))
+        if isinstance(node, ast.Call) and called_name(node).endswith("get_object_or_404")
+        if not restricted.isdisjoint(_names(node.args[0])) and "visible_to" not in _names(node.args[0])
+    ]
+
+
+def _names(expression: ast.expr) -> set[str]:
+    return {_last_name(node) for node in ast.walk(expression) if isinstance(node, ast.Attribute | ast.Name)}
 
 
 def acting_modules(root: Path) -> list[str]:

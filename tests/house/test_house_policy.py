@@ -16,6 +16,7 @@ from tests.house.policy_rules import (
     dashboard_writes,
     role_checks,
     unchecked,
+    unrestricted_loads,
     unused_actions,
     validation_skips,
 )
@@ -127,6 +128,26 @@ def test_a_planted_audit_entry_of_the_dashboard_is_found(tmp_path: Path, code: s
     planted(tmp_path, "dashboard/people/sign_in_views.py", code)
 
     assert len(dashboard_records(planted(tmp_path, "dashboard/people/planted.py", code))) == 1
+
+
+def test_views_load_only_what_the_person_may_see() -> None:
+    assert unrestricted_loads(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "is_found"),
+    [
+        ("get_object_or_404(Selection, pk=pk)", True),
+        ("get_object_or_404(BatchPlan.objects.filter(batch=None), pk=pk)", True),
+        ("await aget_object_or_404(models.File, pk=pk)", True),
+        ("get_object_or_404(policy.visible_to(user, Selection.objects.all()), pk=pk)", False),
+        ("get_object_or_404(WebhookDelivery, pk=pk)", False),
+    ],
+)
+def test_a_planted_load_without_visible_to_is_found(tmp_path: Path, code: str, is_found: bool) -> None:
+    planted(tmp_path, "dashboard/planted.py", f"async def f():\n    {code}\n")
+
+    assert unrestricted_loads(tmp_path) == (["dashboard/planted.py:2"] if is_found else [])
 
 
 def test_only_stored_bodies_skip_validation() -> None:

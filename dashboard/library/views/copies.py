@@ -16,6 +16,7 @@ from dashboard.http.decorators import requires
 from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import CopiesPage
+from executions import policy
 from executions.batches import service as batches
 from executions.copies import requests as copy_requests
 from executions.models import File
@@ -37,7 +38,7 @@ DONE = {copy_requests.CopyOutcome.REQUESTED: ("running", "clock", "in progress")
 @require_POST
 def request_copy(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Requests a copy. Anyone who sees the file may: it harms no one, and the file may be gone later."""
-    file = get_object_or_404(File, pk=pk)
+    file = get_object_or_404(policy.visible_to(request.user, File.objects.all()), pk=pk)
     if file.gone_at is not None and file.copied_at is None:
         messages.error(request, "VideoGen no longer has this file, so there is nothing to copy.")
     elif copy_requests.request_copy(file, request.user):

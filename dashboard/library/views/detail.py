@@ -16,6 +16,7 @@ from dashboard.http.redirects import see_other
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import copy_of
 from dashboard.library.sharing import Sharing
+from executions import policy
 from executions.files import actions as file_actions
 from executions.models import File
 
@@ -24,7 +25,12 @@ NOT_ALLOWED = "Only the file’s owner or an admin can do this."
 
 @require_GET
 def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    file = get_object_or_404(File.objects.select_related("created_by", "public_by", "copy_request"), pk=pk)
+    file = get_object_or_404(
+        policy.visible_to(
+            request.user, File.objects.select_related("created_by", "public_by", "copy_request")
+        ),
+        pk=pk,
+    )
     context = {
         "tile": Tile(file, request.user),
         "sharing": Sharing(file),
@@ -37,7 +43,7 @@ def detail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def archive(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    file = get_object_or_404(File, pk=pk)
+    file = get_object_or_404(policy.visible_to(request.user, File.objects.all()), pk=pk)
     if not may_act(request.user, file):
         return HttpResponseForbidden(NOT_ALLOWED)
     if file_actions.archive(file, request.user):
@@ -48,7 +54,7 @@ def archive(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def restore(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    file = get_object_or_404(File, pk=pk)
+    file = get_object_or_404(policy.visible_to(request.user, File.objects.all()), pk=pk)
     if not may_act(request.user, file):
         return HttpResponseForbidden(NOT_ALLOWED)
     if file_actions.restore(file, request.user):

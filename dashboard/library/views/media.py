@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library import media_responses
+from executions import policy
 from executions.files import actions as file_actions
 from executions.files import signed_urls
 from executions.models import File
@@ -26,12 +27,12 @@ COPY_UNREADABLE = (
 
 
 @require_safe
-async def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+async def preview(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponseBase:
     return await _rendition(request, pk, "preview", "download")
 
 
 @require_safe
-async def thumbnail(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+async def thumbnail(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponseBase:
     return await _rendition(request, pk, "thumbnail", "preview", "download")
 
 
@@ -41,7 +42,7 @@ async def download(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse
 
     A download writes an audit entry; a HEAD request or a view within a page does not.
     """
-    file = await aget_object_or_404(File, pk=pk)
+    file = await _file(request, pk)
     try:
         response = await media_responses.copy_response(request, file, as_download=True)
     except media_responses.CopyMissing:
@@ -65,8 +66,13 @@ def _record_download(pk: uuid.UUID, actor: Actor) -> None:
     file_actions.record_access(File.objects.get(pk=pk), FileKind.DOWNLOADED, actor)
 
 
-async def _rendition(request: HttpRequest, pk: uuid.UUID, *renditions: str) -> HttpResponseBase:
-    file = await aget_object_or_404(File, pk=pk)
+async def _file(request: AuthenticatedRequest, pk: uuid.UUID) -> File:
+    # RequireSignIn has already read `user`; `auser()` would read it again, for every thumbnail of a page.
+    return await aget_object_or_404(policy.visible_to(request.user, File.objects.all()), pk=pk)
+
+
+async def _rendition(request: AuthenticatedRequest, pk: uuid.UUID, *renditions: str) -> HttpResponseBase:
+    file = await _file(request, pk)
     if file.gone_at is not None and (copy := await _copy(request, file, renditions[0])):
         return copy
     try:

@@ -19,6 +19,7 @@ from dashboard.http.requests import AuthenticatedRequest
 from dashboard.library.copies_page import copy_of
 from dashboard.library.sharing import PublishForm, Sharing
 from dashboard.library.views.detail import NOT_ALLOWED
+from executions import policy
 from executions.core import keyset
 from executions.core.sync_bridge import wait_for
 from executions.files import actions as file_actions
@@ -32,7 +33,9 @@ TIMED_OUT = "VideoGen did not respond in time. Reload this page in a moment befo
 
 @require_POST
 def publish(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    file = get_object_or_404(File.objects.select_related("created_by", "public_by"), pk=pk)
+    file = get_object_or_404(
+        policy.visible_to(request.user, File.objects.select_related("created_by", "public_by")), pk=pk
+    )
     if not may_act(request.user, file):
         return HttpResponseForbidden(NOT_ALLOWED)
     form = PublishForm(request.POST)
@@ -64,7 +67,7 @@ def publish(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def withdraw(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
-    file = get_object_or_404(File, pk=pk)
+    file = get_object_or_404(policy.visible_to(request.user, File.objects.all()), pk=pk)
     if not may_act(request.user, file):
         return HttpResponseForbidden(NOT_ALLOWED)
     back = reverse("files-public") if request.POST.get("from") == "register" else reverse("file", args=[pk])
@@ -84,7 +87,7 @@ def withdraw(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def copied(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """Records that a person copied the public link, as static/js/lib/copy-buttons.js reports."""
-    file = get_object_or_404(File, pk=pk)
+    file = get_object_or_404(policy.visible_to(request.user, File.objects.all()), pk=pk)
     if not Sharing(file).is_on:
         raise Http404("This file is not public.")
     file_actions.record_access(file, FileKind.LINK_COPIED, request.user)
@@ -94,7 +97,9 @@ def copied(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
 @require_GET
 def visitor_preview(request: AuthenticatedRequest, pk: uuid.UUID) -> HttpResponse:
     """The preview that visitors with the link see, without the layout of Rushes."""
-    file = get_object_or_404(File.objects.select_related("created_by"), pk=pk)
+    file = get_object_or_404(
+        policy.visible_to(request.user, File.objects.select_related("created_by")), pk=pk
+    )
     sharing = Sharing(file)
     if not sharing.is_on:
         raise Http404("This file is not public.")
