@@ -47,10 +47,7 @@ def release_held() -> int:
     with _lock:
         held = dict(_held)
         _held.clear()
-    return sum(
-        Execution.objects.filter(pk=pk, leased_until=until).update(leased_until=None)
-        for pk, until in held.items()
-    )
+    return sum(Execution.objects.release(Execution(pk=pk, leased_until=until)) for pk, until in held.items())
 
 
 def claim(execution_id: uuid.UUID) -> bool:
@@ -85,13 +82,17 @@ def claim_due(limit: int, max_polls: int | None = None) -> list[uuid.UUID]:
             free = min(free, room)
         if free > 0:
             ids += rows.filter(queued_in_batch).values_list("pk", flat=True)[:free]
+        # Not `claim`: the parts above share one limit, and their rows are locked, so one UPDATE leases them all.
         Execution.objects.filter(pk__in=ids).update(leased_until=now + LEASE)
     remember(ids, now + LEASE)
     return ids
 
 
 def release(execution_id: uuid.UUID, next_attempt_at: datetime | None = None) -> None:
-    """Release a job, which is due again at `next_attempt_at` (None: unchanged)."""
+    """Release a job, which is due again at `next_attempt_at` (None: unchanged).
+
+    Callers know only its id, so this does not check that they still hold it: LEASE outlasts every call.
+    """
     columns: dict[str, datetime | None] = {"leased_until": None}
     if next_attempt_at is not None:
         columns["next_attempt_at"] = next_attempt_at

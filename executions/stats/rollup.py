@@ -100,6 +100,7 @@ def write(step: Step, claimed: RollupState | None = None) -> bool:
     leased_until = now + LEASE
     with transaction.atomic():
         RollupState.objects.get_or_create(pk=1)
+        # Not `renew`: the position decides. A step counts even if the lease was lost, or was never claimed.
         is_ours = RollupState.objects.filter(pk=1, event_id=step.after).update(
             event_id=step.until, counted_until=now, leased_until=leased_until
         )

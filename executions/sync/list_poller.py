@@ -204,6 +204,7 @@ def apply_page(
         polled = Execution.objects.filter(pk__in=ids, ended_at=None).exclude(
             cancel_requested_at__isnull=False, cancel_accepted_at=None
         )
+        # Not `release`: a list poll holds no leases. It ends those of polls that its answer has made superfluous.
         polled.update(
             leased_until=None, next_attempt_at=now + wait, last_reported_at=now, attempts=0, note=""
         )

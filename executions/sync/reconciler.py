@@ -250,8 +250,8 @@ def schedule_poll(before: Execution, polled_at: datetime) -> None:
             wait = timedelta(0) if is_new else backoff.delay(job.attempts)
             attempts = 0 if is_new else job.attempts + 1
         now = timezone.now()
-        Execution.objects.filter(pk=job.pk).update(
-            leased_until=None, next_attempt_at=now + wait, last_reported_at=now, attempts=attempts, note=""
+        Execution.objects.release(
+            job, next_attempt_at=now + wait, last_reported_at=now, attempts=attempts, note=""
         )
 
 
@@ -262,7 +262,6 @@ def schedule_retry(before: Execution, at: datetime, *, note: str | None = None) 
         if job.is_terminal:
             return
         columns: dict[str, Any] = {
-            "leased_until": None,
             "next_attempt_at": at,
             "attempts": job.attempts + 1,
             "note": job.note if note is None else note,
@@ -270,11 +269,11 @@ def schedule_retry(before: Execution, at: datetime, *, note: str | None = None) 
         if job.cancel_requested_at is not None and before.cancel_requested_at is None:
             # A cancel request made during the poll is sent immediately.
             columns |= {"next_attempt_at": timezone.now(), "attempts": 0}
-        Execution.objects.filter(pk=job.pk).update(**columns)
+        Execution.objects.release(job, **columns)
 
 
 def unschedule(execution_id: uuid.UUID) -> None:
-    """Unschedule a job that only a person or a webhook can move forward."""
+    """Unschedule a job that only a person or a webhook can move forward, whoever holds its lease."""
     Execution.objects.filter(pk=execution_id, ended_at=None).update(leased_until=None, next_attempt_at=None)
 
 
