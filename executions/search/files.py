@@ -20,6 +20,7 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
+from executions.core import keyset
 from executions.models import File
 from executions.models.file import FileQuerySet
 from executions.search import text as text_search
@@ -44,15 +45,13 @@ def find(
     """
     few = _first_selective_filter(files, filters)
     rows = files.filter(pk__in=few) if few is not None else files
-    rows = rows.matching(filters)
-    if after is not None:
-        rows = rows.filter(pk__lt=after)
-    ids = rows.newest_first().values_list("pk", flat=True)
+    matching = keyset.beyond(rows.matching(filters), after)
+    ids = matching.values_list("pk", flat=True)
     terms = text_search.parse(words)
     if not terms:
         # No terms (empty, or only punctuation): every name matches.
         return list(ids[:limit])
-    found = _probe(rows, terms, limit)
+    found = _probe(matching, terms, limit)
     if len(found) == limit:
         return found
     condition = all_in_text("display_name", terms)
@@ -70,10 +69,10 @@ def find(
     return list(ids.filter(condition)[:limit])
 
 
-def _probe(rows: FileQuerySet, terms: Sequence[Term], limit: int) -> list[uuid.UUID]:
+def _probe(newest_first: FileQuerySet, terms: Sequence[Term], limit: int) -> list[uuid.UUID]:
     """The matches among the newest PROBE_SIZE files."""
     try:
-        newest = rows.newest_first().values_list("id", "display_name")[:PROBE_SIZE].query.sql_with_params()
+        newest = newest_first.values_list("id", "display_name")[:PROBE_SIZE].query.sql_with_params()
     except EmptyResultSet:
         return []
     return first_matches(newest, "display_name", terms, "id DESC", limit, connection)
