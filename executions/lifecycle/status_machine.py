@@ -23,21 +23,16 @@ from executions.statuses import PENDING, QUEUED
 
 
 def start_all(
-    jobs: Sequence[Execution],
-    *,
-    actor_id: int | None,
-    source: Source = Source.PERSON,
-    details: Mapping[uuid.UUID, dict[str, Any]] | None = None,
+    jobs: Sequence[Execution], *, actor_id: int | None, details: Mapping[uuid.UUID, dict[str, Any]]
 ) -> None:
     """Insert new jobs as `queued`, with their first events. executions.sync.submit sends them.
 
     A job may depend on an earlier one. `details` maps the id of a job to the detail of its first event.
     """
-    details = details or {}
     columns = {
         "kind": Kind.STARTED,
         "to_status": QUEUED,
-        "source": source,
+        "source": Source.PERSON,
         "actor_id": actor_id,
     }
     for job in jobs:
@@ -49,7 +44,7 @@ def start_all(
             for job in jobs
         )
         for job in jobs:
-            announce_change(job, before="", after=QUEUED)
+            announce_change(job, created=True)
 
 
 def insert_external(execution: Execution) -> None:
@@ -65,7 +60,7 @@ def insert_external(execution: Execution) -> None:
             occurred_at=execution.created_at,
             detail={"origin": execution.origin, "remote_id": execution.remote_id},
         )
-        announce_change(execution, before="", after=PENDING)
+        announce_change(execution, created=True)
 
 
 def apply(
@@ -102,20 +97,23 @@ def apply(
                 )
             if change.then is not None:
                 change.then(execution)
-            announce_change(execution, before=before, after=after)
+            announce_change(execution, after=after)
             return True
 
 
-def announce_change(execution: Execution, *, before: str | None = None, after: str | None = None) -> None:
-    """Send `execution_changed` when the current transaction has been committed."""
+def announce_change(execution: Execution, *, created: bool = False, after: str | None = None) -> None:
+    """Send `execution_changed` when the current transaction has been committed.
+
+    `after` is the new status, if it differs from that of `execution`.
+    """
     transaction.on_commit(
         partial(
             execution_changed.send,
             sender=Execution,
             execution_id=execution.pk,
-            created=before == "",
-            from_status=execution.status if before is None else before,
-            to_status=execution.status if after is None else after,
+            created=created,
+            from_status="" if created else execution.status,
+            to_status=after or execution.status,
             owner_id=execution.created_by_id,
             batch_id=execution.batch_id,
         )

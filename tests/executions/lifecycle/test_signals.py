@@ -24,9 +24,9 @@ def signals(transactional_db: None) -> Iterator[list[dict[str, Any]]]:
     def record(signal: Any, sender: Any, **arguments: Any) -> None:
         received.append(arguments)
 
-    execution_changed.connect(record)
+    execution_changed.connect(record, sender=Execution)
     yield received
-    execution_changed.disconnect(record)
+    execution_changed.disconnect(record, sender=Execution)
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
