@@ -1,8 +1,7 @@
-"""What Linux reports about a process: memory, CPU time, children. Memory is in MiB."""
+"""What Linux reports about a process: memory, wake-ups, children. Memory is in MiB."""
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -17,9 +16,10 @@ def peak_memory(pid: int) -> float:
     return _status(pid, "VmHWM")
 
 
-def cpu_seconds(pid: int) -> float:
-    fields = _stat(pid)
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def wake_ups(pid: int) -> int:
+    """How often a thread of the process has waited for something, for example for a timer."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int(_field(task / "status", "voluntary_ctxt_switches")) for task in tasks)
 
 
 def children(pid: int) -> list[int]:
@@ -35,9 +35,13 @@ def is_alive(pid: int) -> bool:
 
 
 def _status(pid: int, name: str) -> float:
-    found = re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found, f"no {name} of process {pid}"
-    return int(found[1]) / 1024
+    return int(_field(Path(f"/proc/{pid}/status"), name)) / 1024
+
+
+def _field(status: Path, name: str) -> str:
+    found = re.search(rf"^{name}:\s+(\d+)", status.read_text(), re.MULTILINE)
+    assert found, f"no {name} in {status}"
+    return found[1]
 
 
 def _stat(pid: int) -> list[str]:

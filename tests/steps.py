@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connections
@@ -111,6 +112,12 @@ def seconds_until_due(job: Execution) -> float:
     """Seconds until the job's next attempt or poll."""
     assert job.next_attempt_at is not None
     return (job.next_attempt_at - timezone.now()).total_seconds()
+
+
+def assert_due_in(job: Execution, low: float, high: float, *, since: datetime) -> None:
+    """The job was rescheduled between `since` and now, by `low` to `high` seconds."""
+    assert job.next_attempt_at is not None
+    assert since + timedelta(seconds=low) <= job.next_attempt_at <= timezone.now() + timedelta(seconds=high)
 
 
 def backs_off(waits: list[float]) -> bool:

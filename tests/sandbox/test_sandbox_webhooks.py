@@ -189,9 +189,7 @@ def test_fault_double(sandbox: SandboxServer, subscribe: Subscribe) -> None:
 def test_fault_delay(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_delay", seconds=0.6)
-    execution = sandbox.wait_until_final(speak(sandbox))
-    assert execution["status"] == "succeeded"
-    assert receiver.received == []
+    speak(sandbox)
     receiver.wait_for_count(1)
     delivery = sandbox.client.get("/sandbox/deliveries").json()["deliveries"][0]
     assert delivery["attempts"][0]["at"] - delivery["createdAt"] > 0.55

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import sqlite3
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -16,6 +14,7 @@ import pytest
 
 from tests.dashboard.serving import Serving
 from tests.factories.deliveries import OTHER_SECRET, URL, event, signed
+from tests.waiting import DEADLINE
 
 MIB = 1024 * 1024
 
@@ -47,14 +46,12 @@ def stored(serving: Serving) -> int:
 
 
 def assert_alive(serving: Serving) -> None:
-    """A signed delivery is accepted within 15 s."""
+    """A signed delivery is accepted."""
     body = event("vg_exec_unknown")
-    begun = time.monotonic()
     answer = httpx.post(
-        f"{serving.url}{URL}", content=body, headers=headers(body), timeout=15, trust_env=False
+        f"{serving.url}{URL}", content=body, headers=headers(body), timeout=DEADLINE, trust_env=False
     )
     assert answer.status_code == 200, answer.text
-    assert time.monotonic() - begun < 15
 
 
 def headers(body: bytes, **more: str) -> dict[str, str]:
@@ -71,7 +68,7 @@ def test_the_largest_body_is_accepted_and_one_byte_more_is_refused(serving: Serv
         body = body.replace(b'"padding": ""', b'"padding": "' + b"x" * (MIB + surplus - len(body)) + b'"')
         assert len(body) == MIB + surplus
         answer = httpx.post(
-            f"{serving.url}{URL}", content=body, headers=headers(body), timeout=20, trust_env=False
+            f"{serving.url}{URL}", content=body, headers=headers(body), timeout=DEADLINE, trust_env=False
         )
         assert answer.status_code == expected
     assert stored(serving) == before + 1
@@ -107,12 +104,10 @@ def test_slow_senders_do_not_delay_others(serving: Serving) -> None:
         wire = socket.create_connection((serving.host, serving.port), 10)
         wire.sendall(head("Content-Type: application/json", f"Content-Length: {len(body)}") + body[:1])
         slow.append(wire)
-    begun = time.monotonic()
     for number in range(1, 4):
         for wire in slow:
             wire.sendall(body[number : number + 1])
-        assert_alive(serving)
-    assert time.monotonic() - begun < 15
+        assert_alive(serving)  # while none of the slow bodies is complete
     assert serving.memory - before < 30
     for wire in slow:
         wire.close()
@@ -167,7 +162,7 @@ def test_a_flood_of_unsigned_requests_stores_nothing_and_signed_ones_are_served(
     lock = threading.Lock()
 
     def flood(_: int) -> None:
-        with httpx.Client(trust_env=False, timeout=30) as client:
+        with httpx.Client(trust_env=False, timeout=DEADLINE) as client:
             for _ in range(60):
                 answer = client.post(f"{serving.url}{URL}", content=body, headers=forged)
                 with lock:
@@ -176,7 +171,7 @@ def test_a_flood_of_unsigned_requests_stores_nothing_and_signed_ones_are_served(
 
     with ThreadPoolExecutor(6) as pool:
         attack = pool.map(flood, range(5))
-        assert flooding.wait(20)
+        assert flooding.wait(DEADLINE)
         for _ in range(5):
             assert_alive(serving)
         list(attack)
@@ -185,22 +180,19 @@ def test_a_flood_of_unsigned_requests_stores_nothing_and_signed_ones_are_served(
     assert serving.memory - memory < 60
 
 
-def test_many_simultaneous_signed_deliveries_are_stored_and_answered_in_time(serving: Serving) -> None:
+def test_many_simultaneous_signed_deliveries_are_all_stored(serving: Serving) -> None:
     rows = stored(serving)
 
-    def deliver(number: int) -> tuple[int, float]:
+    def deliver(number: int) -> tuple[int, object]:
         body = event(f"vg_exec_flood_{number}")
-        begun = time.monotonic()
         answer = httpx.post(
-            f"{serving.url}{URL}", content=body, headers=headers(body), timeout=30, trust_env=False
+            f"{serving.url}{URL}", content=body, headers=headers(body), timeout=DEADLINE, trust_env=False
         )
-        assert json.loads(answer.text) == {"outcome": "unknown job"}
-        return answer.status_code, time.monotonic() - begun
+        return answer.status_code, answer.json()
 
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(deliver, range(60)))
-    assert {code for code, _ in answers} == {200}
-    assert max(seconds for _, seconds in answers) < 15
+    assert answers == [(200, {"outcome": "unknown job"})] * 60
     assert stored(serving) == rows + 60
 
 

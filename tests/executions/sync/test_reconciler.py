@@ -34,6 +34,7 @@ async def process(job: Execution, reconciler: Reconciler | None = None) -> Execu
 async def test_a_poll_updates_the_progress_and_schedules_the_next(
     account: SandboxProcess, running: Execution
 ) -> None:
+    since = timezone.now()
     now = await process(running)
     for _ in range(50):
         if now.progress is not None:
@@ -43,10 +44,17 @@ async def test_a_poll_updates_the_progress_and_schedules_the_next(
     assert (now.status, now.attempt) == ("running", 0)
     assert now.progress is not None
     assert now.leased_until is None
-    assert now.next_attempt_at is not None
-    assert timedelta(0) < now.next_attempt_at - timezone.now() <= timedelta(seconds=2)
+    steps.assert_due_in(now, 1, 2, since=since)
     assert now.last_answer is not None
     assert now.last_answer["toolExecutionId"] == running.remote_id
+
+
+async def test_the_loop_does_not_spin_while_due_jobs_must_not_be_polled(transactional_db: None) -> None:
+    await steps.make_due(await runtime.in_db(jobs.running))
+    reconciler = Reconciler()
+    reconciler._no_polls_before = float("inf")
+
+    assert await reconciler.step() == 1.0
 
 
 async def test_a_finished_job_is_found_without_a_webhook(account: SandboxProcess) -> None:
@@ -109,13 +117,13 @@ async def test_after_an_error_the_job_is_unchanged_and_polled_later(
 ) -> None:
     steps.add_fault(account, match=ASK, count=None, **fault)
 
+    since = timezone.now()
     now = await process(running)
 
     assert (now.status, now.attempts) == ("pending", 1)
     assert now.note
     assert now.leased_until is None
-    assert now.next_attempt_at is not None
-    assert low <= (now.next_attempt_at - timezone.now()).total_seconds() <= high
+    steps.assert_due_in(now, low, high, since=since)
 
     account.control("DELETE", "faults")
     better = await process(running)

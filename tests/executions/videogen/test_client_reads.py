@@ -33,6 +33,7 @@ from tests.executions.videogen.misbehaving_service import (
     responds,
     sends,
 )
+from tests.waiting import DEADLINE
 
 RUNNING = {"toolExecutionId": "vg_exec_1", "status": "running", "toolType": "GENERATE_IMAGE"}
 FAILURES: dict[str, Behavior] = {
@@ -195,7 +196,7 @@ async def test_a_repeated_cursor_ends_the_list(service: Service, client: VideoGe
         executions("c", hasMore=True, nextCursor="2"),
     )
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         assert [item.execution_id async for item in client.all_executions()] == ["a", "b", "c"]
 
 

@@ -34,6 +34,7 @@ from tests.executions.videogen.misbehaving_service import (
     responds_gzip,
     sends,
 )
+from tests.waiting import DEADLINE
 
 BODY = {"prompt": "a lighthouse", "numResults": 2}
 
@@ -86,7 +87,7 @@ async def test_a_request_is_not_repeated_after_a_lost_response(
     client = make_client(service.url, timeouts=Timeouts(read=0.2, total=0.6))
     service.respond_with(behavior)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         with pytest.raises(ResponseLost) as caught:
             await client.start_tool("generate-image", BODY)
 
