@@ -71,7 +71,9 @@ def material(site: Site) -> str:
     return prompt
 
 
-def test_signing_in(browse: Opener, browser_errors: BrowserErrors) -> None:
+def test_the_sign_in_page_and_its_errors_are_accessible(
+    browse: Opener, browser_errors: BrowserErrors
+) -> None:
     browser_errors.expected.append("status of 422")
     page = browse("/", name=None)
     audit(page)
@@ -160,7 +162,7 @@ def open_job(studio: Page, card: Locator) -> Page:
     return page
 
 
-def test_the_history(browse: Opener, material: str) -> None:
+def test_the_history_and_its_empty_result_are_accessible(browse: Opener, material: str) -> None:
     page = actions.wait_until_live(browse("/executions/"))
     expect(actions.row(page, material)).to_be_visible()
     audit(page)

@@ -24,7 +24,9 @@ def reload_until(page: Page, prompt: str, status: str) -> None:
     eventually(reloaded, lambda seen: seen == status)
 
 
-def test_the_main_journey(browse: Opener, site: Site, sandbox: SandboxProcess) -> None:
+def test_jobs_can_be_started_cancelled_and_found_without_javascript(
+    browse: Opener, site: Site, sandbox: SandboxProcess
+) -> None:
     page = browse("/", name=None, java_script_enabled=False, viewport=PHONE)
     page.get_by_label("Username").fill("member")
     page.get_by_label("Password").fill(site.password)

@@ -76,7 +76,7 @@ def test_speech_with_a_listed_voice(official: VideoGenApi) -> None:
         assert sound.getnframes() / sound.getframerate() == pytest.approx(file.duration_seconds, abs=0.01)
 
 
-def test_cancelling(official: VideoGenApi) -> None:
+def test_a_running_job_can_be_cancelled(official: VideoGenApi) -> None:
     started = official.tools.generate_image(prompt="x", quality="HIGH", num_results=50)
     cancelled = official.tools.cancel_tool_execution(started.tool_execution_id)
     assert cancelled.tool_execution_id == started.tool_execution_id
@@ -91,7 +91,7 @@ def test_a_failed_job_reports_its_error(official: VideoGenApi) -> None:
     assert execution.error.code == "moderated"
 
 
-def test_lists(official: VideoGenApi) -> None:
+def test_jobs_and_files_are_listed_page_by_page(official: VideoGenApi) -> None:
     for number in range(4):
         official.tools.text_to_speech(tts_text=f"number {number}", voice_id=_voice(official))
     first = official.tools.list_tool_executions(limit=2)
@@ -108,11 +108,11 @@ def _voice(official: VideoGenApi) -> str:
     return official.resources.list_tts_voices().tts_voices[0].voice_id
 
 
-def test_the_account(official: VideoGenApi) -> None:
+def test_the_account_names_its_team(official: VideoGenApi) -> None:
     assert official.account.get_me().team_id.startswith("vg_team_")
 
 
-def test_webhooks(official: VideoGenApi, running: SandboxServer) -> None:
+def test_webhooks_are_signed_and_match_the_contract(official: VideoGenApi, running: SandboxServer) -> None:
     receiver = Receiver()
     events = [f"tool_execution.{outcome}" for outcome in ("succeeded", "failed", "cancelled")]
     events += ["file.download_ready", "file.analysis_completed"]
@@ -146,13 +146,13 @@ def test_webhooks(official: VideoGenApi, running: SandboxServer) -> None:
         (lambda client: client.files.get_files(cursor="nonsense"), 400),
     ],
 )
-def test_error_responses(official: VideoGenApi, call, status: int) -> None:
+def test_errors_have_the_documented_status(official: VideoGenApi, call, status: int) -> None:
     with pytest.raises(ApiError) as error:
         call(official)
     assert error.value.status_code == status
 
 
-def test_invalid_key(running: SandboxServer) -> None:
+def test_an_invalid_key_is_rejected(running: SandboxServer) -> None:
     with httpx.Client() as client, pytest.raises(ApiError) as error:
         VideoGenApi(base_url=running.url, token="wrong", httpx_client=client).account.get_me()
     assert error.value.status_code == 401

@@ -100,7 +100,7 @@ def inputs(running: SandboxServer) -> dict[str, str]:
         ("generate_avatar", {}, {"audio_storage_file_id": "AUDIO"}, "VIDEO"),
     ],
 )
-def test_each_tool(
+def test_each_tool_makes_a_file_of_its_type(
     official: VideoGenApi,
     inputs: dict[str, str],
     call: str,
@@ -122,7 +122,7 @@ def test_each_tool(
     assert file_of(official, started.tool_execution_id).type == kind
 
 
-def test_upload_with_the_helper(official: VideoGenApi, tmp_path: Path) -> None:
+def test_a_file_can_be_uploaded_with_the_helper(official: VideoGenApi, tmp_path: Path) -> None:
     content = png(400, 300)
     file = upload_file(
         official, io.BytesIO(content), display_name="scan.png", type="IMAGE", poll_interval_ms=100
@@ -132,7 +132,7 @@ def test_upload_with_the_helper(official: VideoGenApi, tmp_path: Path) -> None:
     assert (tmp_path / "scan.png").read_bytes() == content
 
 
-def test_upload_in_single_steps(official: VideoGenApi) -> None:
+def test_a_file_can_be_uploaded_in_single_steps(official: VideoGenApi) -> None:
     created = official.files.create_file_upload(display_name="a.wav", type="AUDIO", is_temporary=True)
     assert httpx.put(created.upload_url, content=wav()).status_code == 200
     file = eventually(
@@ -142,7 +142,7 @@ def test_upload_in_single_steps(official: VideoGenApi) -> None:
     assert (file.type, file.scope) == ("AUDIO", "TEMPORARY")
 
 
-def test_search_and_archive(official: VideoGenApi) -> None:
+def test_a_file_can_be_searched_for_and_archived(official: VideoGenApi) -> None:
     file = upload_file(official, io.BytesIO(png()), display_name="a copper samovar.png", poll_interval_ms=100)
     eventually(lambda: official.files.get_file(file.file_id).description, bool)
     hits = official.files.search_files(query="copper samovar", num_results=3, self_only=True).results
@@ -152,7 +152,7 @@ def test_search_and_archive(official: VideoGenApi) -> None:
     assert file.file_id not in [each.file_id for each in official.files.get_files(limit=200).files]
 
 
-def test_the_public_preview(official: VideoGenApi, inputs: dict[str, str]) -> None:
+def test_every_type_of_file_can_have_a_public_preview(official: VideoGenApi, inputs: dict[str, str]) -> None:
     for kind in ("IMAGE", "AUDIO", "VIDEO"):
         official.files.enable_public_preview(inputs[kind])
         preview = poll_public_preview(official, inputs[kind], poll_interval_ms=100)

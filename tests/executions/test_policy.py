@@ -177,7 +177,7 @@ def test_an_action_that_is_closed_to_a_role_is_closed_to_it_for_its_own_things_t
     assert [a for a in closed if policy.allows(role, a, is_own=True, team_cancels=lambda: True)] == []
 
 
-def test_rushes_itself_cannot_stand_in_for_a_person() -> None:
+def test_rushes_itself_cannot_act_as_a_person() -> None:
     assert policy.require(policy.SYSTEM, Action.JOB_START) is None
     with pytest.raises(NotAllowed) as refused:
         policy.require_person(policy.SYSTEM, Action.JOB_START)

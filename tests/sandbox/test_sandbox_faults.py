@@ -26,7 +26,9 @@ def post(sandbox: SandboxServer) -> httpx.Response:
 
 
 @pytest.mark.parametrize(("kind", "started"), [("lost_before", 0), ("lost_after", 1)])
-def test_lost_response(sandbox: SandboxServer, kind: str, started: int) -> None:
+def test_a_response_is_lost_before_or_after_the_job_starts(
+    sandbox: SandboxServer, kind: str, started: int
+) -> None:
     before = len(truth(sandbox))
     sandbox.set_faults({"kind": kind, "match": "POST /v1/tools/*", "count": 1})
     # The client sees a closed connection either as end of stream or as a reset.
@@ -44,7 +46,9 @@ def test_lost_response(sandbox: SandboxServer, kind: str, started: int) -> None:
         ("none", "content-type", "x-ratelimit-reset"),
     ],
 )
-def test_too_many_requests(sandbox: SandboxServer, hint: str, present: str, absent: str) -> None:
+def test_a_rate_limited_call_learns_when_to_retry(
+    sandbox: SandboxServer, hint: str, present: str, absent: str
+) -> None:
     before = len(truth(sandbox))
     sandbox.set_faults({"kind": "rate_limited", "hint": hint, "seconds": 7, "count": 1})
     sent_at = time.time()
@@ -60,7 +64,7 @@ def test_too_many_requests(sandbox: SandboxServer, hint: str, present: str, abse
     assert post(sandbox).status_code == 202
 
 
-def test_out_of_credits(sandbox: SandboxServer) -> None:
+def test_a_rate_limited_call_can_name_used_up_credits(sandbox: SandboxServer) -> None:
     sandbox.set_faults({"kind": "rate_limited", "code": "insufficient_credits"})
     assert post(sandbox).json()["code"] == "insufficient_credits"
 
@@ -73,7 +77,9 @@ def test_out_of_credits(sandbox: SandboxServer) -> None:
         ({"status": 409, "body": {"message": "no"}, "headers": {"X-Why": "because"}}, '{"message": "no"}'),
     ],
 )
-def test_custom_status(sandbox: SandboxServer, more: dict[str, Any], content: str | None) -> None:
+def test_a_custom_status_replaces_the_response(
+    sandbox: SandboxServer, more: dict[str, Any], content: str | None
+) -> None:
     before = len(truth(sandbox))
     sandbox.set_faults({"kind": "status", **more})
     response = post(sandbox)
@@ -83,14 +89,14 @@ def test_custom_status(sandbox: SandboxServer, more: dict[str, Any], content: st
     assert len(truth(sandbox)) == before
 
 
-def test_a_server_error_after_acceptance(sandbox: SandboxServer) -> None:
+def test_a_server_error_can_hide_an_acceptance(sandbox: SandboxServer) -> None:
     before = len(truth(sandbox))
     sandbox.set_faults({"kind": "status", "status": 504, "accepted": True})
     assert post(sandbox).status_code == 504
     assert len(truth(sandbox)) == before + 1
 
 
-def test_slow_responses(sandbox: SandboxServer) -> None:
+def test_a_slow_response_takes_the_given_time(sandbox: SandboxServer) -> None:
     sandbox.set_faults({"kind": "slow", "seconds": 0.5, "match": "GET /v1/me"})
     started_at = time.monotonic()
     assert sandbox.client.get("/v1/me").status_code == 200
@@ -99,7 +105,7 @@ def test_slow_responses(sandbox: SandboxServer) -> None:
         sandbox.client.get("/v1/me", timeout=0.1)
 
 
-def test_malformed_bodies(sandbox: SandboxServer) -> None:
+def test_a_malformed_response_still_starts_a_job(sandbox: SandboxServer) -> None:
     def response(shape: str, **more: object) -> httpx.Response:
         sandbox.set_faults({"kind": "malformed", "shape": shape, "count": 1, **more})
         result = post(sandbox)
@@ -116,7 +122,7 @@ def test_malformed_bodies(sandbox: SandboxServer) -> None:
     assert len(truth(sandbox)) == before + 5
 
 
-def test_unauthorized_and_forbidden(sandbox: SandboxServer) -> None:
+def test_calls_can_be_unauthorized_or_forbidden(sandbox: SandboxServer) -> None:
     sandbox.set_faults(
         {"kind": "unauthorized", "count": 1}, {"kind": "forbidden", "requirement": "upgrade_plan"}
     )

@@ -224,7 +224,7 @@ def test_upscaling_doubles_a_video_and_keeps_its_audio(
     assert loudness(file["downloadSource"]) == pytest.approx(loudness(before["downloadSource"]), rel=0.2)
 
 
-def test_3d_effect_moves(sandbox: SandboxServer, inputs: dict[str, str]) -> None:
+def test_the_3d_effect_makes_a_moving_video(sandbox: SandboxServer, inputs: dict[str, str]) -> None:
     file = result(sandbox, "image-3d-effect", imageFileId=inputs["image"])
     check_video(file, file["durationSeconds"])
 

@@ -47,7 +47,7 @@ def test_altered_upload_urls_are_rejected_and_no_key_is_needed(sandbox: SandboxS
     assert "Authorization" not in httpx.put(url, content=png()).request.headers
 
 
-def test_upload_url_expires(sandbox: SandboxServer) -> None:
+def test_an_upload_url_expires(sandbox: SandboxServer) -> None:
     sandbox.set_faults(uploadLifetimeSeconds=0.2)
     file_id, url = reserve(sandbox)
     expires = int(httpx.URL(url).params["expires"])

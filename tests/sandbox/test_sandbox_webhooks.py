@@ -168,7 +168,7 @@ def add(sandbox: SandboxServer, **fault: Any) -> None:
     assert response.status_code == 200, response.text
 
 
-def test_fault_drop(sandbox: SandboxServer, subscribe: Subscribe) -> None:
+def test_a_dropped_delivery_is_never_sent(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_drop", count=1)
     sandbox.wait_until_final(speak(sandbox))
@@ -177,7 +177,7 @@ def test_fault_drop(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     assert message.data["toolExecutionId"] == second
 
 
-def test_fault_double(sandbox: SandboxServer, subscribe: Subscribe) -> None:
+def test_copies_of_a_delivery_have_the_same_id_and_body(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_double", copies=4)
     speak(sandbox)
@@ -186,7 +186,9 @@ def test_fault_double(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     assert len({message.body for message in received}) == 1
 
 
-def test_fault_delay(sandbox: SandboxServer, subscribe: Subscribe) -> None:
+def test_a_delayed_delivery_is_sent_after_the_given_time(
+    sandbox: SandboxServer, subscribe: Subscribe
+) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_delay", seconds=0.6)
     speak(sandbox)
@@ -195,7 +197,7 @@ def test_fault_delay(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     assert delivery["attempts"][0]["at"] - delivery["createdAt"] > 0.55
 
 
-def test_fault_reorder(sandbox: SandboxServer, subscribe: Subscribe) -> None:
+def test_reordered_deliveries_arrive_in_reverse(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_reorder", size=2, match="tool_execution.*", seconds=30)
     first = speak(sandbox)
@@ -205,7 +207,7 @@ def test_fault_reorder(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     assert [message.data["toolExecutionId"] for message in received] == [second, first]
 
 
-def test_fault_reorder_does_not_wait_forever(sandbox: SandboxServer, subscribe: Subscribe) -> None:
+def test_a_reordered_delivery_does_not_wait_forever(sandbox: SandboxServer, subscribe: Subscribe) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_reorder", size=5, seconds=0.3)
     speak(sandbox)
@@ -213,7 +215,9 @@ def test_fault_reorder_does_not_wait_forever(sandbox: SandboxServer, subscribe: 
 
 
 @pytest.mark.parametrize("backwards", [False, True])
-def test_fault_hold_and_release(sandbox: SandboxServer, subscribe: Subscribe, backwards: bool) -> None:
+def test_held_deliveries_are_sent_when_they_are_released(
+    sandbox: SandboxServer, subscribe: Subscribe, backwards: bool
+) -> None:
     receiver, _ = subscribe()
     add(sandbox, kind="webhook_hold")
     ids = [speak(sandbox), speak(sandbox)]
@@ -247,7 +251,7 @@ def test_held_message_is_sent_and_retried_after_a_restart(
 
 
 @pytest.mark.parametrize("how", ["wrong_secret", "altered_body", "stale", "future", "unsigned"])
-def test_fault_forge(sandbox: SandboxServer, subscribe: Subscribe, how: str) -> None:
+def test_a_forged_delivery_fails_verification(sandbox: SandboxServer, subscribe: Subscribe, how: str) -> None:
     receiver, endpoint = subscribe()
     add(sandbox, kind="webhook_forge", how=how)
     speak(sandbox)

@@ -62,7 +62,7 @@ def test_comments_are_shown_as_text(text: str, ann_browser: Browser, ben_browser
         ("a@ann @ben", ["ben"]),
     ],
 )
-def test_who_is_mentioned(text: str, names: list[str]) -> None:
+def test_a_name_after_an_at_sign_is_a_mention(text: str, names: list[str]) -> None:
     assert comments.mentioned_names(text) == names
 
 

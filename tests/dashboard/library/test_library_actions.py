@@ -29,7 +29,7 @@ def events_of(made: File) -> list[tuple[str, str, str]]:
     return [(event.kind, event.source, event.actor.get_username() if event.actor else "") for event in events]
 
 
-def test_archive_and_undo(ann_browser: Browser) -> None:
+def test_an_archived_file_is_hidden_until_it_is_restored(ann_browser: Browser) -> None:
     made = mine(ann_browser)
     answer = ann_browser.post(f"/files/{made.pk}/archive/", follow=True)
     words = text(answer)

@@ -59,7 +59,9 @@ def test_an_empty_library_says_so(ann_browser: Browser) -> None:
         ("person=99999999999999999999", None),
     ],
 )
-def test_filters(query: str, wanted: list[str] | None, ann_browser: Browser) -> None:
+def test_filters_select_files_and_invalid_ones_are_ignored(
+    query: str, wanted: list[str] | None, ann_browser: Browser
+) -> None:
     file(display_name="100%_sure", type="IMAGE", scope="GLOBAL")
     file(display_name="larger", type="IMAGE", scope="GLOBAL", source_tool="upscale-image")
     file(display_name="mine", type="IMAGE", scope="GLOBAL", created_by=ann_browser.user)

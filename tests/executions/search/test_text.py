@@ -64,7 +64,7 @@ def prompts() -> None:
         ("nothing of it", set()),
     ],
 )
-def test_search_results(typed: str, wanted: set[int], prompts: None) -> None:
+def test_words_phrases_and_parts_of_words_are_found(typed: str, wanted: set[int], prompts: None) -> None:
     assert found(typed) == sorted(PROMPTS[number] for number in wanted)
 
 
@@ -118,7 +118,7 @@ def test_recreating_the_index_loses_nothing(prompts: None) -> None:
     assert found("lighthouse") == ["A lighthouse on a black cliff"]
 
 
-def test_parsing_of_terms() -> None:
+def test_a_query_is_parsed_into_at_most_eight_terms() -> None:
     assert parse('Fog -rain "Red  Door" uk fog') == (
         Term("fog", TermKind.PART),
         Term("rain", TermKind.PART, True),

@@ -77,7 +77,7 @@ async def test_the_status_decides_the_class(
     assert isinstance(error, Rejected) == (status < 500)
 
 
-def test_the_class_tree() -> None:
+def test_related_errors_share_a_base_class() -> None:
     assert issubclass(Conflict, InvalidRequest)
     assert issubclass(MalformedResponse, ResponseLost)
     assert not issubclass(Unreachable, ResponseLost)
@@ -113,7 +113,7 @@ async def test_the_whole_body_is_in_the_error(
         ("error-requirement", 403, None),
     ],
 )
-async def test_examples(
+async def test_the_documented_errors_are_understood(
     service: Service,
     client: VideoGen,
     example: Callable[[str], Any],
@@ -229,7 +229,7 @@ async def test_how_long_to_wait_by_our_clock(
     assert error.retry_after == 90
 
 
-async def test_out_of_credits(service: Service, client: VideoGen) -> None:
+async def test_used_up_credits_are_recognised(service: Service, client: VideoGen) -> None:
     reported = {"message": "Your team has no credits left.", "code": "insufficient_credits"}
     error = await rejection(service, client, responds(429, reported, Retry_After="60"))
 

@@ -19,7 +19,7 @@ def body(data: Any) -> bytes:
     return json.dumps(data).encode()
 
 
-def test_a_job_succeeded(example: Callable[[str], Any]) -> None:
+def test_the_event_of_a_successful_job_has_its_results(example: Callable[[str], Any]) -> None:
     event = parse_event(body(example("event-tool-execution-succeeded")))
 
     assert event.event == "tool_execution.succeeded"
@@ -31,14 +31,14 @@ def test_a_job_succeeded(example: Callable[[str], Any]) -> None:
     assert event.raw == example("event-tool-execution-succeeded")
 
 
-def test_a_job_failed(example: Callable[[str], Any]) -> None:
+def test_the_event_of_a_failed_job_has_its_error(example: Callable[[str], Any]) -> None:
     event = parse_event(body(example("event-tool-execution-failed")))
 
     assert event.error is not None
     assert event.error.internal_error_code == "AVR-5582"
 
 
-def test_a_file_is_ready(example: Callable[[str], Any]) -> None:
+def test_the_event_of_a_ready_file_has_the_file(example: Callable[[str], Any]) -> None:
     event = parse_event(example("event-file-download-ready"))
 
     assert event.execution_id is None

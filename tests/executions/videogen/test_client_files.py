@@ -37,7 +37,7 @@ def test_the_old_name_of_a_file() -> None:
         ({"transcript": 7}, ""),
     ],
 )
-def test_transcript(reported: dict[str, Any], transcript: str) -> None:
+def test_a_transcript_is_read_from_text_or_words(reported: dict[str, Any], transcript: str) -> None:
     assert RemoteFile.from_wire({"fileId": "x"} | reported).transcript == transcript
 
 

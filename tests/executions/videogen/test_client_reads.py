@@ -121,7 +121,9 @@ async def test_hydrating_is_retried(
     ] * 2
 
 
-async def test_one_file(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
+async def test_a_file_is_requested_by_its_id(
+    service: Service, client: VideoGen, example: Callable[[str], Any]
+) -> None:
     service.respond_with(responds(200, example("file-processing")))
 
     file = await client.get_file("vg_file_1")
@@ -130,7 +132,9 @@ async def test_one_file(service: Service, client: VideoGen, example: Callable[[s
     assert (file.type, file.scope, file.is_ready, file.is_failed) == ("", "TEMPORARY", False, False)
 
 
-async def test_me(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
+async def test_the_owner_of_the_api_key_is_read(
+    service: Service, client: VideoGen, example: Callable[[str], Any]
+) -> None:
     service.respond_with(responds(200, example("me")), responds(200, {"hotel": "wifi"}))
 
     account = await client.me()
@@ -227,7 +231,9 @@ async def test_invalid_entries_are_skipped(service: Service, client: VideoGen) -
         await client.list_executions()
 
 
-async def test_files(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
+async def test_all_files_are_listed_page_by_page(
+    service: Service, client: VideoGen, example: Callable[[str], Any]
+) -> None:
     last = {"files": [{"fileId": "vg_file_last"}]}
     service.respond_with(responds(200, example("files-list")), responds(200, last))
 

@@ -115,7 +115,7 @@ def test_any_of_several_signatures_may_match(signatures: str) -> None:
         "v1,x " * 3000,
     ],
 )
-def test_no_signature_matches(signatures: str) -> None:
+def test_invalid_signatures_do_not_match(signatures: str) -> None:
     assert reason(dict(HEADERS) | {"webhook-signature": signatures}) is Reason.NO_MATCH
 
 

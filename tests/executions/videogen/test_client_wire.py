@@ -153,7 +153,7 @@ def test_invalid_results_are_skipped(results: Any) -> None:
         (None, None),
     ],
 )
-def test_progress(reported: Any, progress: float | None) -> None:
+def test_progress_is_a_percentage_or_unknown(reported: Any, progress: float | None) -> None:
     data = {"toolExecutionId": "x", "status": "running", "progressPercentage": reported}
 
     assert ToolExecution.from_wire(data).progress == progress
@@ -162,7 +162,7 @@ def test_progress(reported: Any, progress: float | None) -> None:
 @pytest.mark.parametrize(
     ("reported", "attempt"), [(0, 0), (2, 2), (2.0, 2), (2.5, None), (-1, None), (True, None)]
 )
-def test_attempt(reported: Any, attempt: int | None) -> None:
+def test_an_attempt_is_a_whole_number_or_unknown(reported: Any, attempt: int | None) -> None:
     data = {"toolExecutionId": "x", "status": "running", "attemptIndex": reported}
 
     assert ToolExecution.from_wire(data).attempt == attempt
@@ -209,7 +209,7 @@ def test_an_invalid_execution_is_rejected(data: Any) -> None:
         ),
     ],
 )
-def test_errors_inside_executions(reported: Any, expected: ApiError | None) -> None:
+def test_the_error_of_an_execution_is_read_in_any_shape(reported: Any, expected: ApiError | None) -> None:
     assert ApiError.from_wire(reported) == expected
 
 
@@ -237,7 +237,7 @@ def test_errors_inside_executions(reported: Any, expected: ApiError | None) -> N
         ([1779962400], None),
     ],
 )
-def test_timestamps(reported: Any, expected: datetime | None) -> None:
+def test_implausible_timestamps_are_unknown(reported: Any, expected: datetime | None) -> None:
     assert wire_fields.timestamp(reported) == expected
 
 

@@ -50,7 +50,7 @@ def test_throttled_sign_ins_do_not_fill_the_audit_log(people: Any, client: Clien
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_downloading_a_file(ann_browser: Browser, settings: Any) -> None:
+async def test_a_download_is_recorded_and_a_view_is_not(ann_browser: Browser, settings: Any) -> None:
     settings.TRUSTED_PROXIES = Environment({"T": "127.0.0.1"}).networks("T")
 
     async def events() -> list[tuple[str, int, str]]:
@@ -68,7 +68,7 @@ async def test_downloading_a_file(ann_browser: Browser, settings: Any) -> None:
     assert await events() == [("file downloaded", ann_browser.user.pk, "192.0.2.7")]
 
 
-def test_copying_a_public_link(ben_browser: Browser) -> None:
+def test_copying_a_public_link_is_recorded(ben_browser: Browser) -> None:
     assert ben_browser.post(f"/files/{file().pk}/copied/").status_code == 404
     opened = file(type="VIDEO", public_since=timezone.now())
     assert ben_browser.post(f"/files/{opened.pk}/copied/").status_code == 204
@@ -93,7 +93,7 @@ def test_re_running_an_unconfirmed_job_records_the_acceptance(ann_browser: Brows
         assert last("started").detail == {"again": str(old.pk), "knowingly": knowingly}
 
 
-def test_batches(ann_browser: Browser) -> None:
+def test_starting_undoing_and_cancelling_a_batch_are_recorded_once(ann_browser: Browser) -> None:
     plan = planning.plan(ann_browser.user)
     ann_browser.post(f"/batches/plans/{plan.pk}/")
     plan.refresh_from_db()
