@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import groupby
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -10,7 +10,7 @@ from tests.factories.forms import unique_prompt as unique_prompt
 
 FINAL = ("succeeded", "failed", "cancelled")
 
-# Records every status of a job's card, with the time and the progress. Polling would miss some.
+# Records every status of a job's card, with the progress. Polling would miss some.
 RECORDER = """() => {
   window.recorded = []
   const last = new Map()
@@ -21,7 +21,7 @@ RECORDER = """() => {
     const state = JSON.stringify([status, progress])
     if (last.get(title) === state) return
     last.set(title, state)
-    window.recorded.push({ title, status, progress, at: Date.now() })
+    window.recorded.push({ title, status, progress })
   })
   record()
   new MutationObserver(record).observe(document.body, { childList: true, subtree: true, attributes: true })
@@ -80,13 +80,10 @@ def wait_until_finished(page: Page, prompt: str, status: str = "succeeded") -> L
     return tile
 
 
-def statuses(page: Page, prompt: str) -> list[dict[str, Any]]:
-    """What RECORDER recorded of a job: each status with the time when it was first seen (ms)."""
-    seen: list[dict[str, Any]] = []
-    for entry in page.evaluate("window.recorded"):
-        if entry["title"] == prompt and (not seen or seen[-1]["status"] != entry["status"]):
-            seen.append(entry)
-    return seen
+def statuses(page: Page, prompt: str) -> list[str]:
+    """The job's statuses, in the order in which the page showed them."""
+    entries = page.evaluate("window.recorded")
+    return [status for status, _ in groupby(each["status"] for each in entries if each["title"] == prompt)]
 
 
 def progress(page: Page, prompt: str) -> list[float]:

@@ -63,6 +63,7 @@ def sandbox(site: Site) -> Iterator[SandboxProcess]:
 
 @pytest.fixture
 def proxy(site: Site) -> Iterator[Proxy]:
+    """Ask for it before `browse`: pages must be closed before it is."""
     proxy = Proxy(site.port)
     yield proxy
     proxy.close()

@@ -55,7 +55,7 @@ def test_a_csv_batch_is_corrected_undone_started_and_downloaded(
     page.get_by_role("button", name="Start again").click()
     page.get_by_role("button", name="Start 20 jobs").click()
     wait_until_live(page)
-    expect(page.get_by_role("button", name="Undo")).to_be_hidden(timeout=15_000)
+    expect(page.get_by_role("button", name="Undo")).to_be_hidden()
     expect(page.locator(".batch-header .facts")).to_contain_text("20 of 20 finished", timeout=120_000)
     expect(page.locator("#rows tr[data-status=succeeded]")).to_have_count(20)
     for column, (heading, cell) in enumerate(zip(*page.evaluate(COLUMNS), strict=True)):
@@ -81,7 +81,7 @@ def test_the_studio_shows_another_persons_batch_as_one_card(browse: Opener, sand
     expect(line).to_contain_text("0 of 30 finished")
     expect(studio.locator("#flight .job-card:not(.batch-card)", has_text=prompt)).to_have_count(0)
     line.get_by_role("link").click()
-    studio.get_by_role("button", name="Cancel all").click(timeout=20_000)
+    studio.get_by_role("button", name="Cancel all").click()
     studio.get_by_role("button", name=re.compile("Cancel th")).click()
     expect(studio.get_by_role("heading", name="Cancellation report")).to_be_visible()
     expect(page.locator(".batch-header .facts")).to_contain_text("30 of 30 finished", timeout=60_000)

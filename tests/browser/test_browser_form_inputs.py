@@ -182,4 +182,4 @@ def test_an_upload_continues_after_signing_in_in_another_tab(
     other.get_by_role("button", name="Sign in").click()
     expect(other.locator("#composer")).to_be_visible()
     upload(page)
-    expect(page.locator("#composer .tool-field-option:has(:checked)")).to_contain_text("pier", timeout=20_000)
+    expect(page.locator("#composer .tool-field-option:has(:checked)")).to_contain_text("pier")

@@ -63,7 +63,7 @@ def choose(page: Page, *files: FilePayload) -> None:
 
 
 def wait_until_ready(page: Page, file_name: str) -> None:
-    expect(row(page, file_name)).to_have_attribute("data-state", "ready", timeout=20_000)
+    expect(row(page, file_name)).to_have_attribute("data-state", "ready")
 
 
 def upload_and_open(page: Page, file_name: str, body: bytes | Path) -> Page:

@@ -66,7 +66,7 @@ def test_a_queued_job_is_paused_edited_resumed_and_sent(browse: Opener, site: Si
     page.get_by_role("button", name="Resume").click()
     expect(page.locator(".page-header")).to_contain_text("next in the queue")
     site.manage(MAKE_DUE.format(prompt=changed))
-    expect(page.locator(".page-header .status-badge")).to_contain_text("succeeded", timeout=30_000)
+    expect(page.locator(".page-header .status-badge")).to_contain_text("succeeded")
     assert site.sandbox_jobs(first) == []
     assert len(site.sandbox_jobs(changed)) == 1
 
@@ -87,7 +87,7 @@ def test_an_edit_that_is_too_late_is_reported_and_keeps_its_input(
 
     watching = wait_until_live(browse("/", name="admin"))
     site.manage(MAKE_DUE.format(prompt=prompt))
-    expect(job(watching, prompt).filter(has_text="in the queue")).to_have_count(0, timeout=30_000)
+    expect(job(watching, prompt).filter(has_text="in the queue")).to_have_count(0)
     page.get_by_role("button", name="Save").click()
 
     expect(page.get_by_role("alert").filter(has_text="Not saved. Too late")).to_be_visible()
@@ -114,7 +114,7 @@ def test_a_pause_of_the_whole_queue_is_shown_live(browse: Opener, site: Site) ->
         page.goto("/queue/")
         page.get_by_role("button", name="Resume queue").click()
     expect(page.get_by_role("button", name="Pause queue")).to_be_visible()
-    expect(studio.locator(".finished-job", has_text=prompt)).to_be_visible(timeout=30_000)
+    expect(studio.locator(".finished-job", has_text=prompt)).to_be_visible()
 
 
 def test_a_batch_shows_when_it_will_be_submitted(browse: Opener) -> None:
@@ -139,15 +139,15 @@ def test_the_deliveries_page_updates_live(browse: Opener, site: Site) -> None:
     prompt, later = unique_prompt("a pier"), unique_prompt("a tower")
     site.start(prompt)
     studio = wait_until_live(browse("/", name="member"))
-    expect(studio.locator(".finished-job", has_text=prompt)).to_be_visible(timeout=30_000)
+    expect(studio.locator(".finished-job", has_text=prompt)).to_be_visible()
     page = browse("/settings/deliveries/", name="admin")
     row = page.locator("#delivery-rows tr", has_text=prompt)
-    expect(row.first).to_be_visible(timeout=15_000)
+    expect(row.first).to_be_visible()
     row.first.get_by_role("checkbox").check()
     mark_document(page)
 
     site.start(later)
 
-    expect(page.locator("#delivery-rows tr", has_text=later).first).to_be_visible(timeout=30_000)
+    expect(page.locator("#delivery-rows tr", has_text=later).first).to_be_visible()
     expect(row.first.get_by_role("checkbox")).to_be_checked()
     assert is_same_document(page)

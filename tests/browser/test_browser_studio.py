@@ -29,8 +29,7 @@ def test_a_job_updates_live_for_two_people(browse: Opener, sandbox: SandboxProce
     release_jobs(sandbox)
     for page, who in ((mine, "you"), (theirs, "admin")):
         tile = actions.wait_until_finished(page, prompt)
-        seen = actions.statuses(page, prompt)
-        assert [each["status"] for each in seen] == ["queued", "pending", "running", "succeeded"]
+        assert actions.statuses(page, prompt) == ["queued", "pending", "running", "succeeded"]
         progress = actions.progress(page, prompt)
         assert progress == sorted(progress)
         width, height = actions.picture_size(tile.locator("img"))
@@ -38,8 +37,6 @@ def test_a_job_updates_live_for_two_people(browse: Opener, sandbox: SandboxProce
         expect(tile).to_contain_text("2 takes")
         expect(tile).to_contain_text(who)
         assert actions.is_same_document(page)
-    times = [[each["at"] for each in actions.statuses(page, prompt)] for page in (mine, theirs)]
-    assert max(abs(here - there) for here, there in zip(*times, strict=True)) < 1500
 
 
 def test_speech_can_be_played(browse: Opener, site: Site) -> None:
@@ -86,8 +83,10 @@ def _address(page: Page, prompt: str) -> str:
     return actions.job(page, prompt).get_by_role("link", name=prompt, exact=True).get_attribute("href") or ""
 
 
-def test_a_cancel_request_is_shown_at_once(browse: Opener, sandbox: SandboxProcess) -> None:
-    hold_jobs(sandbox, {"kind": "slow", "match": CANCELS, "seconds": 8})
+def test_a_cancel_request_is_shown_before_videogen_receives_it(
+    browse: Opener, sandbox: SandboxProcess
+) -> None:
+    set_faults(sandbox, {"kind": "job", "seconds": 1000}, {"kind": "lost_before", "match": CANCELS})
     mine, theirs = actions.wait_until_live(browse("/")), actions.wait_until_live(browse("/", name="member"))
     prompt = actions.unique_prompt()
     actions.start(mine, prompt)
@@ -96,9 +95,9 @@ def test_a_cancel_request_is_shown_at_once(browse: Opener, sandbox: SandboxProce
 
     actions.job(mine, prompt).get_by_role("button", name="Cancel").click()
     for page in (mine, theirs):
-        # Long before VideoGen responds.
-        expect(actions.job(page, prompt)).to_contain_text("cancelling", timeout=6000)
+        expect(actions.job(page, prompt)).to_contain_text("cancelling")
     expect(actions.job(mine, prompt).get_by_role("button", name="Cancel")).to_have_count(0)
+    set_faults(sandbox)  # the next attempt reaches VideoGen
     for page in (mine, theirs):
         expect(actions.wait_until_finished(page, prompt, "cancelled")).to_contain_text(
             "Cancelled before it finished."

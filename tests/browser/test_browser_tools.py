@@ -98,7 +98,7 @@ def test_a_voice_can_be_searched_played_and_used(browse: Opener) -> None:
     expect(page.locator(".tool-field-voice:visible")).not_to_have_count(all_of_them)
     first = page.locator(".tool-field-voice:visible").first
     first.get_by_role("button").click()
-    expect(first.locator("[data-state=playing]")).to_be_visible(timeout=30_000)
+    expect(first.locator("[data-state=playing]")).to_be_visible()
     first.get_by_role("radio").check()
     name = first.locator(".tool-field-name").inner_text()
     expect(page.locator("[data-chosen]")).to_have_text(name)
@@ -122,7 +122,7 @@ def test_an_image_dropped_on_a_form_is_uploaded(browse: Opener) -> None:
     field = page.locator("#composer [data-files]")
     field.evaluate(DROP, {"name": name, "bytes": list(image.getvalue())})
     chosen = field.locator(".tool-field-option:has(:checked)")
-    expect(chosen).to_contain_text(name, timeout=20_000)
+    expect(chosen).to_contain_text(name)
     page.locator("#start").click()
     assert picture_size(wait_until_finished(page, f"Vectorize “{name}”").locator("img"))[0] > 0
 
@@ -149,12 +149,12 @@ def test_an_earlier_identical_job_is_reported_and_can_be_repeated(browse: Opener
     wait_until_finished(page, prompt)
     page.get_by_label("Prompt").fill(f"{prompt} ")
     page.get_by_label("Prompt").fill(prompt)
-    expect(page.locator("#before")).to_contain_text("Made before by you", timeout=15_000)
+    expect(page.locator("#before")).to_contain_text("Made before by you")
     page.locator("#start").click()
-    expect(page.locator(".finished-job", has_text=prompt)).to_have_count(2, timeout=30_000)
+    expect(page.locator(".finished-job", has_text=prompt)).to_have_count(2)
     page.locator(".finished-job", has_text=prompt).first.locator(".finished-job-title a").click()
     before = page.url
     page.get_by_role("button", name="Run again").click()
     page.wait_for_url(re.compile(r"/executions/(?!" + before.rstrip("/").rsplit("/", 1)[1] + ")"))
-    page.get_by_role("link", name="Edit and run").click(timeout=30_000)
+    page.get_by_role("link", name="Edit and run").click()
     expect(page.get_by_label("Prompt")).to_have_value(prompt)
