@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 import httpx
+from selectolax.lexbor import LexborHTMLParser
 
 from benchmarks.product import Rushes, folder, rushes
 from benchmarks.sites import QUERIES_HEADER
@@ -63,7 +64,7 @@ def _page(product: Rushes, path: str) -> Page:
             began = time.perf_counter()
             answer = browser.get(path)
             seconds.append(time.perf_counter() - began)
-            if answer.status_code != 200 or answer.text.count('id="row-') < 50:
+            if answer.status_code != 200 or len(LexborHTMLParser(answer.text).css('[id^="row-"]')) < 50:
                 raise RuntimeError(f"{path} returned {answer.status_code} or too few rows")
             queries = int(answer.headers[QUERIES_HEADER])
     return Page(queries, statistics.median(seconds[2:]))

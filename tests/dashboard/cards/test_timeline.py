@@ -19,6 +19,7 @@ from tests.dashboard.browsers import Browser
 from tests.factories.files import file
 from tests.factories.jobs import job
 from tests.factories.people import People
+from tests.markup import every, links, plain_text
 
 pytestmark = pytest.mark.django_db
 BEGAN = timezone.now() - timedelta(hours=1)
@@ -79,8 +80,8 @@ def test_the_webhook_reports_first(running: Execution, ada_browser: Browser) -> 
     report(running, "succeeded", 26, Source.WEBHOOK, delivery_id=arrived.pk)
     execution = Execution.objects.get(pk=running.pk)
     assert timeline(execution, OWNER).reported_by == "Reported by webhook after 40 ms."
-    page = ada_browser.get(f"/executions/{execution.pk}/").content.decode()
-    assert f'class="for-admins" href="/settings/deliveries/{arrived.pk}/"' in page
+    page = ada_browser.get(f"/executions/{execution.pk}/")
+    assert f"/settings/deliveries/{arrived.pk}/" in links(page, "a.for-admins")
 
 
 def test_a_poll_reports_first_and_by_how_much(running: Execution) -> None:
@@ -117,9 +118,10 @@ def test_lineage_has_sources_and_uses(people: People) -> None:
 
 
 def test_the_page_offers_code_samples(ann_browser: Browser) -> None:
-    page = ann_browser.get(f"/executions/{job(ann_browser.user, 'succeeded').pk}/").content.decode()
-    assert "client.tools.generate_image(" in page
-    assert "$VIDEOGEN_API_KEY" in page
-    assert 'data-copy="sample-python" hidden' in page, (
+    page = ann_browser.get(f"/executions/{job(ann_browser.user, 'succeeded').pk}/")
+    samples = plain_text(page)
+    assert "client.tools.generate_image(" in samples
+    assert "$VIDEOGEN_API_KEY" in samples
+    assert every(page, "[data-copy=sample-python][hidden]"), (
         "the button needs JavaScript, so it is hidden without it"
     )
