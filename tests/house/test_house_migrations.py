@@ -115,6 +115,7 @@ def test_a_model_may_be_renamed_if_its_table_is_not() -> None:
     assert offence(migrations.RenameModel("Stranger", "ExternalJob"), state) == ""
 
 
+@pytest.mark.both_engines
 @pytest.mark.django_db
 def test_what_the_first_version_writes_can_still_be_written_and_read(django_user_model: Any) -> None:
     """Fault 57: INSERT and UPDATE by the models of the first migration, on the current schema."""
