@@ -35,6 +35,7 @@ from executions.tools import already_validated
 from executions.videogen import Voice
 from executions.webhooks import deliveries, endpoints
 from tests.factories import files, jobs, planning
+from tests.factories.people import People
 
 IMAGE = tools.TOOLS["generate-image"]
 BODY = already_validated({"prompt": "a lighthouse", "numResults": 1})
@@ -58,34 +59,33 @@ class Permitted(Exception):
 
 
 class World:
-    """Makes things for `owner`. The actor is of the kind `who`, a key of ACTORS; a deactivated actor is the owner."""
+    """Makes things for ann, the owner. The actor is of the kind `who`, a key of ACTORS."""
 
-    def __init__(self, who: str, create: Callable[..., Any]) -> None:
-        self.owner = create(username="ann")
+    def __init__(self, who: str, people: People) -> None:
+        self.owner = people.ann
         self.actor: Any = {
-            "owner": lambda: self.owner,
-            "other": lambda: create(username="ben"),
-            "admin": lambda: create(username="ada", is_staff=True),
-            "system": lambda: policy.SYSTEM,
-            "deactivated": lambda: self.owner,
-            "deactivated admin": lambda: create(username="eve", is_staff=True, is_active=False),
-            "anonymous": AnonymousUser,
-            "none": lambda: None,
-        }[who]()
-        self.is_deactivated = who == "deactivated"
+            "owner": people.ann,
+            "other": people.ben,
+            "admin": people.ada,
+            "system": policy.SYSTEM,
+            "deactivated": people.ann,
+            "deactivated admin": people.ada,
+            "anonymous": AnonymousUser(),
+            "none": None,
+        }[who]
+        self.is_deactivated = who.startswith("deactivated")
 
     def deactivate(self) -> None:
-        """Deactivate the owner, after they made their things, if the actor is to be deactivated."""
+        """Deactivate the actor, after the owner made their things, if they are to be deactivated."""
         if self.is_deactivated:
-            self.owner.is_active = False
-            self.owner.save(update_fields=["is_active"])
+            self.actor.is_active = False
+            self.actor.save(update_fields=["is_active"])
 
     def job(self, status: str = "queued") -> Execution:
         return jobs.job(self.owner, status)
 
-    def file(self, **columns: Any) -> File:
-        defaults = {"remote_id": "vg_file_1", "type": "IMAGE", "display_name": "harbour", "state": "ready"}
-        return files.file(**{**defaults, "created_by": self.owner, **columns})
+    def file(self) -> File:
+        return files.ready_file(created_by=self.owner)
 
     def plan(self) -> Any:
         return planning.plan(self.owner, 1)
@@ -308,11 +308,11 @@ OPERATIONS: dict[str, Operation] = {
     "archive results": Operation(
         Action.JOB_ARCHIVE_RESULTS,
         OWNERS,
-        lambda w: (w.file(created_by=None), w.job()),
+        lambda w: (files.ready_file(), w.job()),
         lambda pair, a: file_actions.archive(pair[0], a, result_of=pair[1]),
     ),
     "archive a file without an owner": Operation(
-        Action.FILE_ARCHIVE, ADMINS, lambda w: w.file(created_by=None), file_actions.archive
+        Action.FILE_ARCHIVE, ADMINS, lambda _: files.ready_file(), file_actions.archive
     ),
     "restore a file": Operation(Action.FILE_RESTORE, OWNERS, World.file, file_actions.restore),
     "publish a file": Operation(

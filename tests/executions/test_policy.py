@@ -32,6 +32,7 @@ from executions.sync import daily_reconciliation
 from executions.team import settings as team_settings
 from executions.webhooks import deliveries
 from tests.executions.operations import ACTORS, OPERATIONS, SYSTEM, Permitted, World
+from tests.factories.people import People
 from tests.security.urls import ROLES, TABLE, Line
 
 
@@ -60,10 +61,10 @@ CASES = [(name, who) for name in OPERATIONS for who in ACTORS]
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize(("name", "who"), CASES)
 def test_every_operation_is_open_to_those_allowed_and_refused_to_others(
-    name: str, who: str, decisions: list[Action], db: None, django_user_model: Any
+    name: str, who: str, decisions: list[Action], people: People
 ) -> None:
     operation = OPERATIONS[name]
-    world = World(who, django_user_model.objects.create)
+    world = World(who, people)
     thing = operation.arrange(world)
     world.deactivate()
     assert policy.role_of(world.actor) is ACTORS[who]
@@ -126,13 +127,12 @@ def test_rushes_itself_needs_no_pages() -> None:
 
 @pytest.mark.parametrize("setting", [False, True])
 def test_members_may_cancel_each_others_jobs_if_the_team_setting_allows_it(
-    setting: bool, db: None, django_user_model: Any
+    setting: bool, people: People
 ) -> None:
-    world = World("other", django_user_model.objects.create)
-    admin = django_user_model.objects.create(username="ada", is_staff=True)
+    world = World("other", people)
     job, batch = world.job(), world.batch()
     for value in (not setting, setting):
-        team_settings.change(team_settings.TEAM_CANCELS, value, actor=admin)
+        team_settings.change(team_settings.TEAM_CANCELS, value, actor=people.ada)
 
     for action, thing in ((Action.JOB_CANCEL, job), (Action.BATCH_CANCEL, batch), (Action.BATCH_UNDO, batch)):
         assert policy.can(world.actor, action, thing) is setting
@@ -189,8 +189,8 @@ def test_a_refusal_says_what_is_not_allowed() -> None:
     assert str(NotAllowed(Action.JOB_CANCEL)) == "You are not allowed to cancel this job."
 
 
-def test_a_refused_cancel_request_is_recorded_with_its_actor(db: None, django_user_model: Any) -> None:
-    world = World("other", django_user_model.objects.create)
+def test_a_refused_cancel_request_is_recorded_with_its_actor(people: People) -> None:
+    world = World("other", people)
     job = world.job()
 
     with pytest.raises(NotAllowed):
@@ -201,23 +201,20 @@ def test_a_refused_cancel_request_is_recorded_with_its_actor(db: None, django_us
     ) == [world.actor.pk]
 
 
-def test_a_user_id_has_the_current_permissions_of_that_user(db: None, django_user_model: Any) -> None:
-    person = django_user_model.objects.create(username="ann")
-
-    assert policy.require(person.pk, Action.JOB_START) == person.pk
-    django_user_model.objects.filter(pk=person.pk).update(is_active=False)
-    assert not policy.can(person.pk, Action.JOB_START)
-    assert not policy.can(person.pk + 1, Action.JOB_START)
+def test_a_user_id_has_the_current_permissions_of_that_user(ann: Any) -> None:
+    assert policy.require(ann.pk, Action.JOB_START) == ann.pk
+    ann.is_active = False
+    ann.save(update_fields=["is_active"])
+    assert not policy.can(ann.pk, Action.JOB_START)
+    assert not policy.can(0, Action.JOB_START)
 
 
 @pytest.mark.parametrize(
     ("who", "plans"),
     [("owner", 1), ("other", 0), ("admin", 0), ("system", 1), ("deactivated", 0), ("anonymous", 0)],
 )
-def test_plans_are_visible_only_to_their_creators(
-    who: str, plans: int, db: None, django_user_model: Any
-) -> None:
-    world = World(who, django_user_model.objects.create)
+def test_plans_are_visible_only_to_their_creators(who: str, plans: int, people: People) -> None:
+    world = World(who, people)
     plan, job = world.plan(), world.job()
     world.deactivate()
 

@@ -18,6 +18,9 @@ def file(remote_id: str = "", **columns: Any) -> File:
     return File.objects.create(remote_id=remote_id, **{**created, **columns})
 
 
-def ready_file(name: str = "harbour", *, media: str = "IMAGE", remote_id: str = "") -> File:
+def ready_file(
+    name: str = "harbour", *, media: str = "IMAGE", remote_id: str = "", created_by: Any = None
+) -> File:
     """A file that a batch row can refer to."""
-    return file(remote_id or f"vg_file_{name}", type=media, display_name=name, state="ready")
+    remote_id = remote_id or f"vg_file_{name}"
+    return file(remote_id, type=media, display_name=name, state="ready", created_by=created_by)
