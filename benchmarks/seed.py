@@ -78,7 +78,7 @@ def job(number: int, status: str, began: datetime, maker_id: int) -> Any:
 
 def file_of(execution: Any, maker_id: int) -> Any:
     from executions.models import File
-    from executions.models.file import Origin
+    from executions.models.file import FileOrigin
 
     is_picture = execution.tool == "generate-image"
     return File(
@@ -88,7 +88,7 @@ def file_of(execution: Any, maker_id: int) -> Any:
         width=1920 if is_picture else None,
         height=1080 if is_picture else None,
         duration=None if is_picture else 3.2,
-        origin=Origin.RESULT,
+        origin=FileOrigin.RESULT,
         source_tool=execution.tool,
         created_by_id=maker_id,
     )

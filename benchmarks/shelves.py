@@ -33,7 +33,7 @@ def write_files(count: int, person_ids: list[int]) -> None:
     from django.db import transaction
 
     from executions.models import File
-    from executions.models.file import Origin
+    from executions.models.file import FileOrigin
 
     chance = random.Random(count)
     every = max(1, count // RARE_ONES)
@@ -47,7 +47,7 @@ def write_files(count: int, person_ids: list[int]) -> None:
             type=media,
             scope="TEMPORARY" if number % 10 == 0 else "GLOBAL",
             display_name=f"{words}{rare}, take {number}",
-            origin=Origin.RESULT if tool else Origin.ACCOUNT,
+            origin=FileOrigin.RESULT if tool else FileOrigin.ACCOUNT,
             source_tool=tool,
             created_by_id=person_ids[number % 2],
             snapshot={

@@ -16,7 +16,7 @@ from executions import policy, tools
 from executions.files.actions import UNDO_WINDOW
 from executions.files.media_types import AUDIO, IMAGE, VIDEO
 from executions.models import File
-from executions.models.file import Origin, State
+from executions.models.file import FileOrigin, State
 from executions.policy import Action
 
 TYPES = {
@@ -136,11 +136,11 @@ class Tile:
     @property
     def origin(self) -> str:
         """How the file came into the library, as text."""
-        if self.file.origin == Origin.UPLOAD:
+        if self.file.origin == FileOrigin.UPLOAD:
             return f"uploaded by {self.who}"
-        if self.file.origin != Origin.RESULT and self.tool is None:
+        if self.file.origin != FileOrigin.RESULT and self.tool is None:
             return "imported from the account"
-        by_a_person = self.file.origin == Origin.RESULT and self.file.created_by is not None
+        by_a_person = self.file.origin == FileOrigin.RESULT and self.file.created_by is not None
         made = f"made by {self.who}" if by_a_person else "made outside Rushes"
         return f"{made} with “{self.tool.label}”" if self.tool else made
 
@@ -230,7 +230,7 @@ class Tile:
         """Whether its page should refresh, because its state is still changing."""
         if self.is_uploading or self.is_processing:
             return True
-        return self.file.origin == Origin.UPLOAD and self.file.next_poll_at is not None
+        return self.file.origin == FileOrigin.UPLOAD and self.file.next_poll_at is not None
 
     @property
     def uses(self) -> list[tuple[str, str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from executions.models import Execution, File, Result
-from executions.models.file import Origin, State
+from executions.models.file import FileOrigin, State
 from executions.videogen import RemoteFile, ToolResult
 
 
@@ -16,7 +16,7 @@ def store_results(execution: Execution, results: Iterable[ToolResult]) -> None:
     """Store a job's results in VideoGen's order. The lifecycle calls it once, when the job succeeds."""
     results = list(results)
     provenance = {
-        "origin": Origin.RESULT,
+        "origin": FileOrigin.RESULT,
         "source_tool": execution.tool,
         "created_by_id": execution.created_by_id,
         "state": State.READY,

@@ -22,7 +22,7 @@ from executions.files.media_types import ACCEPTED_TYPES, HEAD_BYTES, MediaType, 
 from executions.limits import api_health
 from executions.models import Event, File
 from executions.models.event import FileKind, Source
-from executions.models.file import Origin, State
+from executions.models.file import FileOrigin, State
 from executions.policy import Action, Actor
 from executions.videogen import (
     Forbidden,
@@ -153,7 +153,7 @@ def _create_or_retarget(
         type=kind.type,
         display_name=name,
         bytes=size,
-        origin=Origin.UPLOAD,
+        origin=FileOrigin.UPLOAD,
         state=State.UPLOADING,
         created_by_id=user_id,
         next_poll_at=timezone.now() + ABANDONED_AFTER,

@@ -24,14 +24,14 @@ class State(models.TextChoices):
     READY = "ready"
 
 
-class Origin(models.TextChoices):
+class FileOrigin(models.TextChoices):
     RESULT = "result", "made by a tool"
     UPLOAD = "upload", "uploaded"
     ACCOUNT = "account", "found in the account"
 
 
 # Files that the team made or uploaded in Rushes; the others were imported from the account.
-LOCAL_ORIGINS = [Origin.RESULT, Origin.UPLOAD]
+LOCAL_ORIGINS = [FileOrigin.RESULT, FileOrigin.UPLOAD]
 
 
 # Columns that the library is filtered by, each with the index that serves the filter.
@@ -75,7 +75,7 @@ class FileQuerySet(LeasedQuerySet["File"]):
 
     def uploads(self) -> FileQuerySet:
         """Uploaded files that are not archived."""
-        return self.filter(origin=Origin.UPLOAD, archived_at=None)
+        return self.filter(origin=FileOrigin.UPLOAD, archived_at=None)
 
     def in_library(self) -> FileQuerySet:
         """Files that the library shows: not archived, and completely uploaded."""
@@ -128,7 +128,7 @@ class File(models.Model):
     # The file as VideoGen last reported it, with signed URLs and their expiry times.
     snapshot = models.JSONField(default=dict)
 
-    origin = models.CharField(max_length=16, choices=Origin, default=Origin.ACCOUNT)
+    origin = models.CharField(max_length=16, choices=FileOrigin, default=FileOrigin.ACCOUNT)
     state = models.CharField(max_length=16, choices=State, default=State.READY)
     problem = models.CharField(max_length=500, blank=True, help_text="Why it failed, as a message.")
     source_tool = models.CharField(max_length=64, blank=True, help_text="The slug of the tool that made it.")
@@ -180,7 +180,7 @@ class File(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(state__in=State.values), name="file_state_known"),
-            models.CheckConstraint(condition=Q(origin__in=Origin.values), name="file_origin_known"),
+            models.CheckConstraint(condition=Q(origin__in=FileOrigin.values), name="file_origin_known"),
         ]
         indexes = [
             models.Index(fields=["-id"], name="file_in_library", condition=Q(archived_at=None)),

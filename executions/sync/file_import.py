@@ -21,7 +21,7 @@ from executions.core import runtime
 from executions.core.ids import uuid7_at
 from executions.limits import api_health, poll_budget
 from executions.models import File, FileImport
-from executions.models.file import Origin, State
+from executions.models.file import FileOrigin, State
 from executions.policy import Action, Actor
 from executions.videogen import ApiPage, InvalidRequest, RemoteFile, VideoGenError
 
@@ -175,7 +175,7 @@ def _columns(wire: RemoteFile) -> dict[str, Any]:
         "bytes": best.file_bytes if best else None,
         "analysis_state": wire.analysis_state,
         "snapshot": wire.raw,
-        "origin": Origin.ACCOUNT,
+        "origin": FileOrigin.ACCOUNT,
         "state": State.READY,
         "source_tool": tool.slug if tool else "",
         "public_since": timezone.now() if wire.is_public_preview_enabled else None,

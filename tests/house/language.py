@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 _GAP = "[ _-]"  # in prose, in names of Python, and in names of URLs and classes
@@ -52,29 +52,28 @@ def odd_turns(root: Path, files: Iterable[Path], quoting: frozenset[str] = froze
     ]
 
 
-def _definitions(root: Path, files: Iterable[Path]) -> Iterator[tuple[Path, ast.stmt]]:
-    for path in files:
-        for node in ast.parse((root / path).read_text(encoding="utf-8")).body:
-            yield path, node
-
-
 def vague_constants(root: Path, files: Iterable[Path]) -> list[str]:
     found = []
-    for path, node in _definitions(root, files):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        nodes = (each for target in targets if target for each in ast.walk(target))
-        found += [
-            f"{path}: {each.id}"
-            for each in nodes
-            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store) and VAGUE.search(each.id)
-        ]
+    for path in files:
+        for node in ast.parse((root / path).read_text(encoding="utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            nodes = (each for target in targets if target for each in ast.walk(target))
+            found += [
+                f"{path}: {each.id}"
+                for each in nodes
+                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store) and VAGUE.search(each.id)
+            ]
     return found
 
 
 def repeated_classes(root: Path, files: Iterable[Path]) -> list[str]:
-    """Class names that more than one module of a package defines. Django prescribes `Command` and `Migration`."""
+    """Names of classes, also of nested ones, that more than one module of a package defines.
+
+    Django prescribes `Command`, `Meta` and `Migration`.
+    """
     places: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for path, node in _definitions(root, files):
-        if isinstance(node, ast.ClassDef) and node.name not in {"Command", "Migration"}:
-            places[path.parts[0], node.name].append(str(path))
+    for path in files:
+        for node in ast.walk(ast.parse((root / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and node.name not in {"Command", "Meta", "Migration"}:
+                places[path.parts[0], node.name].append(str(path))
     return [f"{name}: {', '.join(paths)}" for (_, name), paths in sorted(places.items()) if len(paths) > 1]

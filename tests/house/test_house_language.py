@@ -80,9 +80,14 @@ def test_vague_constants_are_found(tmp_path: Path, name: str, is_vague: bool) ->
 
 def test_repeated_classes_are_found(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        (tmp_path / f"{name}.py").write_text("class Page: ...\n", encoding="utf-8")
+        (tmp_path / f"{name}.py").write_text(
+            f"class Page: ...\nclass Of_{name}:\n class Row: ...\n class Meta: ...\n", encoding="utf-8"
+        )
     files = [Path("one.py"), Path("two.py")]
     (tmp_path / "room").mkdir()
     for file in files:
         (tmp_path / file).rename(tmp_path / "room" / file)
-    assert repeated_classes(tmp_path, ["room" / file for file in files]) == ["Page: room/one.py, room/two.py"]
+    assert repeated_classes(tmp_path, ["room" / file for file in files]) == [
+        "Page: room/one.py, room/two.py",
+        "Row: room/one.py, room/two.py",
+    ]
