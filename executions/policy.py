@@ -89,7 +89,7 @@ class Action(StrEnum):
     JOB_EXPORT_EVIDENCE = "job.export_evidence", "export the evidence of this job"
     COMMENT_WRITE = "comment.write", "comment on jobs"
     COMMENT_WITHDRAW = "comment.withdraw", "withdraw this comment"
-    VISIT_MARK = "visit.mark", "mark news as read"
+    VISIT_MARK = "visit.mark", "mark notifications as read"
     QUEUE_PAUSE = "queue.pause", "pause the queue"
     QUEUE_RESUME = "queue.resume", "resume the queue"
     BATCH_PLAN = "batch.plan", "plan batches"

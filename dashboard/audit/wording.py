@@ -127,7 +127,8 @@ class AuditEntry:
             return self.event.actor.get_username()
         if self.event.kind == ActKind.SIGN_IN_FAILED:
             return ""
-        return "Rushes" if self.event.source in (Source.SYSTEM, Source.PERSON) else "VideoGen"
+        is_ours = self.event.source in (Source.SYSTEM, Source.PERSON)
+        return SOURCE_LABELS[Source.SYSTEM] if is_ours else "VideoGen"
 
     @property
     def what(self) -> str:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.cards.durations import took
+from dashboard.cards.sources import SOURCE_LABELS
 from executions import statuses
 from executions.batches import bulk_actions
 from executions.models import Execution
+from executions.models.event import Source
 from executions.statuses import CANCELLED, QUEUED, StatusBadge
 
 # The outcomes of one job in the report of a bulk cancel. A job that finished first is in `outcome_badge`.
@@ -41,7 +43,7 @@ def cancellation(execution: Execution) -> Cancellation | None:
     person = execution.cancel_requested_by
     return Cancellation(
         at=requested_at,
-        by=person.get_username() if person else "the system",
+        by=person.get_username() if person else SOURCE_LABELS[Source.SYSTEM],
         reason=execution.cancel_reason,
         outcome=_outcome(execution, requested_at),
         is_open=not execution.is_terminal,

@@ -1,4 +1,4 @@
-"""Records an action of a person or the system on anything but a job: one event, in the transaction of the action."""
+"""Records an act of a person or of Rushes itself on anything but a job: one event, in the transaction of the act."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def record(
     after: Any = None,
     **detail: Any,
 ) -> Event:
-    """Write the event of an action. `actor_id` None means that the system acted.
+    """Write the event of an action. `actor_id` None means that Rushes itself acted.
 
     `name` is the subject's current name, by default its `str()`; at most 200 characters are stored. `before` and
     `after` are the changed values, as plain JSON; `detail` is any other useful data, without secrets.

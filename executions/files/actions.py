@@ -142,7 +142,7 @@ def _record_published(file: File, until: datetime | None, actor_id: int | None, 
 
 
 async def withdraw(file: File, actor: Actor) -> None:
-    """Withdraw the public preview; the system does so when it expires.
+    """Withdraw the public preview; Rushes itself does so when it expires.
 
     Raises VideoGenError; the file may then still be public.
     """

@@ -1,4 +1,4 @@
-"""The append-only events of jobs and files, and of actions by people and the system.
+"""The append-only events of jobs and files, and of actions by people and by Rushes itself.
 
 The timeline, the audit log and the statistics read them; there is no other history.
 """
