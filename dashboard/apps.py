@@ -1,3 +1,5 @@
+"""Set-up of the dashboard: live updates and metrics listen to the signals of the domain."""
+
 from django.apps import AppConfig
 
 

@@ -1,3 +1,5 @@
+"""Set-up of the domain: after each migration, the triggers of the audit log and the search indexes exist."""
+
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate, pre_migrate
 

@@ -57,6 +57,7 @@ class Change:
 
 
 def submission_started(observation: observations.SubmissionStarted, execution: Execution) -> Change | None:
+    """Mark the job as sent. Nothing if it is paused, was sent already, or was edited since the request was prepared."""
     if not execution.is_to_send or execution.paused_at is not None:
         return None
     if observation.based_on is not None and observation.based_on != execution.request_body:
@@ -69,6 +70,7 @@ def submission_started(observation: observations.SubmissionStarted, execution: E
 
 
 def submission_deferred(observation: observations.SubmissionDeferred, execution: Execution) -> Change | None:
+    """Return the job to the queue until `next_attempt_at`; end it as cancelled if that was requested meanwhile."""
     if execution.status != QUEUED or not execution.was_sent:
         return None
     if execution.cancel_requested_at is not None:
@@ -85,6 +87,7 @@ def submission_deferred(observation: observations.SubmissionDeferred, execution:
 
 
 def submission_rejected(observation: observations.SubmissionRejected, execution: Execution) -> Change | None:
+    """End the job as failed, with VideoGen's error."""
     if execution.status != QUEUED:
         return None
     change = _finish(FAILED, observation, execution, error=observation.error)
@@ -95,6 +98,7 @@ def submission_rejected(observation: observations.SubmissionRejected, execution:
 def submission_unconfirmed(
     observation: observations.SubmissionUnconfirmed, execution: Execution
 ) -> Change | None:
+    """Park the job as unconfirmed, with no next attempt, until its id at VideoGen is known."""
     if execution.status != QUEUED or not execution.was_sent:
         return None
     # Never sent again automatically: it may be running, and billed.
@@ -103,6 +107,7 @@ def submission_unconfirmed(
 
 
 def accepted(observation: observations.Accepted, execution: Execution) -> Change | None:
+    """Store VideoGen's id, and schedule the first poll, or the cancel request if there is one."""
     if execution.remote_id is not None or not may_follow(execution.status, PENDING):
         return None
     wants_cancel = execution.cancel_requested_at is not None
@@ -121,6 +126,7 @@ def accepted(observation: observations.Accepted, execution: Execution) -> Change
 
 
 def status_reported(observation: observations.StatusReported, execution: Execution) -> Change | None:
+    """End the job with its results or error, or apply the progress of one that runs."""
     if execution.is_terminal or execution.remote_id is None:
         return None
     if observation.status in TERMINAL:
@@ -170,6 +176,7 @@ def _progressed(observation: observations.StatusReported, execution: Execution) 
 
 
 def cancel_requested(observation: observations.CancelRequested, execution: Execution) -> Change | None:
+    """End a job that was not sent as cancelled. For one that was, store the request, which is sent next."""
     if execution.is_terminal or execution.cancel_requested_at is not None or execution.status == UNCONFIRMED:
         return None
     columns = {
@@ -190,6 +197,7 @@ def cancel_requested(observation: observations.CancelRequested, execution: Execu
 
 
 def cancel_accepted(observation: observations.CancelAccepted, execution: Execution) -> Change | None:
+    """Store that VideoGen accepted the request. The job ends when VideoGen reports so."""
     if (
         execution.is_terminal
         or execution.cancel_accepted_at is not None
@@ -201,12 +209,14 @@ def cancel_accepted(observation: observations.CancelAccepted, execution: Executi
 
 
 def pause_requested(observation: observations.PauseRequested, execution: Execution) -> Change | None:
+    """Pause a job that was not sent yet."""
     if not execution.is_to_send or execution.paused_at is not None:
         return None
     return Change({"paused_at": observation.at}, Kind.PAUSED)
 
 
 def resume_requested(observation: observations.ResumeRequested, execution: Execution) -> Change | None:
+    """Let a paused job be sent again."""
     if not execution.is_to_send or execution.paused_at is None:
         return None
     return Change({"paused_at": None}, Kind.RESUMED)
@@ -215,12 +225,14 @@ def resume_requested(observation: observations.ResumeRequested, execution: Execu
 def prioritise_requested(
     observation: observations.PrioritiseRequested, execution: Execution
 ) -> Change | None:
+    """Move a job that was not sent yet to the front of the queue; a second request moves it again."""
     if not execution.is_to_send:
         return None
     return Change({"prioritised_at": observation.at}, Kind.MOVED_TO_FRONT)
 
 
 def edited(observation: observations.Edited, execution: Execution) -> Change | None:
+    """Replace the request and the inputs of a job that was not sent, waits for no other, and was not edited meanwhile."""
     if (
         not execution.is_to_send
         or execution.after_id is not None

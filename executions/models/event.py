@@ -152,6 +152,11 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
+    """What happened to a subject, when, and who or what reported it.
+
+    A row never changes, except that sealing gives it a position in the hash chain (executions/audit).
+    """
+
     # The subject: a job, a file, or another object given by type, id and name (a person, an endpoint, a batch).
     execution = models.ForeignKey(
         Execution, null=True, on_delete=models.PROTECT, related_name="events", db_index=False

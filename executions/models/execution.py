@@ -135,6 +135,11 @@ class ExecutionQuerySet(LeasedQuerySet["Execution"]):
 
 
 class Execution(models.Model):
+    """A job: one request to a tool of VideoGen's, started in Rushes or found in the account.
+
+    Only `executions/lifecycle` writes its status. The row is also the queue: when it is due, and who works on it.
+    """
+
     class Origin(models.TextChoices):
         LOCAL = "here", "started in Rushes"
         EXTERNAL = "elsewhere", "started outside Rushes"

@@ -7,6 +7,8 @@ from django.db import models
 
 
 class LastVisit(models.Model):
+    """`seen_until` moves forward when the person dismisses the summary or leaves the studio, never back."""
+
     person = models.OneToOneField(settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE)
     seen_until = models.DateTimeField(
         db_column="looked_at", help_text="Jobs that finished before this time have been seen."

@@ -14,6 +14,8 @@ IMAGE, VIDEO, AUDIO = "IMAGE", "VIDEO", "AUDIO"
 
 @dataclass(frozen=True)
 class Tool:
+    """A tool of VideoGen's as data: forms, validation, requests and pages of its jobs are derived from it."""
+
     slug: str
     """The last part of the endpoint's path: POST /v1/tools/<slug>."""
     tool_type: str

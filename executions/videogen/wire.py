@@ -95,6 +95,8 @@ class FileSource:
 
 @dataclass(frozen=True)
 class RemoteFile:
+    """A file as VideoGen reports it, in a response or an event. Its URLs expire; hydrating it gives new ones."""
+
     file_id: str
     type: str = ""
     """IMAGE, VIDEO, AUDIO or a new type; empty until VideoGen has determined it."""

@@ -42,6 +42,8 @@ def claim_due(limit: int) -> list[File]:
 
 
 class FileWorker(Worker):
+    """Several may share a database: each due file is claimed by one of them."""
+
     name = "file"
 
     async def step(self) -> float:
