@@ -25,7 +25,7 @@ from executions.team import settings as team_settings
 OWNER, ADMIN, TEAM = "owner", "admin", "team"
 AUDIENCES = (OWNER, ADMIN, TEAM)
 # Later takes load when the page is scrolled to them.
-TAKES_LOADED_AT_ONCE = 4
+MAX_EAGER_RESULTS = 4
 # The badge of a queued job that a person paused.
 PAUSED = statuses.StatusBadge("paused", "circle-pause", statuses.QUEUED)
 
@@ -74,7 +74,7 @@ class ResultCard:
 
     @property
     def loads_lazily(self) -> bool:
-        return self.number > TAKES_LOADED_AT_ONCE
+        return self.number > MAX_EAGER_RESULTS
 
     @cached_property
     def uses(self) -> list[tuple[str, str, str]]:

@@ -273,7 +273,7 @@ def schedule_retry(before: Execution, at: datetime, *, note: str | None = None) 
 
 
 def unschedule(execution_id: uuid.UUID) -> None:
-    """Unschedule a job that only a person or a webhook can move forward, whoever holds its lease."""
+    """Unschedule a job that only a person or a webhook can move forward, with or without a lease on it."""
     Execution.objects.filter(pk=execution_id, ended_at=None).update(leased_until=None, next_attempt_at=None)
 
 

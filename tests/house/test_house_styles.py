@@ -17,8 +17,8 @@ KEYFRAMES = re.compile(r"@keyframes\s+([\w-]+)")
 GENERAL = ("base", "layout")
 # Small components that others contain.
 PARTS = ("button", "field", "notice", "status-badge", "toast")
-# A class is styled in one file. Only these may be adjusted by another component that contains them, with a selector
-# that begins at a class of its own.
+# A class is styled in one file. Only these may be adjusted by another component that contains them, and there the
+# selector must begin at a class of the adjusting component.
 ADJUSTABLE = {
     *("actions", "avatar", "brand", "facts", "icon", "number", "spread", "stack", "thumbnail"),
     *(
