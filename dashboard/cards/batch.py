@@ -50,8 +50,6 @@ class BatchCard:
     audience: str
     counts: Counter[str]
     results: int = 0
-    may_stop: bool = False
-    """Whether the viewer may stop its jobs, if any can be stopped."""
     paused: int = 0
     """The number of paused jobs."""
     queue: Queue | None = None
@@ -107,15 +105,20 @@ class BatchCard:
 
     @property
     def may_undo(self) -> bool:
-        return self.may_stop and self.is_held
+        return self.is_held and job_card.allows(self.audience, Action.BATCH_UNDO)
 
     @property
     def may_cancel(self) -> bool:
-        return self.may_stop and self.left > 0 and not self.is_held and not self.is_undone
+        return self._can_be_stopped and job_card.allows(self.audience, Action.BATCH_CANCEL)
 
     @property
     def may_pause(self) -> bool:
-        return self.may_cancel and bool(self.counts[QUEUED])
+        has_queued = self._can_be_stopped and self.counts[QUEUED] > 0
+        return has_queued and job_card.allows(self.audience, Action.BATCH_PAUSE)
+
+    @property
+    def _can_be_stopped(self) -> bool:
+        return self.left > 0 and not self.is_held and not self.is_undone
 
     @property
     def has_jobs_to_pause(self) -> bool:
@@ -166,7 +169,6 @@ def batch_page_card(batch: Batch, audience: str) -> BatchCard:
     return replace(
         card,
         results=batches.result_count(batch),
-        may_stop=job_card.allows(audience, Action.JOB_CANCEL),
         paused=batch.executions.paused().count() if waits else 0,
         queue=queue,
         forecast=estimates.forecast(0, batch=batch) if waits and queue and not queue.paused_at else None,

@@ -281,7 +281,9 @@ def import_one(external: ExternalJob) -> Execution | None:
             status_machine.insert_external(job)
             external.delete()
     except IntegrityError:
-        return None  # another reconciler was faster
+        if not Execution.objects.filter(remote_id=external.remote_id).exists():
+            logger.exception("The external job %s could not be imported", external.remote_id)
+        return None  # otherwise another reconciler was faster
     ingest.apply_pending(external.remote_id)
     return job
 

@@ -14,6 +14,7 @@ from executions.batches import service as batches
 from executions.core import chunked
 from executions.models import Batch, BatchCancel, BatchPlan, Event, Execution
 from executions.models.event import ActKind
+from executions.team import settings as team_settings
 from executions.videogen import ToolResult
 from tests.dashboard.browsers import Browser, text
 from tests.factories import planning
@@ -204,6 +205,20 @@ def test_everyone_sees_a_batch_but_only_its_owner_and_admins_can_stop_it(
     assert "Undo" in text(ada_browser.get(url))
     assert ada_browser.post(f"{url}undo/").status_code == 303
     assert {job.status for job in planning.jobs(batch)} == {"cancelled"}
+
+
+def test_a_member_who_may_cancel_anothers_batch_is_not_offered_to_pause_it(
+    ann_browser: Browser, ben_browser: Browser, people: Any
+) -> None:
+    url = f"/batches/{planning.batch(ann_browser.user).pk}/"
+    team_settings.change(team_settings.TEAM_CANCELS, True, actor=people.ada)
+
+    page = ben_browser.get(url)
+
+    assert every(page, f"[formaction='{url}cancel/']")
+    assert not every(page, "#pause-batch, #resume-batch")
+    assert ben_browser.post(f"{url}pause/").status_code == 403
+    assert every(ann_browser.get(url), "#pause-batch")
 
 
 def test_only_its_creator_sees_and_confirms_a_plan(

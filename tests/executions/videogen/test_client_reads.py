@@ -71,7 +71,7 @@ async def test_it_gives_up_after_three_attempts(
     assert len(service.requests) == 3
 
 
-async def test_it_retries_when_no_server_is_listening(
+async def test_an_absent_server_is_tried_again(
     make_client: Callable[..., VideoGen], pauses: list[float]
 ) -> None:
     with pytest.raises(Unreachable):
@@ -121,9 +121,7 @@ async def test_hydrating_is_retried(
     ] * 2
 
 
-async def test_a_file_is_requested_by_its_id(
-    service: Service, client: VideoGen, example: Callable[[str], Any]
-) -> None:
+async def test_a_file_is_read(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
     service.respond_with(responds(200, example("file-processing")))
 
     file = await client.get_file("vg_file_1")
@@ -132,9 +130,7 @@ async def test_a_file_is_requested_by_its_id(
     assert (file.type, file.scope, file.is_ready, file.is_failed) == ("", "TEMPORARY", False, False)
 
 
-async def test_the_owner_of_the_api_key_is_read(
-    service: Service, client: VideoGen, example: Callable[[str], Any]
-) -> None:
+async def test_the_account_is_read(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
     service.respond_with(responds(200, example("me")), responds(200, {"hotel": "wifi"}))
 
     account = await client.me()
@@ -231,7 +227,7 @@ async def test_invalid_entries_are_skipped(service: Service, client: VideoGen) -
         await client.list_executions()
 
 
-async def test_all_files_are_listed_page_by_page(
+async def test_all_files_are_listed(
     service: Service, client: VideoGen, example: Callable[[str], Any]
 ) -> None:
     last = {"files": [{"fileId": "vg_file_last"}]}
