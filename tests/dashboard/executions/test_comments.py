@@ -155,7 +155,7 @@ async def test_a_comment_reaches_open_pages_and_notifies_mentioned_people(
     other_page = await open_socket(ben_browser, "history")
     await runtime.in_db(comments.write, execution, actor=people.ann, text="@ben look")
     update = await receive_until(job_page, "commented-")
-    assert f'hx-get="/executions/{execution.pk}/comments/"' in update
+    assert every(update, f'[hx-get="/executions/{execution.pk}/comments/"]')
     assert "look" not in update, "each page fetches the comments with its own permissions"
     assert "1 unread mention" in plain_text(await receive_until(other_page, 'id="bell"'), "#bell")
     await runtime.in_db(comments.write, execution, actor=people.ann, text="@ben again")

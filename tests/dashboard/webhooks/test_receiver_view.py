@@ -19,6 +19,7 @@ from tests.dashboard.sockets import open_socket, receive_until
 from tests.factories.deliveries import SECRET, URL, deliver, event, signed
 from tests.factories.files import file
 from tests.factories.jobs import job
+from tests.markup import every
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,8 +57,8 @@ async def test_a_final_status_reaches_open_pages(ann_browser: Browser) -> None:
     page = await open_socket(ann_browser, "studio")
     await deliver(event(execution.remote_id))
     frame = await receive_until(page, "a pier that is awaited")
-    assert f'hx-swap-oob="delete:#job-{execution.pk}"' in frame
-    assert 'hx-swap-oob="afterbegin:#finished"' in frame
+    assert every(frame, f'[hx-swap-oob="delete:#job-{execution.pk}"]')
+    assert every(frame, '[hx-swap-oob="afterbegin:#finished"]')
     await page.disconnect()
 
 
