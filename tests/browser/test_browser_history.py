@@ -10,22 +10,15 @@ from tests.browser.conftest import Opener
 from tests.browser.site import Site, hold_jobs, release_jobs, set_faults
 from tests.conftest import SandboxProcess
 
-# 60 old jobs: their ids begin with the time of creation.
 CREATE_OLD_JOBS = """
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
-from executions.models import Execution
-began = datetime(2025, 3, 1, tzinfo=UTC)
-Execution.objects.bulk_create(
-    Execution(
-        id=UUID(int=(int((began + timedelta(minutes=number)).timestamp() * 1000) << 80) | (7 << 76) | (2 << 62)),
-        tool="generate-image" if number % 2 else "text-to-speech",
-        prompt=f"Long ago, number {number:02}",
-        status="failed", error={"message": "Too long ago."}, next_attempt_at=None,
-        created_at=began + timedelta(minutes=number), ended_at=began + timedelta(minutes=number, seconds=9),
+from tests.factories.past_jobs import past_job, write
+failed = {"status": "failed", "error": {"message": "Too long ago."}}
+write(*(
+    past_job(
+        number, prompt=f"Long ago, number {number:02}", tool="generate-image" if number % 2 else "text-to-speech", **failed
     )
     for number in range(60)
-)
+))
 """
 
 
