@@ -42,7 +42,7 @@ def test_an_image_from_start_to_download(official: VideoGenApi, tmp_path: Path) 
         assert picture.size == (1280, 1280)
 
 
-def test_image_from_another_image(official: VideoGenApi) -> None:
+def test_an_image_can_be_made_from_another_image(official: VideoGenApi) -> None:
     first = wait_until_final(
         official, official.tools.generate_image(prompt="x", quality="LOW").tool_execution_id
     )

@@ -278,7 +278,9 @@ def test_every_operation_of_the_client_is_covered(official: VideoGenApi) -> None
 @pytest.mark.parametrize(
     ("content", "kind", "status"), [(png(), "IMAGE", "succeeded"), (b"\0\1\2", None, "failed")]
 )
-def test_import_from_a_url(running: SandboxServer, content: bytes, kind: str | None, status: str) -> None:
+def test_a_file_can_be_imported_from_a_url(
+    running: SandboxServer, content: bytes, kind: str | None, status: str
+) -> None:
     created = running.client.post("/v1/files/upload", json={"displayName": "source"}).json()
     httpx.put(created["uploadUrl"], content=content if kind else png()).raise_for_status()
     file = running.wait_for_file(created["fileId"])

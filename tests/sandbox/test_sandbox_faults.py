@@ -138,7 +138,7 @@ def test_new_id_is_not_found_at_first(sandbox: SandboxServer) -> None:
     eventually(lambda: sandbox.client.get(path).status_code, lambda seen: seen == 200)
 
 
-def test_unknown_status_and_fields(sandbox: SandboxServer) -> None:
+def test_responses_can_have_unknown_statuses_and_fields(sandbox: SandboxServer) -> None:
     started = sandbox.start("text-to-speech", **BODY)
     sandbox.set_faults({"kind": "unknown_status"}, {"kind": "unknown_fields", "fields": {"mood": "blue"}})
     seen = sandbox.execution(started)

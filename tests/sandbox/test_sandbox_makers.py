@@ -122,7 +122,7 @@ def test_clip_from_a_prompt_with_audio(sandbox: SandboxServer) -> None:
         ("startFrameFileId", "image", False),
     ],
 )
-def test_clip_from_input_media(
+def test_a_clip_can_be_made_from_input_media(
     sandbox: SandboxServer, inputs: dict[str, str], field: str, kind: str, many: bool
 ) -> None:
     body = {field: [inputs[kind]] if many else inputs[kind]}

@@ -26,7 +26,7 @@ def last(kind: str) -> Event:
     return Event.objects.filter(kind=kind).latest("pk")
 
 
-def test_signing_in_and_out(people: Any, client: Client) -> None:
+def test_signing_in_and_out_are_recorded_with_the_address(people: Any, client: Client) -> None:
     client.post("/sign-in/", {"username": "ann", "password": PASSWORD}, REMOTE_ADDR="192.0.2.7")
     event = last("signed in")
     assert (event.actor, event.address, event.subject_name) == (people.ann, "192.0.2.7", "ann")

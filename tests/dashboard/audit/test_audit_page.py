@@ -139,7 +139,7 @@ def test_the_link_of_an_object_finds_its_entries(model: Any, ada_browser: Browse
     assert f"?object={quote(first.object_key, safe='')}" in ada_browser.get(URL).content.decode()
 
 
-def test_entries_about_a_selection(ada_browser: Browser, ann_browser: Browser) -> None:
+def test_entries_about_a_selection_can_be_filtered(ada_browser: Browser, ann_browser: Browser) -> None:
     made = job(ann_browser.user, "succeeded")
     selection = bulk_actions.create_selection([made.pk], Act.DOWNLOAD, actor=ann_browser.user)
     ann_browser.get(f"/executions/selections/{selection.pk}/results.zip")
@@ -149,7 +149,9 @@ def test_entries_about_a_selection(ada_browser: Browser, ann_browser: Browser) -
     assert rows(ada_browser.get(URL, {"object": row.object_key})) == [event.pk]
 
 
-def test_entries_about_a_person_who_signed_out(ada_browser: Browser, ann_browser: Browser) -> None:
+def test_entries_about_a_person_who_signed_out_can_be_filtered(
+    ada_browser: Browser, ann_browser: Browser
+) -> None:
     """On sign-out, request.user is a lazy object, whose type is not the user model."""
     ann_browser.post("/sign-out/")
     event = Event.objects.get(kind=ActKind.SIGNED_OUT)

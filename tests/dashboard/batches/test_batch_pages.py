@@ -72,7 +72,7 @@ def test_a_long_batch_is_paginated(ann_browser: Browser) -> None:
     assert [len(every(page, '[id^="row-"]')) for page in (first, second)] == [100, 1]
 
 
-def test_undo_by_the_owner(ann_browser: Browser) -> None:
+def test_an_undo_by_the_owner_cancels_every_job(ann_browser: Browser) -> None:
     batch = planning.batch(ann_browser.user, held=True)
 
     answer = ann_browser.post(f"/batches/{batch.pk}/undo/")

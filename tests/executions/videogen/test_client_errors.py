@@ -209,7 +209,7 @@ AT = 1779962400  # the same, in Unix seconds
         ({"Retry_After": "x" * 10_000, "X_RateLimit_Reset": "x" * 10_000}, None),
     ],
 )
-async def test_how_long_to_wait(
+async def test_the_time_to_wait_is_read_from_the_headers(
     service: Service, client: VideoGen, headers: dict[str, str], expected: float | None
 ) -> None:
     error = await rejection(service, client, responds(429, {"message": "Slow down."}, **headers))
@@ -219,7 +219,7 @@ async def test_how_long_to_wait(
     assert not error.out_of_credits
 
 
-async def test_how_long_to_wait_by_our_clock(
+async def test_the_time_to_wait_is_measured_by_our_clock_without_a_date(
     service: Service, client: VideoGen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.time", lambda: float(AT))

@@ -239,7 +239,9 @@ async def test_all_files_are_listed(
     assert service.requests[1].target == "/v1/files?limit=200&cursor=b2Zmc2V0LTI"
 
 
-async def test_voices_of_all_pages(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
+async def test_voices_are_read_from_all_pages(
+    service: Service, client: VideoGen, example: Callable[[str], Any]
+) -> None:
     service.respond_with(
         responds(200, example("tts-voices") | {"hasMore": True, "nextCursor": "2"}),
         responds(200, {"ttsVoices": [{"voiceId": "v4"}], "hasMore": True, "nextCursor": "2"}),

@@ -47,12 +47,12 @@ def reason(
     return caught.value.reason
 
 
-def test_the_documented_test_vector() -> None:
+def test_the_documented_test_vector_is_accepted() -> None:
     assert verify(HEADERS, BODY, [SECRET], AT) == VerifiedDelivery(webhook_id=ID, timestamp=AT)
 
 
 @given(body=st.text(st.characters(codec="utf-8")), webhook_id=st.from_regex(r"[!-~]{1,64}", fullmatch=True))
-def test_signatures_of_the_reference_library(body: str, webhook_id: str) -> None:
+def test_signatures_of_the_reference_library_are_accepted(body: str, webhook_id: str) -> None:
     signature = Webhook(SECRET).sign(webhook_id, datetime.fromtimestamp(AT, UTC), body)
     headers = {"webhook-id": webhook_id, "webhook-timestamp": str(AT), "webhook-signature": signature}
 
