@@ -35,6 +35,8 @@ from tests.executions.videogen.misbehaving_service import (
 )
 from tests.waiting import DEADLINE
 
+type Example = Callable[[str], Any]  # the body of a documented response, by its name
+
 RUNNING = {"toolExecutionId": "vg_exec_1", "status": "running", "toolType": "GENERATE_IMAGE"}
 FAILURES: dict[str, Behavior] = {
     "500": responds(500),
@@ -108,9 +110,7 @@ async def test_a_rejected_read_is_not_retried(
     assert len(service.requests) == 1
 
 
-async def test_hydrating_is_retried(
-    service: Service, client: VideoGen, example: Callable[[str], Any]
-) -> None:
+async def test_hydrating_is_retried(service: Service, client: VideoGen, example: Example) -> None:
     service.respond_with(responds(500), responds(200, example("file-hydrated")))
 
     file = await client.hydrate_file("vg_file_1")
@@ -121,7 +121,7 @@ async def test_hydrating_is_retried(
     ] * 2
 
 
-async def test_a_file_is_read(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
+async def test_a_file_is_read_by_its_id(service: Service, client: VideoGen, example: Example) -> None:
     service.respond_with(responds(200, example("file-processing")))
 
     file = await client.get_file("vg_file_1")
@@ -130,7 +130,7 @@ async def test_a_file_is_read(service: Service, client: VideoGen, example: Calla
     assert (file.type, file.scope, file.is_ready, file.is_failed) == ("", "TEMPORARY", False, False)
 
 
-async def test_the_account_is_read(service: Service, client: VideoGen, example: Callable[[str], Any]) -> None:
+async def test_me_is_the_owner_of_the_key(service: Service, client: VideoGen, example: Example) -> None:
     service.respond_with(responds(200, example("me")), responds(200, {"hotel": "wifi"}))
 
     account = await client.me()
@@ -227,9 +227,7 @@ async def test_invalid_entries_are_skipped(service: Service, client: VideoGen) -
         await client.list_executions()
 
 
-async def test_all_files_are_listed(
-    service: Service, client: VideoGen, example: Callable[[str], Any]
-) -> None:
+async def test_files_of_all_pages_are_read(service: Service, client: VideoGen, example: Example) -> None:
     last = {"files": [{"fileId": "vg_file_last"}]}
     service.respond_with(responds(200, example("files-list")), responds(200, last))
 
@@ -239,9 +237,7 @@ async def test_all_files_are_listed(
     assert service.requests[1].target == "/v1/files?limit=200&cursor=b2Zmc2V0LTI"
 
 
-async def test_voices_are_read_from_all_pages(
-    service: Service, client: VideoGen, example: Callable[[str], Any]
-) -> None:
+async def test_voices_of_all_pages_are_read(service: Service, client: VideoGen, example: Example) -> None:
     service.respond_with(
         responds(200, example("tts-voices") | {"hasMore": True, "nextCursor": "2"}),
         responds(200, {"ttsVoices": [{"voiceId": "v4"}], "hasMore": True, "nextCursor": "2"}),
