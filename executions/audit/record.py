@@ -1,4 +1,4 @@
-"""Records an act of a person or of Rushes itself on anything but a job: one event, in the transaction of the act."""
+"""Records an action of a person or of Rushes itself on anything but a job: one event, in the same transaction."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def submission_rejected(observation: observations.SubmissionRejected, execution:
 def submission_unconfirmed(
     observation: observations.SubmissionUnconfirmed, execution: Execution
 ) -> Change | None:
-    """Park the job as unconfirmed, with no next attempt, until its id at VideoGen is known."""
+    """Mark the job as unconfirmed, with no next attempt, until its id at VideoGen is known."""
     if execution.status != QUEUED or not execution.was_sent:
         return None
     # Never sent again automatically: it may be running, and billed.

@@ -113,7 +113,7 @@ class FileQuerySet(LeasedQuerySet["File"]):
 class File(models.Model):
     """A file of the VideoGen account: a result, an upload, or one that was made outside Rushes.
 
-    VideoGen has the media; `kept_at` is set while Rushes has a copy. The row outlives both.
+    VideoGen has the media; `copied_at` is set while Rushes has a copy. The row outlives both.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -151,7 +151,7 @@ async def _reconcile(row: DailyReconciliation, actor_id: int | None) -> DailyRec
     except NotFound:
         return await runtime.in_db(_finish, row.pk, None, NO_LIST, actor_id)
     except (VideoGenError, TimeoutError) as error:
-        reason = getattr(error, "message", "") or "VideoGen did not answer in time."
+        reason = getattr(error, "message", "") or "VideoGen did not respond in time."
         return await runtime.in_db(_postpone, row.pk, f"The list could not be read: {reason}")
     return await runtime.in_db(_finish, row.pk, listed, "", actor_id)
 
