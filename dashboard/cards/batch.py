@@ -29,6 +29,9 @@ from executions.statuses import (
 # From left to right in the status bar: final statuses first, queued last.
 ORDER = (SUCCEEDED, FAILED, UNCONFIRMED, CANCELLED, RUNNING, PENDING, QUEUED)
 
+# The actions that a batch's page offers.
+MANAGE = (Action.BATCH_UNDO, Action.BATCH_CANCEL, Action.BATCH_PAUSE)
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -50,6 +53,8 @@ class BatchCard:
     audience: str
     counts: Counter[str]
     results: int = 0
+    allowed: frozenset[Action] = frozenset()
+    """What the viewer may do with the batch while its state permits it: of MANAGE."""
     paused: int = 0
     """The number of paused jobs."""
     queue: Queue | None = None
@@ -105,16 +110,16 @@ class BatchCard:
 
     @property
     def may_undo(self) -> bool:
-        return self.is_held and job_card.allows(self.audience, Action.BATCH_UNDO)
+        return self.is_held and Action.BATCH_UNDO in self.allowed
 
     @property
     def may_cancel(self) -> bool:
-        return self._can_be_stopped and job_card.allows(self.audience, Action.BATCH_CANCEL)
+        return self._can_be_stopped and Action.BATCH_CANCEL in self.allowed
 
     @property
     def may_pause(self) -> bool:
         has_queued = self._can_be_stopped and self.counts[QUEUED] > 0
-        return has_queued and job_card.allows(self.audience, Action.BATCH_PAUSE)
+        return has_queued and Action.BATCH_PAUSE in self.allowed
 
     @property
     def _can_be_stopped(self) -> bool:
@@ -169,6 +174,7 @@ def batch_page_card(batch: Batch, audience: str) -> BatchCard:
     return replace(
         card,
         results=batches.result_count(batch),
+        allowed=frozenset(action for action in MANAGE if job_card.allows(audience, action)),
         paused=batch.executions.paused().count() if waits else 0,
         queue=queue,
         forecast=estimates.forecast(0, batch=batch) if waits and queue and not queue.paused_at else None,

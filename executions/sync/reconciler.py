@@ -58,13 +58,13 @@ class Reconciler(Worker):
     name = "job"
     max_sleep = MAX_SLEEP
 
-    def __init__(self) -> None:
+    def __init__(self, budget: poll_budget.SharedBudget = poll_budget.shared) -> None:
         super().__init__()
         self._finished_jobs: set[uuid.UUID] = set()
         self._waking_dependents: asyncio.Task[None] | None = None
-        self._budget = poll_budget.shared
+        self._budget = budget
         self._no_polls_before = 0.0  # monotonic; VideoGen asked for no reads before this
-        self._list_poller = ListPoller(self._budget.spend, poll_interval)
+        self._list_poller = ListPoller(budget.spend, poll_interval)
         self._list_poll: asyncio.Task[None] | None = None
         self._has_polled_list = False
 

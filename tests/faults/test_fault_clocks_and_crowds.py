@@ -184,8 +184,7 @@ async def test_ten_thousand_running_jobs_do_not_delay_new_starts(
     await listening.start()
     runtime.use_account("any-key", listening.url)
     await runtime.in_db(Execution.objects.bulk_create, await asyncio.to_thread(in_flight))
-    reconciler = Reconciler()
-    reconciler._budget = SharedBudget(reserve=60)
+    reconciler = Reconciler(SharedBudget(reserve=60))
     before, begun = memory(os.getpid()), time.monotonic()
     with reconciler.listening():
         working = asyncio.create_task(reconciler.run())

@@ -147,8 +147,7 @@ async def test_a_rate_limit_suspends_polls_of_the_whole_worker(
 async def test_without_budget_nothing_is_polled_and_nothing_is_lost(
     account: SandboxProcess, running: Execution
 ) -> None:
-    reconciler = Reconciler()
-    reconciler._budget = SharedBudget(hourly=0, reserve=1)
+    reconciler = Reconciler(SharedBudget(hourly=0, reserve=1))
     await process(running, reconciler)
     unpolled = await steps.reload(running)
     await runtime.in_db(jobs.report, running, "hibernating")
