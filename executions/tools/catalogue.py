@@ -1,7 +1,8 @@
 """The catalogue: one entry per tool of the API. Forms, validation, filters and pages are derived from it.
 
-Fields, bounds and defaults come from docs/api-notes.md#tools and docs/api-notes.md#api-versions, with the names of
-API version 2 (see api_versions.py). The studio lists the tools in this order.
+The tools and their fields are in image.py, video.py and audio.py. Fields, bounds and defaults follow
+docs/api-notes.md#tools and docs/api-notes.md#api-versions, with the names of API version 2 (see api_versions.py). The
+studio lists the tools in this order.
 """
 
 from __future__ import annotations
