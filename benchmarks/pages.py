@@ -23,7 +23,7 @@ class Awaited:
 
     def __init__(self, job_id: str) -> None:
         # A card or row that shows success; cards of earlier states may arrive first.
-        self.shown = re.compile(rf'-{job_id}" [^>]*data-status="succeeded"')
+        self.shown = re.compile(rf'-{job_id}"\s[^>]*data-status="succeeded"')
         self.times: list[float] = []
         self.everywhere = asyncio.Event()
 
