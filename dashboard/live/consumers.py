@@ -89,8 +89,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if thing_id is None:
             return False
         self.topic = f"{kind}:{thing_id}"
-        visible = policy.visible_to(self.scope["user"], TOPIC_MODELS[kind].objects.only("pk"))
-        return bool(await runtime.in_reader(visible.in_bulk, [thing_id]))
+        visible = policy.visible_to(self.scope["user"], TOPIC_MODELS[kind].objects.all())
+        return await runtime.in_reader(visible.filter(pk=thing_id).exists)
 
     async def signed_out(self, message: dict[str, Any]) -> None:
         """Close the socket when its session signs out, or, without a session key, when the person is deactivated."""

@@ -136,7 +136,7 @@ def _count() -> str:
 def places(job_id: str, snapshot: QueueSnapshot) -> str:
     """The queue position of the job, or for an empty id those of the first single jobs."""
     line = Execution.objects.send_queue().for_cards()
-    moved = line.in_bulk([job_id]).values() if job_id else line.single()[:MAX_POSITIONS]
+    moved = line.filter(pk=job_id) if job_id else line.single()[:MAX_POSITIONS]
     shown = [job_card.card(job, job_card.TEAM, snapshot) for job in moved]
     return "".join(
         render_to_string("executions/_queue_position.html", {"card": card, "oob": True}).strip()
@@ -155,7 +155,7 @@ def fragment(kind: str, card: job_card.Card, change: Change) -> str:
 
 def batch_fragment(kind: str, batch_id: uuid.UUID, audience: str) -> str:
     """The HTML that a page of this kind receives for a batch with changed jobs."""
-    batch = Batch.objects.select_related("created_by").in_bulk([batch_id]).get(batch_id)
+    batch = Batch.objects.select_related("created_by").filter(pk=batch_id).first()
     if batch is None:
         return ""
     card = batch_page_card(batch, audience) if kind == "batch" else batch_card(batch, audience)

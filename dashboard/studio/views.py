@@ -109,7 +109,7 @@ def _initial(request: HttpRequest, tool: Tool) -> dict[str, Any]:
     """Initial values: `?from=<job>` fills in that job's settings, `?file=<id>` a file."""
     initial: dict[str, Any] = {}
     if source := as_uuid(request.GET.get("from", "")):
-        execution = Execution.objects.of_tool(tool.slug).in_bulk([source]).get(source)
+        execution = Execution.objects.of_tool(tool.slug).filter(pk=source).first()
         initial = tool.values(execution.request_body) if execution else {}
     remote_ids = [each for each in request.GET.getlist("file") if each and "\x00" not in each]
     files = File.objects.by_remote_id(remote_ids)

@@ -59,6 +59,8 @@ def _calls(root: Path, module: Path) -> Iterator[tuple[int, str]]:
 def _builds(call: ast.Call, method: ast.Attribute) -> bool:
     if isinstance(method.value, ast.Name) and method.value.id == TEMPLATE_LIBRARY:
         return False
+    if method.attr == "filter" and not call.args and [each.arg for each in call.keywords] == ["pk"]:
+        return False  # one row by its id, as `get`, but without an exception
     return called_name(call) in BUILDERS or (called_name(call) in COMMON_BUILDERS and _is_of_rows(call))
 
 

@@ -24,6 +24,7 @@ def test_the_dashboard_builds_no_queries() -> None:
     ("code", "name"),
     [
         ("jobs = Execution.objects.filter(tool=slug)", "filter()"),
+        ("jobs = Execution.objects.filter(pk=pk, batch=None)", "filter()"),
         ("rows = rows.exclude(type='')", "exclude()"),
         ("count = batch.executions.filter(paused_at=None).count()", "filter()"),
         ("first = Rollup.objects.aggregate(first=start)", "aggregate()"),
@@ -56,6 +57,7 @@ def test_a_query_over_several_lines_is_found_at_its_last_method(tmp_path: Path) 
         "rows = File.objects.select_related('created_by').defer('snapshot').order_by('-id')",
         "job = get_object_or_404(Execution.objects.for_cards(), pk=pk)",
         "files = File.objects.in_bulk(ids)",
+        "batch = Batch.objects.filter(pk=pk).first()",
         "waits = Execution.objects.send_queue().exists()",
         "from django.db.models import Model, QuerySet",
         "from django.db import DatabaseError, connection",
