@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import httpx
 
+from executions.videogen import certificates
+
 # Seconds without data before a request fails.
 TIMEOUT = httpx.Timeout(30, connect=10)
 
@@ -19,7 +21,9 @@ class IncompleteResponse(Exception):
 
 
 def client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True, max_redirects=3)
+    return httpx.AsyncClient(
+        timeout=TIMEOUT, follow_redirects=True, max_redirects=3, verify=certificates.trusted()
+    )
 
 
 async def open_stream(http: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> httpx.Response:

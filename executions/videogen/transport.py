@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from executions.videogen import certificates
 from executions.videogen.auth import BearerAuth
 from executions.videogen.errors import MalformedResponse, ResponseLost, Unreachable, VideoGenError
 
@@ -84,6 +85,7 @@ class Transport:
         self._loop: asyncio.AbstractEventLoop | None = None
         host = urlsplit(self.base_url).hostname or ""
         self._host = host
+        trust_env = trusts_proxy(host)
         self._http = httpx.AsyncClient(
             auth=auth,
             headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "rushes"},
@@ -92,7 +94,8 @@ class Transport:
             ),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE),
             follow_redirects=False,
-            trust_env=trusts_proxy(host),
+            verify=certificates.trusted(trust_env=trust_env),
+            trust_env=trust_env,
         )
 
     async def aclose(self) -> None:
