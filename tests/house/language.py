@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.house.source_tree import parse
+
 _GAP = "[ _-]"  # in prose, in names of Python, and in names of URLs and classes
 _TURNS = (
     r"anew",
@@ -55,7 +57,7 @@ def odd_turns(root: Path, files: Iterable[Path], quoting: frozenset[str] = froze
 def vague_constants(root: Path, files: Iterable[Path]) -> list[str]:
     found = []
     for path in files:
-        for node in ast.parse((root / path).read_text(encoding="utf-8")).body:
+        for node in parse(root, path).body:
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
             nodes = (each for target in targets if target for each in ast.walk(target))
             found += [
@@ -73,7 +75,7 @@ def repeated_classes(root: Path, files: Iterable[Path]) -> list[str]:
     """
     places: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in files:
-        for node in ast.walk(ast.parse((root / path).read_text(encoding="utf-8"))):
+        for node in ast.walk(parse(root, path)):
             if isinstance(node, ast.ClassDef) and node.name not in {"Command", "Meta", "Migration"}:
                 places[path.parts[0], node.name].append(str(path))
     return [f"{name}: {', '.join(paths)}" for (_, name), paths in sorted(places.items()) if len(paths) > 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,7 +17,12 @@ def modules(root: Path, *packages: str) -> list[Path]:
 
 
 def parse(root: Path, module: Path) -> ast.Module:
-    return ast.parse((root / module).read_text(encoding="utf-8"), str(module))
+    return _parse((root / module).read_text(encoding="utf-8"))
+
+
+@cache
+def _parse(source: str) -> ast.Module:
+    return ast.parse(source)
 
 
 def imports(root: Path, module: Path) -> Iterator[tuple[int, str]]:

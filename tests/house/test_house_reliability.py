@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from tests.house.source_tree import ROOT
+from tests.house.source_tree import ROOT, modules, parse
 
 FAULTS = range(1, 59)
 ROW = re.compile(r"^\| (\d+) \| (.*) \|$", re.MULTILINE)
@@ -26,8 +26,9 @@ def existing_tests(root: Path) -> set[str]:
     """The names of all tests."""
     return {
         node.name
-        for path in sorted((root / "tests").rglob("test_*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for path in modules(root, "tests")
+        if path.name.startswith("test_")
+        for node in ast.walk(parse(root, path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
 

@@ -12,12 +12,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests import migrated
+
+_migrating = threading.Thread(target=migrated.make, name="migrating")
 
 ROOT = Path(__file__).resolve().parents[2]
 REDIS_DATABASES = 16  # the default of a Redis server
@@ -42,13 +45,16 @@ def isolate(worker: str) -> None:
         os.environ["REDIS_URL"] = own_redis(os.environ["REDIS_URL"], int(worker.removeprefix("gw")))
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
     folder = tempfile.mkdtemp(prefix="rushes-tests-")
     os.environ[migrated.SHARED_FOLDER] = folder
     os.environ["SANDBOX_MEDIA_CACHE"] = f"{folder}/media-cache"
     os.environ["SANDBOX_LONGEST_SIDE"] = "480"
+    if config.getoption("numprocesses", None):
+        # While the workers collect the tests.
+        _migrating.start()
 
 
 @pytest.hookimpl(trylast=True)
@@ -77,6 +83,8 @@ def slow_first[T](items: list[T], slow: list[bool], workers: int) -> list[T]:
 
 def pytest_unconfigure() -> None:
     if "PYTEST_XDIST_WORKER" not in os.environ:
+        if _migrating.ident:
+            _migrating.join()
         migrated.drop_postgres_template()
         shutil.rmtree(os.environ[migrated.SHARED_FOLDER])
 

@@ -318,16 +318,19 @@ SHAPED = st.recursive(
 )
 
 
-@pytest.mark.parametrize("kind", [kind for kind in READERS if kind != "event"])
+# One drawn value is read as every kind: drawing costs far more than reading.
 @given(data=SHAPED)
-def test_any_json_is_parsed_or_rejected(kind: str, data: Any) -> None:
-    rejected = ""
-    try:
-        found = READERS[kind](data)
-    except MalformedResponse as error:
-        rejected = error.message
+def test_any_json_is_parsed_or_rejected(data: Any) -> None:
+    for kind in READERS:
+        if kind == "event":
+            continue
+        rejected = ""
+        try:
+            found = READERS[kind](data)
+        except MalformedResponse as error:
+            rejected = error.message
 
-    assert rejected.startswith("VideoGen's response") if rejected else repr(found)
+        assert rejected.startswith("VideoGen's response") if rejected else repr(found), kind
 
 
 @given(data=SHAPED)
