@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -106,6 +107,19 @@ def responds(status: int, body: Any = b"", **headers: str) -> Behavior:
 
 def responds_gzip(status: int, content: bytes, **headers: str) -> Behavior:
     return responds(status, gzip.compress(content), Content_Encoding="gzip", **headers)
+
+
+def responds_gzip_bomb(status: int, mebibytes: int) -> Behavior:
+    """A small response that becomes large when it is decompressed. Made when it is sent: that takes a second."""
+
+    async def behave(writer: asyncio.StreamWriter) -> bool:
+        compressor = zlib.compressobj(wbits=31)
+        blank = b" " * 2**20
+        parts = [compressor.compress(blank) for _ in range(mebibytes)]
+        content = b"".join([*parts, compressor.flush()])
+        return await responds(status, content, Content_Encoding="gzip")(writer)
+
+    return behave
 
 
 def sends(data: bytes) -> Behavior:

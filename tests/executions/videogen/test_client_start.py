@@ -32,6 +32,7 @@ from tests.executions.videogen.misbehaving_service import (
     never_responds,
     responds,
     responds_gzip,
+    responds_gzip_bomb,
     sends,
 )
 from tests.waiting import DEADLINE
@@ -135,7 +136,7 @@ FLOODS: dict[str, Behavior] = {
     "after the end of the gzip data": sends(
         b"HTTP/1.1 202 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"{}") + b" " * 2**21
     ),
-    "a gzip bomb": responds_gzip(202, b" " * (200 * 1024 * 1024)),
+    "a gzip bomb": responds_gzip_bomb(202, 200),
 }
 
 
