@@ -110,16 +110,11 @@ def responds_gzip(status: int, content: bytes, **headers: str) -> Behavior:
 
 
 def responds_gzip_bomb(status: int, mebibytes: int) -> Behavior:
-    """A small response that becomes large when it is decompressed. Made when it is sent: that takes a second."""
-
-    async def behave(writer: asyncio.StreamWriter) -> bool:
-        compressor = zlib.compressobj(wbits=31)
-        blank = b" " * 2**20
-        parts = [compressor.compress(blank) for _ in range(mebibytes)]
-        content = b"".join([*parts, compressor.flush()])
-        return await responds(status, content, Content_Encoding="gzip")(writer)
-
-    return behave
+    """A small response that becomes large when it is decompressed."""
+    compressor = zlib.compressobj(wbits=31)
+    blank = b" " * 2**20
+    parts = [compressor.compress(blank) for _ in range(mebibytes)]
+    return responds(status, b"".join([*parts, compressor.flush()]), Content_Encoding="gzip")
 
 
 def sends(data: bytes) -> Behavior:
