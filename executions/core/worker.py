@@ -74,11 +74,16 @@ class Worker:
             _running.discard(self)
             self._loop = None
 
-    def start_task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run `work` concurrently with the loop. When it ends, the next step runs."""
+    def start_task(
+        self, work: Coroutine[Any, Any, None], name: str, *, wakes: bool = True
+    ) -> asyncio.Task[None]:
+        """Run `work` concurrently with the loop. When it ends, the next step runs, unless `wakes` is false."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self.tasks.add(task)
         task.add_done_callback(self._on_task_done)
+        if wakes:
+            # The task may have changed what is due next, possibly to a time before the sleep ends.
+            task.add_done_callback(lambda _: self.wake())
         return task
 
     async def drain(self, seconds: float) -> None:
@@ -124,9 +129,7 @@ class Worker:
         await asyncio.sleep(seconds)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
-        # The task may have changed what is due next, possibly to a time before the sleep ends.
         self.tasks.discard(task)
-        self.wake()
         if not task.cancelled() and task.exception() is not None:
             logger.error(
                 "%s: unexpected error in %s, continuing", self, task.get_name(), exc_info=task.exception()

@@ -93,7 +93,8 @@ class Reconciler(Worker):
     def _add_finished(self, execution_id: uuid.UUID) -> None:
         self._finished_jobs.add(execution_id)
         if self._waking_dependents is None or self._waking_dependents.done():
-            self._waking_dependents = self.start_task(self._wake_dependents(), "wake dependents")
+            # Most jobs have no dependents, so the task wakes the loop itself if it finds some.
+            self._waking_dependents = self.start_task(self._wake_dependents(), "wake dependents", wakes=False)
 
     async def _wake_dependents(self) -> None:
         """Wake the dependents of finished jobs. Those that finish during a query are handled together by the next."""
@@ -119,8 +120,8 @@ class Reconciler(Worker):
         return seconds
 
     def _free_slots(self) -> int:
-        """How many more jobs this process can work on. The list poll does not count."""
-        return MAX_CONCURRENT - sum(task is not self._list_poll for task in self.tasks)
+        """How many more jobs this process can work on. The list poll and the waking of dependents do not count."""
+        return MAX_CONCURRENT - len(self.tasks - {self._list_poll, self._waking_dependents})
 
     def _polls_allowed(self) -> int:
         """How many jobs may be polled individually now. None during a list poll."""

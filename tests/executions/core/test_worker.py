@@ -175,6 +175,18 @@ async def test_it_steps_again_when_a_task_ends() -> None:
         assert not worker.tasks
 
 
+async def test_it_sleeps_on_when_a_task_ends_that_need_not_wake_it() -> None:
+    async def task() -> None:
+        pass
+
+    async with at_work(worker := Stepping()):
+        await worker.until(1)
+        worker.start_task(task(), "a task", wakes=False)
+        await settled()
+        assert not worker.tasks
+        assert worker.steps == 1
+
+
 async def test_a_failed_task_is_logged_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
     async def task() -> None:
         raise ZeroDivisionError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from executions.core import runtime
 from executions.lifecycle import chains, leases, observations, status_machine
 from executions.limits.poll_budget import SharedBudget
 from executions.models import Execution
-from executions.sync.reconciler import Reconciler
+from executions.sync.reconciler import MAX_CONCURRENT, Reconciler
 from tests import steps
 from tests.conftest import SandboxProcess
 from tests.factories import jobs
@@ -275,3 +276,17 @@ async def test_dependents_start_when_due_if_they_cannot_be_woken(
     await reconciler.drain(10)
     assert "Could not wake dependent jobs" in caplog.text
     assert not any(each.exc_info for each in caplog.records)
+
+
+@pytest.mark.parametrize("has_dependents", [True, False])
+async def test_a_finished_job_wakes_the_worker_only_for_dependents(
+    monkeypatch: pytest.MonkeyPatch, has_dependents: bool
+) -> None:
+    wakes: list[bool] = []
+    monkeypatch.setattr(chains, "wake_dependents", lambda *_: has_dependents)
+    reconciler = Reconciler()
+    monkeypatch.setattr(reconciler, "wake", lambda: wakes.append(True))
+    reconciler._add_finished(uuid.uuid4())
+    assert reconciler._free_slots() == MAX_CONCURRENT, "the search for dependents takes no slot of a job"
+    await reconciler.drain(10)
+    assert wakes == [True] * has_dependents
