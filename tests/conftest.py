@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 READY = "sandbox ready at "
 
-# `ci` tries the same examples every time; `deep` tries more, at random: pytest --hypothesis-profile=deep
+# `ci` tries the same examples every time, `fast` only some of them; `deep` tries more, at random:
+# pytest --hypothesis-profile=deep
 hypothesis_settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+hypothesis_settings.register_profile("fast", hypothesis_settings.get_profile("ci"), max_examples=20)
 hypothesis_settings.register_profile("deep", deadline=None, max_examples=2000)
 hypothesis_settings.load_profile("ci")
 

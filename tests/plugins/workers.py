@@ -9,6 +9,7 @@ database. Without workers nothing changes.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -55,6 +56,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None):
         # While the workers collect the tests.
         _migrating.start()
+
+
+def pytest_collection() -> None:
+    # Hardly anything that is collected can be freed, so looking for it takes a second in vain.
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
