@@ -74,12 +74,33 @@ def is_idle(connection: Any) -> bool:
 
 def reset(connection: Any) -> None:
     """Empty the tables, and restore triggers and indexes that a test removed."""
-    from django.db import transaction
-
     from executions.audit import triggers
     from executions.search.text import indexes
 
-    eventually(lambda: is_idle(connection))
+    eventually(lambda: is_idle(connection) and is_emptied(connection))
+    if triggers.missing(connection):
+        triggers.install(connection)
+    indexes.ensure_all(using=connection.alias)
+
+
+def is_emptied(connection: Any) -> bool:
+    """Empty the tables. False if another connection has begun a transaction meanwhile and caused a deadlock."""
+    from django.db import OperationalError
+
+    try:
+        empty(connection)
+    except OperationalError as error:
+        if "deadlock detected" not in str(error):
+            raise
+        return False
+    return True
+
+
+def empty(connection: Any) -> None:
+    from django.db import transaction
+
+    from executions.audit import triggers
+
     filled = filled_tables(connection)
     guarded = [name for name in filled if name in (triggers.EVENTS, triggers.SUMMARIES)]
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
@@ -90,9 +111,6 @@ def reset(connection: Any) -> None:
         for name in filled:
             if name not in guarded:
                 cursor.execute(f"DELETE FROM {connection.ops.quote_name(name)}")
-    if triggers.missing(connection):
-        triggers.install(connection)
-    indexes.ensure_all(using=connection.alias)
 
 
 @pytest.fixture(autouse=True, scope="session")
