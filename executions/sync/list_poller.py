@@ -40,6 +40,9 @@ UNSUPPORTED_RETRY_AFTER = 3600.0
 # Time between list polls for external jobs; shorter while there are unconfirmed jobs.
 IDLE_INTERVAL, UNCONFIRMED_INTERVAL = 300.0, 20.0  # seconds
 
+# Time between two attempts to take a call from an empty budget, which gains about one a second.
+BUDGET_INTERVAL = 1.0  # seconds
+
 
 @dataclass(frozen=True)
 class InFlightJob:
@@ -102,7 +105,11 @@ class ListPoller:
         is_first = not await runtime.in_db(external_jobs.has_baseline)
         calls, cursor, is_past, is_complete = 0, None, False, False
         min_pages = self._min_pages
-        while calls < MAX_PAGES and await self._spend_call():
+        while calls < MAX_PAGES:
+            if not await self._spend_call():
+                # A list poll that ended here would begin again at the first page, and never reach the last ones.
+                await asyncio.sleep(BUDGET_INTERVAL)
+                continue
             # If this fails, the next list poll reads as far and one page more: the list grows at its top.
             self._min_pages = max(min_pages, calls + 2)
             page = await self._page(cursor)
