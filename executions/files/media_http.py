@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import httpx
 
-from executions.videogen import certificates
+from executions.videogen.http_client import http_client
 
 # Seconds without data before a request fails.
 TIMEOUT = httpx.Timeout(30, connect=10)
@@ -21,9 +21,7 @@ class IncompleteResponse(Exception):
 
 
 def client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        timeout=TIMEOUT, follow_redirects=True, max_redirects=3, verify=certificates.trusted()
-    )
+    return http_client(timeout=TIMEOUT, follow_redirects=True, max_redirects=3)
 
 
 async def open_stream(http: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> httpx.Response:

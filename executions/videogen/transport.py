@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from executions.videogen import certificates
 from executions.videogen.auth import BearerAuth
 from executions.videogen.errors import MalformedResponse, ResponseLost, Unreachable, VideoGenError
+from executions.videogen.http_client import http_client
 
 # Seconds until idle connections are closed. Many servers and load balancers close them after five. A start sent on a
 # connection that is being closed at that moment gets no response, and may not be sent again.
@@ -85,8 +85,7 @@ class Transport:
         self._loop: asyncio.AbstractEventLoop | None = None
         host = urlsplit(self.base_url).hostname or ""
         self._host = host
-        trust_env = trusts_proxy(host)
-        self._http = httpx.AsyncClient(
+        self._http = http_client(
             auth=auth,
             headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "rushes"},
             timeout=httpx.Timeout(
@@ -94,8 +93,7 @@ class Transport:
             ),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE),
             follow_redirects=False,
-            verify=certificates.trusted(trust_env=trust_env),
-            trust_env=trust_env,
+            trust_env=trusts_proxy(host),
         )
 
     async def aclose(self) -> None:

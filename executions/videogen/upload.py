@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from executions.videogen import certificates
 from executions.videogen.errors import Forbidden, InvalidRequest, ResponseLost, ServerError, Unreachable
+from executions.videogen.http_client import http_client
 from executions.videogen.transport import trusts_proxy
 
 CHUNK_SIZE = 256 * 1024  # bytes
@@ -28,12 +28,7 @@ async def put_file(url: str, source: IO[bytes], size: int) -> None:
     status = 0
     trust_env = trusts_proxy(urlsplit(url).hostname)
     try:
-        async with httpx.AsyncClient(
-            timeout=TIMEOUT,
-            verify=certificates.trusted(trust_env=trust_env),
-            trust_env=trust_env,
-            follow_redirects=False,
-        ) as http:
+        async with http_client(timeout=TIMEOUT, trust_env=trust_env, follow_redirects=False) as http:
             response = await http.put(url, content=_chunks(source), headers={"Content-Length": str(size)})
             status = response.status_code
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol):

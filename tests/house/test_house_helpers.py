@@ -79,6 +79,10 @@ def _redirects_by_get(node: ast.AST) -> bool:
     return False
 
 
+def _makes_http_client(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and called_name(node) == "AsyncClient"
+
+
 # Helper: how to recognise it, and the modules that may contain it.
 HELPERS: dict[str, tuple[Callable[[ast.AST], bool], set[str]]] = {
     "a UUID or None": (_parses_uuid, {"executions/core/ids.py"}),
@@ -88,6 +92,7 @@ HELPERS: dict[str, tuple[Callable[[ast.AST], bool], set[str]]] = {
     # The fan-out is driven by messages, and its tasks end with the last open page.
     "the loop of a worker": (_loops_for_ever, {"executions/core/worker.py", "dashboard/live/fanout.py"}),
     "a query string": (_encodes_a_query, {"dashboard/http/query_urls.py"}),
+    "an HTTP client": (_makes_http_client, {"executions/videogen/http_client.py"}),
     "a redirect after a form": (_redirects_by_get, {"dashboard/http/redirects.py"}),
 }
 PLANTED = {
@@ -115,6 +120,10 @@ PLANTED = {
     "a query string": [
         "from urllib.parse import urlencode\n",
         "url = path + '?' + parse.urlencode(terms)\n",
+    ],
+    "an HTTP client": [
+        "client = httpx.AsyncClient(timeout=5)\n",
+        "async def f():\n    async with AsyncClient() as http:\n        await http.get('/')\n",
     ],
     "a redirect after a form": [
         "def view(request):\n    return HttpResponseRedirect('/', status=303)\n",
