@@ -9,7 +9,6 @@ database. Without workers nothing changes.
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import tempfile
@@ -21,10 +20,10 @@ import pytest
 
 from tests import migrated
 
-_migrating = threading.Thread(target=migrated.make, name="migrating")
-
 ROOT = Path(__file__).resolve().parents[2]
 REDIS_DATABASES = 16  # the default of a Redis server
+# Makes the database that all workers copy, while they collect the tests.
+_migrating = threading.Thread(target=migrated.make, name="migrating")
 
 
 def own_redis(url: str, number: int) -> str:
@@ -54,18 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["SANDBOX_MEDIA_CACHE"] = f"{folder}/media-cache"
     os.environ["SANDBOX_LONGEST_SIDE"] = "480"
     if config.getoption("numprocesses", None):
-        # While the workers collect the tests.
         _migrating.start()
-
-
-def pytest_collection() -> None:
-    # Hardly anything that is collected can be freed, so looking for it takes a second in vain.
-    gc.disable()
-
-
-def pytest_collection_finish() -> None:
-    gc.enable()
-    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)

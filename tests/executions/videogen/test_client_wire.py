@@ -321,9 +321,7 @@ SHAPED = st.recursive(
 # One drawn value is read as every kind: drawing costs far more than reading.
 @given(data=SHAPED)
 def test_any_json_is_parsed_or_rejected(data: Any) -> None:
-    for kind in READERS:
-        if kind == "event":
-            continue
+    for kind in READERS.keys() - {"event"}:
         rejected = ""
         try:
             found = READERS[kind](data)
