@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import time
@@ -17,6 +18,7 @@ from executions.core import runtime
 from executions.limits.poll_budget import HOURLY_BUDGET, Budget, SharedBudget
 from executions.models import Event, Execution, WebhookDelivery
 from executions.models.event import Source
+from executions.sync import list_poller
 from executions.sync import reconciler as reconcile
 from executions.sync.reconciler import Reconciler, poll_interval
 from tests import steps
@@ -171,6 +173,26 @@ class BusyService:
         items = [{"toolExecutionId": f"vg_exec_{number}", "status": "running"} for number in numbers]
         cursor = str(first + 200) if first + 200 < IN_FLIGHT else None
         return {"toolExecutions": items, "hasMore": cursor is not None, "nextCursor": cursor}
+
+
+async def test_a_list_poll_waits_for_the_budget_to_read_all_due_jobs(
+    account: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 20: begun again at the first page whenever the budget is empty, the list would never be read to its end."""
+    monkeypatch.setattr(list_poller, "BUDGET_INTERVAL", 0)
+    for _ in range(3):
+        await steps.make_due(await steps.accepted(steps.unique_prompt()))
+    page, has_call = runtime.client().list_executions, itertools.cycle([False, False, True])
+
+    async def small(**kwargs: Any) -> Any:
+        return await page(**kwargs, limit=1)
+
+    async def spend_call() -> bool:
+        return next(has_call)
+
+    monkeypatch.setattr(runtime.client(), "list_executions", small)
+    await list_poller.ListPoller(spend_call, poll_interval).run()
+    assert await runtime.in_db(list_poller.due_remote_ids) == set()
 
 
 @pytest.mark.parametrize("pages", [True, False], ids=["by the list", "one by one"])

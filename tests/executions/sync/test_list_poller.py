@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import uuid
 from datetime import timedelta
 from functools import partial
@@ -320,28 +319,6 @@ async def test_the_next_list_poll_makes_up_for_one_that_failed(
     await poller.run()
     assert await runtime.in_db(externals.count) >= 5
     assert await poller.run() == 1, "only once"
-
-
-async def test_a_list_poll_waits_for_the_budget_to_read_all_due_jobs(
-    account: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Begun again at the first page whenever the budget is empty, the list would never be read to its end."""
-    await runtime.in_db(baseline)
-    monkeypatch.setattr(list_poller, "BUDGET_INTERVAL", 0)
-    for _ in range(3):
-        await steps.accepted(steps.unique_prompt())
-    await runtime.in_db(_due_now)
-    page, has_call = runtime.client().list_executions, itertools.cycle([False, False, True])
-
-    async def small(**kwargs: Any) -> Any:
-        return await page(**kwargs, limit=1)
-
-    async def spend_call() -> bool:
-        return next(has_call)
-
-    monkeypatch.setattr(runtime.client(), "list_executions", small)
-    await list_poller.ListPoller(spend_call, reconcile.poll_interval).run()
-    assert await runtime.in_db(list_poller.due_remote_ids) == set()
 
 
 async def test_starts_do_not_wait_for_a_slow_list(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
