@@ -180,8 +180,10 @@ async def test_a_list_poll_waits_for_the_budget_to_read_all_due_jobs(
 ) -> None:
     """Fault 20: begun again at the first page whenever the budget is empty, the list would never be read to its end."""
     monkeypatch.setattr(list_poller, "BUDGET_INTERVAL", 0)
+    # Jobs as old as these are not due again for minutes.
+    old = timezone.now() - timedelta(hours=2)
     for _ in range(3):
-        await steps.make_due(await steps.accepted(steps.unique_prompt()))
+        await steps.make_due(await steps.accepted(steps.unique_prompt()), accepted_at=old)
     page, has_call = runtime.client().list_executions, itertools.cycle([False, False, True])
 
     async def small(**kwargs: Any) -> Any:
