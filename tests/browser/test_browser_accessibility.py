@@ -49,6 +49,7 @@ FOCUS = """() => {
 
 def audit(page: Page, within: str = "html", variants: Variants = VARIANTS) -> None:
     """Check each variant in one load of the page; `within` is a selector."""
+    page.wait_for_load_state()  # after a click, the page may still be arriving
     page.evaluate(AXE_SCRIPT)
     page.emulate_media(reduced_motion="reduce")
     findings = []

@@ -31,6 +31,7 @@ def test_jobs_can_be_started_cancelled_and_found_without_javascript(
     page.get_by_label("Username").fill("member")
     page.get_by_label("Password").fill(site.password)
     page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{site.url}/")  # loaded: the notice is the last part of the page
     # Chromium does not render <noscript> if its debugging protocol has disabled scripts.
     assert "Without JavaScript this page does not update" in page.content()
 
