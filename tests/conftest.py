@@ -214,11 +214,12 @@ def no_open_connections() -> Iterator[None]:
 @pytest.fixture
 async def account(sandbox: SandboxProcess, transactional_db: None) -> AsyncIterator[SandboxProcess]:
     """The domain calls the sandbox from the test's event loop, with its own database threads."""
-    from executions.core import runtime
+    from executions.core import runtime, sync_bridge
 
     runtime.attach(asyncio.get_running_loop())
     runtime.use_account(sandbox.api_key, sandbox.url)
     yield sandbox
+    await sync_bridge.drain(10)  # what a view started may still be calling VideoGen
     await runtime.close_client()
     runtime.detach()
 
